@@ -1,0 +1,296 @@
+import type { Clock } from '../clock.ts';
+import type { ListenerConfig } from '../config/schema.ts';
+import type { Service } from '../lifecycle.ts';
+import type { Log } from '../log.ts';
+import type { Store } from '../store/store.ts';
+import {
+  type ConnectPacket,
+  encodeConnack,
+  ProtocolError,
+  SERVER_UNAVAILABLE,
+  type SubscribePacket,
+  type UnsubscribePacket,
+} from './codec.ts';
+import { Connection, type ConnectionHandler } from './connection.ts';
+import { ControlPlane } from './control-plane.ts';
+import { DataPlane, type LocalMessage, type ReceivedMessage } from './data-plane.ts';
+import { Drops } from './drops.ts';
+import { type Listener, openListener } from './listeners.ts';
+import type { Publication } from './publication.ts';
+import type { Session, SessionLimits } from './session.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+
+/** Times in milliseconds, sizes in bytes. */
+export interface BrokerLimits extends SessionLimits {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly packet: number;
+  readonly keepalive: number;
+  readonly connectTimeout: number;
+  readonly sessionExpiry: number;
+  readonly retainedMessages: number;
+  readonly retainedBytes: number;
+}
+
+export interface BrokerParts {
+  readonly listeners: readonly ListenerConfig[];
+  readonly limits: BrokerLimits;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What the broker counts since its start. */
+export interface BrokerCounts {
+  readonly connected: number;
+  readonly maximum: number;
+  /** Sessions, connected or not. */
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retained: number;
+  readonly published: number;
+  readonly packetsReceived: number;
+  readonly dropped: number;
+  readonly queued: number;
+}
+
+/** How often keepalives and expiries are looked at. */
+const SWEEP_MS = 1000;
+/** Connections over the limit that may still be told so by a CONNACK. */
+const REFUSED_AT_ONCE = 100;
+/** A reason is logged once a client in this time. */
+const LOG_AGAIN_MS = 60_000;
+const LOGGED_REASONS = 1000;
+
+/** The MQTT broker: listeners, connections, aedes for their control and our data plane for their messages. */
+export class Broker implements Service, ConnectionHandler {
+  readonly name = 'broker';
+  readonly #parts: BrokerParts;
+  readonly #connections = new Set<Connection>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #packets = new WeakMap<Connection, ConnectPacket>();
+  readonly #present = new WeakMap<Connection, { session: Session; present: boolean }>();
+  readonly #drops: Drops;
+  readonly #plane: DataPlane;
+  #control!: ControlPlane;
+  #listeners: Listener[] = [];
+  #sweep: NodeJS.Timeout | undefined;
+  #maximum = 0;
+  #packetsReceived = 0;
+  #stopping = false;
+  readonly #logged = new Map<string, number>();
+
+  constructor(parts: BrokerParts) {
+    this.#parts = parts;
+    this.#drops = new Drops(parts.log);
+    this.#plane = new DataPlane({
+      store: parts.store,
+      limits: parts.limits,
+      drops: this.#drops,
+      now: () => parts.clock.wall(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { store, listeners, limits, log } = this.#parts;
+    this.#plane.recover();
+    this.#control = new ControlPlane(store, {
+      registered: (connection, clientId) => this.#registered(connection, clientId),
+      connack: (connection, returnCode) => this.#connack(connection, returnCode),
+      ended: (connection, reason) => connection.close(reason),
+      will: (message) => this.#publishWill(message),
+    });
+    await this.#control.start();
+    this.#publishWillsOfTheDead();
+    try {
+      for (const config of listeners) {
+        const accept = (transport: Transport): TransportEvents | undefined =>
+          this.#accept(transport);
+        const listener = await openListener(config, limits, accept);
+        this.#listeners.push(listener);
+        log.info({ url: listener.url }, 'listening');
+      }
+    } catch (error) {
+      await this.#closeAll();
+      throw error;
+    }
+    this.#sweep = setInterval(() => this.#sweepConnections(), SWEEP_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweep);
+    this.#drops.stop();
+    await this.#closeAll();
+  }
+
+  /** Addresses that clients can connect to. */
+  get urls(): readonly string[] {
+    return this.#listeners.map(({ url }) => url);
+  }
+
+  get counts(): BrokerCounts {
+    let queued = 0;
+    for (const session of this.#plane.sessions.values()) queued += session.queue.count;
+    return {
+      connected: this.#connections.size,
+      maximum: this.#maximum,
+      sessions: this.#plane.sessions.size,
+      subscriptions: this.#plane.router.count,
+      retained: this.#plane.retained.count,
+      published: this.#plane.published,
+      packetsReceived: this.#packetsReceived,
+      dropped: this.#drops.total,
+      queued,
+    };
+  }
+
+  /** Resolves when all that the message owes is on disk; a QoS 0 message owes nothing. */
+  publishLocal(message: LocalMessage): Promise<void> {
+    return this.#plane.publishLocal(message);
+  }
+
+  /** Hands every matching message to a part of the gateway until the returned function is called. */
+  subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
+    return this.#plane.subscribeLocal(filter, receive);
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.stop()));
+    await this.#control.stop();
+    for (const connection of [...this.#connections]) connection.close('the gateway stops');
+  }
+
+  /** Wills of clients that were connected when the gateway died: nobody else would tell of them. */
+  #publishWillsOfTheDead(): void {
+    const { store } = this.#parts;
+    for (const { clientId, ...will } of store.recovered.wills) {
+      this.#publishWill(will);
+      store.journal.add(['deleteWill', clientId]);
+    }
+  }
+
+  #publishWill(message: LocalMessage): void {
+    this.#plane.publishLocal(message).catch((error: unknown) => {
+      this.#parts.log.error({ err: error, topic: message.topic }, 'a will was not published');
+    });
+  }
+
+  #accept(transport: Transport): TransportEvents | undefined {
+    const { limits, clock } = this.#parts;
+    const { remoteAddress } = transport;
+    const fromAddress = (this.#perAddress.get(remoteAddress) ?? 0) + 1;
+    if (
+      this.#stopping ||
+      this.#connections.size >= limits.connections + REFUSED_AT_ONCE ||
+      fromAddress > limits.connectionsPerAddress + REFUSED_AT_ONCE
+    ) {
+      this.#logOnce(remoteAddress, 'too many connections');
+      return undefined;
+    }
+    const connection = new Connection(transport, this, limits, () => clock.monotonic());
+    this.#connections.add(connection);
+    this.#perAddress.set(remoteAddress, fromAddress);
+    this.#maximum = Math.max(this.#maximum, this.#connections.size);
+    return connection;
+  }
+
+  connect(connection: Connection, packet: ConnectPacket): void {
+    const { limits } = this.#parts;
+    if (
+      this.#connections.size > limits.connections ||
+      this.#perAddress.get(connection.remoteAddress)! > limits.connectionsPerAddress
+    ) {
+      this.#refuse(connection, 'too many connections', SERVER_UNAVAILABLE);
+      return;
+    }
+    this.#packets.set(connection, packet);
+    this.#control.connect(connection, packet);
+  }
+
+  #refuse(connection: Connection, reason: string, returnCode: number): void {
+    connection.output.write(encodeConnack(false, returnCode));
+    connection.close(reason);
+  }
+
+  #registered(connection: Connection, clientId: string): void {
+    if (connection.closed) return;
+    const { clean } = this.#packets.get(connection)!;
+    this.#present.set(connection, this.#plane.openSession(clientId, clean));
+  }
+
+  #connack(connection: Connection, returnCode: number): void {
+    if (connection.closed) return;
+    const opened = this.#present.get(connection);
+    if (returnCode !== 0 || !opened) {
+      this.#refuse(connection, `refused with return code ${returnCode}`, returnCode || SERVER_UNAVAILABLE);
+      return;
+    }
+    const { keepalive, protocolName } = this.#packets.get(connection)!;
+    this.#packets.delete(connection);
+    connection.patience = keepalive * 1500;
+    // MQTT 3.1 has no session-present flag.
+    const present = opened.present && protocolName === 'MQTT';
+    connection.output.write(encodeConnack(present, 0));
+    connection.open(opened.session);
+  }
+
+  publish(connection: Connection, publication: Publication, packetId: number): void {
+    this.#plane.publish(connection, publication, packetId);
+  }
+
+  release(connection: Connection, packetId: number): void {
+    this.#plane.release(connection, packetId);
+  }
+
+  subscribe(connection: Connection, packet: SubscribePacket): void {
+    this.#plane.subscribe(connection, packet);
+  }
+
+  unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
+    this.#plane.unsubscribe(connection, packet);
+  }
+
+  ping(connection: Connection): void {
+    this.#control.ping(connection);
+  }
+
+  disconnect(connection: Connection): void {
+    this.#control.disconnect(connection);
+  }
+
+  closed(connection: Connection, reason: string): void {
+    if (!this.#connections.delete(connection)) return;
+    const { remoteAddress, session } = connection;
+    this.#packetsReceived += connection.packetsReceived;
+    const left = this.#perAddress.get(remoteAddress)! - 1;
+    if (left > 0) this.#perAddress.set(remoteAddress, left);
+    else this.#perAddress.delete(remoteAddress);
+    const opened = session ?? this.#present.get(connection)?.session;
+    if (opened) this.#plane.leave(opened);
+    if (!connection.leaving) this.#control.lost(connection);
+    if (!this.#stopping && !connection.leaving) {
+      this.#logOnce(opened?.clientId || remoteAddress, reason);
+    }
+  }
+
+  #sweepConnections(): void {
+    const now = this.#parts.clock.monotonic();
+    for (const connection of this.#connections) {
+      const { patience } = connection;
+      if (patience === 0 || now - connection.heardAt <= patience) continue;
+      const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
+      connection.fail(new ProtocolError(reason));
+    }
+  }
+
+  #logOnce(client: string, reason: string): void {
+    const key = `${client} ${reason}`;
+    const now = this.#parts.clock.monotonic();
+    const before = this.#logged.get(key);
+    if (before !== undefined && now - before < LOG_AGAIN_MS) return;
+    if (this.#logged.size >= LOGGED_REASONS) this.#logged.clear();
+    this.#logged.set(key, now);
+    this.#parts.log.info({ client, reason }, 'connection closed');
+  }
+}

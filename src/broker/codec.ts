@@ -1,0 +1,247 @@
+import { isUtf8 } from 'node:buffer';
+
+/** MQTT control packet types [MQTT 3.1.1, table 2.1]. */
+export const CONNECT = 1;
+export const PUBLISH = 3;
+export const PUBACK = 4;
+export const PUBREC = 5;
+export const PUBREL = 6;
+export const PUBCOMP = 7;
+export const SUBSCRIBE = 8;
+export const UNSUBSCRIBE = 10;
+export const PINGREQ = 12;
+export const DISCONNECT = 14;
+
+/** First bytes of the packets that a server sends. */
+export const PUBACK_HEADER = 0x40;
+export const PUBREC_HEADER = 0x50;
+export const PUBREL_HEADER = 0x62;
+export const PUBCOMP_HEADER = 0x70;
+export const UNSUBACK_HEADER = 0xb0;
+
+/** CONNACK return codes [MQTT 3.1.1, table 3.1]. */
+export const UNACCEPTABLE_PROTOCOL = 1;
+export const IDENTIFIER_REJECTED = 2;
+export const SERVER_UNAVAILABLE = 3;
+
+/** SUBACK's code for a filter that was refused. */
+export const SUBSCRIBE_FAILURE = 0x80;
+
+export type Qos = 0 | 1 | 2;
+
+/** A packet that the standard forbids: the connection is closed [MQTT-4.8.0-1]. */
+export class ProtocolError extends Error {
+  /** Where the standard asks for a CONNACK before the close: its return code. */
+  readonly returnCode: number | undefined;
+
+  constructor(message: string, returnCode?: number) {
+    super(message);
+    this.returnCode = returnCode;
+  }
+}
+
+export interface Will {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: Qos;
+  readonly retain: boolean;
+}
+
+export interface ConnectPacket {
+  readonly protocolName: 'MQTT' | 'MQIsdp';
+  readonly clean: boolean;
+  /** Seconds; 0 for none. */
+  readonly keepalive: number;
+  readonly clientId: string;
+  readonly will: Will | undefined;
+  readonly username: string | undefined;
+  readonly password: Buffer | undefined;
+}
+
+export interface SubscribePacket {
+  readonly packetId: number;
+  readonly requests: readonly { readonly filter: string; readonly qos: Qos }[];
+}
+
+export interface UnsubscribePacket {
+  readonly packetId: number;
+  readonly filters: readonly string[];
+}
+
+/** Reads the fields of one packet in order; every read is bounded by the packet's end. */
+class Fields {
+  readonly #source: Buffer;
+  #at: number;
+  readonly #end: number;
+
+  constructor(source: Buffer, start: number, end: number) {
+    this.#source = source;
+    this.#at = start;
+    this.#end = end;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#end;
+  }
+
+  byte(): number {
+    if (this.#at >= this.#end) throw new ProtocolError('the packet ends too early');
+    return this.#source[this.#at++]!;
+  }
+
+  word(): number {
+    return (this.byte() << 8) | this.byte();
+  }
+
+  /** Copies: what is kept must not pin the read buffer. */
+  binary(): Buffer {
+    const length = this.word();
+    const start = this.#at;
+    if (start + length > this.#end) throw new ProtocolError('a field reaches over the packet');
+    this.#at += length;
+    return Buffer.from(this.#source.subarray(start, start + length));
+  }
+
+  text(): string {
+    return decodeText(this.binary());
+  }
+}
+
+/** [MQTT-1.5.3-1, MQTT-1.5.3-2]: well-formed UTF-8 without U+0000. */
+function decodeText(bytes: Buffer): string {
+  if (bytes.includes(0)) throw new ProtocolError('a string holds U+0000');
+  if (!isUtf8(bytes)) throw new ProtocolError('a string is not UTF-8');
+  return bytes.toString('utf8');
+}
+
+/** Deeper trees cost every look-up and name nothing. */
+const MAX_LEVELS = 128;
+
+function levelsOf(topic: string): number {
+  let levels = 1;
+  for (let i = topic.indexOf('/'); i >= 0; i = topic.indexOf('/', i + 1)) levels++;
+  return levels;
+}
+
+/** The topic name in these bytes [MQTT-4.7.3, MQTT-3.3.2-2]. */
+export function decodeTopic(bytes: Buffer): string {
+  const topic = decodeText(bytes);
+  if (topic === '') throw new ProtocolError('the topic is empty');
+  if (topic.includes('#') || topic.includes('+')) {
+    throw new ProtocolError('the topic holds a wildcard');
+  }
+  if (levelsOf(topic) > MAX_LEVELS) throw new ProtocolError('the topic has too many levels');
+  return topic;
+}
+
+function decodeFilter(fields: Fields): string {
+  const filter = fields.text();
+  if (filter === '') throw new ProtocolError('the topic filter is empty');
+  const levels = filter.split('/');
+  if (levels.length > MAX_LEVELS) throw new ProtocolError('the topic filter has too many levels');
+  levels.forEach((level, i) => {
+    if (level === '+' || (level === '#' && i === levels.length - 1)) return;
+    if (level.includes('#') || level.includes('+')) {
+      throw new ProtocolError('the topic filter has a wildcard in the wrong place');
+    }
+  });
+  return filter;
+}
+
+function decodePacketId(fields: Fields): number {
+  const packetId = fields.word();
+  if (packetId === 0) throw new ProtocolError('packet identifier 0');
+  return packetId;
+}
+
+/** [MQTT 3.1.1, section 3.1]. Throws with a return code where the standard asks for a CONNACK. */
+export function decodeConnect(source: Buffer, start: number, end: number): ConnectPacket {
+  const fields = new Fields(source, start, end);
+  const protocolName = fields.text();
+  if (protocolName !== 'MQTT' && protocolName !== 'MQIsdp') {
+    throw new ProtocolError('not an MQTT CONNECT');
+  }
+  const level = fields.byte();
+  if (level !== (protocolName === 'MQTT' ? 4 : 3)) {
+    throw new ProtocolError(`protocol level ${level} is not supported`, UNACCEPTABLE_PROTOCOL);
+  }
+  const flags = fields.byte();
+  const keepalive = fields.word();
+  const hasWill = (flags & 0x04) !== 0;
+  const willQos = (flags >> 3) & 3;
+  if (flags & 0x01) throw new ProtocolError('the reserved CONNECT flag is set');
+  if (willQos === 3) throw new ProtocolError('will QoS 3');
+  if (!hasWill && (willQos || flags & 0x20)) throw new ProtocolError('will flags without a will');
+  if (!(flags & 0x80) && flags & 0x40) throw new ProtocolError('a password without a user name');
+
+  const clientId = fields.text();
+  const clean = (flags & 0x02) !== 0;
+  let will: Will | undefined;
+  if (hasWill) {
+    const topic = decodeTopic(fields.binary());
+    will = { topic, payload: fields.binary(), qos: willQos as Qos, retain: (flags & 0x20) !== 0 };
+  }
+  const username = flags & 0x80 ? fields.text() : undefined;
+  const password = flags & 0x40 ? fields.binary() : undefined;
+  if (!fields.done) throw new ProtocolError('bytes after the end of CONNECT');
+  if (clientId === '' && (!clean || protocolName === 'MQIsdp')) {
+    throw new ProtocolError('an empty client id needs a clean session', IDENTIFIER_REJECTED);
+  }
+  return { protocolName, clean, keepalive, clientId, will, username, password };
+}
+
+export function decodeSubscribe(source: Buffer, start: number, end: number): SubscribePacket {
+  const fields = new Fields(source, start, end);
+  const packetId = decodePacketId(fields);
+  const requests: { filter: string; qos: Qos }[] = [];
+  do {
+    const filter = decodeFilter(fields);
+    const qos = fields.byte();
+    if (qos > 2) throw new ProtocolError('SUBSCRIBE asks for a QoS above 2');
+    requests.push({ filter, qos: qos as Qos });
+  } while (!fields.done);
+  return { packetId, requests };
+}
+
+export function decodeUnsubscribe(source: Buffer, start: number, end: number): UnsubscribePacket {
+  const fields = new Fields(source, start, end);
+  const packetId = decodePacketId(fields);
+  const filters: string[] = [];
+  do filters.push(decodeFilter(fields));
+  while (!fields.done);
+  return { packetId, filters };
+}
+
+/** The packet identifier of PUBACK, PUBREC, PUBREL or PUBCOMP. */
+export function decodeAcknowledged(source: Buffer, start: number, end: number): number {
+  if (end - start !== 2) throw new ProtocolError('an acknowledgement of the wrong length');
+  const packetId = (source[start]! << 8) | source[start + 1]!;
+  if (packetId === 0) throw new ProtocolError('packet identifier 0');
+  return packetId;
+}
+
+export function encodeConnack(sessionPresent: boolean, returnCode: number): Buffer {
+  return Buffer.from([0x20, 2, sessionPresent ? 1 : 0, returnCode]);
+}
+
+export function encodeSuback(packetId: number, codes: readonly number[]): Buffer {
+  const length = encodeLength(2 + codes.length);
+  return Buffer.from([0x90, ...length, packetId >> 8, packetId & 0xff, ...codes]);
+}
+
+/** Remaining Length [MQTT 3.1.1, section 2.2.3]. */
+export function encodeLength(length: number): number[] {
+  const bytes: number[] = [];
+  let rest = length;
+  do {
+    const low = rest & 0x7f;
+    rest >>>= 7;
+    bytes.push(rest > 0 ? low | 0x80 : low);
+  } while (rest > 0);
+  return bytes;
+}
+
+/** How many bytes `encodeLength` gives. */
+export function lengthBytes(length: number): number {
+  return length < 128 ? 1 : length < 16_384 ? 2 : length < 2_097_152 ? 3 : 4;
+}

@@ -1,0 +1,264 @@
+import { Receipt } from '../store/receipt.ts';
+import {
+  CONNECT,
+  type ConnectPacket,
+  DISCONNECT,
+  decodeAcknowledged,
+  decodeConnect,
+  decodeSubscribe,
+  decodeUnsubscribe,
+  encodeConnack,
+  PINGREQ,
+  ProtocolError,
+  PUBACK,
+  PUBCOMP,
+  PUBLISH,
+  PUBREC,
+  PUBREL,
+  type Qos,
+  SUBSCRIBE,
+  type SubscribePacket,
+  UNSUBSCRIBE,
+  type UnsubscribePacket,
+} from './codec.ts';
+import { FrameReader } from './frames.ts';
+import { Output } from './output.ts';
+import { Publication } from './publication.ts';
+import type { Link, Session } from './session.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+
+/** What the broker does with a connection's packets. */
+export interface ConnectionHandler {
+  connect(connection: Connection, packet: ConnectPacket): void;
+  publish(connection: Connection, publication: Publication, packetId: number): void;
+  release(connection: Connection, packetId: number): void;
+  subscribe(connection: Connection, packet: SubscribePacket): void;
+  unsubscribe(connection: Connection, packet: UnsubscribePacket): void;
+  ping(connection: Connection): void;
+  /** A DISCONNECT: nothing more is read. */
+  disconnect(connection: Connection): void;
+  /** The connection has ended, for whatever reason. */
+  closed(connection: Connection, reason: string): void;
+}
+
+interface Acknowledgement {
+  readonly send: () => void;
+  paid: boolean;
+}
+
+/** CONNECT holds at most five fields of 64 KiB. */
+const CONNECT_LIMIT = 5 * 65_537 + 16;
+/** Acknowledgements waiting for the disk above which the client is not read, and below which it is again. */
+const OWED_HIGH = 4096;
+const OWED_LOW = 1024;
+
+/** The publication being read; everything that happens to it happens before the next packet. */
+const publication = new Publication();
+
+/** One client's connection: frames in, gathered bytes out, acknowledgements in the order of the packets. */
+export class Connection implements Link, TransportEvents {
+  readonly output: Output;
+  readonly remoteAddress: string;
+  /** Set once the CONNECT is accepted. */
+  session: Session | undefined;
+  /** Milliseconds on the monotonic clock, when the client was last heard of. */
+  heardAt: number;
+  /** Milliseconds of silence after which the client is taken for lost; 0 for never. */
+  patience: number;
+  /** Packets and bytes that came from the client. */
+  packetsReceived = 0;
+  readonly #transport: Transport;
+  readonly #handler: ConnectionHandler;
+  readonly #frames: FrameReader;
+  readonly #packetLimit: number;
+  readonly #now: () => number;
+  #owed: Acknowledgement[] = [];
+  #owedAt = 0;
+  #held = false;
+  #connected = false;
+  #closed = false;
+  #leaving = false;
+
+  /** `connectTimeout` and `now` in milliseconds; `packetLimit` in bytes. */
+  constructor(
+    transport: Transport,
+    handler: ConnectionHandler,
+    limits: { readonly packet: number; readonly connectTimeout: number },
+    now: () => number,
+  ) {
+    this.#transport = transport;
+    this.#handler = handler;
+    this.#packetLimit = limits.packet;
+    this.#now = now;
+    this.heardAt = now();
+    this.patience = limits.connectTimeout;
+    this.remoteAddress = transport.remoteAddress;
+    this.output = new Output(transport);
+    this.#frames = new FrameReader(
+      Math.min(limits.packet, CONNECT_LIMIT),
+      (source, start, body, end) => this.#packet(source, start, body, end),
+    );
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#closed || this.#leaving) return;
+    this.heardAt = this.#now();
+    this.#read(() => this.#frames.feed(chunk));
+  }
+
+  /** CONNACK is out: packets that came meanwhile are taken, the packet limit is the configured one. */
+  open(session: Session): void {
+    this.session = session;
+    this.#frames.limit = this.#packetLimit;
+    session.connect(this);
+    this.#read(() => this.#frames.resume());
+    if (!this.#closed) this.#transport.resume();
+  }
+
+  acknowledge(header: number, packetId: number): void {
+    if (this.#owed.length === 0) this.output.acknowledge(header, packetId);
+    else this.#owed.push({ send: () => this.output.acknowledge(header, packetId), paid: true });
+  }
+
+  promise(header: number, packetId: number): Receipt {
+    return this.promiseThat(() => this.output.acknowledge(header, packetId));
+  }
+
+  /** Does `send` once the receipt is paid and everything promised before is sent. */
+  promiseThat(send: () => void): Receipt {
+    const acknowledgement: Acknowledgement = { send, paid: false };
+    this.#owed.push(acknowledgement);
+    if (this.#owed.length - this.#owedAt > OWED_HIGH && !this.#held) {
+      this.#held = true;
+      this.#frames.pause();
+      this.#transport.pause();
+    }
+    return new Receipt(() => {
+      acknowledgement.paid = true;
+      this.#sendPaid();
+    });
+  }
+
+  #sendPaid(): void {
+    const owed = this.#owed;
+    while (this.#owedAt < owed.length && owed[this.#owedAt]!.paid) {
+      const { send } = owed[this.#owedAt++]!;
+      if (!this.#closed) send();
+    }
+    if (this.#owedAt === owed.length) {
+      this.#owed = [];
+      this.#owedAt = 0;
+    } else if (this.#owedAt > OWED_LOW) {
+      this.#owed = owed.slice(this.#owedAt);
+      this.#owedAt = 0;
+    }
+    if (this.#held && this.#owed.length - this.#owedAt < OWED_LOW) {
+      this.#held = false;
+      this.#read(() => this.#frames.resume());
+      if (!this.#closed) this.#transport.resume();
+    }
+  }
+
+  drained(): void {
+    this.session?.drained();
+  }
+
+  violated(reason: string): void {
+    this.fail(new ProtocolError(reason));
+  }
+
+  /** Ends the connection over what the client did; a CONNACK goes first where the standard asks for one. */
+  fail(error: ProtocolError): void {
+    if (this.#closed) return;
+    if (error.returnCode !== undefined && !this.#connected) {
+      this.output.write(encodeConnack(false, error.returnCode));
+    }
+    this.close(error.message);
+  }
+
+  /** Sends what is gathered and closes; tells the broker once. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#frames.clear();
+    this.output.flush();
+    this.#transport.end();
+    this.#handler.closed(this, reason);
+  }
+
+  /** The transport has gone. */
+  lost(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#handler.closed(this, 'connection lost');
+  }
+
+  #read(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  #packet(source: Buffer, start: number, body: number, end: number): void {
+    if (this.#closed || this.#leaving) return;
+    this.packetsReceived++;
+    const header = source[start]!;
+    switch (header >> 4) {
+      case PUBLISH:
+        return this.#publish(header, source, body, end);
+      case PUBACK:
+        return this.session!.acknowledged(decodeAcknowledged(source, body, end));
+      case PUBREC:
+        return this.session!.received(decodeAcknowledged(source, body, end));
+      case PUBREL:
+        return this.#handler.release(this, decodeAcknowledged(source, body, end));
+      case PUBCOMP:
+        return this.session!.completed(decodeAcknowledged(source, body, end));
+      case SUBSCRIBE:
+        return this.#handler.subscribe(this, decodeSubscribe(source, body, end));
+      case UNSUBSCRIBE:
+        return this.#handler.unsubscribe(this, decodeUnsubscribe(source, body, end));
+      case PINGREQ:
+        if (body !== end) throw new ProtocolError('PINGREQ with a body');
+        return this.#handler.ping(this);
+      case DISCONNECT:
+        if (body !== end) throw new ProtocolError('DISCONNECT with a body');
+        this.#leaving = true;
+        return this.#handler.disconnect(this);
+      case CONNECT:
+        return this.#connect(source, body, end);
+    }
+  }
+
+  #connect(source: Buffer, body: number, end: number): void {
+    if (this.#connected) throw new ProtocolError('a second CONNECT');
+    const packet = decodeConnect(source, body, end);
+    this.#connected = true;
+    this.#frames.pause();
+    this.#transport.pause();
+    this.#handler.connect(this, packet);
+  }
+
+  #publish(header: number, source: Buffer, body: number, end: number): void {
+    const qos = (header >> 1) & 3;
+    if (qos === 3) throw new ProtocolError('PUBLISH with QoS 3');
+    if (qos === 0 && header & 8) throw new ProtocolError('PUBLISH with DUP at QoS 0');
+    const topicEnd = body + 2 + ((source[body]! << 8) | source[body + 1]!);
+    const payloadStart = qos === 0 ? topicEnd : topicEnd + 2;
+    if (end - body < 2 || payloadStart > end) throw new ProtocolError('PUBLISH ends too early');
+    let packetId = 0;
+    if (qos > 0) {
+      packetId = (source[topicEnd]! << 8) | source[topicEnd + 1]!;
+      if (packetId === 0) throw new ProtocolError('packet identifier 0');
+    }
+    publication.at(source, body, topicEnd, payloadStart, end, qos as Qos, (header & 1) !== 0);
+    this.#handler.publish(this, publication, packetId);
+  }
+}

@@ -1,0 +1,347 @@
+import { Message } from '../store/queue-entry.ts';
+import { Receipt } from '../store/receipt.ts';
+import type { Store } from '../store/store.ts';
+import {
+  encodeSuback,
+  PUBACK_HEADER,
+  PUBCOMP_HEADER,
+  PUBREC_HEADER,
+  type Qos,
+  type SubscribePacket,
+  UNSUBACK_HEADER,
+  type UnsubscribePacket,
+} from './codec.ts';
+import type { Connection } from './connection.ts';
+import type { Drops } from './drops.ts';
+import { createMessage, Publication, type Subscriber } from './publication.ts';
+import { type Retained, RetainedMessages } from './retained.ts';
+import { type Route, Router } from './router.ts';
+import { Session, type SessionLimits } from './session.ts';
+
+/** A message that the gateway itself publishes. */
+export interface LocalMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly retain: boolean;
+}
+
+/** A message as a part of the gateway receives it; the payload is its own. */
+export type ReceivedMessage = LocalMessage;
+
+export interface DataPlaneParts {
+  readonly store: Store;
+  readonly limits: SessionLimits & {
+    readonly retainedMessages: number;
+    readonly retainedBytes: number;
+  };
+  readonly drops: Drops;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Topics that belong to the gateway: a client's messages on them go nowhere. */
+const RESERVED = '$SYS/';
+
+/** The way of every message: from its publisher over the route to sessions, retained messages and the store. */
+export class DataPlane {
+  readonly sessions = new Map<string, Session>();
+  readonly retained = new RetainedMessages();
+  readonly router = new Router();
+  /** PUBLISH packets from clients and messages from the gateway itself. */
+  published = 0;
+  readonly #parts: DataPlaneParts;
+  #nextKey = 1;
+
+  constructor(parts: DataPlaneParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up what the store has found: retained messages, sessions with their subscriptions and queues. */
+  recover(): void {
+    const { recovered } = this.#parts.store;
+    for (const { topic, qos, payload } of recovered.retained) {
+      this.retained.set({ topic, qos, message: createMessage(topic, payload) });
+    }
+    this.#parts.store.readRetainedFrom((topic) => {
+      const retained = this.retained.get(topic);
+      if (!retained) return undefined;
+      const { body, topicEnd } = retained.message;
+      return { qos: retained.qos, payload: new Uint8Array(body.subarray(topicEnd)) };
+    });
+    this.#nextKey = recovered.nextSessionKey;
+    for (const stored of recovered.sessions) {
+      const session = this.#createSession(stored.clientId, stored.key, true, stored);
+      session.seen = stored.seen;
+      for (const packetId of stored.incoming) session.incoming.add(packetId);
+      for (const { filter, qos } of stored.subscriptions) {
+        session.subscriptions.set(filter, qos);
+        this.router.subscribe(filter, session, qos);
+      }
+    }
+  }
+
+  /** The session of a client that connects [MQTT-3.1.2-4 to 3.1.2-6]; `present` goes into its CONNACK. */
+  openSession(clientId: string, clean: boolean): { session: Session; present: boolean } {
+    const before = this.sessions.get(clientId);
+    const { store, now } = this.#parts;
+    if (before?.persistent && !clean) {
+      store.journal.add(['sessionSeen', before.key, now()]);
+      return { session: before, present: true };
+    }
+    if (before) this.endSession(before);
+    const session = this.#createSession(clientId, this.#nextKey++, !clean);
+    if (!clean) store.journal.add(['openSession', session.key, clientId, now()]);
+    return { session, present: false };
+  }
+
+  #createSession(
+    clientId: string,
+    key: number,
+    persistent: boolean,
+    stored?: ConstructorParameters<typeof Session>[4],
+  ): Session {
+    const { store, limits, drops, now } = this.#parts;
+    const parts = {
+      journal: store.journal,
+      limits,
+      load: (owner: number, seq: number, limit: number) => store.load(owner, seq, limit),
+      now,
+      dropped: (session: Session, reason: string) => drops.count(session.clientId, reason),
+    };
+    const session = new Session(parts, clientId, key, persistent, stored);
+    this.sessions.set(clientId, session);
+    return session;
+  }
+
+  /** The client's connection is gone: a clean session goes with it. */
+  leave(session: Session): void {
+    session.disconnect();
+    if (!session.persistent) this.endSession(session);
+    else if (!session.ended) {
+      this.#parts.store.journal.add(['sessionSeen', session.key, session.seen]);
+    }
+  }
+
+  /** Forgets the session, its subscriptions and all that waits for it. */
+  endSession(session: Session): void {
+    session.ended = true;
+    for (const filter of session.subscriptions.keys()) this.router.unsubscribe(filter, session);
+    if (session.persistent) this.#parts.store.journal.add(['endSession', session.key]);
+    if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
+  }
+
+  /** A client's PUBLISH: its effects are in memory when this returns, its acknowledgement follows the disk. */
+  publish(connection: Connection, publication: Publication, packetId: number): void {
+    const route = this.router.find(
+      publication.source,
+      publication.topicStart + 2,
+      publication.topicEnd,
+    );
+    publication.topic = route.topic;
+    this.published++;
+    const { qos } = publication;
+    if (qos === 0) {
+      if (route.topic.startsWith(RESERVED)) return this.#refuse(connection);
+      this.#spread(publication, route);
+      return;
+    }
+    if (qos === 2) return this.#publishOnce(connection, publication, route, packetId);
+    if (route.topic.startsWith(RESERVED)) {
+      this.#refuse(connection);
+      connection.acknowledge(PUBACK_HEADER, packetId);
+    } else if (route.persistent || publication.retain) {
+      publication.receipt = connection.promise(PUBACK_HEADER, packetId);
+      this.#spread(publication, route);
+      publication.receipt.pay();
+    } else {
+      this.#spread(publication, route);
+      connection.acknowledge(PUBACK_HEADER, packetId);
+    }
+  }
+
+  /** QoS 2 [MQTT 3.1.1, section 4.3.3, method B]: spread when it comes, once until its identifier is released. */
+  #publishOnce(
+    connection: Connection,
+    publication: Publication,
+    route: Route,
+    packetId: number,
+  ): void {
+    const session = connection.session!;
+    const receipt = connection.promise(PUBREC_HEADER, packetId);
+    const known = session.incoming.has(packetId);
+    session.incoming.add(packetId);
+    if (session.persistent) {
+      this.#parts.store.journal.add(['incoming', session.key, packetId], receipt);
+    }
+    if (route.topic.startsWith(RESERVED)) this.#refuse(connection);
+    else if (!known) {
+      publication.receipt = receipt;
+      publication.held = session.persistent;
+      if (publication.held) this.#spreadHeld(publication, route);
+      else this.#spread(publication, route);
+    }
+    receipt.pay();
+  }
+
+  /** PUBREL: the identifier may be used anew once that is on disk. */
+  release(connection: Connection, packetId: number): void {
+    const session = connection.session!;
+    if (!session.incoming.delete(packetId) || !session.persistent) {
+      connection.acknowledge(PUBCOMP_HEADER, packetId);
+      return;
+    }
+    const receipt = connection.promise(PUBCOMP_HEADER, packetId);
+    this.#parts.store.journal.add(['incomingDone', session.key, packetId], receipt);
+    receipt.pay();
+  }
+
+  #refuse(connection: Connection): void {
+    this.#parts.drops.count(connection.session?.clientId ?? '', 'reserved-topic');
+  }
+
+  #spread(publication: Publication, route: Route): void {
+    if (publication.retain) this.#retain(publication);
+    const { subscribers, qos } = route;
+    for (let i = 0; i < subscribers.length; i++) {
+      const granted = qos[i]!;
+      subscribers[i]!.deliver(publication, granted < publication.qos ? granted : publication.qos);
+    }
+  }
+
+  /**
+   * Persistent sessions have it in their queues at once, held back until it is on disk; the others get it then.
+   * Before that a crash could make the publisher send it again, and them receive it twice.
+   */
+  #spreadHeld(publication: Publication, route: Route): void {
+    if (publication.retain) this.#retain(publication);
+    const { topic, qos } = publication;
+    const later: { subscriber: Subscriber; granted: Qos }[] = [];
+    route.subscribers.forEach((subscriber, i) => {
+      const granted = Math.min(route.qos[i]!, qos) as Qos;
+      if (subscriber.persistent && granted > 0) subscriber.deliver(publication, granted);
+      else later.push({ subscriber, granted });
+    });
+    if (later.length === 0) return;
+    const kept = publication.keep();
+    const message = new Message(kept.body, kept.topicEnd);
+    const landed = new Receipt(() => {
+      const spread = new Publication();
+      for (const { subscriber, granted } of later) {
+        subscriber.deliver(spread.of(message, topic, qos, false), granted);
+      }
+    });
+    this.#parts.store.journal.follow(landed);
+    landed.pay();
+  }
+
+  #retain(publication: Publication): void {
+    const { topic, qos } = publication;
+    const { store, limits, drops } = this.#parts;
+    const receipt = publication.receipt ?? undefined;
+    if (publication.payloadStart === publication.end) {
+      const had = this.retained.delete(topic);
+      if (had || receipt) store.journal.retain(topic, receipt);
+      return;
+    }
+    const { body, topicEnd } = publication.keep();
+    const before = this.retained.get(topic);
+    const grows = body.length - (before?.message.body.length ?? 0);
+    if (
+      !publication.own &&
+      ((!before && this.retained.count >= limits.retainedMessages) ||
+        this.retained.bytes + grows > limits.retainedBytes)
+    ) {
+      drops.count(topic, 'retained-full');
+      return;
+    }
+    // A message of its own: the publisher's receipt must not live as long as the retained value.
+    this.retained.set({ topic, qos, message: new Message(body, topicEnd) });
+    if (!topic.startsWith(RESERVED)) store.journal.retain(topic, receipt);
+  }
+
+  /** Resolves when all that the message owes is on disk; at QoS 0 nothing is owed. */
+  publishLocal(message: LocalMessage): Promise<void> {
+    const { topic, payload, qos, retain } = message;
+    this.published++;
+    const route = this.router.route(topic);
+    const publication = new Publication().of(createMessage(topic, payload), topic, qos, retain);
+    publication.own = true;
+    if (qos === 0) {
+      this.#spread(publication, route);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      publication.receipt = new Receipt(resolve);
+      this.#spread(publication, route);
+      publication.receipt.pay();
+    });
+  }
+
+  subscribe(connection: Connection, packet: SubscribePacket): void {
+    const session = connection.session!;
+    const { persistent } = session;
+    const feeds: { filter: string; qos: Qos }[] = [];
+    const receipt = connection.promiseThat(() => {
+      connection.output.write(encodeSuback(packet.packetId, codes));
+      for (const { filter, qos } of feeds) this.#feedRetained(session, filter, qos);
+    });
+    const codes = packet.requests.map(({ filter, qos }) => {
+      session.subscriptions.set(filter, qos);
+      this.router.subscribe(filter, session, qos);
+      if (persistent) {
+        this.#parts.store.journal.add(['subscribe', session.key, filter, qos], receipt);
+        this.#enqueueRetained(session, filter, qos, true);
+      }
+      feeds.push({ filter, qos });
+      return qos;
+    });
+    receipt.pay();
+  }
+
+  /** Retained messages that are sent at QoS 1 or 2 join a persistent session's queue with the subscription itself. */
+  #enqueueRetained(session: Session, filter: string, qos: Qos, held: boolean): void {
+    if (qos === 0) return;
+    for (const retained of this.retained.match(filter)) {
+      const granted = Math.min(qos, retained.qos) as Qos;
+      if (granted > 0) session.deliverRetained(retained, granted as 1 | 2, held);
+    }
+  }
+
+  #feedRetained(session: Session, filter: string, qos: Qos): void {
+    if (!session.persistent) this.#enqueueRetained(session, filter, qos, false);
+    const once = this.retained.match(filter).filter((each) => Math.min(qos, each.qos) === 0);
+    const isCurrent = (each: Retained): boolean => this.retained.get(each.topic) === each;
+    if (once.length > 0) session.feed(once, isCurrent);
+  }
+
+  unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
+    const session = connection.session!;
+    const receipt = connection.promise(UNSUBACK_HEADER, packet.packetId);
+    for (const filter of packet.filters) {
+      if (!session.subscriptions.delete(filter)) continue;
+      this.router.unsubscribe(filter, session);
+      if (session.persistent) {
+        this.#parts.store.journal.add(['unsubscribe', session.key, filter], receipt);
+      }
+    }
+    receipt.pay();
+  }
+
+  /** Hands the gateway itself every message that the filter matches, until the returned function is called. */
+  subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
+    const subscriber: Subscriber = {
+      persistent: false,
+      deliver({ source, topic, payloadStart, end }, qos) {
+        receive({
+          topic,
+          payload: new Uint8Array(source.subarray(payloadStart, end)),
+          qos,
+          retain: false,
+        });
+      },
+    };
+    this.router.subscribe(filter, subscriber, 2);
+    return () => this.router.unsubscribe(filter, subscriber);
+  }
+}

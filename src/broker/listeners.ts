@@ -1,0 +1,197 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions, TLSSocket } from 'node:tls';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { ListenerConfig } from '../config/schema.ts';
+import type { Transport, TransportEvents } from './transport.ts';
+
+/** A door that is open until `stop`. */
+export interface Listener {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Takes the transport or refuses it; a refused one is closed. */
+export type Accept = (transport: Transport) => TransportEvents | undefined;
+
+/** How long a closing peer may take to read what it was sent. */
+const LINGER_MS = 5000;
+const BACKLOG = 1024;
+
+/** Opens the listener; an address that is in use or not allowed is an error that names what to change. */
+export async function openListener(
+  config: ListenerConfig,
+  limits: { readonly packet: number; readonly keepalive: number },
+  accept: Accept,
+): Promise<Listener> {
+  const tls = config.tls && tlsOptions(config.tls);
+  const sockets = new Set<Socket>();
+  const onSocket = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.setNoDelay(true);
+    // A peer that died without a word is found by the kernel, whatever keepalive it asked for.
+    socket.setKeepAlive(true, limits.keepalive);
+  };
+  let server: Server | HttpServer;
+  if (config.protocol === 'ws') {
+    server = tls ? createHttpsServer(tls) : createHttpServer();
+    server.on('connection', onSocket);
+    serveWebSockets(server as HttpServer, limits.packet, accept);
+  } else if (tls) {
+    server = createTlsServer({ ...tls, handshakeTimeout: 10_000 }, (socket) => {
+      onSocket(socket);
+      carryTcp(socket, accept);
+    });
+    // A failed handshake is the peer's trouble; it is closed by the server.
+    server.on('tlsClientError', () => undefined);
+  } else {
+    server = createServer({ noDelay: true }, (socket) => {
+      onSocket(socket);
+      carryTcp(socket, accept);
+    });
+  }
+  await listen(server, config);
+  const { port } = server.address() as AddressInfo;
+  const scheme = config.protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
+  return {
+    url: `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // Sockets that have become connections end with them; what still shakes hands ends here.
+      setImmediate(() => {
+        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      });
+      const cut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, LINGER_MS);
+      void closed.then(() => clearTimeout(cut));
+      await Promise.resolve();
+    },
+  };
+}
+
+function tlsOptions(config: NonNullable<ListenerConfig['tls']>): TlsOptions {
+  const { cert, key, ca, clientCert } = config;
+  return {
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+    ...(ca ? { ca: readFileSync(ca) } : {}),
+    requestCert: clientCert !== 'none',
+    rejectUnauthorized: clientCert === 'required',
+    minVersion: 'TLSv1.2',
+  };
+}
+
+function listen(server: Server | HttpServer, config: ListenerConfig): Promise<void> {
+  const { host, port } = config;
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new Error(listenError(cause, host, port), { cause }));
+    });
+    server.listen({ host, port, backlog: BACKLOG }, resolve);
+  });
+}
+
+function listenError(cause: NodeJS.ErrnoException, host: string, port: number): string {
+  const change = `change 'port' or 'host' under broker.listeners`;
+  switch (cause.code) {
+    case 'EADDRINUSE':
+      return `port ${port} on ${host} is in use by another program: stop that one, or ${change}`;
+    case 'EACCES':
+      return `port ${port} on ${host} is not allowed for this user: take a port above 1023, or ${change}`;
+    case 'EADDRNOTAVAIL':
+      return `${host} is no address of this machine: ${change}`;
+    default:
+      return `can't listen on ${host}:${port} (${cause.code ?? cause.message}): ${change}`;
+  }
+}
+
+function carryTcp(socket: Socket, accept: Accept): void {
+  const transport: Transport = {
+    remoteAddress: socket.remoteAddress ?? 'unknown',
+    copies: socket instanceof TLSSocket,
+    get pending() {
+      return socket.writableLength;
+    },
+    write: (bytes) => void socket.write(bytes),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    end() {
+      socket.end();
+      // What was sent is read or the time is up; what still comes is not looked at.
+      socket.resume();
+      const cut = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once('close', () => clearTimeout(cut));
+    },
+    destroy: () => void socket.destroy(),
+  };
+  const events = accept(transport);
+  if (!events) {
+    socket.destroy();
+    return;
+  }
+  socket.on('data', (chunk) => events.data(chunk));
+  socket.on('drain', () => events.drained());
+  socket.on('end', () => events.lost());
+  socket.on('close', () => events.lost());
+  // The close that follows tells all there is to tell.
+  socket.on('error', () => undefined);
+}
+
+/** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets cut anywhere. */
+function serveWebSockets(server: HttpServer, packetLimit: number, accept: Accept): void {
+  const webSockets = new WebSocketServer({
+    server,
+    maxPayload: Math.max(packetLimit, 64 * 1024),
+    perMessageDeflate: false,
+    handleProtocols: (protocols) =>
+      protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,
+    verifyClient: ({ req }: { req: { headers: Record<string, string | string[] | undefined> } }) =>
+      /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
+  });
+  webSockets.on('wsClientError', (_error, socket) => socket.destroy());
+  webSockets.on('connection', (webSocket, request) => {
+    carryWebSocket(webSocket, request.socket, accept);
+  });
+  server.on('request', (_request, response) => {
+    response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
+    response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
+  });
+}
+
+function carryWebSocket(webSocket: WebSocket, socket: Socket, accept: Accept): void {
+  const transport: Transport = {
+    remoteAddress: socket.remoteAddress ?? 'unknown',
+    copies: socket instanceof TLSSocket,
+    get pending() {
+      return webSocket.bufferedAmount;
+    },
+    write(bytes) {
+      if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
+    },
+    pause: () => webSocket.pause(),
+    resume: () => webSocket.resume(),
+    end() {
+      webSocket.resume();
+      webSocket.close();
+      const cut = setTimeout(() => webSocket.terminate(), LINGER_MS);
+      webSocket.once('close', () => clearTimeout(cut));
+    },
+    destroy: () => webSocket.terminate(),
+  };
+  const events = accept(transport);
+  if (!events) {
+    webSocket.terminate();
+    return;
+  }
+  webSocket.on('message', (data, isBinary) => {
+    if (!isBinary) events.violated('a text frame on a WebSocket');
+    else events.data(data as Buffer);
+  });
+  socket.on('drain', () => events.drained());
+  webSocket.on('close', () => events.lost());
+  webSocket.on('error', () => undefined);
+}

@@ -1,0 +1,172 @@
+import { type QueueEntry, WRITTEN } from '../store/queue-entry.ts';
+
+/** Entries of one queue kept in memory ahead of their sending; what is behind stays on disk alone. */
+const IN_MEMORY = 256;
+/** Fewer than this in memory and the next are read from disk. */
+const LOW = 64;
+const LOAD = 512;
+
+/** A run of entries that stand only on disk. */
+interface Gap {
+  /** Sequence numbers; a number in between may be missing. */
+  next: number;
+  last: number;
+  count: number;
+  bytes: number;
+}
+
+/** First in, first out, without moving what is behind the first. */
+class Fifo {
+  #entries: (QueueEntry | undefined)[] = [];
+  #at = 0;
+
+  get length(): number {
+    return this.#entries.length - this.#at;
+  }
+
+  get(index: number): QueueEntry | undefined {
+    return this.#entries[this.#at + index];
+  }
+
+  push(entry: QueueEntry): void {
+    this.#entries.push(entry);
+  }
+
+  shift(): QueueEntry | undefined {
+    const entry = this.#entries[this.#at];
+    if (!entry) return undefined;
+    this.#entries[this.#at++] = undefined;
+    if (this.#at === this.#entries.length) {
+      this.#entries = [];
+      this.#at = 0;
+    } else if (this.#at > 1024 && this.#at * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#at);
+      this.#at = 0;
+    }
+    return entry;
+  }
+
+  /** Cuts off and gives what stands from `index` on. */
+  cut(index: number): QueueEntry[] {
+    return this.#entries.splice(this.#at + index) as QueueEntry[];
+  }
+}
+
+/**
+ * What waits for one session, in order: a head in memory, a gap that stands only on disk, a tail in memory.
+ * So a queue of any length costs the memory of a short one.
+ */
+export class SessionQueue {
+  /** Entries that wait, on disk and in memory. */
+  count = 0;
+  bytes = 0;
+  readonly #head = new Fifo();
+  readonly #tail = new Fifo();
+  #gap: Gap | undefined;
+  #loading = false;
+  readonly #load: (seq: number, limit: number) => Promise<QueueEntry[]>;
+  readonly #loaded: () => void;
+
+  /** `load` gives up to `limit` stored entries from a sequence number on; `loaded` is called when the head has more. */
+  constructor(
+    load: (seq: number, limit: number) => Promise<QueueEntry[]>,
+    loaded: () => void,
+    stored?: { first: number; last: number; count: number; bytes: number },
+  ) {
+    this.#load = load;
+    this.#loaded = loaded;
+    if (stored && stored.count > 0) {
+      this.count = stored.count;
+      this.bytes = stored.bytes;
+      this.#gap = { next: stored.first, last: stored.last, count: stored.count, bytes: stored.bytes };
+    }
+  }
+
+  get inMemory(): number {
+    return this.#head.length + this.#tail.length;
+  }
+
+  push(entry: QueueEntry): void {
+    this.count++;
+    this.bytes += entry.message.body.length;
+    if (this.#gap) this.#tail.push(entry);
+    else this.#head.push(entry);
+  }
+
+  /** The oldest; undefined while there is none, or while it is still being read from disk. */
+  peek(): QueueEntry | undefined {
+    if (this.#gap && this.#head.length < LOW) this.#fill();
+    return this.#head.get(0);
+  }
+
+  /** Takes the one that `peek` gave. */
+  shift(): QueueEntry | undefined {
+    const entry = this.#head.shift();
+    if (entry) {
+      this.count--;
+      this.bytes -= entry.message.body.length;
+    }
+    return entry;
+  }
+
+  /** Lets go of bodies that are on disk and far from being sent. */
+  spill(): void {
+    if (this.#gap) {
+      for (let first = this.#tail.get(0); first?.written === WRITTEN; first = this.#tail.get(0)) {
+        this.#tail.shift();
+        this.#extend(first);
+      }
+      return;
+    }
+    if (this.#head.length <= 2 * IN_MEMORY || this.#head.get(IN_MEMORY)?.written !== WRITTEN) return;
+    for (const entry of this.#head.cut(IN_MEMORY)) {
+      if (entry.written === WRITTEN && this.#tail.length === 0) this.#extend(entry);
+      else this.#tail.push(entry);
+    }
+  }
+
+  #extend(entry: QueueEntry): void {
+    if (entry.gone) return;
+    this.#gap ??= { next: entry.seq, last: entry.seq, count: 0, bytes: 0 };
+    this.#gap.last = entry.seq;
+    this.#gap.count++;
+    this.#gap.bytes += entry.message.body.length;
+  }
+
+  #fill(): void {
+    if (this.#loading || !this.#gap) return;
+    this.#loading = true;
+    const limit = Math.min(LOAD, Math.max(this.#gap.count, 1));
+    this.#load(this.#gap.next, limit).then(
+      (entries) => {
+        this.#loading = false;
+        this.#take(entries);
+        this.#loaded();
+      },
+      () => {
+        // The disk's trouble is told by the store; the next peek tries again.
+        this.#loading = false;
+      },
+    );
+  }
+
+  #take(entries: readonly QueueEntry[]): void {
+    const gap = this.#gap;
+    if (!gap) return;
+    let last = 0;
+    for (const entry of entries) {
+      if (entry.seq > gap.last) break;
+      this.#head.push(entry);
+      gap.count--;
+      gap.bytes -= entry.message.body.length;
+      last = entry.seq;
+    }
+    gap.next = last + 1;
+    if (last > 0 && last < gap.last) return;
+    // The gap is read to its end: what it was thought to hold beyond that is not there.
+    this.count -= gap.count;
+    this.bytes -= gap.bytes;
+    this.#gap = undefined;
+    for (let entry = this.#tail.shift(); entry; entry = this.#tail.shift()) this.#head.push(entry);
+  }
+}

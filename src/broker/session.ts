@@ -1,0 +1,375 @@
+import type { Journal } from '../store/journal.ts';
+import { QueueEntry, type QueueOwner, RELEASED, RETAIN, SENT, WRITTEN } from '../store/queue-entry.ts';
+import type { Receipt } from '../store/receipt.ts';
+import type { StoredEntry } from '../store/writer.ts';
+import type { Qos } from './codec.ts';
+import { PUBREL_HEADER } from './codec.ts';
+import type { Output } from './output.ts';
+import { Publication, storedMessage, type Subscriber } from './publication.ts';
+import type { Retained } from './retained.ts';
+import { SessionQueue } from './session-queue.ts';
+
+/** What a session needs of its connection. */
+export interface Link {
+  readonly output: Output;
+  /** Sends an acknowledgement, after those that were promised before it. */
+  acknowledge(header: number, packetId: number): void;
+  /** The same, once the receipt is paid. */
+  promise(header: number, packetId: number): Receipt;
+}
+
+/** Why a message did not reach a session. */
+export type DropReason = 'queue-full' | 'expired' | 'slow-reader';
+
+export interface SessionParts {
+  readonly journal: Journal;
+  readonly limits: SessionLimits;
+  load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
+  now(): number;
+  dropped(session: Session, reason: DropReason, count: number): void;
+}
+
+export interface SessionLimits {
+  /** Unacknowledged messages that a client is sent at once. */
+  readonly inflight: number;
+  readonly queuedMessages: number;
+  readonly queuedBytes: number;
+  /** Milliseconds. */
+  readonly queuedAge: number;
+  readonly queueFull: 'drop-oldest' | 'drop-newest';
+}
+
+/** Retained messages on their way to a client that may read slowly. */
+interface Feed {
+  readonly retained: readonly Retained[];
+  next: number;
+  isCurrent(each: Retained): boolean;
+}
+
+/** What a clean session may have waiting: it stands in memory alone. */
+const CLEAN_QUEUE_BYTES = 16 * 1024 * 1024;
+/** Memory that an entry takes beside its body. */
+const ENTRY_BYTES = 200;
+const PACKET_IDS = 65_535;
+/** Entries in memory up to which a full queue may grow while its oldest is read from disk. */
+const OVERSHOOT = 4096;
+
+/** A slot of the window whose message needs no entry: a clean session's is never sent twice. */
+type Slot = QueueEntry | Qos | typeof PUBREL_SENT | undefined;
+const PUBREL_SENT = 3;
+
+/** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, what it was sent and has not acknowledged, what waits. */
+export class Session implements Subscriber, QueueOwner {
+  readonly clientId: string;
+  readonly key: number;
+  readonly persistent: boolean;
+  readonly subscriptions = new Map<string, Qos>();
+  /** QoS 2 packet identifiers that the client has published and not released. */
+  readonly incoming = new Set<number>();
+  /** Milliseconds since the epoch, when it was last connected. */
+  seen: number;
+  ended = false;
+  sent = 0;
+  sentOnDisk = 0;
+  readonly deletes = { first: 0, last: 0 };
+  readonly queue: SessionQueue;
+  /** Messages dropped since the gateway started, by reason. */
+  readonly drops = new Map<DropReason, number>();
+  #link: Link | undefined;
+  #seq = 0;
+  #inflight = 0;
+  /** By packet identifier, modulo the length: an identifier is free again when its slot is. */
+  readonly #slots: Slot[];
+  readonly #slotIds: Uint16Array;
+  readonly #mask: number;
+  #pumping = false;
+  #feeds: Feed[] = [];
+  readonly #parts: SessionParts;
+
+  constructor(
+    parts: SessionParts,
+    clientId: string,
+    key: number,
+    persistent: boolean,
+    stored?: { sent: number; queue: { first: number; last: number; count: number; bytes: number } },
+  ) {
+    this.#parts = parts;
+    this.clientId = clientId;
+    this.key = key;
+    this.persistent = persistent;
+    this.seen = parts.now();
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(64, 4 * parts.limits.inflight)));
+    this.#mask = Math.min(slots, 65_536) - 1;
+    this.#slots = new Array(this.#mask + 1).fill(undefined);
+    this.#slotIds = new Uint16Array(this.#mask + 1);
+    if (stored) {
+      this.sent = stored.sent;
+      this.sentOnDisk = stored.sent;
+      this.#seq = Math.max(stored.sent, stored.queue.last);
+    }
+    this.queue = new SessionQueue(
+      (seq, limit) => this.#load(seq, limit),
+      () => {
+        this.#trim();
+        this.#pump();
+      },
+      stored?.queue,
+    );
+  }
+
+  get online(): boolean {
+    return this.#link !== undefined;
+  }
+
+  get inflight(): number {
+    return this.#inflight;
+  }
+
+  /** The connection is up and CONNACK is sent: what was sent before and not acknowledged goes first [MQTT-4.4.0-1]. */
+  connect(link: Link): void {
+    this.#link = link;
+    const resumed: QueueEntry[] = [];
+    for (const slot of this.#slots) if (slot instanceof QueueEntry) resumed.push(slot);
+    resumed.sort((a, b) => a.seq - b.seq);
+    for (const entry of resumed) this.#send(link, entry);
+    this.#pump();
+  }
+
+  disconnect(): void {
+    this.#link = undefined;
+    this.#feeds = [];
+    this.seen = this.#parts.now();
+    if (this.persistent) this.queue.spill();
+  }
+
+  deliver(publication: Publication, qos: Qos): void {
+    const link = this.#link;
+    if (qos === 0) {
+      if (!link) return;
+      // QoS 0: what can't be sent now is dropped and counted.
+      if (link.output.congested) this.#drop('slow-reader');
+      else sendPublication(link.output, publication, 0x30, 0);
+      return;
+    }
+    if (this.persistent) this.#enqueue(publication, qos, false, publication.held || qos === 2);
+    else if (link) {
+      const packetId = this.queue.count === 0 ? this.#nextPacketId() : 0;
+      if (packetId === 0 || link.output.congested) {
+        this.#enqueue(publication, qos, false, false);
+        return;
+      }
+      this.#seq++;
+      this.#occupy(packetId, qos);
+      sendPublication(link.output, publication, 0x30 | (qos << 1), packetId);
+    }
+  }
+
+  /** A retained message at QoS 1 or 2 that a new subscription asked for; `held` until the subscription is on disk. */
+  deliverRetained(retained: Retained, qos: 1 | 2, held: boolean): void {
+    const publication = new Publication().of(retained.message, retained.topic, qos, true);
+    this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
+  }
+
+  /** Retained messages at QoS 0, sent as fast as the client reads; `isCurrent` says which still stand by then. */
+  feed(retained: readonly Retained[], isCurrent: (each: Retained) => boolean): void {
+    this.#feeds.push({ retained, next: 0, isCurrent });
+    this.#pump();
+  }
+
+  #enqueue(publication: Publication, qos: 1 | 2, retain: boolean, held: boolean): void {
+    const { journal, now } = this.#parts;
+    const message = publication.keep();
+    if (!this.#makeRoom(message.body.length)) return;
+    const owner = this.persistent ? this : null;
+    const entry = new QueueEntry(owner, message, ++this.#seq, qos, retain, now());
+    if (owner) {
+      entry.held = held;
+      message.holders++;
+      journal.enqueue(entry, !held);
+    }
+    this.queue.push(entry);
+    this.#pump();
+  }
+
+  /** Whether a message of this size may join the queue; drops older ones where the policy says so. */
+  #makeRoom(size: number): boolean {
+    while (this.#isFull(size)) {
+      if (this.#parts.limits.queueFull === 'drop-oldest') {
+        if (this.#dropOldest('queue-full')) continue;
+        // The oldest is being read from disk: the queue is trimmed when it is there.
+        if (this.queue.inMemory < OVERSHOOT) return true;
+      }
+      this.#drop('queue-full');
+      return false;
+    }
+    return true;
+  }
+
+  #trim(): void {
+    if (this.#parts.limits.queueFull !== 'drop-oldest') return;
+    while (this.queue.count > 0 && this.#isFull(0) && this.#dropOldest('queue-full'));
+  }
+
+  #isFull(size: number): boolean {
+    const { limits } = this.#parts;
+    const { count, bytes } = this.queue;
+    if (count + (size > 0 ? 1 : 0) > limits.queuedMessages) return true;
+    if (bytes + size > limits.queuedBytes) return true;
+    return !this.persistent && bytes + size + count * ENTRY_BYTES > CLEAN_QUEUE_BYTES;
+  }
+
+  #dropOldest(reason: DropReason): boolean {
+    const oldest = this.queue.peek();
+    if (!oldest) return false;
+    this.queue.shift();
+    if (this.persistent) this.#parts.journal.gone(oldest);
+    this.#drop(reason);
+    return true;
+  }
+
+  #drop(reason: DropReason): void {
+    this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
+    this.#parts.dropped(this, reason, 1);
+  }
+
+  /** The identifier of the next message; 0 while the window is full. */
+  #nextPacketId(): number {
+    if (this.#inflight >= this.#parts.limits.inflight) return 0;
+    const packetId = (this.#seq % PACKET_IDS) + 1;
+    return this.#slots[packetId & this.#mask] === undefined ? packetId : 0;
+  }
+
+  #occupy(packetId: number, slot: Slot): void {
+    const place = packetId & this.#mask;
+    this.#slots[place] = slot;
+    this.#slotIds[place] = packetId;
+    this.#inflight++;
+  }
+
+  /** Sends what waits as far as the window, the socket and the disk allow. */
+  #pump(): void {
+    const link = this.#link;
+    if (!link || this.#pumping) return;
+    this.#pumping = true;
+    const { limits, now } = this.#parts;
+    while (this.#inflight < limits.inflight && !link.output.congested) {
+      const entry = this.queue.peek();
+      if (!entry || (entry.held && entry.written !== WRITTEN)) break;
+      if (now() - entry.at > limits.queuedAge && !entry.sent) {
+        this.#dropOldest('expired');
+        continue;
+      }
+      const packetId = ((entry.seq - 1) % PACKET_IDS) + 1;
+      if (this.#slots[packetId & this.#mask] !== undefined) break;
+      this.queue.shift();
+      this.#occupy(packetId, entry);
+      this.#send(link, entry);
+    }
+    if (this.#feeds.length > 0) this.#pumpFeeds(link);
+    this.#pumping = false;
+  }
+
+  #pumpFeeds(link: Link): void {
+    const publication = new Publication();
+    for (let feed = this.#feeds[0]; feed; feed = this.#feeds[0]) {
+      while (feed.next < feed.retained.length) {
+        if (link.output.congested) return;
+        const each = feed.retained[feed.next++]!;
+        if (!feed.isCurrent(each)) continue;
+        sendPublication(link.output, publication.of(each.message, each.topic, 0, true), 0x31, 0);
+      }
+      this.#feeds.shift();
+    }
+  }
+
+  #send(link: Link, entry: QueueEntry): void {
+    const packetId = ((entry.seq - 1) % PACKET_IDS) + 1;
+    if (entry.released) {
+      link.output.acknowledge(PUBREL_HEADER, packetId);
+      return;
+    }
+    const { body, topicEnd } = entry.message;
+    const header = 0x30 | (entry.sent ? 8 : 0) | (entry.qos << 1) | (entry.retain ? 1 : 0);
+    link.output.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
+    entry.sent = true;
+    if (entry.seq > this.sent) this.sent = entry.seq;
+    if (entry.written === WRITTEN && this.persistent) this.#parts.journal.sent(this);
+  }
+
+  /** The socket takes bytes again. */
+  drained(): void {
+    this.#pump();
+  }
+
+  committed(entry: QueueEntry): void {
+    if (this.ended) return;
+    if (entry.held) this.#pump();
+    this.queue.spill();
+  }
+
+  /** PUBACK: the message has arrived. */
+  acknowledged(packetId: number): void {
+    this.#release(packetId, (slot) => slot === 1 || (slot instanceof QueueEntry && slot.qos === 1));
+  }
+
+  /** PUBCOMP: the message has arrived exactly once. */
+  completed(packetId: number): void {
+    this.#release(
+      packetId,
+      (slot) => slot === PUBREL_SENT || (slot instanceof QueueEntry && slot.released),
+    );
+  }
+
+  #release(packetId: number, fits: (slot: Slot) => boolean): void {
+    const place = packetId & this.#mask;
+    const slot = this.#slots[place];
+    if (this.#slotIds[place] !== packetId || !fits(slot)) return;
+    this.#slots[place] = undefined;
+    this.#inflight--;
+    if (slot instanceof QueueEntry && slot.owner) this.#parts.journal.gone(slot);
+    if (this.queue.count > 0) this.#pump();
+  }
+
+  /** PUBREC: PUBREL answers it, once it is on disk that the message itself is not to be sent again. */
+  received(packetId: number): void {
+    const link = this.#link;
+    if (!link) return;
+    const place = packetId & this.#mask;
+    const slot = this.#slotIds[place] === packetId ? this.#slots[place] : undefined;
+    if (slot === 2) this.#slots[place] = PUBREL_SENT;
+    if (slot instanceof QueueEntry && slot.qos === 2 && !slot.released) {
+      slot.released = true;
+      if (slot.owner) {
+        const receipt = link.promise(PUBREL_HEADER, packetId);
+        this.#parts.journal.add(['released', this.key, slot.seq], receipt);
+        receipt.pay();
+        return;
+      }
+    }
+    link.acknowledge(PUBREL_HEADER, packetId);
+  }
+
+  async #load(seq: number, limit: number): Promise<QueueEntry[]> {
+    const stored = await this.#parts.load(this.key, seq, limit);
+    if (this.ended) return [];
+    return stored.map(({ seq: own, flags, at, body }) => {
+      const qos = (flags & 3) as 1 | 2;
+      const retain = (flags & RETAIN) !== 0;
+      const entry = new QueueEntry(this, storedMessage(body), own, qos, retain, at);
+      entry.written = WRITTEN;
+      entry.released = (flags & RELEASED) !== 0;
+      entry.sent = (flags & SENT) !== 0 || own <= this.sentOnDisk;
+      return entry;
+    });
+  }
+}
+
+function sendPublication(
+  output: Output,
+  publication: Publication,
+  header: number,
+  packetId: number,
+): void {
+  const { source, topicStart, topicEnd, payloadStart, end } = publication;
+  output.publish(header, source, topicStart, topicEnd, payloadStart, end, packetId);
+}

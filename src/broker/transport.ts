@@ -1,0 +1,23 @@
+/** One connection's bytes, whatever carries them: TCP, TLS or WebSocket. */
+export interface Transport {
+  readonly remoteAddress: string;
+  /** Bytes written that the kernel has not taken. */
+  readonly pending: number;
+  /** True where a written buffer is still read after `pending` is 0. */
+  readonly copies: boolean;
+  write(bytes: Buffer): void;
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, then closes; a peer that does not read is cut after a while. */
+  end(): void;
+  destroy(): void;
+}
+
+/** What a transport tells its connection; `lost` comes once and last. */
+export interface TransportEvents {
+  data(chunk: Buffer): void;
+  drained(): void;
+  lost(): void;
+  /** The peer broke a rule of the transport itself, e.g. a text frame on a WebSocket. */
+  violated(reason: string): void;
+}

@@ -1,0 +1,299 @@
+import { type Batch, type Operation, packBatch } from './batch.ts';
+import { type QueueEntry, type QueueOwner, UNWRITTEN, WRITTEN } from './queue-entry.ts';
+import type { Receipt } from './receipt.ts';
+import { WriteError, type Writer } from './writer.ts';
+
+/** Half of the longest that an entry waits for its subscriber's acknowledgement before it is written. */
+const GENERATION_MS = 3;
+/** The longest that a delete waits; one lost to a crash costs a QoS 1 duplicate and no more. */
+const DELETE_MS = 100;
+/** Pause before a failed commit is tried again, doubled up to the second figure. */
+const RETRY_MS = [100, 2000] as const;
+
+/** A retained value as it stands when its commit is made; undefined when it was deleted. */
+export type RetainedValue = { readonly qos: number; readonly payload: Uint8Array } | undefined;
+
+export interface JournalParts {
+  readonly writer: Writer;
+  /** What is on disk at most this late though nobody was promised it. */
+  readonly relaxedMs: number;
+  readonly nextMessageId: number;
+  retainedValue(topic: string): RetainedValue;
+  /** Hears of each failed commit once a change of its code, and of the first that works again (undefined). */
+  onTrouble(error: WriteError | undefined): void;
+  /** The writer itself is gone: nothing can be promised any more. */
+  onFatal(error: Error): void;
+}
+
+export interface CommitCounts {
+  commits: number;
+  entries: number;
+  /** Milliseconds of the latest commit. */
+  lastMs: number;
+}
+
+/**
+ * Gathers what must reach the disk and commits it in batches, one in flight.
+ * An entry whose subscriber may still acknowledge waits one generation (3 to 6 ms) and is never written
+ * when the acknowledgement comes first; everything else is written as soon as the disk is free.
+ */
+export class Journal {
+  readonly counts: CommitCounts = { commits: 0, entries: 0, lastMs: 0 };
+  readonly #parts: JournalParts;
+  #operations: Operation[] = [];
+  #receipts: Receipt[] = [];
+  /** Entries that some subscriber may acknowledge first. */
+  #fresh: QueueEntry[] = [];
+  #aged: QueueEntry[] = [];
+  /** Entries for the next commit. */
+  #due: QueueEntry[] = [];
+  #promisedTopics = new Set<string>();
+  #relaxedTopics = new Set<string>();
+  #deletes: number[] = [];
+  readonly #changedOwners = new Set<QueueOwner>();
+  #writing = false;
+  #wanted = false;
+  #scheduled = false;
+  #generation: NodeJS.Timeout | undefined;
+  #lazy: NodeJS.Timeout | undefined;
+  #relaxed: NodeJS.Timeout | undefined;
+  #failing: string | undefined;
+  #messageId: number;
+  #idle: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts;
+    this.#messageId = parts.nextMessageId;
+  }
+
+  /** Queues an operation for the next commit; the receipt is paid when it is on disk. */
+  add(operation: Operation, receipt?: Receipt): void {
+    this.#operations.push(operation);
+    if (receipt) this.follow(receipt);
+    else this.#want();
+  }
+
+  /** The receipt is paid with the next commit, which has all that was handed in before. */
+  follow(receipt: Receipt): void {
+    receipt.owe();
+    this.#receipts.push(receipt);
+    this.#want();
+  }
+
+  /**
+   * Writes the entry unless it is gone by then; its message's receipt is paid either way.
+   * Without `mayWait` it goes with the operations added in the same turn into one commit.
+   */
+  enqueue(entry: QueueEntry, mayWait: boolean): void {
+    entry.message.receipt?.owe();
+    if (mayWait && entry.owner?.online) {
+      this.#fresh.push(entry);
+      this.#generation ??= setTimeout(this.#nextGeneration, GENERATION_MS);
+    } else {
+      this.#due.push(entry);
+      this.#want();
+    }
+  }
+
+  /** The entry is acknowledged or dropped: what it owed is paid, what is on disk of it is deleted lazily. */
+  gone(entry: QueueEntry): void {
+    if (entry.gone) return;
+    entry.gone = true;
+    const { owner } = entry;
+    if (entry.written === UNWRITTEN) {
+      entry.message.holders--;
+      entry.message.receipt?.pay();
+    } else if (owner && !owner.ended) {
+      const { deletes } = owner;
+      if (deletes.first > 0 && entry.seq === deletes.last + 1) {
+        deletes.last = entry.seq;
+      } else {
+        this.#endRun(owner);
+        deletes.first = entry.seq;
+        deletes.last = entry.seq;
+        this.#changedOwners.add(owner);
+      }
+      this.#wantLazily();
+    }
+  }
+
+  /** Entries of this queue that are on disk were sent: after a crash they carry DUP. */
+  sent(owner: QueueOwner): void {
+    this.#changedOwners.add(owner);
+    this.#wantLazily();
+  }
+
+  /** The retained value of `topic` has changed: written now when promised, within `relaxedMs` otherwise. */
+  retain(topic: string, receipt: Receipt | undefined): void {
+    if (receipt) {
+      this.#promisedTopics.add(topic);
+      this.follow(receipt);
+      return;
+    }
+    this.#relaxedTopics.add(topic);
+    this.#relaxed ??= setTimeout(() => {
+      this.#relaxed = undefined;
+      for (const each of this.#relaxedTopics) this.#promisedTopics.add(each);
+      this.#relaxedTopics = new Set();
+      this.#want();
+    }, this.#parts.relaxedMs);
+  }
+
+  /** Resolves when all that was handed in before is on disk, the unpromised too. */
+  async flush(): Promise<void> {
+    this.#relaxedTopics.forEach((topic) => {
+      this.#promisedTopics.add(topic);
+    });
+    this.#relaxedTopics = new Set();
+    for (const entries of [this.#aged, this.#fresh]) {
+      for (const entry of entries) this.#due.push(entry);
+    }
+    this.#aged = [];
+    this.#fresh = [];
+    this.#want();
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Flushes, waiting at most `ms` where the disk does not take it, and gives up the timers. */
+  async stop(ms: number): Promise<boolean> {
+    let late: NodeJS.Timeout | undefined;
+    const timeout = new Promise<false>((resolve) => {
+      late = setTimeout(() => resolve(false), ms);
+    });
+    const done = await Promise.race([this.flush().then(() => true), timeout]);
+    clearTimeout(late);
+    this.#stopped = true;
+    for (const timer of [this.#generation, this.#lazy, this.#relaxed]) clearTimeout(timer);
+    return done;
+  }
+
+  #endRun(owner: QueueOwner): void {
+    const { deletes } = owner;
+    if (deletes.first > 0) this.#deletes.push(owner.key, deletes.first, deletes.last);
+    deletes.first = 0;
+  }
+
+  #nextGeneration = (): void => {
+    this.#generation = undefined;
+    let due = false;
+    for (const entry of this.#aged) {
+      if (!entry.gone) {
+        this.#due.push(entry);
+        due = true;
+      }
+    }
+    this.#aged = this.#fresh;
+    this.#fresh = [];
+    if (this.#aged.length > 0) this.#generation = setTimeout(this.#nextGeneration, GENERATION_MS);
+    if (due) this.#want();
+  };
+
+  #wantLazily(): void {
+    this.#lazy ??= setTimeout(() => {
+      this.#lazy = undefined;
+      this.#want();
+    }, DELETE_MS);
+  }
+
+  #want(): void {
+    this.#wanted = true;
+    if (this.#writing || this.#scheduled || this.#stopped) return;
+    // At the end of the turn: what arrived together is committed together.
+    this.#scheduled = true;
+    setImmediate(this.#commit);
+  }
+
+  #gather(): { batch: Batch; entries: QueueEntry[]; receipts: Receipt[] } {
+    const entries: QueueEntry[] = [];
+    for (const entry of this.#due) {
+      if (entry.gone) continue;
+      if (entry.owner!.ended) this.gone(entry);
+      else entries.push(entry);
+    }
+    this.#due = [];
+    const operations = this.#operations;
+    this.#operations = [];
+    for (const topic of this.#promisedTopics) {
+      this.#relaxedTopics.delete(topic);
+      const value = this.#parts.retainedValue(topic);
+      operations.push(
+        value ? ['retain', topic, value.qos, value.payload] : ['unretain', topic],
+      );
+    }
+    this.#promisedTopics = new Set();
+    for (const owner of this.#changedOwners) {
+      if (owner.ended) continue;
+      this.#endRun(owner);
+      if (owner.sent > owner.sentOnDisk) {
+        owner.sentOnDisk = owner.sent;
+        operations.push(['sessionSent', owner.key, owner.sent]);
+      }
+    }
+    this.#changedOwners.clear();
+    const deletes = this.#deletes;
+    this.#deletes = [];
+    const receipts = this.#receipts;
+    this.#receipts = [];
+    const batch = packBatch(operations, entries, deletes, () => this.#messageId++);
+    return { batch, entries, receipts };
+  }
+
+  #commit = async (): Promise<void> => {
+    this.#scheduled = false;
+    if (this.#writing) return;
+    this.#writing = true;
+    try {
+      while (this.#wanted && !this.#stopped) {
+        this.#wanted = false;
+        clearTimeout(this.#lazy);
+        this.#lazy = undefined;
+        const { batch, entries, receipts } = this.#gather();
+        const idle = this.#idle;
+        this.#idle = [];
+        if (batch.operations.length + batch.rows.length + batch.deletes.length > 0) {
+          await this.#write(batch);
+        }
+        this.#settle(entries, receipts);
+        for (const resolve of idle) resolve();
+      }
+    } catch (error) {
+      if (!this.#stopped) this.#parts.onFatal(error as Error);
+      return;
+    }
+    this.#writing = false;
+  };
+
+  /** Tries until the disk takes the batch: nothing is acknowledged and nothing is forgotten meanwhile. */
+  async #write(first: Batch): Promise<void> {
+    let batch = first;
+    let pause: number = RETRY_MS[0];
+    for (;;) {
+      try {
+        this.counts.lastMs = await this.#parts.writer.write(batch);
+        this.counts.commits++;
+        if (this.#failing !== undefined) this.#parts.onTrouble(undefined);
+        this.#failing = undefined;
+        return;
+      } catch (error) {
+        if (!(error instanceof WriteError) || !error.batch) throw error;
+        batch = error.batch;
+        if (this.#failing !== error.code) this.#parts.onTrouble(error);
+        this.#failing = error.code;
+        await new Promise((resolve) => setTimeout(resolve, pause).unref());
+        if (this.#stopped) throw error;
+        pause = Math.min(pause * 2, RETRY_MS[1]);
+      }
+    }
+  }
+
+  #settle(entries: readonly QueueEntry[], receipts: readonly Receipt[]): void {
+    this.counts.entries += entries.length;
+    for (const entry of entries) {
+      entry.written = WRITTEN;
+      entry.message.receipt?.pay();
+    }
+    for (const receipt of receipts) receipt.pay();
+    for (const entry of entries) entry.owner!.committed(entry);
+  }
+}

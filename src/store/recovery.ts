@@ -1,0 +1,102 @@
+import type { Connection } from './database.ts';
+
+export interface StoredSession {
+  readonly key: number;
+  readonly clientId: string;
+  /** Milliseconds since the epoch, when it was last connected. */
+  readonly seen: number;
+  /** Entries up to this sequence number were sent at least once. */
+  readonly sent: number;
+  readonly subscriptions: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[];
+  readonly incoming: readonly number[];
+  readonly queue: {
+    readonly first: number;
+    readonly last: number;
+    readonly count: number;
+    readonly bytes: number;
+  };
+}
+
+export interface StoredRetained {
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+  readonly payload: Buffer;
+}
+
+export interface StoredWill {
+  readonly clientId: string;
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly payload: Buffer;
+}
+
+/** All that the gateway takes up again when it starts; queued bodies stay on disk. */
+export interface Recovered {
+  /** Counts the starts on this data folder, from 1. */
+  readonly boot: number;
+  readonly sessions: readonly StoredSession[];
+  readonly retained: readonly StoredRetained[];
+  /** Wills of clients that were connected when the gateway died. */
+  readonly wills: readonly StoredWill[];
+  readonly nextSessionKey: number;
+  readonly nextMessageId: number;
+}
+
+/** Counts this start and reads what is stored; the count is on disk when this returns. */
+export function recover(db: Connection): Recovered {
+  const boot = number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1;
+  db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
+  return {
+    boot,
+    sessions: sessions(db),
+    retained: db
+      .prepare('SELECT topic, qos, payload FROM retained')
+      .all() as unknown as StoredRetained[],
+    wills: db
+      .prepare('SELECT client_id AS clientId, topic, qos, retain, payload FROM will')
+      .all()
+      .map((row) => ({ ...(row as StoredWill), retain: (row as { retain: number }).retain === 1 })),
+    nextSessionKey: number(db, 'SELECT max(key) FROM session') + 1,
+    nextMessageId: number(db, 'SELECT max(id) FROM message') + 1,
+  };
+}
+
+function number(db: Connection, sql: string): number {
+  return (db.prepare(sql).pluck().get() as number | null | undefined) ?? 0;
+}
+
+function sessions(db: Connection): StoredSession[] {
+  const subscriptions = grouped<{ session: number; filter: string; qos: 0 | 1 | 2 }>(
+    db,
+    'SELECT session, filter, qos FROM subscription',
+  );
+  const incoming = grouped<{ session: number; packetId: number }>(
+    db,
+    'SELECT session, packet_id AS packetId FROM incoming',
+  );
+  const queues = grouped<{ session: number } & StoredSession['queue']>(
+    db,
+    `SELECT session, min(seq) AS first, max(seq) AS last, count(*) AS count, sum(size) AS bytes
+     FROM queue GROUP BY session`,
+  );
+  const rows = db
+    .prepare('SELECT key, client_id AS clientId, seen, sent FROM session ORDER BY key')
+    .all() as Pick<StoredSession, 'key' | 'clientId' | 'seen' | 'sent'>[];
+  return rows.map((row) => ({
+    ...row,
+    subscriptions: subscriptions.get(row.key) ?? [],
+    incoming: (incoming.get(row.key) ?? []).map(({ packetId }) => packetId),
+    queue: queues.get(row.key)?.[0] ?? { first: 0, last: 0, count: 0, bytes: 0 },
+  }));
+}
+
+function grouped<Row extends { session: number }>(db: Connection, sql: string): Map<number, Row[]> {
+  const groups = new Map<number, Row[]>();
+  for (const row of db.prepare(sql).iterate() as IterableIterator<Row>) {
+    const group = groups.get(row.session);
+    if (group) group.push(row);
+    else groups.set(row.session, [row]);
+  }
+  return groups;
+}

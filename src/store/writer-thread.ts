@@ -1,0 +1,194 @@
+import { readFileSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import type Database from 'better-sqlite3';
+import { type Batch, RANGE, ROW, SHARED } from './batch.ts';
+import { type Connection, openConnection } from './database.ts';
+import { type Reply, type Request, type StoredEntry, transferable } from './writer.ts';
+
+const { file } = workerData as { file: string };
+const port = parentPort!;
+
+type Statement = Database.Statement<unknown[]>;
+
+interface Prepared {
+  readonly db: Connection;
+  readonly begin: Statement;
+  readonly commit: Statement;
+  readonly rollback: Statement;
+  readonly operations: Record<Batch['operations'][number][0], readonly Statement[]>;
+  readonly addShared: Statement;
+  readonly addRow: Statement;
+  readonly unshare: Statement;
+  readonly dropShared: Statement;
+  readonly dropRows: Statement;
+  readonly load: Statement;
+}
+
+/** Rows of a range that name a shared body give up their hold on it. */
+const UNSHARE = `
+  UPDATE message SET refs = refs - (
+    SELECT count(*) FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 AND queue.message = message.id)
+  WHERE id IN (
+    SELECT message FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 AND message IS NOT NULL)`;
+const DROP_SHARED = `
+  DELETE FROM message WHERE refs <= 0 AND id IN (
+    SELECT message FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 AND message IS NOT NULL)`;
+const DROP_ROWS = 'DELETE FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3';
+const ALL = (sql: string): string => sql.replaceAll('BETWEEN ?2 AND ?3', '>= 0');
+
+function prepare(): Prepared {
+  const db = openConnection(file);
+  const sql = (text: string): Statement => db.prepare(text);
+  return {
+    db,
+    begin: sql('BEGIN IMMEDIATE'),
+    commit: sql('COMMIT'),
+    rollback: sql('ROLLBACK'),
+    operations: {
+      openSession: [
+        sql('INSERT OR REPLACE INTO session (key, client_id, seen, sent) VALUES (?, ?, ?, 0)'),
+      ],
+      endSession: [
+        sql(ALL(UNSHARE)),
+        sql(ALL(DROP_SHARED)),
+        sql(ALL(DROP_ROWS)),
+        sql('DELETE FROM subscription WHERE session = ?1'),
+        sql('DELETE FROM incoming WHERE session = ?1'),
+        sql('DELETE FROM session WHERE key = ?1'),
+      ],
+      sessionSeen: [sql('UPDATE session SET seen = ?2 WHERE key = ?1')],
+      sessionSent: [sql('UPDATE session SET sent = ?2 WHERE key = ?1')],
+      subscribe: [sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)')],
+      unsubscribe: [sql('DELETE FROM subscription WHERE session = ? AND filter = ?')],
+      incoming: [sql('INSERT OR IGNORE INTO incoming (session, packet_id) VALUES (?, ?)')],
+      incomingDone: [sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?')],
+      released: [sql('UPDATE queue SET flags = flags | 16 WHERE session = ? AND seq = ?')],
+      retain: [sql('INSERT OR REPLACE INTO retained (topic, qos, payload) VALUES (?, ?, ?)')],
+      unretain: [sql('DELETE FROM retained WHERE topic = ?')],
+      putWill: [
+        sql(
+          'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
+        ),
+      ],
+      deleteWill: [sql('DELETE FROM will WHERE client_id = ?')],
+      setMeta: [sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)')],
+    },
+    addShared: sql(
+      `INSERT INTO message (id, refs, body) VALUES (?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET refs = refs + excluded.refs`,
+    ),
+    addRow: sql(
+      'INSERT INTO queue (session, seq, flags, at, size, message, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    unshare: sql(UNSHARE),
+    dropShared: sql(DROP_SHARED),
+    dropRows: sql(DROP_ROWS),
+    load: db
+      .prepare<unknown[]>(
+        `SELECT q.seq, q.flags, q.at, coalesce(q.body, m.body)
+         FROM queue q LEFT JOIN message m ON m.id = q.message
+         WHERE q.session = ? AND q.seq >= ? ORDER BY q.seq LIMIT ?`,
+      )
+      .raw(true) as Statement,
+  };
+}
+
+function write(to: Prepared, batch: Batch): void {
+  const { operations, bodies, rows, shared, deletes } = batch;
+  const body = (offset: number, length: number): Buffer =>
+    Buffer.from(bodies.buffer, offset, length);
+  for (const [name, ...values] of operations) {
+    for (const statement of to.operations[name]) statement.run(...values);
+  }
+  for (let i = 0; i < shared.length; i += SHARED) {
+    to.addShared.run(shared[i]!, shared[i + 1]!, body(shared[i + 2]!, shared[i + 3]!));
+  }
+  for (let i = 0; i < rows.length; i += ROW) {
+    const inline = rows[i + 4] === 0;
+    const length = rows[i + 6]!;
+    to.addRow.run(
+      rows[i]!,
+      rows[i + 1]!,
+      rows[i + 2]!,
+      rows[i + 3]!,
+      length,
+      inline ? null : rows[i + 4]!,
+      inline ? body(rows[i + 5]!, length) : null,
+    );
+  }
+  for (let i = 0; i < deletes.length; i += RANGE) {
+    const [session, first, last] = [deletes[i]!, deletes[i + 1]!, deletes[i + 2]!];
+    if (to.unshare.run(session, first, last).changes > 0) {
+      to.dropShared.run(session, first, last);
+    }
+    to.dropRows.run(session, first, last);
+  }
+}
+
+function load(from: Prepared, session: number, seq: number, limit: number): StoredEntry[] {
+  const entries: StoredEntry[] = [];
+  let bytes = 0;
+  for (const row of from.load.iterate(session, seq, limit)) {
+    const [rowSeq, flags, at, body] = row as [number, number, number, Uint8Array];
+    entries.push({ seq: rowSeq, flags, at, body });
+    bytes += body.length;
+    if (bytes > LOAD_BYTES) break;
+  }
+  return entries;
+}
+
+/** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
+const LOAD_BYTES = 1024 * 1024;
+
+/** Bytes that this thread has handed to write(2), by the kernel's own count. */
+function bytesWritten(): number {
+  const wchar = /^wchar: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
+  return Number(wchar?.[1] ?? 0);
+}
+
+let prepared: Prepared | undefined;
+
+function handle(request: Request): Reply {
+  prepared ??= prepare();
+  switch (request.kind) {
+    case 'write': {
+      const began = performance.now();
+      prepared.begin.run();
+      write(prepared, request.batch);
+      prepared.commit.run();
+      return { kind: 'written', ms: performance.now() - began };
+    }
+    case 'load':
+      return {
+        kind: 'loaded',
+        entries: load(prepared, request.session, request.seq, request.limit),
+      };
+    case 'count':
+      return { kind: 'counted', bytes: bytesWritten() };
+    case 'close':
+      prepared.db.close();
+      prepared = undefined;
+      return { kind: 'closed' };
+  }
+}
+
+port.on('message', (request: Request) => {
+  let reply: Reply;
+  try {
+    reply = handle(request);
+  } catch (error) {
+    const { message, code = 'ERROR' } = error as Error & { code?: string };
+    // After an I/O error a connection may be of no more use: the next try begins with a new one.
+    try {
+      prepared?.db.close();
+    } catch {
+      // It is given up either way.
+    }
+    prepared = undefined;
+    reply =
+      request.kind === 'write'
+        ? { kind: 'failed', code, message, batch: request.batch }
+        : { kind: 'failed', code, message };
+  }
+  port.postMessage(reply, reply.kind === 'failed' && reply.batch ? transferable(reply.batch) : []);
+});

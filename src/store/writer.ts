@@ -1,0 +1,98 @@
+import { Worker } from 'node:worker_threads';
+import type { Batch } from './batch.ts';
+
+export type Request =
+  | { kind: 'write'; batch: Batch }
+  | { kind: 'load'; session: number; seq: number; limit: number }
+  | { kind: 'count' }
+  | { kind: 'close' };
+
+export interface StoredEntry {
+  readonly seq: number;
+  readonly flags: number;
+  readonly at: number;
+  readonly body: Uint8Array;
+}
+
+export type Reply =
+  | { kind: 'written'; ms: number }
+  | { kind: 'loaded'; entries: StoredEntry[] }
+  | { kind: 'counted'; bytes: number }
+  | { kind: 'closed' }
+  | { kind: 'failed'; code: string; message: string; batch?: Batch };
+
+/** SQLite's code (e.g. `SQLITE_FULL`) with its sentence, and the batch back that was not written. */
+export class WriteError extends Error {
+  readonly code: string;
+  readonly batch: Batch | undefined;
+
+  constructor(code: string, message: string, batch: Batch | undefined) {
+    super(message);
+    this.code = code;
+    this.batch = batch;
+  }
+}
+
+/** The parts of a batch that cross between threads without being copied. */
+export function transferable(batch: Batch): ArrayBuffer[] {
+  return [batch.bodies.buffer, batch.rows.buffer, batch.shared.buffer, batch.deletes.buffer];
+}
+
+/** The thread that owns the database while the gateway runs; answers in the order of the requests. */
+export interface Writer {
+  /** Resolves with the commit's milliseconds when the batch is on disk; rejects with a WriteError when it is not. */
+  write(batch: Batch): Promise<number>;
+  /** Up to `limit` entries of a session's queue from `seq` on, in order. */
+  load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
+  /** Bytes that the thread has written to files since it started. */
+  bytesWritten(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A worker thread can't load TypeScript under Node 20: from the sources it runs the build. */
+const SCRIPT = import.meta.url.endsWith('.ts')
+  ? new URL('../../dist/src/store/writer-thread.js', import.meta.url)
+  : new URL('./writer-thread.js', import.meta.url);
+
+export function startWriter(file: string): Writer {
+  const worker = new Worker(SCRIPT, { workerData: { file } });
+  const waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
+  let broken: Error | undefined;
+  const fail = (error: Error): void => {
+    broken = error;
+    for (const { reject } of waiting.splice(0)) reject(error);
+  };
+  worker.on('message', (reply: Reply) => {
+    const request = waiting.shift();
+    if (reply.kind === 'failed') request?.reject(new WriteError(reply.code, reply.message, reply.batch));
+    else request?.resolve(reply);
+  });
+  worker.on('error', fail);
+  worker.on('exit', () => fail(new Error('the writer thread has ended')));
+
+  const ask = (request: Request): Promise<Reply> =>
+    new Promise((resolve, reject) => {
+      if (broken) return reject(broken);
+      waiting.push({ resolve, reject });
+      worker.postMessage(request, request.kind === 'write' ? transferable(request.batch) : []);
+    });
+
+  return {
+    async write(batch) {
+      const reply = await ask({ kind: 'write', batch });
+      return reply.kind === 'written' ? reply.ms : 0;
+    },
+    async load(session, seq, limit) {
+      const reply = await ask({ kind: 'load', session, seq, limit });
+      return reply.kind === 'loaded' ? reply.entries : [];
+    },
+    async bytesWritten() {
+      const reply = await ask({ kind: 'count' });
+      return reply.kind === 'counted' ? reply.bytes : 0;
+    },
+    async close() {
+      await ask({ kind: 'close' });
+      await worker.terminate();
+    },
+  };
+}
