@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+import { processIo } from './cli/io.ts';
+import { runCommandLine } from './cli/program.ts';
+import { drivers } from './drivers.ts';
+import { startGateway } from './main.ts';
+
+// A reader that went away (`cellgate check | head`) is no reason to die with a stack.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
+  drivers,
+  start: startGateway,
+});

@@ -1,0 +1,32 @@
+import type { EventEmitter } from 'node:events';
+
+/** Where a verb writes lines. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+}
+
+/** What a verb sees of the world, so that a test can run it in its own process. */
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Emits the signals and, as `process` does, `uncaughtException` and `unhandledRejection`. */
+  readonly events: EventEmitter;
+  /** Ends the process at once. */
+  exit(code: number): void;
+}
+
+/** The exit codes of every verb. */
+export const EXIT = { ok: 0, trouble: 1, usage: 2, bug: 70 } as const;
+
+/** The real process. */
+export const processIo: Io = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  events: process,
+  exit: (code) => process.exit(code),
+};

@@ -1,0 +1,83 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { usesColour } from '../log.ts';
+import { check } from './check.ts';
+import type { ConfigOption } from './config-file.ts';
+import { EXIT, type Io } from './io.ts';
+import { type RunParts, run } from './run.ts';
+import { schema } from './schema.ts';
+
+const EXAMPLES = `
+Examples:
+  cellgate check --config cell.yaml    says what is wrong with a config, one line each
+  cellgate run --config cell.yaml      runs the gateway until SIGTERM or Ctrl-C
+  cellgate schema > schema.json        JSON Schema, so that an editor completes and checks
+
+The config is the file of --config, else of $CELLGATE_CONFIG, else /etc/cellgate/config.yaml.
+Exit codes: 0 fine, 1 trouble, 2 wrong usage.`;
+
+const CONFIG = ['-c, --config <file>', 'the config file (YAML)'] as const;
+
+/** Runs one command line (without node and script) and resolves with its exit code; never throws for wrong usage. */
+export async function runCommandLine(
+  words: readonly string[],
+  io: Io,
+  parts: RunParts,
+): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = new Command('cellgate')
+    .description('The edge gateway of a robot cell: sensors in, MQTT out, nothing lost in between.')
+    .version(version(), '-V, --version', 'prints the version')
+    .helpOption('-h, --help', 'shows this help')
+    .addHelpText('after', EXAMPLES);
+  settle(program, io);
+  const verb = (name: string, summary: string): Command =>
+    program.command(name).description(summary).allowExcessArguments(false);
+
+  verb('run', 'runs the gateway')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      code = await run(options, io, parts);
+    });
+  verb('check', 'checks the config; touches no hardware')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      code = await check(options, io, parts.drivers);
+    });
+  verb('schema', 'prints the JSON Schema of the config').action(async (options: object) => {
+    code = await schema(options, io, parts.drivers);
+  });
+
+  try {
+    await program.parseAsync(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return code;
+}
+
+/** Settings that commander copies to the verbs made after this call. */
+function settle(program: Command, io: Io): void {
+  program
+    .exitOverride()
+    .showHelpAfterError('Try "cellgate --help".')
+    .helpCommand('help [verb]', 'shows the help of a verb')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHasColors: () => usesColour(io.stdout, io.env),
+      getErrHasColors: () => usesColour(io.stderr, io.env),
+      outputError: (text, write) =>
+        write(`cellgate: ${text.trim().replaceAll(/\s*\n\s*/g, ' ')}\n`),
+    });
+}
+
+/** The version in the package.json of the installation, whether it runs from src or from dist. */
+function version(): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
+  const read: unknown = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  return String((read as { version?: unknown }).version);
+}

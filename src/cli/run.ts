@@ -1,0 +1,92 @@
+import type { Logger } from 'pino';
+import { loadConfig } from '../config/load.ts';
+import type { Config, Drivers } from '../config/schema.ts';
+import { createLog } from '../log.ts';
+import type { Gateway } from '../main.ts';
+import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { EXIT, type Io } from './io.ts';
+
+/** What `run` starts; a parameter so that a test can start something smaller. */
+export interface RunParts {
+  readonly drivers: Drivers;
+  start(config: Config, log: Logger): Promise<Gateway>;
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/**
+ * Runs the gateway until SIGTERM or SIGINT: 0 after a clean stop, 1 when the config or the start fails.
+ * A second signal ends the process at once with 1; an error that nobody caught ends it with 70.
+ */
+export async function run(options: ConfigOption, io: Io, parts: RunParts): Promise<number> {
+  const { config, problems } = await loadConfig(configFile(options, io.env), parts.drivers, io.cwd);
+  if (!config) {
+    printProblems(problems, io.stderr, io);
+    return EXIT.trouble;
+  }
+  const log = createLog(config.log.level, io.stdout, io.env);
+  const watch = watchProcess(io, log);
+  try {
+    return await live(config, log, watch.stopAsked, io, parts);
+  } finally {
+    watch.close();
+  }
+}
+
+async function live(
+  config: Config,
+  log: Logger,
+  stopAsked: Promise<string>,
+  io: Io,
+  parts: RunParts,
+): Promise<number> {
+  let gateway: Gateway;
+  try {
+    gateway = await parts.start(config, log);
+  } catch (error) {
+    return failed('could not start', error, log, io);
+  }
+  log.info(`stopping on ${await stopAsked}`);
+  try {
+    await gateway.stop();
+  } catch (error) {
+    return failed('could not stop cleanly', error, log, io);
+  }
+  return EXIT.ok;
+}
+
+/** One line for the person in front of the terminal; the stack only for who asked for it. */
+function failed(what: string, error: unknown, log: Logger, io: Io): number {
+  const message = error instanceof Error ? error.message : String(error);
+  io.stderr.write(`cellgate: ${what}: ${message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
+  log.debug({ err: error }, what);
+  return EXIT.trouble;
+}
+
+function watchProcess(io: Io, log: Logger): { stopAsked: Promise<string>; close(): void } {
+  let asked = false;
+  let resolveStop: (signal: string) => void;
+  const stopAsked = new Promise<string>((resolve) => {
+    resolveStop = resolve;
+  });
+  const onSignal = (signal: string): void => {
+    if (asked) io.exit(EXIT.trouble);
+    asked = true;
+    resolveStop(signal);
+  };
+  const onBug = (error: unknown): void => {
+    log.fatal({ err: error }, 'an error that nobody caught');
+    io.exit(EXIT.bug);
+  };
+  for (const signal of SIGNALS) io.events.on(signal, onSignal);
+  io.events.on('uncaughtException', onBug);
+  io.events.on('unhandledRejection', onBug);
+  return {
+    stopAsked,
+    close() {
+      for (const signal of SIGNALS) io.events.off(signal, onSignal);
+      io.events.off('uncaughtException', onBug);
+      io.events.off('unhandledRejection', onBug);
+    },
+  };
+}

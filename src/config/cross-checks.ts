@@ -1,0 +1,147 @@
+import type { Finding, Path } from './problem.ts';
+import { type Drivers, isLoopback, type ListenerConfig, type SensorConfig } from './schema.ts';
+import { hex } from './sensors.ts';
+
+/** An element of a list that is right by itself, with its place in that list. */
+export interface Placed<Element> {
+  readonly index: number;
+  readonly element: Element;
+}
+
+/** The parts of a config that are right by themselves, and the lines on which they stand. */
+export interface Parts {
+  readonly cell: string;
+  readonly sensors: readonly Placed<Omit<SensorConfig, 'payload'>>[];
+  readonly listeners: readonly Placed<ListenerConfig>[];
+  readonly drivers: Drivers;
+  lineOf(path: Path): number;
+}
+
+/** What is wrong between parts that are right by themselves: names, topics, wires and doors that meet. */
+export function crossChecks(parts: Parts): readonly Finding[] {
+  return [
+    ...sameNames(parts),
+    ...sameTopics(parts),
+    ...sameAddresses(parts),
+    ...sameLines(parts),
+    ...samePorts(parts),
+    ...openDoors(parts),
+  ];
+}
+
+function* sameNames({ sensors, lineOf }: Parts): Iterable<Finding> {
+  const seen = new Map<string, number>();
+  for (const { index, element } of sensors) {
+    const path = ['sensors', index, 'name'];
+    const first = seen.get(element.name);
+    if (first === undefined) seen.set(element.name, index);
+    else {
+      const line = lineOf(['sensors', first, 'name']);
+      const message = `the sensor in line ${line} is named "${element.name}" already, expected a name of its own`;
+      yield { path, at: 'value', message };
+    }
+  }
+}
+
+function* sameTopics({ cell, sensors, drivers, lineOf }: Parts): Iterable<Finding> {
+  const status = `${cell}/status`;
+  const seen = new Map<string, { readonly index: number; readonly name: string }>();
+  for (const { index, element } of sensors) {
+    const path = ['sensors', index, 'name'];
+    const channels = drivers.get(element.driver)?.channels(element.options) ?? [];
+    const clashes: string[] = [];
+    for (const channel of channels) {
+      const topic = [cell, element.name, channel.name].filter((level) => level !== '').join('/');
+      if (topic === status) {
+        clashes.push(`its topic ${topic} is the one on which the gateway says that it is online`);
+      }
+      const first = seen.get(topic);
+      if (first === undefined) seen.set(topic, { index, name: element.name });
+      else if (first.name !== element.name) {
+        const line = lineOf(['sensors', first.index, 'name']);
+        clashes.push(
+          `its topic ${topic} is also one of the sensor "${first.name}" in line ${line}`,
+        );
+      }
+    }
+    if (clashes[0]) yield { path, at: 'value', message: `${clashes[0]}, expected another name` };
+  }
+}
+
+function* sameAddresses({ sensors, lineOf }: Parts): Iterable<Finding> {
+  const seen = new Map<string, { readonly index: number; readonly driver: string }>();
+  for (const { index, element } of sensors) {
+    const { bus, address, driver } = element;
+    if (bus === undefined || address === undefined) continue;
+    const place = `${hex(address)} on ${bus}`;
+    const first = seen.get(place);
+    if (first === undefined) seen.set(place, { index, driver });
+    else if (first.driver !== driver) {
+      const line = lineOf(['sensors', first.index, 'address']);
+      const message = `${place} is the ${first.driver} of line ${line} already, expected the address of another chip`;
+      yield { path: ['sensors', index, 'address'], at: 'value', message };
+    }
+  }
+}
+
+function* sameLines({ sensors, lineOf }: Parts): Iterable<Finding> {
+  const seen = new Map<string, number>();
+  for (const { index, element } of sensors) {
+    if (element.line === undefined) continue;
+    const path = ['sensors', index, 'line'];
+    const first = seen.get(element.line);
+    if (first === undefined) seen.set(element.line, index);
+    else {
+      const line = lineOf(['sensors', first, 'line']);
+      const message = `${element.line} is taken by the sensor in line ${line} already, expected another input`;
+      yield { path, at: 'value', message };
+    }
+  }
+}
+
+const EVERY_INTERFACE = ['0.0.0.0', '::'];
+
+function* samePorts({ listeners, lineOf }: Parts): Iterable<Finding> {
+  const host = (listener: ListenerConfig): string =>
+    listener.host.toLowerCase() === 'localhost' ? '127.0.0.1' : listener.host.toLowerCase();
+  for (const [place, { index, element }] of listeners.entries()) {
+    if (element.port === 0) continue;
+    const first = listeners.slice(0, place).find(({ element: other }) => {
+      const wide = [host(other), host(element)].some((one) => EVERY_INTERFACE.includes(one));
+      return other.port === element.port && (wide || host(other) === host(element));
+    });
+    if (!first) continue;
+    const path = ['broker', 'listeners', index, 'port'];
+    const line = lineOf(['broker', 'listeners', first.index, 'port']);
+    const message = `the listener in line ${line} (${first.element.host}) has port ${element.port} already, expected another port`;
+    yield { path, at: 'value', message };
+  }
+}
+
+function* openDoors({ listeners }: Parts): Iterable<Finding> {
+  for (const { index, element } of listeners) {
+    const path = ['broker', 'listeners', index];
+    const { host, anonymous, tls } = element;
+    if (tls && tls.clientCert !== 'none' && tls.ca === undefined) {
+      const message = `found ${tls.clientCert} without a ca, expected tls.ca: the authority that signs the client certificates`;
+      yield { path: [...path, 'tls', 'clientCert'], at: 'value', message };
+    }
+    if (tls?.ca !== undefined && tls.clientCert === 'none') {
+      const message = 'has no effect while clientCert is none, expected clientCert: required';
+      yield { path: [...path, 'tls', 'ca'], at: 'value', message };
+    }
+    if (anonymous || tls?.clientCert === 'required') continue;
+    const wanted = 'tls with clientCert: required, or anonymous: true to let everybody in';
+    yield isLoopback(host)
+      ? {
+          path: [...path, 'anonymous'],
+          at: 'value',
+          message: `nobody could connect, expected ${wanted}`,
+        }
+      : {
+          path: [...path, 'host'],
+          at: 'value',
+          message: `${host} is open to the network, expected ${wanted}`,
+        };
+  }
+}

@@ -1,0 +1,123 @@
+import path from 'node:path';
+import { crossChecks, type Parts, type Placed } from './cross-checks.ts';
+import { type KeyExplainer, validate } from './findings.ts';
+import { byPosition, type Finding, formatPath, type Path, type Problem } from './problem.ts';
+import {
+  type Config,
+  configSchema,
+  type Drivers,
+  type ListenerConfig,
+  listenerSchema,
+} from './schema.ts';
+import { sensorSchema } from './sensors.ts';
+import { parseSource, type Source } from './source.ts';
+import { readText } from './text-file.ts';
+import { tlsFileChecks } from './tls-files.ts';
+
+/** The config, or at least one problem. */
+export type LoadResult =
+  | { readonly config: Config; readonly problems: readonly [] }
+  | { readonly config: undefined; readonly problems: readonly Problem[] };
+
+/** A file that is wrong from top to bottom is told with its first hundred problems. */
+const MOST_PROBLEMS = 100;
+
+/**
+ * Reads and checks a whole config; touches no hardware and never throws for what a file can hold.
+ * Paths come out absolute: files are relative to the config's folder, `data` to `cwd`.
+ */
+export async function loadConfig(
+  file: string,
+  drivers: Drivers,
+  cwd: string = process.cwd(),
+): Promise<LoadResult> {
+  const read = await readText(path.resolve(cwd, file));
+  if (!('text' in read)) return failed([{ file, path: 'config', ...read }]);
+  const source = parseSource(read.text);
+  if ('problems' in source) return failed(source.problems.map((one) => ({ file, ...one })));
+  if (source.value === null) {
+    const message = 'the file is empty, expected a config with at least "cell: NAME"';
+    return failed([{ file, line: 1, column: 1, path: 'config', message }]);
+  }
+  const { value, findings } = validate(configSchema(drivers), source, explainKey(source));
+  const parts = partsOf(source, drivers);
+  const folder = path.dirname(path.resolve(cwd, file));
+  const all = [...findings, ...crossChecks(parts), ...(await fileFindings(parts, folder))];
+  if (value && all.length === 0) return { config: absolute(value, folder, cwd), problems: [] };
+  return failed(
+    all.map(({ path: at, at: place, message }) => ({
+      file,
+      ...source.locate(at, place),
+      path: formatPath(at),
+      message,
+    })),
+  );
+}
+
+function failed(problems: readonly Problem[]): LoadResult {
+  return { config: undefined, problems: problems.toSorted(byPosition).slice(0, MOST_PROBLEMS) };
+}
+
+/** Parts of the contract with users that this version does not have: refused, never silently ignored. */
+const UNSUPPORTED = ['outputs', 'uplinks', 'http', 'broker.access'];
+const WIRES = ['bus', 'address', 'line'];
+
+function explainKey(source: Source): KeyExplainer {
+  return (at, key) => {
+    if (UNSUPPORTED.includes(formatPath([...at, key]))) {
+      return 'not supported by this version, expected a config without it';
+    }
+    const driver = at.length === 2 && at[0] === 'sensors' && source.written([...at, 'driver']);
+    if (!driver || !WIRES.includes(key)) return undefined;
+    return `the driver ${driver} has no "${key}", expected a sensor without it`;
+  };
+}
+
+/** The elements that are right by themselves, also when others are not: all problems are told at once. */
+function partsOf(source: Source, drivers: Drivers): Parts {
+  const { cell, sensors, broker } = source.value as Readonly<Record<string, unknown>>;
+  const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
+  return {
+    cell: typeof cell === 'string' ? cell : 'CELL',
+    sensors: valid(sensors, (one) => sensorSchema(drivers).safeParse(one)),
+    listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
+    drivers,
+    lineOf: (at: Path) => source.locate(at, 'value').line,
+  };
+}
+
+function valid<Element>(
+  list: unknown,
+  parse: (one: unknown) => { success: boolean; data?: Element | undefined },
+): Placed<Element>[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((one, index) => {
+    const { data } = parse(one);
+    return data === undefined ? [] : [{ index, element: data }];
+  });
+}
+
+async function fileFindings({ listeners }: Parts, folder: string): Promise<readonly Finding[]> {
+  const findings = listeners.map(({ index, element }) => {
+    const { tls } = withFiles(element, folder);
+    return tls ? tlsFileChecks(tls, ['broker', 'listeners', index, 'tls']) : [];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+function withFiles(listener: ListenerConfig, folder: string): ListenerConfig {
+  if (!listener.tls) return listener;
+  const { cert, key, ca, clientCert } = listener.tls;
+  const file = (name: string): string => path.resolve(folder, name);
+  const tls = { cert: file(cert), key: file(key), clientCert };
+  return { ...listener, tls: ca === undefined ? tls : { ...tls, ca: file(ca) } };
+}
+
+function absolute(config: Config, folder: string, cwd: string): Config {
+  const listeners = config.broker.listeners.map((listener) => withFiles(listener, folder));
+  return {
+    ...config,
+    data: path.resolve(cwd, config.data),
+    broker: { ...config.broker, listeners },
+  };
+}

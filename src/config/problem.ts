@@ -1,0 +1,53 @@
+import { styleText } from 'node:util';
+
+/** Where a value stands in the config, e.g. `['sensors', 0, 'every']`. */
+export type Path = readonly PropertyKey[];
+
+/** What is wrong with the value at `path`, or with its key; not yet with a place in the file. */
+export interface Finding {
+  readonly path: Path;
+  readonly at: 'key' | 'value';
+  readonly message: string;
+}
+
+/** One thing that is wrong with a config file. Lines and columns count from 1. */
+export interface Problem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** The key, e.g. `sensors[0].every`; `config` for the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** `sensors[0].filters[1].median`; a key with unusual characters stands in quotes. */
+export function formatPath(path: Path): string {
+  if (path.length === 0) return 'config';
+  return path
+    .map((part, index) => {
+      if (typeof part === 'number') return `[${part}]`;
+      const word = String(part);
+      const plain = /^[\w.-]{1,64}$/.test(word) ? word : JSON.stringify(shorten(word));
+      return index === 0 ? plain : `.${plain}`;
+    })
+    .join('');
+}
+
+/** The text with its middle cut out when it is long. */
+export function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 40)}…${text.slice(-10)}` : text;
+}
+
+/** One line: `FILE:LINE:COL: path.to.key: what is wrong, what was expected`. */
+export function formatProblem(problem: Problem, colour = false): string {
+  const { file, line, column, path } = problem;
+  const message = problem.message.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  if (!colour) return `${file}:${line}:${column}: ${path}: ${message}`;
+  const place = styleText('bold', `${file}:${line}:${column}:`);
+  return `${place} ${styleText('cyan', `${path}:`)} ${message}`;
+}
+
+/** The order in which a reader goes through the file. */
+export function byPosition(a: Problem, b: Problem): number {
+  return a.line - b.line || a.column - b.column || a.path.localeCompare(b.path, 'en');
+}

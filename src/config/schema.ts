@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import type { FilterConfig } from './filters.ts';
+import {
+  type Drivers,
+  type Payload,
+  payloadSchema,
+  type SensorConfig,
+  sensorSchema,
+} from './sensors.ts';
+import { duration, size, text, wholeNumber } from './values.ts';
+
+export type { Drivers, FilterConfig, Payload, SensorConfig };
+
+/** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
+export interface TlsConfig {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+  readonly clientCert: 'none' | 'optional' | 'required';
+}
+
+/** One door of the broker. `anonymous` is resolved: true lets in a client that shows neither a user nor a certificate. */
+export interface ListenerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'ws';
+  readonly tls?: TlsConfig;
+  readonly anonymous: boolean;
+}
+
+/** The bounds of the broker: counts, bytes and milliseconds. */
+export type Limits = Readonly<z.output<typeof limitsSchema>>;
+
+/** The whole config, every default filled in: milliseconds and bytes. */
+export interface Config {
+  readonly cell: string;
+  readonly data: string;
+  readonly payload: Payload;
+  readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
+  readonly sensors: readonly SensorConfig[];
+  readonly store: { readonly readingsWithin: number };
+  readonly log: { readonly level: (typeof LEVELS)[number] };
+}
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
+
+/** Whether only programs on this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
+
+const cellSchema = text(
+  'one topic level: at most 64 bytes, no / + #, no $ at the start',
+  /^(?!\$)[^/+#]+$/,
+  64,
+);
+const fileSchema = text('the path of a file', /./, 4096);
+
+const tlsSchema = z.strictObject({
+  cert: fileSchema.describe('Certificate chain, PEM. Relative to the folder of this file.'),
+  key: fileSchema.describe('Private key, PEM; other users must not be able to read it.'),
+  ca: fileSchema
+    .optional()
+    .describe('Certificate authority that signs the client certificates, PEM.'),
+  clientCert: z
+    .enum(['none', 'optional', 'required'])
+    .prefault('none')
+    .describe('Whether clients show a certificate that `ca` signed.'),
+});
+
+/** The schema of one listener. */
+export const listenerSchema = z
+  .strictObject({
+    host: text(
+      'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0',
+      /^[A-Za-z0-9.:_-]+$/,
+      253,
+    ).describe('Address to listen on; 0.0.0.0 or :: for every network interface.'),
+    port: wholeNumber(0, 65535).describe('TCP port; 0 takes any free one.'),
+    protocol: z.enum(['tcp', 'ws']).prefault('tcp').describe('MQTT over TCP or over WebSocket.'),
+    tls: tlsSchema.optional().describe('Encrypts the connections.'),
+    anonymous: z
+      .boolean()
+      .optional()
+      .describe(
+        'Lets in clients that show neither a user nor a certificate; true on loopback, false elsewhere.',
+      ),
+  })
+  .transform(
+    ({ anonymous, ...listener }) =>
+      ({ ...listener, anonymous: anonymous ?? isLoopback(listener.host) }) as ListenerConfig,
+  );
+
+const limitsSchema = z.strictObject({
+  connections: wholeNumber(1, 100_000).prefault(1000).describe('Clients connected at once.'),
+  connectionsPerAddress: wholeNumber(1, 100_000)
+    .prefault(100)
+    .describe('Clients connected at once from one address.'),
+  packet: size('1KiB', '255MiB').prefault('1MiB').describe('Largest MQTT packet.'),
+  inflight: wholeNumber(1, 65_535)
+    .prefault(20)
+    .describe('Messages sent to one client that it has not acknowledged yet.'),
+  queuedMessages: wholeNumber(1, 100_000_000)
+    .prefault(100_000)
+    .describe('Messages that wait for one session.'),
+  queuedBytes: size('1KiB', '1024GiB')
+    .prefault('256MiB')
+    .describe('Bytes that wait for one session.'),
+  queuedAge: duration('1s', '3650d')
+    .prefault('7d')
+    .describe('How long a message waits for a session.'),
+  queueFull: z
+    .enum(['drop-oldest', 'drop-newest'])
+    .prefault('drop-oldest')
+    .describe('What gives way when a queue is full.'),
+  sessionExpiry: duration('1s', '3650d')
+    .prefault('7d')
+    .describe('How long the session of a client that stays away is kept.'),
+  keepalive: duration('1s', '18h')
+    .prefault('10m')
+    .describe('Longest silence of a client that asks for no keep-alive of its own.'),
+  connectTimeout: duration('100ms', '10m')
+    .prefault('10s')
+    .describe('How long a new connection may take to say CONNECT.'),
+  retainedMessages: wholeNumber(1, 100_000_000).prefault(100_000).describe('Retained messages.'),
+  retainedBytes: size('1KiB', '1024GiB').prefault('256MiB').describe('Bytes of retained messages.'),
+});
+
+/** The schema of the whole config: strict, with defaults; its description is the reference for integrators. */
+export function configSchema(drivers: Drivers) {
+  return z
+    .strictObject({
+      cell: cellSchema.describe('First level of every topic that this gateway publishes.'),
+      data: text('the path of a folder', /./, 4096)
+        .prefault('/var/lib/cellgate')
+        .describe(
+          'Folder of the database. Relative to the folder in which the gateway is started.',
+        ),
+      payload: payloadSchema.prefault('json'),
+      broker: z
+        .strictObject({
+          listeners: z
+            .array(listenerSchema)
+            .min(1, { error: 'at least one listener' })
+            .max(16, { error: 'at most 16 listeners' })
+            .prefault([{ host: '127.0.0.1', port: 1883 }])
+            .describe('Where clients connect.'),
+          limits: limitsSchema.prefault({}).describe('What one client and all together may use.'),
+        })
+        .prefault({})
+        .describe('The MQTT broker.'),
+      sensors: z
+        .array(sensorSchema(drivers))
+        .max(1000, { error: 'at most 1000 sensors' })
+        .prefault([])
+        .describe('What is measured.'),
+      store: z
+        .strictObject({
+          readingsWithin: duration('10ms', '1h')
+            .prefault('1s')
+            .describe("The gateway's own readings are on disk within this time."),
+        })
+        .prefault({})
+        .describe('The database on disk.'),
+      log: z
+        .strictObject({
+          level: z.enum(LEVELS).prefault('info').describe('Least level that is logged.'),
+        })
+        .prefault({})
+        .describe('What the gateway says about itself.'),
+    })
+    .transform(
+      ({ sensors, ...config }): Config => ({
+        ...config,
+        sensors: sensors.map((sensor) => ({
+          ...sensor,
+          payload: sensor.payload ?? config.payload,
+        })),
+      }),
+    );
+}

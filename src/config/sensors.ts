@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import type { Driver } from '../driver.ts';
+import { type FilterConfig, filterSchema } from './filters.ts';
+import { alternatives, didYouMean } from './suggestion.ts';
+import { duration, text } from './values.ts';
+
+/** The drivers that a config may name, by their names. */
+export type Drivers = ReadonlyMap<string, Driver>;
+
+/** How a reading is written: as a JSON object with unit, quality and time, or as the bare value. */
+export type Payload = 'json' | 'value';
+
+/** One sensor, its defaults filled in: milliseconds, `bus` as `i2c-1`, `options` as the driver's own schema gives them. */
+export interface SensorConfig {
+  readonly name: string;
+  readonly driver: string;
+  readonly bus?: string;
+  readonly address?: number;
+  readonly line?: string;
+  readonly every: number;
+  readonly timeout: number;
+  readonly payload: Payload;
+  readonly filters: readonly FilterConfig[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** The schema of `payload`, for the whole config and for one sensor. */
+export const payloadSchema = z
+  .enum(['json', 'value'])
+  .describe('How readings are written: json (value, unit, quality, time) or the bare value.');
+
+const nameSchema = text(
+  'topic levels separated by "/", e.g. door/closed: no empty level, no + or #, no $ at the start, at most 128 bytes',
+  /^(?!\$)[^/+#]+(\/[^/+#]+)*$/,
+  128,
+);
+/** Longest time that a read may take when the sensor does not say. */
+const LONGEST_TIMEOUT_MS = 5000;
+/** Shortest one: below, a busy scheduler would look like a broken sensor. */
+const SHORTEST_TIMEOUT_MS = 100;
+
+const sensorShape = {
+  name: nameSchema.describe('Topic below the cell, e.g. door/closed; unique.'),
+  every: duration('10ms', '1d').prefault('1s').describe('Time from one read to the next.'),
+  timeout: duration('10ms', '10m')
+    .optional()
+    .describe(
+      'A read that takes longer is published as bad. Default: `every`, within 100ms and 5s.',
+    ),
+  payload: payloadSchema
+    .optional()
+    .describe(
+      'How this sensor is written: json or value. Default: the payload of the whole config.',
+    ),
+  filters: z
+    .array(filterSchema)
+    .max(16, { error: 'at most 16 filters' })
+    .prefault([])
+    .describe('Filters in the order in which they work, each a map with one key.'),
+};
+
+const busSchema = text(
+  'an I2C bus such as i2c-1 or /dev/i2c-1',
+  /^(\/dev\/)?i2c-\d{1,3}$/,
+  20,
+).transform((bus) => bus.replace('/dev/', ''));
+
+const lineError = (issue: { input?: unknown }): string =>
+  `a line such as DI0, GPIO17 or gpiochip0:17${Number.isInteger(issue.input) ? ` (did you mean GPIO${issue.input}?)` : ''}`;
+const lineSchema = z
+  .string({ error: lineError })
+  .regex(/^(gpiochip\d{1,3}:\d{1,4}|[A-Za-z][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
+
+/** An I2C address as datasheets and i2cdetect write it, e.g. `0x48`. */
+export function hex(address: number): string {
+  return `0x${address.toString(16).padStart(2, '0')}`;
+}
+
+function wiring(driver: Driver): z.core.$ZodLooseShape {
+  if (driver.bus === 'gpio-input') {
+    return { line: lineSchema.describe('Input line: DI0, GPIO17 or gpiochip0:17.') };
+  }
+  if (driver.bus !== 'i2c') return {};
+  const [usual] = driver.addresses ?? [];
+  const address =
+    usual === undefined
+      ? z
+          .int({ error: 'an address from 0x08 to 0x77' })
+          .min(0x08, { error: 'an address from 0x08 to 0x77' })
+          .max(0x77, { error: 'an address from 0x08 to 0x77' })
+      : z
+          .literal([...driver.addresses!], {
+            error: `an address that the ${driver.name} can have: ${driver.addresses!.map(hex).join(', ')}`,
+          })
+          .prefault(usual);
+  return {
+    bus: busSchema.describe('I2C bus: i2c-1 or /dev/i2c-1.'),
+    address: address.describe('I2C address, best written in hex, e.g. 0x48.'),
+  };
+}
+
+type SensorInput = Omit<SensorConfig, 'payload' | 'timeout' | 'options'> &
+  Partial<Pick<SensorConfig, 'payload' | 'timeout'>> &
+  Readonly<Record<string, unknown>>;
+
+/** A sensor before the payload of the whole config is filled in. */
+export type PartialSensor = Omit<SensorConfig, 'payload'> & { readonly payload?: Payload };
+
+function sensorOf(driver: Driver) {
+  const shape = {
+    driver: z.literal(driver.name).describe(driver.summary),
+    ...sensorShape,
+    ...wiring(driver),
+  };
+  const optionKeys = Object.keys(driver.options.shape);
+  const taken = optionKeys.find((key) => key in shape || ['bus', 'address', 'line'].includes(key));
+  if (taken) throw new Error(`driver ${driver.name}: every sensor has a key "${taken}" already`);
+  return driver.options
+    .safeExtend(shape)
+    .strict()
+    .transform((sensor): PartialSensor => {
+      const { every, timeout, ...rest } = sensor as unknown as SensorInput;
+      const usual = Math.max(SHORTEST_TIMEOUT_MS, Math.min(every, LONGEST_TIMEOUT_MS));
+      const common = Object.entries(rest).filter(([key]) => !optionKeys.includes(key));
+      const options = Object.entries(rest).filter(([key]) => optionKeys.includes(key));
+      return {
+        ...(Object.fromEntries(common) as Omit<PartialSensor, 'every' | 'timeout' | 'options'>),
+        every,
+        timeout: timeout ?? usual,
+        options: Object.fromEntries(options),
+      };
+    });
+}
+
+/** The schema of one sensor: the variant that its `driver` names, with that driver's options at the same level. */
+export function sensorSchema(drivers: Drivers) {
+  const [first, ...others] = [...drivers.values()].map(sensorOf);
+  if (!first) throw new Error('the table of drivers is empty');
+  const names = [...drivers.keys()];
+  return z.discriminatedUnion('driver', [first, ...others], {
+    error: ({ code, input }) => {
+      if (code !== 'invalid_union') return undefined;
+      const given = String((input as { driver?: unknown }).driver ?? '');
+      const outside = /\.[cm]?[jt]s$/.test(given)
+        ? '; a driver in a file of its own is not supported by this version'
+        : didYouMean(given, names);
+      return `a driver: ${alternatives(names)}${outside}`;
+    },
+  });
+}

@@ -1,0 +1,61 @@
+import { open, stat } from 'node:fs/promises';
+import type { Position } from './source.ts';
+
+const LIMIT_BYTES = 1024 * 1024;
+const START: Position = { line: 1, column: 1 };
+
+/** Why a file could not be read, and where. */
+export interface Unreadable extends Position {
+  readonly message: string;
+}
+
+/** Reads a file of UTF-8 text, at most 1 MiB. Gives the text, or the sentence that says why not. */
+export async function readText(file: string): Promise<{ text: string } | Unreadable> {
+  const problem = (message: string, position = START): Unreadable => ({ ...position, message });
+  let bytes: Buffer;
+  try {
+    const found = await stat(file);
+    if (found.isDirectory()) return problem('is a folder, expected a YAML file');
+    if (!found.isFile()) return problem('is not a regular file, expected a YAML file');
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(LIMIT_BYTES + 1));
+      bytes = buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    return problem(describeFileError(error));
+  }
+  if (bytes.length > LIMIT_BYTES) return problem('is larger than 1 MiB, expected a config file');
+  const utf16 = [0xfffe, 0xfeff].includes(bytes.length > 1 ? bytes.readUInt16BE(0) : 0);
+  if (utf16) return problem('is UTF-16 text, expected UTF-8: save it again as UTF-8');
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return problem('is not UTF-8 text from here on, save it again as UTF-8', firstBadByte(bytes));
+  }
+}
+
+/** What the operating system said about a file, in words. */
+export function describeFileError(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
+  if (code === 'EACCES' || code === 'EPERM') return 'not allowed to read the file';
+  return `could not read the file (${code ?? (error as Error).message})`;
+}
+
+function firstBadByte(bytes: Buffer): Position {
+  let line = 1;
+  let start = 0;
+  for (;;) {
+    const end = bytes.indexOf(0x0a, start);
+    const row = bytes.subarray(start, end === -1 ? bytes.length : end);
+    const text = row.toString('utf8');
+    if (!Buffer.from(text).equals(row) || end === -1) {
+      return { line, column: Math.max(text.indexOf('\ufffd'), 0) + 1 };
+    }
+    start = end + 1;
+    line++;
+  }
+}

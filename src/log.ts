@@ -1,0 +1,70 @@
+import { type Logger, pino } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { namesSecret } from './secrets.ts';
+
+/** Where the lines go: standard output, or whatever a test hands in. */
+export interface LogSink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+}
+
+/** Deeper than this nothing is logged on purpose; it also ends circles. */
+const DEPTH = 6;
+
+/**
+ * Logs JSON lines, or lines for people on a terminal that is not systemd's journal.
+ * Writes before it returns, so that the last words of a process are not lost. Secrets are blanked by their key.
+ */
+export function createLog(
+  level: string,
+  sink: LogSink,
+  env: Readonly<Record<string, string | undefined>>,
+): Logger {
+  const people = sink.isTTY === true && !env.JOURNAL_STREAM;
+  const format = people
+    ? prettyFactory({
+        colorize: usesColour(sink, env),
+        ignore: 'pid,hostname',
+        translateTime: 'SYS:HH:MM:ss.l',
+      })
+    : undefined;
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { error: pino.stdSerializers.err },
+      formatters: {
+        level: (label) => ({ level: label }),
+        bindings: (bindings) => blank(bindings, 0) as Record<string, unknown>,
+        log: (fields) => blank(fields, 0) as Record<string, unknown>,
+      },
+    },
+    { write: (line: string) => void sink.write(format ? format(line) : line) },
+  );
+}
+
+/** Colours only on a terminal, and not when `NO_COLOR` is set. */
+export function usesColour(
+  sink: { readonly isTTY?: boolean | undefined },
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return sink.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
+}
+
+function blank(value: unknown, depth: number): unknown {
+  if (Array.isArray(value)) return depth < DEPTH ? value.map((one) => blank(one, depth + 1)) : '…';
+  if (!isPlain(value)) return value;
+  if (depth >= DEPTH) return '…';
+  const entries = Object.entries(value).map(([key, one]) => [
+    key,
+    namesSecret(key) ? '[redacted]' : blank(one, depth + 1),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
