@@ -7,7 +7,7 @@ export default defineDriver({
   options: z.strictObject({
     /** Whether the electrical low level is true. */
     activeLow: z.boolean().default(false),
-    debounce: duration({ max: '10s' }).prefault('0ms'),
+    debounce: duration('0ms', '10s').prefault('0ms'),
     bias: z.enum(['pull-up', 'pull-down', 'disabled']).optional(),
   }),
   channels: () => [{ name: '', unit: '' }],

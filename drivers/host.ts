@@ -12,7 +12,8 @@ export function parseCpu(stat: string): CpuTimes {
   const ticks = (match?.[1] ?? '').split(' ').slice(0, 8).map(Number);
   const [, , , idle, waiting] = ticks;
   const total = ticks.reduce((sum, time) => sum + time, 0);
-  if (idle === undefined || !Number.isFinite(total)) throw new Error('/proc/stat has no line "cpu"');
+  if (idle === undefined || !Number.isFinite(total))
+    throw new Error('/proc/stat has no line "cpu"');
   return { idle: idle + (waiting ?? 0), total };
 }
 
@@ -46,10 +47,10 @@ async function candidates(
   kindFile: string,
   valueFile: string,
 ): Promise<{ path: string; kind: string }[]> {
-  const names = await files.list(folder).catch(() => []);
+  const names = await files.list(folder).catch((): string[] => []);
   const found: { path: string; kind: string }[] = [];
   for (const name of names.filter((one) => pattern.test(one))) {
-    const inside = await files.list(`${folder}/${name}`).catch(() => []);
+    const inside = await files.list(`${folder}/${name}`).catch((): string[] => []);
     if (!inside.includes(valueFile)) continue;
     const kind = await files.read(`${folder}/${name}/${kindFile}`).catch(() => '');
     found.push({ path: `${folder}/${name}/${valueFile}`, kind });
@@ -79,6 +80,7 @@ export default defineDriver({
   ],
   async open(files, { disk }) {
     let before: CpuTimes | undefined;
+    let thermometer: string | undefined;
 
     const load = async (): Promise<Sample> => {
       const after = parseCpu(await files.read('/proc/stat'));
@@ -100,9 +102,9 @@ export default defineDriver({
       value: Number.parseFloat(await files.read('/proc/uptime')),
     });
     const temperature = async (): Promise<Sample> => {
-      const path = await findThermometer(files);
-      if (path === undefined) throw new Error('no thermal zone on this machine');
-      return { value: Number(await files.read(path)) / 1000 };
+      thermometer ??= await findThermometer(files);
+      if (thermometer === undefined) throw new Error('no thermal zone on this machine');
+      return { value: Number(await files.read(thermometer)) / 1000 };
     };
 
     return {

@@ -32,9 +32,9 @@ export function jointTemperature(moment: Moment, joint: number): number {
   return rounded(AMBIENT + slow + ripple + jitter, 2);
 }
 
-/** End of work cycle `index` in seconds: up to a tenth of a cycle early or late. Cycle 0 begins at 0. */
+/** End of work cycle `index` in seconds: up to a tenth of a cycle early or late. Cycle 0 begins at about 0. */
 function cycleEnd({ seed, cycle }: Moment, index: number): number {
-  return index < 0 ? 0 : cycle * (index + 1 + 0.2 * (noise(seed, 10, index) - 0.5));
+  return cycle * (index + 1 + 0.2 * (noise(seed, 10, index) - 0.5));
 }
 
 /** Work cycles done, how long the last one took in seconds, and how far the running one is, from 0 to 1. */
@@ -42,9 +42,9 @@ export function workCycles(moment: Moment): { count: number; time: number; phase
   let count = Math.max(0, Math.floor(moment.seconds / moment.cycle) - 1);
   while (cycleEnd(moment, count) <= moment.seconds) count += 1;
   const begin = cycleEnd(moment, count - 1);
-  const time = count === 0 ? 0 : begin - cycleEnd(moment, count - 2);
+  const time = begin - cycleEnd(moment, count - 2);
   const phase = (moment.seconds - begin) / (cycleEnd(moment, count) - begin);
-  return { count, time: rounded(time, 3), phase };
+  return { count, time: rounded(time, 3), phase: Math.max(0, phase) };
 }
 
 const OPEN_MM = 85;
@@ -117,8 +117,7 @@ const SIGNALS = {
     ],
     samples: (moment: Moment): Samples => {
       const { count, time } = workCycles(moment);
-      const last = count === 0 ? { value: null, reason: 'no cycle done yet' } : { value: time };
-      return { count: { value: count }, time: last };
+      return { count: { value: count }, time: { value: time } };
     },
   },
 } as const;
@@ -131,7 +130,7 @@ export default defineDriver({
     signal: z.enum(['joint-temperature', 'gripper', 'door', 'cycles']),
     seed: z.int().default(1),
     /** Mean time of one work cycle; the same for all the signals of one cell. */
-    cycle: duration({ min: '1s', max: '1h' }).prefault('12s'),
+    cycle: duration('1s', '1h').prefault('12s'),
   }),
   channels: ({ signal }): readonly Channel[] => SIGNALS[signal].channels,
   async open(_handle, { signal: name, seed, cycle }, { clock, sleep }) {

@@ -40,41 +40,35 @@ function parse(
   return factor === undefined || !Number.isFinite(amount) ? undefined : amount * factor;
 }
 
-/** What a duration or size may be, both ends included, in the same notation: `{ min: '1ms', max: '1d' }`. */
-export interface Limits {
-  readonly min?: string;
-  readonly max?: string;
+/**
+ * A duration in a config, from `min` to `max` as written there (`10ms`): text in, milliseconds out.
+ * A default is written the same way: `.prefault('10ms')`. The message says what was expected.
+ */
+export function duration(min: string, max: string) {
+  const expected = `a duration of ${min} to ${max} such as 10ms, 1s, 5m, 2h or 7d`;
+  return quantity(expected, DURATION, parseDuration, min, max);
 }
 
-/** A duration in a config: text such as `10ms` in, milliseconds out. For a default use `.prefault('10ms')`. */
-export function duration(limits: Limits = {}) {
-  return quantity(DURATION, parseDuration, 'a duration such as 10ms, 1s, 5m, 2h or 7d', limits);
-}
-
-/** A size in a config: text such as `64KiB` in, bytes out. For a default use `.prefault('64KiB')`. */
-export function size(limits: Limits = {}) {
-  return quantity(SIZE, parseSize, 'a size such as 512B, 64KiB, 1MiB or 2GiB', limits);
+/** A size in a config, from `min` to `max` as written there (`64KiB`): text in, bytes out. */
+export function size(min: string, max: string) {
+  const expected = `a size of ${min} to ${max} such as 512B, 64KiB, 1MiB or 2GiB`;
+  return quantity(expected, SIZE, parseSize, min, max);
 }
 
 function quantity(
+  expected: string,
   pattern: RegExp,
   parseText: (text: string) => number | undefined,
-  expected: string,
-  { min, max }: Limits,
+  min: string,
+  max: string,
 ) {
-  const least = min === undefined ? undefined : parseText(min);
-  const most = max === undefined ? undefined : parseText(max);
+  const amount = (text: string): number => parseText(text) ?? Number.NaN;
   return z
-    .string({ error: `expected ${expected}` })
-    .regex(pattern, { error: `expected ${expected}`, abort: true })
-    .transform((text, context) => {
-      const amount = parseText(text) ?? Number.NaN;
-      if (least !== undefined && amount < least) {
-        context.addIssue({ code: 'custom', message: `expected at least ${min}`, input: text });
-      }
-      if (most !== undefined && amount > most) {
-        context.addIssue({ code: 'custom', message: `expected at most ${max}`, input: text });
-      }
-      return amount;
-    });
+    .string({ error: expected })
+    .regex(pattern, { error: expected, abort: true })
+    .refine((text) => amount(text) >= amount(min) && amount(text) <= amount(max), {
+      error: expected,
+      params: { expectation: true },
+    })
+    .transform(amount);
 }

@@ -41,7 +41,10 @@ export function createSysfsBackend(parts: SysfsParts): GpioBackend {
       const { name, globalNumber } = await resolveLine(root, line);
       if (options.bias === 'pull-up' || options.bias === 'pull-down') {
         const advice = `set it with gpio=${globalNumber}=${options.bias === 'pull-up' ? 'pu' : 'pd'} in config.txt`;
-        throw new BusError('failed', `line ${name}: /sys/class/gpio can't set a ${options.bias}, ${advice}`);
+        throw new BusError(
+          'failed',
+          `line ${name}: /sys/class/gpio can't set a ${options.bias}, ${advice}`,
+        );
       }
       try {
         await dropStaleExport(root, globalNumber, log);
@@ -87,14 +90,15 @@ export async function resolveLine(
   }
   const chips = await sysfsChips(root);
   const chip = chips.find((candidate) =>
-    line.kind === 'offset'
-      ? candidate.name === line.chip
-      : BOARD_LABELS.includes(candidate.label),
+    line.kind === 'offset' ? candidate.name === line.chip : BOARD_LABELS.includes(candidate.label),
   );
   const here = chips.map((one) => `${one.name} (${one.label})`).join(', ') || 'no chip at all';
   if (chip === undefined) {
     const wanted = line.kind === 'offset' ? line.chip : `the board's chip`;
-    throw new BusError('missing', `line ${name}: ${wanted} is not in /sys/class/gpio, there is ${here}`);
+    throw new BusError(
+      'missing',
+      `line ${name}: ${wanted} is not in /sys/class/gpio, there is ${here}`,
+    );
   }
   const offset = line.kind === 'offset' ? line.offset : line.number;
   if (offset >= chip.lines) {

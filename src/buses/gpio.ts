@@ -1,5 +1,11 @@
 import type { Logger } from 'pino';
-import { BusError, type GpioBus, type GpioChip, type GpioInput, type GpioInputOptions } from './bus.ts';
+import {
+  BusError,
+  type GpioBus,
+  type GpioChip,
+  type GpioInput,
+  type GpioInputOptions,
+} from './bus.ts';
 import { createSysfsBackend } from './gpio-sysfs.ts';
 
 /** A line as the config names it: by its own name, by the board's GPIO number, or by chip and offset. */

@@ -36,7 +36,8 @@ const openReal = async (busNumber: number): Promise<RawI2c> => {
 export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
   const { open = openReal, clock = systemClock, timeoutMs = 3000 } = parts;
   const match = /^i2c-(\d+)$/.exec(name);
-  if (match === null) throw new BusError('missing', `"${name}" is no I2C bus: expected i2c-1 or alike`);
+  if (match === null)
+    throw new BusError('missing', `"${name}" is no I2C bus: expected i2c-1 or alike`);
   const busNumber = Number(match[1]);
 
   const waiting: Job[] = [];

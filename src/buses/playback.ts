@@ -50,7 +50,9 @@ export function playback(transfers: readonly Transfer[]): PlaybackDevice {
       const step = transfers[next];
       if (step === undefined) return;
       const left = transfers.length - next;
-      throw new Error(`${left} of ${transfers.length} transfers not used, the next writes ${step.write || 'nothing'}`);
+      throw new Error(
+        `${left} of ${transfers.length} transfers not used, the next writes ${step.write || 'nothing'}`,
+      );
     },
   };
 }

@@ -52,7 +52,12 @@ export function traced(buses: Buses, tell: (exchange: Exchange) => void): Buses 
       line: (name) => ({
         input: async (options) =>
           tracedInput(
-            await watch(`line ${name}`, 'open', buses.gpio.line(name).input(options), () => 'taken'),
+            await watch(
+              `line ${name}`,
+              'open',
+              buses.gpio.line(name).input(options),
+              () => 'taken',
+            ),
             `line ${name}`,
           ),
       }),
