@@ -44,15 +44,11 @@ export function createBounded<T>(
         return await Promise.race([running, givenUp]);
       } catch (error) {
         if (!over) {
-          const run = { error };
-          hanging = run;
+          hanging = { error };
           const clear = (): void => {
-            if (hanging === run) hanging = undefined;
+            hanging = undefined;
           };
-          running
-            .then(late)
-            .catch(() => undefined)
-            .finally(clear);
+          running.then(late).then(clear, clear);
         }
         throw error;
       } finally {

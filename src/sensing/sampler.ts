@@ -100,6 +100,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
   let failure: string | undefined;
   let failures = 0;
   let missed = 0;
+  let waitMs = 0;
   let lastRead: number | undefined;
   let progress = clock.monotonic();
 
@@ -122,6 +123,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
       if (failure !== undefined) log.info({ failures }, `sensor ${name}: reads again`);
       failure = undefined;
       failures = 0;
+      waitMs = 0;
       lastRead = clock.wall();
     },
     failed: fail,
@@ -142,7 +144,6 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
 
   const live = async (signal: AbortSignal): Promise<void> => {
     const opening = createBounded<Sensor>(clock, Math.max(timeout, LEAST_OPEN_MS), close);
-    let waitMs = 0;
     while (!signal.aborted) {
       try {
         const sensor = await opening.run(signal, (own) =>
@@ -153,7 +154,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
         if (!signal.aborted) fail(error);
       }
       progress = clock.monotonic();
-      waitMs = nextBackoff(failure === undefined ? 0 : waitMs, parts.random);
+      waitMs = nextBackoff(waitMs, parts.random);
       await clock.sleep(waitMs, signal).catch(() => undefined);
     }
   };
