@@ -1,12 +1,16 @@
-import type { z } from 'zod';
-import type { GpioInput, I2cDevice, KernelFiles } from './buses/bus.ts';
+import { z } from 'zod';
+import type { GpioLine, I2cDevice, KernelFiles } from './buses/bus.ts';
 import type { Clock } from './clock.ts';
 import type { Quality, Unit, Value } from './reading.ts';
+import { duration } from './units.ts';
+
+export type { Edge, GpioInput, GpioLine, I2cDevice, KernelFiles } from './buses/bus.ts';
+export { duration, z };
 
 /** What a driver is handed when it is opened, by the name of the bus that it declares. */
 export interface Handles {
   i2c: I2cDevice;
-  'gpio-input': GpioInput;
+  'gpio-input': GpioLine;
   files: KernelFiles;
   none: undefined;
 }
@@ -31,6 +35,7 @@ export type Samples = Readonly<Record<string, Sample>>;
 
 /** A sensor that is open: rejects with a sentence that names what did not work. */
 export interface Sensor {
+  /** One sample of every channel. Aborted when the read is given up or the gateway stops. */
   read(signal: AbortSignal): Promise<Samples>;
   /** For sensors that speak up by themselves: yields as soon as something changes, besides the paced reads. */
   changes?(signal: AbortSignal): AsyncIterable<Samples>;
@@ -39,7 +44,7 @@ export interface Sensor {
 
 export interface Tools {
   readonly clock: Clock;
-  /** Waits for a conversion; ends early when the read is given up. */
+  /** Waits for a conversion; ends early, with a rejection, when the read is given up. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -57,7 +62,13 @@ export interface Driver<
   readonly addresses?: readonly number[];
   readonly options: Options;
   channels(options: z.output<Options>): readonly Channel[];
-  open(handle: Handles[Bus], options: z.output<Options>, tools: Tools): Promise<Sensor>;
+  /** Resolves when the sensor can be read; the signal is aborted when it takes too long or the gateway stops. */
+  open(
+    handle: Handles[Bus],
+    options: z.output<Options>,
+    tools: Tools,
+    signal: AbortSignal,
+  ): Promise<Sensor>;
 }
 
 /** Gives a driver file its types; adds nothing at run time. */

@@ -1,18 +1,79 @@
 import type { Logger } from 'pino';
+import { Broker } from './broker/broker.ts';
+import { createSysTopics } from './broker/sys-topics.ts';
+import { createBuses } from './buses/buses.ts';
+import { systemClock } from './clock.ts';
 import type { Config } from './config/schema.ts';
+import { drivers } from './drivers.ts';
+import { type Service, startAll } from './lifecycle.ts';
+import { createSensing } from './sensing/sensing.ts';
+import { Store } from './store/store.ts';
+import { statusTopic } from './topics.ts';
+import { version } from './version.ts';
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
 export interface Gateway {
+  /** Addresses that clients can connect to. */
+  readonly urls: readonly string[];
   stop(): Promise<void>;
 }
 
-/** Starts the gateway; resolves when it works, rejects with a sentence when it can't. */
+/**
+ * Starts the gateway: sensors are read over the buses, their readings go to the broker, the broker keeps
+ * in the store what must not be lost. Resolves when it works, rejects with a sentence when it can't.
+ */
 export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
-  log.info({ sensors: config.sensors.length }, `gateway of ${config.cell} is up`);
-  const alive = setInterval(() => undefined, 60_000);
-  return {
+  const clock = systemClock;
+  const { cell } = config;
+
+  const store = new Store({
+    folder: config.data,
+    relaxedMs: config.store.readingsWithin,
+    log,
+    // Without its writer the gateway can promise nothing: it ends, and is started anew from outside.
+    onFatal: (error) => {
+      setImmediate(() => {
+        throw error;
+      });
+    },
+  });
+
+  const { listeners, limits } = config.broker;
+  const broker = new Broker({ listeners, limits, store, clock, log });
+  const publish = (topic: string, payload: Uint8Array): void => {
+    void broker.publishLocal({ topic, payload, qos: 0, retain: true });
+  };
+
+  const status: Service = {
+    name: 'status',
+    start: async () => publish(statusTopic(cell), Buffer.from('online')),
+    stop: async () => publish(statusTopic(cell), Buffer.from('offline')),
+  };
+
+  const buses = createBuses({ log });
+  const sensing: Service = {
+    name: 'sensing',
+    async start() {
+      const { boot } = store.recovered;
+      const { sensors } = config;
+      running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish });
+      await running.start();
+    },
     async stop() {
-      clearInterval(alive);
+      await running?.stop();
+      await buses.close();
+    },
+  };
+  let running: Service | undefined;
+
+  const sysTopics = createSysTopics({ broker, clock, version });
+
+  const stop = await startAll([store, broker, sysTopics, status, sensing]);
+  log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
+  return {
+    urls: broker.urls,
+    async stop() {
+      await stop();
       log.info('gateway has stopped');
     },
   };

@@ -1,7 +1,7 @@
+import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { ListenerConfig } from '../config/schema.ts';
 import type { Service } from '../lifecycle.ts';
-import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
 import {
   type ConnectPacket,
@@ -37,7 +37,7 @@ export interface BrokerParts {
   readonly limits: BrokerLimits;
   readonly store: Store;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: Logger;
 }
 
 /** What the broker counts since its start. */
@@ -46,6 +46,8 @@ export interface BrokerCounts {
   readonly maximum: number;
   /** Sessions, connected or not. */
   readonly sessions: number;
+  /** Persistent sessions whose client is not there. */
+  readonly away: number;
   readonly subscriptions: number;
   readonly retained: number;
   readonly published: number;
@@ -130,15 +132,22 @@ export class Broker implements Service, ConnectionHandler {
 
   get counts(): BrokerCounts {
     let queued = 0;
-    for (const session of this.#plane.sessions.values()) queued += session.queue.count;
+    let away = 0;
+    for (const session of this.#plane.sessions.values()) {
+      queued += session.queue.count;
+      if (!session.online) away++;
+    }
+    let packetsReceived = this.#packetsReceived;
+    for (const connection of this.#connections) packetsReceived += connection.packetsReceived;
     return {
       connected: this.#connections.size,
       maximum: this.#maximum,
       sessions: this.#plane.sessions.size,
+      away,
       subscriptions: this.#plane.router.count,
       retained: this.#plane.retained.count,
       published: this.#plane.published,
-      packetsReceived: this.#packetsReceived,
+      packetsReceived,
       dropped: this.#drops.total,
       queued,
     };
@@ -223,7 +232,11 @@ export class Broker implements Service, ConnectionHandler {
     if (connection.closed) return;
     const opened = this.#present.get(connection);
     if (returnCode !== 0 || !opened) {
-      this.#refuse(connection, `refused with return code ${returnCode}`, returnCode || SERVER_UNAVAILABLE);
+      this.#refuse(
+        connection,
+        `refused with return code ${returnCode}`,
+        returnCode || SERVER_UNAVAILABLE,
+      );
       return;
     }
     const { keepalive, protocolName } = this.#packets.get(connection)!;

@@ -104,6 +104,11 @@ export class Connection implements Link, TransportEvents {
     return this.#closed;
   }
 
+  /** DISCONNECT has come: the end of this connection is no loss. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
   data(chunk: Buffer): void {
     if (this.#closed || this.#leaving) return;
     this.heardAt = this.#now();

@@ -24,7 +24,6 @@ const CLIENT_ID_LIMIT = 65_535;
 class ControlBroker extends Aedes {
   onWill: ((will: AedesWill) => void) | undefined;
 
-  // @ts-expect-error: aedes calls it with the client too, which its types leave out.
   override publish(
     packet: AedesWill,
     client: unknown,

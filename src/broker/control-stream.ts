@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
-import type { Connection } from './connection.ts';
 import type { ConnectPacket } from './codec.ts';
 import { DISCONNECT, encodeLength, PINGREQ } from './codec.ts';
+import type { Connection } from './connection.ts';
 
 const CONNACK_LENGTH = 4;
 

@@ -1,3 +1,5 @@
+import type { Logger } from 'pino';
+
 /** Told at once and then once a burst: a burst is over when nothing was dropped for this long. */
 const QUIET_MS = 10_000;
 /** Bursts followed at once; more than that are counted and not told. */
@@ -12,9 +14,9 @@ interface Burst {
 export class Drops {
   readonly byReason = new Map<string, number>();
   readonly #bursts = new Map<string, Burst>();
-  readonly #log: { warn(fields: object, message: string): void };
+  readonly #log: Logger;
 
-  constructor(log: { warn(fields: object, message: string): void }) {
+  constructor(log: Logger) {
     this.#log = log;
   }
 

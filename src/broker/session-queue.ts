@@ -78,7 +78,12 @@ export class SessionQueue {
     if (stored && stored.count > 0) {
       this.count = stored.count;
       this.bytes = stored.bytes;
-      this.#gap = { next: stored.first, last: stored.last, count: stored.count, bytes: stored.bytes };
+      this.#gap = {
+        next: stored.first,
+        last: stored.last,
+        count: stored.count,
+        bytes: stored.bytes,
+      };
     }
   }
 
@@ -118,7 +123,8 @@ export class SessionQueue {
       }
       return;
     }
-    if (this.#head.length <= 2 * IN_MEMORY || this.#head.get(IN_MEMORY)?.written !== WRITTEN) return;
+    if (this.#head.length <= 2 * IN_MEMORY || this.#head.get(IN_MEMORY)?.written !== WRITTEN)
+      return;
     for (const entry of this.#head.cut(IN_MEMORY)) {
       if (entry.written === WRITTEN && this.#tail.length === 0) this.#extend(entry);
       else this.#tail.push(entry);

@@ -1,11 +1,18 @@
 import type { Journal } from '../store/journal.ts';
-import { QueueEntry, type QueueOwner, RELEASED, RETAIN, SENT, WRITTEN } from '../store/queue-entry.ts';
+import {
+  QueueEntry,
+  type QueueOwner,
+  RELEASED,
+  RETAIN,
+  SENT,
+  WRITTEN,
+} from '../store/queue-entry.ts';
 import type { Receipt } from '../store/receipt.ts';
 import type { StoredEntry } from '../store/writer.ts';
 import type { Qos } from './codec.ts';
 import { PUBREL_HEADER } from './codec.ts';
 import type { Output } from './output.ts';
-import { Publication, storedMessage, type Subscriber } from './publication.ts';
+import { Publication, type Subscriber, storedMessage } from './publication.ts';
 import type { Retained } from './retained.ts';
 import { SessionQueue } from './session-queue.ts';
 

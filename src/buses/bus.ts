@@ -1,10 +1,31 @@
+/** Why a bus gave nothing: nobody there, lines held, taken by the kernel, no such bus or line, no right to use it, other. */
+export type BusFault = 'absent' | 'stuck' | 'owned' | 'missing' | 'denied' | 'failed';
+
+/** A bus error as a sentence for people, e.g. `no answer from 0x48 on i2c-1`; `cause` is what the kernel said. */
+export class BusError extends Error {
+  readonly fault: BusFault;
+
+  constructor(fault: BusFault, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'BusError';
+    this.fault = fault;
+  }
+}
+
 /** One I2C chip: the address is already bound, transfers of the same bus never overlap. */
 export interface I2cDevice {
   /**
-   * Writes `write`, then reads `readLength` bytes (a repeated start in between when both are asked for).
-   * Rejects with what the kernel said, e.g. `no answer from 0x48 on i2c-1`.
+   * Writes `write`, then reads `readLength` bytes; no other transfer comes in between.
+   * After a single byte written, up to 32 are read with a repeated start, else the bus stops before it reads.
+   * Rejects with a BusError.
    */
   transfer(write: Uint8Array, readLength: number): Promise<Uint8Array>;
+}
+
+/** One I2C bus, opened when it is first used. */
+export interface I2cBus {
+  device(address: number): I2cDevice;
+  close(): Promise<void>;
 }
 
 /** A change of a line. `time` is the kernel's timestamp in nanoseconds of CLOCK_MONOTONIC, or ours where it gives none. */
@@ -29,6 +50,28 @@ export interface GpioInput {
   close(): Promise<void>;
 }
 
+/** A line that is not yet taken: the driver says how it wants it. */
+export interface GpioLine {
+  /** Takes the line; rejects with a BusError. */
+  input(options: GpioInputOptions): Promise<GpioInput>;
+}
+
+/** A GPIO chip as far as the kernel shows it; `lines` counts them, `base` is its first number in sysfs. */
+export interface GpioChip {
+  readonly name: string;
+  readonly label: string;
+  readonly lines: number;
+  readonly base?: number;
+}
+
+/** All GPIO lines of the machine. */
+export interface GpioBus {
+  /** A line by `DI0` (its name), `GPIO17` (the board's number) or `gpiochip0:17` (chip and offset). */
+  line(name: string): GpioLine;
+  /** The chips that are here; empty when there are none. */
+  chips(): Promise<GpioChip[]>;
+}
+
 /** Files the kernel offers under /sys and /proc, seen from a root that tests move. */
 export interface KernelFiles {
   /** The file's text without the trailing newline. */
@@ -36,4 +79,13 @@ export interface KernelFiles {
   list(path: string): Promise<string[]>;
   /** Free and total bytes of the file system that holds `path`. */
   space(path: string): Promise<{ free: number; total: number }>;
+}
+
+/** All that sensors can hang on. */
+export interface Buses {
+  /** The bus of that name, e.g. `i2c-1`; the same one each time. Throws a BusError when it is no name of an I2C bus. */
+  i2c(name: string): I2cBus;
+  readonly gpio: GpioBus;
+  readonly files: KernelFiles;
+  close(): Promise<void>;
 }

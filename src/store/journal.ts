@@ -217,9 +217,7 @@ export class Journal {
     for (const topic of this.#promisedTopics) {
       this.#relaxedTopics.delete(topic);
       const value = this.#parts.retainedValue(topic);
-      operations.push(
-        value ? ['retain', topic, value.qos, value.payload] : ['unretain', topic],
-      );
+      operations.push(value ? ['retain', topic, value.qos, value.payload] : ['unretain', topic]);
     }
     this.#promisedTopics = new Set();
     for (const owner of this.#changedOwners) {

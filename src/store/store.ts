@@ -1,24 +1,16 @@
+import type { Logger } from 'pino';
 import type { Service } from '../lifecycle.ts';
-import {
-  databaseFile,
-  lockFolder,
-  migrate,
-  openConnection,
-  prepareFolder,
-} from './database.ts';
+import { databaseFile, lockFolder, migrate, openConnection, prepareFolder } from './database.ts';
 import { Journal, type RetainedValue } from './journal.ts';
 import { type Recovered, recover } from './recovery.ts';
-import { startWriter, type StoredEntry, type WriteError, type Writer } from './writer.ts';
+import { type StoredEntry, startWriter, type WriteError, type Writer } from './writer.ts';
 
 export interface StoreParts {
   /** The data folder. */
   readonly folder: string;
   /** What nobody was promised is on disk at most this late. */
   readonly relaxedMs: number;
-  readonly log: {
-    info(fields: object, message: string): void;
-    error(fields: object, message: string): void;
-  };
+  readonly log: Logger;
   /** The writer has failed for good: the gateway has to be started anew. */
   onFatal(error: Error): void;
 }

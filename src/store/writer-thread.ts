@@ -58,7 +58,9 @@ function prepare(): Prepared {
       ],
       sessionSeen: [sql('UPDATE session SET seen = ?2 WHERE key = ?1')],
       sessionSent: [sql('UPDATE session SET sent = ?2 WHERE key = ?1')],
-      subscribe: [sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)')],
+      subscribe: [
+        sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)'),
+      ],
       unsubscribe: [sql('DELETE FROM subscription WHERE session = ? AND filter = ?')],
       incoming: [sql('INSERT OR IGNORE INTO incoming (session, packet_id) VALUES (?, ?)')],
       incomingDone: [sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?')],

@@ -64,7 +64,8 @@ export function startWriter(file: string): Writer {
   };
   worker.on('message', (reply: Reply) => {
     const request = waiting.shift();
-    if (reply.kind === 'failed') request?.reject(new WriteError(reply.code, reply.message, reply.batch));
+    if (reply.kind === 'failed')
+      request?.reject(new WriteError(reply.code, reply.message, reply.batch));
     else request?.resolve(reply);
   });
   worker.on('error', fail);

@@ -1,0 +1,28 @@
+import { defineDriver, duration, z } from '../src/driver.ts';
+
+export default defineDriver({
+  name: 'digital-input',
+  summary: 'A GPIO line as true or false, published at once when it changes',
+  bus: 'gpio-input',
+  options: z.strictObject({
+    /** Whether the electrical low level is true. */
+    activeLow: z.boolean().default(false),
+    debounce: duration('0ms', '10s').prefault('0ms'),
+    bias: z.enum(['pull-up', 'pull-down', 'disabled']).optional(),
+  }),
+  channels: () => [{ name: '', unit: '' }],
+  async open(line, { activeLow, debounce, bias }) {
+    const input = await line.input({
+      activeLow,
+      debounceMs: debounce,
+      ...(bias === undefined ? {} : { bias }),
+    });
+    return {
+      read: async () => ({ '': { value: await input.read() } }),
+      async *changes(signal) {
+        for await (const edge of input.edges(signal)) yield { '': { value: edge.rising } };
+      },
+      close: () => input.close(),
+    };
+  },
+});

@@ -1,0 +1,164 @@
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Gpio, Options } from 'onoff';
+import type { Logger } from 'pino';
+import { BusError, type BusFault, type GpioChip, type GpioInput } from './bus.ts';
+import { createEdgeQueue } from './edge-queue.ts';
+import type { GpioBackend, LineSpec } from './gpio.ts';
+
+/** The part of an onoff line that is used here. */
+export type RawGpio = Pick<Gpio, 'read' | 'watch' | 'unwatch' | 'unexport'>;
+
+export interface SysfsParts {
+  readonly log: Logger;
+  /** Where look-ups go; onoff itself always works on /sys/class/gpio. */
+  readonly root?: string;
+  /** Takes a line by its global number; the real one is onoff's, loaded when it is first needed. */
+  readonly open?: (globalNumber: number, options: Options) => Promise<RawGpio>;
+}
+
+/** A chip of sysfs: `base` is the global number of its first line. */
+export interface SysfsChip extends GpioChip {
+  readonly base: number;
+}
+
+/** Labels of the chips whose lines carry the numbers of the Pi's header: Pi 1 to 3, 4, 5. */
+const BOARD_LABELS = ['pinctrl-bcm2835', 'pinctrl-bcm2711', 'pinctrl-rp1'];
+
+const openReal = async (globalNumber: number, options: Options): Promise<RawGpio> => {
+  const { default: module } = await import('onoff');
+  return new module.Gpio(globalNumber, 'in', 'both', options);
+};
+
+/** GPIO through /sys/class/gpio and onoff: no line names, no bias, no kernel timestamps; misses pulses shorter than 1 ms. */
+export function createSysfsBackend(parts: SysfsParts): GpioBackend {
+  const { log, root = '/sys/class/gpio', open = openReal } = parts;
+  return {
+    name: 'sysfs',
+    available: () => exists(join(root, 'export')),
+    chips: () => sysfsChips(root),
+    async input(line, options) {
+      const { name, globalNumber } = await resolveLine(root, line);
+      if (options.bias === 'pull-up' || options.bias === 'pull-down') {
+        const advice = `set it with gpio=${globalNumber}=${options.bias === 'pull-up' ? 'pu' : 'pd'} in config.txt`;
+        throw new BusError(
+          'failed',
+          `line ${name}: /sys/class/gpio can't set a ${options.bias}, ${advice}`,
+        );
+      }
+      try {
+        await dropStaleExport(root, globalNumber, log);
+        const raw = await open(globalNumber, {
+          activeLow: options.activeLow ?? false,
+          debounceTimeout: options.debounceMs ?? 0,
+        });
+        return createInput(raw, name);
+      } catch (cause) {
+        throw translated(cause, name);
+      }
+    },
+  };
+}
+
+/** The chips in a /sys/class/gpio, with their character device's name where it is told, else the directory's. */
+export async function sysfsChips(root: string): Promise<SysfsChip[]> {
+  const entries = await readdir(root).catch(() => []);
+  const chips: SysfsChip[] = [];
+  for (const entry of entries.filter((name) => /^gpiochip\d+$/.test(name)).sort()) {
+    const text = async (file: string): Promise<string> =>
+      (await readFile(join(root, entry, file), 'utf8')).trim();
+    const device = await readdir(join(root, entry, 'device')).catch(() => []);
+    chips.push({
+      name: device.find((name) => /^gpiochip\d+$/.test(name)) ?? entry,
+      label: await text('label').catch(() => ''),
+      lines: Number(await text('ngpio')),
+      base: Number(await text('base')),
+    });
+  }
+  return chips;
+}
+
+/** The global number of a line, which differs from kernel to kernel. Rejects with a BusError when there is no such line. */
+export async function resolveLine(
+  root: string,
+  line: LineSpec,
+): Promise<{ name: string; globalNumber: number }> {
+  const name = line.kind === 'offset' ? `${line.chip}:${line.offset}` : line.name;
+  if (line.kind === 'name') {
+    const advice = 'write it as GPIO17 or gpiochip0:17';
+    throw new BusError('missing', `line ${name}: /sys/class/gpio knows no line names, ${advice}`);
+  }
+  const chips = await sysfsChips(root);
+  const chip = chips.find((candidate) =>
+    line.kind === 'offset' ? candidate.name === line.chip : BOARD_LABELS.includes(candidate.label),
+  );
+  const here = chips.map((one) => `${one.name} (${one.label})`).join(', ') || 'no chip at all';
+  if (chip === undefined) {
+    const wanted = line.kind === 'offset' ? line.chip : `the board's chip`;
+    throw new BusError(
+      'missing',
+      `line ${name}: ${wanted} is not in /sys/class/gpio, there is ${here}`,
+    );
+  }
+  const offset = line.kind === 'offset' ? line.offset : line.number;
+  if (offset >= chip.lines) {
+    throw new BusError('missing', `line ${name}: ${chip.name} has only ${chip.lines} lines`);
+  }
+  return { name, globalNumber: chip.base + offset };
+}
+
+/** onoff swallows every error in setting up a line that is exported already, as it is after a crash: start afresh. */
+async function dropStaleExport(root: string, globalNumber: number, log: Logger): Promise<void> {
+  if (!(await exists(join(root, `gpio${globalNumber}`)))) return;
+  log.info({ line: globalNumber }, 'line was still exported, taking it anew');
+  await writeFile(join(root, 'unexport'), String(globalNumber));
+}
+
+function createInput(raw: RawGpio, name: string): GpioInput {
+  let open = true;
+  return {
+    async read() {
+      if (!open) throw new BusError('failed', `line ${name} is closed`);
+      return (await raw.read()) === 1;
+    },
+    async *edges(signal) {
+      const queue = createEdgeQueue();
+      const listener = (error: Error | null | undefined, value: 0 | 1): void => {
+        if (error) queue.fail(translated(error, name));
+        else queue.push({ rising: value === 1, time: process.hrtime.bigint(), lost: 0 });
+      };
+      raw.watch(listener);
+      try {
+        yield* queue.iterate(signal);
+      } finally {
+        if (open) raw.unwatch(listener);
+      }
+    },
+    async close() {
+      if (!open) return;
+      open = false;
+      raw.unexport();
+    },
+  };
+}
+
+function translated(cause: unknown, name: string): BusError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const sentences: Readonly<Record<string, readonly [BusFault, string]>> = {
+    EBUSY: ['owned', `line ${name} is in use by another program or a kernel driver`],
+    EACCES: ['denied', 'no permission for /sys/class/gpio: add the user to group gpio'],
+    EPERM: ['denied', 'no permission for /sys/class/gpio: add the user to group gpio'],
+    EROFS: ['denied', '/sys/class/gpio is read-only here: the unit needs it in ReadWritePaths'],
+    EINVAL: ['owned', `line ${name} can't be had: the kernel does not know it or keeps it`],
+  };
+  const [fault, sentence] = sentences[String(code)] ?? ['failed', `line ${name}: ${said}`];
+  return new BusError(fault, sentence, { cause });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,75 @@
+import type { Logger } from 'pino';
+import {
+  BusError,
+  type GpioBus,
+  type GpioChip,
+  type GpioInput,
+  type GpioInputOptions,
+} from './bus.ts';
+import { createSysfsBackend } from './gpio-sysfs.ts';
+
+/** A line as the config names it: by its own name, by the board's GPIO number, or by chip and offset. */
+export type LineSpec =
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'number'; readonly name: string; readonly number: number }
+  | { readonly kind: 'offset'; readonly chip: string; readonly offset: number };
+
+/** One way to the kernel's GPIO. */
+export interface GpioBackend {
+  readonly name: 'chardev' | 'sysfs';
+  /** Whether this machine offers it. */
+  available(): Promise<boolean>;
+  /** Takes the line as an input; rejects with a BusError. */
+  input(line: LineSpec, options: GpioInputOptions): Promise<GpioInput>;
+  chips(): Promise<GpioChip[]>;
+}
+
+export interface GpioParts {
+  readonly log: Logger;
+  /** The backends to choose from, the preferred one first. */
+  readonly backends?: readonly GpioBackend[];
+  /** Which one to take; `auto` takes the first that the machine offers. */
+  readonly use?: 'auto' | GpioBackend['name'];
+}
+
+/** `GPIO17`, `gpiochip0:17` or a line name such as `DI0`. */
+export function parseLine(line: string): LineSpec {
+  const offset = /^(gpiochip\d+):(\d+)$/.exec(line);
+  if (offset !== null) return { kind: 'offset', chip: offset[1] ?? '', offset: Number(offset[2]) };
+  const number = /^GPIO(\d+)$/.exec(line);
+  if (number !== null) return { kind: 'number', name: line, number: Number(number[1]) };
+  return { kind: 'name', name: line };
+}
+
+/** The machine's GPIO. The backend is looked for at each opening, as the hardware may come later than the gateway. */
+export function createGpio(parts: GpioParts): GpioBus {
+  const { log, backends = [createSysfsBackend({ log: parts.log })], use = 'auto' } = parts;
+  let announced: string | undefined;
+
+  const choose = async (): Promise<GpioBackend | undefined> => {
+    for (const backend of backends) {
+      if ((use === 'auto' || use === backend.name) && (await backend.available())) {
+        if (announced !== backend.name) log.info({ backend: backend.name }, 'GPIO backend chosen');
+        announced = backend.name;
+        return backend;
+      }
+    }
+    return undefined;
+  };
+
+  return {
+    line: (name) => ({
+      async input(options) {
+        const backend = await choose();
+        if (backend === undefined) {
+          const where = use === 'auto' ? 'this machine offers no GPIO' : `no GPIO through ${use}`;
+          throw new BusError('missing', `line ${name}: ${where}`);
+        }
+        return backend.input(parseLine(name), options);
+      },
+    }),
+    async chips() {
+      return (await (await choose())?.chips()) ?? [];
+    },
+  };
+}

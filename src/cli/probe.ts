@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { BusError, type Buses, type I2cBus, type KernelFiles } from '../buses/bus.ts';
+import { hex } from '../buses/i2c.ts';
+import type { Driver } from '../driver.ts';
+import type { Io } from './read.ts';
+
+export interface ProbeOptions {
+  readonly buses: Buses;
+  readonly drivers: ReadonlyMap<string, Driver>;
+  /** What systemd says about NTP: `yes`, `no`, or a rejection where it can't be asked. */
+  askTimedatectl?(): Promise<string>;
+}
+
+/** Addresses below and above are reserved by the I2C specification, UM10204 section 3.1.12. */
+const FIRST_ADDRESS = 0x08;
+const LAST_ADDRESS = 0x77;
+
+const askReal = async (): Promise<string> => {
+  const question = ['show', '--property=NTPSynchronized', '--value'];
+  return (await promisify(execFile)('timedatectl', question, { timeout: 2000 })).stdout.trim();
+};
+
+/** `cellgate probe`: what hardware is here, as text. Works on a machine that has none. Resolves to 0. */
+export async function probe(options: ProbeOptions, io: Io): Promise<number> {
+  const { buses, drivers, askTimedatectl = askReal } = options;
+  const { files } = buses;
+  const say = (line: string): unknown => io.stdout.write(`${line}\n`);
+
+  say(`board   ${await boardModel(files)}`);
+  say(`kernel  ${await files.read('/proc/sys/kernel/osrelease').catch(() => 'unknown')}`);
+  say(`clock   ${await clockState(files, askTimedatectl)}`);
+  say('');
+  for (const line of await gpioLines(buses)) say(line);
+  say('');
+
+  const names = await devices(files, /^i2c-\d+$/);
+  if (names.length === 0) {
+    say(
+      'I2C: no bus (no /dev/i2c-*; on a Pi: dtparam=i2c_arm=on in config.txt, and i2c-dev loaded)',
+    );
+    return 0;
+  }
+  say(`I2C: a byte was read at each address from ${hex(FIRST_ADDRESS)} to ${hex(LAST_ADDRESS)}`);
+  for (const name of names) {
+    say(`${name}`);
+    for await (const found of scan(buses.i2c(name), drivers)) say(`  ${found}`);
+  }
+  return 0;
+}
+
+/** What answers on a bus, a line each, as it is found. Reads a byte at each address: writes could change a chip. */
+async function* scan(bus: I2cBus, drivers: ReadonlyMap<string, Driver>): AsyncGenerator<string> {
+  let count = 0;
+  for (let address = FIRST_ADDRESS; address <= LAST_ADDRESS; address += 1) {
+    try {
+      await bus.device(address).transfer(new Uint8Array(), 1);
+      const fitting = [...drivers.values()].filter((one) => one.addresses?.includes(address));
+      const names = fitting.map((one) => one.name).join(', ') || 'no driver for this address';
+      yield `${hex(address)}  ${names}`;
+      count += 1;
+    } catch (error) {
+      const fault = error instanceof BusError ? error.fault : 'failed';
+      if (fault === 'absent') continue;
+      if (fault === 'owned') {
+        yield `${hex(address)}  owned by a kernel driver`;
+        count += 1;
+      } else {
+        yield error instanceof Error ? error.message : String(error);
+        if (fault !== 'failed') return;
+      }
+    }
+  }
+  if (count === 0) yield 'nothing answers';
+}
+
+async function gpioLines({ gpio, files }: Buses): Promise<string[]> {
+  const chips = await gpio.chips();
+  const known = new Set(chips.map(({ name }) => name));
+  const shown = chips.map(({ name, label, lines, base }) => {
+    const numbers = base === undefined ? '' : `, ${base} to ${base + lines - 1} in /sys/class/gpio`;
+    return `  ${name}  ${label}  ${lines} lines${numbers}`;
+  });
+  for (const name of await devices(files, /^gpiochip\d+$/)) {
+    if (!known.has(name)) shown.push(`  ${name}  /dev/${name}`);
+  }
+  if (shown.length === 0) return ['GPIO: no chip on this machine'];
+  const debug = await files.read('/sys/kernel/debug/gpio').catch(() => undefined);
+  const detail =
+    debug === undefined
+      ? ['  line names and owners: only root can read them (/sys/kernel/debug/gpio)']
+      : debug.split('\n').flatMap((line) => (line.trim() === '' ? [] : [`  ${line.trimEnd()}`]));
+  return ['GPIO:', ...shown, ...detail];
+}
+
+async function boardModel(files: KernelFiles): Promise<string> {
+  for (const path of ['/proc/device-tree/model', '/sys/class/dmi/id/product_name']) {
+    const model = await files.read(path).catch(() => '');
+    if (model !== '') return model.replaceAll('\0', '').trim();
+  }
+  return 'unknown (neither a device tree nor DMI tells it)';
+}
+
+async function clockState(files: KernelFiles, ask: () => Promise<string>): Promise<string> {
+  const timesync = await files.list('/run/systemd/timesync').catch((): string[] => []);
+  if (timesync.includes('synchronized')) return 'synchronised';
+  const answer = await ask().catch(() => '');
+  if (answer === 'yes') return 'synchronised';
+  return answer === 'no' ? 'not synchronised' : 'unknown (systemd does not tell)';
+}
+
+async function devices(files: KernelFiles, pattern: RegExp): Promise<string[]> {
+  const names = await files.list('/dev').catch((): string[] => []);
+  const number = (name: string): number => Number(/\d+$/.exec(name)?.[0]);
+  return names.filter((name) => pattern.test(name)).sort((a, b) => number(a) - number(b));
+}

@@ -1,0 +1,30 @@
+import { BusError, type Buses } from '../buses/bus.ts';
+import type { Driver, Handles } from '../driver.ts';
+import type { SensorConfig } from './sampler.ts';
+
+/** The address of a sensor on I2C: the config's, else the chip's usual one. */
+export function addressOf(config: SensorConfig, driver: Driver): number | undefined {
+  return config.address ?? driver.addresses?.[0];
+}
+
+/** What the driver is opened with, from the bus it declares. Throws a BusError when the config does not say where it is. */
+export function handleFor(
+  config: SensorConfig,
+  driver: Driver,
+  buses: Buses,
+): Handles[keyof Handles] {
+  switch (driver.bus) {
+    case 'i2c': {
+      const address = addressOf(config, driver);
+      if (address === undefined) throw new BusError('missing', 'no I2C address is configured');
+      return buses.i2c(config.bus ?? 'i2c-1').device(address);
+    }
+    case 'gpio-input':
+      if (config.line === undefined) throw new BusError('missing', 'no GPIO line is configured');
+      return buses.gpio.line(config.line);
+    case 'files':
+      return buses.files;
+    case 'none':
+      return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import type { Channel, Sample } from '../driver.ts';
+import { encodeReading, type PayloadForm, type Reading } from '../reading.ts';
+import { createFilterChain, type FilterConfig, type Judged } from './filters.ts';
+
+/** One channel on its way out: judged, filtered, numbered, published under its own topic. */
+export interface Outlet {
+  readonly channel: Channel;
+  readonly topic: string;
+  /** Published readings so far; the number of the last one. */
+  readonly seq: number;
+  /** Samples taken so far, also those that the filters held back. */
+  readonly taken: number;
+  /** The last sample as it was judged, before the filters. */
+  readonly latest: Judged | undefined;
+  /** Takes a sample of the moment `now`, in milliseconds that never jump. */
+  take(sample: Sample | undefined, now: number): void;
+}
+
+export interface OutletParts {
+  readonly sensor: string;
+  readonly topic: string;
+  readonly payload: PayloadForm;
+  readonly boot: number;
+  readonly filters: readonly FilterConfig[];
+  /** Milliseconds since the Unix epoch. */
+  wall(): number;
+  /** Whether `wall` can be believed. */
+  clockIsSet(): boolean;
+  publish(topic: string, payload: Uint8Array): void;
+}
+
+/** An outlet that has published nothing. Throws a RangeError when the filters make no sense. */
+export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
+  const { sensor, topic, payload, boot } = parts;
+  const chain = createFilterChain(parts.filters);
+  let seq = 0;
+  let taken = 0;
+  let latest: Judged | undefined;
+  return {
+    channel,
+    topic,
+    get seq() {
+      return seq;
+    },
+    get taken() {
+      return taken;
+    },
+    get latest() {
+      return latest;
+    },
+    take(sample, now) {
+      taken += 1;
+      latest = judge(sample, channel, parts.clockIsSet());
+      const passed = chain.push(latest, now);
+      if (passed === undefined) return;
+      seq += 1;
+      const reading: Reading = { sensor, unit: channel.unit, time: parts.wall(), ...passed };
+      parts.publish(topic, encodeReading(reading, { payload, boot, seq }));
+    },
+  };
+}
+
+/** What a driver's sample is worth: nothing when it has no finite value, doubtful outside the channel's range. */
+export function judge(sample: Sample | undefined, channel: Channel, clockIsSet = true): Judged {
+  if (sample === undefined) return bad('the driver gave no value');
+  const { value, quality = 'good', reason } = sample;
+  if (value === null || quality === 'bad') return bad(reason ?? 'the driver gave no value');
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return bad(`not a finite number: ${value}`);
+  }
+  if (quality === 'uncertain') return { value, quality, reason: reason ?? 'the driver doubts it' };
+  const [low, high] = channel.range ?? [];
+  if (typeof value === 'number' && low !== undefined && high !== undefined) {
+    if (value < low || value > high) {
+      const unit = channel.unit === '' ? '' : ` ${channel.unit}`;
+      return doubtful(value, `outside the sensor's range of ${low} to ${high}${unit}`);
+    }
+  }
+  return clockIsSet ? { value, quality: 'good' } : doubtful(value, 'clock not yet set');
+}
+
+function bad(reason: string): Judged {
+  return { value: null, quality: 'bad', reason };
+}
+
+function doubtful(value: Judged['value'], reason: string): Judged {
+  return { value, quality: 'uncertain', reason };
+}

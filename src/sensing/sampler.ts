@@ -1,0 +1,194 @@
+import type { Logger } from 'pino';
+import type { Buses } from '../buses/bus.ts';
+import type { Clock } from '../clock.ts';
+import type { Driver, Sensor, Tools } from '../driver.ts';
+import type { PayloadForm, Quality, Unit, Value } from '../reading.ts';
+import { readingTopic } from '../topics.ts';
+import { createBounded } from './bounded.ts';
+import type { FilterConfig } from './filters.ts';
+import { handleFor } from './handle.ts';
+import { createOutlet } from './outlet.ts';
+import { nextBackoff } from './pace.ts';
+import { runSession, type SessionParts } from './session.ts';
+
+/** One sensor, defaults filled in: times in milliseconds, `bus` as `i2c-1`, `options` as the driver's schema gives them. */
+export interface SensorConfig {
+  readonly name: string;
+  readonly driver: string;
+  readonly bus?: string;
+  readonly address?: number;
+  readonly line?: string;
+  readonly every: number;
+  readonly timeout: number;
+  readonly payload: PayloadForm;
+  readonly filters: readonly FilterConfig[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface SamplerParts {
+  readonly cell: string;
+  readonly boot: number;
+  readonly driver: Driver;
+  readonly buses: Buses;
+  readonly clock: Clock;
+  readonly log: Logger;
+  publish(topic: string, payload: Uint8Array): void;
+  /** Whether the wall clock can be believed; readings are `uncertain` until then. */
+  clockIsSet(): boolean;
+  /** From 0 to 1, for the back-off. */
+  random(): number;
+}
+
+/** A sensor at this moment, for status pages. Times are milliseconds since the Unix epoch. */
+export interface SensorStatus {
+  readonly name: string;
+  readonly driver: string;
+  /** Why the last try failed; absent while reads succeed. */
+  readonly failure?: string;
+  /** Tries in a row that failed. */
+  readonly failures: number;
+  /** Deadlines that went by since the start because a read took too long. */
+  readonly missed: number;
+  readonly lastRead?: number;
+  readonly channels: readonly {
+    readonly topic: string;
+    readonly unit: Unit;
+    readonly seq: number;
+    readonly value: Value;
+    readonly quality: Quality;
+    readonly reason?: string;
+  }[];
+}
+
+/** One sensor's life: opened, read at its pace, opened anew when it fails, for ever. */
+export interface Sampler {
+  readonly name: string;
+  start(): void;
+  /** Resolves when the sensor is closed; a driver that hangs is left behind after a second. */
+  stop(): Promise<void>;
+  trouble(): string | undefined;
+  status(): SensorStatus;
+  /** Whether its loop has stood still for far longer than its pace explains. */
+  stalled(): boolean;
+}
+
+const LEAST_OPEN_MS = 5000;
+const CLOSE_MS = 1000;
+const STALLED_MS = 60_000;
+
+/** A sampler that has not been started. Throws when the topic or the filters make no sense; hardware is not touched. */
+export function createSampler(config: SensorConfig, parts: SamplerParts): Sampler {
+  const { name, every, timeout } = config;
+  const { cell, boot, driver, buses, clock, publish } = parts;
+  const log = parts.log.child({ sensor: name });
+  const tools: Tools = { clock, sleep: (ms, signal) => clock.sleep(ms, signal) };
+  const outlets = driver.channels(config.options).map((channel) =>
+    createOutlet(channel, {
+      sensor: name,
+      topic: readingTopic(cell, name, channel.name),
+      payload: config.payload,
+      filters: config.filters,
+      boot,
+      wall: () => clock.wall(),
+      clockIsSet: () => parts.clockIsSet(),
+      publish,
+    }),
+  );
+
+  const life = new AbortController();
+  let running: Promise<void> | undefined;
+  let failure: string | undefined;
+  let failures = 0;
+  let missed = 0;
+  let waitMs = 0;
+  let lastRead: number | undefined;
+  let progress = clock.monotonic();
+
+  const fail = (error: unknown): void => {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (reason !== failure) log.warn({ err: error }, `sensor ${name}: ${reason}`);
+    failure = reason;
+    failures += 1;
+    for (const outlet of outlets) {
+      outlet.take({ value: null, quality: 'bad', reason }, clock.monotonic());
+    }
+  };
+
+  const session: SessionParts = {
+    clock,
+    everyMs: every,
+    timeoutMs: timeout,
+    outlets,
+    succeeded() {
+      if (failure !== undefined) log.info({ failures }, `sensor ${name}: reads again`);
+      failure = undefined;
+      failures = 0;
+      waitMs = 0;
+      lastRead = clock.wall();
+    },
+    failed: fail,
+    progressed(missedNow) {
+      missed += missedNow;
+      progress = clock.monotonic();
+    },
+  };
+
+  const close = async (sensor: Sensor): Promise<void> => {
+    const closing = createBounded<void>(clock, CLOSE_MS);
+    try {
+      await closing.run(new AbortController().signal, async () => sensor.close?.());
+    } catch (err) {
+      log.warn({ err }, `sensor ${name}: could not be closed`);
+    }
+  };
+
+  const live = async (signal: AbortSignal): Promise<void> => {
+    const opening = createBounded<Sensor>(clock, Math.max(timeout, LEAST_OPEN_MS), close);
+    while (!signal.aborted) {
+      try {
+        const sensor = await opening.run(signal, (own) =>
+          driver.open(handleFor(config, driver, buses), config.options, tools, own),
+        );
+        await runSession(sensor, session, signal).finally(() => close(sensor));
+      } catch (error) {
+        if (!signal.aborted) fail(error);
+      }
+      progress = clock.monotonic();
+      waitMs = nextBackoff(waitMs, parts.random);
+      await clock.sleep(waitMs, signal).catch(() => undefined);
+    }
+  };
+
+  return {
+    name,
+    start() {
+      running ??= live(life.signal);
+    },
+    async stop() {
+      life.abort();
+      await running;
+    },
+    trouble() {
+      if (failure !== undefined) return `${name}: ${failure}`;
+      const latest = outlets.map((outlet) => outlet.latest);
+      const allBad = latest.length > 0 && latest.every((judged) => judged?.quality === 'bad');
+      return allBad ? `${name}: ${latest[0]?.reason}` : undefined;
+    },
+    status: () => ({
+      name,
+      driver: driver.name,
+      ...(failure === undefined ? {} : { failure }),
+      failures,
+      missed,
+      ...(lastRead === undefined ? {} : { lastRead }),
+      channels: outlets.map(({ topic, channel, seq, latest }) => ({
+        topic,
+        unit: channel.unit,
+        seq,
+        ...(latest ?? { value: null, quality: 'bad' as const, reason: 'not read yet' }),
+      })),
+    }),
+    stalled: () =>
+      running !== undefined && clock.monotonic() - progress > every + timeout + STALLED_MS,
+  };
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../clock.ts';
+import type { Samples, Sensor } from '../driver.ts';
+import { createBounded } from './bounded.ts';
+import type { Outlet } from './outlet.ts';
+import { nextDeadline } from './pace.ts';
+
+/** After so many failed reads in a row the sensor is opened anew: the chip may have been reset or changed. */
+export const REOPEN_AFTER = 5;
+const FAREWELL_MS = 1000;
+
+export interface SessionParts {
+  readonly clock: Clock;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly outlets: readonly Outlet[];
+  succeeded(): void;
+  failed(error: unknown): void;
+  /** Called after each try, with the deadlines that went by meanwhile. */
+  progressed(missed: number): void;
+}
+
+/**
+ * Reads an open sensor at its pace and takes what it tells by itself, until the signal is aborted, its changes fail, or
+ * too many reads in a row have. Deadlines stay on their grid: a slow read makes the next ones fall out, not bunch up.
+ */
+export async function runSession(
+  sensor: Sensor,
+  parts: SessionParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const session = new AbortController();
+  const end = (): void => session.abort(signal.reason);
+  if (signal.aborted) return;
+  signal.addEventListener('abort', end, { once: true });
+  const following = follow(sensor, parts, session);
+  try {
+    await readAtPace(sensor, parts, session.signal);
+  } finally {
+    signal.removeEventListener('abort', end);
+    session.abort();
+    const farewell = createBounded<void>(parts.clock, FAREWELL_MS);
+    await farewell.run(new AbortController().signal, () => following).catch(() => undefined);
+  }
+}
+
+async function readAtPace(sensor: Sensor, parts: SessionParts, signal: AbortSignal): Promise<void> {
+  const { clock, everyMs, outlets } = parts;
+  const reading = createBounded<Samples>(clock, parts.timeoutMs);
+  let deadline = clock.monotonic();
+  let failures = 0;
+  while (!signal.aborted) {
+    // A channel that changes by itself during the read is newer than what the read brings.
+    const before = outlets.map((outlet) => outlet.taken);
+    try {
+      const samples = await reading.run(signal, (own) => sensor.read(own));
+      failures = 0;
+      parts.succeeded();
+      for (const [index, outlet] of outlets.entries()) {
+        if (outlet.taken === before[index]) outlet.take(samples[outlet.channel.name], deadline);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      failures += 1;
+      parts.failed(error);
+    }
+    const next = nextDeadline(deadline, everyMs, clock.monotonic());
+    parts.progressed(next.missed);
+    deadline = next.deadline;
+    if (failures >= REOPEN_AFTER && !reading.hanging) return;
+    await clock.sleep(deadline - clock.monotonic(), signal).catch(() => undefined);
+  }
+}
+
+async function follow(
+  sensor: Sensor,
+  { clock, outlets, failed }: SessionParts,
+  session: AbortController,
+): Promise<void> {
+  if (sensor.changes === undefined) return;
+  const { signal } = session;
+  try {
+    for await (const samples of sensor.changes(signal)) {
+      if (signal.aborted) return;
+      for (const outlet of outlets) {
+        const sample = samples[outlet.channel.name];
+        if (sample !== undefined) outlet.take(sample, clock.monotonic());
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    failed(error);
+    session.abort();
+  }
+}

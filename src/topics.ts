@@ -1,0 +1,65 @@
+const LIMIT_BYTES = 65_535;
+
+/** Topic of one channel's readings; the channel with the empty name has the sensor's own. Throws when it is no topic name. */
+export function readingTopic(cell: string, sensor: string, channel: string): string {
+  return built(channel === '' ? [cell, sensor] : [cell, sensor, channel]);
+}
+
+/** Topic that says `online` or `offline` for the gateway itself. Throws when it is no topic name. */
+export function statusTopic(cell: string): string {
+  return built([cell, 'status']);
+}
+
+function built(parts: readonly string[]): string {
+  const topic = parts.join('/');
+  const problem = parts.includes('')
+    ? 'has an empty part'
+    : topic.startsWith('$')
+      ? "starts with $, which is the broker's own"
+      : topicProblem(topic);
+  if (problem !== undefined) throw new Error(`topic "${topic}" ${problem}`);
+  return topic;
+}
+
+/** What is wrong with a topic name, to be read after it (`contains + or #`); undefined when it is one [MQTT-4.7.1-1]. */
+export function topicProblem(topic: string): string | undefined {
+  if (/[+#]/.test(topic)) return 'contains + or #, which only a filter may';
+  return textProblem(topic);
+}
+
+/** What is wrong with a topic filter, to be read after it; undefined when it is one [MQTT-4.7.1-2] [MQTT-4.7.1-3]. */
+export function filterProblem(filter: string): string | undefined {
+  const levels = filter.split('/');
+  for (const [index, level] of levels.entries()) {
+    if (level.includes('#') && (level !== '#' || index !== levels.length - 1)) {
+      return 'has a # that is not alone in its last level';
+    }
+    if (level.includes('+') && level !== '+') return 'has a + that is not alone in its level';
+  }
+  return textProblem(filter);
+}
+
+/** [MQTT-4.7.3-1] to [MQTT-4.7.3-3] and, for halves of surrogate pairs, [MQTT-1.5.4-1]. */
+function textProblem(text: string): string | undefined {
+  if (text === '') return 'is empty';
+  if (text.includes('\0')) return 'contains the character U+0000';
+  if (/\p{Surrogate}/u.test(text)) return 'is not valid Unicode';
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LIMIT_BYTES) return `has ${bytes} bytes, more than ${LIMIT_BYTES}`;
+  return undefined;
+}
+
+/** Whether a valid filter matches a valid topic name; a wildcard in front never matches a leading $ [MQTT-4.7.2-1]. */
+export function matches(filter: string, topic: string): boolean {
+  if (topic.startsWith('$') && /^[+#]/.test(filter)) return false;
+  const wanted = filter.split('/');
+  const levels = topic.split('/');
+  for (const [index, level] of wanted.entries()) {
+    if (level === '#') return true;
+    if (index >= levels.length || (level !== '+' && level !== levels[index])) {
+      return false;
+    }
+    if (index === levels.length - 1 && wanted[index + 1] === '#') return true;
+  }
+  return wanted.length === levels.length;
+}
