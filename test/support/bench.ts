@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, type TestOptions } from 'vitest';
+import { afterAll, beforeAll, type TestOptions } from 'vitest';
 import { type GatewayOptions, startTarget, type TestGateway, target } from './gateway.ts';
 import type { ConnectOptions } from './packets.ts';
 import { RawClient, type Transport } from './raw-client.ts';
 
 export const transports: readonly Transport[] = ['tcp', 'ws'];
 
-/** Connections over one transport to the broker of a test file; they are dropped after each test. */
+/** Connections over one transport to the broker of a test file; they are dropped after its last test. */
 export interface Mqtt {
   /** A connection on which nothing was sent yet. */
   open(): Promise<RawClient>;
@@ -19,19 +19,15 @@ export interface Bench {
   over(transport: Transport): Mqtt;
 }
 
-/** Starts the broker under test for all tests of a file; with `drop: 'last'` connections live until the file ends. */
-export function useBroker(options: GatewayOptions & { drop?: 'each' | 'last' } = {}): Bench {
+/** Starts the broker under test once for all tests of a file, which may run at the same time. */
+export function useBroker(options: GatewayOptions = {}): Bench {
   let server: TestGateway | undefined;
   const clients: RawClient[] = [];
-  const drop = () => {
-    for (const client of clients.splice(0)) client.destroy();
-  };
   beforeAll(async () => {
     server = await startTarget(options);
   });
-  if (options.drop !== 'last') afterEach(drop);
   afterAll(async () => {
-    drop();
+    for (const client of clients) client.destroy();
     await server?.dispose();
   });
   const running = () => {
