@@ -80,8 +80,9 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
     busy = true;
     const done = new AbortController();
     watch(job, done.signal).catch(() => undefined);
-    await run(job).then(job.resolve, job.reject);
-    done.abort();
+    await run(job)
+      .finally(() => done.abort())
+      .then(job.resolve, job.reject);
     if (overdue !== undefined) await release();
     overdue = undefined;
     busy = false;
