@@ -204,3 +204,18 @@ test('a transfer that does not come back fails in time, and so do all behind it,
   expect(Math.max(...overlaps)).toBe(1);
   expect(clock.sleeping).toBe(0);
 });
+
+test('closing lets the running transfer end, rejects those behind it, and closes the file', async () => {
+  const { open, calls } = createRaw();
+  const bus = createI2cBus('i2c-1', { open });
+  const first = bus.device(0x48).transfer(Uint8Array.of(0), 2);
+  const second = expect(bus.device(0x49).transfer(Uint8Array.of(0), 2)).rejects.toThrow(
+    'i2c-1 is closed',
+  );
+  await bus.close();
+  await second;
+  expect(await first).toHaveLength(2);
+  await settle();
+  expect(calls).toEqual(['open 1', 'block 72 0 2', 'close']);
+  await expect(bus.device(0x48).transfer(Uint8Array.of(0), 2)).rejects.toThrow('i2c-1 is closed');
+});

@@ -466,6 +466,22 @@ describe('sensing as a whole', () => {
     );
   });
 
+  test('a publish that throws does not end the sensor', async () => {
+    let calls = 0;
+    const publish = (): void => {
+      calls += 1;
+      throw new Error('broker is gone');
+    };
+    const driver = scriptedDriver(reader(async () => ({ '': { value: 1 } })));
+    const cell = createCell(driver, {}, { publish });
+    await cell.sensing.start();
+    await cell.clock.advance(2000);
+    expect(calls).toBe(3);
+    expect(cell.lines[0]).toBe('sensor boiler: a reading could not be handed on');
+    expect(cell.sensing.trouble?.()).toBeUndefined();
+    await cell.sensing.stop();
+  });
+
   test('a loop that stands still is told', async () => {
     const cell = createCell(scriptedDriver(reader(async () => ({ '': { value: 1 } }))));
     expect(cell.sensing.stalled()).toEqual([]);
