@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Samples } from '../../src/driver.ts';
 import { createCell, reader, scriptedDriver } from '../support/cell.ts';
-import { settle } from '../support/manual-clock.ts';
+import { createManualClock, settle } from '../support/manual-clock.ts';
 
 const hang = (): Promise<never> => new Promise(() => undefined);
 
@@ -483,11 +483,22 @@ describe('sensing as a whole', () => {
   });
 
   test('a loop that stands still is told', async () => {
-    const cell = createCell(scriptedDriver(reader(async () => ({ '': { value: 1 } }))));
+    const clock = createManualClock();
+    let ahead = 0;
+    const driver = scriptedDriver(reader(async () => ({ '': { value: 1 } })));
+    const cell = createCell(
+      driver,
+      {},
+      { clock: { ...clock, monotonic: () => clock.monotonic() + ahead } },
+    );
+    ahead = 100_000;
     expect(cell.sensing.stalled()).toEqual([]);
+    ahead = 0;
     await cell.sensing.start();
-    await cell.clock.advance(5000);
+    await clock.advance(5000);
     expect(cell.sensing.stalled()).toEqual([]);
+    ahead = 62_000;
+    expect(cell.sensing.stalled()).toEqual(['boiler']);
     await cell.sensing.stop();
   });
 });
