@@ -58,9 +58,14 @@ async function candidates(
   return found;
 }
 
-/** One channel's failure must not take the others with it. */
+/** One channel, to two decimals; its failure must not take the others with it. */
 async function sample(take: () => Promise<Sample>): Promise<Sample> {
-  return take().catch((error: Error) => ({ value: null, reason: error.message }));
+  try {
+    const { value, ...rest } = await take();
+    return { value: typeof value === 'number' ? Number(value.toFixed(2)) : value, ...rest };
+  } catch (error) {
+    return { value: null, reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 export default defineDriver({

@@ -40,11 +40,10 @@ export function createSysfsBackend(parts: SysfsParts): GpioBackend {
     async input(line, options) {
       const { name, globalNumber } = await resolveLine(root, line);
       if (options.bias === 'pull-up' || options.bias === 'pull-down') {
-        const advice = `set it with gpio=${globalNumber}=${options.bias === 'pull-up' ? 'pu' : 'pd'} in config.txt`;
-        throw new BusError(
-          'failed',
-          `line ${name}: /sys/class/gpio can't set a ${options.bias}, ${advice}`,
-        );
+        const setting = `gpio=${line.kind === 'number' ? line.number : '<number>'}`;
+        const advice = `${setting}=${options.bias === 'pull-up' ? 'pu' : 'pd'} in config.txt does`;
+        const message = `line ${name}: /sys/class/gpio can't set a ${options.bias}, ${advice}`;
+        throw new BusError('failed', message);
       }
       try {
         await dropStaleExport(root, globalNumber, log);

@@ -44,9 +44,12 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
   let raw: RawI2c | undefined;
   let busy = false;
   let overdue: string | undefined;
+  let closed = false;
 
   const stuck = (address: string): BusError =>
     new BusError('stuck', `${name} is stuck: the transfer with ${address} has not come back`);
+
+  const shut = (): BusError => new BusError('failed', `${name} is closed`);
 
   const release = async (): Promise<void> => {
     const old = raw;
@@ -80,9 +83,10 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
     busy = true;
     const done = new AbortController();
     watch(job, done.signal).catch(() => undefined);
-    await run(job).then(job.resolve, job.reject);
-    done.abort();
-    if (overdue !== undefined) await release();
+    await run(job)
+      .finally(() => done.abort())
+      .then(job.resolve, job.reject);
+    if (overdue !== undefined || closed) await release();
     overdue = undefined;
     busy = false;
     void pump();
@@ -93,12 +97,14 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
       transfer: (write, readLength) =>
         new Promise((resolve, reject) => {
           if (overdue !== undefined) return reject(stuck(overdue));
+          if (closed) return reject(shut());
           waiting.push({ address, write: Uint8Array.from(write), readLength, resolve, reject });
           void pump();
         }),
     }),
     async close() {
-      for (const job of waiting.splice(0)) job.reject(new BusError('failed', `${name} is closed`));
+      closed = true;
+      for (const job of waiting.splice(0)) job.reject(shut());
       if (!busy) await release();
     },
   };

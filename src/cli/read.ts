@@ -62,7 +62,13 @@ export async function readSensor(options: ReadOptions, io: Io): Promise<number> 
   for (const channel of driver.channels(config.options)) {
     const { value, quality, reason } = judge(samples[channel.name], channel);
     const name = channel.name === '' ? config.name : `${config.name}/${channel.name}`;
-    const shown = [name, value, channel.unit, quality, reason === undefined ? '' : `(${reason})`];
+    const shown = [
+      name,
+      String(value),
+      channel.unit,
+      quality,
+      reason === undefined ? '' : `(${reason})`,
+    ];
     io.stdout.write(`${shown.filter((part) => part !== '').join('  ')}\n`);
     if (quality === 'bad') exitCode = 1;
   }

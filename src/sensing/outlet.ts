@@ -10,7 +10,7 @@ export interface Outlet {
   readonly seq: number;
   /** Samples taken so far, also those that the filters held back. */
   readonly taken: number;
-  /** The last sample as it was judged, before the filters. */
+  /** What was published last; undefined before the first. */
   readonly latest: Judged | undefined;
   /** Takes a sample of the moment `now`, in milliseconds that never jump. */
   take(sample: Sample | undefined, now: number): void;
@@ -50,9 +50,9 @@ export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
     },
     take(sample, now) {
       taken += 1;
-      latest = judge(sample, channel, parts.clockIsSet());
-      const passed = chain.push(latest, now);
+      const passed = chain.push(judge(sample, channel, parts.clockIsSet()), now);
       if (passed === undefined) return;
+      latest = passed;
       seq += 1;
       const reading: Reading = { sensor, unit: channel.unit, time: parts.wall(), ...passed };
       parts.publish(topic, encodeReading(reading, { payload, boot, seq }));

@@ -79,9 +79,18 @@ const STALLED_MS = 60_000;
 /** A sampler that has not been started. Throws when the topic or the filters make no sense; hardware is not touched. */
 export function createSampler(config: SensorConfig, parts: SamplerParts): Sampler {
   const { name, every, timeout } = config;
-  const { cell, boot, driver, buses, clock, publish } = parts;
+  const { cell, boot, driver, buses, clock } = parts;
   const log = parts.log.child({ sensor: name });
   const tools: Tools = { clock, sleep: (ms, signal) => clock.sleep(ms, signal) };
+  /** A fault further on must not end the sensor's life. */
+  const publish = (topic: string, payload: Uint8Array): void => {
+    try {
+      parts.publish(topic, payload);
+    } catch (err) {
+      log.error({ err, topic }, `sensor ${name}: a reading could not be handed on`);
+    }
+  };
+
   const outlets = driver.channels(config.options).map((channel) =>
     createOutlet(channel, {
       sensor: name,

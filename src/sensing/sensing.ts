@@ -14,7 +14,7 @@ export interface SensingParts {
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Gets every reading that the filters let pass; must not throw. */
+  /** Gets every reading that the filters let pass. */
   publish(topic: string, payload: Uint8Array): void;
   /** Whether the wall clock can be believed; readings are `uncertain` until then. */
   clockIsSet?(): boolean;

@@ -1,0 +1,26 @@
+import type { z } from 'zod';
+import type { Driver, Handles, Sensor, Tools } from '../../src/driver.ts';
+import { createManualClock, type ManualClock } from './manual-clock.ts';
+
+export const never: AbortSignal = new AbortController().signal;
+
+/** A clock whose sleepers wake at once, noting for how long they were asked to sleep. */
+export function createHastyTools(): { tools: Tools; slept: number[]; clock: ManualClock } {
+  const clock = createManualClock();
+  const slept: number[] = [];
+  const sleep = async (ms: number): Promise<void> => {
+    slept.push(ms);
+    await clock.advance(ms);
+  };
+  return { tools: { clock, sleep }, slept, clock };
+}
+
+/** Opens a driver with options as a config has them. */
+export function openSensor<Bus extends keyof Handles, Options extends z.ZodObject>(
+  driver: Driver<Bus, Options>,
+  handle: Handles[Bus],
+  options: z.input<Options>,
+  tools: Tools = createHastyTools().tools,
+): Promise<Sensor> {
+  return driver.open(handle, driver.options.parse(options), tools, never);
+}
