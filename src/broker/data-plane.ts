@@ -86,7 +86,7 @@ export class DataPlane {
     const before = this.sessions.get(clientId);
     const { store, now } = this.#parts;
     if (before?.persistent && !clean) {
-      store.journal.add(['sessionSeen', before.key, now()]);
+      store.journal.add(['sessionSeen', now(), before.key]);
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
@@ -119,7 +119,7 @@ export class DataPlane {
     session.disconnect();
     if (!session.persistent) this.endSession(session);
     else if (!session.ended) {
-      this.#parts.store.journal.add(['sessionSeen', session.key, session.seen]);
+      this.#parts.store.journal.add(['sessionSeen', session.seen, session.key]);
     }
   }
 

@@ -4,8 +4,8 @@ import { entryFlags, type Message, type QueueEntry, WRITING } from './queue-entr
 export type Operation =
   | ['openSession', key: number, clientId: string, seen: number]
   | ['endSession', key: number]
-  | ['sessionSeen', key: number, seen: number]
-  | ['sessionSent', key: number, sent: number]
+  | ['sessionSeen', seen: number, key: number]
+  | ['sessionSent', sent: number, key: number]
   | ['subscribe', key: number, filter: string, qos: number]
   | ['unsubscribe', key: number, filter: string]
   | ['incoming', key: number, packetId: number]

@@ -225,7 +225,7 @@ export class Journal {
       this.#endRun(owner);
       if (owner.sent > owner.sentOnDisk) {
         owner.sentOnDisk = owner.sent;
-        operations.push(['sessionSent', owner.key, owner.sent]);
+        operations.push(['sessionSent', owner.sent, owner.key]);
       }
     }
     this.#changedOwners.clear();
@@ -274,7 +274,7 @@ export class Journal {
         this.#failing = undefined;
         return;
       } catch (error) {
-        if (!(error instanceof WriteError) || !error.batch) throw error;
+        if (!(error instanceof WriteError) || !error.batch || !error.ofDisk) throw error;
         batch = error.batch;
         if (this.#failing !== error.code) this.#parts.onTrouble(error);
         this.#failing = error.code;

@@ -24,17 +24,18 @@ interface Prepared {
   readonly load: Statement;
 }
 
-/** Rows of a range that name a shared body give up their hold on it. */
+/** Rows of a session in a run of sequence numbers, both ends included. */
+const RUN = 'session = ? AND seq BETWEEN ? AND ?';
+/** Such rows that name a shared body give up their hold on it. */
 const UNSHARE = `
-  UPDATE message SET refs = refs - (
-    SELECT count(*) FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 AND queue.message = message.id)
-  WHERE id IN (
-    SELECT message FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 AND message IS NOT NULL)`;
+  UPDATE message SET refs = refs - 1
+  WHERE id IN (SELECT message FROM queue WHERE ${RUN} AND message IS NOT NULL)`;
 const DROP_SHARED = `
-  DELETE FROM message WHERE refs <= 0 AND id IN (
-    SELECT message FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3 AND message IS NOT NULL)`;
-const DROP_ROWS = 'DELETE FROM queue WHERE session = ?1 AND seq BETWEEN ?2 AND ?3';
-const ALL = (sql: string): string => sql.replaceAll('BETWEEN ?2 AND ?3', '>= 0');
+  DELETE FROM message WHERE refs <= 0
+  AND id IN (SELECT message FROM queue WHERE ${RUN} AND message IS NOT NULL)`;
+const DROP_ROWS = `DELETE FROM queue WHERE ${RUN}`;
+/** The same for all rows of a session. */
+const whole = (sql: string): string => sql.replace(RUN, 'session = ?');
 
 function prepare(): Prepared {
   const db = openConnection(file);
@@ -49,15 +50,15 @@ function prepare(): Prepared {
         sql('INSERT OR REPLACE INTO session (key, client_id, seen, sent) VALUES (?, ?, ?, 0)'),
       ],
       endSession: [
-        sql(ALL(UNSHARE)),
-        sql(ALL(DROP_SHARED)),
-        sql(ALL(DROP_ROWS)),
-        sql('DELETE FROM subscription WHERE session = ?1'),
-        sql('DELETE FROM incoming WHERE session = ?1'),
-        sql('DELETE FROM session WHERE key = ?1'),
+        sql(whole(UNSHARE)),
+        sql(whole(DROP_SHARED)),
+        sql(whole(DROP_ROWS)),
+        sql('DELETE FROM subscription WHERE session = ?'),
+        sql('DELETE FROM incoming WHERE session = ?'),
+        sql('DELETE FROM session WHERE key = ?'),
       ],
-      sessionSeen: [sql('UPDATE session SET seen = ?2 WHERE key = ?1')],
-      sessionSent: [sql('UPDATE session SET sent = ?2 WHERE key = ?1')],
+      sessionSeen: [sql('UPDATE session SET seen = ? WHERE key = ?')],
+      sessionSent: [sql('UPDATE session SET sent = ? WHERE key = ?')],
       subscribe: [
         sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)'),
       ],

@@ -31,6 +31,13 @@ export class WriteError extends Error {
     this.code = code;
     this.batch = batch;
   }
+
+  /** Whether the disk is to blame and may mend; everything else is a fault in this program. */
+  get ofDisk(): boolean {
+    return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|CORRUPT|NOTADB|PERM|AUTH|NOMEM|PROTOCOL)/.test(
+      this.code,
+    );
+  }
 }
 
 /** The parts of a batch that cross between threads without being copied. */
