@@ -5,7 +5,7 @@ import * as p from '../support/packets.ts';
 const broker = useBroker();
 const range = (count: number, from = 0) => Array.from({ length: count }, (_, n) => n + from);
 
-describe.each(transports)('over %s', (transport) => {
+describe.concurrent.each(transports)('over %s', (transport) => {
   const mqtt = broker.over(transport);
 
   const persistent = async (qos: number) => {
