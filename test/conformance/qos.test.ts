@@ -4,6 +4,7 @@ import * as p from '../support/packets.ts';
 
 const broker = useBroker();
 const WINDOW = 20;
+const dupClosed = differs('mosquitto', 'calls it a protocol error when both come in one segment');
 const IDS_REPEAT = 'takes the next identifier without a look at those in flight';
 
 describe.concurrent.each(transports)('over %s', (transport) => {
@@ -103,15 +104,19 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     expect(await subscriber.messagesBefore('end')).toHaveLength(1);
   });
 
-  test('[MQTT-4.3.3-2] QoS 2 PUBLISH and its DUP in one segment: one message', async () => {
-    const { topic, subscriber, publisher } = await pair(2);
-    const again = p.publish(topic, 'once', { qos: 2, id: 8, dup: true });
-    publisher.send(p.publish(topic, 'once', { qos: 2, id: 8 }), again, again, p.pubrel(8));
-    for (let n = 0; n < 3; n++) expect((await publisher.next('pubrec')).id).toBe(8);
-    await publisher.next('pubcomp');
-    await publisher.publish(topic, 'end', { qos: 2 });
-    expect(await subscriber.messagesBefore('end')).toHaveLength(1);
-  });
+  test(
+    '[MQTT-4.3.3-2] QoS 2 PUBLISH and its DUP in one segment: one message',
+    dupClosed,
+    async () => {
+      const { topic, subscriber, publisher } = await pair(2);
+      const again = p.publish(topic, 'once', { qos: 2, id: 8, dup: true });
+      publisher.send(p.publish(topic, 'once', { qos: 2, id: 8 }), again, again, p.pubrel(8));
+      for (let n = 0; n < 3; n++) expect((await publisher.next('pubrec')).id).toBe(8);
+      await publisher.next('pubcomp');
+      await publisher.publish(topic, 'end', { qos: 2 });
+      expect(await subscriber.messagesBefore('end')).toHaveLength(1);
+    },
+  );
 
   test('[MQTT-4.3.3-2] after the PUBCOMP an identifier stands for a new message', async () => {
     const { topic, subscriber, publisher } = await pair(2);
@@ -165,6 +170,7 @@ describe.concurrent.each(transports)('over %s', (transport) => {
 
   test.each([1, 2])(
     '[cellgate] no more than 20 messages of QoS %i wait for an acknowledgement',
+    differs('mosquitto', 'lets a twenty-first out after the first acknowledgement'),
     async (qos) => {
       const { topic, subscriber, publisher } = await pair(qos);
       for (let n = 0; n < 3 * WINDOW; n++) await publisher.publish(topic, `${n}`, { qos: 2 });

@@ -325,6 +325,7 @@ describe.concurrent('through a restart of the broker', () => {
 
       const sender = await connect('publisher', false);
       sender.send(p.publish('t/x', 'half', { qos: 2, id: 900, dup: true }), p.pubrel(900));
+      await sender.take('pubrec');
       await sender.take('pubcomp');
       await sender.publish('t/x', 'end', { qos: 2 });
 

@@ -162,13 +162,10 @@ describe.concurrent.each(transports)('over %s', (transport) => {
   });
 
   test('[MQTT-4.7.3-4] characters of one to four bytes pass unchanged', async () => {
-    const topic = `${unique('t')}/A ß 温度 🤖 \u{10ffff}`;
+    const topic = `${unique('t')}/A ß 温度 🤖 \u{10fffd}`;
     const client = await mqtt.connect();
     await client.subscribe([topic, 0]);
-    await client.publish(topic, 'x');
-    const message = await client.message().catch(() => undefined);
-    // U+10FFFF is a non-character: a server may close on it [MQTT 3.1.1, 1.5.3].
-    if (message) expect(message.topic).toBe(topic);
-    else await client.gone();
+    await client.publish(topic, topic);
+    expect(await client.message()).toMatchObject({ topic, payload: topic });
   });
 });

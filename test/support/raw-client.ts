@@ -166,6 +166,23 @@ export class RawClient {
     return all;
   }
 
+  /** As many messages, acknowledged as they come: the next is not held up by the handshake of the last. */
+  async flow(count: number): Promise<Publish[]> {
+    const all: Publish[] = [];
+    while (all.length < count) {
+      const packet = await this.next();
+      if (packet.type === 'pubrel') this.send(packets.pubcomp(packet.id));
+      else if (packet.type !== 'publish')
+        throw new Error(`${describe(packet)} in a flow of messages`);
+      else {
+        all.push(packet);
+        if (packet.qos === 1) this.send(packets.puback(packet.id));
+        if (packet.qos === 2) this.send(packets.pubrec(packet.id));
+      }
+    }
+    return all;
+  }
+
   /** All messages before the one with this payload, acknowledged; other packets are a failure. */
   async messagesBefore(marker: string): Promise<Publish[]> {
     const before: Publish[] = [];

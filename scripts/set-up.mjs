@@ -1,0 +1,111 @@
+/** What `npm start` and `npm test` have in common: the right Node, the dependencies, the build. Node builtins only. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The root of the repository. */
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const LOCK_STAMP = join(ROOT, 'node_modules/.cellgate-lock');
+const BUILD_STAMP = join(ROOT, 'dist/.cellgate-build');
+
+/** Ends with a clear sentence when Node is older than package.json asks for. */
+export function checkNode() {
+  const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const wanted = engines.node.replace('>=', '');
+  if (compare(process.versions.node, wanted) >= 0) return;
+  fail(`cellgate needs Node ${wanted} or newer; this is Node ${process.versions.node}.`);
+}
+
+/** Runs `npm ci` unless node_modules was made from this very package-lock.json. */
+export function installDependencies() {
+  const lock = hash([readFileSync(join(ROOT, 'package-lock.json'))]);
+  if (read(LOCK_STAMP) === lock) return;
+  const npm = process.env.npm_execpath;
+  const [command, first] = npm ? [process.execPath, [npm]] : ['npm', []];
+  const { status, output } = step('installing dependencies (npm ci)', command, [...first, 'ci']);
+  if (status !== 0) {
+    const native = /node-gyp|gyp ERR|\bg\+\+|not found: make|prebuild-install/.test(output);
+    fail(
+      native
+        ? 'A native module could not be compiled. On Debian, install what it needs: apt-get install build-essential python3'
+        : 'The dependencies could not be installed; npm says why above.',
+    );
+  }
+  writeFileSync(LOCK_STAMP, lock);
+}
+
+/** Compiles src and drivers to dist unless nothing has changed since the last time. */
+export function build() {
+  const key = hash([sources().join('\n')]);
+  if (read(BUILD_STAMP) === key && existsSync(join(ROOT, 'dist/src'))) return;
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const config = ['-p', 'tsconfig.json'];
+  const { status } = step('building (tsc)', process.execPath, [tsc, ...config]);
+  if (status !== 0) fail('The build failed; the compiler says why above.');
+  writeFileSync(BUILD_STAMP, key);
+}
+
+/** Runs a program, one line on the terminal; its output is shown only when it fails. */
+export function step(what, command, args) {
+  process.stdout.write(`${what} … `);
+  const started = performance.now();
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const output = `${stdout ?? ''}${stderr ?? ''}${error ? `${error.message}\n` : ''}`;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(status === 0 ? `done in ${seconds} s\n` : `failed\n${output}`);
+  return { status: status ?? 1, output };
+}
+
+/** Says why it can't go on, and ends with 1. */
+export function fail(sentence) {
+  console.error(sentence);
+  process.exit(1);
+}
+
+/** Every file that the build reads, with its size and time: cheap to list, changes with any edit. */
+function sources() {
+  const lines = [];
+  const add = (path) => {
+    const { size, mtimeMs } = statSync(join(ROOT, path));
+    lines.push(`${path} ${size} ${mtimeMs}`);
+  };
+  for (const folder of ['src', 'drivers']) {
+    if (!existsSync(join(ROOT, folder))) continue;
+    for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
+      if (entry.isFile())
+        add(join((entry.parentPath ?? entry.path).slice(ROOT.length + 1), entry.name));
+    }
+  }
+  for (const file of ['tsconfig.json', 'package.json', 'package-lock.json']) add(file);
+  return lines.sort();
+}
+
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function hash(parts) {
+  const digest = createHash('sha256');
+  for (const part of parts) digest.update(part);
+  return digest.digest('hex');
+}
+
+function compare(one, other) {
+  const [a, b] = [one, other].map((version) => version.split('.').map(Number));
+  for (let n = 0; n < 3; n++) {
+    const difference = (a[n] ?? 0) - (b[n] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

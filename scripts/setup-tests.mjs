@@ -1,0 +1,70 @@
+/**
+ * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps.
+ * Installs Debian packages where the user may; else says loudly what is missing, and those tests are skipped.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { step } from './set-up.mjs';
+
+const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/bin'];
+const has = (program) => FOLDERS.some((folder) => existsSync(`${folder}/${program}`));
+const hasPaho = () =>
+  ['/usr/bin/python3', 'python3'].some(
+    (python) => spawnSync(python, ['-c', 'import paho.mqtt.client']).status === 0,
+  );
+
+/** Debian package → whether what it brings is there. */
+const PACKAGES = {
+  mosquitto: () => has('mosquitto'),
+  'mosquitto-clients': () => has('mosquitto_pub') && has('mosquitto_sub'),
+  'python3-paho-mqtt': hasPaho,
+  procps: () => has('ps'),
+};
+const missing = () =>
+  Object.keys(PACKAGES).filter((name) => {
+    return !PACKAGES[name]();
+  });
+
+const before = missing();
+if (before.length > 0) {
+  const become = privilege();
+  if (become && has('apt-get')) install(become, before);
+  const still = missing();
+  if (still.length > 0) warn(still);
+}
+
+/** The words before a command that needs root; undefined when this user can't become root unasked. */
+function privilege() {
+  if (process.getuid?.() === 0) return [];
+  const may = has('sudo') && spawnSync('sudo', ['-n', 'true']).status === 0;
+  return may ? ['sudo', '-n'] : undefined;
+}
+
+function install(become, packages) {
+  const root = (what, ...command) => {
+    const [program, ...args] = [...become, 'env', 'DEBIAN_FRONTEND=noninteractive', ...command];
+    return step(what, program, args).status === 0;
+  };
+  const apt = ['apt-get', 'install', '-y', '--no-install-recommends', ...packages];
+  const what = `installing ${packages.join(', ')} for the tests`;
+  // Package lists are fetched only when the ones on this machine don't do.
+  if (!root(what, ...apt) && root('fetching package lists', 'apt-get', 'update'))
+    root(what, ...apt);
+  if (packages.includes('mosquitto') && has('systemctl')) {
+    // The tests start their own; Debian's would take port 1883 from the gateway.
+    root('stopping the mosquitto service', 'systemctl', 'disable', '--now', 'mosquitto');
+  }
+}
+
+function warn(packages) {
+  const line = '='.repeat(78);
+  console.error(
+    [
+      line,
+      `MISSING for the tests: ${packages.join(', ')}`,
+      'The tests that need them are SKIPPED. To run them too:',
+      `  sudo apt-get install ${packages.join(' ')}`,
+      line,
+    ].join('\n'),
+  );
+}

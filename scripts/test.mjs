@@ -1,0 +1,20 @@
+/** `npm test`: sets up what is missing, then everything that continuous integration runs. Arguments go to vitest. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { build, checkNode, fail, installDependencies, ROOT, step } from './set-up.mjs';
+
+checkNode();
+installDependencies();
+await import('./setup-tests.mjs');
+
+const bin = (name) => join(ROOT, 'node_modules', name);
+const check = (what, ...args) => {
+  if (step(what, process.execPath, args).status !== 0) fail(`${what}: not in order, see above.`);
+};
+check('format and lint (biome)', bin('@biomejs/biome/bin/biome'), 'check', '.');
+build();
+check('types of the tests (tsc)', bin('typescript/bin/tsc'), '-p', 'test/tsconfig.json');
+
+const vitest = [bin('vitest/vitest.mjs'), 'run', ...process.argv.slice(2)];
+const { status } = spawnSync(process.execPath, vitest, { cwd: ROOT, stdio: 'inherit' });
+process.exit(status ?? 1);
