@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import type { ListenerConfig } from '../config/schema.ts';
+import { isLoopback, type ListenerConfig } from '../config/schema.ts';
 import type { Service } from '../lifecycle.ts';
 import type { Store } from '../store/store.ts';
 import {
@@ -57,7 +57,7 @@ export interface BrokerCounts {
 }
 
 /** How often keepalives and expiries are looked at. */
-const SWEEP_MS = 1000;
+const SWEEP_MS = 250;
 /** Connections over the limit that may still be told so by a CONNACK. */
 const REFUSED_AT_ONCE = 100;
 /** A reason is logged once a client in this time. */
@@ -192,7 +192,7 @@ export class Broker implements Service, ConnectionHandler {
     if (
       this.#stopping ||
       this.#connections.size >= limits.connections + REFUSED_AT_ONCE ||
-      fromAddress > limits.connectionsPerAddress + REFUSED_AT_ONCE
+      (fromAddress > limits.connectionsPerAddress + REFUSED_AT_ONCE && !isLoopback(remoteAddress))
     ) {
       this.#logOnce(remoteAddress, 'too many connections');
       return undefined;
@@ -208,7 +208,8 @@ export class Broker implements Service, ConnectionHandler {
     const { limits } = this.#parts;
     if (
       this.#connections.size > limits.connections ||
-      this.#perAddress.get(connection.remoteAddress)! > limits.connectionsPerAddress
+      (this.#perAddress.get(connection.remoteAddress)! > limits.connectionsPerAddress &&
+        !isLoopback(connection.remoteAddress))
     ) {
       this.#refuse(connection, 'too many connections', SERVER_UNAVAILABLE);
       return;

@@ -15,6 +15,7 @@ import type { Output } from './output.ts';
 import { Publication, type Subscriber, storedMessage } from './publication.ts';
 import type { Retained } from './retained.ts';
 import { SessionQueue } from './session-queue.ts';
+import { Window } from './window.ts';
 
 /** What a session needs of its connection. */
 export interface Link {
@@ -62,7 +63,7 @@ const PACKET_IDS = 65_535;
 const OVERSHOOT = 4096;
 
 /** A slot of the window whose message needs no entry: a clean session's is never sent twice. */
-type Slot = QueueEntry | Qos | typeof PUBREL_SENT | undefined;
+type Slot = QueueEntry | 1 | 2 | typeof PUBREL_SENT;
 const PUBREL_SENT = 3;
 
 /** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, what it was sent and has not acknowledged, what waits. */
@@ -84,11 +85,7 @@ export class Session implements Subscriber, QueueOwner {
   readonly drops = new Map<DropReason, number>();
   #link: Link | undefined;
   #seq = 0;
-  #inflight = 0;
-  /** By packet identifier, modulo the length: an identifier is free again when its slot is. */
-  readonly #slots: Slot[];
-  readonly #slotIds: Uint16Array;
-  readonly #mask: number;
+  readonly #window: Window<Slot>;
   #pumping = false;
   #feeds: Feed[] = [];
   readonly #parts: SessionParts;
@@ -105,10 +102,7 @@ export class Session implements Subscriber, QueueOwner {
     this.key = key;
     this.persistent = persistent;
     this.seen = parts.now();
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(64, 4 * parts.limits.inflight)));
-    this.#mask = Math.min(slots, 65_536) - 1;
-    this.#slots = new Array(this.#mask + 1).fill(undefined);
-    this.#slotIds = new Uint16Array(this.#mask + 1);
+    this.#window = new Window(parts.limits.inflight);
     if (stored) {
       this.sent = stored.sent;
       this.sentOnDisk = stored.sent;
@@ -129,14 +123,14 @@ export class Session implements Subscriber, QueueOwner {
   }
 
   get inflight(): number {
-    return this.#inflight;
+    return this.#window.size;
   }
 
   /** The connection is up and CONNACK is sent: what was sent before and not acknowledged goes first [MQTT-4.4.0-1]. */
   connect(link: Link): void {
     this.#link = link;
     const resumed: QueueEntry[] = [];
-    for (const slot of this.#slots) if (slot instanceof QueueEntry) resumed.push(slot);
+    for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
     resumed.sort((a, b) => a.seq - b.seq);
     for (const entry of resumed) this.#send(link, entry);
     this.#pump();
@@ -160,13 +154,13 @@ export class Session implements Subscriber, QueueOwner {
     }
     if (this.persistent) this.#enqueue(publication, qos, false, publication.held || qos === 2);
     else if (link) {
-      const packetId = this.queue.count === 0 ? this.#nextPacketId() : 0;
-      if (packetId === 0 || link.output.congested) {
+      const full = this.#window.size >= this.#parts.limits.inflight;
+      if (full || this.queue.count > 0 || link.output.congested) {
         this.#enqueue(publication, qos, false, false);
         return;
       }
-      this.#seq++;
-      this.#occupy(packetId, qos);
+      const packetId = packetIdOf(this.#nextSeq());
+      this.#window.add(packetId, qos);
       sendPublication(link.output, publication, 0x30 | (qos << 1), packetId);
     }
   }
@@ -188,7 +182,7 @@ export class Session implements Subscriber, QueueOwner {
     const message = publication.keep();
     if (!this.#makeRoom(message.body.length)) return;
     const owner = this.persistent ? this : null;
-    const entry = new QueueEntry(owner, message, ++this.#seq, qos, retain, now());
+    const entry = new QueueEntry(owner, message, this.#nextSeq(), qos, retain, now());
     if (owner) {
       entry.held = held;
       message.holders++;
@@ -239,18 +233,11 @@ export class Session implements Subscriber, QueueOwner {
     this.#parts.dropped(this, reason, 1);
   }
 
-  /** The identifier of the next message; 0 while the window is full. */
-  #nextPacketId(): number {
-    if (this.#inflight >= this.#parts.limits.inflight) return 0;
-    const packetId = (this.#seq % PACKET_IDS) + 1;
-    return this.#slots[packetId & this.#mask] === undefined ? packetId : 0;
-  }
-
-  #occupy(packetId: number, slot: Slot): void {
-    const place = packetId & this.#mask;
-    this.#slots[place] = slot;
-    this.#slotIds[place] = packetId;
-    this.#inflight++;
+  /** The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4]. */
+  #nextSeq(): number {
+    do this.#seq++;
+    while (this.#window.has(packetIdOf(this.#seq)));
+    return this.#seq;
   }
 
   /** Sends what waits as far as the window, the socket and the disk allow. */
@@ -259,17 +246,17 @@ export class Session implements Subscriber, QueueOwner {
     if (!link || this.#pumping) return;
     this.#pumping = true;
     const { limits, now } = this.#parts;
-    while (this.#inflight < limits.inflight && !link.output.congested) {
+    while (this.#window.size < limits.inflight && !link.output.congested) {
       const entry = this.queue.peek();
       if (!entry || (entry.held && entry.written !== WRITTEN)) break;
       if (now() - entry.at > limits.queuedAge && !entry.sent) {
         this.#dropOldest('expired');
         continue;
       }
-      const packetId = ((entry.seq - 1) % PACKET_IDS) + 1;
-      if (this.#slots[packetId & this.#mask] !== undefined) break;
+      const packetId = packetIdOf(entry.seq);
+      if (this.#window.has(packetId)) break;
       this.queue.shift();
-      this.#occupy(packetId, entry);
+      this.#window.add(packetId, entry);
       this.#send(link, entry);
     }
     if (this.#feeds.length > 0) this.#pumpFeeds(link);
@@ -290,7 +277,7 @@ export class Session implements Subscriber, QueueOwner {
   }
 
   #send(link: Link, entry: QueueEntry): void {
-    const packetId = ((entry.seq - 1) % PACKET_IDS) + 1;
+    const packetId = packetIdOf(entry.seq);
     if (entry.released) {
       link.output.acknowledge(PUBREL_HEADER, packetId);
       return;
@@ -316,34 +303,16 @@ export class Session implements Subscriber, QueueOwner {
 
   /** PUBACK: the message has arrived. */
   acknowledged(packetId: number): void {
-    this.#release(packetId, (slot) => slot === 1 || (slot instanceof QueueEntry && slot.qos === 1));
-  }
-
-  /** PUBCOMP: the message has arrived exactly once. */
-  completed(packetId: number): void {
-    this.#release(
-      packetId,
-      (slot) => slot === PUBREL_SENT || (slot instanceof QueueEntry && slot.released),
-    );
-  }
-
-  #release(packetId: number, fits: (slot: Slot) => boolean): void {
-    const place = packetId & this.#mask;
-    const slot = this.#slots[place];
-    if (this.#slotIds[place] !== packetId || !fits(slot)) return;
-    this.#slots[place] = undefined;
-    this.#inflight--;
-    if (slot instanceof QueueEntry && slot.owner) this.#parts.journal.gone(slot);
-    if (this.queue.count > 0) this.#pump();
+    const slot = this.#window.get(packetId);
+    if (slot === 1 || (slot instanceof QueueEntry && slot.qos === 1)) this.#done(packetId, slot);
   }
 
   /** PUBREC: PUBREL answers it, once it is on disk that the message itself is not to be sent again. */
   received(packetId: number): void {
     const link = this.#link;
     if (!link) return;
-    const place = packetId & this.#mask;
-    const slot = this.#slotIds[place] === packetId ? this.#slots[place] : undefined;
-    if (slot === 2) this.#slots[place] = PUBREL_SENT;
+    const slot = this.#window.get(packetId);
+    if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
     if (slot instanceof QueueEntry && slot.qos === 2 && !slot.released) {
       slot.released = true;
       if (slot.owner) {
@@ -354,6 +323,20 @@ export class Session implements Subscriber, QueueOwner {
       }
     }
     link.acknowledge(PUBREL_HEADER, packetId);
+  }
+
+  /** PUBCOMP: the message has arrived exactly once. */
+  completed(packetId: number): void {
+    const slot = this.#window.get(packetId);
+    if (slot === PUBREL_SENT || (slot instanceof QueueEntry && slot.released)) {
+      this.#done(packetId, slot);
+    }
+  }
+
+  #done(packetId: number, slot: Slot): void {
+    this.#window.delete(packetId);
+    if (slot instanceof QueueEntry && slot.owner) this.#parts.journal.gone(slot);
+    if (this.queue.count > 0) this.#pump();
   }
 
   async #load(seq: number, limit: number): Promise<QueueEntry[]> {
@@ -369,6 +352,10 @@ export class Session implements Subscriber, QueueOwner {
       return entry;
     });
   }
+}
+
+function packetIdOf(seq: number): number {
+  return ((seq - 1) % PACKET_IDS) + 1;
 }
 
 function sendPublication(
