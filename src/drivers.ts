@@ -7,7 +7,15 @@ function placeholder(driver: Omit<Driver, 'open'>): Driver {
   return defineDriver({ ...driver, open: async () => nothing });
 }
 
-const value = () => [{ name: '', unit: '' }];
+const channels = (names: readonly string[]) => names.map((name) => ({ name, unit: '' }));
+const value = () => channels(['']);
+
+const SIGNALS: Readonly<Record<string, readonly string[]>> = {
+  'joint-temperature': ['j1', 'j2', 'j3', 'j4', 'j5', 'j6'],
+  gripper: ['position', 'force'],
+  door: [''],
+  cycles: ['count', 'time'],
+};
 
 /** Every driver of this version, by name. */
 export const drivers: ReadonlyMap<string, Driver> = new Map(
@@ -17,8 +25,7 @@ export const drivers: ReadonlyMap<string, Driver> = new Map(
       summary: 'The computer itself: cpu, memory, disk, uptime and temperature.',
       bus: 'files',
       options: z.strictObject({}),
-      channels: () =>
-        ['cpu', 'memory', 'disk', 'uptime', 'temperature'].map((name) => ({ name, unit: '' })),
+      channels: () => channels(['cpu', 'memory', 'disk', 'uptime', 'temperature']),
     }),
     placeholder({
       name: 'simulated',
@@ -30,7 +37,7 @@ export const drivers: ReadonlyMap<string, Driver> = new Map(
           .describe('Which signal is made up.'),
         seed: z.int().min(0).default(1).describe('The same seed gives the same values.'),
       }),
-      channels: value,
+      channels: ({ signal }) => channels(SIGNALS[String(signal)] ?? ['']),
     }),
     placeholder({
       name: 'tmp102',
@@ -48,7 +55,7 @@ export const drivers: ReadonlyMap<string, Driver> = new Map(
       bus: 'i2c',
       addresses: [0x48, 0x49, 0x4a, 0x4b],
       options: z.strictObject({
-        input: z.string().describe('Input or pair of inputs, e.g. ain0 or ain0-ain1.'),
+        input: z.string().describe('Input or pair of inputs, e.g. AIN0 or AIN0-AIN1.'),
         range: z.number().default(2.048).describe('Full scale in volts.'),
         rate: z.number().default(128).describe('Samples in a second.'),
       }),

@@ -65,11 +65,11 @@ const WIRES = ['bus', 'address', 'line'];
 function explainKey(source: Source): KeyExplainer {
   return (at, key) => {
     if (UNSUPPORTED.includes(formatPath([...at, key]))) {
-      return 'not supported by this version, expected a config without it';
+      return 'not supported by this version, expected no such key';
     }
     const driver = at.length === 2 && at[0] === 'sensors' && source.written([...at, 'driver']);
     if (!driver || !WIRES.includes(key)) return undefined;
-    return `the driver ${driver} has no "${key}", expected a sensor without it`;
+    return `the driver ${driver} takes no ${key}, expected no such key here`;
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  visit,
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
@@ -53,7 +54,9 @@ export function parseSource(text: string): Source | { problems: readonly FormPro
   const doc = parseDocument(text, { prettyErrors: false, uniqueKeys: false, merge: true });
   const errors = doc.errors.length > 0 ? doc.errors : doc.warnings;
   if (errors.length > 0) {
-    const problems = errors.map((error) => problem(error.pos[0], inWords(error)));
+    const problems = errors.map((error) =>
+      problem(opening(doc, error, text) ?? error.pos[0], inWords(error)),
+    );
     // One slip makes the parser stumble several times; the first of a line says most.
     return { problems: problems.filter((one, index) => problems[index - 1]?.line !== one.line) };
   }
@@ -114,6 +117,23 @@ function tooDeep(text: string): number | undefined {
   return undefined;
 }
 
+/** Where the quote or bracket stands that is not closed: the parser points at where it gave up. */
+function opening(doc: Document, error: YAMLError, text: string): number | undefined {
+  const flow = error.code === 'BAD_INDENT' && error.message.startsWith('Flow');
+  if (error.code !== 'MISSING_CHAR' && !flow) return undefined;
+  let start: number | undefined;
+  visit(doc, {
+    Scalar(_key, { type, range }) {
+      if (!flow && type?.startsWith('QUOTE') && range?.[1] === error.pos[0]) start = range[0];
+    },
+    Collection(_key, { flow: bracketed, range }) {
+      const closed = range && /[\]}]/.test(text[range[1] - 1] ?? '');
+      if (flow && bracketed && range && !closed) start = range[0];
+    },
+  });
+  return start;
+}
+
 function inWords(error: YAMLError): string {
   switch (error.code) {
     case 'TAB_AS_INDENT':
@@ -125,13 +145,15 @@ function inWords(error: YAMLError): string {
     case 'BLOCK_AS_IMPLICIT_KEY':
       return 'a second "key: value" in the same line, expected one: quote a value that holds ": "';
     case 'BAD_INDENT':
-      return `${error.message.replace(/^All mapping items must/, 'keys of the same map must')}: check the indentation and the brackets`;
+      return error.message.startsWith('Flow')
+        ? 'a bracket opened here is not closed, expected its ] or } before the next line begins further left'
+        : 'indented differently from the lines around it, expected keys of one map in one column';
     case 'BAD_SCALAR_START':
       return `${error.message}, expected quotes around it`;
     case 'MISSING_CHAR':
       return error.message.startsWith('Sequence item')
         ? 'a list item without its dash, or a key that is not indented like its neighbours'
-        : error.message.replace('"quote', 'quote');
+        : 'a quote or bracket opened here is not closed, expected its end';
     case 'TAG_RESOLVE_FAILED':
       return `${error.message}, expected plain values without tags`;
     default:
@@ -153,8 +175,18 @@ function checkForm(
   const inside = [...around, node];
   if (isAlias(node)) {
     const target = node.resolve(doc);
-    if (!target) report(node, path, `there is no anchor &${shorten(node.source)} above`);
-    else if (around.includes(target)) report(node, path, `*${node.source} stands inside itself`);
+    if (!target)
+      report(
+        node,
+        path,
+        `*${shorten(node.source)} has no anchor, expected &${shorten(node.source)} above`,
+      );
+    else if (around.includes(target))
+      report(
+        node,
+        path,
+        `*${node.source} stands inside what &${node.source} names, expected it outside`,
+      );
   } else if (isSeq(node)) {
     node.items.forEach((item, index) => {
       checkForm(doc, item, [...path, index], inside, report, lineOf);
@@ -166,11 +198,11 @@ function checkForm(
         report(
           isAlias(key) || isMap(key) || isSeq(key) ? key : node,
           path,
-          'a key that is not a word',
+          'the key is a list, a map or an alias, expected a word',
         );
         continue;
       }
-      const name = String(key.value);
+      const name = keyName(key.value);
       const first = seen.get(name);
       if (first) {
         const line = lineOf(first.range?.[0] ?? 0);
@@ -201,7 +233,7 @@ function sourceOf(doc: Document, value: unknown, text: string): Source {
         const found = child(node, part);
         if (!found) break;
         const last = index === path.length - 1;
-        const start = rangeStart(found.value);
+        const start = found.key ? rangeStart(found.value) : (found.value as Node).range?.[0];
         offset =
           (last && at === 'value' ? start : undefined) ?? rangeStart(found.key) ?? start ?? offset;
         node = found.value;
@@ -215,7 +247,7 @@ function sourceOf(doc: Document, value: unknown, text: string): Source {
         if (!found) return undefined;
         node = found.value;
       }
-      return inShort(deref(node));
+      return inShort(deref(node), text);
     },
   };
 }
@@ -232,7 +264,7 @@ function pairOf(
   deref: (node: unknown) => unknown,
 ): { key: Node; value: unknown } | undefined {
   const named = (wanted: string) => (pair: Pair) =>
-    isScalar(pair.key) && String(pair.key.value) === wanted;
+    isScalar(pair.key) && keyName(pair.key.value) === wanted;
   const own = map.items.find(named(name));
   if (own) return { key: own.key as Node, value: own.value };
   const merged = deref(map.items.find(named('<<'))?.value);
@@ -244,7 +276,16 @@ function pairOf(
   return undefined;
 }
 
-function inShort(node: unknown): string {
+/** The merge key `<<` is a symbol to the parser. */
+function keyName(value: unknown): string {
+  return typeof value === 'symbol' ? (value.description ?? '') : String(value);
+}
+
+function inShort(node: unknown, text: string): string {
+  if (isMap(node) || isSeq(node)) {
+    const source = text.slice(...(node.range ?? [0, 0]).slice(0, 2));
+    if (node.items.length > 0 && /^[[{].{0,40}$/.test(source)) return source;
+  }
   if (isMap(node)) return 'a map';
   if (isSeq(node)) return node.items.length === 0 ? 'an empty list' : 'a list';
   if (!isScalar(node) || node.value === null) return 'nothing';
