@@ -48,7 +48,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
 
 /** `warning` for `warn`, `sensor` for `sensors`: one word begins with the other. */
 function isPart(a: string, b: string): boolean {
-  return Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a));
+  return a !== b && Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a));
 }
 
 /** ` (did you mean 5?)` for a number in quotes, else nothing. */
