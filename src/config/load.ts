@@ -21,6 +21,8 @@ export type LoadResult =
 
 /** A file that is wrong from top to bottom is told with its first hundred problems. */
 const MOST_PROBLEMS = 100;
+/** Finding the place of one costs a search; a megabyte of nonsense must not cost minutes. */
+const MOST_FINDINGS = 1000;
 
 /**
  * Reads and checks a whole config; touches no hardware and never throws for what a file can hold.
@@ -45,7 +47,7 @@ export async function loadConfig(
   const all = [...findings, ...crossChecks(parts), ...(await fileFindings(parts, folder))];
   if (value && all.length === 0) return { config: absolute(value, folder, cwd), problems: [] };
   return failed(
-    all.map(({ path: at, at: place, message }) => ({
+    all.slice(0, MOST_FINDINGS).map(({ path: at, at: place, message }) => ({
       file,
       ...source.locate(at, place),
       path: formatPath(at),
@@ -76,10 +78,11 @@ function explainKey(source: Source): KeyExplainer {
 /** The elements that are right by themselves, also when others are not: all problems are told at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
   const { cell, sensors, broker } = source.value as Readonly<Record<string, unknown>>;
+  const sensor = sensorSchema(drivers);
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
     cell: typeof cell === 'string' ? cell : 'CELL',
-    sensors: valid(sensors, (one) => sensorSchema(drivers).safeParse(one)),
+    sensors: valid(sensors, (one) => sensor.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,
@@ -91,7 +94,7 @@ function valid<Element>(
   parse: (one: unknown) => { success: boolean; data?: Element | undefined },
 ): Placed<Element>[] {
   if (!Array.isArray(list)) return [];
-  return list.flatMap((one, index) => {
+  return list.slice(0, MOST_FINDINGS).flatMap((one, index) => {
     const { data } = parse(one);
     return data === undefined ? [] : [{ index, element: data }];
   });
