@@ -28,7 +28,7 @@ export function createLog(
         translateTime: 'SYS:HH:MM:ss.l',
       })
     : undefined;
-  return pino(
+  const log = pino(
     {
       level,
       base: null,
@@ -36,12 +36,17 @@ export function createLog(
       serializers: { error: pino.stdSerializers.err },
       formatters: {
         level: (label) => ({ level: label }),
-        bindings: (bindings) => blank(bindings, 0) as Record<string, unknown>,
         log: (fields) => blank(fields, 0) as Record<string, unknown>,
       },
     },
     { write: (line: string) => void sink.write(format ? format(line) : line) },
   );
+  // pino hands the bindings of a child to no formatter; children inherit this method.
+  const { child } = log;
+  log.child = function (this: Logger, bindings: object, options?: object) {
+    return child.call(this, blank(bindings, 0) as object, options);
+  } as typeof child;
+  return log;
 }
 
 /** Colours only on a terminal, and not when `NO_COLOR` is set. */

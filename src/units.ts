@@ -45,30 +45,56 @@ function parse(
  * A default is written the same way: `.prefault('10ms')`. The message says what was expected.
  */
 export function duration(min: string, max: string) {
-  const expected = `a duration of ${min} to ${max} such as 10ms, 1s, 5m, 2h or 7d`;
-  return quantity(expected, DURATION, parseDuration, min, max);
+  const expected = `a duration of ${min} to ${max}, written like 10ms, 1s, 5m, 2h or 7d`;
+  return quantity('duration', expected, DURATION, parseDuration, meantDuration, min, max);
 }
 
 /** A size in a config, from `min` to `max` as written there (`64KiB`): text in, bytes out. */
 export function size(min: string, max: string) {
-  const expected = `a size of ${min} to ${max} such as 512B, 64KiB, 1MiB or 2GiB`;
-  return quantity(expected, SIZE, parseSize, min, max);
+  const expected = `a size of ${min} to ${max}, written like 64KiB, 1MiB or 2GiB`;
+  return quantity('size', expected, SIZE, parseSize, meantSize, min, max);
 }
 
 function quantity(
+  title: string,
   expected: string,
   pattern: RegExp,
   parseText: (text: string) => number | undefined,
+  meant: (input: unknown) => string,
   min: string,
   max: string,
 ) {
   const amount = (text: string): number => parseText(text) ?? Number.NaN;
+  const fits = (text: string): boolean =>
+    amount(text) >= amount(min) && amount(text) <= amount(max);
+  const error = ({ input }: { input?: unknown }): string =>
+    fits(meant(input)) ? `${expected} (did you mean ${meant(input)}?)` : expected;
   return z
-    .string({ error: expected })
-    .regex(pattern, { error: expected, abort: true })
-    .refine((text) => amount(text) >= amount(min) && amount(text) <= amount(max), {
-      error: expected,
-      params: { expectation: true },
-    })
-    .transform(amount);
+    .string({ error })
+    .regex(pattern, { error, abort: true })
+    .refine(fits, { error: expected, params: { expectation: true } })
+    .transform(amount)
+    .meta({ title });
+}
+
+const DURATION_WORDS: readonly (readonly [unit: string, words: RegExp])[] = [
+  ['ms', /^(ms|msecs?|millis|milliseconds?)$/],
+  ['s', /^(|s|secs?|seconds?)$/],
+  ['m', /^(m|mins?|minutes?)$/],
+  ['h', /^(h|hrs?|hours?)$/],
+  ['d', /^(d|days?)$/],
+];
+
+/** What a slip such as `5`, `10 ms` or `2min` was meant to be; empty when nobody can tell. */
+function meantDuration(input: unknown): string {
+  const [, number, word = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(input)) ?? [];
+  const unit = DURATION_WORDS.find(([, words]) => words.test(word.toLowerCase()))?.[0];
+  return number && unit ? `${number}${unit}` : '';
+}
+
+/** What a slip such as `1024`, `64k` or `1MB` was meant to be; empty when nobody can tell. */
+function meantSize(input: unknown): string {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)i?(b|bytes?)?$/i.exec(String(input));
+  if (!match) return '';
+  return `${match[1]}${match[2] ? `${match[2].toUpperCase()}i` : ''}B`;
 }

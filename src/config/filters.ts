@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { duration, expectation, wholeNumber } from './values.ts';
+import { duration } from '../units.ts';
+import { expectation, mapSuchAs, wholeNumber } from './values.ts';
 
 /** One step of a sensor's filter chain: a map with exactly one key; durations in milliseconds. */
 export type FilterConfig =
@@ -11,7 +12,7 @@ export type FilterConfig =
   | { readonly calibrate: readonly [readonly [number, number], readonly [number, number]] }
   | { readonly clamp: readonly [number, number] };
 
-const number = z.number({ error: 'a number' });
+const number = z.number();
 const point = z.tuple([number, number], { error: 'a pair [raw, true]' });
 
 const filterShape = {
@@ -52,9 +53,7 @@ const filterShape = {
 
 /** The schema of one filter. */
 export const filterSchema = z
-  .strictObject(filterShape, {
-    error: (issue) => (issue.code === 'invalid_type' ? 'a filter such as "median: 5"' : undefined),
-  })
+  .strictObject(filterShape, mapSuchAs('"median: 5"'))
   .check((ctx) => {
     if (ctx.issues.length > 0) return;
     const keys = Object.keys(ctx.value);

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { namesSecret } from '../secrets.ts';
 import type { Finding, Path } from './problem.ts';
 import type { Source } from './source.ts';
-import { alternatives, didYouMean } from './suggestion.ts';
+import { alternatives, didYouMean, didYouMeanNumber } from './suggestion.ts';
 
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
@@ -121,6 +121,7 @@ function expectation(issue: RawIssue): string | undefined {
 
 function ofType(expected: string, input: unknown): string {
   const words = TYPES[expected] ?? expected;
+  if (expected === 'number' || expected === 'int') return `${words}${didYouMeanNumber(input)}`;
   if (expected !== 'boolean') return words;
   const yes = /^(yes|y|on|1|true)$/i.test(String(input));
   const no = /^(no|n|off|0|false)$/i.test(String(input));
@@ -135,5 +136,5 @@ function ofValues(values: readonly z.core.util.Primitive[], input: unknown): str
 
 function bound(words: string, limit: number | bigint, origin: string, strict: string): string {
   const unit = { string: ' characters', array: ' items' }[origin] ?? '';
-  return `${strict || words} ${limit}${unit}`;
+  return `${unit === '' ? 'a number ' : ''}${unit === '' && !strict ? 'of ' : ''}${strict || words} ${limit}${unit}`;
 }

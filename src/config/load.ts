@@ -21,6 +21,8 @@ export type LoadResult =
 
 /** A file that is wrong from top to bottom is told with its first hundred problems. */
 const MOST_PROBLEMS = 100;
+/** Finding the place of one costs a search; a megabyte of nonsense must not cost minutes. */
+const MOST_FINDINGS = 1000;
 
 /**
  * Reads and checks a whole config; touches no hardware and never throws for what a file can hold.
@@ -45,7 +47,7 @@ export async function loadConfig(
   const all = [...findings, ...crossChecks(parts), ...(await fileFindings(parts, folder))];
   if (value && all.length === 0) return { config: absolute(value, folder, cwd), problems: [] };
   return failed(
-    all.map(({ path: at, at: place, message }) => ({
+    all.slice(0, MOST_FINDINGS).map(({ path: at, at: place, message }) => ({
       file,
       ...source.locate(at, place),
       path: formatPath(at),
@@ -65,21 +67,22 @@ const WIRES = ['bus', 'address', 'line'];
 function explainKey(source: Source): KeyExplainer {
   return (at, key) => {
     if (UNSUPPORTED.includes(formatPath([...at, key]))) {
-      return 'not supported by this version, expected a config without it';
+      return 'not supported by this version, expected no such key';
     }
     const driver = at.length === 2 && at[0] === 'sensors' && source.written([...at, 'driver']);
     if (!driver || !WIRES.includes(key)) return undefined;
-    return `the driver ${driver} has no "${key}", expected a sensor without it`;
+    return `the driver ${driver} takes no ${key}, expected no such key here`;
   };
 }
 
 /** The elements that are right by themselves, also when others are not: all problems are told at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
   const { cell, sensors, broker } = source.value as Readonly<Record<string, unknown>>;
+  const sensor = sensorSchema(drivers);
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
     cell: typeof cell === 'string' ? cell : 'CELL',
-    sensors: valid(sensors, (one) => sensorSchema(drivers).safeParse(one)),
+    sensors: valid(sensors, (one) => sensor.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,
@@ -91,7 +94,7 @@ function valid<Element>(
   parse: (one: unknown) => { success: boolean; data?: Element | undefined },
 ): Placed<Element>[] {
   if (!Array.isArray(list)) return [];
-  return list.flatMap((one, index) => {
+  return list.slice(0, MOST_FINDINGS).flatMap((one, index) => {
     const { data } = parse(one);
     return data === undefined ? [] : [{ index, element: data }];
   });

@@ -1,4 +1,6 @@
-import { styleText } from 'node:util';
+const BOLD = '\u001b[1m';
+const CYAN = '\u001b[36m';
+const PLAIN = '\u001b[0m';
 
 /** Where a value stands in the config, e.g. `['sensors', 0, 'every']`. */
 export type Path = readonly PropertyKey[];
@@ -43,8 +45,7 @@ export function formatProblem(problem: Problem, colour = false): string {
   const { file, line, column, path } = problem;
   const message = problem.message.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
   if (!colour) return `${file}:${line}:${column}: ${path}: ${message}`;
-  const place = styleText('bold', `${file}:${line}:${column}:`);
-  return `${place} ${styleText('cyan', `${path}:`)} ${message}`;
+  return `${BOLD}${file}:${line}:${column}:${PLAIN} ${CYAN}${path}:${PLAIN} ${message}`;
 }
 
 /** The order in which a reader goes through the file. */

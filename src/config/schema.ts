@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { duration, size } from '../units.ts';
 import type { FilterConfig } from './filters.ts';
 import {
   type Drivers,
@@ -7,7 +8,7 @@ import {
   type SensorConfig,
   sensorSchema,
 } from './sensors.ts';
-import { duration, size, text, wholeNumber } from './values.ts';
+import { mapSuchAs, text, wholeNumber } from './values.ts';
 
 export type { Drivers, FilterConfig, Payload, SensorConfig };
 
@@ -51,42 +52,48 @@ export function isLoopback(host: string): boolean {
 }
 
 const cellSchema = text(
-  'one topic level: at most 64 bytes, no / + #, no $ at the start',
+  'one level of a topic such as robotcell1: no / + or #, no $ at the start',
   /^(?!\$)[^/+#]+$/,
   64,
 );
 const fileSchema = text('the path of a file', /./, 4096);
 
-const tlsSchema = z.strictObject({
-  cert: fileSchema.describe('Certificate chain, PEM. Relative to the folder of this file.'),
-  key: fileSchema.describe('Private key, PEM; other users must not be able to read it.'),
-  ca: fileSchema
-    .optional()
-    .describe('Certificate authority that signs the client certificates, PEM.'),
-  clientCert: z
-    .enum(['none', 'optional', 'required'])
-    .prefault('none')
-    .describe('Whether clients show a certificate that `ca` signed.'),
-});
+const tlsSchema = z.strictObject(
+  {
+    cert: fileSchema.describe('Certificate chain, PEM. Relative to the folder of this file.'),
+    key: fileSchema.describe('Private key, PEM; other users must not be able to read it.'),
+    ca: fileSchema
+      .optional()
+      .describe('Certificate authority that signs the client certificates, PEM.'),
+    clientCert: z
+      .enum(['none', 'optional', 'required'])
+      .prefault('none')
+      .describe('Whether clients show a certificate that `ca` signed.'),
+  },
+  mapSuchAs('{ cert: gateway.crt, key: gateway.key }'),
+);
 
 /** The schema of one listener. */
 export const listenerSchema = z
-  .strictObject({
-    host: text(
-      'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0',
-      /^[A-Za-z0-9.:_-]+$/,
-      253,
-    ).describe('Address to listen on; 0.0.0.0 or :: for every network interface.'),
-    port: wholeNumber(0, 65535).describe('TCP port; 0 takes any free one.'),
-    protocol: z.enum(['tcp', 'ws']).prefault('tcp').describe('MQTT over TCP or over WebSocket.'),
-    tls: tlsSchema.optional().describe('Encrypts the connections.'),
-    anonymous: z
-      .boolean()
-      .optional()
-      .describe(
-        'Lets in clients that show neither a user nor a certificate; true on loopback, false elsewhere.',
-      ),
-  })
+  .strictObject(
+    {
+      host: text(
+        'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0',
+        /^[A-Za-z0-9.:_-]+$/,
+        253,
+      ).describe('Address to listen on; 0.0.0.0 or :: for every network interface.'),
+      port: wholeNumber(0, 65535).describe('TCP port; 0 takes any free one.'),
+      protocol: z.enum(['tcp', 'ws']).prefault('tcp').describe('MQTT over TCP or over WebSocket.'),
+      tls: tlsSchema.optional().describe('Encrypts the connections.'),
+      anonymous: z
+        .boolean()
+        .optional()
+        .describe(
+          'Lets in clients that show neither a user nor a certificate; true on loopback, false elsewhere.',
+        ),
+    },
+    mapSuchAs('{ host: 127.0.0.1, port: 1883 }'),
+  )
   .transform(
     ({ anonymous, ...listener }) =>
       ({ ...listener, anonymous: anonymous ?? isLoopback(listener.host) }) as ListenerConfig,
@@ -141,7 +148,7 @@ export function configSchema(drivers: Drivers) {
       broker: z
         .strictObject({
           listeners: z
-            .array(listenerSchema)
+            .array(listenerSchema, { error: 'a list such as [{ host: 127.0.0.1, port: 1883 }]' })
             .min(1, { error: 'at least one listener' })
             .max(16, { error: 'at most 16 listeners' })
             .prefault([{ host: '127.0.0.1', port: 1883 }])
@@ -151,7 +158,7 @@ export function configSchema(drivers: Drivers) {
         .prefault({})
         .describe('The MQTT broker.'),
       sensors: z
-        .array(sensorSchema(drivers))
+        .array(sensorSchema(drivers), { error: 'a list, each sensor beginning with "- name: …"' })
         .max(1000, { error: 'at most 1000 sensors' })
         .prefault([])
         .describe('What is measured.'),

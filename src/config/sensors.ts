@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Driver } from '../driver.ts';
+import { duration } from '../units.ts';
 import { type FilterConfig, filterSchema } from './filters.ts';
 import { alternatives, didYouMean } from './suggestion.ts';
-import { duration, text } from './values.ts';
+import { text } from './values.ts';
 
 /** The drivers that a config may name, by their names. */
 export type Drivers = ReadonlyMap<string, Driver>;
@@ -30,9 +31,15 @@ export const payloadSchema = z
   .describe('How readings are written: json (value, unit, quality, time) or the bare value.');
 
 const nameSchema = text(
-  'topic levels separated by "/", e.g. door/closed: no empty level, no + or #, no $ at the start, at most 128 bytes',
+  'a name such as temperature or door/closed',
   /^(?!\$)[^/+#]+(\/[^/+#]+)*$/,
   128,
+  (name) => {
+    if (/[+#]/.test(name)) return 'a name without + and #, which stand for other topics';
+    if (name.startsWith('$'))
+      return "a name that does not start with $, the mark of the broker's own";
+    return name.includes('/') ? 'a word on both sides of every "/"' : undefined;
+  },
 );
 /** Longest time that a read may take when the sensor does not say. */
 const LONGEST_TIMEOUT_MS = 5000;
@@ -40,7 +47,6 @@ const LONGEST_TIMEOUT_MS = 5000;
 const SHORTEST_TIMEOUT_MS = 100;
 
 const sensorShape = {
-  name: nameSchema.describe('Topic below the cell, e.g. door/closed; unique.'),
   every: duration('10ms', '1d').prefault('1s').describe('Time from one read to the next.'),
   timeout: duration('10ms', '10m')
     .optional()
@@ -53,20 +59,21 @@ const sensorShape = {
       'How this sensor is written: json or value. Default: the payload of the whole config.',
     ),
   filters: z
-    .array(filterSchema)
+    .array(filterSchema, { error: 'a list of filters such as [median: 5, deadband: 0.1]' })
     .max(16, { error: 'at most 16 filters' })
     .prefault([])
     .describe('Filters in the order in which they work, each a map with one key.'),
 };
 
-const busSchema = text(
-  'an I2C bus such as i2c-1 or /dev/i2c-1',
-  /^(\/dev\/)?i2c-\d{1,3}$/,
-  20,
-).transform((bus) => bus.replace('/dev/', ''));
+const busError = ({ input }: { input?: unknown }): string =>
+  `an I2C bus such as i2c-1${/^\d+$/.test(`${input}`) ? ` (did you mean i2c-${input}?)` : ''}`;
+const busSchema = z
+  .string({ error: busError })
+  .regex(/^(\/dev\/)?i2c-\d{1,3}$/, { error: busError })
+  .transform((bus) => bus.replace('/dev/', ''));
 
-const lineError = (issue: { input?: unknown }): string =>
-  `a line such as DI0, GPIO17 or gpiochip0:17${Number.isInteger(issue.input) ? ` (did you mean GPIO${issue.input}?)` : ''}`;
+const lineError = ({ input }: { input?: unknown }): string =>
+  `a line such as DI0, GPIO17 or gpiochip0:17${/^\d+$/.test(`${input}`) ? ` (did you mean GPIO${input}?)` : ''}`;
 const lineSchema = z
   .string({ error: lineError })
   .regex(/^(gpiochip\d{1,3}:\d{1,4}|[A-Za-z][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
@@ -76,23 +83,34 @@ export function hex(address: number): string {
   return `0x${address.toString(16).padStart(2, '0')}`;
 }
 
+/** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
+function meantAddress(input: unknown, fits: (address: number) => boolean): string {
+  const address = Number.parseInt(String(input), 16);
+  return fits(address) ? ` (did you mean ${hex(address)}?)` : '';
+}
+
+function chipAddress(name: string, addresses: readonly number[]) {
+  const expected = `an address that the ${name} can have: ${addresses.map(hex).join(', ')}`;
+  return z
+    .literal([...addresses], {
+      error: ({ input }) => expected + meantAddress(input, (one) => addresses.includes(one)),
+    })
+    .prefault(addresses[0]!);
+}
+
+function anyAddress() {
+  const error = ({ input }: { input?: unknown }): string =>
+    `an address from 0x08 to 0x77${typeof input === 'string' ? meantAddress(input, (one) => one >= 0x08 && one <= 0x77) : ''}`;
+  return z.int({ error }).min(0x08, { error }).max(0x77, { error });
+}
+
 function wiring(driver: Driver): z.core.$ZodLooseShape {
   if (driver.bus === 'gpio-input') {
     return { line: lineSchema.describe('Input line: DI0, GPIO17 or gpiochip0:17.') };
   }
   if (driver.bus !== 'i2c') return {};
-  const [usual] = driver.addresses ?? [];
-  const address =
-    usual === undefined
-      ? z
-          .int({ error: 'an address from 0x08 to 0x77' })
-          .min(0x08, { error: 'an address from 0x08 to 0x77' })
-          .max(0x77, { error: 'an address from 0x08 to 0x77' })
-      : z
-          .literal([...driver.addresses!], {
-            error: `an address that the ${driver.name} can have: ${driver.addresses!.map(hex).join(', ')}`,
-          })
-          .prefault(usual);
+  const { addresses } = driver;
+  const address = addresses?.[0] ? chipAddress(driver.name, addresses) : anyAddress();
   return {
     bus: busSchema.describe('I2C bus: i2c-1 or /dev/i2c-1.'),
     address: address.describe('I2C address, best written in hex, e.g. 0x48.'),
@@ -108,6 +126,7 @@ export type PartialSensor = Omit<SensorConfig, 'payload'> & { readonly payload?:
 
 function sensorOf(driver: Driver) {
   const shape = {
+    name: nameSchema.describe('Topic below the cell, e.g. door/closed; unique.'),
     driver: z.literal(driver.name).describe(driver.summary),
     ...sensorShape,
     ...wiring(driver),
@@ -139,7 +158,8 @@ export function sensorSchema(drivers: Drivers) {
   const names = [...drivers.keys()];
   return z.discriminatedUnion('driver', [first, ...others], {
     error: ({ code, input }) => {
-      if (code !== 'invalid_union') return undefined;
+      if (code !== 'invalid_union')
+        return 'a map such as { name: door, driver: digital-input, line: DI0 }';
       const given = String((input as { driver?: unknown }).driver ?? '');
       const outside = /\.[cm]?[jt]s$/.test(given)
         ? '; a driver in a file of its own is not supported by this version'

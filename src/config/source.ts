@@ -4,19 +4,17 @@ import {
   isMap,
   isScalar,
   isSeq,
-  Lexer,
   type Node,
   type Pair,
   parseDocument,
-  type YAMLError,
   type YAMLMap,
 } from 'yaml';
 import { formatPath, type Path, shorten } from './problem.ts';
+import { inWords, opening } from './yaml-errors.ts';
+import { ALIASES, aliasTargets, excess, formFaults, keyName, tooManyAliases } from './yaml-form.ts';
 
-/** Nesting beyond this is no config; the YAML composer recurses and would take the process with it. */
-const DEPTH = 64;
-/** A setting shared by each of a thousand sensors is fine, an alias bomb is not. */
-const ALIASES = 2000;
+/** A text that is wrong from top to bottom is told with its first problems. */
+const MOST_PROBLEMS = 100;
 
 /** A place in the file; lines and columns count from 1. */
 export interface Position {
@@ -46,33 +44,28 @@ export function parseSource(text: string): Source | { problems: readonly FormPro
     path: formatPath(path),
     message,
   });
-  const deep = tooDeep(text);
-  if (deep !== undefined) {
-    return { problems: [problem(deep, `nested deeper than ${DEPTH} levels, expected a config`)] };
-  }
+  const early = excess(text);
+  if (early) return { problems: [problem(early.offset, early.message)] };
   const doc = parseDocument(text, { prettyErrors: false, uniqueKeys: false, merge: true });
   const errors = doc.errors.length > 0 ? doc.errors : doc.warnings;
   if (errors.length > 0) {
-    const problems = errors.map((error) => problem(error.pos[0], inWords(error)));
+    const problems = errors
+      .slice(0, MOST_PROBLEMS)
+      .map((error) => problem(opening(doc, error, text) ?? error.pos[0], inWords(error)));
     // One slip makes the parser stumble several times; the first of a line says most.
     return { problems: problems.filter((one, index) => problems[index - 1]?.line !== one.line) };
   }
   const problems: FormProblem[] = [];
-  checkForm(
-    doc,
-    doc.contents,
-    [],
-    [],
-    (node, path, message) => problems.push(problem(node.range?.[0] ?? 0, message, path)),
-    (offset) => positionAt(text, offset).line,
-  );
+  const targets = aliasTargets(doc);
+  const lineOf = (offset: number): number => positionAt(text, offset).line;
+  for (const { offset, path, message } of formFaults(targets, lineOf, doc.contents)) {
+    if (problems.push(problem(offset, message, path)) === MOST_PROBLEMS) break;
+  }
   if (problems.length > 0) return { problems };
   try {
-    return sourceOf(doc, doc.toJS({ maxAliasCount: ALIASES }), text);
+    return sourceOf(doc, doc.toJS({ maxAliasCount: ALIASES }), targets, text);
   } catch {
-    return {
-      problems: [problem(0, `more than ${ALIASES} uses of anchors, expected fewer aliases`)],
-    };
+    return { problems: [problem(0, tooManyAliases)] };
   }
 }
 
@@ -86,103 +79,13 @@ function positionAt(text: string, offset: number): Position {
   return { line, column: Math.min(offset, text.length) - start + 1 };
 }
 
-/** The offset at which the text nests too deep, found without recursion. */
-function tooDeep(text: string): number | undefined {
-  let offset = 0;
-  let flow = 0;
-  let indent = 0;
-  let leading = true;
-  let scalar = false;
-  for (const token of new Lexer().lex(text)) {
-    // The lexer announces documents and scalars with a control character that is not in the text.
-    if (token === '\u0002' || token === '\u0018' || token === '\u001f') {
-      scalar = token === '\u001f';
-      leading &&= token !== '\u001f';
-      continue;
-    }
-    if (token === '\n' || token === '\r\n') {
-      leading = true;
-      indent = 0;
-    } else if (leading && /^[ ?-]+$/.test(token)) indent += token.length;
-    else leading = false;
-    if (!scalar && (token === '[' || token === '{')) flow++;
-    if (!scalar && (token === ']' || token === '}')) flow--;
-    if (flow + indent / 2 > DEPTH) return offset;
-    scalar = false;
-    offset += token.length;
-  }
-  return undefined;
-}
-
-function inWords(error: YAMLError): string {
-  switch (error.code) {
-    case 'TAB_AS_INDENT':
-      return 'indented with a tab, expected spaces';
-    case 'MULTIPLE_DOCS':
-      return 'a second document starts here, expected only one: remove the "---" or "..." line';
-    case 'MULTILINE_IMPLICIT_KEY':
-      return 'not of the form "key: value", expected a colon and a space after the key';
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return 'a second "key: value" in the same line, expected one: quote a value that holds ": "';
-    case 'BAD_INDENT':
-      return `${error.message.replace(/^All mapping items must/, 'keys of the same map must')}: check the indentation and the brackets`;
-    case 'BAD_SCALAR_START':
-      return `${error.message}, expected quotes around it`;
-    case 'MISSING_CHAR':
-      return error.message.startsWith('Sequence item')
-        ? 'a list item without its dash, or a key that is not indented like its neighbours'
-        : error.message.replace('"quote', 'quote');
-    case 'TAG_RESOLVE_FAILED':
-      return `${error.message}, expected plain values without tags`;
-    default:
-      return `not YAML: ${error.message}`;
-  }
-}
-
-type Report = (node: Node, path: Path, message: string) => void;
-
-/** What YAML allows and a config does not need: a key twice, keys that are no words, an alias inside its own anchor. */
-function checkForm(
+function sourceOf(
   doc: Document,
-  node: unknown,
-  path: Path,
-  around: readonly unknown[],
-  report: Report,
-  lineOf: (offset: number) => number,
-): void {
-  const inside = [...around, node];
-  if (isAlias(node)) {
-    const target = node.resolve(doc);
-    if (!target) report(node, path, `there is no anchor &${shorten(node.source)} above`);
-    else if (around.includes(target)) report(node, path, `*${node.source} stands inside itself`);
-  } else if (isSeq(node)) {
-    node.items.forEach((item, index) => {
-      checkForm(doc, item, [...path, index], inside, report, lineOf);
-    });
-  } else if (isMap(node)) {
-    const seen = new Map<string, Node>();
-    for (const { key, value } of node.items) {
-      if (!isScalar(key)) {
-        report(
-          isAlias(key) || isMap(key) || isSeq(key) ? key : node,
-          path,
-          'a key that is not a word',
-        );
-        continue;
-      }
-      const name = String(key.value);
-      const first = seen.get(name);
-      if (first) {
-        const line = lineOf(first.range?.[0] ?? 0);
-        report(key, [...path, name], `the key is in line ${line} already, expected it only once`);
-      } else seen.set(name, key);
-      checkForm(doc, value, [...path, name], inside, report, lineOf);
-    }
-  }
-}
-
-function sourceOf(doc: Document, value: unknown, text: string): Source {
-  const deref = (node: unknown): unknown => (isAlias(node) ? node.resolve(doc) : node);
+  value: unknown,
+  targets: ReadonlyMap<unknown, Node>,
+  text: string,
+): Source {
+  const deref = (node: unknown): unknown => (isAlias(node) ? targets.get(node) : node);
   const child = (
     parent: unknown,
     part: PropertyKey,
@@ -201,7 +104,7 @@ function sourceOf(doc: Document, value: unknown, text: string): Source {
         const found = child(node, part);
         if (!found) break;
         const last = index === path.length - 1;
-        const start = rangeStart(found.value);
+        const start = found.key ? rangeStart(found.value) : (found.value as Node).range?.[0];
         offset =
           (last && at === 'value' ? start : undefined) ?? rangeStart(found.key) ?? start ?? offset;
         node = found.value;
@@ -215,7 +118,7 @@ function sourceOf(doc: Document, value: unknown, text: string): Source {
         if (!found) return undefined;
         node = found.value;
       }
-      return inShort(deref(node));
+      return inShort(deref(node), text);
     },
   };
 }
@@ -232,7 +135,7 @@ function pairOf(
   deref: (node: unknown) => unknown,
 ): { key: Node; value: unknown } | undefined {
   const named = (wanted: string) => (pair: Pair) =>
-    isScalar(pair.key) && String(pair.key.value) === wanted;
+    isScalar(pair.key) && keyName(pair.key.value) === wanted;
   const own = map.items.find(named(name));
   if (own) return { key: own.key as Node, value: own.value };
   const merged = deref(map.items.find(named('<<'))?.value);
@@ -244,7 +147,11 @@ function pairOf(
   return undefined;
 }
 
-function inShort(node: unknown): string {
+function inShort(node: unknown, text: string): string {
+  if (isMap(node) || isSeq(node)) {
+    const source = text.slice(...(node.range ?? [0, 0]).slice(0, 2));
+    if (node.items.length > 0 && /^[[{].{0,40}$/.test(source)) return source;
+  }
   if (isMap(node)) return 'a map';
   if (isSeq(node)) return node.items.length === 0 ? 'an empty list' : 'a list';
   if (!isScalar(node) || node.value === null) return 'nothing';

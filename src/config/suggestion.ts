@@ -35,13 +35,26 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = Math.floor(Math.max(wanted.length, 2) / 3) + 1;
   for (const candidate of candidates) {
     const limit = Math.min(bestDistance - 1, Math.floor(Math.max(wanted.length, 3) / 3));
-    const distance = editDistance(wanted, plain(candidate), limit);
+    const distance = isPart(wanted, plain(candidate))
+      ? 1
+      : editDistance(wanted, plain(candidate), limit);
     if (distance <= limit) {
       best = candidate;
       bestDistance = distance;
     }
   }
   return best;
+}
+
+/** `warning` for `warn`, `sensor` for `sensors`: one word begins with the other. */
+function isPart(a: string, b: string): boolean {
+  return a !== b && Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a));
+}
+
+/** ` (did you mean 5?)` for a number in quotes, else nothing. */
+export function didYouMeanNumber(input: unknown): string {
+  const number = typeof input === 'string' && /^-?\d+(\.\d+)?$/.test(input);
+  return number ? ` (did you mean ${input} without quotes?)` : '';
 }
 
 /** ` (did you mean X?)` when one of the candidates is near, else nothing. */

@@ -15,8 +15,8 @@ export async function readText(file: string): Promise<{ text: string } | Unreada
   let bytes: Buffer;
   try {
     const found = await stat(file);
-    if (found.isDirectory()) return problem('is a folder, expected a YAML file');
-    if (!found.isFile()) return problem('is not a regular file, expected a YAML file');
+    if (found.isDirectory()) return problem('this is a folder, expected a YAML file');
+    if (!found.isFile()) return problem('this is not a regular file, expected a YAML file');
     const handle = await open(file);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(LIMIT_BYTES + 1));
@@ -25,15 +25,19 @@ export async function readText(file: string): Promise<{ text: string } | Unreada
       await handle.close();
     }
   } catch (error) {
-    return problem(describeFileError(error));
+    return problem(`${describeFileError(error)}, expected a YAML file`);
   }
-  if (bytes.length > LIMIT_BYTES) return problem('is larger than 1 MiB, expected a config file');
+  if (bytes.length > LIMIT_BYTES)
+    return problem('the file is larger than 1 MiB, expected a config');
   const utf16 = [0xfffe, 0xfeff].includes(bytes.length > 1 ? bytes.readUInt16BE(0) : 0);
-  if (utf16) return problem('is UTF-16 text, expected UTF-8: save it again as UTF-8');
+  if (utf16) return problem('the file is UTF-16, expected UTF-8 text: save it again as UTF-8');
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
-    return problem('is not UTF-8 text from here on, save it again as UTF-8', firstBadByte(bytes));
+    return problem(
+      'not UTF-8 from here on, expected UTF-8 text: save it again as UTF-8',
+      firstBadByte(bytes),
+    );
   }
 }
 
@@ -42,6 +46,7 @@ export function describeFileError(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';
   if (code === 'EACCES' || code === 'EPERM') return 'not allowed to read the file';
+  if (code === 'EISDIR') return 'it is a folder';
   return `could not read the file (${code ?? (error as Error).message})`;
 }
 

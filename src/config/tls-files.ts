@@ -6,7 +6,7 @@ import { describeFileError } from './text-file.ts';
 
 /** Far more than a certificate chain; a path that leads to a database must not fill the memory. */
 const LIMIT_BYTES = 256 * 1024;
-const READABLE_BY_OTHERS = 0o004;
+const READ_OR_WRITE_BY_OTHERS = 0o006;
 
 /** What is wrong with the files that a listener's `tls` names; their paths are absolute. */
 export async function tlsFileChecks(tls: TlsConfig, path: Path): Promise<readonly Finding[]> {
@@ -20,9 +20,9 @@ export async function tlsFileChecks(tls: TlsConfig, path: Path): Promise<readonl
     ({ mode }) => mode & 0o777,
     () => 0,
   );
-  if (mode & READABLE_BY_OTHERS) {
+  if (key && mode & READ_OR_WRITE_BY_OTHERS) {
     const remedy = `expected 640 or stricter: chmod 640 ${tls.key}`;
-    report('key', `every user can read ${tls.key} (mode ${mode.toString(8)}), ${remedy}`);
+    report('key', `every user can use ${tls.key} (mode ${mode.toString(8)}), ${remedy}`);
   }
   if (tls.ca !== undefined) {
     await readPem(tls.ca, certificateOf, (message) => report('ca', message));
