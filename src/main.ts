@@ -13,8 +13,6 @@ import { version } from './version.ts';
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
 export interface Gateway {
-  /** Addresses that clients can connect to. */
-  readonly urls: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -71,7 +69,6 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const stop = await startAll([store, broker, sysTopics, status, sensing]);
   log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
-    urls: broker.urls,
     async stop() {
       await stop();
       log.info('gateway has stopped');

@@ -204,8 +204,7 @@ export class DataPlane {
     if (publication.retain) this.#retain(publication);
     const { subscribers, qos } = route;
     for (let i = 0; i < subscribers.length; i++) {
-      const granted = qos[i]!;
-      subscribers[i]!.deliver(publication, granted < publication.qos ? granted : publication.qos);
+      subscribers[i]!.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
     }
   }
 
