@@ -111,8 +111,10 @@ export class Connection implements Link, TransportEvents {
 
   data(chunk: Buffer): void {
     if (this.#closed || this.#leaving) return;
-    this.heardAt = this.#now();
+    const packets = this.packetsReceived;
     this.#read(() => this.#frames.feed(chunk));
+    // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
+    if (this.packetsReceived !== packets) this.heardAt = this.#now();
   }
 
   /** CONNACK is out: packets that came meanwhile are taken, the packet limit is the configured one. */
