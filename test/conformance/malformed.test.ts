@@ -3,7 +3,7 @@ import { differs, transports, unique, useBroker } from '../support/bench.ts';
 import * as p from '../support/packets.ts';
 
 const LIMIT = 65_536;
-const broker = useBroker({ limits: { packet: LIMIT } });
+const broker = useBroker({ limits: { packet: '64KiB' } });
 
 const ILL_FORMED: readonly (readonly [string, Buffer])[] = [
   ['a lone continuation byte', Buffer.from([0x61, 0x80])],

@@ -57,7 +57,6 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       ...(options.limits ? { limits: options.limits } : {}),
     },
     ...(options.sensors ? { sensors: options.sensors } : {}),
-    http: { host: '127.0.0.1', port: httpPort },
     ...options.config,
   };
   await writeFile(configFile, stringify(config));
