@@ -12,7 +12,7 @@ const LATEST_MS = target === 'mosquitto' ? 8_000 : 2_500;
 async function sendsUntilClosed(client: RawClient, packet: Uint8Array, other: RawClient) {
   const timer = setInterval(() => client.send(packet), 300);
   try {
-    await other.closed(2 * LATEST_MS);
+    await other.closed(LATEST_MS + 1_500);
   } finally {
     clearInterval(timer);
   }

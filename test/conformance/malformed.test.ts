@@ -3,7 +3,7 @@ import { differs, transports, unique, useBroker } from '../support/bench.ts';
 import * as p from '../support/packets.ts';
 
 const LIMIT = 65_536;
-const broker = useBroker({ limits: { packet: '64KiB' } });
+const broker = useBroker({ limits: { packet: `${LIMIT / 1024}KiB` } });
 
 const ILL_FORMED: readonly (readonly [string, Buffer])[] = [
   ['a lone continuation byte', Buffer.from([0x61, 0x80])],
