@@ -65,14 +65,23 @@ function mosquittoConfig(folder, ports, withTls, persistence) {
     'max_queued_messages 0',
     'max_inflight_messages 1000',
     ...(persistence
-      ? ['persistence true', `persistence_location ${folder}/`, 'autosave_on_changes true', 'autosave_interval 1']
+      ? [
+          'persistence true',
+          `persistence_location ${folder}/`,
+          'autosave_on_changes true',
+          'autosave_interval 1',
+        ]
       : ['persistence false']),
     `listener ${ports.tcp} 127.0.0.1`,
     `listener ${ports.ws} 127.0.0.1`,
     'protocol websockets',
   ];
   if (withTls) {
-    lines.push(`listener ${ports.tls} 127.0.0.1`, `certfile ${folder}/cert.pem`, `keyfile ${folder}/key.pem`);
+    lines.push(
+      `listener ${ports.tls} 127.0.0.1`,
+      `certfile ${folder}/cert.pem`,
+      `keyfile ${folder}/key.pem`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }
@@ -87,13 +96,26 @@ export const kinds = {
 export class Broker {
   static async start(kind, keep) {
     const folder = keep?.folder ?? mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
-    const ports = keep?.ports ?? { tcp: await freePort(), ws: await freePort(), tls: await freePort() };
+    const ports = keep?.ports ?? {
+      tcp: await freePort(),
+      ws: await freePort(),
+      tls: await freePort(),
+    };
     const withTls = keep ? keep.withTls : certificate(folder);
     let command;
     if (kind === 'cellgate') {
       const file = join(folder, 'bench.yaml');
       writeFileSync(file, JSON.stringify(gatewayConfig(folder, ports, withTls)));
-      command = [process.execPath, [...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []), join(ROOT, 'dist/src/cli.js'), 'run', '--config', file]];
+      command = [
+        process.execPath,
+        [
+          ...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []),
+          join(ROOT, 'dist/src/cli.js'),
+          'run',
+          '--config',
+          file,
+        ],
+      ];
     } else {
       const file = join(folder, 'mosquitto.conf');
       writeFileSync(file, mosquittoConfig(folder, ports, withTls, kind === 'mosquitto-autosave'));

@@ -68,7 +68,7 @@ class Client {
     this.stream.on('data', (chunk) => this.data(chunk));
     this.ready = new Promise((resolve, reject) => {
       this.fail = reject;
-      this.first = (header, source, body) => {
+      this.first = (_header, source, body) => {
         this.sessionPresent = source[body] === 1;
         if (source[body + 1] === 0) resolve();
         else reject(new Error(`CONNACK ${source[body + 1]}`));
