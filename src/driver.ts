@@ -1,16 +1,28 @@
 import { z } from 'zod';
-import type { GpioLine, I2cDevice, KernelFiles } from './buses/bus.ts';
+import type { GpioLine, GpioLines, I2cDevice, KernelFiles } from './buses/bus.ts';
 import type { Clock } from './clock.ts';
 import type { Quality, Unit, Value } from './reading.ts';
+import type { State } from './state.ts';
 import { duration } from './units.ts';
 
-export type { Edge, GpioInput, GpioLine, I2cDevice, KernelFiles } from './buses/bus.ts';
+export type {
+  Edge,
+  GpioInput,
+  GpioInputs,
+  GpioLine,
+  GpioLines,
+  I2cDevice,
+  KernelFiles,
+  LineEdge,
+} from './buses/bus.ts';
+export type { State } from './state.ts';
 export { duration, z };
 
 /** What a driver is handed when it is opened, by the name of the bus that it declares. */
 export interface Handles {
   i2c: I2cDevice;
   'gpio-input': GpioLine;
+  'gpio-inputs': GpioLines;
   files: KernelFiles;
   none: undefined;
 }
@@ -46,6 +58,10 @@ export interface Tools {
   readonly clock: Clock;
   /** Waits for a conversion; ends early, with a rejection, when the read is given up. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** What this sensor remembers over restarts. */
+  readonly state: State;
+  /** One more line of the machine, such as a chip's interrupt; an option named `interrupt` says which. */
+  line(name: string): GpioLine;
 }
 
 /** The whole of what a driver file declares. Options are checked by `cellgate check`; no hardware is touched before `open`. */
@@ -60,6 +76,8 @@ export interface Driver<
   readonly bus: Bus;
   /** I2C only: the addresses that the chip can have, the usual one first. */
   readonly addresses?: readonly number[];
+  /** `gpio-inputs` only: what each of its lines is, e.g. `phase A`. */
+  readonly lines?: readonly string[];
   readonly options: Options;
   channels(options: z.output<Options>): readonly Channel[];
   /** Resolves when the sensor can be read; the signal is aborted when it takes too long or the gateway stops. */

@@ -42,8 +42,9 @@ const fileShape = z.object({ default: callable });
 const driverShape = z.object({
   name: z.string(),
   summary: z.string(),
-  bus: z.enum(['i2c', 'gpio-input', 'files', 'none']),
+  bus: z.enum(['i2c', 'gpio-input', 'gpio-inputs', 'files', 'none']),
   addresses: z.array(z.int().min(0x08).max(0x77)).optional(),
+  lines: z.array(z.string()).min(1).max(64).optional(),
   options: z.custom((value) => value instanceof z.ZodObject, 'expected a z.strictObject'),
   channels: callable,
   open: callable,

@@ -48,7 +48,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     stop: async () => publish(statusTopic(cell), Buffer.from('offline')),
   };
 
-  const buses = createBuses({ log });
+  const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
   const sensing: Service = {
     name: 'sensing',
     async start() {

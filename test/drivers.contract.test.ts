@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { playback, playbackFiles, playbackLine } from '../src/buses/playback.ts';
+import { playback, playbackFiles } from '../src/buses/playback.ts';
+import { playbackLine } from '../src/buses/playback-gpio.ts';
 import type { Driver, Handles } from '../src/driver.ts';
 import { drivers } from '../src/drivers.ts';
 import type { Recording } from '../src/sensing/recording.ts';

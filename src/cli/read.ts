@@ -4,12 +4,13 @@ import { hex } from '../buses/i2c.ts';
 import type { Transfer } from '../buses/playback.ts';
 import { type Exchange, traced } from '../buses/traced.ts';
 import type { Clock } from '../clock.ts';
-import type { Driver, Samples } from '../driver.ts';
+import type { Driver, Samples, Tools } from '../driver.ts';
 import { createBounded } from '../sensing/bounded.ts';
 import { addressOf, handleFor } from '../sensing/handle.ts';
 import { judge } from '../sensing/outlet.ts';
 import type { Recording } from '../sensing/recording.ts';
 import type { SensorConfig } from '../sensing/sampler.ts';
+import { createMemoryState } from '../state.ts';
 
 /** Where a verb writes; the process's own streams fit. */
 export interface Io {
@@ -93,7 +94,12 @@ async function sampleOnce(
   clock: Clock,
 ): Promise<Samples> {
   const never = new AbortController().signal;
-  const tools = { clock, sleep: (ms: number, signal: AbortSignal) => clock.sleep(ms, signal) };
+  const tools: Tools = {
+    clock,
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    state: createMemoryState().of(config.name),
+    line: (line) => buses.gpio.line(line),
+  };
   const opening = createBounded<Awaited<ReturnType<Driver['open']>>>(
     clock,
     Math.max(config.timeout, LEAST_OPEN_MS),
@@ -120,6 +126,7 @@ function unknownSensor({ sensor, file, sensors, suggest }: ReadOptions): string 
 function place(config: SensorConfig, driver: Driver): string {
   const address = addressOf(config, driver);
   if (driver.bus === 'gpio-input') return ` on line ${config.line}`;
+  if (driver.bus === 'gpio-inputs') return ` on lines ${config.lines?.join(', ')}`;
   if (driver.bus !== 'i2c' || address === undefined) return '';
   return ` at ${hex(address)} on ${config.bus ?? 'i2c-1'}`;
 }

@@ -39,6 +39,7 @@ export interface Config {
   readonly payload: Payload;
   readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
   readonly sensors: readonly SensorConfig[];
+  readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
   readonly store: { readonly readingsWithin: number };
   readonly log: { readonly level: (typeof LEVELS)[number] };
 }
@@ -162,6 +163,17 @@ export function configSchema(drivers: Drivers) {
         .max(1000, { error: 'at most 1000 sensors' })
         .prefault([])
         .describe('What is measured.'),
+      gpio: z
+        .strictObject({
+          backend: z
+            .enum(['auto', 'chardev', 'sysfs'])
+            .prefault('auto')
+            .describe(
+              'How lines are reached: chardev (/dev/gpiochip*), sysfs (/sys/class/gpio: no counting, no bias), or the first of them that is there.',
+            ),
+        })
+        .prefault({})
+        .describe('The GPIO lines of this machine.'),
       store: z
         .strictObject({
           readingsWithin: duration('10ms', '1h')

@@ -3,6 +3,7 @@ import type { Buses } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { Driver, Sensor, Tools } from '../driver.ts';
 import type { PayloadForm, Quality, Unit, Value } from '../reading.ts';
+import type { StateKeeper } from '../state.ts';
 import { readingTopic } from '../topics.ts';
 import { createBounded } from './bounded.ts';
 import type { FilterConfig } from './filters.ts';
@@ -18,6 +19,7 @@ export interface SensorConfig {
   readonly bus?: string;
   readonly address?: number;
   readonly line?: string;
+  readonly lines?: readonly string[];
   readonly every: number;
   readonly timeout: number;
   readonly payload: PayloadForm;
@@ -37,6 +39,7 @@ export interface SamplerParts {
   clockIsSet(): boolean;
   /** From 0 to 1, for the back-off. */
   random(): number;
+  readonly state: StateKeeper;
 }
 
 /** A sensor at this moment, for status pages. Times are milliseconds since the Unix epoch. */
@@ -81,7 +84,12 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
   const { name, every, timeout } = config;
   const { cell, boot, driver, buses, clock } = parts;
   const log = parts.log.child({ sensor: name });
-  const tools: Tools = { clock, sleep: (ms, signal) => clock.sleep(ms, signal) };
+  const tools: Tools = {
+    clock,
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    state: parts.state.of(name),
+    line: (line) => buses.gpio.line(line),
+  };
   /** A fault further on must not end the sensor's life. */
   const publish = (topic: string, payload: Uint8Array): void => {
     try {

@@ -3,6 +3,7 @@ import type { Buses } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { Driver } from '../driver.ts';
 import type { Service } from '../lifecycle.ts';
+import { createMemoryState, type StateKeeper } from '../state.ts';
 import { createSampler, type Sampler, type SensorConfig, type SensorStatus } from './sampler.ts';
 
 export interface SensingParts {
@@ -20,6 +21,8 @@ export interface SensingParts {
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */
   random?(): number;
+  /** What drivers and filters remember over restarts; without it they forget. */
+  readonly state?: StateKeeper;
 }
 
 /** All sensors. `start` never fails because of hardware: what is missing is tried again for ever and reported. */
@@ -34,14 +37,14 @@ const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
 /** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensing(parts: SensingParts): Sensing {
-  const { clock, drivers, random = Math.random } = parts;
+  const { clock, drivers, random = Math.random, state = createMemoryState() } = parts;
   const clockIsSet = parts.clockIsSet ?? (() => clock.wall() >= BEFORE_ALL_MS);
   const samplers: readonly Sampler[] = parts.sensors.map((config) => {
     const driver = drivers.get(config.driver);
     if (driver === undefined) {
       throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
     }
-    return createSampler(config, { ...parts, driver, clockIsSet, random });
+    return createSampler(config, { ...parts, driver, clockIsSet, random, state });
   });
   return {
     name: 'sensing',

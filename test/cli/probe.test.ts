@@ -54,6 +54,9 @@ test('a Pi with chips is shown with the drivers that fit', async () => {
       line: () => {
         throw new Error('not asked for');
       },
+      lines: () => {
+        throw new Error('not asked for');
+      },
       chips: async () => [{ name: 'gpiochip0', label: 'pinctrl-bcm2711', lines: 58, base: 512 }],
     },
     files: playbackFiles(

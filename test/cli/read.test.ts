@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { playback, playbackLine, type Transfer } from '../../src/buses/playback.ts';
+import { playback, type Transfer } from '../../src/buses/playback.ts';
+import { playbackLine, playbackLines } from '../../src/buses/playback-gpio.ts';
 import { type ReadOptions, readSensor } from '../../src/cli/read.ts';
 import { drivers } from '../../src/drivers.ts';
 import { fakeBuses } from '../support/fake-buses.ts';
@@ -40,7 +41,11 @@ async function run(name: string, transfers: readonly Transfer[], more: Partial<R
       drivers,
       buses: fakeBuses({
         chips: new Map([['i2c-1 0x48', playback(transfers)]]),
-        gpio: { line: () => playbackLine(true), chips: async () => [] },
+        gpio: {
+          line: () => playbackLine(true),
+          lines: () => playbackLines([true, false]),
+          chips: async () => [],
+        },
       }),
       clock,
       ...more,

@@ -138,6 +138,7 @@ describe('defaults', () => {
         },
       },
       sensors: [],
+      gpio: { backend: 'auto' },
       store: { readingsWithin: 1000 },
       log: { level: 'info' },
     });
