@@ -5,10 +5,14 @@ export default defineDriver({
   summary: 'A GPIO line as true or false, published at once when it changes',
   bus: 'gpio-input',
   options: z.strictObject({
-    /** Whether the electrical low level is true. */
-    activeLow: z.boolean().default(false),
-    debounce: duration('0ms', '10s').prefault('0ms'),
-    bias: z.enum(['pull-up', 'pull-down', 'disabled']).optional(),
+    activeLow: z.boolean().default(false).describe('Whether the electrical low level is true.'),
+    debounce: duration('0ms', '10s')
+      .prefault('0ms')
+      .describe('A change is told when the level has been steady for so long.'),
+    bias: z
+      .enum(['pull-up', 'pull-down', 'disabled'])
+      .optional()
+      .describe("The line's resistor; without it the line stays as it is."),
   }),
   channels: () => [{ name: '', unit: '' }],
   async open(line, { activeLow, debounce, bias }) {

@@ -73,8 +73,11 @@ export default defineDriver({
   summary: 'The gateway itself: processor load, memory, disk, uptime, temperature',
   bus: 'files',
   options: z.strictObject({
-    /** A path on the file system whose free space is told. */
-    disk: z.string().startsWith('/').default('/'),
+    disk: z
+      .string()
+      .startsWith('/')
+      .default('/')
+      .describe('A path on the file system whose free space is told.'),
   }),
   channels: () => [
     { name: 'load', unit: '%' },

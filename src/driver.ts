@@ -15,6 +15,16 @@ export type {
   KernelFiles,
   LineEdge,
 } from './buses/bus.ts';
+export {
+  fromCurrentLoop,
+  ntcToCelsius,
+  platinumToCelsius,
+  tableToCelsius,
+  toResistance,
+} from './measuring/analogue.ts';
+export { crc8, sensirionWords, signed, uint16, uint16le } from './measuring/bytes.ts';
+export { pinSensor } from './measuring/pins.ts';
+export { type Acceleration, toVibration } from './measuring/vibration.ts';
 export type { State } from './state.ts';
 export { duration, z };
 

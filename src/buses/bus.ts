@@ -41,6 +41,8 @@ export interface GpioInputOptions {
   readonly activeLow?: boolean;
   readonly bias?: 'pull-up' | 'pull-down' | 'disabled';
   readonly debounceMs?: number;
+  /** Only these edges, after `activeLow`; both unless said otherwise. */
+  readonly edge?: 'rising' | 'falling';
   /** Every edge matters, as in counting: refused where the kernel or the chip would lose some unseen. */
   readonly everyEdge?: boolean;
 }

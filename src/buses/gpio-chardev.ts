@@ -24,7 +24,11 @@ export interface ChardevParts {
 
 /** Who we are to others who ask for a line of ours. */
 const CONSUMER = 'cellgate';
-const EDGES = LINE_FLAG.edgeRising | LINE_FLAG.edgeFalling;
+const EDGES = {
+  rising: LINE_FLAG.edgeRising,
+  falling: LINE_FLAG.edgeFalling,
+  both: LINE_FLAG.edgeRising | LINE_FLAG.edgeFalling,
+} as const;
 
 const BIAS = {
   'pull-up': LINE_FLAG.biasPullUp,
@@ -81,7 +85,11 @@ export function createChardevBackend(parts: ChardevParts): GpioBackend {
       const debounceUs = Math.round((options.debounceMs ?? 0) * 1000);
       try {
         const eventBuffer = EVENTS_MAX;
-        const fd = take(lines, { flags: flags | EDGES, debounceUs, eventBuffer });
+        const fd = take(lines, {
+          flags: flags | EDGES[options.edge ?? 'both'],
+          debounceUs,
+          eventBuffer,
+        });
         return createLineInputs(kernel(), fd, lines, true);
       } catch (error) {
         // A chip without interrupts can still be read.

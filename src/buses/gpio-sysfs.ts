@@ -7,6 +7,7 @@ import {
   BusError,
   type BusFault,
   type GpioChip,
+  type GpioInputOptions,
   type GpioInputs,
   type GpioOutput,
   type LineEdge,
@@ -87,7 +88,7 @@ export function createSysfsBackend(parts: SysfsParts): GpioBackend {
         activeLow: options.activeLow ?? false,
         debounceTimeout: options.debounceMs ?? 0,
       });
-      return createInputs(raw, name);
+      return createInputs(raw, name, options.edge);
     },
     async output(line, { activeLow = false, initial, drive = 'push-pull' }) {
       const { name, globalNumber } = await resolveLine(root, line);
@@ -155,7 +156,7 @@ async function dropStaleExport(root: string, globalNumber: number, log: Logger):
   await writeFile(join(root, 'unexport'), String(globalNumber));
 }
 
-function createInputs(raw: RawGpio, name: string): GpioInputs {
+function createInputs(raw: RawGpio, name: string, edge: GpioInputOptions['edge']): GpioInputs {
   let open = true;
   return {
     async read() {
@@ -166,7 +167,9 @@ function createInputs(raw: RawGpio, name: string): GpioInputs {
       const queue = createEdgeQueue<LineEdge>();
       const listener = (error: Error | null | undefined, value: 0 | 1): void => {
         if (error) queue.fail(translated(error, name));
-        else queue.push({ rising: value === 1, time: process.hrtime.bigint(), lost: 0, line: 0 });
+        else if (edge === undefined || (edge === 'rising') === (value === 1)) {
+          queue.push({ rising: value === 1, time: process.hrtime.bigint(), lost: 0, line: 0 });
+        }
       };
       raw.watch(listener);
       try {

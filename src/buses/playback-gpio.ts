@@ -62,6 +62,7 @@ export function playbackLines(initial: readonly boolean[]): PlaybackLines {
     set(line, level, time = process.hrtime.bigint(), lost = 0) {
       if (level === levels[line]) return;
       levels[line] = level;
+      if (taken?.edge !== undefined && (taken.edge === 'rising') !== level) return;
       for (const queue of queues) queue.push({ rising: level, time, lost, line });
     },
     fail(sentence) {

@@ -103,6 +103,15 @@ describe('inputs', () => {
     expect(bytes.readUInt32LE(564)).toBe(1024);
   });
 
+  test.each([
+    ['rising', 16],
+    ['falling', 32],
+  ] as const)('only %s edges', async (edge, flag) => {
+    const { gpio, kernel } = setUp();
+    await gpio.line('DI1').input({ edge, everyEdge: true });
+    expect(kernel.requests[0]!.bytes.readBigUInt64LE(288)).toBe(BigInt(4 + flag));
+  });
+
   test('are read, several at once and after active-low', async () => {
     const { gpio } = setUp();
     const inputs = await gpio.lines(['DI1', 'DI0']).input({});
