@@ -1,6 +1,9 @@
 import { BusError, type Buses } from '../buses/bus.ts';
+import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Handles } from '../driver.ts';
-import type { SensorConfig } from './sampler.ts';
+
+/** A sensor may take this long to open, however short its reads are: chips wake up, heat up, calibrate. */
+export const LEAST_OPEN_MS = 5000;
 
 /** The address of a sensor on I2C: the config's, else the chip's usual one. */
 export function addressOf(config: SensorConfig, driver: Driver): number | undefined {

@@ -1,29 +1,15 @@
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
+import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Sensor, Tools } from '../driver.ts';
-import type { PayloadForm, Quality, Unit, Value } from '../reading.ts';
+import type { Quality, Unit, Value } from '../reading.ts';
 import { readingTopic } from '../topics.ts';
 import { createBounded } from './bounded.ts';
-import type { FilterConfig } from './filters.ts';
-import { handleFor } from './handle.ts';
+import { handleFor, LEAST_OPEN_MS } from './handle.ts';
 import { createOutlet } from './outlet.ts';
 import { nextBackoff } from './pace.ts';
 import { runSession, type SessionParts } from './session.ts';
-
-/** One sensor, defaults filled in: times in milliseconds, `bus` as `i2c-1`, `options` as the driver's schema gives them. */
-export interface SensorConfig {
-  readonly name: string;
-  readonly driver: string;
-  readonly bus?: string;
-  readonly address?: number;
-  readonly line?: string;
-  readonly every: number;
-  readonly timeout: number;
-  readonly payload: PayloadForm;
-  readonly filters: readonly FilterConfig[];
-  readonly options: Readonly<Record<string, unknown>>;
-}
 
 export interface SamplerParts {
   readonly cell: string;
@@ -72,7 +58,6 @@ export interface Sampler {
   stalled(): boolean;
 }
 
-const LEAST_OPEN_MS = 5000;
 const CLOSE_MS = 1000;
 const STALLED_MS = 60_000;
 

@@ -1,16 +1,17 @@
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
-import type { Driver } from '../driver.ts';
+import type { SensorConfig } from '../config/sensors.ts';
+import type { Drivers } from '../driver.ts';
 import type { Service } from '../lifecycle.ts';
-import { createSampler, type Sampler, type SensorConfig, type SensorStatus } from './sampler.ts';
+import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
 
 export interface SensingParts {
   readonly cell: string;
   /** Which start of the gateway this is. */
   readonly boot: number;
   readonly sensors: readonly SensorConfig[];
-  readonly drivers: ReadonlyMap<string, Driver>;
+  readonly drivers: Drivers;
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;

@@ -41,6 +41,10 @@ export function databaseFile(folder: string): string {
   return join(folder, FILE);
 }
 
+function lockFile(folder: string): string {
+  return join(folder, 'lock');
+}
+
 /** Makes the data folder where it is missing; throws one sentence where it can't be used. */
 export function prepareFolder(folder: string): void {
   try {
@@ -60,7 +64,7 @@ export function prepareFolder(folder: string): void {
  * The kernel lets go of the lock with the process, so none is ever left behind.
  */
 export function lockFolder(folder: string): () => void {
-  const lock = new Database(join(folder, 'lock'), { timeout: 0 });
+  const lock = new Database(lockFile(folder), { timeout: 0 });
   try {
     lock.pragma('journal_mode = MEMORY');
     lock.exec('BEGIN EXCLUSIVE');
@@ -72,6 +76,21 @@ export function lockFolder(folder: string): () => void {
     );
   }
   return () => lock.close();
+}
+
+/** Whether a gateway that runs holds the folder; false where that can't be seen. */
+export function isInUse(folder: string): boolean {
+  try {
+    const lock = new Database(lockFile(folder), { readonly: true, timeout: 0 });
+    try {
+      lock.pragma('user_version');
+    } finally {
+      lock.close();
+    }
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'SQLITE_BUSY';
+  }
+  return false;
 }
 
 /** Opens the file with the pragmas that the promise of durability rests on. */
