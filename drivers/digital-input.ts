@@ -5,7 +5,10 @@ export default defineDriver({
   summary: 'A GPIO line as true or false, published at once when it changes',
   bus: 'gpio-input',
   options: z.strictObject({
-    activeLow: z.boolean().default(false).describe('True while the line is electrically low.'),
+    activeLow: z
+      .boolean()
+      .default(false)
+      .describe('Whether the electrically low level counts as true.'),
     debounce: duration('0ms', '10s')
       .prefault('0ms')
       .describe('How long a level must last to count as a change.'),
