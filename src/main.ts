@@ -67,7 +67,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const sysTopics = createSysTopics({ broker, clock, version });
 
   const stop = await startAll([store, broker, sysTopics, status, sensing]);
-  log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
+  log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     async stop() {
       await stop();
