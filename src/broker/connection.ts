@@ -1,4 +1,5 @@
 import { Receipt } from '../store/receipt.ts';
+import { inArena } from './arena.ts';
 import {
   CONNECT,
   type ConnectPacket,
@@ -112,7 +113,8 @@ export class Connection implements Link, TransportEvents {
   data(chunk: Buffer): void {
     if (this.#closed || this.#leaving) return;
     const packets = this.packetsReceived;
-    this.#read(() => this.#frames.feed(chunk));
+    const { source, start, end } = inArena(chunk);
+    this.#read(() => this.#frames.feed(source, start, end));
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
     if (this.packetsReceived !== packets) this.heardAt = this.#now();
   }
@@ -171,6 +173,7 @@ export class Connection implements Link, TransportEvents {
   }
 
   drained(): void {
+    this.output.drained();
     this.session?.drained();
   }
 

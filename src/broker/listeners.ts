@@ -29,6 +29,7 @@ export interface ListenerParts {
 /** How long a closing peer may take to read what it was sent. */
 const LINGER_MS = 5000;
 const BACKLOG = 1024;
+const NOTHING = Buffer.alloc(0);
 
 /** Opens the listener; an address that is in use or not allowed is an error that names the key to change. */
 export async function openListener(parts: ListenerParts): Promise<Listener> {
@@ -134,6 +135,7 @@ function carryTcp(socket: Socket, accept: Accept): void {
       return socket.writableLength;
     },
     write: (bytes) => void socket.write(bytes),
+    onceTaken: (callback) => void socket.write(NOTHING, callback),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end() {
@@ -191,6 +193,7 @@ function carryWebSocket(webSocket: WebSocket, socket: Socket, accept: Accept): v
     write(bytes) {
       if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
     },
+    onceTaken: (callback) => void socket.write(NOTHING, callback),
     pause: () => webSocket.pause(),
     resume: () => webSocket.resume(),
     end() {

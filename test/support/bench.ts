@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, type TestOptions } from 'vitest';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterAll, aroundEach, beforeAll, type TestOptions } from 'vitest';
 import { type GatewayOptions, startTarget, type TestGateway, target } from './gateway.ts';
 import type { ConnectOptions } from './packets.ts';
 import { RawClient, type Transport } from './raw-client.ts';
 
 export const transports: readonly Transport[] = ['tcp', 'ws'];
 
-/** Connections over one transport to the broker of a test file; they are dropped after its last test. */
+/** Connections over one transport to the broker of a test file; each is dropped after the test that made it. */
 export interface Mqtt {
   /** A connection on which nothing was sent yet. */
   open(): Promise<RawClient>;
@@ -22,12 +23,19 @@ export interface Bench {
 /** Starts the broker under test once for all tests of a file, which may run at the same time. */
 export function useBroker(options: GatewayOptions = {}): Bench {
   let server: TestGateway | undefined;
-  const clients: RawClient[] = [];
+  const ofThisTest = new AsyncLocalStorage<RawClient[]>();
   beforeAll(async () => {
     server = await startTarget(options);
   });
+  aroundEach(async (runTest) => {
+    const clients: RawClient[] = [];
+    try {
+      await ofThisTest.run(clients, runTest);
+    } finally {
+      for (const client of clients) client.destroy();
+    }
+  });
   afterAll(async () => {
-    for (const client of clients) client.destroy();
     await server?.dispose();
   });
   const running = () => {
@@ -40,7 +48,7 @@ export function useBroker(options: GatewayOptions = {}): Bench {
       const open = async () => {
         const port = transport === 'tcp' ? running().port : running().wsPort;
         const client = await RawClient.open(transport, port);
-        clients.push(client);
+        ofThisTest.getStore()?.push(client);
         return client;
       };
       return {

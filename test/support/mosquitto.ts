@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { GatewayOptions, TestGateway } from './gateway.ts';
 import { freePort, startServer } from './server-process.ts';
 
-/** Starts a private Mosquitto that looks like the gateway to a test; only `limits.packet` in bytes is understood. */
+/** Starts a private Mosquitto that looks like the gateway to a test; of the limits it knows `packet`, in KiB. */
 export async function startMosquitto(options: GatewayOptions = {}): Promise<TestGateway> {
   const [port, wsPort] = [await freePort(), await freePort()];
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-mosquitto-'));
@@ -18,7 +18,9 @@ export async function startMosquitto(options: GatewayOptions = {}): Promise<Test
     'max_queued_messages 100000',
     'persistence true',
     `persistence_location ${dataDir}/`,
-    ...(options.limits?.packet ? [`max_packet_size ${options.limits.packet}`] : []),
+    ...(options.limits?.packet
+      ? [`max_packet_size ${Number.parseInt(`${options.limits.packet}`, 10) * 1024}`]
+      : []),
     `listener ${port} 127.0.0.1`,
     `listener ${wsPort} 127.0.0.1`,
     'protocol websockets',

@@ -1,0 +1,158 @@
+/** Starts the brokers that are compared, each alone on loopback with data of its own, and reads what they cost. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function accepts(port, child) {
+  for (let i = 0; i < 1500; i++) {
+    if (child.exitCode !== null) throw new Error(`the broker ended with ${child.exitCode}`);
+    const up = await new Promise((resolve) => {
+      const socket = net.connect(port, '127.0.0.1');
+      socket.on('connect', () => resolve(true) || socket.destroy());
+      socket.on('error', () => resolve(false));
+    });
+    if (up) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('the broker did not come up');
+}
+
+/** A certificate for the TLS workloads, made anew each time. */
+function certificate(folder) {
+  const made = spawnSync('openssl', [
+    ...'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'.split(' '),
+    ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
+  ]);
+  return made.status === 0;
+}
+
+function gatewayConfig(folder, ports, withTls) {
+  const tls = withTls
+    ? [{ host: '127.0.0.1', port: ports.tls, tls: { cert: 'cert.pem', key: 'key.pem' } }]
+    : [];
+  return {
+    cell: 'gateway',
+    data: join(folder, 'data'),
+    broker: {
+      listeners: [
+        { host: '127.0.0.1', port: ports.tcp },
+        { host: '127.0.0.1', port: ports.ws, protocol: 'ws' },
+        ...tls,
+      ],
+      limits: { inflight: 1000, queuedMessages: 2000000, queuedBytes: '1GiB', connections: 2000 },
+    },
+    log: { level: 'warn' },
+  };
+}
+
+function mosquittoConfig(folder, ports, withTls, persistence) {
+  const lines = [
+    'log_type error',
+    'allow_anonymous true',
+    'max_queued_messages 0',
+    'max_inflight_messages 1000',
+    ...(persistence
+      ? [
+          'persistence true',
+          `persistence_location ${folder}/`,
+          'autosave_on_changes true',
+          'autosave_interval 1',
+        ]
+      : ['persistence false']),
+    `listener ${ports.tcp} 127.0.0.1`,
+    `listener ${ports.ws} 127.0.0.1`,
+    'protocol websockets',
+  ];
+  if (withTls) {
+    lines.push(
+      `listener ${ports.tls} 127.0.0.1`,
+      `certfile ${folder}/cert.pem`,
+      `keyfile ${folder}/key.pem`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+export const kinds = {
+  cellgate: 'cellgate, every acknowledged message on disk',
+  mosquitto: 'Mosquitto, no persistence',
+  'mosquitto-autosave': 'Mosquitto, autosave_on_changes',
+};
+
+/** A running broker of one of the kinds; `stop` ends it and removes its data. */
+export class Broker {
+  static async start(kind, keep) {
+    const folder = keep?.folder ?? mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
+    const ports = keep?.ports ?? {
+      tcp: await freePort(),
+      ws: await freePort(),
+      tls: await freePort(),
+    };
+    const withTls = keep ? keep.withTls : certificate(folder);
+    let command;
+    if (kind === 'cellgate') {
+      const file = join(folder, 'bench.yaml');
+      writeFileSync(file, JSON.stringify(gatewayConfig(folder, ports, withTls)));
+      command = [
+        process.execPath,
+        [
+          ...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []),
+          join(ROOT, 'dist/src/cli.js'),
+          'run',
+          '--config',
+          file,
+        ],
+      ];
+    } else {
+      const file = join(folder, 'mosquitto.conf');
+      writeFileSync(file, mosquittoConfig(folder, ports, withTls, kind === 'mosquitto-autosave'));
+      spawnSync('chmod', ['-R', 'a+rwX', folder]);
+      command = ['mosquitto', ['-c', file]];
+    }
+    const began = performance.now();
+    const child = spawn(command[0], command[1], { stdio: ['ignore', 'inherit', 'inherit'] });
+    await accepts(ports.tcp, child);
+    return new Broker(kind, child, folder, ports, withTls, performance.now() - began);
+  }
+
+  constructor(kind, child, folder, ports, withTls, startMs) {
+    Object.assign(this, { kind, child, folder, ports, withTls, startMs });
+  }
+
+  /** CPU milliseconds, resident bytes and bytes handed to write(2) for files, as far as the kernel tells. */
+  cost() {
+    const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
+    const io = readFileSync(`/proc/${this.child.pid}/io`, 'utf8');
+    return {
+      cpuMs: (Number(stat[11]) + Number(stat[12])) * 10,
+      rss: Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024,
+      written: Number(/^write_bytes: (\d+)/m.exec(io)[1]),
+    };
+  }
+
+  async stop({ keepData = false, signal = 'SIGTERM' } = {}) {
+    const ended = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill(signal);
+    await ended;
+    if (!keepData) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function mosquittoVersion() {
+  const asked = spawnSync('mosquitto', ['-h'], { encoding: 'utf8' });
+  return /version (\S+)/.exec(asked.stdout ?? '')?.[1];
+}
