@@ -120,7 +120,9 @@ const limitsSchema = z.strictObject({
     .describe('How long the session of a client that stays away is kept.'),
   keepalive: duration('1s', '18h')
     .prefault('10m')
-    .describe('Silence after which the network is asked whether a client is still there (TCP keep-alive).'),
+    .describe(
+      'Silence after which the network is asked whether a client is still there (TCP keep-alive).',
+    ),
   connectTimeout: duration('100ms', '10m')
     .prefault('10s')
     .describe('How long a new connection may take to say CONNECT.'),

@@ -10,6 +10,11 @@ export function addressOf(config: SensorConfig, driver: Driver): number | undefi
   return config.address ?? driver.addresses?.[0];
 }
 
+/** What sensors may share, so that only one of them may talk to it at a time: a chip. */
+export function sharedPlace(config: SensorConfig, driver: Driver): string | undefined {
+  return driver.bus === 'i2c' ? `${config.bus ?? 'i2c-1'} ${addressOf(config, driver)}` : undefined;
+}
+
 /** What the driver is opened with, from the bus it declares. Throws a BusError when the config does not say where it is. */
 export function handleFor(
   config: SensorConfig,

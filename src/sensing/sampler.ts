@@ -10,6 +10,7 @@ import { handleFor, LEAST_OPEN_MS } from './handle.ts';
 import { createOutlet } from './outlet.ts';
 import { nextBackoff } from './pace.ts';
 import { runSession, type SessionParts } from './session.ts';
+import type { Turn } from './turn.ts';
 
 export interface SamplerParts {
   readonly cell: string;
@@ -18,6 +19,8 @@ export interface SamplerParts {
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Shared by the sensors of one chip: what one writes must not change what another reads. */
+  readonly turn: Turn;
   publish(topic: string, payload: Uint8Array): void;
   /** Whether the wall clock can be believed; readings are `uncertain` until then. */
   clockIsSet(): boolean;
@@ -64,7 +67,7 @@ const STALLED_MS = 60_000;
 /** A sampler that has not been started. Throws when the topic or the filters make no sense; hardware is not touched. */
 export function createSampler(config: SensorConfig, parts: SamplerParts): Sampler {
   const { name, every, timeout } = config;
-  const { cell, boot, driver, buses, clock } = parts;
+  const { cell, boot, driver, buses, clock, turn } = parts;
   const log = parts.log.child({ sensor: name });
   const tools: Tools = { clock, sleep: (ms, signal) => clock.sleep(ms, signal) };
   /** A fault further on must not end the sensor's life. */
@@ -113,6 +116,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
     everyMs: every,
     timeoutMs: timeout,
     outlets,
+    turn,
     succeeded() {
       if (failure !== undefined) log.info({ failures }, `sensor ${name}: reads again`);
       failure = undefined;
@@ -140,8 +144,10 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
     const opening = createBounded<Sensor>(clock, Math.max(timeout, LEAST_OPEN_MS), close);
     while (!signal.aborted) {
       try {
-        const sensor = await opening.run(signal, (own) =>
-          driver.open(handleFor(config, driver, buses), config.options, tools, own),
+        const sensor = await turn(() =>
+          opening.run(signal, (own) =>
+            driver.open(handleFor(config, driver, buses), config.options, tools, own),
+          ),
         );
         await runSession(sensor, session, signal).finally(() => close(sensor));
       } catch (error) {
