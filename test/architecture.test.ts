@@ -11,6 +11,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['drivers'],
   ['src/drivers.ts', 'src/config'],
   ['src/sensing', 'src/broker'],
+  ['src/appliance'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],
 ];

@@ -56,6 +56,14 @@ export interface BrokerCounts {
   readonly queued: number;
 }
 
+/** As published on `$SYS/cellgate/drops`. */
+export interface DropCounts {
+  readonly total: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly sessions: readonly ({ readonly clientId: string } & Readonly<Record<string, unknown>>)[];
+}
+
+const DROPS_TOLD = 100;
 /** How often keepalives and expiries are looked at. */
 const SWEEP_MS = 250;
 /** Connections over the limit that may still be told so by a CONNACK. */
@@ -154,6 +162,19 @@ export class Broker implements Service, ConnectionHandler {
       packetsReceived,
       dropped: this.#drops.total,
       queued,
+    };
+  }
+
+  /** What was dropped since the start, by reason, and by session for those that lost the most. */
+  get drops(): DropCounts {
+    const sessions = [...this.#plane.sessions.values()]
+      .filter(({ drops }) => drops.size > 0)
+      .map(({ clientId, drops }) => ({ clientId, ...Object.fromEntries(drops) }))
+      .slice(0, DROPS_TOLD);
+    return {
+      total: this.#drops.total,
+      reasons: Object.fromEntries(this.#drops.byReason),
+      sessions,
     };
   }
 

@@ -42,6 +42,9 @@ export interface ConnectionHandler {
   closed(connection: Connection, reason: string): void;
 }
 
+/** Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind. */
+export type HoldReason = 'connect' | 'acknowledgements' | 'disk';
+
 interface Acknowledgement {
   readonly send: () => void;
   paid: boolean;
@@ -75,7 +78,7 @@ export class Connection implements Link, TransportEvents {
   readonly #now: () => number;
   #owed: Acknowledgement[] = [];
   #owedAt = 0;
-  #held = false;
+  readonly #holds = new Set<HoldReason>();
   #connected = false;
   #closed = false;
   #leaving = false;
@@ -124,8 +127,7 @@ export class Connection implements Link, TransportEvents {
     this.session = session;
     this.#frames.limit = this.#packetLimit;
     session.connect(this);
-    this.#read(() => this.#frames.resume());
-    if (!this.#closed) this.#transport.resume();
+    this.letGo('connect');
   }
 
   acknowledge(header: number, packetId: number): void {
@@ -141,11 +143,7 @@ export class Connection implements Link, TransportEvents {
   promiseThat(send: () => void): Receipt {
     const acknowledgement: Acknowledgement = { send, paid: false };
     this.#owed.push(acknowledgement);
-    if (this.#owed.length - this.#owedAt > OWED_HIGH && !this.#held) {
-      this.#held = true;
-      this.#frames.pause();
-      this.#transport.pause();
-    }
+    if (this.#owed.length - this.#owedAt > OWED_HIGH) this.hold('acknowledgements');
     return new Receipt(() => {
       acknowledgement.paid = true;
       this.#sendPaid();
@@ -165,11 +163,26 @@ export class Connection implements Link, TransportEvents {
       this.#owed = owed.slice(this.#owedAt);
       this.#owedAt = 0;
     }
-    if (this.#held && this.#owed.length - this.#owedAt < OWED_LOW) {
-      this.#held = false;
-      this.#read(() => this.#frames.resume());
-      if (!this.#closed) this.#transport.resume();
+    if (this.#owed.length - this.#owedAt < OWED_LOW) this.letGo('acknowledgements');
+  }
+
+  /** Reads nothing more from the client until `letGo` is called for each reason. */
+  hold(reason: HoldReason): void {
+    if (this.#holds.size === 0) {
+      this.#frames.pause();
+      this.#transport.pause();
     }
+    this.#holds.add(reason);
+  }
+
+  letGo(reason: HoldReason): void {
+    if (!this.#holds.delete(reason) || this.#holds.size > 0) return;
+    // In a turn of its own: whoever lets go may be in the middle of another client's packet.
+    setImmediate(() => {
+      if (this.#closed || this.#holds.size > 0) return;
+      this.#read(() => this.#frames.resume());
+      if (!this.#closed && this.#holds.size === 0) this.#transport.resume();
+    });
   }
 
   drained(): void {
@@ -251,8 +264,7 @@ export class Connection implements Link, TransportEvents {
     if (this.#connected) throw new ProtocolError('a second CONNECT');
     const packet = decodeConnect(source, body, end);
     this.#connected = true;
-    this.#frames.pause();
-    this.#transport.pause();
+    this.hold('connect');
     this.#handler.connect(this, packet);
   }
 

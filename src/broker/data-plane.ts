@@ -146,6 +146,11 @@ export class DataPlane {
       this.#spread(publication, route);
       return;
     }
+    const { journal } = this.#parts.store;
+    if (journal.congested) {
+      connection.hold('disk');
+      journal.onceRelieved(() => connection.letGo('disk'));
+    }
     if (qos === 2) return this.#publishOnce(connection, publication, route, packetId);
     if (route.topic.startsWith(RESERVED)) {
       this.#refuse(connection);

@@ -7,6 +7,9 @@ import { WriteError, type Writer } from './writer.ts';
 const GENERATION_MS = 3;
 /** The longest that a delete waits; one lost to a crash costs a QoS 1 duplicate and no more. */
 const DELETE_MS = 100;
+/** Bytes of messages that wait for the disk above which publishers wait too, and below which they go on. */
+const WAITING_HIGH = 32 * 1024 * 1024;
+const WAITING_LOW = 8 * 1024 * 1024;
 /** Pause before a failed commit is tried again, doubled up to the second figure. */
 const RETRY_MS = [100, 2000] as const;
 
@@ -58,6 +61,8 @@ export class Journal {
   #lazy: NodeJS.Timeout | undefined;
   #relaxed: NodeJS.Timeout | undefined;
   #failing: string | undefined;
+  #waitingBytes = 0;
+  #relieved: (() => void)[] = [];
   #messageId: number;
   #idle: (() => void)[] = [];
   #stopped = false;
@@ -87,6 +92,7 @@ export class Journal {
    */
   enqueue(entry: QueueEntry, mayWait: boolean): void {
     entry.message.receipt?.owe();
+    this.#waitingBytes += entry.message.body.length;
     if (mayWait && entry.owner?.online) {
       this.#fresh.push(entry);
       this.#generation ??= setTimeout(this.#nextGeneration, GENERATION_MS);
@@ -102,6 +108,7 @@ export class Journal {
     entry.gone = true;
     const { owner } = entry;
     if (entry.written === UNWRITTEN) {
+      this.#relieve(entry);
       entry.message.holders--;
       entry.message.receipt?.pay();
     } else if (owner && !owner.ended) {
@@ -122,6 +129,22 @@ export class Journal {
   sent(owner: QueueOwner): void {
     this.#changedOwners.add(owner);
     this.#wantLazily();
+  }
+
+  /** True while so much waits for the disk that publishers should be read no further. */
+  get congested(): boolean {
+    return this.#waitingBytes > WAITING_HIGH;
+  }
+
+  /** Calls back once the disk has caught up. */
+  onceRelieved(callback: () => void): void {
+    this.#relieved.push(callback);
+  }
+
+  #relieve(entry: QueueEntry): void {
+    this.#waitingBytes -= entry.message.body.length;
+    if (this.#relieved.length === 0 || this.#waitingBytes > WAITING_LOW) return;
+    for (const callback of this.#relieved.splice(0)) callback();
   }
 
   /** The retained value of `topic` has changed: written now when promised, within `relaxedMs` otherwise. */
@@ -289,6 +312,7 @@ export class Journal {
     this.counts.entries += entries.length;
     for (const entry of entries) {
       entry.written = WRITTEN;
+      this.#relieve(entry);
       entry.message.receipt?.pay();
     }
     for (const receipt of receipts) receipt.pay();

@@ -22,6 +22,17 @@ export interface StoreParts {
   onFatal(error: Error): void;
 }
 
+/** As published on `$SYS/cellgate/store`. */
+export interface StoreStatus {
+  readonly commits: number;
+  /** Queue entries that reached the disk; what was acknowledged before is not among them. */
+  readonly messages: number;
+  readonly bytesWritten: number;
+  readonly bytesPerMessage: number | null;
+  readonly lastCommitMs: number;
+  readonly trouble: string | null;
+}
+
 /** How long a stop waits for a disk that does not take the last commit. */
 const STOP_MS = 5000;
 
@@ -93,9 +104,18 @@ export class Store implements Service {
     return this.#writer.load(session, seq, limit);
   }
 
-  /** Bytes handed to the disk's files since the start. */
-  bytesWritten(): Promise<number> {
-    return this.#writer.bytesWritten();
+  /** What the store has done since the start. */
+  async status(): Promise<StoreStatus> {
+    const { commits, entries, lastMs } = this.journal.counts;
+    const bytesWritten = await this.#writer.bytesWritten();
+    return {
+      commits,
+      messages: entries,
+      bytesWritten,
+      bytesPerMessage: entries > 0 ? Math.round(bytesWritten / entries) : null,
+      lastCommitMs: Math.round(lastMs * 10) / 10,
+      trouble: this.#trouble ?? null,
+    };
   }
 
   #onTrouble(error: WriteError | undefined): void {
