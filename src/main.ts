@@ -70,7 +70,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const health = createHealth({ store, broker, sensing: () => running });
 
   const stop = await startAll([store, broker, sysTopics, status, sensing, health]);
-  log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
+  log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     async stop() {
       await stop();

@@ -113,10 +113,14 @@ export class Broker implements Service, ConnectionHandler {
     await this.#control.start();
     this.#publishWillsOfTheDead();
     try {
-      for (const config of listeners) {
-        const accept = (transport: Transport): TransportEvents | undefined =>
-          this.#accept(transport);
-        const listener = await openListener(config, limits, accept);
+      for (const [index, config] of listeners.entries()) {
+        const listener = await openListener({
+          config,
+          index,
+          limits,
+          accept: (transport) => this.#accept(transport),
+          onTrouble: ({ message }) => this.#logOnce(`${config.host}:${config.port}`, message),
+        });
         this.#listeners.push(listener);
         log.info({ url: listener.url }, 'listening');
       }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.ts';
-import type { Config, Drivers } from '../config/schema.ts';
+import type { Config } from '../config/schema.ts';
+import type { Drivers } from '../driver.ts';
 import { createLog } from '../log.ts';
 import type { Gateway } from '../main.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';

@@ -1,6 +1,13 @@
 import type { Logger } from 'pino';
 import type { Service } from '../lifecycle.ts';
-import { databaseFile, lockFolder, migrate, openConnection, prepareFolder } from './database.ts';
+import {
+  databaseFile,
+  lockFolder,
+  migrate,
+  openConnection,
+  openError,
+  prepareFolder,
+} from './database.ts';
 import { Journal, type RetainedValue } from './journal.ts';
 import { type Recovered, recover } from './recovery.ts';
 import { type StoredEntry, startWriter, type WriteError, type Writer } from './writer.ts';
@@ -50,11 +57,11 @@ export class Store implements Service {
     const { folder, relaxedMs, log, onFatal } = this.#parts;
     prepareFolder(folder);
     this.#unlock = lockFolder(folder);
+    const file = databaseFile(folder);
     try {
-      const file = databaseFile(folder);
       const db = openConnection(file);
       try {
-        migrate(db, file);
+        migrate(db);
         this.recovered = recover(db);
       } finally {
         db.close();
@@ -70,7 +77,7 @@ export class Store implements Service {
       });
     } catch (error) {
       this.#unlock();
-      throw error;
+      throw openError(error, file);
     }
     const { boot, sessions, retained } = this.recovered;
     log.info({ folder, boot, sessions: sessions.length, retained: retained.length }, 'store open');
