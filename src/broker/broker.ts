@@ -108,7 +108,9 @@ export class Broker implements Service, ConnectionHandler {
       for (const config of listeners) {
         const accept = (transport: Transport): TransportEvents | undefined =>
           this.#accept(transport);
-        const listener = await openListener(config, limits, accept);
+        const listener = await openListener(config, limits, accept, (error) =>
+          this.#logOnce(`${config.host}:${config.port}`, error.message, 'listener in trouble'),
+        );
         this.#listeners.push(listener);
         log.info({ url: listener.url }, 'listening');
       }
@@ -298,13 +300,13 @@ export class Broker implements Service, ConnectionHandler {
     }
   }
 
-  #logOnce(client: string, reason: string): void {
+  #logOnce(client: string, reason: string, what = 'connection closed'): void {
     const key = `${client} ${reason}`;
     const now = this.#parts.clock.monotonic();
     const before = this.#logged.get(key);
     if (before !== undefined && now - before < LOG_AGAIN_MS) return;
     if (this.#logged.size >= LOGGED_REASONS) this.#logged.clear();
     this.#logged.set(key, now);
-    this.#parts.log.info({ client, reason }, 'connection closed');
+    this.#parts.log.info({ client, reason }, what);
   }
 }

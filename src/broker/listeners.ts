@@ -19,12 +19,19 @@ export type Accept = (transport: Transport) => TransportEvents | undefined;
 /** How long a closing peer may take to read what it was sent. */
 const LINGER_MS = 5000;
 const BACKLOG = 1024;
+const HANDSHAKE_MS = 10_000;
+/** Sockets beyond the clients' limit: they shake hands, are being refused or linger. */
+const SPARE_SOCKETS = 200;
 
-/** Opens the listener; an address that is in use or not allowed is an error that names what to change. */
+/**
+ * Opens the listener; an address that is in use or not allowed is an error that names what to change.
+ * `onError` hears what goes wrong while it is open, e.g. that no file descriptors are left.
+ */
 export async function openListener(
   config: ListenerConfig,
-  limits: { readonly packet: number; readonly keepalive: number },
+  limits: { readonly packet: number; readonly keepalive: number; readonly connections: number },
   accept: Accept,
+  onError: (error: Error) => void,
 ): Promise<Listener> {
   const tls = config.tls && tlsOptions(config.tls);
   const sockets = new Set<Socket>();
@@ -37,11 +44,13 @@ export async function openListener(
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {
-    server = tls ? createHttpsServer(tls) : createHttpServer();
+    server = tls
+      ? createHttpsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS })
+      : createHttpServer();
     server.on('connection', onSocket);
     serveWebSockets(server as HttpServer, limits.packet, accept);
   } else if (tls) {
-    server = createTlsServer({ ...tls, handshakeTimeout: 10_000 }, (socket) => {
+    server = createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
       onSocket(socket);
       carryTcp(socket, accept);
     });
@@ -53,7 +62,9 @@ export async function openListener(
       carryTcp(socket, accept);
     });
   }
+  server.maxConnections = limits.connections + SPARE_SOCKETS;
   await listen(server, config);
+  server.on('error', onError);
   const { port } = server.address() as AddressInfo;
   const scheme = config.protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
   return {
@@ -88,10 +99,14 @@ function tlsOptions(config: NonNullable<ListenerConfig['tls']>): TlsOptions {
 function listen(server: Server | HttpServer, config: ListenerConfig): Promise<void> {
   const { host, port } = config;
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
+    const onError = (cause: NodeJS.ErrnoException): void => {
       reject(new Error(listenError(cause, host, port), { cause }));
+    };
+    server.once('error', onError);
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.off('error', onError);
+      resolve();
     });
-    server.listen({ host, port, backlog: BACKLOG }, resolve);
   });
 }
 
@@ -135,7 +150,11 @@ function carryTcp(socket: Socket, accept: Accept): void {
   }
   socket.on('data', (chunk) => events.data(chunk));
   socket.on('drain', () => events.drained());
-  socket.on('end', () => events.lost());
+  socket.on('end', () => {
+    events.lost();
+    // The peer may still take what it was sent, but not for ever.
+    transport.end();
+  });
   socket.on('close', () => events.lost());
   // The close that follows tells all there is to tell.
   socket.on('error', () => undefined);
@@ -152,6 +171,8 @@ function serveWebSockets(server: HttpServer, packetLimit: number, accept: Accept
     verifyClient: ({ req }: { req: { headers: Record<string, string | string[] | undefined> } }) =>
       /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
   });
+  // It passes on the server's errors, which have their listener there.
+  webSockets.on('error', () => undefined);
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   webSockets.on('connection', (webSocket, request) => {
     carryWebSocket(webSocket, request.socket, accept);
