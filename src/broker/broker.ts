@@ -291,10 +291,8 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #sweepConnections(): void {
-    const now = this.#parts.clock.monotonic();
     for (const connection of this.#connections) {
-      const { patience } = connection;
-      if (patience === 0 || now - connection.heardAt <= patience) continue;
+      if (!connection.overdue) continue;
       const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
       connection.fail(new ProtocolError(reason));
     }

@@ -74,7 +74,9 @@ export class Connection implements Link, TransportEvents {
   readonly #now: () => number;
   #owed: Acknowledgement[] = [];
   #owedAt = 0;
+  /** Too much is owed: the client is not read. */
   #held = false;
+  #releasing = false;
   #connected = false;
   #closed = false;
   #leaving = false;
@@ -104,6 +106,11 @@ export class Connection implements Link, TransportEvents {
     return this.#closed;
   }
 
+  /** Whether the client has been silent for too long; not while we are the ones who don't read. */
+  get overdue(): boolean {
+    return !this.#held && this.patience > 0 && this.#now() - this.heardAt > this.patience;
+  }
+
   /** DISCONNECT has come: the end of this connection is no loss. */
   get leaving(): boolean {
     return this.#leaving;
@@ -115,6 +122,7 @@ export class Connection implements Link, TransportEvents {
     this.#read(() => this.#frames.feed(chunk));
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
     if (this.packetsReceived !== packets) this.heardAt = this.#now();
+    if (this.output.stuck) this.violated('reads too slowly what it asks for');
   }
 
   /** CONNACK is out: packets that came meanwhile are taken, the packet limit is the configured one. */
@@ -122,13 +130,12 @@ export class Connection implements Link, TransportEvents {
     this.session = session;
     this.#frames.limit = this.#packetLimit;
     session.connect(this);
-    this.#read(() => this.#frames.resume());
-    if (!this.#closed) this.#transport.resume();
+    this.#readOn();
   }
 
   acknowledge(header: number, packetId: number): void {
     if (this.#owed.length === 0) this.output.acknowledge(header, packetId);
-    else this.#owed.push({ send: () => this.output.acknowledge(header, packetId), paid: true });
+    else this.#owe({ send: () => this.output.acknowledge(header, packetId), paid: true });
   }
 
   promise(header: number, packetId: number): Receipt {
@@ -138,16 +145,19 @@ export class Connection implements Link, TransportEvents {
   /** Does `send` once the receipt is paid and everything promised before is sent. */
   promiseThat(send: () => void): Receipt {
     const acknowledgement: Acknowledgement = { send, paid: false };
-    this.#owed.push(acknowledgement);
-    if (this.#owed.length - this.#owedAt > OWED_HIGH && !this.#held) {
-      this.#held = true;
-      this.#frames.pause();
-      this.#transport.pause();
-    }
+    this.#owe(acknowledgement);
     return new Receipt(() => {
       acknowledgement.paid = true;
       this.#sendPaid();
     });
+  }
+
+  #owe(acknowledgement: Acknowledgement): void {
+    this.#owed.push(acknowledgement);
+    if (this.#held || this.#owed.length - this.#owedAt <= OWED_HIGH) return;
+    this.#held = true;
+    this.#frames.pause();
+    this.#transport.pause();
   }
 
   #sendPaid(): void {
@@ -163,11 +173,25 @@ export class Connection implements Link, TransportEvents {
       this.#owed = owed.slice(this.#owedAt);
       this.#owedAt = 0;
     }
-    if (this.#held && this.#owed.length - this.#owedAt < OWED_LOW) {
-      this.#held = false;
-      this.#read(() => this.#frames.resume());
-      if (!this.#closed) this.#transport.resume();
+    if (this.#held && !this.#releasing && this.#owed.length - this.#owedAt < OWED_LOW) {
+      // Later: the debt may have been paid in the middle of another client's packet.
+      this.#releasing = true;
+      setImmediate(this.#release);
     }
+  }
+
+  #release = (): void => {
+    this.#releasing = false;
+    if (this.#closed) return;
+    this.#held = false;
+    this.heardAt = this.#now();
+    this.#readOn();
+  };
+
+  /** Takes what was kept while nothing was read; the transport follows unless that owes too much again. */
+  #readOn(): void {
+    this.#read(() => this.#frames.resume());
+    if (!this.#closed && !this.#held) this.#transport.resume();
   }
 
   drained(): void {
