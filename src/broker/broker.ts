@@ -119,7 +119,8 @@ export class Broker implements Service, ConnectionHandler {
           index,
           limits,
           accept: (transport) => this.#accept(transport),
-          onTrouble: ({ message }) => this.#logOnce(`${config.host}:${config.port}`, message),
+          onTrouble: ({ message }) =>
+            this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
         });
         this.#listeners.push(listener);
         log.info({ url: listener.url }, 'listening');
@@ -314,22 +315,20 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #sweepConnections(): void {
-    const now = this.#parts.clock.monotonic();
     for (const connection of this.#connections) {
-      const { patience } = connection;
-      if (patience === 0 || now - connection.heardAt <= patience) continue;
+      if (!connection.overdue) continue;
       const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
       connection.fail(new ProtocolError(reason));
     }
   }
 
-  #logOnce(client: string, reason: string): void {
+  #logOnce(client: string, reason: string, what = 'connection closed'): void {
     const key = `${client} ${reason}`;
     const now = this.#parts.clock.monotonic();
     const before = this.#logged.get(key);
     if (before !== undefined && now - before < LOG_AGAIN_MS) return;
     if (this.#logged.size >= LOGGED_REASONS) this.#logged.clear();
     this.#logged.set(key, now);
-    this.#parts.log.info({ client, reason }, 'connection closed');
+    this.#parts.log.info({ client, reason }, what);
   }
 }

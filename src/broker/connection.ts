@@ -108,6 +108,12 @@ export class Connection implements Link, TransportEvents {
     return this.#closed;
   }
 
+  /** Whether the client has been silent for too long; not while we are the ones who don't read. */
+  get overdue(): boolean {
+    const unread = this.#holds.has('acknowledgements') || this.#holds.has('disk');
+    return !unread && this.patience > 0 && this.#now() - this.heardAt > this.patience;
+  }
+
   /** DISCONNECT has come: the end of this connection is no loss. */
   get leaving(): boolean {
     return this.#leaving;
@@ -120,6 +126,7 @@ export class Connection implements Link, TransportEvents {
     this.#read(() => this.#frames.feed(source, start, end));
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
     if (this.packetsReceived !== packets) this.heardAt = this.#now();
+    if (this.output.stuck) this.violated('reads too slowly what it asks for');
   }
 
   /** CONNACK is out: packets that came meanwhile are taken, the packet limit is the configured one. */
@@ -127,12 +134,13 @@ export class Connection implements Link, TransportEvents {
     this.session = session;
     this.#frames.limit = this.#packetLimit;
     session.connect(this);
-    this.letGo('connect');
+    this.#holds.delete('connect');
+    this.#readOn();
   }
 
   acknowledge(header: number, packetId: number): void {
     if (this.#owed.length === 0) this.output.acknowledge(header, packetId);
-    else this.#owed.push({ send: () => this.output.acknowledge(header, packetId), paid: true });
+    else this.#owe({ send: () => this.output.acknowledge(header, packetId), paid: true });
   }
 
   promise(header: number, packetId: number): Receipt {
@@ -142,12 +150,16 @@ export class Connection implements Link, TransportEvents {
   /** Does `send` once the receipt is paid and everything promised before is sent. */
   promiseThat(send: () => void): Receipt {
     const acknowledgement: Acknowledgement = { send, paid: false };
-    this.#owed.push(acknowledgement);
-    if (this.#owed.length - this.#owedAt > OWED_HIGH) this.hold('acknowledgements');
+    this.#owe(acknowledgement);
     return new Receipt(() => {
       acknowledgement.paid = true;
       this.#sendPaid();
     });
+  }
+
+  #owe(acknowledgement: Acknowledgement): void {
+    this.#owed.push(acknowledgement);
+    if (this.#owed.length - this.#owedAt > OWED_HIGH) this.hold('acknowledgements');
   }
 
   #sendPaid(): void {
@@ -179,10 +191,17 @@ export class Connection implements Link, TransportEvents {
     if (!this.#holds.delete(reason) || this.#holds.size > 0) return;
     // In a turn of its own: whoever lets go may be in the middle of another client's packet.
     setImmediate(() => {
-      if (this.#closed || this.#holds.size > 0) return;
-      this.#read(() => this.#frames.resume());
-      if (!this.#closed && this.#holds.size === 0) this.#transport.resume();
+      if (this.#closed) return;
+      this.heardAt = this.#now();
+      this.#readOn();
     });
+  }
+
+  /** Takes what was kept while nothing was read; the transport follows unless there is a reason again. */
+  #readOn(): void {
+    if (this.#holds.size > 0) return;
+    this.#read(() => this.#frames.resume());
+    if (!this.#closed && this.#holds.size === 0) this.#transport.resume();
   }
 
   drained(): void {

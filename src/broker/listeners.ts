@@ -20,7 +20,11 @@ export interface ListenerParts {
   readonly config: ListenerConfig;
   /** Its place under `broker.listeners`, for messages. */
   readonly index: number;
-  readonly limits: { readonly packet: number; readonly keepalive: number };
+  readonly limits: {
+    readonly packet: number;
+    readonly keepalive: number;
+    readonly connections: number;
+  };
   readonly accept: Accept;
   /** Hears why a connection could not be accepted; the listener goes on. */
   onTrouble(error: Error): void;
@@ -30,6 +34,9 @@ export interface ListenerParts {
 const LINGER_MS = 5000;
 const BACKLOG = 1024;
 const NOTHING = Buffer.alloc(0);
+const HANDSHAKE_MS = 10_000;
+/** Sockets beyond the clients' limit: they shake hands, are being refused or linger. */
+const SPARE_SOCKETS = 200;
 
 /** Opens the listener; an address that is in use or not allowed is an error that names the key to change. */
 export async function openListener(parts: ListenerParts): Promise<Listener> {
@@ -45,11 +52,13 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {
-    server = tls ? createHttpsServer(tls) : createHttpServer();
+    server = tls
+      ? createHttpsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS })
+      : createHttpServer();
     server.on('connection', onSocket);
     serveWebSockets(server as HttpServer, limits.packet, accept);
   } else if (tls) {
-    server = createTlsServer({ ...tls, handshakeTimeout: 10_000 }, (socket) => {
+    server = createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
       onSocket(socket);
       carryTcp(socket, accept);
     });
@@ -61,6 +70,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
       carryTcp(socket, accept);
     });
   }
+  server.maxConnections = limits.connections + SPARE_SOCKETS;
   await listen(server, parts);
   const { port } = server.address() as AddressInfo;
   const scheme = config.protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
@@ -154,7 +164,11 @@ function carryTcp(socket: Socket, accept: Accept): void {
   }
   socket.on('data', (chunk) => events.data(chunk));
   socket.on('drain', () => events.drained());
-  socket.on('end', () => events.lost());
+  socket.on('end', () => {
+    events.lost();
+    // The peer may still take what it was sent, but not for ever.
+    transport.end();
+  });
   socket.on('close', () => events.lost());
   // The close that follows tells all there is to tell.
   socket.on('error', () => undefined);

@@ -23,6 +23,8 @@ export class Output {
   #buffer: Buffer | undefined;
   #start = 0;
   #end = 0;
+  /** Bytes of answers that have come up since the peer was last seen to read. */
+  #answers = 0;
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -33,8 +35,14 @@ export class Output {
     this.congested = this.#transport.pending > Output.BOUND;
   }
 
+  /** True when a peer that reads nothing goes on asking: its answers alone would fill the memory. */
+  get stuck(): boolean {
+    return this.#answers > Output.BOUND;
+  }
+
   /** A packet of two bytes' remaining length, a packet identifier: all acknowledgements and PUBREL. */
   acknowledge(header: number, packetId: number): void {
+    this.#answers += 4;
     const at = this.#reserve(4);
     const buffer = this.#buffer!;
     buffer[at] = header;
@@ -45,6 +53,7 @@ export class Output {
 
   /** Bytes as they are. */
   write(bytes: Uint8Array): void {
+    this.#answers += bytes.length;
     if (bytes.length > SLOT) {
       this.flush();
       this.#transport.write(Buffer.from(bytes));
@@ -109,6 +118,7 @@ export class Output {
     const bytes = buffer.subarray(this.#start, this.#end);
     this.#buffer = undefined;
     const transport = this.#transport;
+    if (!this.congested) this.#answers = 0;
     const shared = buffer === arena;
     if (shared && (transport.copies || transport.pending > 0)) {
       transport.write(Buffer.from(bytes));

@@ -12,6 +12,8 @@ const WAITING_HIGH = 32 * 1024 * 1024;
 const WAITING_LOW = 8 * 1024 * 1024;
 /** Pause before a failed commit is tried again, doubled up to the second figure. */
 const RETRY_MS = [100, 2000] as const;
+/** Entries that went before they were written, from which on they are looked for among those that are due. */
+const SWEEP = 1024;
 
 /** A retained value as it stands when its commit is made; undefined when it was deleted. */
 export type RetainedValue = { readonly qos: number; readonly payload: Uint8Array } | undefined;
@@ -50,6 +52,8 @@ export class Journal {
   #aged: QueueEntry[] = [];
   /** Entries for the next commit. */
   #due: QueueEntry[] = [];
+  /** Entries that have gone unwritten since the due ones were last looked through. */
+  #goneUnwritten = 0;
   #promisedTopics = new Set<string>();
   #relaxedTopics = new Set<string>();
   #deletes: number[] = [];
@@ -70,6 +74,11 @@ export class Journal {
   constructor(parts: JournalParts) {
     this.#parts = parts;
     this.#messageId = parts.nextMessageId;
+  }
+
+  /** Entries held in memory for commits to come. */
+  get waiting(): number {
+    return this.#fresh.length + this.#aged.length + this.#due.length;
   }
 
   /** Queues an operation for the next commit; the receipt is paid when it is on disk. */
@@ -111,6 +120,11 @@ export class Journal {
       this.#relieve(entry);
       entry.message.holders--;
       entry.message.receipt?.pay();
+      // A disk that takes nothing must not let the dropped ones pile up.
+      if (++this.#goneUnwritten > Math.max(SWEEP, this.#due.length / 2)) {
+        this.#goneUnwritten = 0;
+        this.#due = this.#due.filter((each) => !each.gone);
+      }
     } else if (owner && !owner.ended) {
       const { deletes } = owner;
       if (deletes.first > 0 && entry.seq === deletes.last + 1) {
@@ -235,6 +249,7 @@ export class Journal {
       else entries.push(entry);
     }
     this.#due = [];
+    this.#goneUnwritten = 0;
     const operations = this.#operations;
     this.#operations = [];
     for (const topic of this.#promisedTopics) {

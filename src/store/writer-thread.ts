@@ -37,8 +37,17 @@ const DROP_ROWS = `DELETE FROM queue WHERE ${RUN}`;
 /** The same for all rows of a session. */
 const whole = (sql: string): string => sql.replace(RUN, 'session = ?');
 
-function prepare(): Prepared {
+function open(): Prepared {
   const db = openConnection(file);
+  try {
+    return prepare(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepare(db: Connection): Prepared {
   const sql = (text: string): Statement => db.prepare(text);
   return {
     db,
@@ -96,8 +105,23 @@ function prepare(): Prepared {
   };
 }
 
-function write(to: Prepared, batch: Batch): void {
+/** Deletes a run of rows, and the shared bodies that nobody holds after. */
+function drop(from: Prepared, session: number, first: number, last: number): void {
+  if (from.unshare.run(session, first, last).changes > 0) {
+    from.dropShared.run(session, first, last);
+  }
+  from.dropRows.run(session, first, last);
+}
+
+/**
+ * Writes the batch; `again` when the last write failed. An error at the very commit may leave it in the
+ * write-ahead log all the same, where the next connection finds it: then its rows are there already.
+ */
+function write(to: Prepared, batch: Batch, again: boolean): void {
   const { operations, bodies, rows, shared, deletes } = batch;
+  if (again) {
+    for (let i = 0; i < rows.length; i += ROW) drop(to, rows[i]!, rows[i + 1]!, rows[i + 1]!);
+  }
   const body = (offset: number, length: number): Buffer =>
     Buffer.from(bodies.buffer, offset, length);
   for (const [name, ...values] of operations) {
@@ -120,11 +144,7 @@ function write(to: Prepared, batch: Batch): void {
     );
   }
   for (let i = 0; i < deletes.length; i += RANGE) {
-    const [session, first, last] = [deletes[i]!, deletes[i + 1]!, deletes[i + 2]!];
-    if (to.unshare.run(session, first, last).changes > 0) {
-      to.dropShared.run(session, first, last);
-    }
-    to.dropRows.run(session, first, last);
+    drop(to, deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
   }
 }
 
@@ -150,15 +170,22 @@ function bytesWritten(): number {
 }
 
 let prepared: Prepared | undefined;
+let failed = false;
 
 function handle(request: Request): Reply {
-  prepared ??= prepare();
+  if (request.kind === 'close') {
+    prepared?.db.close();
+    prepared = undefined;
+    return { kind: 'closed' };
+  }
+  prepared ??= open();
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
       prepared.begin.run();
-      write(prepared, request.batch);
+      write(prepared, request.batch, failed);
       prepared.commit.run();
+      failed = false;
       return { kind: 'written', ms: performance.now() - began };
     }
     case 'load':
@@ -168,10 +195,6 @@ function handle(request: Request): Reply {
       };
     case 'count':
       return { kind: 'counted', bytes: bytesWritten() };
-    case 'close':
-      prepared.db.close();
-      prepared = undefined;
-      return { kind: 'closed' };
   }
 }
 
@@ -188,6 +211,7 @@ port.on('message', (request: Request) => {
       // It is given up either way.
     }
     prepared = undefined;
+    if (request.kind === 'write') failed = true;
     reply =
       request.kind === 'write'
         ? { kind: 'failed', code, message, batch: request.batch }
