@@ -14,8 +14,8 @@ export const compiler: Tool = {
 };
 
 export interface SlowSync {
-  /** The environment of a process whose fsync takes longer, and fails while the file exists. */
-  env(how: { readonly syncMs?: number; readonly failFile?: string }): NodeJS.ProcessEnv;
+  /** The environment of a process whose fsync takes longer; while the file exists, as long as it says, or it fails. */
+  env(how: { readonly syncMs?: number; readonly controlFile?: string }): NodeJS.ProcessEnv;
 }
 
 let compiled: SlowSync | undefined;
@@ -29,10 +29,10 @@ export function compileSlowSync(): SlowSync {
   const { status, stderr } = spawnSync(compiler.path, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${SOURCE} does not compile: ${stderr}`);
   compiled = {
-    env: ({ syncMs, failFile }) => ({
+    env: ({ syncMs, controlFile }) => ({
       LD_PRELOAD: library,
       ...(syncMs ? { SLOW_SYNC_MS: String(syncMs) } : {}),
-      ...(failFile ? { FAIL_SYNC_FILE: failFile } : {}),
+      ...(controlFile ? { SLOW_SYNC_FILE: controlFile } : {}),
     }),
   };
   return compiled;
