@@ -18,6 +18,7 @@ interface Prepared {
   readonly operations: Record<Batch['operations'][number][0], readonly Statement[]>;
   readonly addShared: Statement;
   readonly addRow: Statement;
+  readonly hasRow: Statement;
   readonly unshare: Statement;
   readonly dropShared: Statement;
   readonly dropRows: Statement;
@@ -83,6 +84,7 @@ function prepare(): Prepared {
     addRow: sql(
       'INSERT INTO queue (session, seq, flags, at, size, message, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
+    hasRow: sql('SELECT 1 FROM queue WHERE session = ? AND seq = ?'),
     unshare: sql(UNSHARE),
     dropShared: sql(DROP_SHARED),
     dropRows: sql(DROP_ROWS),
@@ -150,15 +152,33 @@ function bytesWritten(): number {
 }
 
 let prepared: Prepared | undefined;
+/** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
+let inDoubt = false;
+
+/** Opens the database anew after a failure. */
+function reopen(): Prepared {
+  const opened = prepare();
+  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  if (inDoubt) opened.db.pragma('wal_checkpoint(TRUNCATE)');
+  return opened;
+}
+
+/** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
+function isWritten(to: Prepared, { rows }: Batch): boolean {
+  return rows.length > 0 && to.hasRow.get(rows[0], rows[1]) !== undefined;
+}
 
 function handle(request: Request): Reply {
-  prepared ??= prepare();
+  prepared ??= reopen();
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
-      prepared.begin.run();
-      write(prepared, request.batch);
-      prepared.commit.run();
+      if (!inDoubt || !isWritten(prepared, request.batch)) {
+        prepared.begin.run();
+        write(prepared, request.batch);
+        prepared.commit.run();
+      }
+      inDoubt = false;
       return { kind: 'written', ms: performance.now() - began };
     }
     case 'load':
@@ -181,6 +201,7 @@ port.on('message', (request: Request) => {
     reply = handle(request);
   } catch (error) {
     const { message, code = 'ERROR' } = error as Error & { code?: string };
+    if (request.kind === 'write') inDoubt = true;
     // After an I/O error a connection may be of no more use: the next try begins with a new one.
     try {
       prepared?.db.close();
