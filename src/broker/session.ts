@@ -140,7 +140,9 @@ export class Session implements Subscriber, QueueOwner {
     this.#link = undefined;
     this.#feeds = [];
     this.seen = this.#parts.now();
-    if (this.persistent) this.queue.spill();
+    if (!this.persistent) return;
+    this.#parts.journal.hurry(this);
+    this.queue.spill();
   }
 
   deliver(publication: Publication, qos: Qos): void {
