@@ -43,6 +43,8 @@ export interface Ledger {
   readonly forgotten: readonly string[];
   /** What else broke the standard, in a sentence each. */
   readonly violations: readonly string[];
+  /** Sent again after the kill without DUP: a broker that died may not know that it had sent them. */
+  readonly unmarked: number;
 }
 
 export interface Verdict {
@@ -63,6 +65,8 @@ export interface Verdict {
   readonly subscriptions: number;
   readonly sessions: number;
   readonly violations: number;
+  /** No fault: told, not judged. */
+  readonly unmarked: number;
   /** The first few faults in words. */
   readonly faults: readonly string[];
 }
@@ -104,6 +108,7 @@ export function judge(ledger: Ledger): Verdict {
     subscriptions: subscriptions.length,
     sessions: ledger.forgotten.length,
     violations: ledger.violations.length,
+    unmarked: ledger.unmarked,
     faults: faults.slice(0, TOLD),
   };
 }

@@ -142,9 +142,11 @@ async function runMessages(each: Run): Promise<Outcome> {
     subscriptions: [],
     forgotten,
     violations: [...publishers, subscriber].flatMap(({ violations }) => violations),
+    unmarked: subscriber.unmarked,
   };
   for (const client of [...publishers, subscriber]) await forget(port, client);
-  return { verdict: judge(ledger), loadMs, restartMs };
+  const verdict = judge(ledger);
+  return { verdict, loadMs, restartMs };
 }
 
 /** A publisher beside those of deletable values: its messages all carry a number. */

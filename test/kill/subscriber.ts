@@ -15,6 +15,8 @@ export class Subscriber {
   readonly clientId: string;
   sessionPresent = false;
   readonly violations: string[] = [];
+  /** QoS 2 messages sent again without DUP. */
+  unmarked = 0;
   readonly #port: number;
   readonly #trails = new Map<string, Trail>();
   readonly #qos: Qos;
@@ -107,11 +109,10 @@ export class Subscriber {
     if (qos === 2) {
       const held = this.#held.get(id);
       if (held !== undefined) {
-        if (held !== what || !dup) {
-          this.violations.push(
-            `${this.clientId}: identifier ${id} holds ${held}, ${what} came under it${dup ? ', DUP' : ''}`,
-          );
+        if (held !== what) {
+          this.violations.push(`${this.clientId}: ${what} under ${id}, which holds ${held}`);
         }
+        if (!dup) this.unmarked++;
         return;
       }
       this.#held.set(id, what);

@@ -158,7 +158,14 @@ export async function runSubscriptions(each: Run): Promise<Outcome> {
       });
     }
   }
-  const verdict = judge({ trails: [], retained: [], subscriptions, forgotten, violations: [] });
+  const verdict = judge({
+    trails: [],
+    retained: [],
+    subscriptions,
+    forgotten,
+    violations: [],
+    unmarked: 0,
+  });
   const acknowledged = choosers.reduce((sum, chooser) => sum + chooser.count, 0);
   return { verdict: { ...verdict, acknowledged }, loadMs, restartMs };
 }

@@ -37,7 +37,7 @@ function createJournal(writer: Writer): Journal {
 test('what waited for a subscriber that is gone is never written after what came later', async () => {
   const { writer, rows } = recording();
   const journal = createJournal(writer);
-  const owner = {
+  const owner: { online: boolean } & QueueOwner = {
     key: 1,
     ended: false,
     online: true,
@@ -45,7 +45,7 @@ test('what waited for a subscriber that is gone is never written after what came
     sentOnDisk: 0,
     deletes: { first: 0, last: 0 },
     committed: () => undefined,
-  } satisfies QueueOwner;
+  };
   const entry = (seq: number): QueueEntry =>
     new QueueEntry(owner, new Message(Buffer.from([0, 1, 0x61]), 3), seq, 1, false, 0);
 
