@@ -111,6 +111,22 @@ export class Journal {
     }
   }
 
+  /** Its subscriber has gone: what waited for it is written with what comes after, so that the order stays. */
+  hurry(owner: QueueOwner): void {
+    let moved = false;
+    const keep = (entry: QueueEntry): boolean => {
+      if (entry.owner !== owner) return true;
+      if (!entry.gone) {
+        this.#due.push(entry);
+        moved = true;
+      }
+      return false;
+    };
+    this.#aged = this.#aged.filter(keep);
+    this.#fresh = this.#fresh.filter(keep);
+    if (moved) this.#want();
+  }
+
   /** The entry is acknowledged or dropped: what it owed is paid, what is on disk of it is deleted lazily. */
   gone(entry: QueueEntry): void {
     if (entry.gone) return;

@@ -18,6 +18,7 @@ interface Prepared {
   readonly operations: Record<Batch['operations'][number][0], readonly Statement[]>;
   readonly addShared: Statement;
   readonly addRow: Statement;
+  readonly hasRow: Statement;
   readonly unshare: Statement;
   readonly dropShared: Statement;
   readonly dropRows: Statement;
@@ -92,6 +93,7 @@ function prepare(db: Connection): Prepared {
     addRow: sql(
       'INSERT INTO queue (session, seq, flags, at, size, message, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
+    hasRow: sql('SELECT 1 FROM queue WHERE session = ? AND seq = ?'),
     unshare: sql(UNSHARE),
     dropShared: sql(DROP_SHARED),
     dropRows: sql(DROP_ROWS),
@@ -113,15 +115,8 @@ function drop(from: Prepared, session: number, first: number, last: number): voi
   from.dropRows.run(session, first, last);
 }
 
-/**
- * Writes the batch; `again` when the last write failed. An error at the very commit may leave it in the
- * write-ahead log all the same, where the next connection finds it: then its rows are there already.
- */
-function write(to: Prepared, batch: Batch, again: boolean): void {
+function write(to: Prepared, batch: Batch): void {
   const { operations, bodies, rows, shared, deletes } = batch;
-  if (again) {
-    for (let i = 0; i < rows.length; i += ROW) drop(to, rows[i]!, rows[i + 1]!, rows[i + 1]!);
-  }
   const body = (offset: number, length: number): Buffer =>
     Buffer.from(bodies.buffer, offset, length);
   for (const [name, ...values] of operations) {
@@ -170,7 +165,21 @@ function bytesWritten(): number {
 }
 
 let prepared: Prepared | undefined;
-let failed = false;
+/** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
+let inDoubt = false;
+
+/** Opens the database anew after a failure. */
+function reopen(): Prepared {
+  const opened = open();
+  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  if (inDoubt) opened.db.pragma('wal_checkpoint(TRUNCATE)');
+  return opened;
+}
+
+/** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
+function isWritten(to: Prepared, { rows }: Batch): boolean {
+  return rows.length > 0 && to.hasRow.get(rows[0], rows[1]) !== undefined;
+}
 
 function handle(request: Request): Reply {
   if (request.kind === 'close') {
@@ -178,14 +187,16 @@ function handle(request: Request): Reply {
     prepared = undefined;
     return { kind: 'closed' };
   }
-  prepared ??= open();
+  prepared ??= reopen();
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
-      prepared.begin.run();
-      write(prepared, request.batch, failed);
-      prepared.commit.run();
-      failed = false;
+      if (!inDoubt || !isWritten(prepared, request.batch)) {
+        prepared.begin.run();
+        write(prepared, request.batch);
+        prepared.commit.run();
+      }
+      inDoubt = false;
       return { kind: 'written', ms: performance.now() - began };
     }
     case 'load':
@@ -204,6 +215,7 @@ port.on('message', (request: Request) => {
     reply = handle(request);
   } catch (error) {
     const { message, code = 'ERROR' } = error as Error & { code?: string };
+    if (request.kind === 'write') inDoubt = true;
     // After an I/O error a connection may be of no more use: the next try begins with a new one.
     try {
       prepared?.db.close();
@@ -211,7 +223,6 @@ port.on('message', (request: Request) => {
       // It is given up either way.
     }
     prepared = undefined;
-    if (request.kind === 'write') failed = true;
     reply =
       request.kind === 'write'
         ? { kind: 'failed', code, message, batch: request.batch }
