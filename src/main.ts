@@ -14,6 +14,8 @@ import { version } from './version.ts';
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
 export interface Gateway {
+  /** Addresses that clients can connect to. */
+  readonly urls: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -72,6 +74,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const stop = await startAll([store, broker, sysTopics, status, sensing, health]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
+    urls: broker.urls,
     async stop() {
       await stop();
       log.info('gateway has stopped');

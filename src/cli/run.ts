@@ -47,6 +47,7 @@ async function live(
   } catch (error) {
     return failed('could not start', error, log, io);
   }
+  io.ready(gateway.urls);
   log.info(`stopping on ${await stopAsked}`);
   try {
     await gateway.stop();
