@@ -129,7 +129,7 @@ export default defineDriver({
   options: z.strictObject({
     signal: z
       .enum(['joint-temperature', 'gripper', 'door', 'cycles'])
-      .describe('What of the cell is told.'),
+      .describe('j1 to j6; position and force; closed or not; count and time.'),
     seed: z.int().default(1).describe('The same seed gives the same values.'),
     cycle: duration('1s', '1h')
       .prefault('12s')

@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import type { GpioLine, GpioLines, I2cDevice, KernelFiles } from './buses/bus.ts';
-import type { Clock } from './clock.ts';
-import type { Quality, Unit, Value } from './reading.ts';
-import type { State } from './state.ts';
+import type { Channel, Sensor, Tools } from './measuring/sensor.ts';
 import { duration } from './units.ts';
 
 export type {
@@ -24,6 +22,7 @@ export {
 } from './measuring/analogue.ts';
 export { crc8, sensirionWords, signed, uint16, uint16le } from './measuring/bytes.ts';
 export { pinSensor } from './measuring/pins.ts';
+export type { Channel, Sample, Samples, Sensor, Tools } from './measuring/sensor.ts';
 export { type Acceleration, toVibration } from './measuring/vibration.ts';
 export type { State } from './state.ts';
 export { duration, z };
@@ -35,43 +34,6 @@ export interface Handles {
   'gpio-inputs': GpioLines;
   files: KernelFiles;
   none: undefined;
-}
-
-/** One value that a sensor gives. An empty name means: the sensor has only this one, its topic is the sensor's own. */
-export interface Channel {
-  readonly name: string;
-  readonly unit: Unit;
-  /** What the datasheet allows; a value outside is published as `uncertain`. */
-  readonly range?: readonly [low: number, high: number];
-}
-
-export interface Sample {
-  readonly value: Value;
-  /** `good` unless said otherwise; a sample with a value of null is `bad`. */
-  readonly quality?: Quality;
-  readonly reason?: string;
-}
-
-/** Samples by channel name. */
-export type Samples = Readonly<Record<string, Sample>>;
-
-/** A sensor that is open: rejects with a sentence that names what did not work. */
-export interface Sensor {
-  /** One sample of every channel. Aborted when the read is given up or the gateway stops. */
-  read(signal: AbortSignal): Promise<Samples>;
-  /** For sensors that speak up by themselves: yields as soon as something changes, besides the paced reads. */
-  changes?(signal: AbortSignal): AsyncIterable<Samples>;
-  close?(): Promise<void>;
-}
-
-export interface Tools {
-  readonly clock: Clock;
-  /** Waits for a conversion; ends early, with a rejection, when the read is given up. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** What this sensor remembers over restarts. */
-  readonly state: State;
-  /** One more line of the machine, such as a chip's interrupt; an option named `interrupt` says which. */
-  line(name: string): GpioLine;
 }
 
 /** The whole of what a driver file declares. Options are checked by `cellgate check`; no hardware is touched before `open`. */
@@ -98,6 +60,9 @@ export interface Driver<
     signal: AbortSignal,
   ): Promise<Sensor>;
 }
+
+/** The drivers that a config may name, by their names. */
+export type Drivers = ReadonlyMap<string, Driver>;
 
 /** Gives a driver file its types; adds nothing at run time. */
 export function defineDriver<Bus extends keyof Handles, Options extends z.ZodObject>(

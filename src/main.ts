@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { createHealth } from './appliance/health.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
@@ -6,13 +7,15 @@ import { systemClock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import { drivers } from './drivers.ts';
 import { type Service, startAll } from './lifecycle.ts';
-import { createSensing } from './sensing/sensing.ts';
+import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
 import { version } from './version.ts';
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
 export interface Gateway {
+  /** Addresses that clients can connect to. */
+  readonly urls: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -62,13 +65,16 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       await buses.close();
     },
   };
-  let running: Service | undefined;
+  let running: Sensing | undefined;
 
   const sysTopics = createSysTopics({ broker, clock, version });
 
-  const stop = await startAll([store, broker, sysTopics, status, sensing]);
-  log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
+  const health = createHealth({ store, broker, sensing: () => running });
+
+  const stop = await startAll([store, broker, sysTopics, status, sensing, health]);
+  log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
+    urls: broker.urls,
     async stop() {
       await stop();
       log.info('gateway has stopped');

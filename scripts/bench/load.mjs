@@ -61,7 +61,7 @@ class Client {
   constructor(target, clientId, clean) {
     this.stream = open(target);
     this.rest = null;
-    this.handlers = new Map();
+    this.acksLength = 0;
     this.sessionPresent = false;
     this.onPacket = () => undefined;
     this.stream.on('error', (error) => this.fail?.(error));
@@ -109,7 +109,7 @@ class Client {
   /** Acknowledgements gathered while a chunk is read go out in one write. */
   acknowledge(header, source, at) {
     this.acks ??= Buffer.allocUnsafe(64 * 1024);
-    const n = (this.acksLength ??= 0);
+    const n = this.acksLength;
     this.acks[n] = header;
     this.acks[n + 1] = 2;
     this.acks[n + 2] = source[at];

@@ -56,6 +56,14 @@ export interface BrokerCounts {
   readonly queued: number;
 }
 
+/** As published on `$SYS/cellgate/drops`. */
+export interface DropCounts {
+  readonly total: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly sessions: readonly ({ readonly clientId: string } & Readonly<Record<string, unknown>>)[];
+}
+
+const DROPS_TOLD = 100;
 /** How often keepalives and expiries are looked at. */
 const SWEEP_MS = 250;
 /** Connections over the limit that may still be told so by a CONNACK. */
@@ -105,10 +113,15 @@ export class Broker implements Service, ConnectionHandler {
     await this.#control.start();
     this.#publishWillsOfTheDead();
     try {
-      for (const config of listeners) {
-        const accept = (transport: Transport): TransportEvents | undefined =>
-          this.#accept(transport);
-        const listener = await openListener(config, limits, accept);
+      for (const [index, config] of listeners.entries()) {
+        const listener = await openListener({
+          config,
+          index,
+          limits,
+          accept: (transport) => this.#accept(transport),
+          onTrouble: ({ message }) =>
+            this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
+        });
         this.#listeners.push(listener);
         log.info({ url: listener.url }, 'listening');
       }
@@ -150,6 +163,19 @@ export class Broker implements Service, ConnectionHandler {
       packetsReceived,
       dropped: this.#drops.total,
       queued,
+    };
+  }
+
+  /** What was dropped since the start, by reason, and by session for those that lost the most. */
+  get drops(): DropCounts {
+    const sessions = [...this.#plane.sessions.values()]
+      .filter(({ drops }) => drops.size > 0)
+      .map(({ clientId, drops }) => ({ clientId, ...Object.fromEntries(drops) }))
+      .slice(0, DROPS_TOLD);
+    return {
+      total: this.#drops.total,
+      reasons: Object.fromEntries(this.#drops.byReason),
+      sessions,
     };
   }
 
@@ -289,22 +315,20 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #sweepConnections(): void {
-    const now = this.#parts.clock.monotonic();
     for (const connection of this.#connections) {
-      const { patience } = connection;
-      if (patience === 0 || now - connection.heardAt <= patience) continue;
+      if (!connection.overdue) continue;
       const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
       connection.fail(new ProtocolError(reason));
     }
   }
 
-  #logOnce(client: string, reason: string): void {
+  #logOnce(client: string, reason: string, what = 'connection closed'): void {
     const key = `${client} ${reason}`;
     const now = this.#parts.clock.monotonic();
     const before = this.#logged.get(key);
     if (before !== undefined && now - before < LOG_AGAIN_MS) return;
     if (this.#logged.size >= LOGGED_REASONS) this.#logged.clear();
     this.#logged.set(key, now);
-    this.#parts.log.info({ client, reason }, 'connection closed');
+    this.#parts.log.info({ client, reason }, what);
   }
 }

@@ -146,6 +146,11 @@ export class DataPlane {
       this.#spread(publication, route);
       return;
     }
+    const { journal } = this.#parts.store;
+    if (journal.congested) {
+      connection.hold('disk');
+      journal.onceRelieved(() => connection.letGo('disk'));
+    }
     if (qos === 2) return this.#publishOnce(connection, publication, route, packetId);
     if (route.topic.startsWith(RESERVED)) {
       this.#refuse(connection);
@@ -187,12 +192,16 @@ export class DataPlane {
   /** PUBREL: the identifier may be used anew once that is on disk. */
   release(connection: Connection, packetId: number): void {
     const session = connection.session!;
-    if (!session.incoming.delete(packetId) || !session.persistent) {
+    const known = session.incoming.delete(packetId);
+    if (!session.persistent) {
       connection.acknowledge(PUBCOMP_HEADER, packetId);
       return;
     }
+    const { journal } = this.#parts.store;
     const receipt = connection.promise(PUBCOMP_HEADER, packetId);
-    this.#parts.store.journal.add(['incomingDone', session.key, packetId], receipt);
+    if (known) journal.add(['incomingDone', session.key, packetId]);
+    // A PUBREL sent again finds the identifier gone in memory, and maybe not yet on disk.
+    journal.follow(receipt);
     receipt.pay();
   }
 
@@ -316,14 +325,15 @@ export class DataPlane {
 
   unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
     const session = connection.session!;
+    const { journal } = this.#parts.store;
     const receipt = connection.promise(UNSUBACK_HEADER, packet.packetId);
     for (const filter of packet.filters) {
       if (!session.subscriptions.delete(filter)) continue;
       this.router.unsubscribe(filter, session);
-      if (session.persistent) {
-        this.#parts.store.journal.add(['unsubscribe', session.key, filter], receipt);
-      }
+      if (session.persistent) journal.add(['unsubscribe', session.key, filter]);
     }
+    // Also where nothing was left to do: what an earlier connection asked for may still wait for the disk.
+    if (session.persistent) journal.follow(receipt);
     receipt.pay();
   }
 

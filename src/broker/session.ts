@@ -140,7 +140,9 @@ export class Session implements Subscriber, QueueOwner {
     this.#link = undefined;
     this.#feeds = [];
     this.seen = this.#parts.now();
-    if (this.persistent) this.queue.spill();
+    if (!this.persistent) return;
+    this.#parts.journal.hurry(this);
+    this.queue.spill();
   }
 
   deliver(publication: Publication, qos: Qos): void {
@@ -279,7 +281,7 @@ export class Session implements Subscriber, QueueOwner {
   #send(link: Link, entry: QueueEntry): void {
     const packetId = packetIdOf(entry.seq);
     if (entry.released) {
-      link.output.acknowledge(PUBREL_HEADER, packetId);
+      this.#release(link, packetId);
       return;
     }
     const { body, topicEnd } = entry.message;
@@ -315,14 +317,17 @@ export class Session implements Subscriber, QueueOwner {
     if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
     if (slot instanceof QueueEntry && slot.qos === 2 && !slot.released) {
       slot.released = true;
-      if (slot.owner) {
-        const receipt = link.promise(PUBREL_HEADER, packetId);
-        this.#parts.journal.add(['released', this.key, slot.seq], receipt);
-        receipt.pay();
-        return;
-      }
+      if (slot.owner) this.#parts.journal.add(['released', this.key, slot.seq]);
     }
-    link.acknowledge(PUBREL_HEADER, packetId);
+    if (slot instanceof QueueEntry && slot.owner) this.#release(link, packetId);
+    else link.acknowledge(PUBREL_HEADER, packetId);
+  }
+
+  /** PUBREL with the next commit: the PUBREC that it answers may have come over an earlier connection and still wait. */
+  #release(link: Link, packetId: number): void {
+    const receipt = link.promise(PUBREL_HEADER, packetId);
+    this.#parts.journal.follow(receipt);
+    receipt.pay();
   }
 
   /** PUBCOMP: the message has arrived exactly once. */

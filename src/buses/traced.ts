@@ -1,5 +1,11 @@
-import type { Buses, GpioInput, GpioInputs, GpioOutput, I2cDevice } from './bus.ts';
-import { hex } from './i2c.ts';
+import {
+  type Buses,
+  type GpioInput,
+  type GpioInputs,
+  type GpioOutput,
+  hex,
+  type I2cDevice,
+} from './bus.ts';
 
 /** One exchange with the hardware: `sent` and `received` as people read them; an error is a sentence. */
 export interface Exchange {

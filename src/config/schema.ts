@@ -1,16 +1,9 @@
 import { z } from 'zod';
+import type { Drivers } from '../driver.ts';
+import type { PayloadForm } from '../reading.ts';
 import { duration, size } from '../units.ts';
-import type { FilterConfig } from './filters.ts';
-import {
-  type Drivers,
-  type Payload,
-  payloadSchema,
-  type SensorConfig,
-  sensorSchema,
-} from './sensors.ts';
+import { payloadSchema, type SensorConfig, sensorSchema } from './sensors.ts';
 import { mapSuchAs, text, wholeNumber } from './values.ts';
-
-export type { Drivers, FilterConfig, Payload, SensorConfig };
 
 /** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
 export interface TlsConfig {
@@ -36,7 +29,7 @@ export type Limits = Readonly<z.output<typeof limitsSchema>>;
 export interface Config {
   readonly cell: string;
   readonly data: string;
-  readonly payload: Payload;
+  readonly payload: PayloadForm;
   readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
   readonly sensors: readonly SensorConfig[];
   readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
@@ -52,7 +45,8 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
-const cellSchema = text(
+/** The schema of `cell`. */
+export const cellSchema = text(
   'one level of a topic such as robotcell1: no / + or #, no $ at the start',
   /^(?!\$)[^/+#]+$/,
   64,
@@ -127,7 +121,9 @@ const limitsSchema = z.strictObject({
     .describe('How long the session of a client that stays away is kept.'),
   keepalive: duration('1s', '18h')
     .prefault('10m')
-    .describe('Longest silence of a client that asks for no keep-alive of its own.'),
+    .describe(
+      'Silence after which the network is asked whether a client is still there (TCP keep-alive).',
+    ),
   connectTimeout: duration('100ms', '10m')
     .prefault('10s')
     .describe('How long a new connection may take to say CONNECT.'),

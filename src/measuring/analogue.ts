@@ -1,4 +1,4 @@
-import type { Sample } from '../driver.ts';
+import type { Sample } from './sensor.ts';
 
 /** NAMUR NE 43, in mA: outside the first pair the transmitter tells a failure, outside the second it is overdriven. */
 const FAILURE_MA = [3.6, 21] as const;

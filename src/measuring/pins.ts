@@ -1,4 +1,4 @@
-import type { Samples, Sensor, Tools } from '../driver.ts';
+import type { Samples, Sensor, Tools } from './sensor.ts';
 
 /** A chip with input pins, ready to be read. */
 export interface PinParts {
