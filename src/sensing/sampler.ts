@@ -93,7 +93,8 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
       payload: config.payload,
       filters: config.filters,
       boot,
-      wall: () => clock.wall(),
+      clock,
+      state: parts.state.of(channel.name === '' ? name : `${name}/${channel.name}`),
       clockIsSet: () => parts.clockIsSet(),
       publish,
     }),
@@ -174,6 +175,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
     async stop() {
       life.abort();
       await running;
+      for (const outlet of outlets) outlet.stop();
     },
     trouble() {
       if (failure !== undefined) return `${name}: ${failure}`;
@@ -188,9 +190,9 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
       failures,
       missed,
       ...(lastRead === undefined ? {} : { lastRead }),
-      channels: outlets.map(({ topic, channel, seq, latest }) => ({
+      channels: outlets.map(({ topic, unit, seq, latest }) => ({
         topic,
-        unit: channel.unit,
+        unit,
         seq,
         ...(latest ?? { value: null, quality: 'bad' as const, reason: 'not read yet' }),
       })),
