@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { createOutputs } from './acting/outputs.ts';
 import { createHealth } from './appliance/health.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
@@ -67,11 +68,29 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   };
   let running: Sensing | undefined;
 
+  const acting: Service = {
+    name: 'outputs',
+    async start() {
+      const { boot } = store.recovered;
+      const { outputs } = config;
+      const publishResult = (topic: string, payload: Uint8Array): void => {
+        void broker.publishLocal({ topic, payload, qos: 1, retain: false });
+      };
+      const subscribe = broker.subscribeLocal.bind(broker);
+      const ways = { publishReading: publish, publishResult, subscribe };
+      driving = createOutputs({ cell, boot, outputs, buses, clock, log, ...ways });
+      await driving.start();
+    },
+    stop: async () => driving?.stop(),
+    trouble: () => driving?.trouble?.(),
+  };
+  let driving: Service | undefined;
+
   const sysTopics = createSysTopics({ broker, clock, version });
 
   const health = createHealth({ store, broker, sensing: () => running });
 
-  const stop = await startAll([store, broker, sysTopics, status, sensing, health]);
+  const stop = await startAll([store, broker, sysTopics, status, sensing, acting, health]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     urls: broker.urls,

@@ -11,7 +11,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['src/driver.ts'],
   ['drivers'],
   ['src/drivers.ts', 'src/config'],
-  ['src/sensing', 'src/broker'],
+  ['src/sensing', 'src/acting', 'src/broker'],
   ['src/appliance'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],

@@ -1,6 +1,8 @@
 import { hex } from '../buses/bus.ts';
 import type { Drivers } from '../driver.ts';
 import { readingTopic, statusTopic } from '../topics.ts';
+import { outputChecks } from './output-checks.ts';
+import type { PartialOutput } from './outputs.ts';
 import type { Finding, Path } from './problem.ts';
 import { isLoopback, type ListenerConfig } from './schema.ts';
 import type { PartialSensor } from './sensors.ts';
@@ -15,6 +17,7 @@ export interface Placed<Element> {
 export interface Parts {
   readonly cell: string;
   readonly sensors: readonly Placed<PartialSensor>[];
+  readonly outputs: readonly Placed<PartialOutput>[];
   readonly listeners: readonly Placed<ListenerConfig>[];
   readonly drivers: Drivers;
   lineOf(path: Path): number;
@@ -27,6 +30,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...sameTopics(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
+    ...outputChecks(parts),
     ...samePorts(parts),
     ...openDoors(parts),
   ];
@@ -116,7 +120,7 @@ function* sameLines({ sensors, lineOf }: Parts): Iterable<Finding> {
 }
 
 /** Every GPIO line that a sensor takes, with where it is named. */
-function* linesOf(
+export function* linesOf(
   path: Path,
   { line, lines = [], options }: Parts['sensors'][number]['element'],
 ): Iterable<readonly [path: Path, line: string]> {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Drivers } from '../driver.ts';
 import { crossChecks, type Parts, type Placed } from './cross-checks.ts';
 import { type KeyExplainer, validate } from './findings.ts';
+import { outputSchema } from './outputs.ts';
 import { byPosition, type Finding, formatPath, type Path, type Problem } from './problem.ts';
 import {
   type Config,
@@ -62,7 +63,7 @@ function failed(problems: readonly Problem[]): LoadResult {
 }
 
 /** Parts of the contract with users that this version does not have: refused, never silently ignored. */
-const UNSUPPORTED = ['outputs', 'uplinks', 'http', 'broker.access'];
+const UNSUPPORTED = ['uplinks', 'http', 'broker.access'];
 const WIRES = ['bus', 'address', 'line'];
 
 function explainKey(source: Source): KeyExplainer {
@@ -78,12 +79,13 @@ function explainKey(source: Source): KeyExplainer {
 
 /** The elements that are right by themselves, also when others are not: all problems are told at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
-  const { cell, sensors, broker } = source.value as Readonly<Record<string, unknown>>;
+  const { cell, sensors, outputs, broker } = source.value as Readonly<Record<string, unknown>>;
   const sensor = sensorSchema(drivers);
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
     cell: cellSchema.safeParse(cell).data ?? 'CELL',
     sensors: valid(sensors, (one) => sensor.safeParse(one)),
+    outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,

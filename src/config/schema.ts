@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Drivers } from '../driver.ts';
 import type { PayloadForm } from '../reading.ts';
 import { duration, size } from '../units.ts';
+import { type OutputConfig, outputSchema } from './outputs.ts';
 import { payloadSchema, type SensorConfig, sensorSchema } from './sensors.ts';
 import { mapSuchAs, text, wholeNumber } from './values.ts';
 
@@ -32,6 +33,7 @@ export interface Config {
   readonly payload: PayloadForm;
   readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
   readonly sensors: readonly SensorConfig[];
+  readonly outputs: readonly OutputConfig[];
   readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
   readonly store: { readonly readingsWithin: number };
   readonly log: { readonly level: (typeof LEVELS)[number] };
@@ -159,6 +161,11 @@ export function configSchema(drivers: Drivers) {
         .max(1000, { error: 'at most 1000 sensors' })
         .prefault([])
         .describe('What is measured.'),
+      outputs: z
+        .array(outputSchema, { error: 'a list, each output beginning with "- name: …"' })
+        .max(1000, { error: 'at most 1000 outputs' })
+        .prefault([])
+        .describe('What is driven, by commands on <cell>/<name>/set.'),
       gpio: z
         .strictObject({
           backend: z
@@ -186,8 +193,12 @@ export function configSchema(drivers: Drivers) {
         .describe('What the gateway says about itself.'),
     })
     .transform(
-      ({ sensors, ...config }): Config => ({
+      ({ sensors, outputs, ...config }): Config => ({
         ...config,
+        outputs: outputs.map((output) => ({
+          ...output,
+          payload: output.payload ?? config.payload,
+        })),
         sensors: sensors.map((sensor) => ({
           ...sensor,
           payload: sensor.payload ?? config.payload,

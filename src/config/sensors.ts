@@ -27,7 +27,8 @@ export const payloadSchema = z
   .enum(['json', 'value'])
   .describe('How readings are written: json (value, unit, quality, time) or the bare value.');
 
-const nameSchema = text(
+/** The schema of a name, which becomes part of topics. */
+export const nameSchema = text(
   'a name such as temperature or door/closed',
   /^(?!\$)[^/+#]+(\/[^/+#]+)*$/,
   128,
@@ -71,7 +72,8 @@ const busSchema = z
 
 const lineError = ({ input }: { input?: unknown }): string =>
   `a line such as DI0, GPIO17 or gpiochip0:17${/^\d+$/.test(`${input}`) ? ` (did you mean GPIO${input}?)` : ''}`;
-const lineSchema = z
+/** The schema of a GPIO line. */
+export const lineSchema = z
   .string({ error: lineError })
   .regex(/^(gpiochip\d{1,3}:\d{1,4}|[A-Za-z][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
 

@@ -138,6 +138,7 @@ describe('defaults', () => {
         },
       },
       sensors: [],
+      outputs: [],
       gpio: { backend: 'auto' },
       store: { readingsWithin: 1000 },
       log: { level: 'info' },
