@@ -25,7 +25,26 @@ import simulated from '../drivers/simulated.ts';
 import tachometer from '../drivers/tachometer.ts';
 import thermal from '../drivers/thermal.ts';
 import tmp102 from '../drivers/tmp102.ts';
-import { type Driver, type Drivers, defineDriver, duration, z } from './driver.ts';
+import {
+  crc8,
+  type Driver,
+  type Drivers,
+  defineDriver,
+  duration,
+  fromCurrentLoop,
+  ntcToCelsius,
+  pinSensor,
+  platinumToCelsius,
+  sensirionWords,
+  signed,
+  tableToCelsius,
+  toResistance,
+  toVibration,
+  uint16,
+  uint16le,
+  z,
+} from './driver.ts';
+import { strangerMayChange } from './owned-file.ts';
 
 const all: readonly Driver[] = [
   ads1115,
@@ -59,14 +78,38 @@ const all: readonly Driver[] = [
 export const drivers: Drivers = new Map(all.map((driver) => [driver.name, driver]));
 
 /** What a driver file outside the install is handed, as it can't import the gateway's own modules. */
-export const driverKit = { defineDriver, duration, z } as const;
+export const driverKit = {
+  crc8,
+  defineDriver,
+  duration,
+  fromCurrentLoop,
+  ntcToCelsius,
+  pinSensor,
+  platinumToCelsius,
+  sensirionWords,
+  signed,
+  tableToCelsius,
+  toResistance,
+  toVibration,
+  uint16,
+  uint16le,
+  z,
+} as const;
 
 /** The form of such a file: `export default ({ defineDriver, z }) => defineDriver({ … })`. */
 export type DriverFile = (kit: typeof driverKit) => Driver;
 
-/** The driver of a file outside the install. Rejects with the path and what is wrong with it. */
+/**
+ * The driver of a file outside the install, which only root or the user of this process may be able to change: it runs
+ * as the gateway does. Rejects with the path and what is wrong with it.
+ */
 export async function loadDriver(path: string): Promise<Driver> {
   try {
+    const stranger = await strangerMayChange(path).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      return 'there is no such file';
+    });
+    if (stranger !== undefined) throw new Error(stranger);
     const module: unknown = await import(pathToFileURL(resolve(path)).href);
     const make = fileShape.parse(module).default as DriverFile;
     const driver = make(driverKit);

@@ -6,7 +6,6 @@ import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config/schema.ts';
-import { drivers } from './drivers.ts';
 import { type Service, startAll } from './lifecycle.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
@@ -57,7 +56,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     name: 'sensing',
     async start() {
       const { boot } = store.recovered;
-      const { sensors } = config;
+      const { sensors, drivers } = config;
       running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish });
       await running.start();
     },

@@ -47,7 +47,7 @@ export async function read(
   }
   const sensor = config.sensors.find((one) => one.name === name);
   if (sensor === undefined) return refuse(io, unknownSensor(name, file, config));
-  const driver = parts.drivers.get(sensor.driver)!;
+  const driver = config.drivers.get(sensor.driver)!;
   if (options.record !== undefined && driver.bus !== 'i2c') {
     return refuse(io, `--record keeps I2C transfers, but ${driver.name} is not on an I2C bus`);
   }

@@ -3,6 +3,7 @@ import type { Drivers } from '../driver.ts';
 import { crossChecks, type Parts, type Placed } from './cross-checks.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { outputSchema } from './outputs.ts';
+import { withOutsideDrivers } from './outside-drivers.ts';
 import { byPosition, type Finding, formatPath, type Path, type Problem } from './problem.ts';
 import {
   type Config,
@@ -10,6 +11,7 @@ import {
   configSchema,
   type ListenerConfig,
   listenerSchema,
+  type Settings,
 } from './schema.ts';
 import { sensorSchema } from './sensors.ts';
 import { parseSource, type Source } from './source.ts';
@@ -43,11 +45,24 @@ export async function loadConfig(
     const message = 'the file is empty, expected a config with at least "cell: NAME"';
     return failed([{ file, line: 1, column: 1, path: 'config', message }]);
   }
-  const { value, findings } = validate(configSchema(drivers), source, explainKey(source));
-  const parts = partsOf(source, drivers);
   const folder = path.dirname(path.resolve(cwd, file));
-  const all = [...findings, ...crossChecks(parts), ...(await fileFindings(parts, folder))];
-  if (value && all.length === 0) return { config: absolute(value, folder, cwd), problems: [] };
+  const { sensors } = (source.value ?? {}) as { sensors?: unknown };
+  const outside = await withOutsideDrivers(drivers, sensors, folder);
+  const schema = configSchema(outside.drivers);
+  const { value, findings } = validate(schema, source, explainKey(source));
+  const parts = partsOf(source, outside.drivers);
+  const known = outside.findings.map(({ path: at }) => formatPath(at));
+  const others = findings.filter(({ path: at }) => !known.includes(formatPath(at)));
+  const all = [
+    ...outside.findings,
+    ...others,
+    ...crossChecks(parts),
+    ...(await fileFindings(parts, folder)),
+  ];
+  if (value && all.length === 0) {
+    const config = { ...absolute(value, folder, cwd), drivers: outside.drivers };
+    return { config, problems: [] };
+  }
   return failed(
     all.slice(0, MOST_FINDINGS).map(({ path: at, at: place, message }) => ({
       file,
@@ -119,7 +134,7 @@ function withFiles(listener: ListenerConfig, folder: string): ListenerConfig {
   return { ...listener, tls: ca === undefined ? tls : { ...tls, ca: file(ca) } };
 }
 
-function absolute(config: Config, folder: string, cwd: string): Config {
+function absolute(config: Settings, folder: string, cwd: string): Settings {
   const listeners = config.broker.listeners.map((listener) => withFiles(listener, folder));
   return {
     ...config,

@@ -27,7 +27,13 @@ export interface ListenerConfig {
 export type Limits = Readonly<z.output<typeof limitsSchema>>;
 
 /** The whole config, every default filled in: milliseconds and bytes. */
-export interface Config {
+export interface Config extends Settings {
+  /** The drivers that its sensors may name: those of the install and those from files. */
+  readonly drivers: Drivers;
+}
+
+/** What the config file says, every default filled in: milliseconds and bytes. */
+export interface Settings {
   readonly cell: string;
   readonly data: string;
   readonly payload: PayloadForm;
@@ -193,7 +199,7 @@ export function configSchema(drivers: Drivers) {
         .describe('What the gateway says about itself.'),
     })
     .transform(
-      ({ sensors, outputs, ...config }): Config => ({
+      ({ sensors, outputs, ...config }): Settings => ({
         ...config,
         outputs: outputs.map((output) => ({
           ...output,

@@ -75,7 +75,7 @@ const lineError = ({ input }: { input?: unknown }): string =>
 /** The schema of a GPIO line. */
 export const lineSchema = z
   .string({ error: lineError })
-  .regex(/^(gpiochip\d{1,3}:\d{1,4}|[A-Za-z][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
+  .regex(/^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
 
 /** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
 function meantAddress(input: unknown, fits: (address: number) => boolean): string {
@@ -167,10 +167,7 @@ export function sensorSchema(drivers: Drivers) {
       if (code !== 'invalid_union')
         return 'a map such as { name: door, driver: digital-input, line: DI0 }';
       const given = String((input as { driver?: unknown }).driver ?? '');
-      const outside = /\.[cm]?[jt]s$/.test(given)
-        ? '; a driver in a file of its own is not supported by this version'
-        : didYouMean(given, names);
-      return `a driver: ${alternatives(names)}${outside}`;
+      return `a driver: ${alternatives(names)}${didYouMean(given, names)}`;
     },
   });
 }
