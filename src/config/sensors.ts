@@ -75,7 +75,9 @@ const lineError = ({ input }: { input?: unknown }): string =>
 /** The schema of a GPIO line. */
 export const lineSchema = z
   .string({ error: lineError })
-  .regex(/^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
+  .regex(/^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/, {
+    error: lineError,
+  });
 
 /** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
 function meantAddress(input: unknown, fits: (address: number) => boolean): string {

@@ -9,7 +9,7 @@ const boards = await readBoards('config/boards');
 
 test('every board is there', () => {
   expect([...boards.keys()]).toEqual([
-    ...['cm4', 'cm4sen', 'cm5', 'ipc1220', 'ipc2100', 'ipc2210', 'ipc2300', 'ipc2600'],
+    ...['cm4', 'cm5', 'ipc1220', 'ipc2100', 'ipc2210', 'ipc2300', 'ipc2600'],
     ...['ipc3100', 'ipc3210', 'ipc3300', 'ipc3600', 'pi3', 'pi4', 'pi5', 'plc2010'],
   ]);
 });
@@ -37,7 +37,7 @@ test('the eight inputs and outputs of an IPC2600 are lines 0 to 15', () => {
 test('the model and the lines that exist say which boards a machine may be', () => {
   const lines = new Set(['5V_GOOD', 'LVD', 'BUZZER_EN', '4G_RST', '4G_LED', 'USER_LED']);
   const model = 'Raspberry Pi Compute Module 4 Rev 1.1';
-  expect(fittingBoards(boards, model, lines)).toEqual(['ipc2100', 'cm4', 'cm4sen']);
+  expect(fittingBoards(boards, model, lines)).toEqual(['ipc2100', 'cm4']);
   for (let n = 0; n < 8; n += 1) lines.add(`DI${n}`).add(`DO${n}`);
   expect(fittingBoards(boards, model, lines)[0]).toBe('ipc2600');
   expect(fittingBoards(boards, 'Raspberry Pi 5 Model B Rev 1.0', lines)).toEqual(['pi5']);
