@@ -100,10 +100,9 @@ export class Broker implements Service, ConnectionHandler {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
-      will: (message) => this.#publishWill(message),
+      will: (message) => this.#plane.publishLocal(message, true),
     });
-    await this.#control.start();
-    this.#publishWillsOfTheDead();
+    await this.#control.start(store.recovered.wills);
     try {
       for (const config of listeners) {
         const accept = (transport: Transport): TransportEvents | undefined =>
@@ -170,21 +169,6 @@ export class Broker implements Service, ConnectionHandler {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.stop()));
     await this.#control.stop();
     for (const connection of [...this.#connections]) connection.close('the gateway stops');
-  }
-
-  /** Wills of clients that were connected when the gateway died: nobody else would tell of them. */
-  #publishWillsOfTheDead(): void {
-    const { store } = this.#parts;
-    for (const { clientId, ...will } of store.recovered.wills) {
-      this.#publishWill(will);
-      store.journal.add(['deleteWill', clientId]);
-    }
-  }
-
-  #publishWill(message: LocalMessage): void {
-    this.#plane.publishLocal(message).catch((error: unknown) => {
-      this.#parts.log.error({ err: error, topic: message.topic }, 'a will was not published');
-    });
   }
 
   #accept(transport: Transport): TransportEvents | undefined {
