@@ -159,9 +159,20 @@ export class Broker implements Service, ConnectionHandler {
     return this.#plane.publishLocal(message);
   }
 
-  /** Hands every matching message to a part of the gateway until the returned function is called. */
+  /**
+   * Hands every matching message to a part of the gateway until the returned function is called.
+   * An error of its own is logged: it must not reach whoever published.
+   */
   subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
-    return this.#plane.subscribeLocal(filter, receive);
+    return this.#plane.subscribeLocal(filter, (message) => {
+      try {
+        receive(message);
+      } catch (error) {
+        if (!this.#isNews(`${filter} ${error}`)) return;
+        const { topic } = message;
+        this.#parts.log.error({ error, topic }, 'a part of the gateway failed on a message');
+      }
+    });
   }
 
   async #closeAll(): Promise<void> {
@@ -283,12 +294,16 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #logOnce(client: string, reason: string, what = 'connection closed'): void {
-    const key = `${client} ${reason}`;
+    if (this.#isNews(`${client} ${reason}`)) this.#parts.log.info({ client, reason }, what);
+  }
+
+  /** False for what was logged a short while ago. */
+  #isNews(key: string): boolean {
     const now = this.#parts.clock.monotonic();
     const before = this.#logged.get(key);
-    if (before !== undefined && now - before < LOG_AGAIN_MS) return;
+    if (before !== undefined && now - before < LOG_AGAIN_MS) return false;
     if (this.#logged.size >= LOGGED_REASONS) this.#logged.clear();
     this.#logged.set(key, now);
-    this.#parts.log.info({ client, reason }, what);
+    return true;
   }
 }
