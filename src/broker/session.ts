@@ -5,6 +5,7 @@ import {
   RELEASED,
   RETAIN,
   SENT,
+  UNWRITTEN,
   WRITTEN,
 } from '../store/queue-entry.ts';
 import type { Receipt } from '../store/receipt.ts';
@@ -235,10 +236,13 @@ export class Session implements Subscriber, QueueOwner {
     this.#parts.dropped(this, reason, 1);
   }
 
-  /** The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4]. */
+  /**
+   * The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4].
+   * Where all are, the entry waits in the queue for its own.
+   */
   #nextSeq(): number {
     do this.#seq++;
-    while (this.#window.has(packetIdOf(this.#seq)));
+    while (this.#window.size < PACKET_IDS && this.#window.has(packetIdOf(this.#seq)));
     return this.#seq;
   }
 
@@ -289,7 +293,8 @@ export class Session implements Subscriber, QueueOwner {
     link.output.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
     entry.sent = true;
     if (entry.seq > this.sent) this.sent = entry.seq;
-    if (entry.written === WRITTEN && this.persistent) this.#parts.journal.sent(this);
+    // What is unwritten takes the mark along with its row.
+    if (entry.written !== UNWRITTEN) this.#parts.journal.sent(this);
   }
 
   /** The socket takes bytes again. */

@@ -1,3 +1,4 @@
+import type { SubscribePacket } from '../../src/broker/codec.ts';
 import type { Connection, ConnectionHandler } from '../../src/broker/connection.ts';
 import type { Publication } from '../../src/broker/publication.ts';
 
@@ -18,7 +19,7 @@ export class FakeHandler implements ConnectionHandler {
   release(_connection: Connection, packetId: number): void {
     this.heard.push(`release ${packetId}`);
   }
-  subscribe(): void {
+  subscribe(_connection: Connection, _packet: SubscribePacket): void {
     this.heard.push('subscribe');
   }
   unsubscribe(): void {
