@@ -187,12 +187,16 @@ export class DataPlane {
   /** PUBREL: the identifier may be used anew once that is on disk. */
   release(connection: Connection, packetId: number): void {
     const session = connection.session!;
-    if (!session.incoming.delete(packetId) || !session.persistent) {
+    const { journal } = this.#parts.store;
+    const known = session.incoming.delete(packetId);
+    if (!session.persistent) {
       connection.acknowledge(PUBCOMP_HEADER, packetId);
       return;
     }
     const receipt = connection.promise(PUBCOMP_HEADER, packetId);
-    this.#parts.store.journal.add(['incomingDone', session.key, packetId], receipt);
+    if (known) journal.add(['incomingDone', session.key, packetId], receipt);
+    // Perhaps released by an earlier connection a moment ago, and not yet on disk.
+    else journal.follow(receipt);
     receipt.pay();
   }
 
@@ -317,11 +321,13 @@ export class DataPlane {
   unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
     const session = connection.session!;
     const receipt = connection.promise(UNSUBACK_HEADER, packet.packetId);
+    // What an earlier connection gave up a moment ago may not be on disk yet.
+    if (session.persistent) this.#parts.store.journal.follow(receipt);
     for (const filter of packet.filters) {
       if (!session.subscriptions.delete(filter)) continue;
       this.router.unsubscribe(filter, session);
       if (session.persistent) {
-        this.#parts.store.journal.add(['unsubscribe', session.key, filter], receipt);
+        this.#parts.store.journal.add(['unsubscribe', session.key, filter]);
       }
     }
     receipt.pay();
