@@ -116,10 +116,13 @@ test('congestion begins above the bound and ends below it', () => {
   const transport = new FakeTransport();
   const output = new Output(transport);
   transport.clog(Output.BOUND);
+  output.drained();
   expect(output.congested).toBe(false);
   transport.clog(Output.BOUND + 1);
+  output.drained();
   expect(output.congested).toBe(true);
   transport.clog(0);
+  output.drained();
   expect(output.congested).toBe(false);
 });
 

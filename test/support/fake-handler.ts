@@ -1,4 +1,4 @@
-import type { SubscribePacket } from '../../src/broker/codec.ts';
+import type { SubscribePacket, UnsubscribePacket } from '../../src/broker/codec.ts';
 import type { Connection, ConnectionHandler } from '../../src/broker/connection.ts';
 import type { Publication } from '../../src/broker/publication.ts';
 
@@ -22,7 +22,7 @@ export class FakeHandler implements ConnectionHandler {
   subscribe(_connection: Connection, _packet: SubscribePacket): void {
     this.heard.push('subscribe');
   }
-  unsubscribe(): void {
+  unsubscribe(_connection: Connection, _packet: UnsubscribePacket): void {
     this.heard.push('unsubscribe');
   }
   ping(): void {

@@ -1,4 +1,8 @@
-import { encodeConnack, type SubscribePacket } from '../../src/broker/codec.ts';
+import {
+  encodeConnack,
+  type SubscribePacket,
+  type UnsubscribePacket,
+} from '../../src/broker/codec.ts';
 import { Connection } from '../../src/broker/connection.ts';
 import { DataPlane } from '../../src/broker/data-plane.ts';
 import { Drops } from '../../src/broker/drops.ts';
@@ -69,6 +73,9 @@ export class TestPlane extends FakeHandler {
   }
   override subscribe(connection: Connection, packet: SubscribePacket): void {
     this.plane.subscribe(connection, packet);
+  }
+  override unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
+    this.plane.unsubscribe(connection, packet);
   }
   override closed(connection: Connection): void {
     if (connection.session) this.plane.leave(connection.session);
