@@ -64,6 +64,8 @@ export interface DropCounts {
 }
 
 const DROPS_TOLD = 100;
+/** How long after a clean stop a client may take to come back before its will is published. */
+const WILL_GRACE_MS = 60_000;
 /** How often keepalives and expiries are looked at. */
 const SWEEP_MS = 250;
 /** Connections over the limit that may still be told so by a CONNACK. */
@@ -110,7 +112,8 @@ export class Broker implements Service, ConnectionHandler {
       ended: (connection, reason) => connection.close(reason),
       will: (message) => this.#plane.publishLocal(message, true),
     });
-    await this.#control.start(store.recovered.wills);
+    const { wills, stoppedCleanly } = store.recovered;
+    await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
       for (const [index, config] of listeners.entries()) {
         const listener = await openListener({

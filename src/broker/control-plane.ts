@@ -44,6 +44,9 @@ export class ControlPlane {
   readonly #streams = new WeakMap<Connection, ControlStream>();
   readonly #registered = new Map<string, Client>();
   readonly #persistence: AedesPersistence;
+  /** Wills of the last run whose clients have not come back. */
+  readonly #left = new Map<string, StoredWill>();
+  #grace: NodeJS.Timeout | undefined;
   readonly #reasons = new WeakMap<Connection, string>();
 
   constructor(store: Store, events: ControlPlaneEvents) {
@@ -57,12 +60,14 @@ export class ControlPlane {
     };
     this.#broker = new ControlBroker(options);
     this.#broker.onWill = (will) => {
+      if (persistence.keepsWills) return;
       const { topic, payload, qos, retain } = will;
       const message = { topic, payload: Buffer.from(payload as string), qos: qos as 0, retain };
       persistence.publishing(will, events.will(message));
     };
     this.#broker.on('client', (client) => {
       this.#registered.set(client.id, client);
+      if (this.#left.delete(client.id)) persistence.forget(client.id);
       events.registered((client.conn as ControlStream).connection, client.id);
     });
     this.#broker.on('clientDisconnect', (client) => {
@@ -75,16 +80,28 @@ export class ControlPlane {
     this.#broker.on('connectionError', keepReason);
   }
 
-  /** Publishes the wills that a crash has left behind: nobody else would tell of those clients. */
-  async start(left: readonly StoredWill[]): Promise<void> {
+  /**
+   * Publishes the wills that the last run has left: after a crash at once, for nobody else tells of those clients;
+   * after a clean stop only those of clients that don't come back within `graceMs`.
+   */
+  async start(left: readonly StoredWill[], graceMs: number): Promise<void> {
     await this.#broker.listen();
-    for (const { clientId, ...will } of left) {
-      void this.#events.will(will).then(() => this.#persistence.forget(clientId));
-    }
+    for (const will of left) this.#left.set(will.clientId, will);
+    if (graceMs === 0) this.#publishLeft();
+    else this.#grace = setTimeout(() => this.#publishLeft(), graceMs);
   }
 
-  /** Closes what is left and publishes the wills: a client may be gone for good when the gateway is back. */
+  #publishLeft(): void {
+    for (const { clientId, ...will } of this.#left.values()) {
+      void this.#events.will(will).then(() => this.#persistence.forget(clientId));
+    }
+    this.#left.clear();
+  }
+
+  /** Closes what is left. No will is published, for the clients did nothing wrong; they stay for the next start. */
   async stop(): Promise<void> {
+    clearTimeout(this.#grace);
+    this.#persistence.keepWills();
     await new Promise<void>((resolve) => this.#broker.close(resolve));
   }
 

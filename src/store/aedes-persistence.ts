@@ -25,6 +25,7 @@ export class AedesPersistence {
   readonly #wills = new Map<string, { will: AedesWill; owner: AedesClient }>();
   readonly #published = new WeakMap<AedesWill, Promise<void>>();
   #brokerId = '';
+  keepsWills = false;
 
   /** `registered` gives aedes' client object that has the id now. */
   constructor(store: Store, registered: (clientId: string) => object | undefined) {
@@ -67,7 +68,7 @@ export class AedesPersistence {
    */
   async delWill(client: AedesClient): Promise<AedesWill | undefined> {
     const stored = this.#wills.get(client.id);
-    if (!stored) return undefined;
+    if (!stored || this.keepsWills) return undefined;
     const registered = this.#registered(client.id);
     if (registered && registered !== stored.owner && client !== stored.owner) return undefined;
     this.#wills.delete(client.id);
@@ -75,6 +76,11 @@ export class AedesPersistence {
     if (published) void published.then(() => this.forget(client.id));
     else this.forget(client.id);
     return stored.will;
+  }
+
+  /** From now on a client's end leaves its will where it is: the gateway stops. */
+  keepWills(): void {
+    this.keepsWills = true;
   }
 
   /** Deletes what is on disk under this id, unless a client that has come meanwhile has its will there. */

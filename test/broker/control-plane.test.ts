@@ -40,7 +40,7 @@ async function setUp() {
       lines.push(`will ${topic} ${Buffer.from(payload)} ${qos} ${retain}`);
     },
   });
-  await plane.start([]);
+  await plane.start([], 0);
   onTestFinished(() => plane.stop());
   const connection = (name: string) => {
     const bytes: string[] = [];
@@ -154,23 +154,24 @@ test('a client that is gone before it is registered is not registered, and has n
   expect(operations).toEqual([]);
 });
 
-test('a stop ends every client and publishes its will', async () => {
-  const { plane, lines, connection } = await setUp();
+test('a stop ends every client, publishes no will and keeps it', async () => {
+  const { plane, lines, operations, connection } = await setUp();
   plane.connect(connection('a'), { ...CONNECT, will });
   plane.connect(connection('b'), { ...CONNECT, clientId: 'd' });
   await vi.waitFor(() => expect(lines.filter((line) => line.includes('connack'))).toHaveLength(2));
   lines.length = 0;
+  operations.length = 0;
   await plane.stop();
   expect(lines.toSorted()).toEqual([
     'a ended: closed by the broker',
     'b ended: closed by the broker',
-    'will status gone 1 true',
   ]);
+  expect(operations).toEqual([]);
 });
 
 test('wills left by a crash are published at the start, and then deleted', async () => {
   const { plane, lines, operations } = await setUp();
-  await plane.start([{ clientId: 'dead', ...will }]);
+  await plane.start([{ clientId: 'dead', ...will }], 0);
   expect(lines).toEqual(['will status gone 1 true']);
   expect(operations).toEqual(['deleteWill dead']);
 });

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { ControlPlane } from '../../src/broker/control-plane.ts';
 import { databaseFile, openConnection } from '../../src/store/database.ts';
 import { startBroker } from '../support/broker.ts';
-import { openWriter } from '../support/store.ts';
+import { openWriter, startStore } from '../support/store.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 function look(folder: string, sql: string): unknown[] {
@@ -50,22 +51,43 @@ test('a DISCONNECT takes the will off the disk', async () => {
   expect(broker.counts.retained).toBe(0);
 });
 
-test('wills are published when the gateway stops: nobody can say who will be there after it', async () => {
+test('a clean stop publishes no will and keeps it; a client that is back needs it no more', async () => {
   const folder = tempFolder();
   const first = await startBroker(folder);
   const watcher = await first.client({ clientId: 'watcher', clean: false });
-  await watcher.subscribe(['gone/#', 1]);
+  await watcher.subscribe(['#', 1]);
   await watcher.disconnect();
   await first.client({ clientId: 'robot', will });
   await first.client({ clientId: 'other', will: { topic: 'gone/other', payload: 'x', qos: 1 } });
   await first.stop();
-  expect(look(folder, 'SELECT client_id FROM will')).toEqual([]);
+  expect(look(folder, 'SELECT client_id FROM will ORDER BY 1')).toEqual(['other', 'robot']);
+
   const second = await startBroker(folder);
-  const reader = await second.client();
-  await reader.subscribe(['status', 0]);
-  expect((await reader.message()).payload).toBe('offline');
   const back = await second.client({ clientId: 'watcher', clean: false });
-  expect((await back.message()).topic).toBe('gone/other');
+  await second.client({ clientId: 'robot' });
+  await expect.poll(() => look(folder, 'SELECT client_id FROM will')).toEqual(['other']);
+  await back.publish('marker', 'nothing came before', { qos: 1 });
+  expect((await back.message()).topic).toBe('marker');
+});
+
+test('after a clean stop the will of a client that stays away is published in the end', async () => {
+  const left = { clientId: 'other', topic: 'gone', payload: Buffer.from('x'), qos: 0 } as const;
+  const published: string[] = [];
+  const { store } = await startStore(tempFolder());
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const control = new ControlPlane(store, {
+    registered: () => undefined,
+    connack: () => undefined,
+    ended: () => undefined,
+    will: async ({ topic }) => void published.push(topic),
+  });
+  await control.start([{ ...left, retain: false }], 60_000);
+  await vi.advanceTimersByTimeAsync(59_000);
+  expect(published).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1_001);
+  expect(published).toEqual(['gone']);
+  await control.stop();
 });
 
 test('wills of clients that were connected at a crash are published at the next start', async () => {

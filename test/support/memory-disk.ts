@@ -68,6 +68,7 @@ export class MemoryDisk implements Writer {
 
   recover(): Recovered {
     return {
+      stoppedCleanly: false,
       boot: ++this.#boot,
       sessions: [...this.sessions].map(([key, { clientId, seen, sent }]) => {
         const rows = [...(this.queues.get(key)?.values() ?? [])];
