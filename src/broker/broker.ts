@@ -64,6 +64,8 @@ export interface DropCounts {
 }
 
 const DROPS_TOLD = 100;
+/** How long after a clean stop a client may take to come back before its will is published. */
+const WILL_GRACE_MS = 60_000;
 /** How often keepalives and expiries are looked at. */
 const SWEEP_MS = 250;
 /** Connections over the limit that may still be told so by a CONNACK. */
@@ -108,10 +110,10 @@ export class Broker implements Service, ConnectionHandler {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
-      will: (message) => this.#publishWill(message),
+      will: (message) => this.#plane.publishLocal(message, true),
     });
-    await this.#control.start();
-    this.#publishWillsOfTheDead();
+    const { wills, stoppedCleanly } = store.recovered;
+    await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
       for (const [index, config] of listeners.entries()) {
         const listener = await openListener({
@@ -184,9 +186,20 @@ export class Broker implements Service, ConnectionHandler {
     return this.#plane.publishLocal(message);
   }
 
-  /** Hands every matching message to a part of the gateway until the returned function is called. */
+  /**
+   * Hands every matching message to a part of the gateway until the returned function is called.
+   * An error of its own is logged: it must not reach whoever published.
+   */
   subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
-    return this.#plane.subscribeLocal(filter, receive);
+    return this.#plane.subscribeLocal(filter, (message) => {
+      try {
+        receive(message);
+      } catch (error) {
+        if (!this.#isNews(`${filter} ${error}`)) return;
+        const { topic } = message;
+        this.#parts.log.error({ error, topic }, 'a part of the gateway failed on a message');
+      }
+    });
   }
 
   async #closeAll(): Promise<void> {
@@ -194,21 +207,6 @@ export class Broker implements Service, ConnectionHandler {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.stop()));
     await this.#control.stop();
     for (const connection of [...this.#connections]) connection.close('the gateway stops');
-  }
-
-  /** Wills of clients that were connected when the gateway died: nobody else would tell of them. */
-  #publishWillsOfTheDead(): void {
-    const { store } = this.#parts;
-    for (const { clientId, ...will } of store.recovered.wills) {
-      this.#publishWill(will);
-      store.journal.add(['deleteWill', clientId]);
-    }
-  }
-
-  #publishWill(message: LocalMessage): void {
-    this.#plane.publishLocal(message).catch((error: unknown) => {
-      this.#parts.log.error({ err: error, topic: message.topic }, 'a will was not published');
-    });
   }
 
   #accept(transport: Transport): TransportEvents | undefined {
@@ -323,12 +321,16 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #logOnce(client: string, reason: string, what = 'connection closed'): void {
-    const key = `${client} ${reason}`;
+    if (this.#isNews(`${client} ${reason}`)) this.#parts.log.info({ client, reason }, what);
+  }
+
+  /** False for what was logged a short while ago. */
+  #isNews(key: string): boolean {
     const now = this.#parts.clock.monotonic();
     const before = this.#logged.get(key);
-    if (before !== undefined && now - before < LOG_AGAIN_MS) return;
+    if (before !== undefined && now - before < LOG_AGAIN_MS) return false;
     if (this.#logged.size >= LOGGED_REASONS) this.#logged.clear();
     this.#logged.set(key, now);
-    this.#parts.log.info({ client, reason }, what);
+    return true;
   }
 }

@@ -268,14 +268,14 @@ export class DataPlane {
     if (!topic.startsWith(RESERVED)) store.journal.retain(topic, receipt);
   }
 
-  /** Resolves when all that the message owes is on disk; at QoS 0 nothing is owed. */
-  publishLocal(message: LocalMessage): Promise<void> {
+  /** Resolves when all that the message owes is on disk; at QoS 0 nothing is owed unless it is `promised`. */
+  publishLocal(message: LocalMessage, promised = message.qos > 0): Promise<void> {
     const { topic, payload, qos, retain } = message;
     this.published++;
     const route = this.router.route(topic);
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retain);
     publication.own = true;
-    if (qos === 0) {
+    if (!promised) {
       this.#spread(publication, route);
       return Promise.resolve();
     }

@@ -48,7 +48,7 @@ export class FrameReader {
   }
 
   /** Reads the bytes at [from, to); throws ProtocolError on a packet that can't be right. They are not kept. */
-  feed(source: Buffer, from: number, to: number): void {
+  feed(source: Buffer, from = 0, to = source.length): void {
     let at = from;
     if (this.#rest) {
       if (!this.#paused) at = this.#complete(source, from, to);

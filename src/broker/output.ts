@@ -118,6 +118,7 @@ export class Output {
     const bytes = buffer.subarray(this.#start, this.#end);
     this.#buffer = undefined;
     const transport = this.#transport;
+    this.drained();
     if (!this.congested) this.#answers = 0;
     const shared = buffer === arena;
     if (shared && (transport.copies || transport.pending > 0)) {

@@ -5,6 +5,8 @@ const IN_MEMORY = 256;
 /** Fewer than this in memory and the next are read from disk. */
 const LOW = 64;
 const LOAD = 512;
+/** Pause after a load that failed. */
+const RETRY_MS = 1000;
 
 /** A run of entries that stand only on disk. */
 interface Gap {
@@ -67,7 +69,7 @@ export class SessionQueue {
   readonly #load: (seq: number, limit: number) => Promise<QueueEntry[]>;
   readonly #loaded: () => void;
 
-  /** `load` gives up to `limit` stored entries from a sequence number on; `loaded` is called when the head has more. */
+  /** `load` gives up to `limit` stored entries from a sequence number on; `loaded` is called when it is worth another look. */
   constructor(
     load: (seq: number, limit: number) => Promise<QueueEntry[]>,
     loaded: () => void,
@@ -150,8 +152,9 @@ export class SessionQueue {
         this.#loaded();
       },
       () => {
-        // The disk's trouble is told by the store; the next peek tries again.
+        // The disk's trouble is told by the store. Nothing else may come that would look again.
         this.#loading = false;
+        setTimeout(() => this.#loaded(), RETRY_MS).unref();
       },
     );
   }

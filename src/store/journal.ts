@@ -214,7 +214,9 @@ export class Journal {
     const timeout = new Promise<false>((resolve) => {
       late = setTimeout(() => resolve(false), ms);
     });
-    const done = await Promise.race([this.flush().then(() => true), timeout]);
+    // Twice: what has reached the disk may have something else written or deleted.
+    const flushed = this.flush().then(() => this.flush());
+    const done = await Promise.race([flushed.then(() => true), timeout]);
     clearTimeout(late);
     this.#stopped = true;
     for (const timer of [this.#generation, this.#lazy, this.#relaxed]) clearTimeout(timer);

@@ -84,6 +84,7 @@ export class Store implements Service {
   }
 
   async stop(): Promise<void> {
+    this.journal.add(['setMeta', 'stopped', 1]);
     const flushed = await this.journal.stop(STOP_MS);
     await this.#writer.close().catch(() => undefined);
     this.#unlock?.();

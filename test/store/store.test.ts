@@ -23,6 +23,7 @@ test('an empty folder is an empty store, and starts are counted', async () => {
     const { store, lines } = await startStore(folder);
     expect(store.recovered).toEqual({
       boot,
+      stoppedCleanly: boot > 1,
       sessions: [],
       retained: [],
       wills: [],
@@ -63,6 +64,7 @@ test('all that was on disk is there after the next start', async () => {
   const again = await startStore(folder);
   expect(again.store.recovered).toEqual({
     boot: 2,
+    stoppedCleanly: true,
     sessions: [
       {
         key: 3,

@@ -1,3 +1,4 @@
+import type { SubscribePacket, UnsubscribePacket } from '../../src/broker/codec.ts';
 import type { Connection, ConnectionHandler } from '../../src/broker/connection.ts';
 import type { Publication } from '../../src/broker/publication.ts';
 
@@ -18,10 +19,10 @@ export class FakeHandler implements ConnectionHandler {
   release(_connection: Connection, packetId: number): void {
     this.heard.push(`release ${packetId}`);
   }
-  subscribe(): void {
+  subscribe(_connection: Connection, _packet: SubscribePacket): void {
     this.heard.push('subscribe');
   }
-  unsubscribe(): void {
+  unsubscribe(_connection: Connection, _packet: UnsubscribePacket): void {
     this.heard.push('unsubscribe');
   }
   ping(): void {

@@ -6,10 +6,17 @@ import { createQuietLog } from './quiet-log.ts';
 /** A store on this folder that has started; its log lines and fatal errors can be looked at. */
 export async function startStore(
   folder: string,
+  options: { readonly relaxedMs?: number } = {},
 ): Promise<{ store: Store; lines: string[]; fatal: Error[] }> {
   const { log, lines } = createQuietLog();
   const fatal: Error[] = [];
-  const store = new Store({ folder, relaxedMs: 50, log, onFatal: (error) => fatal.push(error) });
+  const store = new Store({
+    folder,
+    relaxedMs: 50,
+    log,
+    onFatal: (error) => fatal.push(error),
+    ...options,
+  });
   await store.start();
   return { store, lines, fatal };
 }
