@@ -138,6 +138,7 @@ describe('defaults', () => {
         },
       },
       sensors: [],
+      drivers: new Map(fakeDrivers),
       outputs: [],
       gpio: { backend: 'auto' },
       store: { readingsWithin: 1000 },
