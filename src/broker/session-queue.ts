@@ -5,6 +5,8 @@ const IN_MEMORY = 256;
 /** Fewer than this in memory and the next are read from disk. */
 const LOW = 64;
 const LOAD = 512;
+/** Pause after a disk that could not be read. */
+const LOAD_AGAIN_MS = 1000;
 
 /** A run of entries that stand only on disk. */
 interface Gap {
@@ -150,8 +152,9 @@ export class SessionQueue {
         this.#loaded();
       },
       () => {
-        // The disk's trouble is told by the store; the next peek tries again.
+        // The disk's trouble is told by the store.
         this.#loading = false;
+        setTimeout(this.#loaded, LOAD_AGAIN_MS).unref();
       },
     );
   }

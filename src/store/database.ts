@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 
@@ -45,9 +45,12 @@ export function databaseFile(folder: string): string {
 export function prepareFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o750 });
-    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    accessSync(folder, constants.W_OK);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    // Mounted read-only: what is there can be read, and the mount may change.
+    if (code === 'EROFS' && existsSync(folder)) return;
     throw new Error(
       `can't write to the data folder ${folder} (${code}): make it writable for this user, or change 'data' in the config`,
       { cause },
@@ -55,9 +58,26 @@ export function prepareFolder(folder: string): void {
   }
 }
 
+/** Throws one sentence when this user may not read and write the database's files. */
+export function checkPermissions(file: string): void {
+  for (const part of ['', '-wal', '-shm']) {
+    try {
+      accessSync(file + part, constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'EROFS') continue;
+      throw new Error(
+        `can't read and write ${file}${part} (${code}): make it belong to this user`,
+        { cause },
+      );
+    }
+  }
+}
+
 /**
  * Holds the folder for this process until the returned function is called or the process ends.
  * The kernel lets go of the lock with the process, so none is ever left behind.
+ * Throws where another process holds it, and SQLite's own error where the disk takes no lock file.
  */
 export function lockFolder(folder: string): () => void {
   const lock = new Database(join(folder, 'lock'), { timeout: 0 });
@@ -66,6 +86,7 @@ export function lockFolder(folder: string): () => void {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     lock.close();
+    if ((cause as { code?: string }).code !== 'SQLITE_BUSY') throw cause;
     throw new Error(
       `the data folder ${folder} is in use by another cellgate: stop that one, or change 'data' in the config`,
       { cause },
@@ -94,9 +115,7 @@ export function openConnection(file: string): Connection {
 export function migrate(db: Connection, file: string): void {
   const version = db.pragma('user_version', { simple: true }) as number;
   if (version > SCHEMA_VERSION) {
-    throw new NewerDataError(
-      `${file} was written by a newer cellgate (data version ${version}, this one knows ${SCHEMA_VERSION}): install that version again, or choose another data folder`,
-    );
+    throw new NewerDataError(file);
   }
   for (let step = version; step < SCHEMA_VERSION; step++) {
     db.transaction(() => {
@@ -107,4 +126,17 @@ export function migrate(db: Connection, file: string): void {
 }
 
 /** The data folder belongs to a newer version: nothing is damaged and nothing may be touched. */
-export class NewerDataError extends Error {}
+export class NewerDataError extends Error {
+  constructor(file: string) {
+    super(
+      `${file} was written by a newer cellgate (this one knows data version ${SCHEMA_VERSION}): install that version again, or choose another data folder`,
+    );
+  }
+}
+
+/** An empty database of this version, in memory. */
+export function referenceDatabase(): Connection {
+  const db = new Database(':memory:');
+  migrate(db, ':memory:');
+  return db;
+}

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import { type Batch, RANGE, ROW, SHARED } from './batch.ts';
-import { type Connection, openConnection } from './database.ts';
+import { type Connection, migrate, openConnection } from './database.ts';
 import { type Reply, type Request, type StoredEntry, transferable } from './writer.ts';
 
 const { file } = workerData as { file: string };
@@ -40,6 +40,8 @@ const whole = (sql: string): string => sql.replace(RUN, 'session = ?');
 
 function prepare(): Prepared {
   const db = openConnection(file);
+  // A start on a disk that took no writes has left this to the first write.
+  migrate(db, file);
   const sql = (text: string): Statement => db.prepare(text);
   return {
     db,
@@ -92,7 +94,7 @@ function prepare(): Prepared {
       .prepare<unknown[]>(
         `SELECT q.seq, q.flags, q.at, coalesce(q.body, m.body)
          FROM queue q LEFT JOIN message m ON m.id = q.message
-         WHERE q.session = ? AND q.seq >= ? ORDER BY q.seq LIMIT ?`,
+         WHERE q.session = ? AND q.seq >= ? ORDER BY q.seq`,
       )
       .raw(true) as Statement,
   };
@@ -133,11 +135,13 @@ function write(to: Prepared, batch: Batch): void {
 function load(from: Prepared, session: number, seq: number, limit: number): StoredEntry[] {
   const entries: StoredEntry[] = [];
   let bytes = 0;
-  for (const row of from.load.iterate(session, seq, limit)) {
-    const [rowSeq, flags, at, body] = row as [number, number, number, Uint8Array];
+  for (const row of from.load.iterate(session, seq)) {
+    const [rowSeq, flags, at, body] = row as [number, number, number, Buffer | null];
+    // A row that is of no use must not keep back those behind it.
+    if (!body || body.length < 2 || 2 + body.readUInt16BE(0) > body.length) continue;
     entries.push({ seq: rowSeq, flags, at, body });
     bytes += body.length;
-    if (bytes > LOAD_BYTES) break;
+    if (entries.length >= limit || bytes > LOAD_BYTES) break;
   }
   return entries;
 }
