@@ -127,8 +127,11 @@ export class Store implements Service {
 
   #onTrouble(error: WriteError | undefined): void {
     const { log, folder } = this.#parts;
+    const before = this.#trouble;
     this.#trouble = error && describeWriteError(error.code, folder);
     if (error) {
+      // One fault may show itself by several codes.
+      if (this.#trouble === before) return;
       log.error({ code: error.code, reason: error.message }, this.#trouble ?? '');
       return;
     }

@@ -40,8 +40,17 @@ const whole = (sql: string): string => sql.replace(RUN, 'session = ?');
 
 function prepare(): Prepared {
   const db = openConnection(file);
-  // A start on a disk that took no writes has left this to the first write.
-  migrate(db, file);
+  try {
+    // A start on a disk that took no writes has left this to the first write.
+    migrate(db, file);
+    return prepareStatements(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepareStatements(db: Connection): Prepared {
   const sql = (text: string): Statement => db.prepare(text);
   return {
     db,
@@ -159,21 +168,30 @@ let prepared: Prepared | undefined;
 /** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
 let inDoubt = false;
 
-/** Opens the database anew after a failure. */
-function reopen(): Prepared {
-  const opened = prepare();
-  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
-  if (inDoubt) opened.db.pragma('wal_checkpoint(TRUNCATE)');
-  return opened;
-}
-
 /** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
 function isWritten(to: Prepared, { rows }: Batch): boolean {
+  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  to.db.pragma('wal_checkpoint(TRUNCATE)');
   return rows.length > 0 && to.hasRow.get(rows[0], rows[1]) !== undefined;
 }
 
+/** Gets over a failure, so that the next request finds a connection that works or opens one. */
+function giveUp(code: string): void {
+  try {
+    // A full disk spoils no connection, and what is stored can still be read over this one.
+    if (code === 'SQLITE_FULL') {
+      if (prepared?.db.inTransaction) prepared.rollback.run();
+      return;
+    }
+    prepared?.db.close();
+  } catch {
+    // It is given up either way.
+  }
+  prepared = undefined;
+}
+
 function handle(request: Request): Reply {
-  prepared ??= reopen();
+  prepared ??= prepare();
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
@@ -205,14 +223,8 @@ port.on('message', (request: Request) => {
     reply = handle(request);
   } catch (error) {
     const { message, code = 'ERROR' } = error as Error & { code?: string };
-    if (request.kind === 'write') inDoubt = true;
-    // After an I/O error a connection may be of no more use: the next try begins with a new one.
-    try {
-      prepared?.db.close();
-    } catch {
-      // It is given up either way.
-    }
-    prepared = undefined;
+    if (request.kind === 'write' && code !== 'SQLITE_FULL') inDoubt = true;
+    giveUp(code);
     reply =
       request.kind === 'write'
         ? { kind: 'failed', code, message, batch: request.batch }
