@@ -81,7 +81,7 @@ function load(connections) {
       const payload = retain && sent % 5 === 0 ? '' : `${sent} `.padEnd(100 + (sent % 200), '.');
       counts.published++;
       client.publish(topic, payload, { qos, retain }, (error) => {
-        if (error) counts.errors++;
+        if (error) failed(error);
         else if (qos > 0) counts.acknowledged++;
       });
     }
@@ -93,7 +93,7 @@ async function open(clientId, clean) {
   const client = await mqtt.connectAsync(url, { clientId, clean, reconnectPeriod: 0 });
   clients.add(client);
   counts.connected++;
-  client.on('error', () => counts.errors++);
+  client.on('error', failed);
   client.on('message', () => counts.received++);
   client.on('close', () => {
     clients.delete(client);
@@ -114,14 +114,21 @@ async function comeAndGo(clientId, clean, qos) {
     try {
       const client = await subscribe(clientId, clean, qos);
       await pause(1000 + Math.random() * 5000);
+      // mqtt.js tells of acknowledgements that it still wanted to send as errors.
+      client.removeAllListeners('error').on('error', () => undefined);
       if (turn % 2 === 0) await client.endAsync();
       else client.end(true);
       await pause(500 + Math.random() * 4000);
-    } catch {
-      if (!stopping) counts.errors++;
+    } catch (error) {
+      if (!stopping) failed(error);
       await pause(1000);
     }
   }
+}
+
+function failed(error) {
+  counts.errors++;
+  if (counts.errors <= 20) console.log(`error: ${error.message}`);
 }
 
 function pause(ms) {
