@@ -45,15 +45,17 @@ export interface Recovered {
   readonly nextMessageId: number;
 }
 
-/** Counts this start and reads what is stored; the count is on disk when this returns. */
-export function recover(db: Connection): Recovered {
-  const boot = number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1;
+/** Puts the count of starts on disk. */
+export function countStart(db: Connection, boot: number): void {
   db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
-  const stopped = number(db, `SELECT value FROM meta WHERE key = 'stopped'`);
   db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('stopped', 0)`).run();
+}
+
+/** Reads what is stored. */
+export function recover(db: Connection): Recovered {
   return {
-    boot,
-    stoppedCleanly: stopped === 1,
+    boot: number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1,
+    stoppedCleanly: number(db, `SELECT value FROM meta WHERE key = 'stopped'`) === 1,
     sessions: sessions(db),
     retained: db
       .prepare('SELECT topic, qos, payload FROM retained')
