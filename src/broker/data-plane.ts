@@ -280,37 +280,42 @@ export class DataPlane {
   subscribe(connection: Connection, packet: SubscribePacket): void {
     const session = connection.session!;
     const { persistent } = session;
-    const feeds: { filter: string; qos: Qos }[] = [];
+    // As they stand with the subscription: what is published later reaches the session on its own.
+    const feeds: { retained: readonly Retained[]; qos: Qos }[] = [];
     const receipt = connection.promiseThat(() => {
       connection.output.write(encodeSuback(packet.packetId, codes));
-      for (const { filter, qos } of feeds) this.#feedRetained(session, filter, qos);
+      for (const { retained, qos } of feeds) this.#feedRetained(session, retained, qos);
     });
     const codes = packet.requests.map(({ filter, qos }) => {
       session.subscriptions.set(filter, qos);
       this.router.subscribe(filter, session, qos);
+      const retained = this.retained.match(filter);
       if (persistent) {
         this.#parts.store.journal.add(['subscribe', session.key, filter, qos], receipt);
-        this.#enqueueRetained(session, filter, qos, true);
+        this.#enqueueRetained(session, retained, qos, true);
       }
-      feeds.push({ filter, qos });
+      if (retained.length > 0) feeds.push({ retained, qos });
       return qos;
     });
     receipt.pay();
   }
 
   /** Retained messages that are sent at QoS 1 or 2 join a persistent session's queue with the subscription itself. */
-  #enqueueRetained(session: Session, filter: string, qos: Qos, held: boolean): void {
+  #enqueueRetained(session: Session, matching: readonly Retained[], qos: Qos, held: boolean): void {
     if (qos === 0) return;
-    for (const retained of this.retained.match(filter)) {
+    for (const retained of matching) {
       const granted = Math.min(qos, retained.qos) as Qos;
       if (granted > 0) session.deliverRetained(retained, granted as 1 | 2, held);
     }
   }
 
-  #feedRetained(session: Session, filter: string, qos: Qos): void {
-    if (!session.persistent) this.#enqueueRetained(session, filter, qos, false);
-    const once = this.retained.match(filter).filter((each) => Math.min(qos, each.qos) === 0);
+  /** What was replaced since the subscription is not sent: the session was sent what replaced it. */
+  #feedRetained(session: Session, matching: readonly Retained[], qos: Qos): void {
     const isCurrent = (each: Retained): boolean => this.retained.get(each.topic) === each;
+    if (!session.persistent) {
+      this.#enqueueRetained(session, matching.filter(isCurrent), qos, false);
+    }
+    const once = matching.filter((each) => Math.min(qos, each.qos) === 0);
     if (once.length > 0) session.feed(once, isCurrent);
   }
 
