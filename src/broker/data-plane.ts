@@ -252,6 +252,8 @@ export class DataPlane {
         this.retained.bytes + grows > limits.retainedBytes)
     ) {
       drops.count(topic, 'retained-full');
+      // What it would have replaced is not true any more.
+      if (this.retained.delete(topic)) store.journal.retain(topic, receipt);
       return;
     }
     // A message of its own: the publisher's receipt must not live as long as the retained value.
