@@ -13,10 +13,11 @@ import {
 } from './codec.ts';
 import type { Connection } from './connection.ts';
 import type { Drops } from './drops.ts';
+import type { Memory } from './memory.ts';
 import { createMessage, Publication, type Subscriber } from './publication.ts';
 import { type Retained, RetainedMessages } from './retained.ts';
 import { type Route, Router } from './router.ts';
-import { Session, type SessionLimits } from './session.ts';
+import { type DropReason, Session, type SessionLimits } from './session.ts';
 
 /** A message that the gateway itself publishes. */
 export interface LocalMessage {
@@ -36,9 +37,15 @@ export interface DataPlaneParts {
     readonly retainedBytes: number;
   };
   readonly drops: Drops;
-  /** Milliseconds since the epoch. */
+  readonly memory: Memory;
+  /** Milliseconds since the epoch as they were at the start, from then on without jumps. */
   now(): number;
+  /** Milliseconds since the epoch. */
+  wall(): number;
 }
+
+/** Stands for the time when a client was last seen while it is connected. */
+const CONNECTED = 0;
 
 /** Topics that belong to the gateway: a client's messages on them go nowhere. */
 const RESERVED = '$SYS/';
@@ -72,7 +79,6 @@ export class DataPlane {
     this.#nextKey = recovered.nextSessionKey;
     for (const stored of recovered.sessions) {
       const session = this.#createSession(stored.clientId, stored.key, true, stored);
-      session.seen = stored.seen;
       for (const packetId of stored.incoming) session.incoming.add(packetId);
       for (const { filter, qos } of stored.subscriptions) {
         session.subscriptions.set(filter, qos);
@@ -86,12 +92,13 @@ export class DataPlane {
     const before = this.sessions.get(clientId);
     const { store, now } = this.#parts;
     if (before?.persistent && !clean) {
-      store.journal.add(['sessionSeen', now(), before.key]);
+      before.awaySince = now();
+      store.journal.add(['sessionSeen', CONNECTED, before.key]);
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
     const session = this.#createSession(clientId, this.#nextKey++, !clean);
-    if (!clean) store.journal.add(['openSession', session.key, clientId, now()]);
+    if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }
 
@@ -101,13 +108,16 @@ export class DataPlane {
     persistent: boolean,
     stored?: ConstructorParameters<typeof Session>[4],
   ): Session {
-    const { store, limits, drops, now } = this.#parts;
+    const { store, limits, drops, memory, now, wall } = this.#parts;
     const parts = {
       journal: store.journal,
       limits,
+      memory,
       load: (owner: number, seq: number, limit: number) => store.load(owner, seq, limit),
       now,
-      dropped: (session: Session, reason: string) => drops.count(session.clientId, reason),
+      wall,
+      dropped: (session: Session, reason: string, count: number) =>
+        drops.count(session.clientId, reason, count),
     };
     const session = new Session(parts, clientId, key, persistent, stored);
     this.sessions.set(clientId, session);
@@ -119,13 +129,13 @@ export class DataPlane {
     session.disconnect();
     if (!session.persistent) this.endSession(session);
     else if (!session.ended) {
-      this.#parts.store.journal.add(['sessionSeen', session.seen, session.key]);
+      this.#parts.store.journal.add(['sessionSeen', this.#parts.wall(), session.key]);
     }
   }
 
-  /** Forgets the session, its subscriptions and all that waits for it. */
-  endSession(session: Session): void {
-    session.ended = true;
+  /** Forgets the session, its subscriptions and all that waits for it, which is counted where there is a reason. */
+  endSession(session: Session, reason?: DropReason): void {
+    session.end(reason);
     for (const filter of session.subscriptions.keys()) this.router.unsubscribe(filter, session);
     if (session.persistent) this.#parts.store.journal.add(['endSession', session.key]);
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);

@@ -1,4 +1,5 @@
 import { lengthBytes } from './codec.ts';
+import type { Memory } from './memory.ts';
 import type { Transport } from './transport.ts';
 
 const SIZE = 64 * 1024;
@@ -18,19 +19,27 @@ function flushAll(): void {
 
 /** Gathers what one connection is sent during a turn of the event loop and writes it at the turn's end. */
 export class Output {
-  /** Bytes that the socket has not taken above which QoS 0 is dropped and QoS 1 and 2 wait. */
-  static readonly BOUND = 8 * 1024 * 1024;
   readonly #transport: Transport;
+  readonly #memory: Memory;
   #buffer: Buffer | undefined;
   #length = 0;
+  /** What of `memory.unread` is this connection's. */
+  #unread = 0;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, memory: Memory) {
     this.#transport = transport;
+    this.#memory = memory;
   }
 
-  /** True while the peer reads too slowly to be given more. */
+  /** True while the peer reads too slowly to be given more: QoS 0 is dropped, QoS 1 and 2 wait. */
   get congested(): boolean {
-    return this.#transport.pending > Output.BOUND;
+    return this.#memory.isTooMuch(this.#transport.pending);
+  }
+
+  /** Takes the peer's share of the memory anew; 0 once the connection is closed. */
+  measure(unread: number = this.#transport.pending): void {
+    this.#memory.unread += unread - this.#unread;
+    this.#unread = unread;
   }
 
   /** A packet of two bytes' remaining length, a packet identifier: all acknowledgements and PUBREL. */
@@ -48,6 +57,7 @@ export class Output {
     if (bytes.length > SIZE) {
       this.flush();
       this.#transport.write(Buffer.from(bytes));
+      this.measure();
       return;
     }
     const at = this.#reserve(bytes.length);
@@ -95,7 +105,9 @@ export class Output {
       target[at] = packetId >> 8;
       target[at + 1] = packetId;
     }
-    if (buffer) this.#transport.write(buffer);
+    if (!buffer) return;
+    this.#transport.write(buffer);
+    this.measure();
   }
 
   /** Hands what is gathered to the socket. */
@@ -109,11 +121,13 @@ export class Output {
     if (transport.copies || transport.pending > 0) {
       transport.write(Buffer.from(bytes));
       recycle(buffer);
+      this.measure();
       return;
     }
     transport.write(bytes);
     // The socket keeps what the kernel did not take; only a buffer that is free may be used again.
     if (transport.pending === 0) recycle(buffer);
+    else this.measure();
   }
 
   /** Makes room and gives its place. */
