@@ -8,6 +8,9 @@ export type Held = 'nothing' | 'messages' | 'releases';
 /** How long something that must come may take. */
 const WAIT_MS = Number(process.env.MODEL_WAIT_MS ?? 4000);
 
+/** Where a whole gateway publishes its own state. */
+const OWN = 'robotcell1/';
+
 /** Shows every packet, to understand a failure. */
 const TRACE = process.env.MODEL_TRACE === '1';
 
@@ -173,6 +176,7 @@ export class ModelClient {
     if (TRACE) console.log(`${this.id} < ${packet.type} ${packet.raw.toString('latin1')}`);
     switch (packet.type) {
       case 'publish':
+        if (packet.topic.startsWith(OWN)) return;
         this.onMessage?.(packet);
         this.deliveries?.published(packet);
         if (packet.qos === 0) return;

@@ -59,6 +59,11 @@ export class Deliveries {
     return this.#copies.filter(({ state }) => state === 'flying');
   }
 
+  /** As many messages are in flight as may be; those that a resumed connection has not brought again are not. */
+  get #full(): boolean {
+    return this.#flying.filter(({ again }) => again === 'nothing').length >= this.#window;
+  }
+
   /** Everything that must have come by now has come. */
   get settled(): boolean {
     return this.missing === undefined;
@@ -66,10 +71,9 @@ export class Deliveries {
 
   /** What must still come, in words. */
   get missing(): string | undefined {
-    const flying = this.#flying;
-    const full = flying.length >= this.#window;
+    const full = this.#full;
     for (const copy of this.#copies) {
-      if (copy.state === 'flying' && copy.again !== 'nothing' && copy.needed) {
+      if (copy.state === 'flying' && copy.again !== 'nothing' && copy.needed && !full) {
         return `${copy.again} again of ${tell(copy)}`;
       }
       if (copy.state === 'flying' && copy.phase === 'received') return `PUBREL of ${tell(copy)}`;
@@ -80,7 +84,7 @@ export class Deliveries {
 
   /** What was due was there: copies that may have come and did not will not come. */
   dropUnneeded(): void {
-    const full = this.#flying.length >= this.#window;
+    const full = this.#full;
     this.#copies = this.#copies.filter(({ needed, state, qos, mayBeDup }) => {
       if (qos > 0 && full) return true;
       return state === 'waiting' ? needed : state === 'flying' || !mayBeDup;
@@ -118,7 +122,7 @@ export class Deliveries {
     if (flying.some(({ id }) => id === packet.id)) {
       throw new Error(`identifier in flight is used again: ${show(packet)}`);
     }
-    if (flying.length >= this.#window) throw new Error(`over the window: ${show(packet)}`);
+    if (this.#full) throw new Error(`over the window: ${show(packet)}`);
     copy.state = 'flying';
     copy.id = packet.id;
     copy.phase = 'published';
@@ -155,8 +159,8 @@ export class Deliveries {
 
   /** Messages of one topic and QoS keep their order [MQTT-4.6.0-6]. */
   #inOrder(copy: Copy, packet: Publish): void {
-    // Empty messages can't be told apart.
-    if (copy.retain) return;
+    // Empty messages can't be told apart; what need not come is a repetition.
+    if (copy.retain || !copy.needed) return;
     const earlier = this.#copies
       .slice(0, this.#copies.indexOf(copy))
       .find(
