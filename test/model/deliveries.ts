@@ -160,7 +160,7 @@ export class Deliveries {
   /** Messages of one topic and QoS keep their order [MQTT-4.6.0-6]. */
   #inOrder(copy: Copy, packet: Publish): void {
     // Empty messages can't be told apart; what need not come is a repetition.
-    if (copy.retain || !copy.needed) return;
+    if (copy.retain || !copy.needed || packet.payload === '') return;
     const earlier = this.#copies
       .slice(0, this.#copies.indexOf(copy))
       .find(
