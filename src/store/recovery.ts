@@ -3,7 +3,7 @@ import type { Connection } from './database.ts';
 export interface StoredSession {
   readonly key: number;
   readonly clientId: string;
-  /** Milliseconds since the epoch, when it was last connected. */
+  /** Milliseconds since the epoch, when it was last connected; 0: it was when the gateway died. */
   readonly seen: number;
   /** Entries up to this sequence number were sent at least once. */
   readonly sent: number;
@@ -14,6 +14,8 @@ export interface StoredSession {
     readonly last: number;
     readonly count: number;
     readonly bytes: number;
+    /** Milliseconds since the epoch, when the oldest was queued. */
+    readonly oldestAt: number;
   };
 }
 
@@ -84,7 +86,8 @@ function sessions(db: Connection): StoredSession[] {
   );
   const queues = grouped<{ session: number } & StoredSession['queue']>(
     db,
-    `SELECT session, min(seq) AS first, max(seq) AS last, count(*) AS count, sum(size) AS bytes
+    `SELECT session, min(seq) AS first, max(seq) AS last, count(*) AS count, sum(size) AS bytes,
+       min(at) AS oldestAt
      FROM queue GROUP BY session`,
   );
   const rows = db
@@ -94,7 +97,7 @@ function sessions(db: Connection): StoredSession[] {
     ...row,
     subscriptions: subscriptions.get(row.key) ?? [],
     incoming: (incoming.get(row.key) ?? []).map(({ packetId }) => packetId),
-    queue: queues.get(row.key)?.[0] ?? { first: 0, last: 0, count: 0, bytes: 0 },
+    queue: queues.get(row.key)?.[0] ?? { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 },
   }));
 }
 
