@@ -127,6 +127,8 @@ async function comeAndGo(clientId, clean, qos) {
 }
 
 function failed(error) {
+  // What is under way when the soak itself ends is cut off by it.
+  if (stopping) return;
   counts.errors++;
   if (counts.errors <= 20) console.log(`error: ${error.message}`);
 }
