@@ -101,7 +101,7 @@ export class Broker implements Service, ConnectionHandler {
     this.#drops = new Drops(parts.log);
     const { store, limits, clock } = parts;
     const epoch = clock.wall() - clock.monotonic();
-    const now = (): number => epoch + clock.monotonic();
+    const now = (): number => Math.floor(epoch + clock.monotonic());
     this.#plane = new DataPlane({
       store,
       limits,
