@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
+import { createOutputs } from './acting/outputs.ts';
 import { createHealth } from './appliance/health.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config/schema.ts';
-import { drivers } from './drivers.ts';
 import { type Service, startAll } from './lifecycle.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
@@ -51,12 +51,12 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     stop: async () => publish(statusTopic(cell), Buffer.from('offline')),
   };
 
-  const buses = createBuses({ log });
+  const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
   const sensing: Service = {
     name: 'sensing',
     async start() {
       const { boot } = store.recovered;
-      const { sensors } = config;
+      const { sensors, drivers } = config;
       running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish });
       await running.start();
     },
@@ -67,11 +67,29 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   };
   let running: Sensing | undefined;
 
+  const acting: Service = {
+    name: 'outputs',
+    async start() {
+      const { boot } = store.recovered;
+      const { outputs } = config;
+      const publishResult = (topic: string, payload: Uint8Array): void => {
+        void broker.publishLocal({ topic, payload, qos: 1, retain: false });
+      };
+      const subscribe = broker.subscribeLocal.bind(broker);
+      const ways = { publishReading: publish, publishResult, subscribe };
+      driving = createOutputs({ cell, boot, outputs, buses, clock, log, ...ways });
+      await driving.start();
+    },
+    stop: async () => driving?.stop(),
+    trouble: () => driving?.trouble?.(),
+  };
+  let driving: Service | undefined;
+
   const sysTopics = createSysTopics({ broker, clock, version });
 
   const health = createHealth({ store, broker, sensing: () => running });
 
-  const stop = await startAll([store, broker, sysTopics, status, sensing, health]);
+  const stop = await startAll([store, broker, sysTopics, status, sensing, acting, health]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     urls: broker.urls,

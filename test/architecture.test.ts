@@ -7,15 +7,28 @@ import { REPOSITORY } from './support/gateway.ts';
 const ROOMS: readonly (readonly string[])[] = [
   ['ground'],
   ['src/buses', 'src/store'],
+  ['src/measuring'],
   ['src/driver.ts'],
   ['drivers'],
-  ['src/drivers.ts', 'src/config'],
-  ['src/sensing', 'src/broker'],
+  ['src/drivers.ts'],
+  ['src/config'],
+  ['src/sensing', 'src/acting', 'src/broker'],
   ['src/appliance'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],
 ];
-const GROUND = ['reading', 'topics', 'units', 'clock', 'lifecycle', 'log', 'secrets', 'version'];
+const GROUND = [
+  'reading',
+  'topics',
+  'units',
+  'clock',
+  'lifecycle',
+  'log',
+  'owned-file',
+  'secrets',
+  'state',
+  'version',
+];
 
 /** Who may load which module; types cost nothing and are free. */
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
@@ -27,6 +40,8 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['src/store/database.ts'],
   'i2c-bus': ['src/buses/i2c.ts'],
   onoff: ['src/buses/gpio-sysfs.ts'],
+  ioctl: ['src/buses/gpio-kernel.ts'],
+  epoll: ['src/buses/gpio-kernel.ts'],
   commander: ['src/cli/program.ts'],
 };
 

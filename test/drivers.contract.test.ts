@@ -1,13 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { playback, playbackFiles, playbackLine } from '../src/buses/playback.ts';
-import type { Driver, Handles, z } from '../src/driver.ts';
+import { playback, playbackFiles } from '../src/buses/playback.ts';
+import { playbackLine, playbackLines } from '../src/buses/playback-gpio.ts';
+import type { Driver, Handles, Samples, z } from '../src/driver.ts';
 import { drivers } from '../src/drivers.ts';
 import type { Recording } from '../src/sensing/recording.ts';
 import { createHastyTools, never } from './support/open-sensor.ts';
 
 /** For drivers whose options can't all be left out. */
 const OPTIONS: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
+  hwmon: [{ chip: 'cpu_thermal' }],
+  iio: [{ device: 'ads1015', channel: 'voltage0' }],
+  ina219: [{ shunt: 0.002 }],
+  ina226: [{ shunt: 0.002 }],
   simulated: ['joint-temperature', 'gripper', 'door', 'cycles'].map((signal) => ({ signal })),
 };
 
@@ -15,10 +20,30 @@ function recordingOf(name: string): Recording {
   return JSON.parse(readFileSync(`test/fixtures/i2c/${name}.json`, 'utf8')) as Recording;
 }
 
+/** The files of a machine, and what a driver makes of them. */
+interface FilesFixture {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly files: Readonly<Record<string, string>>;
+  readonly samples: Samples;
+}
+
+function filesOf(name: string): FilesFixture {
+  return JSON.parse(readFileSync(`test/fixtures/files/${name}.json`, 'utf8')) as FilesFixture;
+}
+
 function handleOf(driver: Driver): Handles[keyof Handles] {
-  if (driver.bus === 'i2c') return playback(recordingOf(driver.name).transfers);
-  if (driver.bus === 'gpio-input') return playbackLine();
-  return driver.bus === 'files' ? playbackFiles(new Map()) : undefined;
+  switch (driver.bus) {
+    case 'i2c':
+      return playback(recordingOf(driver.name).transfers);
+    case 'gpio-input':
+      return playbackLine();
+    case 'gpio-inputs':
+      return playbackLines(driver.lines?.map(() => false) ?? []);
+    case 'files':
+      return playbackFiles(new Map(Object.entries(filesOf(driver.name).files)));
+    case 'none':
+      return undefined;
+  }
 }
 
 test('every file in drivers is in the table under its own name', () => {
@@ -91,5 +116,17 @@ describe.each(
     const sensor = await driver.open(chip, recording.options, tools, never);
     expect(await sensor.read(never)).toEqual(recording.samples);
     chip.done();
+  });
+});
+
+describe.each(
+  [...drivers.values()].filter(({ bus }) => bus === 'files').map((one) => [one.name, one] as const),
+)('%s on files', (name, driver) => {
+  test('makes of its files what it made when they were kept', async () => {
+    const { options, files, samples } = filesOf(name);
+    const { tools } = createHastyTools();
+    const handle = playbackFiles(new Map(Object.entries(files)), { free: 25, total: 100 });
+    const sensor = await driver.open(handle, options, tools, never);
+    expect(await sensor.read(never)).toEqual(samples);
   });
 });

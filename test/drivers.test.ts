@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -33,7 +33,7 @@ test('a driver from outside the tree is given what it needs', async () => {
 });
 
 test.each([
-  ['missing.mjs', undefined, 'Cannot find module'],
+  ['missing.mjs', undefined, 'there is no such file'],
   ['broken.mjs', 'export default (', 'driver'],
   ['empty.mjs', 'export const x = 1;', 'expected a function'],
   ['shapeless.mjs', 'export default () => ({ name: "x" });', 'expected a z.strictObject'],
@@ -42,4 +42,20 @@ test.each([
   const path = source === undefined ? join(folder, name) : driverFile(name, source);
   await expect(loadDriver(path)).rejects.toThrow(`driver ${path}: `);
   await expect(loadDriver(path)).rejects.toThrow(message);
+});
+
+test('a driver that others could change is refused', async () => {
+  const path = driverFile('open.mjs', 'export default () => ({});');
+  chmodSync(path, 0o666);
+  await expect(loadDriver(path)).rejects.toThrow(
+    `${path} can be written by others, expected mode 644`,
+  );
+  const link = join(folder, 'link.mjs');
+  symlinkSync(path, link);
+  await expect(loadDriver(link)).rejects.toThrow(`${path} can be written by others`);
+  const inside = join(folder, 'open');
+  mkdirSync(inside);
+  chmodSync(inside, 0o777);
+  const hidden = driverFile('open/hidden.mjs', 'export default () => ({});');
+  await expect(loadDriver(hidden)).rejects.toThrow(`${inside} can be written by others`);
 });

@@ -1,32 +1,44 @@
 import type { Edge } from './bus.ts';
 
-const LIMIT = 1000;
-
-/** Edges between the kernel's callback and whoever iterates; beyond 1000 the oldest go and are counted as lost. */
-export interface EdgeQueue {
-  push(edge: Edge): void;
+/** Edges between the kernel's callback and whoever iterates; beyond the limit the oldest go and are counted as lost. */
+export interface EdgeQueue<E extends Edge = Edge> {
+  push(edge: E): void;
   /** Makes the iteration throw, after the edges that are already here. */
   fail(error: Error): void;
   /** Ends without an error when the signal is aborted. */
-  iterate(signal: AbortSignal): AsyncIterable<Edge>;
+  iterate(signal: AbortSignal): AsyncIterable<E>;
 }
 
 /** An empty queue for one consumer. */
-export function createEdgeQueue(): EdgeQueue {
-  const edges: Edge[] = [];
+export function createEdgeQueue<E extends Edge = Edge>(limit = 1000): EdgeQueue<E> {
+  let edges: E[] = [];
+  /** Those before it are gone: shifting a long array for each edge would cost more than the edge. */
+  let first = 0;
   let lost = 0;
   let failure: Error | undefined;
   let wake: (() => void) | undefined;
 
-  async function* iterate(signal: AbortSignal): AsyncGenerator<Edge> {
+  const take = (): E | undefined => {
+    const edge = edges[first];
+    if (edge === undefined) return undefined;
+    first += 1;
+    if (first === edges.length || first > limit) {
+      edges = edges.slice(first);
+      first = 0;
+    }
+    return edge;
+  };
+
+  async function* iterate(signal: AbortSignal): AsyncGenerator<E> {
     const onAbort = (): void => wake?.();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       while (!signal.aborted) {
-        const edge = edges.shift();
+        const edge = take();
         if (edge !== undefined) {
-          yield lost === 0 ? edge : { ...edge, lost: edge.lost + lost };
+          const passed = lost === 0 ? edge : { ...edge, lost: edge.lost + lost };
           lost = 0;
+          yield passed;
         } else if (failure !== undefined) {
           throw failure;
         } else {
@@ -43,7 +55,7 @@ export function createEdgeQueue(): EdgeQueue {
   return {
     push(edge) {
       edges.push(edge);
-      if (edges.length > LIMIT) lost += 1 + (edges.shift()?.lost ?? 0);
+      if (edges.length - first > limit) lost += 1 + (take()?.lost ?? 0);
       wake?.();
     },
     fail(error) {

@@ -2,19 +2,35 @@ import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Gpio, Options } from 'onoff';
 import type { Logger } from 'pino';
-import { BusError, type BusFault, type GpioChip, type GpioInput } from './bus.ts';
+import {
+  BOARD_LABELS,
+  BusError,
+  type BusFault,
+  type GpioChip,
+  type GpioInputOptions,
+  type GpioInputs,
+  type GpioOutput,
+  type LineEdge,
+} from './bus.ts';
 import { createEdgeQueue } from './edge-queue.ts';
 import type { GpioBackend, LineSpec } from './gpio.ts';
 
 /** The part of an onoff line that is used here. */
-export type RawGpio = Pick<Gpio, 'read' | 'watch' | 'unwatch' | 'unexport'>;
+export type RawGpio = Pick<Gpio, 'read' | 'write' | 'watch' | 'unwatch' | 'unexport'>;
+
+/** How onoff is asked for a line; `high` and `low` are outputs that begin at that level of the pin. */
+export type RawDirection = 'in' | 'high' | 'low';
 
 export interface SysfsParts {
   readonly log: Logger;
   /** Where look-ups go; onoff itself always works on /sys/class/gpio. */
   readonly root?: string;
   /** Takes a line by its global number; the real one is onoff's, loaded when it is first needed. */
-  readonly open?: (globalNumber: number, options: Options) => Promise<RawGpio>;
+  readonly open?: (
+    globalNumber: number,
+    direction: RawDirection,
+    options: Options,
+  ) => Promise<RawGpio>;
 }
 
 /** A chip of sysfs: `base` is the global number of its first line. */
@@ -22,39 +38,66 @@ export interface SysfsChip extends GpioChip {
   readonly base: number;
 }
 
-/** Labels of the chips whose lines carry the numbers of the Pi's header: Pi 1 to 3, 4, 5. */
-const BOARD_LABELS = ['pinctrl-bcm2835', 'pinctrl-bcm2711', 'pinctrl-rp1'];
-
-const openReal = async (globalNumber: number, options: Options): Promise<RawGpio> => {
+const openReal = async (
+  globalNumber: number,
+  direction: RawDirection,
+  options: Options,
+): Promise<RawGpio> => {
   const { default: module } = await import('onoff');
-  return new module.Gpio(globalNumber, 'in', 'both', options);
+  const edge = direction === 'in' ? 'both' : 'none';
+  return new module.Gpio(globalNumber, direction, edge, options);
 };
 
 /** GPIO through /sys/class/gpio and onoff: no line names, no bias, no kernel timestamps; misses pulses shorter than 1 ms. */
 export function createSysfsBackend(parts: SysfsParts): GpioBackend {
   const { log, root = '/sys/class/gpio', open = openReal } = parts;
+  const take = async (
+    name: string,
+    globalNumber: number,
+    direction: RawDirection,
+    options: Options,
+  ): Promise<RawGpio> => {
+    try {
+      await dropStaleExport(root, globalNumber, log);
+      return await open(globalNumber, direction, options);
+    } catch (cause) {
+      throw translated(cause, name);
+    }
+  };
   return {
     name: 'sysfs',
     available: () => exists(join(root, 'export')),
     chips: () => sysfsChips(root),
-    async input(line, options) {
+    async inputs(lines, options) {
+      const [line, ...others] = lines;
+      if (line === undefined || others.length > 0) {
+        throw new BusError('failed', "/sys/class/gpio can't take several lines at once");
+      }
       const { name, globalNumber } = await resolveLine(root, line);
+      if (options.everyEdge === true) {
+        const message = `line ${name}: /sys/class/gpio loses pulses, counting needs /dev/gpiochip*`;
+        throw new BusError('failed', message);
+      }
       if (options.bias === 'pull-up' || options.bias === 'pull-down') {
         const setting = `gpio=${line.kind === 'number' ? line.number : '<number>'}`;
         const advice = `${setting}=${options.bias === 'pull-up' ? 'pu' : 'pd'} in config.txt does`;
         const message = `line ${name}: /sys/class/gpio can't set a ${options.bias}, ${advice}`;
         throw new BusError('failed', message);
       }
-      try {
-        await dropStaleExport(root, globalNumber, log);
-        const raw = await open(globalNumber, {
-          activeLow: options.activeLow ?? false,
-          debounceTimeout: options.debounceMs ?? 0,
-        });
-        return createInput(raw, name);
-      } catch (cause) {
-        throw translated(cause, name);
+      const raw = await take(name, globalNumber, 'in', {
+        activeLow: options.activeLow ?? false,
+        debounceTimeout: options.debounceMs ?? 0,
+      });
+      return createInputs(raw, name, options.edge);
+    },
+    async output(line, { activeLow = false, initial, drive = 'push-pull' }) {
+      const { name, globalNumber } = await resolveLine(root, line);
+      if (drive !== 'push-pull') {
+        throw new BusError('failed', `line ${name}: /sys/class/gpio can't drive it ${drive}`);
       }
+      // The level of the pin: onoff sets active-low only after the direction.
+      const level = initial === activeLow ? 'low' : 'high';
+      return createOutput(await take(name, globalNumber, level, { activeLow }), name);
     },
   };
 }
@@ -113,18 +156,20 @@ async function dropStaleExport(root: string, globalNumber: number, log: Logger):
   await writeFile(join(root, 'unexport'), String(globalNumber));
 }
 
-function createInput(raw: RawGpio, name: string): GpioInput {
+function createInputs(raw: RawGpio, name: string, edge: GpioInputOptions['edge']): GpioInputs {
   let open = true;
   return {
     async read() {
       if (!open) throw new BusError('failed', `line ${name} is closed`);
-      return (await raw.read()) === 1;
+      return [(await raw.read()) === 1];
     },
     async *edges(signal) {
-      const queue = createEdgeQueue();
+      const queue = createEdgeQueue<LineEdge>();
       const listener = (error: Error | null | undefined, value: 0 | 1): void => {
         if (error) queue.fail(translated(error, name));
-        else queue.push({ rising: value === 1, time: process.hrtime.bigint(), lost: 0 });
+        else if (edge === undefined || (edge === 'rising') === (value === 1)) {
+          queue.push({ rising: value === 1, time: process.hrtime.bigint(), lost: 0, line: 0 });
+        }
       };
       raw.watch(listener);
       try {
@@ -133,6 +178,27 @@ function createInput(raw: RawGpio, name: string): GpioInput {
         if (open) raw.unwatch(listener);
       }
     },
+    async close() {
+      if (!open) return;
+      open = false;
+      raw.unexport();
+    },
+  };
+}
+
+function createOutput(raw: RawGpio, name: string): GpioOutput {
+  let open = true;
+  const guard = async <T>(operation: () => Promise<T>): Promise<T> => {
+    if (!open) throw new BusError('failed', `line ${name} is closed`);
+    try {
+      return await operation();
+    } catch (cause) {
+      throw translated(cause, name);
+    }
+  };
+  return {
+    write: (value) => guard(async () => void (await raw.write(value ? 1 : 0))),
+    read: () => guard(async () => (await raw.read()) === 1),
     async close() {
       if (!open) return;
       open = false;

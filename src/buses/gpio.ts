@@ -3,9 +3,13 @@ import {
   BusError,
   type GpioBus,
   type GpioChip,
-  type GpioInput,
   type GpioInputOptions,
+  type GpioInputs,
+  type GpioOutput,
+  type GpioOutputOptions,
 } from './bus.ts';
+import { createChardevBackend } from './gpio-chardev.ts';
+import { firstLine } from './gpio-request.ts';
 import { createSysfsBackend } from './gpio-sysfs.ts';
 
 /** A line as the config names it: by its own name, by the board's GPIO number, or by chip and offset. */
@@ -19,8 +23,9 @@ export interface GpioBackend {
   readonly name: 'chardev' | 'sysfs';
   /** Whether this machine offers it. */
   available(): Promise<boolean>;
-  /** Takes the line as an input; rejects with a BusError. */
-  input(line: LineSpec, options: GpioInputOptions): Promise<GpioInput>;
+  /** Takes the lines as inputs, all or none; rejects with a BusError. */
+  inputs(lines: readonly LineSpec[], options: GpioInputOptions): Promise<GpioInputs>;
+  output(line: LineSpec, options: GpioOutputOptions): Promise<GpioOutput>;
   chips(): Promise<GpioChip[]>;
 }
 
@@ -43,7 +48,8 @@ export function parseLine(line: string): LineSpec {
 
 /** The machine's GPIO. The backend is looked for at each opening, as the hardware may come later than the gateway. */
 export function createGpio(parts: GpioParts): GpioBus {
-  const { log, backends = [createSysfsBackend({ log: parts.log })], use = 'auto' } = parts;
+  const { log, use = 'auto' } = parts;
+  const backends = parts.backends ?? [createChardevBackend({ log }), createSysfsBackend({ log })];
   let announced: string | undefined;
 
   const choose = async (): Promise<GpioBackend | undefined> => {
@@ -57,15 +63,25 @@ export function createGpio(parts: GpioParts): GpioBus {
     return undefined;
   };
 
+  const needed = async (what: string): Promise<GpioBackend> => {
+    const backend = await choose();
+    if (backend !== undefined) return backend;
+    const where = use === 'auto' ? 'this machine offers no GPIO' : `no GPIO through ${use}`;
+    throw new BusError('missing', `line ${what}: ${where}`);
+  };
+
   return {
     line: (name) => ({
       async input(options) {
-        const backend = await choose();
-        if (backend === undefined) {
-          const where = use === 'auto' ? 'this machine offers no GPIO' : `no GPIO through ${use}`;
-          throw new BusError('missing', `line ${name}: ${where}`);
-        }
-        return backend.input(parseLine(name), options);
+        return firstLine(await (await needed(name)).inputs([parseLine(name)], options));
+      },
+      async output(options) {
+        return (await needed(name)).output(parseLine(name), options);
+      },
+    }),
+    lines: (names) => ({
+      async input(options) {
+        return (await needed(names.join(', '))).inputs(names.map(parseLine), options);
       },
     }),
     async chips() {

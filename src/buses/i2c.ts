@@ -14,6 +14,7 @@ export interface I2cParts {
 }
 
 interface Job {
+  readonly place: string;
   readonly address: number;
   readonly write: Uint8Array;
   readonly readLength: number;
@@ -57,12 +58,12 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
     await old?.close().catch(() => undefined);
   };
 
-  const run = async ({ address, write, readLength }: Job): Promise<Uint8Array> => {
+  const run = async ({ place, address, write, readLength }: Job): Promise<Uint8Array> => {
     try {
       raw ??= await open(busNumber);
       return await transfer(raw, address, write, readLength);
     } catch (cause) {
-      const error = translated(cause, name, address);
+      const error = translated(cause, name, place, address);
       // i2c-bus keeps a file whose address could not be set and would use it next time, at address 0: start afresh.
       if (error.fault !== 'absent' || errnoOf(cause) === ENODEV) await release();
       throw error;
@@ -93,12 +94,19 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
   };
 
   return {
-    device: (address): I2cDevice => ({
+    device: (address, place = name): I2cDevice => ({
       transfer: (write, readLength) =>
         new Promise((resolve, reject) => {
           if (overdue !== undefined) return reject(stuck(overdue));
           if (closed) return reject(shut());
-          waiting.push({ address, write: Uint8Array.from(write), readLength, resolve, reject });
+          waiting.push({
+            place,
+            address,
+            write: Uint8Array.from(write),
+            readLength,
+            resolve,
+            reject,
+          });
           void pump();
         }),
     }),
@@ -159,9 +167,9 @@ function errnoOf(cause: unknown): number {
   return typeof errno === 'number' ? Math.abs(errno) : 0;
 }
 
-function translated(cause: unknown, bus: string, address: number): BusError {
+function translated(cause: unknown, bus: string, place: string, address: number): BusError {
   const fault = FAULTS[errnoOf(cause)] ?? 'failed';
-  const chip = `${hex(address)} on ${bus}`;
+  const chip = `${hex(address)} on ${place}`;
   const said = cause instanceof Error ? cause.message : String(cause);
   const sentences: Record<BusFault, string> = {
     absent: `no answer from ${chip}`,

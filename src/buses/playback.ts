@@ -1,12 +1,4 @@
-import {
-  BusError,
-  type Edge,
-  type GpioInputOptions,
-  type GpioLine,
-  type I2cDevice,
-  type KernelFiles,
-} from './bus.ts';
-import { createEdgeQueue } from './edge-queue.ts';
+import { BusError, type I2cDevice, type KernelFiles } from './bus.ts';
 
 /** One transfer in hex: what must be written, and what comes back or how it fails. */
 export type Transfer =
@@ -59,62 +51,6 @@ export function playback(transfers: readonly Transfer[]): PlaybackDevice {
 
 function describe(write: string, readLength: number): string {
   return `write ${write || 'nothing'}, read ${readLength} bytes`;
-}
-
-/** A line that a test moves by hand. */
-export interface PlaybackLine extends GpioLine {
-  /** Sets the level after `activeLow`; a change is an edge. */
-  set(level: boolean): void;
-  /** Makes reads and edges fail with this sentence, or work again. */
-  fail(sentence: string | undefined): void;
-  /** How the line was asked for; undefined while it is not open. */
-  readonly taken: GpioInputOptions | undefined;
-}
-
-/** A line at the given level that nobody has taken. */
-export function playbackLine(initial = false): PlaybackLine {
-  let level = initial;
-  let failure: string | undefined;
-  let taken: GpioInputOptions | undefined;
-  let queues: ReturnType<typeof createEdgeQueue>[] = [];
-  return {
-    get taken() {
-      return taken;
-    },
-    set(value) {
-      if (value === level) return;
-      level = value;
-      const edge: Edge = { rising: value, time: process.hrtime.bigint(), lost: 0 };
-      for (const queue of queues) queue.push(edge);
-    },
-    fail(sentence) {
-      failure = sentence;
-      if (sentence === undefined) return;
-      for (const queue of queues) queue.fail(new BusError('failed', sentence));
-    },
-    async input(options) {
-      if (failure !== undefined) throw new BusError('failed', failure);
-      taken = options;
-      return {
-        async read() {
-          if (failure !== undefined) throw new BusError('failed', failure);
-          return level;
-        },
-        async *edges(signal) {
-          const queue = createEdgeQueue();
-          queues.push(queue);
-          try {
-            yield* queue.iterate(signal);
-          } finally {
-            queues = queues.filter((other) => other !== queue);
-          }
-        },
-        async close() {
-          taken = undefined;
-        },
-      };
-    },
-  };
 }
 
 /** Files in memory, by absolute path; what is not there rejects with ENOENT as the kernel does. */

@@ -1,4 +1,11 @@
-import { type Buses, type GpioInput, hex, type I2cDevice } from './bus.ts';
+import {
+  type Buses,
+  type GpioInput,
+  type GpioInputs,
+  type GpioOutput,
+  hex,
+  type I2cDevice,
+} from './bus.ts';
 
 /** One exchange with the hardware: `sent` and `received` as people read them; an error is a sentence. */
 export interface Exchange {
@@ -34,32 +41,51 @@ export function traced(buses: Buses, tell: (exchange: Exchange) => void): Buses 
   });
 
   const tracedInput = (input: GpioInput, where: string): GpioInput => ({
-    read: () => watch(where, '', input.read(), (level) => (level ? '1' : '0')),
+    read: () => watch(where, '', input.read(), digit),
     edges: (signal) => input.edges(signal),
     close: () => input.close(),
   });
+
+  const tracedInputs = (inputs: GpioInputs, where: string): GpioInputs => ({
+    read: () => watch(where, '', inputs.read(), (levels) => levels.map(digit).join(' ')),
+    edges: (signal) => inputs.edges(signal),
+    close: () => inputs.close(),
+  });
+
+  const tracedOutput = (output: GpioOutput, where: string): GpioOutput => ({
+    write: (value) => watch(where, digit(value), output.write(value), () => ''),
+    read: () => watch(where, '', output.read(), digit),
+    close: () => output.close(),
+  });
+
+  const taken = <T>(where: string, line: Promise<T>): Promise<T> =>
+    watch(where, 'open', line, () => 'taken');
 
   return {
     i2c(name) {
       const bus = buses.i2c(name);
       return {
-        device: (address) => tracedDevice(bus.device(address), `${hex(address)} on ${name}`),
+        device: (address, place = name) =>
+          tracedDevice(bus.device(address, place), `${hex(address)} on ${place}`),
         close: () => bus.close(),
       };
     },
     gpio: {
-      line: (name) => ({
-        input: async (options) =>
-          tracedInput(
-            await watch(
-              `line ${name}`,
-              'open',
-              buses.gpio.line(name).input(options),
-              () => 'taken',
-            ),
-            `line ${name}`,
-          ),
-      }),
+      line(name) {
+        const line = buses.gpio.line(name);
+        const where = `line ${name}`;
+        return {
+          input: async (options) => tracedInput(await taken(where, line.input(options)), where),
+          output: async (options) => tracedOutput(await taken(where, line.output(options)), where),
+        };
+      },
+      lines(names) {
+        const lines = buses.gpio.lines(names);
+        const where = `lines ${names.join(', ')}`;
+        return {
+          input: async (options) => tracedInputs(await taken(where, lines.input(options)), where),
+        };
+      },
       chips: () => buses.gpio.chips(),
     },
     files: {
@@ -69,6 +95,10 @@ export function traced(buses: Buses, tell: (exchange: Exchange) => void): Buses 
     },
     close: () => buses.close(),
   };
+}
+
+function digit(level: boolean): string {
+  return level ? '1' : '0';
 }
 
 function spaced(bytes: Uint8Array): string {

@@ -3,6 +3,9 @@ import type { Drivers } from '../driver.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
+const NO_SAFETY =
+  'Outputs, interlocks and inputs are no safety function: emergency stops and guards need a circuit of their own.';
+
 /** Checks a config without touching hardware: 0 when it is fine, 1 with one line a problem on standard output. */
 export async function check(options: ConfigOption, io: Io, drivers: Drivers): Promise<number> {
   const file = configFile(options, io.env);
@@ -13,7 +16,9 @@ export async function check(options: ConfigOption, io: Io, drivers: Drivers): Pr
   }
   const sensors = count(config.sensors.length, 'sensor');
   const listeners = count(config.broker.listeners.length, 'listener');
-  io.stdout.write(`${file}: fine, ${sensors}, ${listeners}\n`);
+  const outputs = config.outputs.length === 0 ? '' : `, ${count(config.outputs.length, 'output')}`;
+  io.stdout.write(`${file}: fine, ${sensors}${outputs}, ${listeners}\n`);
+  if (config.outputs.length > 0) io.stdout.write(`${NO_SAFETY}\n`);
   return EXIT.ok;
 }
 

@@ -76,14 +76,19 @@ async function* scan(bus: I2cBus, drivers: Drivers): AsyncGenerator<string> {
 async function gpioLines({ gpio, files }: Buses): Promise<string[]> {
   const chips = await gpio.chips();
   const known = new Set(chips.map(({ name }) => name));
-  const shown = chips.map(({ name, label, lines, base }) => {
+  const shown = chips.flatMap(({ name, label, lines, base, named = [] }) => {
     const numbers = base === undefined ? '' : `, ${base} to ${base + lines - 1} in /sys/class/gpio`;
-    return `  ${name}  ${label}  ${lines} lines${numbers}`;
+    const each = named.map((line) => {
+      const owner = line.owner === undefined ? '' : `  in use by ${line.owner}`;
+      return `    ${line.offset}  ${line.name ?? '(no name)'}${owner}`;
+    });
+    return [`  ${name}  ${label}  ${lines} lines${numbers}`, ...each];
   });
   for (const name of await devices(files, /^gpiochip\d+$/)) {
     if (!known.has(name)) shown.push(`  ${name}  /dev/${name}`);
   }
   if (shown.length === 0) return ['GPIO: no chip on this machine'];
+  if (chips.some(({ named }) => named !== undefined)) return ['GPIO:', ...shown];
   const debug = await files.read('/sys/kernel/debug/gpio').catch(() => undefined);
   const detail =
     debug === undefined

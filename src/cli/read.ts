@@ -8,12 +8,13 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import { didYouMean } from '../config/suggestion.ts';
-import type { Driver, Drivers, Samples } from '../driver.ts';
+import type { Driver, Drivers, Samples, Tools } from '../driver.ts';
 import { createLog } from '../log.ts';
 import { createBounded } from '../sensing/bounded.ts';
 import { addressOf, handleFor, LEAST_OPEN_MS } from '../sensing/handle.ts';
 import { judge } from '../sensing/outlet.ts';
 import type { Recording } from '../sensing/recording.ts';
+import { createMemoryState } from '../state.ts';
 import { isInUse } from '../store/database.ts';
 import { readingTopic } from '../topics.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
@@ -46,7 +47,7 @@ export async function read(
   }
   const sensor = config.sensors.find((one) => one.name === name);
   if (sensor === undefined) return refuse(io, unknownSensor(name, file, config));
-  const driver = parts.drivers.get(sensor.driver)!;
+  const driver = config.drivers.get(sensor.driver)!;
   if (options.record !== undefined && driver.bus !== 'i2c') {
     return refuse(io, `--record keeps I2C transfers, but ${driver.name} is not on an I2C bus`);
   }
@@ -134,7 +135,12 @@ async function sampleOnce(
   clock: Clock,
 ): Promise<Samples> {
   const never = new AbortController().signal;
-  const tools = { clock, sleep: (ms: number, signal: AbortSignal) => clock.sleep(ms, signal) };
+  const tools: Tools = {
+    clock,
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    state: createMemoryState().of(config.name),
+    line: (line) => buses.gpio.line(line),
+  };
   const opening = createBounded<Awaited<ReturnType<Driver['open']>>>(
     clock,
     Math.max(config.timeout, LEAST_OPEN_MS),
@@ -159,6 +165,7 @@ function unknownSensor(name: string, file: string, { sensors }: Config): string 
 function place(config: SensorConfig, driver: Driver): string {
   const address = addressOf(config, driver);
   if (driver.bus === 'gpio-input') return ` on line ${config.line}`;
+  if (driver.bus === 'gpio-inputs') return ` on lines ${config.lines?.join(', ')}`;
   if (driver.bus !== 'i2c' || address === undefined) return '';
   return ` at ${hex(address)} on ${config.bus ?? 'i2c-1'}`;
 }

@@ -1,6 +1,8 @@
 import { hex } from '../buses/bus.ts';
 import type { Drivers } from '../driver.ts';
 import { readingTopic, statusTopic } from '../topics.ts';
+import { outputChecks } from './output-checks.ts';
+import type { PartialOutput } from './outputs.ts';
 import type { Finding, Path } from './problem.ts';
 import { isLoopback, type ListenerConfig } from './schema.ts';
 import type { PartialSensor } from './sensors.ts';
@@ -15,6 +17,7 @@ export interface Placed<Element> {
 export interface Parts {
   readonly cell: string;
   readonly sensors: readonly Placed<PartialSensor>[];
+  readonly outputs: readonly Placed<PartialOutput>[];
   readonly listeners: readonly Placed<ListenerConfig>[];
   readonly drivers: Drivers;
   lineOf(path: Path): number;
@@ -27,6 +30,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...sameTopics(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
+    ...outputChecks(parts),
     ...samePorts(parts),
     ...openDoors(parts),
   ];
@@ -76,30 +80,53 @@ function* sameAddresses({ sensors, lineOf }: Parts): Iterable<Finding> {
   for (const { index, element } of sensors) {
     const { bus, address, driver } = element;
     if (bus === undefined || address === undefined) continue;
+    const path = ['sensors', index, 'address'];
     const place = `${hex(address)} on ${bus}`;
     const first = seen.get(place);
     if (first === undefined) seen.set(place, { index, driver });
     else if (first.driver !== driver) {
       const line = lineOf(['sensors', first.index, 'address']);
       const message = `${place} is the ${first.driver} of line ${line} already, expected the address of another chip`;
-      yield { path: ['sensors', index, 'address'], at: 'value', message };
+      yield { path, at: 'value', message };
     }
+    const [trunk, multiplexer] = bus.split('/');
+    if (multiplexer === undefined) continue;
+    // What hangs on the bus itself answers also while a channel is open.
+    const shadow = sensors.find(
+      ({ element: other }) => other.bus === trunk && other.address === address,
+    );
+    const clash =
+      shadow &&
+      `the ${shadow.element.driver} in line ${lineOf(['sensors', shadow.index, 'address'])}`;
+    const itself = multiplexer === hex(address) ? 'the multiplexer' : undefined;
+    if (clash === undefined && itself === undefined) continue;
+    const message = `${hex(address)} is ${itself ?? clash} on ${trunk} itself, which would answer too, expected another address`;
+    yield { path, at: 'value', message };
   }
 }
 
 function* sameLines({ sensors, lineOf }: Parts): Iterable<Finding> {
-  const seen = new Map<string, number>();
+  const seen = new Map<string, Path>();
   for (const { index, element } of sensors) {
-    if (element.line === undefined) continue;
-    const path = ['sensors', index, 'line'];
-    const first = seen.get(element.line);
-    if (first === undefined) seen.set(element.line, index);
-    else {
-      const line = lineOf(['sensors', first, 'line']);
-      const message = `${element.line} is taken by the sensor in line ${line} already, expected another input`;
-      yield { path, at: 'value', message };
+    for (const [path, line] of linesOf(['sensors', index], element)) {
+      const first = seen.get(line);
+      if (first === undefined) seen.set(line, path);
+      else {
+        const message = `${line} is taken by the sensor in line ${lineOf(first)} already, expected another input`;
+        yield { path, at: 'value', message };
+      }
     }
   }
+}
+
+/** Every GPIO line that a sensor takes, with where it is named. */
+export function* linesOf(
+  path: Path,
+  { line, lines = [], options }: Parts['sensors'][number]['element'],
+): Iterable<readonly [path: Path, line: string]> {
+  if (line !== undefined) yield [[...path, 'line'], line];
+  for (const [index, one] of lines.entries()) yield [[...path, 'lines', index], one];
+  if (typeof options.interrupt === 'string') yield [[...path, 'interrupt'], options.interrupt];
 }
 
 const EVERY_INTERFACE = ['0.0.0.0', '::'];

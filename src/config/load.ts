@@ -2,6 +2,8 @@ import path from 'node:path';
 import type { Drivers } from '../driver.ts';
 import { crossChecks, type Parts, type Placed } from './cross-checks.ts';
 import { type KeyExplainer, validate } from './findings.ts';
+import { outputSchema } from './outputs.ts';
+import { withOutsideDrivers } from './outside-drivers.ts';
 import { byPosition, type Finding, formatPath, type Path, type Problem } from './problem.ts';
 import {
   type Config,
@@ -9,6 +11,7 @@ import {
   configSchema,
   type ListenerConfig,
   listenerSchema,
+  type Settings,
 } from './schema.ts';
 import { sensorSchema } from './sensors.ts';
 import { parseSource, type Source } from './source.ts';
@@ -42,11 +45,24 @@ export async function loadConfig(
     const message = 'the file is empty, expected a config with at least "cell: NAME"';
     return failed([{ file, line: 1, column: 1, path: 'config', message }]);
   }
-  const { value, findings } = validate(configSchema(drivers), source, explainKey(source));
-  const parts = partsOf(source, drivers);
   const folder = path.dirname(path.resolve(cwd, file));
-  const all = [...findings, ...crossChecks(parts), ...(await fileFindings(parts, folder))];
-  if (value && all.length === 0) return { config: absolute(value, folder, cwd), problems: [] };
+  const { sensors } = (source.value ?? {}) as { sensors?: unknown };
+  const outside = await withOutsideDrivers(drivers, sensors, folder);
+  const schema = configSchema(outside.drivers);
+  const { value, findings } = validate(schema, source, explainKey(source));
+  const parts = partsOf(source, outside.drivers);
+  const known = outside.findings.map(({ path: at }) => formatPath(at));
+  const others = findings.filter(({ path: at }) => !known.includes(formatPath(at)));
+  const all = [
+    ...outside.findings,
+    ...others,
+    ...crossChecks(parts),
+    ...(await fileFindings(parts, folder)),
+  ];
+  if (value && all.length === 0) {
+    const config = { ...absolute(value, folder, cwd), drivers: outside.drivers };
+    return { config, problems: [] };
+  }
   return failed(
     all.slice(0, MOST_FINDINGS).map(({ path: at, at: place, message }) => ({
       file,
@@ -62,7 +78,7 @@ function failed(problems: readonly Problem[]): LoadResult {
 }
 
 /** Parts of the contract with users that this version does not have: refused, never silently ignored. */
-const UNSUPPORTED = ['outputs', 'uplinks', 'http', 'broker.access'];
+const UNSUPPORTED = ['uplinks', 'http', 'broker.access'];
 const WIRES = ['bus', 'address', 'line'];
 
 function explainKey(source: Source): KeyExplainer {
@@ -78,12 +94,13 @@ function explainKey(source: Source): KeyExplainer {
 
 /** The elements that are right by themselves, also when others are not: all problems are told at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
-  const { cell, sensors, broker } = source.value as Readonly<Record<string, unknown>>;
+  const { cell, sensors, outputs, broker } = source.value as Readonly<Record<string, unknown>>;
   const sensor = sensorSchema(drivers);
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
     cell: cellSchema.safeParse(cell).data ?? 'CELL',
     sensors: valid(sensors, (one) => sensor.safeParse(one)),
+    outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,
@@ -117,7 +134,7 @@ function withFiles(listener: ListenerConfig, folder: string): ListenerConfig {
   return { ...listener, tls: ca === undefined ? tls : { ...tls, ca: file(ca) } };
 }
 
-function absolute(config: Config, folder: string, cwd: string): Config {
+function absolute(config: Settings, folder: string, cwd: string): Settings {
   const listeners = config.broker.listeners.map((listener) => withFiles(listener, folder));
   return {
     ...config,

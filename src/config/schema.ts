@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Drivers } from '../driver.ts';
 import type { PayloadForm } from '../reading.ts';
 import { duration, size } from '../units.ts';
+import { type OutputConfig, outputSchema } from './outputs.ts';
 import { payloadSchema, type SensorConfig, sensorSchema } from './sensors.ts';
 import { mapSuchAs, text, wholeNumber } from './values.ts';
 
@@ -26,12 +27,20 @@ export interface ListenerConfig {
 export type Limits = Readonly<z.output<typeof limitsSchema>>;
 
 /** The whole config, every default filled in: milliseconds and bytes. */
-export interface Config {
+export interface Config extends Settings {
+  /** The drivers that its sensors may name: those of the install and those from files. */
+  readonly drivers: Drivers;
+}
+
+/** What the config file says, every default filled in: milliseconds and bytes. */
+export interface Settings {
   readonly cell: string;
   readonly data: string;
   readonly payload: PayloadForm;
   readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
   readonly sensors: readonly SensorConfig[];
+  readonly outputs: readonly OutputConfig[];
+  readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
   readonly store: { readonly readingsWithin: number };
   readonly log: { readonly level: (typeof LEVELS)[number] };
 }
@@ -158,6 +167,22 @@ export function configSchema(drivers: Drivers) {
         .max(1000, { error: 'at most 1000 sensors' })
         .prefault([])
         .describe('What is measured.'),
+      outputs: z
+        .array(outputSchema, { error: 'a list, each output beginning with "- name: …"' })
+        .max(1000, { error: 'at most 1000 outputs' })
+        .prefault([])
+        .describe('What is driven, by commands on <cell>/<name>/set.'),
+      gpio: z
+        .strictObject({
+          backend: z
+            .enum(['auto', 'chardev', 'sysfs'])
+            .prefault('auto')
+            .describe(
+              'How lines are reached: chardev (/dev/gpiochip*), sysfs (/sys/class/gpio: no counting, no bias), or the first of them that is there.',
+            ),
+        })
+        .prefault({})
+        .describe('The GPIO lines of this machine.'),
       store: z
         .strictObject({
           readingsWithin: duration('10ms', '1h')
@@ -174,8 +199,12 @@ export function configSchema(drivers: Drivers) {
         .describe('What the gateway says about itself.'),
     })
     .transform(
-      ({ sensors, ...config }): Config => ({
+      ({ sensors, outputs, ...config }): Settings => ({
         ...config,
+        outputs: outputs.map((output) => ({
+          ...output,
+          payload: output.payload ?? config.payload,
+        })),
         sensors: sensors.map((sensor) => ({
           ...sensor,
           payload: sensor.payload ?? config.payload,

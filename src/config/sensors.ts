@@ -14,6 +14,7 @@ export interface SensorConfig {
   readonly bus?: string;
   readonly address?: number;
   readonly line?: string;
+  readonly lines?: readonly string[];
   readonly every: number;
   readonly timeout: number;
   readonly payload: PayloadForm;
@@ -26,7 +27,8 @@ export const payloadSchema = z
   .enum(['json', 'value'])
   .describe('How readings are written: json (value, unit, quality, time) or the bare value.');
 
-const nameSchema = text(
+/** The schema of a name, which becomes part of topics. */
+export const nameSchema = text(
   'a name such as temperature or door/closed',
   /^(?!\$)[^/+#]+(\/[^/+#]+)*$/,
   128,
@@ -65,14 +67,17 @@ const busError = ({ input }: { input?: unknown }): string =>
   `an I2C bus such as i2c-1${/^\d+$/.test(`${input}`) ? ` (did you mean i2c-${input}?)` : ''}`;
 const busSchema = z
   .string({ error: busError })
-  .regex(/^(\/dev\/)?i2c-\d{1,3}$/, { error: busError })
+  .regex(/^(\/dev\/)?i2c-\d{1,3}(\/0x7[0-7]\/[0-7])?$/, { error: busError })
   .transform((bus) => bus.replace('/dev/', ''));
 
 const lineError = ({ input }: { input?: unknown }): string =>
   `a line such as DI0, GPIO17 or gpiochip0:17${/^\d+$/.test(`${input}`) ? ` (did you mean GPIO${input}?)` : ''}`;
-const lineSchema = z
+/** The schema of a GPIO line. */
+export const lineSchema = z
   .string({ error: lineError })
-  .regex(/^(gpiochip\d{1,3}:\d{1,4}|[A-Za-z][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
+  .regex(/^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/, {
+    error: lineError,
+  });
 
 /** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
 function meantAddress(input: unknown, fits: (address: number) => boolean): string {
@@ -99,11 +104,21 @@ function wiring(driver: Driver): z.core.$ZodLooseShape {
   if (driver.bus === 'gpio-input') {
     return { line: lineSchema.describe('Input line: DI0, GPIO17 or gpiochip0:17.') };
   }
+  if (driver.bus === 'gpio-inputs') {
+    const roles = driver.lines ?? [];
+    const expected = `${roles.length} lines of one chip such as [DI0, DI1]: ${roles.join(', ')}`;
+    const lines = z
+      .array(lineSchema, { error: expected })
+      .length(roles.length, { error: expected });
+    return { lines: lines.describe(`Input lines of one chip: ${roles.join(', ')}.`) };
+  }
   if (driver.bus !== 'i2c') return {};
   const { addresses } = driver;
   const address = addresses?.[0] ? chipAddress(driver.name, addresses) : anyAddress();
   return {
-    bus: busSchema.describe('I2C bus: i2c-1 or /dev/i2c-1.'),
+    bus: busSchema.describe(
+      'I2C bus: i2c-1 or /dev/i2c-1; i2c-1/0x70/3 is channel 3 of a TCA9548A at 0x70.',
+    ),
     address: address.describe('I2C address, best written in hex, e.g. 0x48.'),
   };
 }
@@ -123,7 +138,9 @@ function sensorOf(driver: Driver) {
     ...wiring(driver),
   };
   const optionKeys = Object.keys(driver.options.shape);
-  const taken = optionKeys.find((key) => key in shape || ['bus', 'address', 'line'].includes(key));
+  const taken = optionKeys.find(
+    (key) => key in shape || ['bus', 'address', 'line', 'lines'].includes(key),
+  );
   if (taken) throw new Error(`driver ${driver.name}: every sensor has a key "${taken}" already`);
   return driver.options
     .safeExtend(shape)
@@ -152,10 +169,7 @@ export function sensorSchema(drivers: Drivers) {
       if (code !== 'invalid_union')
         return 'a map such as { name: door, driver: digital-input, line: DI0 }';
       const given = String((input as { driver?: unknown }).driver ?? '');
-      const outside = /\.[cm]?[jt]s$/.test(given)
-        ? '; a driver in a file of its own is not supported by this version'
-        : didYouMean(given, names);
-      return `a driver: ${alternatives(names)}${outside}`;
+      return `a driver: ${alternatives(names)}${didYouMean(given, names)}`;
     },
   });
 }

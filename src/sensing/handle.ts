@@ -30,6 +30,9 @@ export function handleFor(
     case 'gpio-input':
       if (config.line === undefined) throw new BusError('missing', 'no GPIO line is configured');
       return buses.gpio.line(config.line);
+    case 'gpio-inputs':
+      if (config.lines === undefined) throw new BusError('missing', 'no GPIO lines are configured');
+      return buses.gpio.lines(config.lines);
     case 'files':
       return buses.files;
     case 'none':

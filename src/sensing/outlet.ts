@@ -1,11 +1,16 @@
+import type { Clock } from '../clock.ts';
 import type { FilterConfig } from '../config/filters.ts';
 import type { Channel, Sample } from '../driver.ts';
 import { encodeReading, type PayloadForm, type Reading } from '../reading.ts';
-import { createFilterChain, type Judged } from './filters.ts';
+import type { State } from '../state.ts';
+import { createFilterChain } from './filters.ts';
+import type { Judged } from './judged.ts';
 
 /** One channel on its way out: judged, filtered, numbered, published under its own topic. */
 export interface Outlet {
   readonly channel: Channel;
+  /** The channel's own, or what a filter makes of it. */
+  readonly unit: string;
   readonly topic: string;
   /** Published readings so far; the number of the last one. */
   readonly seq: number;
@@ -15,6 +20,8 @@ export interface Outlet {
   readonly latest: Judged | undefined;
   /** Takes a sample of the moment `now`, in milliseconds that never jump. */
   take(sample: Sample | undefined, now: number): void;
+  /** Publishes nothing more by itself. */
+  stop(): void;
 }
 
 export interface OutletParts {
@@ -23,8 +30,9 @@ export interface OutletParts {
   readonly payload: PayloadForm;
   readonly boot: number;
   readonly filters: readonly FilterConfig[];
-  /** Milliseconds since the Unix epoch. */
-  wall(): number;
+  readonly clock: Clock;
+  /** What filters remember over restarts. */
+  readonly state: State;
   /** Whether `wall` can be believed. */
   clockIsSet(): boolean;
   publish(topic: string, payload: Uint8Array): void;
@@ -32,13 +40,42 @@ export interface OutletParts {
 
 /** An outlet that has published nothing. Throws a RangeError when the filters make no sense. */
 export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
-  const { sensor, topic, payload, boot } = parts;
-  const chain = createFilterChain(parts.filters);
+  const { sensor, topic, payload, boot, clock } = parts;
+  const chain = createFilterChain(parts.filters, parts.state);
+  const unit = chain.unit ?? channel.unit;
+  const life = new AbortController();
   let seq = 0;
   let taken = 0;
   let latest: Judged | undefined;
+  let alarm: number | undefined;
+
+  const publish = (passed: Judged | undefined): void => {
+    if (passed === undefined) return;
+    latest = passed;
+    seq += 1;
+    const reading: Reading = { sensor, unit, time: clock.wall(), ...passed };
+    parts.publish(topic, encodeReading(reading, { payload, boot, seq }));
+  };
+
+  /** Filters that keep a sample want to be asked again. An alarm that comes too early sets the next one. */
+  const schedule = (now: number): void => {
+    const due = chain.due();
+    if (due === undefined || life.signal.aborted || (alarm !== undefined && alarm <= due)) return;
+    alarm = due;
+    clock.sleep(Math.max(1, due - now), life.signal).then(
+      () => {
+        if (alarm === due) alarm = undefined;
+        const later = clock.monotonic();
+        publish(chain.tick(later));
+        schedule(later);
+      },
+      () => undefined,
+    );
+  };
+
   return {
     channel,
+    unit,
     topic,
     get seq() {
       return seq;
@@ -51,13 +88,10 @@ export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
     },
     take(sample, now) {
       taken += 1;
-      const passed = chain.push(judge(sample, channel, parts.clockIsSet()), now);
-      if (passed === undefined) return;
-      latest = passed;
-      seq += 1;
-      const reading: Reading = { sensor, unit: channel.unit, time: parts.wall(), ...passed };
-      parts.publish(topic, encodeReading(reading, { payload, boot, seq }));
+      publish(chain.push(judge(sample, channel, parts.clockIsSet()), now));
+      schedule(now);
     },
+    stop: () => life.abort(),
   };
 }
 

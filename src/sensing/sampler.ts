@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Sensor, Tools } from '../driver.ts';
 import type { Quality, Unit, Value } from '../reading.ts';
+import type { StateKeeper } from '../state.ts';
 import { readingTopic } from '../topics.ts';
 import { createBounded } from './bounded.ts';
 import { handleFor, LEAST_OPEN_MS } from './handle.ts';
@@ -26,6 +27,7 @@ export interface SamplerParts {
   clockIsSet(): boolean;
   /** From 0 to 1, for the back-off. */
   random(): number;
+  readonly state: StateKeeper;
 }
 
 /** A sensor at this moment, for status pages. Times are milliseconds since the Unix epoch. */
@@ -69,7 +71,12 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
   const { name, every, timeout } = config;
   const { cell, boot, driver, buses, clock, turn } = parts;
   const log = parts.log.child({ sensor: name });
-  const tools: Tools = { clock, sleep: (ms, signal) => clock.sleep(ms, signal) };
+  const tools: Tools = {
+    clock,
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    state: parts.state.of(name),
+    line: (line) => buses.gpio.line(line),
+  };
   /** A fault further on must not end the sensor's life. */
   const publish = (topic: string, payload: Uint8Array): void => {
     try {
@@ -86,7 +93,8 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
       payload: config.payload,
       filters: config.filters,
       boot,
-      wall: () => clock.wall(),
+      clock,
+      state: parts.state.of(channel.name === '' ? name : `${name}/${channel.name}`),
       clockIsSet: () => parts.clockIsSet(),
       publish,
     }),
@@ -167,6 +175,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
     async stop() {
       life.abort();
       await running;
+      for (const outlet of outlets) outlet.stop();
     },
     trouble() {
       if (failure !== undefined) return `${name}: ${failure}`;
@@ -181,9 +190,9 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
       failures,
       missed,
       ...(lastRead === undefined ? {} : { lastRead }),
-      channels: outlets.map(({ topic, channel, seq, latest }) => ({
+      channels: outlets.map(({ topic, unit, seq, latest }) => ({
         topic,
-        unit: channel.unit,
+        unit,
         seq,
         ...(latest ?? { value: null, quality: 'bad' as const, reason: 'not read yet' }),
       })),

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Drivers } from '../driver.ts';
 import type { Service } from '../lifecycle.ts';
+import { createMemoryState, type StateKeeper } from '../state.ts';
 import { sharedPlace } from './handle.ts';
 import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
 import { atOnce, createTurn, type Turn } from './turn.ts';
@@ -23,6 +24,8 @@ export interface SensingParts {
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */
   random?(): number;
+  /** What drivers and filters remember over restarts; without it they forget. */
+  readonly state?: StateKeeper;
 }
 
 /** All sensors. `start` never fails because of hardware: what is missing is tried again for ever and reported. */
@@ -37,7 +40,7 @@ const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
 /** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensing(parts: SensingParts): Sensing {
-  const { clock, drivers, random = Math.random } = parts;
+  const { clock, drivers, random = Math.random, state = createMemoryState() } = parts;
   const clockIsSet = parts.clockIsSet ?? (() => clock.wall() >= BEFORE_ALL_MS);
   const turns = new Map<string, Turn>();
   const turnAt = (place: string | undefined): Turn => {
@@ -52,7 +55,7 @@ export function createSensing(parts: SensingParts): Sensing {
       throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
     }
     const turn = turnAt(sharedPlace(config, driver));
-    return createSampler(config, { ...parts, driver, turn, clockIsSet, random });
+    return createSampler(config, { ...parts, driver, turn, clockIsSet, random, state });
   });
   return {
     name: 'sensing',

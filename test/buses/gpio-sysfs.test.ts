@@ -78,6 +78,9 @@ function createRaw() {
   let unexported = 0;
   const raw: RawGpio = {
     read: (async () => level) as RawGpio['read'],
+    write: (async (value: 0 | 1) => {
+      level = value;
+    }) as RawGpio['write'],
     watch: (listener) => {
       listeners.push(listener);
     },
@@ -96,8 +99,8 @@ function createRaw() {
       level = value;
       for (const listener of [...listeners]) listener(null, value);
     },
-    open: async (globalNumber: number, options: unknown): Promise<RawGpio> => {
-      opened.push([globalNumber, options]);
+    open: async (globalNumber: number, direction: string, options: unknown): Promise<RawGpio> => {
+      opened.push([globalNumber, direction, options]);
       return raw;
     },
   };
@@ -111,7 +114,7 @@ describe('an input', () => {
     const { log, lines } = createQuietLog();
     const gpio = createGpio({ log, backends: [createSysfsBackend({ log, root, open })] });
     const input = await gpio.line('GPIO17').input({ activeLow: true, debounceMs: 10 });
-    expect(opened).toEqual([[529, { activeLow: true, debounceTimeout: 10 }]]);
+    expect(opened).toEqual([[529, 'in', { activeLow: true, debounceTimeout: 10 }]]);
     expect(lines).toEqual(['GPIO backend chosen']);
     expect(await input.read()).toBe(false);
 
@@ -142,7 +145,8 @@ describe('an input', () => {
     addChip(512, 'pinctrl-bcm2711', 58);
     const { open, listeners } = createRaw();
     const { log } = createQuietLog();
-    const input = await createSysfsBackend({ log, root, open }).input(parseLine('GPIO4'), {});
+    const backend = createSysfsBackend({ log, root, open });
+    const input = await backend.inputs([parseLine('GPIO4')], {});
     const first = input.edges(new AbortController().signal)[Symbol.asyncIterator]().next();
     listeners[0]?.(new Error('poll failed'), 0);
     await expect(first).rejects.toThrow('line GPIO4: poll failed');
@@ -155,7 +159,7 @@ describe('an input', () => {
     mkdirSync(join(root, 'gpio529'));
     const { open } = createRaw();
     const { log } = createQuietLog();
-    await createSysfsBackend({ log, root, open }).input(parseLine('GPIO17'), {});
+    await createSysfsBackend({ log, root, open }).inputs([parseLine('GPIO17')], {});
     expect(readFileSync(join(root, 'unexport'), 'utf8')).toBe('529');
   });
 
@@ -171,7 +175,7 @@ describe('an input', () => {
       throw Object.assign(new Error(`${code}: failed`), { code });
     };
     const { log } = createQuietLog();
-    const opening = createSysfsBackend({ log, root, open }).input(parseLine('GPIO17'), {});
+    const opening = createSysfsBackend({ log, root, open }).inputs([parseLine('GPIO17')], {});
     await expect(opening).rejects.toThrow(sentence);
   });
 
@@ -180,11 +184,46 @@ describe('an input', () => {
     addChip(512, 'pinctrl-bcm2711', 58);
     const { log } = createQuietLog();
     const backend = createSysfsBackend({ log, root, open: createRaw().open });
-    await expect(backend.input(parseLine('GPIO17'), { bias: 'pull-up' })).rejects.toThrow(
+    await expect(backend.inputs([parseLine('GPIO17')], { bias: 'pull-up' })).rejects.toThrow(
       "can't set a pull-up, gpio=17=pu in config.txt does",
     );
   });
 });
+
+test('pulses are never counted this way, nor are several lines taken', async () => {
+  addControls();
+  addChip(512, 'pinctrl-bcm2711', 58);
+  const { log } = createQuietLog();
+  const backend = createSysfsBackend({ log, root, open: createRaw().open });
+  await expect(backend.inputs([parseLine('GPIO17')], { everyEdge: true })).rejects.toThrow(
+    'line GPIO17: /sys/class/gpio loses pulses, counting needs /dev/gpiochip*',
+  );
+  const two = backend.inputs([parseLine('GPIO17'), parseLine('GPIO18')], {});
+  await expect(two).rejects.toThrow("can't take several lines at once");
+});
+
+test.each([
+  [false, false, 'low'],
+  [false, true, 'high'],
+  [true, false, 'high'],
+  [true, true, 'low'],
+])(
+  'an output that is active low: %s and begins at %s begins with the pin %s',
+  async (activeLow, initial, level) => {
+    addControls();
+    addChip(512, 'pinctrl-bcm2711', 58);
+    const { log } = createQuietLog();
+    const { open, opened, unexported } = createRaw();
+    const backend = createSysfsBackend({ log, root, open });
+    const output = await backend.output(parseLine('GPIO17'), { activeLow, initial });
+    expect(opened).toEqual([[529, level, { activeLow }]]);
+    await output.write(true);
+    expect(await output.read()).toBe(true);
+    await output.close();
+    expect(unexported()).toBe(1);
+    await expect(output.write(true)).rejects.toThrow('line GPIO17 is closed');
+  },
+);
 
 test('a machine without GPIO has no chips and no lines', async () => {
   const { log } = createQuietLog();

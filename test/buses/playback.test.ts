@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { playback, playbackFiles, playbackLine } from '../../src/buses/playback.ts';
+import { playback, playbackFiles } from '../../src/buses/playback.ts';
+import { playbackLine } from '../../src/buses/playback-gpio.ts';
 import { settle } from '../support/manual-clock.ts';
 
 test('answers as scripted, fails as scripted, and must be used up', async () => {

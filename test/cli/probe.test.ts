@@ -47,6 +47,9 @@ test('a Pi with chips is shown with the drivers that fit', async () => {
       line: () => {
         throw new Error('not asked for');
       },
+      lines: () => {
+        throw new Error('not asked for');
+      },
       chips: async () => [{ name: 'gpiochip0', label: 'pinctrl-bcm2711', lines: 58, base: 512 }],
     },
     files: playbackFiles(
@@ -80,7 +83,7 @@ test('a Pi with chips is shown with the drivers that fit', async () => {
     'I2C: a byte was read at each address from 0x08 to 0x77',
     'i2c-1',
     '  0x20  owned by a kernel driver',
-    '  0x48  ads1115, tmp102',
+    '  0x48  ads1115, ina219, ina226, lm75, tmp102',
     '  0x51  no driver for this address',
     'i2c-2',
     '  nothing answers',

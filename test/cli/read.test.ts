@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { playback, playbackLine, type Transfer } from '../../src/buses/playback.ts';
+import { playback, type Transfer } from '../../src/buses/playback.ts';
+import { playbackLine, playbackLines } from '../../src/buses/playback-gpio.ts';
 import { runCommandLine } from '../../src/cli/program.ts';
 import { drivers } from '../../src/drivers.ts';
 import { lockFolder } from '../../src/store/database.ts';
@@ -40,7 +41,11 @@ async function read(words: string, transfers: readonly Transfer[] = []) {
     openBuses: () =>
       fakeBuses({
         chips: new Map([['i2c-1 0x48', playback(transfers)]]),
-        gpio: { line: () => playbackLine(true), chips: async () => [] },
+        gpio: {
+          line: () => playbackLine(true),
+          lines: () => playbackLines([true, false]),
+          chips: async () => [],
+        },
       }),
   });
   return { code, out: io.out(), err: io.err() };

@@ -138,6 +138,8 @@ describe('defaults', () => {
         },
       },
       sensors: [],
+      outputs: [],
+      gpio: { backend: 'auto' },
       store: { readingsWithin: 1000 },
       log: { level: 'info' },
     });

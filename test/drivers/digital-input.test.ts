@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import digitalInput from '../../drivers/digital-input.ts';
-import { playbackLine } from '../../src/buses/playback.ts';
+import { playbackLine } from '../../src/buses/playback-gpio.ts';
 import { settle } from '../support/manual-clock.ts';
 import { never, openSensor } from '../support/open-sensor.ts';
 

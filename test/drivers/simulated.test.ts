@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import simulated, { door, gripper, jointTemperature, workCycles } from '../../drivers/simulated.ts';
 import { createManualClock, settle } from '../support/manual-clock.ts';
-import { never, openSensor } from '../support/open-sensor.ts';
+import { createHastyTools, never, openSensor } from '../support/open-sensor.ts';
 
 const moments = fc.record({
   seed: fc.integer(),
@@ -63,7 +63,8 @@ describe('signals', () => {
 test('the same seed and time give the same samples, another seed gives others', async () => {
   const clock = createManualClock();
   await clock.advance(123_456);
-  const tools = { clock, sleep: (ms: number) => clock.sleep(ms) };
+  const { tools: hasty } = createHastyTools();
+  const tools = { ...hasty, clock, sleep: (ms: number) => clock.sleep(ms) };
   const read = async (seed: number) => {
     const options = { signal: 'joint-temperature', seed } as const;
     return (await openSensor(simulated, undefined, options, tools)).read(never);
@@ -74,7 +75,9 @@ test('the same seed and time give the same samples, another seed gives others', 
 
 test('the door tells its changes when they happen, and stops when told', async () => {
   const clock = createManualClock();
-  const tools = { clock, sleep: (ms: number, signal: AbortSignal) => clock.sleep(ms, signal) };
+  const { tools: hasty } = createHastyTools();
+  const sleep = (ms: number, signal: AbortSignal) => clock.sleep(ms, signal);
+  const tools = { ...hasty, clock, sleep };
   const sensor = await openSensor(simulated, undefined, { signal: 'door' }, tools);
   const end = new AbortController();
   const seen: unknown[] = [];

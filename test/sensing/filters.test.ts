@@ -1,14 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FilterConfig } from '../../src/config/filters.ts';
-import { createFilterChain, type Judged } from '../../src/sensing/filters.ts';
+import { createFilterChain } from '../../src/sensing/filters.ts';
+import type { Judged } from '../../src/sensing/judged.ts';
+import { createMemoryState } from '../../src/state.ts';
 
+const state = () => createMemoryState().of('sensor');
 const good = (value: Judged['value']): Judged => ({ value, quality: 'good' });
 const bad = (reason: string): Judged => ({ value: null, quality: 'bad', reason });
 
 /** Pushes one value a second; a gap where one was held back. Qualities other than good stand behind the value. */
 function run(filters: readonly FilterConfig[], samples: readonly (Judged | Judged['value'])[]) {
-  const chain = createFilterChain(filters);
+  const chain = createFilterChain(filters, state());
   return samples.map((sample, second) => {
     const judged = sample !== null && typeof sample === 'object' ? sample : good(sample);
     const out = chain.push(judged, second * 1000);
@@ -58,7 +61,7 @@ describe('median', () => {
     const numbers = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9 }), numbers, (size, values) => {
-        const chain = createFilterChain([{ median: size }]);
+        const chain = createFilterChain([{ median: size }], state());
         for (const [index, value] of values.entries()) {
           const window = values.slice(Math.max(0, index + 1 - size), index + 1);
           const out = chain.push(good(value), index)?.value;
@@ -120,7 +123,7 @@ describe('deadband', () => {
     const walk = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1 });
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1e6, noNaN: true }), walk, (band, values) => {
-        const chain = createFilterChain([{ deadband: band }]);
+        const chain = createFilterChain([{ deadband: band }], state());
         let shown = Number.NaN;
         for (const [index, value] of values.entries()) {
           const out = chain.push(good(value), index);
@@ -266,5 +269,76 @@ test.each([
   ],
   [{ clamp: [5, 1] }, 'clamp: 5 is more than 1'],
 ] as const)('%j makes no sense', (filter, message) => {
-  expect(() => createFilterChain([filter])).toThrow(message);
+  expect(() => createFilterChain([filter], state())).toThrow(message);
+});
+
+describe('filters with a memory', () => {
+  test('integrate goes on after a restart', () => {
+    const memory = state();
+    const first = createFilterChain([{ integrate: 1000 }], memory);
+    first.push(good(10), 0);
+    expect(first.push(good(10), 2000)).toEqual(good(20));
+    const second = createFilterChain([{ integrate: 1000 }], memory);
+    expect(second.push(good(10), 50_000)).toEqual(good(20));
+    expect(second.push(good(10), 51_000)).toEqual(good(30));
+  });
+
+  test('a memory that makes no sense begins at 0', () => {
+    const memory = state();
+    memory.set('filter 0', 'x');
+    expect(createFilterChain([{ integrate: 1000 }], memory).push(good(1), 0)).toEqual(good(0));
+  });
+});
+
+describe('delays', () => {
+  test('tell when they have something to say, and say it once', () => {
+    const chain = createFilterChain([{ debounce: 100 }, { multiply: 2 }], state());
+    expect(chain.push(good(1), 0)).toEqual(good(2));
+    expect(chain.due()).toBeUndefined();
+    expect(chain.push(good(2), 50)).toBeUndefined();
+    expect(chain.due()).toBe(150);
+    expect(chain.tick(149)).toBeUndefined();
+    expect(chain.tick(150)).toEqual(good(4));
+    expect(chain.due()).toBeUndefined();
+    expect(chain.tick(300)).toBeUndefined();
+  });
+
+  test('bad passes at once and forgets what waits', () => {
+    const chain = createFilterChain([{ delayedOn: 100 }, { throttleAverage: 1000 }], state());
+    expect(chain.push(good(true), 0)).toBeUndefined();
+    expect(chain.push(bad('gone'), 10)).toEqual(bad('gone'));
+    expect(chain.due()).toBeUndefined();
+  });
+
+  test('gates in front of a delay keep comparing', () => {
+    const chain = createFilterChain([{ deadband: 1 }, { throttleAverage: 1000 }], state());
+    for (const [now, value] of [10, 10.2, 10.4].entries()) chain.push(good(value), now * 100);
+    expect(chain.tick(1000)?.value).toBeCloseTo(10.2, 9);
+  });
+
+  test('a mean of doubtful values is doubted', () => {
+    const chain = createFilterChain([{ throttleAverage: 1000 }], state());
+    chain.push({ value: 1, quality: 'uncertain', reason: 'clock not yet set' }, 0);
+    chain.push(good(3), 500);
+    expect(chain.tick(1000)).toEqual({
+      value: 2,
+      quality: 'uncertain',
+      reason: 'clock not yet set',
+    });
+    chain.push(good(3), 1500);
+    expect(chain.tick(2500)).toEqual(good(3));
+  });
+});
+
+test.each([
+  [{ polynomial: [] }, 'polynomial'],
+  [{ min: 0 }, 'min: 0'],
+  [{ exponentialAverage: 0 }, 'exponentialAverage: 0'],
+  [{ derivative: 0 }, 'derivative: 0'],
+  [{ integrate: -1 }, 'integrate: -1'],
+  [{ debounce: 0 }, 'debounce: 0'],
+  [{ throttleAverage: 0 }, 'throttleAverage: 0'],
+  [{ timeout: 0 }, 'timeout: 0'],
+] as const)('%j makes no sense either', (filter, message) => {
+  expect(() => createFilterChain([filter], state())).toThrow(message);
 });

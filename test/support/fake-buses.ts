@@ -9,6 +9,10 @@ export interface FakeParts {
   readonly files?: KernelFiles;
 }
 
+const noGpio = (name: string) => async (): Promise<never> => {
+  throw new BusError('missing', `line ${name}: this machine offers no GPIO`);
+};
+
 /** Buses with only these parts on them. */
 export function fakeBuses({ chips = new Map(), gpio, files }: FakeParts = {}): Buses {
   const absent = (where: string): I2cDevice => ({
@@ -24,11 +28,8 @@ export function fakeBuses({ chips = new Map(), gpio, files }: FakeParts = {}): B
       close: async () => undefined,
     }),
     gpio: gpio ?? {
-      line: (name) => ({
-        input: async () => {
-          throw new BusError('missing', `line ${name}: this machine offers no GPIO`);
-        },
-      }),
+      line: (name) => ({ input: noGpio(name), output: noGpio(name) }),
+      lines: (names) => ({ input: noGpio(names.join(', ')) }),
       chips: async () => [],
     },
     files: files ?? playbackFiles(new Map()),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Driver, Handles, Sensor, Tools } from '../../src/driver.ts';
+import { createMemoryState } from '../../src/state.ts';
 import { createManualClock, type ManualClock } from './manual-clock.ts';
 
 export const never: AbortSignal = new AbortController().signal;
@@ -12,7 +13,11 @@ export function createHastyTools(): { tools: Tools; slept: number[]; clock: Manu
     slept.push(ms);
     await clock.advance(ms);
   };
-  return { tools: { clock, sleep }, slept, clock };
+  const state = createMemoryState().of('sensor');
+  const line = (name: string): never => {
+    throw new Error(`no line ${name} in this test`);
+  };
+  return { tools: { clock, sleep, state, line }, slept, clock };
 }
 
 /** Opens a driver with options as a config has them. */

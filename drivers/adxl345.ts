@@ -1,0 +1,129 @@
+import {
+  type Acceleration,
+  defineDriver,
+  type I2cDevice,
+  signed,
+  toVibration,
+  uint16le,
+  z,
+} from '../src/driver.ts';
+
+/** Register names as in section "Register Map". */
+const DEVID = 0x00;
+const ADXL345 = 0xe5;
+const BW_RATE = 0x2c;
+const POWER_CTL = 0x2d;
+const MEASURE = 0x08;
+const DATA_FORMAT = 0x31;
+/** DATA_FORMAT: 3.9 mg a step at every range. */
+const FULL_RES = 0x08;
+const DATAX0 = 0x32;
+const FIFO_CTL = 0x38;
+/** FIFO_CTL: bypass empties it; stream keeps the latest 32. */
+const BYPASS = 0x00;
+const STREAM = 0x80;
+const FIFO_STATUS = 0x39;
+const ENTRIES = 0x3f;
+const FIFO_SIZE = 32;
+
+/** Rate code in BW_RATE by samples per second, table "Typical Current Consumption vs. Data Rate". */
+const RATES = new Map([
+  [50, 0x09],
+  [100, 0x0a],
+  [200, 0x0b],
+  [400, 0x0c],
+]);
+/** Range bits in DATA_FORMAT by full scale in g. */
+const RANGES = new Map([
+  [2, 0x00],
+  [4, 0x01],
+  [8, 0x02],
+  [16, 0x03],
+]);
+/** In full resolution. */
+const STEPS_PER_G = 256;
+
+/** Samples that may gather before the next look: half of the FIFO. */
+const LOOK_EVERY = 16;
+
+/** g of the three axes from DATAX0 to DATAZ1: two's complement in full resolution, the low byte first. */
+export function toAcceleration(bytes: Uint8Array): Acceleration {
+  const axis = (at: number): number => signed(uint16le(bytes, at), 16) / STEPS_PER_G;
+  return [axis(0), axis(2), axis(4)];
+}
+
+export default defineDriver({
+  name: 'adxl345',
+  summary: 'Analog Devices ADXL345 accelerometer as a vibration sensor: RMS, peak, frequency',
+  datasheet: 'https://www.analog.com/media/en/technical-documentation/data-sheets/adxl345.pdf',
+  bus: 'i2c',
+  addresses: [0x53, 0x1d],
+  options: z.strictObject({
+    range: z
+      .literal([...RANGES.keys()])
+      .default(4)
+      .describe('Full scale in g.'),
+    rate: z
+      .literal([...RATES.keys()])
+      .default(200)
+      .describe(
+        'Samples per second; frequencies up to half of it are seen. 400 needs a bus of 400 kHz.',
+      ),
+    window: z
+      .literal([32, 64, 128, 256, 512])
+      .default(128)
+      .describe('Samples of one reading; `timeout` must be longer than window / rate.'),
+  }),
+  channels: () => [
+    { name: 'rms', unit: 'g' },
+    { name: 'peak', unit: 'g' },
+    { name: 'frequency', unit: 'Hz' },
+  ],
+  async open(chip, { range, rate, window }, tools) {
+    await setUp(chip, RATES.get(rate) ?? 0, RANGES.get(range) ?? 0);
+    const lookMs = Math.floor((1000 * LOOK_EVERY) / rate);
+
+    return {
+      async read(signal) {
+        await chip.transfer(Uint8Array.of(FIFO_CTL, BYPASS), 0);
+        await chip.transfer(Uint8Array.of(FIFO_CTL, STREAM), 0);
+        const samples: Acceleration[] = [];
+        while (samples.length < window) {
+          await tools.sleep(lookMs, signal);
+          const [status = 0] = await chip.transfer(Uint8Array.of(FIFO_STATUS), 1);
+          const entries = status & ENTRIES;
+          if (entries >= FIFO_SIZE) throw new Error('samples were lost: the bus is too busy');
+          const here = Math.min(entries, window - samples.length);
+          for (let index = 0; index < here; index += 1) {
+            signal.throwIfAborted();
+            samples.push(toAcceleration(await chip.transfer(Uint8Array.of(DATAX0), 6)));
+          }
+        }
+        const clipped = samples.flat().some((value) => Math.abs(value) >= 0.99 * range);
+        const { rms, peak, frequency } = toVibration(samples, rate);
+        const doubt = clipped
+          ? ({ quality: 'uncertain', reason: `an axis is at full scale, ±${range} g` } as const)
+          : {};
+        return {
+          rms: { value: rms, ...doubt },
+          peak: { value: peak, ...doubt },
+          frequency:
+            frequency === undefined
+              ? { value: 0, quality: 'uncertain', reason: 'no frequency stands out' }
+              : { value: frequency, ...doubt },
+        };
+      },
+    };
+  },
+});
+
+async function setUp(chip: I2cDevice, rateCode: number, rangeBits: number): Promise<void> {
+  const [id = 0] = await chip.transfer(Uint8Array.of(DEVID), 1);
+  if (id !== ADXL345) {
+    const shown = id.toString(16).padStart(2, '0');
+    throw new Error(`not an ADXL345: DEVID is 0x${shown}, expected 0xe5`);
+  }
+  await chip.transfer(Uint8Array.of(BW_RATE, rateCode), 0);
+  await chip.transfer(Uint8Array.of(DATA_FORMAT, FULL_RES | rangeBits), 0);
+  await chip.transfer(Uint8Array.of(POWER_CTL, MEASURE), 0);
+}

@@ -1,0 +1,37 @@
+import { defineDriver, uint16, z } from '../src/driver.ts';
+
+/** Instruction "Power On", table "Instruction Set Architecture". */
+const POWER_ON = Uint8Array.of(0x01);
+/** Instruction "One Time H-Resolution Mode": steps of 1 lx, powers down afterwards. */
+const MEASURE_ONCE = Uint8Array.of(0x20);
+/** Longest measurement in that mode. */
+const MEASUREMENT_MS = 180;
+const FULL_SCALE = 0xffff;
+
+/** Lux of the 16 bits, at the power-on value of the measurement time register. */
+export function toLux(raw: number): number {
+  return raw / 1.2;
+}
+
+export default defineDriver({
+  name: 'bh1750',
+  summary: 'ROHM BH1750FVI ambient light sensor',
+  datasheet: 'https://www.mouser.com/datasheet/2/348/bh1750fvi-e-186247.pdf',
+  bus: 'i2c',
+  addresses: [0x23, 0x5c],
+  options: z.strictObject({}),
+  channels: () => [{ name: '', unit: 'lx' }],
+  async open(chip, _options, tools) {
+    return {
+      async read(signal) {
+        await chip.transfer(POWER_ON, 0);
+        await chip.transfer(MEASURE_ONCE, 0);
+        await tools.sleep(MEASUREMENT_MS, signal);
+        const raw = uint16(await chip.transfer(new Uint8Array(), 2));
+        const value = toLux(raw);
+        if (raw < FULL_SCALE) return { '': { value } };
+        return { '': { value, quality: 'uncertain', reason: 'at full scale, it may be brighter' } };
+      },
+    };
+  },
+});

@@ -1,0 +1,64 @@
+import { defineDriver, type KernelFiles, z } from '../src/driver.ts';
+
+const FOLDER = '/sys/class/hwmon';
+
+/** Units and how many of the file's make one of them: the kernel's Documentation/hwmon/sysfs-interface. */
+const KINDS = {
+  temp: { unit: '°C', divisor: 1000 },
+  in: { unit: 'V', divisor: 1000 },
+  curr: { unit: 'A', divisor: 1000 },
+  power: { unit: 'W', divisor: 1_000_000 },
+  energy: { unit: 'J', divisor: 1_000_000 },
+  humidity: { unit: '%', divisor: 1000 },
+  fan: { unit: '1/min', divisor: 1 },
+} as const;
+
+/** Unit and divisor of an input such as `temp1`. */
+export function kindOf(input: string): { readonly unit: string; readonly divisor: number } {
+  const name = input.replace(/\d+$/, '') as keyof typeof KINDS;
+  return KINDS[name];
+}
+
+export default defineDriver({
+  name: 'hwmon',
+  summary: "A temperature, voltage, current, power or fan of the kernel's hardware monitoring",
+  bus: 'files',
+  options: z.strictObject({
+    chip: z
+      .string()
+      .regex(/^[\w-]+$/, { error: 'a name such as cpu_thermal or rpi_volt' })
+      .describe('What /sys/class/hwmon/hwmon*/name says, e.g. cpu_thermal.'),
+    input: z
+      .string()
+      .regex(/^(temp|in|curr|power|energy|humidity|fan)\d+$/, {
+        error: 'an input such as temp1, in0, fan1, curr1 or power1',
+      })
+      .default('temp1')
+      .describe('Which value: temp1, in0, fan1, curr1, power1, energy1 or humidity1.'),
+  }),
+  channels: ({ input }) => [{ name: '', unit: kindOf(input).unit }],
+  async open(files, { chip, input }) {
+    const folder = await findChip(files, chip);
+    return {
+      async read() {
+        const fault = await files.read(`${folder}/${input}_fault`).catch(() => '0');
+        if (fault.trim() === '1') return { '': { value: null, reason: `${chip} tells a fault` } };
+        const text = (await files.read(`${folder}/${input}_input`)).trim();
+        if (!/^-?\d+$/.test(text)) throw new Error(`${input} of ${chip} is no number: "${text}"`);
+        return { '': { value: Number(text) / kindOf(input).divisor } };
+      },
+    };
+  },
+});
+
+/** The numbers change from start to start; the names do not. */
+async function findChip(files: KernelFiles, chip: string): Promise<string> {
+  const entries = await files.list(FOLDER).catch((): string[] => []);
+  const names: string[] = [];
+  for (const entry of entries) {
+    const name = (await files.read(`${FOLDER}/${entry}/name`).catch(() => '')).trim();
+    if (name === chip) return `${FOLDER}/${entry}`;
+    if (name !== '') names.push(name);
+  }
+  throw new Error(`no hwmon chip ${chip}, there is ${names.join(', ') || 'none'}`);
+}

@@ -1,0 +1,133 @@
+import {
+  type Acceleration,
+  defineDriver,
+  type I2cDevice,
+  signed,
+  toVibration,
+  uint16le,
+  z,
+} from '../src/driver.ts';
+
+/** Register names as in section 8, "Register description". */
+const WHO_AM_I = 0x0f;
+const LIS3DH = 0x33;
+const CTRL_REG1 = 0x20;
+const CTRL_REG4 = 0x23;
+const CTRL_REG5 = 0x24;
+const OUT_X_L = 0x28;
+const FIFO_CTRL_REG = 0x2e;
+const FIFO_SRC_REG = 0x2f;
+
+/** Bit 7 of a register's address: several bytes are read one after the other, section 6.1.1. */
+const INCREMENT = 0x80;
+/** CTRL_REG1: all three axes, 12 bits. */
+const AXES = 0x07;
+/** CTRL_REG4: BDU, both bytes of a value are of the same sample; HR, 12 bits. */
+const WHOLE_HIGH_RESOLUTION = 0x88;
+const FIFO_ON = 0x40;
+/** FIFO_CTRL_REG: bypass empties it; stream keeps the latest 32. */
+const BYPASS = 0x00;
+const STREAM = 0x80;
+/** FIFO_SRC_REG: samples were lost; how many there are. */
+const OVERRUN = 0x40;
+const COUNT = 0x1f;
+
+/** ODR[3:0] in CTRL_REG1 by samples per second. */
+const RATES = new Map([
+  [50, 0x40],
+  [100, 0x50],
+  [200, 0x60],
+  [400, 0x70],
+]);
+
+/** FS[1:0] in CTRL_REG4 and milli-g of one of 12 bits, table "Mechanical characteristics", by full scale in g. */
+const RANGES = new Map([
+  [2, { bits: 0x00, step: 1 }],
+  [4, { bits: 0x10, step: 2 }],
+  [8, { bits: 0x20, step: 4 }],
+  [16, { bits: 0x30, step: 12 }],
+]);
+
+/** Samples that may gather before the next look: half of the FIFO. */
+const LOOK_EVERY = 16;
+
+/** g of the three axes from OUT_X_L to OUT_Z_H: 12 bits each, left-justified; a step in milli-g. */
+export function toAcceleration(bytes: Uint8Array, step: number): Acceleration {
+  const axis = (at: number): number => ((signed(uint16le(bytes, at), 16) >> 4) * step) / 1000;
+  return [axis(0), axis(2), axis(4)];
+}
+
+export default defineDriver({
+  name: 'lis3dh',
+  summary: 'ST LIS3DH accelerometer as a vibration sensor: RMS, peak, strongest frequency',
+  datasheet: 'https://www.st.com/resource/en/datasheet/lis3dh.pdf',
+  bus: 'i2c',
+  addresses: [0x18, 0x19],
+  options: z.strictObject({
+    range: z
+      .literal([...RANGES.keys()])
+      .default(4)
+      .describe('Full scale in g.'),
+    rate: z
+      .literal([...RATES.keys()])
+      .default(400)
+      .describe('Samples per second; frequencies up to half of it are seen.'),
+    window: z
+      .literal([32, 64, 128, 256, 512])
+      .default(128)
+      .describe('Samples of one reading; `timeout` must be longer than window / rate.'),
+  }),
+  channels: () => [
+    { name: 'rms', unit: 'g' },
+    { name: 'peak', unit: 'g' },
+    { name: 'frequency', unit: 'Hz' },
+  ],
+  async open(chip, { range, rate, window }, tools) {
+    const { bits, step } = RANGES.get(range) ?? { bits: 0, step: 1 };
+    await setUp(chip, RATES.get(rate) ?? 0, bits);
+    const lookMs = Math.floor((1000 * LOOK_EVERY) / rate);
+
+    return {
+      async read(signal) {
+        await chip.transfer(Uint8Array.of(FIFO_CTRL_REG, BYPASS), 0);
+        await chip.transfer(Uint8Array.of(FIFO_CTRL_REG, STREAM), 0);
+        const samples: Acceleration[] = [];
+        while (samples.length < window) {
+          await tools.sleep(lookMs, signal);
+          const [source = 0] = await chip.transfer(Uint8Array.of(FIFO_SRC_REG), 1);
+          if ((source & OVERRUN) !== 0) throw new Error('samples were lost: the bus is too busy');
+          const here = Math.min(source & COUNT, window - samples.length);
+          for (let index = 0; index < here; index += 1) {
+            signal.throwIfAborted();
+            const bytes = await chip.transfer(Uint8Array.of(OUT_X_L | INCREMENT), 6);
+            samples.push(toAcceleration(bytes, step));
+          }
+        }
+        const clipped = samples.flat().some((value) => Math.abs(value) >= 0.99 * range);
+        const { rms, peak, frequency } = toVibration(samples, rate);
+        const doubt = clipped
+          ? ({ quality: 'uncertain', reason: `an axis is at full scale, ±${range} g` } as const)
+          : {};
+        return {
+          rms: { value: rms, ...doubt },
+          peak: { value: peak, ...doubt },
+          frequency:
+            frequency === undefined
+              ? { value: 0, quality: 'uncertain', reason: 'no frequency stands out' }
+              : { value: frequency, ...doubt },
+        };
+      },
+    };
+  },
+});
+
+async function setUp(chip: I2cDevice, rateBits: number, rangeBits: number): Promise<void> {
+  const [who = 0] = await chip.transfer(Uint8Array.of(WHO_AM_I), 1);
+  if (who !== LIS3DH) {
+    const shown = who.toString(16).padStart(2, '0');
+    throw new Error(`not a LIS3DH: WHO_AM_I is 0x${shown}, expected 0x33`);
+  }
+  await chip.transfer(Uint8Array.of(CTRL_REG1, rateBits | AXES), 0);
+  await chip.transfer(Uint8Array.of(CTRL_REG4, rangeBits | WHOLE_HIGH_RESOLUTION), 0);
+  await chip.transfer(Uint8Array.of(CTRL_REG5, FIFO_ON), 0);
+}

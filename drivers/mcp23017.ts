@@ -1,0 +1,61 @@
+import { defineDriver, pinSensor, uint16le, z } from '../src/driver.ts';
+
+/** Register pairs, port A first, while IOCON.BANK is 0 as after power-on: table 3-3. */
+const IODIR = 0x00;
+const IPOL = 0x02;
+const GPINTEN = 0x04;
+const INTCON = 0x08;
+const IOCON = 0x0a;
+const GPPU = 0x0c;
+const GPIO = 0x12;
+
+/** IOCON: INTA and INTB are the same; they are open drain. */
+const MIRROR = 0x40;
+const OPEN_DRAIN = 0x04;
+
+const NAMES = Array.from({ length: 16 }, (_, pin) => `${pin < 8 ? 'a' : 'b'}${pin & 7}`);
+
+export default defineDriver({
+  name: 'mcp23017',
+  summary: 'Microchip MCP23017: up to sixteen digital inputs over I2C',
+  datasheet: 'https://ww1.microchip.com/downloads/en/DeviceDoc/20001952C.pdf',
+  bus: 'i2c',
+  addresses: Array.from({ length: 8 }, (_, index) => 0x20 + index),
+  options: z.strictObject({
+    pins: z
+      .array(z.int().min(0).max(15))
+      .min(1)
+      .max(16)
+      .default(Array.from({ length: 16 }, (_, pin) => pin))
+      .describe('Pins that become inputs: 0 to 7 for GPA0 to GPA7, 8 to 15 for GPB0 to GPB7.'),
+    pullUps: z.boolean().default(false).describe("Switches the chip's pull-ups (100 kΩ) on."),
+    activeLow: z.boolean().default(false).describe('Whether a low pin is true.'),
+    interrupt: z
+      .string()
+      .optional()
+      .describe('GPIO line that INTA or INTB is wired to; changes are then told at once.'),
+  }),
+  channels: ({ pins }) => [...new Set(pins)].map((pin) => ({ name: NAMES[pin] ?? '', unit: '' })),
+  async open(chip, { pins, pullUps, activeLow, interrupt }, tools) {
+    const pair = async (register: number): Promise<number> =>
+      uint16le(await chip.transfer(Uint8Array.of(register), 2));
+    const write = (register: number, value: number): Promise<unknown> =>
+      chip.transfer(Uint8Array.of(register, value & 0xff, value >> 8), 0);
+
+    const mask = pins.reduce((bits, pin) => bits | (1 << pin), 0);
+    const change = async (register: number, on: boolean): Promise<void> => {
+      const before = await pair(register);
+      await write(register, on ? before | mask : before & ~mask & 0xffff);
+    };
+    await change(IPOL, false);
+    await change(GPPU, pullUps);
+    await change(IODIR, true);
+    if (interrupt !== undefined) {
+      await chip.transfer(Uint8Array.of(IOCON, MIRROR | OPEN_DRAIN), 0);
+      // Each change counts, not a difference from a fixed value.
+      await change(INTCON, false);
+      await change(GPINTEN, true);
+    }
+    return pinSensor({ names: NAMES, pins, activeLow, interrupt, tools, levels: () => pair(GPIO) });
+  },
+});

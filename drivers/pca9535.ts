@@ -1,0 +1,50 @@
+import { defineDriver, pinSensor, uint16le, z } from '../src/driver.ts';
+
+/** Register pairs, port 0 first: section "Register Descriptions" / "Control Register and Command Byte". */
+const INPUT = 0x00;
+const POLARITY = 0x04;
+/** 1 is input, the power-on value. */
+const CONFIGURATION = 0x06;
+
+/** P00 to P07 are pins 0 to 7, P10 to P17 are pins 8 to 15. */
+const NAMES = Array.from({ length: 16 }, (_, pin) => `p${pin >> 3}${pin & 7}`);
+
+export default defineDriver({
+  name: 'pca9535',
+  summary: 'PCA9535, PCA9555, TCA9535 and TCA9555: up to sixteen digital inputs over I2C',
+  datasheet: 'https://www.ti.com/lit/ds/symlink/tca9535.pdf',
+  bus: 'i2c',
+  addresses: Array.from({ length: 8 }, (_, index) => 0x20 + index),
+  options: z.strictObject({
+    pins: z
+      .array(z.int().min(0).max(15))
+      .min(1)
+      .max(16)
+      .default(Array.from({ length: 16 }, (_, pin) => pin))
+      .describe('Pins that become inputs: 0 to 7 for P00 to P07, 8 to 15 for P10 to P17.'),
+    activeLow: z.boolean().default(false).describe('Whether a low pin is true.'),
+    interrupt: z
+      .string()
+      .optional()
+      .describe('GPIO line that INT is wired to; changes are then told at once.'),
+  }),
+  channels: ({ pins }) => [...new Set(pins)].map((pin) => ({ name: NAMES[pin] ?? '', unit: '' })),
+  async open(chip, { pins, activeLow, interrupt }, tools) {
+    const pair = async (register: number): Promise<number> =>
+      uint16le(await chip.transfer(Uint8Array.of(register), 2));
+    const write = (register: number, value: number): Promise<unknown> =>
+      chip.transfer(Uint8Array.of(register, value & 0xff, value >> 8), 0);
+
+    const mask = pins.reduce((bits, pin) => bits | (1 << pin), 0);
+    await write(POLARITY, (await pair(POLARITY)) & ~mask & 0xffff);
+    await write(CONFIGURATION, (await pair(CONFIGURATION)) | mask);
+    return pinSensor({
+      names: NAMES,
+      pins,
+      activeLow,
+      interrupt,
+      tools,
+      levels: () => pair(INPUT),
+    });
+  },
+});

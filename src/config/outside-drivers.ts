@@ -1,0 +1,52 @@
+import path from 'node:path';
+import type { Driver, Drivers } from '../driver.ts';
+import { loadDriver } from '../drivers.ts';
+import type { Finding } from './problem.ts';
+import { sensorSchema } from './sensors.ts';
+
+/** A driver in a file of its own, as a config names it. */
+const FILE = /\.[cm]?js$/;
+
+/** The drivers of the install and those in files that the sensors name, by what the config calls them. */
+export interface AllDrivers {
+  readonly drivers: Drivers;
+  /** Files that could not be loaded. */
+  readonly findings: readonly Finding[];
+}
+
+/** Loads the driver files that a config's sensors name; paths are relative to the config's folder. Runs their code. */
+export async function withOutsideDrivers(
+  drivers: Drivers,
+  sensors: unknown,
+  folder: string,
+): Promise<AllDrivers> {
+  const all = new Map(drivers);
+  const findings: Finding[] = [];
+  const failed = new Map<string, string>();
+  for (const [index, sensor] of (Array.isArray(sensors) ? sensors : []).entries()) {
+    const file = (sensor as { driver?: unknown } | null)?.driver;
+    if (typeof file !== 'string' || !FILE.test(file)) continue;
+    if (!all.has(file) && !failed.has(file)) {
+      try {
+        all.set(file, await fitting(await loadDriver(path.resolve(folder, file)), file));
+      } catch (error) {
+        failed.set(file, error instanceof Error ? error.message : String(error));
+      }
+    }
+    const message = failed.get(file);
+    if (message === undefined) continue;
+    findings.push({ path: ['sensors', index, 'driver'], at: 'value', message: oneLine(message) });
+  }
+  return { drivers: all, findings };
+}
+
+/** The driver under the name of its file. Throws when its options do not go with what every sensor has. */
+async function fitting(driver: Driver, file: string): Promise<Driver> {
+  const named = { ...driver, name: file };
+  sensorSchema(new Map([[file, named]]));
+  return named;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import type { FilterConfig } from '../../src/config/filters.ts';
+import { createOutlet } from '../../src/sensing/outlet.ts';
+import { createMemoryState } from '../../src/state.ts';
+import { createManualClock } from '../support/manual-clock.ts';
+
+function setUp(filters: readonly FilterConfig[]) {
+  const clock = createManualClock();
+  const seen: string[] = [];
+  const outlet = createOutlet(
+    { name: '', unit: 'W' },
+    {
+      sensor: 'power',
+      topic: 'cell/power',
+      payload: 'json',
+      boot: 1,
+      filters,
+      clock,
+      state: createMemoryState().of('power'),
+      clockIsSet: () => true,
+      publish: (_topic, payload) => {
+        const { value, unit, seq } = JSON.parse(Buffer.from(payload).toString());
+        seen.push(`${clock.monotonic()}: ${value} ${unit} #${seq}`);
+      },
+    },
+  );
+  const take = (value: number | boolean) => outlet.take({ value }, clock.monotonic());
+  return { clock, seen, outlet, take };
+}
+
+test('a filter that waits speaks up by itself, at its time', async () => {
+  const { clock, seen, take } = setUp([{ throttleAverage: 1000 }, { unit: 'kW' }]);
+  take(1);
+  await clock.advance(400);
+  take(3);
+  await clock.advance(600);
+  expect(seen).toEqual(['1000: 2 kW #1']);
+  await clock.advance(10_000);
+  expect(seen).toHaveLength(1);
+});
+
+test('an alarm that is put off does not ring early', async () => {
+  const { clock, seen, take } = setUp([{ timeout: 1000 }]);
+  take(1);
+  await clock.advance(700);
+  take(2);
+  await clock.advance(999);
+  expect(seen).toEqual(['0: 1 W #1', '700: 2 W #2']);
+  await clock.advance(1);
+  expect(seen.at(-1)).toBe('1700: null W #3');
+});
+
+test('after the stop nothing more is said, and nobody sleeps', async () => {
+  const { clock, seen, outlet, take } = setUp([{ delayedOn: 100 }]);
+  take(true);
+  outlet.stop();
+  await clock.advance(1000);
+  expect(seen).toEqual([]);
+  expect(clock.sleeping).toBe(0);
+});
