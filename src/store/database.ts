@@ -30,6 +30,14 @@ const MIGRATIONS: readonly string[] = [
     client_id TEXT PRIMARY KEY, topic TEXT NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL,
     payload BLOB NOT NULL);
   `,
+  `
+  CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY, uplink TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+    body BLOB NOT NULL);
+  -- What a plant refuses for ever is kept for people to look at: the latest ten thousand of it.
+  CREATE TRIGGER dead_letter_bound AFTER INSERT ON dead_letter
+  BEGIN DELETE FROM dead_letter WHERE id <= new.id - 10000; END;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -7,6 +7,9 @@ import { WriteError, type Writer } from './writer.ts';
 const GENERATION_MS = 3;
 /** The longest that a delete waits; one lost to a crash costs a QoS 1 duplicate and no more. */
 const DELETE_MS = 100;
+/** Entries that nobody was promised are written early when so many, or so many bytes of them, wait in memory. */
+const RELAXED_ENTRIES = 1000;
+const RELAXED_BYTES = 256 * 1024;
 /** Pause before a failed commit is tried again, doubled up to the second figure. */
 const RETRY_MS = [100, 2000] as const;
 
@@ -49,6 +52,9 @@ export class Journal {
   #due: QueueEntry[] = [];
   #promisedTopics = new Set<string>();
   #relaxedTopics = new Set<string>();
+  /** Entries that nobody was promised. */
+  #relaxedEntries: QueueEntry[] = [];
+  #relaxedBytes = 0;
   #deletes: number[] = [];
   readonly #changedOwners = new Set<QueueOwner>();
   #writing = false;
@@ -132,12 +138,35 @@ export class Journal {
       return;
     }
     this.#relaxedTopics.add(topic);
+    this.#wantRelaxed();
+  }
+
+  /** Writes an entry that nobody was promised: within `relaxedMs`, and not at all when it is gone by then. */
+  enqueueRelaxed(entry: QueueEntry): void {
+    this.#relaxedEntries.push(entry);
+    this.#relaxedBytes += entry.message.body.length;
+    if (this.#relaxedEntries.length < RELAXED_ENTRIES && this.#relaxedBytes < RELAXED_BYTES) {
+      this.#wantRelaxed();
+    } else if (this.#dueRelaxedEntries()) this.#want();
+  }
+
+  #wantRelaxed(): void {
     this.#relaxed ??= setTimeout(() => {
       this.#relaxed = undefined;
+      const due = this.#dueRelaxedEntries() || this.#relaxedTopics.size > 0;
       for (const each of this.#relaxedTopics) this.#promisedTopics.add(each);
       this.#relaxedTopics = new Set();
-      this.#want();
+      if (due) this.#want();
     }, this.#parts.relaxedMs);
+  }
+
+  /** Hands over to the next commit what is not gone; false where nothing is left to write. */
+  #dueRelaxedEntries(): boolean {
+    const before = this.#due.length;
+    for (const entry of this.#relaxedEntries) if (!entry.gone) this.#due.push(entry);
+    this.#relaxedEntries = [];
+    this.#relaxedBytes = 0;
+    return this.#due.length > before;
   }
 
   /** Resolves when all that was handed in before is on disk, the unpromised too. */
@@ -146,6 +175,7 @@ export class Journal {
       this.#promisedTopics.add(topic);
     });
     this.#relaxedTopics = new Set();
+    this.#dueRelaxedEntries();
     for (const entries of [this.#aged, this.#fresh]) {
       for (const entry of entries) this.#due.push(entry);
     }

@@ -66,6 +66,7 @@ function prepare(): Prepared {
       incoming: [sql('INSERT OR IGNORE INTO incoming (session, packet_id) VALUES (?, ?)')],
       incomingDone: [sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?')],
       released: [sql('UPDATE queue SET flags = flags | 16 WHERE session = ? AND seq = ?')],
+      unreleased: [sql('UPDATE queue SET flags = flags & ~16 WHERE session = ? AND flags & 16')],
       retain: [sql('INSERT OR REPLACE INTO retained (topic, qos, payload) VALUES (?, ?, ?)')],
       unretain: [sql('DELETE FROM retained WHERE topic = ?')],
       putWill: [
@@ -74,6 +75,7 @@ function prepare(): Prepared {
         ),
       ],
       deleteWill: [sql('DELETE FROM will WHERE client_id = ?')],
+      deadLetter: [sql('INSERT INTO dead_letter (uplink, at, reason, body) VALUES (?, ?, ?, ?)')],
       setMeta: [sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)')],
     },
     addShared: sql(
