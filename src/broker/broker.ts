@@ -16,7 +16,7 @@ import { ControlPlane } from './control-plane.ts';
 import { DataPlane, type LocalMessage, type ReceivedMessage } from './data-plane.ts';
 import { Drops } from './drops.ts';
 import { type Listener, openListener } from './listeners.ts';
-import type { Publication } from './publication.ts';
+import type { Publication, Subscriber } from './publication.ts';
 import type { Session, SessionLimits } from './session.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
@@ -161,6 +161,12 @@ export class Broker implements Service, ConnectionHandler {
   /** Hands every matching message to a part of the gateway until the returned function is called. */
   subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
     return this.#plane.subscribeLocal(filter, receive);
+  }
+
+  /** Gives the subscriber every matching message from then on; before `start` too, so that it misses none. */
+  attach(filter: string, subscriber: Subscriber): () => void {
+    this.#plane.router.subscribe(filter, subscriber, 2);
+    return () => this.#plane.router.unsubscribe(filter, subscriber);
   }
 
   async #closeAll(): Promise<void> {

@@ -24,6 +24,8 @@ export interface LocalMessage {
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly retain: boolean;
+  /** It came from a plant: no uplink sends it out again. */
+  readonly inbound?: boolean;
 }
 
 /** A message as a part of the gateway receives it; the payload is its own. */
@@ -40,6 +42,9 @@ export interface DataPlaneParts {
   now(): number;
 }
 
+/** Begins the session names of the gateway's own parts: a client id can't hold it [MQTT-1.5.3-2]. */
+export const OWN_SESSION = '\0';
+
 /** Topics that belong to the gateway: a client's messages on them go nowhere. */
 const RESERVED = '$SYS/';
 
@@ -51,7 +56,6 @@ export class DataPlane {
   /** PUBLISH packets from clients and messages from the gateway itself. */
   published = 0;
   readonly #parts: DataPlaneParts;
-  #nextKey = 1;
 
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
@@ -69,8 +73,8 @@ export class DataPlane {
       const { body, topicEnd } = retained.message;
       return { qos: retained.qos, payload: new Uint8Array(body.subarray(topicEnd)) };
     });
-    this.#nextKey = recovered.nextSessionKey;
     for (const stored of recovered.sessions) {
+      if (stored.clientId.startsWith(OWN_SESSION)) continue;
       const session = this.#createSession(stored.clientId, stored.key, true, stored);
       session.seen = stored.seen;
       for (const packetId of stored.incoming) session.incoming.add(packetId);
@@ -90,7 +94,7 @@ export class DataPlane {
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
-    const session = this.#createSession(clientId, this.#nextKey++, !clean);
+    const session = this.#createSession(clientId, store.takeSessionKey(), !clean);
     if (!clean) store.journal.add(['openSession', session.key, clientId, now()]);
     return { session, present: false };
   }
@@ -266,6 +270,7 @@ export class DataPlane {
     const route = this.router.route(topic);
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retain);
     publication.own = true;
+    publication.inbound = message.inbound ?? false;
     if (qos === 0) {
       this.#spread(publication, route);
       return Promise.resolve();
