@@ -1,6 +1,8 @@
 import type { Finding, Path } from './problem.ts';
 import { type Drivers, isLoopback, type ListenerConfig, type SensorConfig } from './schema.ts';
 import { hex } from './sensors.ts';
+import { uplinkChecks } from './uplink-checks.ts';
+import type { PartialUplink } from './uplinks.ts';
 
 /** An element of a list that is right by itself, with its place in that list. */
 export interface Placed<Element> {
@@ -13,6 +15,7 @@ export interface Parts {
   readonly cell: string;
   readonly sensors: readonly Placed<Omit<SensorConfig, 'payload'>>[];
   readonly listeners: readonly Placed<ListenerConfig>[];
+  readonly uplinks: readonly Placed<PartialUplink>[];
   readonly drivers: Drivers;
   lineOf(path: Path): number;
 }
@@ -26,6 +29,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...sameLines(parts),
     ...samePorts(parts),
     ...openDoors(parts),
+    ...uplinkChecks(parts),
   ];
 }
 

@@ -8,9 +8,10 @@ import {
   type SensorConfig,
   sensorSchema,
 } from './sensors.ts';
+import { completeUplink, type UplinkConfig, uplinkSchema } from './uplinks.ts';
 import { mapSuchAs, text, wholeNumber } from './values.ts';
 
-export type { Drivers, FilterConfig, Payload, SensorConfig };
+export type { Drivers, FilterConfig, Payload, SensorConfig, UplinkConfig };
 
 /** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
 export interface TlsConfig {
@@ -39,6 +40,7 @@ export interface Config {
   readonly payload: Payload;
   readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
   readonly sensors: readonly SensorConfig[];
+  readonly uplinks: readonly UplinkConfig[];
   readonly store: { readonly readingsWithin: number };
   readonly log: { readonly level: (typeof LEVELS)[number] };
 }
@@ -162,6 +164,11 @@ export function configSchema(drivers: Drivers) {
         .max(1000, { error: 'at most 1000 sensors' })
         .prefault([])
         .describe('What is measured.'),
+      uplinks: z
+        .array(uplinkSchema, { error: 'a list, each uplink beginning with "- name: …"' })
+        .max(16, { error: 'at most 16 uplinks' })
+        .prefault([])
+        .describe('Plant brokers that get the messages.'),
       store: z
         .strictObject({
           readingsWithin: duration('10ms', '1h')
@@ -178,8 +185,9 @@ export function configSchema(drivers: Drivers) {
         .describe('What the gateway says about itself.'),
     })
     .transform(
-      ({ sensors, ...config }): Config => ({
+      ({ sensors, uplinks, ...config }): Config => ({
         ...config,
+        uplinks: uplinks.map((uplink) => completeUplink(uplink, config.cell)),
         sensors: sensors.map((sensor) => ({
           ...sensor,
           payload: sensor.payload ?? config.payload,

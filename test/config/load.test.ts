@@ -138,6 +138,7 @@ describe('defaults', () => {
         },
       },
       sensors: [],
+      uplinks: [],
       store: { readingsWithin: 1000 },
       log: { level: 'info' },
     });
