@@ -5,6 +5,8 @@ const IN_MEMORY = 256;
 /** Fewer than this in memory and the next are read from disk. */
 const LOW = 64;
 const LOAD = 512;
+/** By then the row of a discarded entry is gone. */
+const DELETED_MS = 2000;
 
 /** A run of entries that stand only on disk. */
 interface Gap {
@@ -46,6 +48,17 @@ class Fifo {
     return entry;
   }
 
+  /** The index of the first entry from a sequence number on. */
+  search(seq: number): number {
+    let [low, high] = [0, this.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.get(middle)!.seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** Cuts off and gives what stands from `index` on. */
   cut(index: number): QueueEntry[] {
     return this.#entries.splice(this.#at + index) as QueueEntry[];
@@ -64,6 +77,8 @@ export class SessionQueue {
   readonly #tail = new Fifo();
   #gap: Gap | undefined;
   #loading = false;
+  /** Taken out of the gap a moment ago: their rows may still be there. */
+  readonly #discarded = new Set<number>();
   readonly #load: (seq: number, limit: number) => Promise<QueueEntry[]>;
   readonly #loaded: () => void;
 
@@ -100,8 +115,40 @@ export class SessionQueue {
 
   /** The oldest; undefined while there is none, or while it is still being read from disk. */
   peek(): QueueEntry | undefined {
+    for (let first = this.#head.get(0); first?.gone; first = this.#head.get(0)) this.#head.shift();
     if (this.#gap && this.#head.length < LOW) this.#fill();
     return this.#head.get(0);
+  }
+
+  /** The first entry from a sequence number on: in memory, `stored` on disk, or none. */
+  first(seq: number): QueueEntry | 'stored' | undefined {
+    const inHead = this.#firstIn(this.#head, seq);
+    if (inHead) return inHead;
+    if (this.#gap && seq <= this.#gap.last) return 'stored';
+    return this.#firstIn(this.#tail, seq);
+  }
+
+  #firstIn(entries: Fifo, seq: number): QueueEntry | undefined {
+    let index = entries.search(seq);
+    while (entries.get(index)?.gone) index++;
+    return entries.get(index);
+  }
+
+  /** Takes out an entry from the middle, by its number and the size of its body; undefined when it has left. */
+  discard(seq: number, size: number): QueueEntry | 'stored' | undefined {
+    const found = this.first(seq);
+    if (found === undefined || (found !== 'stored' && found.seq !== seq)) return undefined;
+    if (found === 'stored') {
+      const gap = this.#gap!;
+      if (seq < gap.next || this.#discarded.has(seq)) return undefined;
+      gap.count--;
+      gap.bytes -= size;
+      this.#discarded.add(seq);
+      setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
+    }
+    this.count--;
+    this.bytes -= size;
+    return found;
   }
 
   /** Takes the one that `peek` gave. */
@@ -162,10 +209,11 @@ export class SessionQueue {
     let last = 0;
     for (const entry of entries) {
       if (entry.seq > gap.last) break;
+      last = entry.seq;
+      if (this.#discarded.has(entry.seq)) continue;
       this.#head.push(entry);
       gap.count--;
       gap.bytes -= entry.message.body.length;
-      last = entry.seq;
     }
     gap.next = last + 1;
     if (last > 0 && last < gap.last) return;

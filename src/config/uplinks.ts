@@ -52,6 +52,8 @@ export interface UplinkConfig {
   readonly keepalive: number;
   readonly sessionExpiry: number;
   readonly inflight: number;
+  /** Longest pause between two attempts. */
+  readonly retry: number;
   /** 0 for none. */
   readonly probe: number;
   readonly live: number;
@@ -152,6 +154,9 @@ const routeSchema = z
       push(['strip'], 'only a route with "in" strips, expected no such key beside "out"');
     }
     if (remote === undefined) return;
+    if (ctx.value.qos === 2) {
+      push(['qos'], 'what comes in is on disk before it is acknowledged, expected 0 or 1');
+    }
     if (priority !== undefined || queue !== undefined) {
       const key = priority === undefined ? 'queue' : 'priority';
       push([key], 'what comes in does not wait here, expected no such key beside "in"');
@@ -227,6 +232,9 @@ export const uplinkSchema = z
       inflight: wholeNumber(1, 1000)
         .prefault(100)
         .describe('Messages sent that the plant has not acknowledged yet.'),
+      retry: duration('1s', '1h')
+        .prefault('60s')
+        .describe('Longest pause between two attempts to connect; the shortest is 1s.'),
       probe: z
         .union([z.literal('off'), duration('1s', '1d')], {
           error: 'off, or a duration of 1s to 1d, written like 30s or 5m',
