@@ -9,6 +9,7 @@ import { type Service, startAll } from './lifecycle.ts';
 import { createSensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
+import { createUplinkTopics } from './uplink/status-topics.ts';
 import { createUplinks } from './uplink/uplink.ts';
 import { version } from './version.ts';
 
@@ -66,11 +67,21 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   let running: Service | undefined;
 
   const parts = { cell, store, broker, clock, log };
-  const { outboxes, lines } = createUplinks(parts, config.uplinks);
+  const { outboxes, lines, uplinks } = createUplinks(parts, config.uplinks);
+  const uplinkTopics = createUplinkTopics(broker, uplinks);
 
   const sysTopics = createSysTopics({ broker, clock, version });
 
-  const stop = await startAll([store, outboxes, broker, sysTopics, status, lines, sensing]);
+  const stop = await startAll([
+    store,
+    outboxes,
+    broker,
+    sysTopics,
+    status,
+    lines,
+    uplinkTopics,
+    sensing,
+  ]);
   log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     async stop() {
