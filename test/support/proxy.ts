@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** A TCP line between two programs that a test can harm. */
-export interface Proxy {
+export interface TestProxy {
   readonly port: number;
   /** Connections that exist. */
   readonly open: number;
@@ -27,7 +27,7 @@ interface Pair {
 }
 
 /** A proxy on a free loopback port in front of another one. */
-export async function startProxy(target: number): Promise<Proxy> {
+export async function startProxy(target: number): Promise<TestProxy> {
   const pairs = new Set<Pair>();
   let [stalled, halfOpen, refused] = [false, false, false];
   let delayMs = 0;
