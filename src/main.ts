@@ -1,21 +1,34 @@
 import type { Logger } from 'pino';
-import { Broker } from './broker/broker.ts';
+import { Broker, type BrokerCounts } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config/schema.ts';
+import { createControl } from './control.ts';
 import { drivers } from './drivers.ts';
 import { type Service, startAll } from './lifecycle.ts';
-import { createSensing } from './sensing/sensing.ts';
+import type { SensorStatus } from './sensing/sampler.ts';
+import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
 import { createUplinkTopics } from './uplink/status-topics.ts';
-import { createUplinks } from './uplink/uplink.ts';
+import { createUplinks, type UplinkStatus } from './uplink/uplink.ts';
 import { version } from './version.ts';
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
 export interface Gateway {
   stop(): Promise<void>;
+}
+
+/** The running gateway as `status --json` prints it. */
+export interface GatewayStatus {
+  readonly cell: string;
+  readonly version: string;
+  readonly sessions: BrokerCounts;
+  readonly sensors: readonly SensorStatus[];
+  readonly uplinks: readonly UplinkStatus[];
+  /** One sentence each. */
+  readonly troubles: readonly string[];
 }
 
 /**
@@ -64,13 +77,30 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       await buses.close();
     },
   };
-  let running: Service | undefined;
+  let running: Sensing | undefined;
 
   const parts = { cell, store, broker, clock, log };
   const { outboxes, lines, uplinks } = createUplinks(parts, config.uplinks);
   const uplinkTopics = createUplinkTopics(broker, uplinks);
 
   const sysTopics = createSysTopics({ broker, clock, version });
+
+  const currentStatus = (): GatewayStatus => ({
+    cell,
+    version,
+    sessions: broker.counts,
+    sensors: running?.status() ?? [],
+    uplinks: uplinks.map((uplink) => uplink.status),
+    troubles: [store.trouble(), lines.trouble?.(), running?.trouble?.()].filter(
+      (one) => one !== undefined,
+    ),
+  });
+  const control = createControl(config.data, async (request) => {
+    if (request.ask === 'status') return currentStatus();
+    const uplink = uplinks.find(({ name }) => name === request.uplink);
+    if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
+    return uplink.purge();
+  });
 
   const stop = await startAll([
     store,
@@ -81,6 +111,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     lines,
     uplinkTopics,
     sensing,
+    control,
   ]);
   log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {

@@ -98,6 +98,11 @@ export function openConnection(file: string): Connection {
   }
 }
 
+/** Opens the file to look at it, beside a gateway that may write to it. */
+export function openReadOnly(file: string): Connection {
+  return new Database(file, { readonly: true, timeout: 5000 });
+}
+
 /** Brings an older or empty database to this version; throws when it was written by a newer one. */
 export function migrate(db: Connection, file: string): void {
   const version = db.pragma('user_version', { simple: true }) as number;
