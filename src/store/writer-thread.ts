@@ -131,15 +131,22 @@ function write(to: Prepared, batch: Batch): void {
 }
 
 function load(from: Prepared, session: number, seq: number, limit: number): StoredEntry[] {
-  const entries: StoredEntry[] = [];
+  const rows: [seq: number, flags: number, at: number, body: Uint8Array][] = [];
   let bytes = 0;
   for (const row of from.load.iterate(session, seq, limit)) {
-    const [rowSeq, flags, at, body] = row as [number, number, number, Uint8Array];
-    entries.push({ seq: rowSeq, flags, at, body });
-    bytes += body.length;
+    const read = row as (typeof rows)[number];
+    rows.push(read);
+    bytes += read[3].length;
     if (bytes > LOAD_BYTES) break;
   }
-  return entries;
+  // One buffer for all bodies crosses to the other thread without being copied.
+  const bodies = new Uint8Array(bytes);
+  let offset = 0;
+  return rows.map(([rowSeq, flags, at, body]) => {
+    bodies.set(body, offset);
+    offset += body.length;
+    return { seq: rowSeq, flags, at, body: bodies.subarray(offset - body.length, offset) };
+  });
 }
 
 /** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
@@ -149,6 +156,12 @@ const LOAD_BYTES = 1024 * 1024;
 function bytesWritten(): number {
   const wchar = /^wchar: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
   return Number(wchar?.[1] ?? 0);
+}
+
+function buffersOf(reply: Reply): ArrayBuffer[] {
+  if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
+  const body = reply.kind === 'loaded' ? reply.entries[0]?.body : undefined;
+  return body ? [body.buffer] : [];
 }
 
 let prepared: Prepared | undefined;
@@ -195,5 +208,5 @@ port.on('message', (request: Request) => {
         ? { kind: 'failed', code, message, batch: request.batch }
         : { kind: 'failed', code, message };
   }
-  port.postMessage(reply, reply.kind === 'failed' && reply.batch ? transferable(reply.batch) : []);
+  port.postMessage(reply, buffersOf(reply));
 });
