@@ -70,9 +70,18 @@ export default defineDriver({
   bus: 'i2c',
   addresses: [0x48, 0x49, 0x4a, 0x4b],
   options: z.strictObject({
-    input: z.enum(Object.keys(INPUTS) as (keyof typeof INPUTS)[]).default('AIN0'),
-    range: z.literal([...RANGES.keys()]).default(4.096),
-    rate: z.literal([...RATES.keys()]).default(128),
+    input: z
+      .enum(Object.keys(INPUTS) as (keyof typeof INPUTS)[])
+      .default('AIN0')
+      .describe('One input against ground, or the first of a pair against the second.'),
+    range: z
+      .literal([...RANGES.keys()])
+      .default(4.096)
+      .describe('Full scale in volts, plus and minus; no input may exceed the supply.'),
+    rate: z
+      .literal([...RATES.keys()])
+      .default(128)
+      .describe('Samples per second: slower is quieter.'),
   }),
   channels: () => [{ name: '', unit: 'V' }],
   async open(chip, { input, range, rate }, tools) {

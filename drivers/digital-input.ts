@@ -5,10 +5,17 @@ export default defineDriver({
   summary: 'A GPIO line as true or false, published at once when it changes',
   bus: 'gpio-input',
   options: z.strictObject({
-    /** Whether the electrical low level is true. */
-    activeLow: z.boolean().default(false),
-    debounce: duration('0ms', '10s').prefault('0ms'),
-    bias: z.enum(['pull-up', 'pull-down', 'disabled']).optional(),
+    activeLow: z
+      .boolean()
+      .default(false)
+      .describe('Whether the electrically low level counts as true.'),
+    debounce: duration('0ms', '10s')
+      .prefault('0ms')
+      .describe('How long a level must last to count as a change.'),
+    bias: z
+      .enum(['pull-up', 'pull-down', 'disabled'])
+      .optional()
+      .describe("The line's resistor; left as it is where none is named."),
   }),
   channels: () => [{ name: '', unit: '' }],
   async open(line, { activeLow, debounce, bias }) {

@@ -18,7 +18,7 @@ export function parseCpu(stat: string): CpuTimes {
 }
 
 /** Percent of the time between two looks that the processors were busy; undefined when no tick has gone by. */
-export function toLoad(before: CpuTimes, after: CpuTimes): number | undefined {
+export function toCpuUsed(before: CpuTimes, after: CpuTimes): number | undefined {
   const total = after.total - before.total;
   return total > 0 ? Math.max(0, 100 * (1 - (after.idle - before.idle) / total)) : undefined;
 }
@@ -70,14 +70,17 @@ async function sample(take: () => Promise<Sample>): Promise<Sample> {
 
 export default defineDriver({
   name: 'host',
-  summary: 'The gateway itself: processor load, memory, disk, uptime, temperature',
+  summary: 'The computer itself: processor, memory and disk in use, uptime, temperature',
   bus: 'files',
   options: z.strictObject({
-    /** A path on the file system whose free space is told. */
-    disk: z.string().startsWith('/').default('/'),
+    disk: z
+      .string()
+      .startsWith('/', 'a path that begins with /')
+      .default('/')
+      .describe('A path on the file system that `disk` tells of.'),
   }),
   channels: () => [
-    { name: 'load', unit: '%' },
+    { name: 'cpu', unit: '%' },
     { name: 'memory', unit: '%' },
     { name: 'disk', unit: '%' },
     { name: 'uptime', unit: 's' },
@@ -87,9 +90,9 @@ export default defineDriver({
     let before: CpuTimes | undefined;
     let thermometer: string | undefined;
 
-    const load = async (): Promise<Sample> => {
+    const cpu = async (): Promise<Sample> => {
       const after = parseCpu(await files.read('/proc/stat'));
-      const value = toLoad(before ?? { idle: 0, total: 0 }, after);
+      const value = toCpuUsed(before ?? { idle: 0, total: 0 }, after);
       const first = before === undefined;
       before = after;
       if (value === undefined) return { value: null, reason: 'no processor time has gone by' };
@@ -98,10 +101,10 @@ export default defineDriver({
     const memory = async (): Promise<Sample> => ({
       value: toMemoryUsed(await files.read('/proc/meminfo')),
     });
-    const free = async (): Promise<Sample> => {
+    const used = async (): Promise<Sample> => {
       const space = await files.space(disk);
       if (space.total === 0) throw new Error(`the file system of ${disk} does not tell its size`);
-      return { value: (100 * space.free) / space.total };
+      return { value: 100 * (1 - space.free / space.total) };
     };
     const uptime = async (): Promise<Sample> => ({
       value: Number.parseFloat(await files.read('/proc/uptime')),
@@ -114,9 +117,9 @@ export default defineDriver({
 
     return {
       read: async () => ({
-        load: await sample(load),
+        cpu: await sample(cpu),
         memory: await sample(memory),
-        disk: await sample(free),
+        disk: await sample(used),
         uptime: await sample(uptime),
         temperature: await sample(temperature),
       }),

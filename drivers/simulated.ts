@@ -127,10 +127,13 @@ export default defineDriver({
   summary: 'Signals of a robot cell that is not there, to try the gateway without hardware',
   bus: 'none',
   options: z.strictObject({
-    signal: z.enum(['joint-temperature', 'gripper', 'door', 'cycles']),
-    seed: z.int().default(1),
-    /** Mean time of one work cycle; the same for all the signals of one cell. */
-    cycle: duration('1s', '1h').prefault('12s'),
+    signal: z
+      .enum(['joint-temperature', 'gripper', 'door', 'cycles'])
+      .describe('j1 to j6; position and force; closed or not; count and time.'),
+    seed: z.int().default(1).describe('The same seed gives the same values.'),
+    cycle: duration('1s', '1h')
+      .prefault('12s')
+      .describe('Mean time of one work cycle; the same for all the signals of one cell.'),
   }),
   channels: ({ signal }): readonly Channel[] => SIGNALS[signal].channels,
   async open(_handle, { signal: name, seed, cycle }, { clock, sleep }) {

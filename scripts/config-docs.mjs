@@ -1,4 +1,4 @@
-// Writes the reference of the config from its JSON Schema: node scripts/config-docs.mjs > docs/config.md
+// Writes the reference of the config from its JSON Schema; `npm run schema` makes both.
 import { readFileSync } from 'node:fs';
 
 const file = new URL('../config/cellgate.schema.json', import.meta.url);

@@ -1,7 +1,7 @@
 /** What `npm start` and `npm test` have in common: the right Node, the dependencies, the build. Node builtins only. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -44,6 +44,7 @@ export function build() {
   const config = ['-p', 'tsconfig.json'];
   const { status } = step('building (tsc)', process.execPath, [tsc, ...config]);
   if (status !== 0) fail('The build failed; the compiler says why above.');
+  chmodSync(join(ROOT, 'dist/src/cli.js'), 0o755);
   writeFileSync(BUILD_STAMP, key);
 }
 

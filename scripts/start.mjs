@@ -8,7 +8,20 @@ installDependencies();
 build();
 
 const args = ['dist/src/cli.js', 'run', '--config', 'config/sim.yaml', ...process.argv.slice(2)];
-const gateway = spawn(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+const gateway = spawn(process.execPath, args, {
+  cwd: ROOT,
+  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+});
+
+gateway.once('message', ({ urls }) => {
+  const { hostname, port } = new URL(urls.find((url) => url.startsWith('mqtt:')) ?? urls[0]);
+  const broker = `-h ${hostname} -p ${port}`;
+  console.log(`
+Watch it:    mosquitto_sub ${broker} -t 'robotcell1/#' -v
+Publish:     mosquitto_pub ${broker} -t robotcell1/temperature -m 25 -q 1 -r
+Change it:   config/sim.yaml is what runs; docs/clients.md has Python and Node, docs/config.md every key
+`);
+});
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import { createBuses } from './buses/buses.ts';
 import { processIo } from './cli/io.ts';
 import { runCommandLine } from './cli/program.ts';
+import { systemClock } from './clock.ts';
 import { drivers } from './drivers.ts';
 import { startGateway } from './main.ts';
 
@@ -9,5 +11,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 
 process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   drivers,
+  clock: systemClock,
   start: startGateway,
+  openBuses: (log) => createBuses({ log }),
 });

@@ -71,6 +71,9 @@ export interface Driver<
   ): Promise<Sensor>;
 }
 
+/** The drivers that a config may name, by their names. */
+export type Drivers = ReadonlyMap<string, Driver>;
+
 /** Gives a driver file its types; adds nothing at run time. */
 export function defineDriver<Bus extends keyof Handles, Options extends z.ZodObject>(
   driver: Driver<Bus, Options>,

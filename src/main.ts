@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { createHealth } from './appliance/health.ts';
 import { Broker, type BrokerCounts } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
@@ -17,6 +18,8 @@ import { version } from './version.ts';
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
 export interface Gateway {
+  /** Addresses that clients can connect to. */
+  readonly urls: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -102,6 +105,8 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     return uplink.purge();
   });
 
+  const health = createHealth({ store, broker, sensing: () => running });
+
   const stop = await startAll([
     store,
     outboxes,
@@ -112,9 +117,11 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     uplinkTopics,
     sensing,
     control,
+    health,
   ]);
-  log.info({ sensors: config.sensors.length }, `gateway of ${cell} is up`);
+  log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
+    urls: broker.urls,
     async stop() {
       await stop();
       log.info('gateway has stopped');

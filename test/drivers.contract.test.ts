@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { playback, playbackFiles, playbackLine } from '../src/buses/playback.ts';
-import type { Driver, Handles } from '../src/driver.ts';
+import type { Driver, Handles, z } from '../src/driver.ts';
 import { drivers } from '../src/drivers.ts';
 import type { Recording } from '../src/sensing/recording.ts';
 import { createHastyTools, never } from './support/open-sensor.ts';
@@ -46,6 +46,12 @@ describe.each([...drivers.values()].map((driver) => [driver.name, driver] as con
       for (const options of optionSets) {
         expect(driver.options.safeParse(options).success).toBe(true);
         expect(driver.options.safeParse({ ...options, unheardOf: 1 }).success).toBe(false);
+      }
+    });
+
+    test('says what each of its options is for', () => {
+      for (const [key, option] of Object.entries(driver.options.shape)) {
+        expect((option as z.ZodType).description, key).toMatch(/^[^\n]{10,120}\.$/);
       }
     });
 

@@ -39,7 +39,7 @@ function certificate(folder) {
   return made.status === 0;
 }
 
-function gatewayConfig(folder, ports, withTls) {
+function gatewayConfig(folder, ports, withTls, sensors) {
   const tls = withTls
     ? [{ host: '127.0.0.1', port: ports.tls, tls: { cert: 'cert.pem', key: 'key.pem' } }]
     : [];
@@ -54,6 +54,12 @@ function gatewayConfig(folder, ports, withTls) {
       ],
       limits: { inflight: 1000, queuedMessages: 2000000, queuedBytes: '1GiB', connections: 2000 },
     },
+    sensors: Array.from({ length: sensors }, (_, i) => ({
+      name: `s${i}`,
+      driver: 'simulated',
+      signal: 'door',
+      every: '100ms',
+    })),
     log: { level: 'warn' },
   };
 }
@@ -86,6 +92,15 @@ function mosquittoConfig(folder, ports, withTls, persistence) {
   return `${lines.join('\n')}\n`;
 }
 
+/** A library that makes each fsync and fdatasync take 20 ms, as on an SD card. */
+function slowSyncLibrary(folder) {
+  const library = join(folder, 'slow-sync.so');
+  const source = join(ROOT, 'test/support/slow-sync.c');
+  const made = spawnSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']);
+  if (made.status !== 0) throw new Error(`cc could not build ${source}`);
+  return library;
+}
+
 export const kinds = {
   cellgate: 'cellgate, every acknowledged message on disk',
   mosquitto: 'Mosquitto, no persistence',
@@ -94,7 +109,7 @@ export const kinds = {
 
 /** A running broker of one of the kinds; `stop` ends it and removes its data. */
 export class Broker {
-  static async start(kind, keep) {
+  static async start(kind, keep, { sensors = 0, slowSync = false } = {}) {
     const folder = keep?.folder ?? mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
     const ports = keep?.ports ?? {
       tcp: await freePort(),
@@ -105,7 +120,7 @@ export class Broker {
     let command;
     if (kind === 'cellgate') {
       const file = join(folder, 'bench.yaml');
-      writeFileSync(file, JSON.stringify(gatewayConfig(folder, ports, withTls)));
+      writeFileSync(file, JSON.stringify(gatewayConfig(folder, ports, withTls, sensors)));
       command = [
         process.execPath,
         [
@@ -123,7 +138,8 @@ export class Broker {
       command = ['mosquitto', ['-c', file]];
     }
     const began = performance.now();
-    const child = spawn(command[0], command[1], { stdio: ['ignore', 'inherit', 'inherit'] });
+    const env = slowSync ? { ...process.env, LD_PRELOAD: slowSyncLibrary(folder) } : process.env;
+    const child = spawn(command[0], command[1], { stdio: ['ignore', 'inherit', 'inherit'], env });
     await accepts(ports.tcp, child);
     return new Broker(kind, child, folder, ports, withTls, performance.now() - began);
   }

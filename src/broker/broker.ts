@@ -56,6 +56,16 @@ export interface BrokerCounts {
   readonly queued: number;
 }
 
+/** As published on `$SYS/cellgate/drops`. */
+export interface DropCounts {
+  readonly total: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly sessions: readonly ({ readonly clientId: string } & Readonly<Record<string, unknown>>)[];
+}
+
+const DROPS_TOLD = 100;
+/** How long after a clean stop a client may take to come back before its will is published. */
+const WILL_GRACE_MS = 60_000;
 /** How often keepalives and expiries are looked at. */
 const SWEEP_MS = 250;
 /** Connections over the limit that may still be told so by a CONNACK. */
@@ -100,15 +110,20 @@ export class Broker implements Service, ConnectionHandler {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
-      will: (message) => this.#publishWill(message),
+      will: (message) => this.#plane.publishLocal(message, true),
     });
-    await this.#control.start();
-    this.#publishWillsOfTheDead();
+    const { wills, stoppedCleanly } = store.recovered;
+    await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
-      for (const config of listeners) {
-        const accept = (transport: Transport): TransportEvents | undefined =>
-          this.#accept(transport);
-        const listener = await openListener(config, limits, accept);
+      for (const [index, config] of listeners.entries()) {
+        const listener = await openListener({
+          config,
+          index,
+          limits,
+          accept: (transport) => this.#accept(transport),
+          onTrouble: ({ message }) =>
+            this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
+        });
         this.#listeners.push(listener);
         log.info({ url: listener.url }, 'listening');
       }
@@ -153,14 +168,38 @@ export class Broker implements Service, ConnectionHandler {
     };
   }
 
+  /** What was dropped since the start, by reason, and by session for those that lost the most. */
+  get drops(): DropCounts {
+    const sessions = [...this.#plane.sessions.values()]
+      .filter(({ drops }) => drops.size > 0)
+      .map(({ clientId, drops }) => ({ clientId, ...Object.fromEntries(drops) }))
+      .slice(0, DROPS_TOLD);
+    return {
+      total: this.#drops.total,
+      reasons: Object.fromEntries(this.#drops.byReason),
+      sessions,
+    };
+  }
+
   /** Resolves when all that the message owes is on disk; a QoS 0 message owes nothing. */
   publishLocal(message: LocalMessage): Promise<void> {
     return this.#plane.publishLocal(message);
   }
 
-  /** Hands every matching message to a part of the gateway until the returned function is called. */
+  /**
+   * Hands every matching message to a part of the gateway until the returned function is called.
+   * An error of its own is logged: it must not reach whoever published.
+   */
   subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
-    return this.#plane.subscribeLocal(filter, receive);
+    return this.#plane.subscribeLocal(filter, (message) => {
+      try {
+        receive(message);
+      } catch (error) {
+        if (!this.#isNews(`${filter} ${error}`)) return;
+        const { topic } = message;
+        this.#parts.log.error({ error, topic }, 'a part of the gateway failed on a message');
+      }
+    });
   }
 
   /** Gives the subscriber every matching message from then on; before `start` too, so that it misses none. */
@@ -174,21 +213,6 @@ export class Broker implements Service, ConnectionHandler {
     await Promise.all(this.#listeners.splice(0).map((listener) => listener.stop()));
     await this.#control.stop();
     for (const connection of [...this.#connections]) connection.close('the gateway stops');
-  }
-
-  /** Wills of clients that were connected when the gateway died: nobody else would tell of them. */
-  #publishWillsOfTheDead(): void {
-    const { store } = this.#parts;
-    for (const { clientId, ...will } of store.recovered.wills) {
-      this.#publishWill(will);
-      store.journal.add(['deleteWill', clientId]);
-    }
-  }
-
-  #publishWill(message: LocalMessage): void {
-    this.#plane.publishLocal(message).catch((error: unknown) => {
-      this.#parts.log.error({ err: error, topic: message.topic }, 'a will was not published');
-    });
   }
 
   #accept(transport: Transport): TransportEvents | undefined {
@@ -295,22 +319,24 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #sweepConnections(): void {
-    const now = this.#parts.clock.monotonic();
     for (const connection of this.#connections) {
-      const { patience } = connection;
-      if (patience === 0 || now - connection.heardAt <= patience) continue;
+      if (!connection.overdue) continue;
       const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
       connection.fail(new ProtocolError(reason));
     }
   }
 
-  #logOnce(client: string, reason: string): void {
-    const key = `${client} ${reason}`;
+  #logOnce(client: string, reason: string, what = 'connection closed'): void {
+    if (this.#isNews(`${client} ${reason}`)) this.#parts.log.info({ client, reason }, what);
+  }
+
+  /** False for what was logged a short while ago. */
+  #isNews(key: string): boolean {
     const now = this.#parts.clock.monotonic();
     const before = this.#logged.get(key);
-    if (before !== undefined && now - before < LOG_AGAIN_MS) return;
+    if (before !== undefined && now - before < LOG_AGAIN_MS) return false;
     if (this.#logged.size >= LOGGED_REASONS) this.#logged.clear();
     this.#logged.set(key, now);
-    this.#parts.log.info({ client, reason }, 'connection closed');
+    return true;
   }
 }

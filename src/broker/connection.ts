@@ -1,4 +1,5 @@
 import { Receipt } from '../store/receipt.ts';
+import { inArena } from './arena.ts';
 import {
   CONNECT,
   type ConnectPacket,
@@ -41,6 +42,9 @@ export interface ConnectionHandler {
   closed(connection: Connection, reason: string): void;
 }
 
+/** Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind. */
+export type HoldReason = 'connect' | 'acknowledgements' | 'disk';
+
 interface Acknowledgement {
   readonly send: () => void;
   paid: boolean;
@@ -74,7 +78,7 @@ export class Connection implements Link, TransportEvents {
   readonly #now: () => number;
   #owed: Acknowledgement[] = [];
   #owedAt = 0;
-  #held = false;
+  readonly #holds = new Set<HoldReason>();
   #connected = false;
   #closed = false;
   #leaving = false;
@@ -104,6 +108,12 @@ export class Connection implements Link, TransportEvents {
     return this.#closed;
   }
 
+  /** Whether the client has been silent for too long; not while we are the ones who don't read. */
+  get overdue(): boolean {
+    const unread = this.#holds.has('acknowledgements') || this.#holds.has('disk');
+    return !unread && this.patience > 0 && this.#now() - this.heardAt > this.patience;
+  }
+
   /** DISCONNECT has come: the end of this connection is no loss. */
   get leaving(): boolean {
     return this.#leaving;
@@ -112,9 +122,11 @@ export class Connection implements Link, TransportEvents {
   data(chunk: Buffer): void {
     if (this.#closed || this.#leaving) return;
     const packets = this.packetsReceived;
-    this.#read(() => this.#frames.feed(chunk));
+    const { source, start, end } = inArena(chunk);
+    this.#read(() => this.#frames.feed(source, start, end));
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
     if (this.packetsReceived !== packets) this.heardAt = this.#now();
+    if (this.output.stuck) this.violated('reads too slowly what it asks for');
   }
 
   /** CONNACK is out: packets that came meanwhile are taken, the packet limit is the configured one. */
@@ -122,13 +134,13 @@ export class Connection implements Link, TransportEvents {
     this.session = session;
     this.#frames.limit = this.#packetLimit;
     session.connect(this);
-    this.#read(() => this.#frames.resume());
-    if (!this.#closed) this.#transport.resume();
+    this.#holds.delete('connect');
+    this.#readOn();
   }
 
   acknowledge(header: number, packetId: number): void {
     if (this.#owed.length === 0) this.output.acknowledge(header, packetId);
-    else this.#owed.push({ send: () => this.output.acknowledge(header, packetId), paid: true });
+    else this.#owe({ send: () => this.output.acknowledge(header, packetId), paid: true });
   }
 
   promise(header: number, packetId: number): Receipt {
@@ -138,16 +150,16 @@ export class Connection implements Link, TransportEvents {
   /** Does `send` once the receipt is paid and everything promised before is sent. */
   promiseThat(send: () => void): Receipt {
     const acknowledgement: Acknowledgement = { send, paid: false };
-    this.#owed.push(acknowledgement);
-    if (this.#owed.length - this.#owedAt > OWED_HIGH && !this.#held) {
-      this.#held = true;
-      this.#frames.pause();
-      this.#transport.pause();
-    }
+    this.#owe(acknowledgement);
     return new Receipt(() => {
       acknowledgement.paid = true;
       this.#sendPaid();
     });
+  }
+
+  #owe(acknowledgement: Acknowledgement): void {
+    this.#owed.push(acknowledgement);
+    if (this.#owed.length - this.#owedAt > OWED_HIGH) this.hold('acknowledgements');
   }
 
   #sendPaid(): void {
@@ -163,14 +175,37 @@ export class Connection implements Link, TransportEvents {
       this.#owed = owed.slice(this.#owedAt);
       this.#owedAt = 0;
     }
-    if (this.#held && this.#owed.length - this.#owedAt < OWED_LOW) {
-      this.#held = false;
-      this.#read(() => this.#frames.resume());
-      if (!this.#closed) this.#transport.resume();
+    if (this.#owed.length - this.#owedAt < OWED_LOW) this.letGo('acknowledgements');
+  }
+
+  /** Reads nothing more from the client until `letGo` is called for each reason. */
+  hold(reason: HoldReason): void {
+    if (this.#holds.size === 0) {
+      this.#frames.pause();
+      this.#transport.pause();
     }
+    this.#holds.add(reason);
+  }
+
+  letGo(reason: HoldReason): void {
+    if (!this.#holds.delete(reason) || this.#holds.size > 0) return;
+    // In a turn of its own: whoever lets go may be in the middle of another client's packet.
+    setImmediate(() => {
+      if (this.#closed) return;
+      this.heardAt = this.#now();
+      this.#readOn();
+    });
+  }
+
+  /** Takes what was kept while nothing was read; the transport follows unless there is a reason again. */
+  #readOn(): void {
+    if (this.#holds.size > 0) return;
+    this.#read(() => this.#frames.resume());
+    if (!this.#closed && this.#holds.size === 0) this.#transport.resume();
   }
 
   drained(): void {
+    this.output.drained();
     this.session?.drained();
   }
 
@@ -248,8 +283,7 @@ export class Connection implements Link, TransportEvents {
     if (this.#connected) throw new ProtocolError('a second CONNECT');
     const packet = decodeConnect(source, body, end);
     this.#connected = true;
-    this.#frames.pause();
-    this.#transport.pause();
+    this.hold('connect');
     this.#handler.connect(this, packet);
   }
 

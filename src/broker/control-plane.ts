@@ -1,5 +1,6 @@
 import { Aedes, type AedesOptions, type Client } from 'aedes';
 import { AedesPersistence, type AedesWill } from '../store/aedes-persistence.ts';
+import type { StoredWill } from '../store/recovery.ts';
 import type { Store } from '../store/store.ts';
 import type { ConnectPacket } from './codec.ts';
 import type { Connection } from './connection.ts';
@@ -13,8 +14,8 @@ export interface ControlPlaneEvents {
   connack(connection: Connection, returnCode: number): void;
   /** aedes has let go of the client. */
   ended(connection: Connection, reason: string): void;
-  /** A will is due. */
-  will(message: LocalMessage): void;
+  /** A will is due; resolves when all that it owes is on disk, and never rejects. */
+  will(message: LocalMessage): Promise<void>;
 }
 
 /** Ids as long as the standard's strings: MQTT 3.1 allows 23 characters, its clients use more. */
@@ -42,24 +43,31 @@ export class ControlPlane {
   readonly #events: ControlPlaneEvents;
   readonly #streams = new WeakMap<Connection, ControlStream>();
   readonly #registered = new Map<string, Client>();
+  readonly #persistence: AedesPersistence;
+  /** Wills of the last run whose clients have not come back. */
+  readonly #left = new Map<string, StoredWill>();
+  #grace: NodeJS.Timeout | undefined;
   readonly #reasons = new WeakMap<Connection, string>();
-  #stopping = false;
 
   constructor(store: Store, events: ControlPlaneEvents) {
     this.#events = events;
     const persistence = new AedesPersistence(store, (clientId) => this.#registered.get(clientId));
+    this.#persistence = persistence;
     const options: AedesOptions = {
       persistence,
       maxClientsIdLength: CLIENT_ID_LIMIT,
       authorizePublish: (_client, _packet, done) => done(null),
     };
     this.#broker = new ControlBroker(options);
-    this.#broker.onWill = ({ topic, payload, qos, retain }) => {
-      if (this.#stopping) return;
-      events.will({ topic, payload: Buffer.from(payload as string), qos: qos as 0, retain });
+    this.#broker.onWill = (will) => {
+      if (persistence.keepsWills) return;
+      const { topic, payload, qos, retain } = will;
+      const message = { topic, payload: Buffer.from(payload as string), qos: qos as 0, retain };
+      persistence.publishing(will, events.will(message));
     };
     this.#broker.on('client', (client) => {
       this.#registered.set(client.id, client);
+      if (this.#left.delete(client.id)) persistence.forget(client.id);
       events.registered((client.conn as ControlStream).connection, client.id);
     });
     this.#broker.on('clientDisconnect', (client) => {
@@ -72,13 +80,28 @@ export class ControlPlane {
     this.#broker.on('connectionError', keepReason);
   }
 
-  async start(): Promise<void> {
+  /**
+   * Publishes the wills that the last run has left: after a crash at once, for nobody else tells of those clients;
+   * after a clean stop only those of clients that don't come back within `graceMs`.
+   */
+  async start(left: readonly StoredWill[], graceMs: number): Promise<void> {
     await this.#broker.listen();
+    for (const will of left) this.#left.set(will.clientId, will);
+    if (graceMs === 0) this.#publishLeft();
+    else this.#grace = setTimeout(() => this.#publishLeft(), graceMs);
   }
 
-  /** Closes what is left; no will is published, for the clients did nothing wrong. */
+  #publishLeft(): void {
+    for (const { clientId, ...will } of this.#left.values()) {
+      void this.#events.will(will).then(() => this.#persistence.forget(clientId));
+    }
+    this.#left.clear();
+  }
+
+  /** Closes what is left. No will is published, for the clients did nothing wrong; they stay for the next start. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    clearTimeout(this.#grace);
+    this.#persistence.keepWills();
     await new Promise<void>((resolve) => this.#broker.close(resolve));
   }
 

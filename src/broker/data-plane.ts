@@ -150,6 +150,11 @@ export class DataPlane {
       this.#spread(publication, route);
       return;
     }
+    const { journal } = this.#parts.store;
+    if (journal.congested) {
+      connection.hold('disk');
+      journal.onceRelieved(() => connection.letGo('disk'));
+    }
     if (qos === 2) return this.#publishOnce(connection, publication, route, packetId);
     if (route.topic.startsWith(RESERVED)) {
       this.#refuse(connection);
@@ -191,12 +196,16 @@ export class DataPlane {
   /** PUBREL: the identifier may be used anew once that is on disk. */
   release(connection: Connection, packetId: number): void {
     const session = connection.session!;
-    if (!session.incoming.delete(packetId) || !session.persistent) {
+    const known = session.incoming.delete(packetId);
+    if (!session.persistent) {
       connection.acknowledge(PUBCOMP_HEADER, packetId);
       return;
     }
+    const { journal } = this.#parts.store;
     const receipt = connection.promise(PUBCOMP_HEADER, packetId);
-    this.#parts.store.journal.add(['incomingDone', session.key, packetId], receipt);
+    if (known) journal.add(['incomingDone', session.key, packetId]);
+    // A PUBREL sent again finds the identifier gone in memory, and maybe not yet on disk.
+    journal.follow(receipt);
     receipt.pay();
   }
 
@@ -263,15 +272,15 @@ export class DataPlane {
     if (!topic.startsWith(RESERVED)) store.journal.retain(topic, receipt);
   }
 
-  /** Resolves when all that the message owes is on disk; at QoS 0 nothing is owed. */
-  publishLocal(message: LocalMessage): Promise<void> {
+  /** Resolves when all that the message owes is on disk; at QoS 0 nothing is owed unless it is `promised`. */
+  publishLocal(message: LocalMessage, promised = message.qos > 0): Promise<void> {
     const { topic, payload, qos, retain } = message;
     this.published++;
     const route = this.router.route(topic);
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retain);
     publication.own = true;
     publication.inbound = message.inbound ?? false;
-    if (qos === 0) {
+    if (!promised) {
       this.#spread(publication, route);
       return Promise.resolve();
     }
@@ -321,14 +330,15 @@ export class DataPlane {
 
   unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
     const session = connection.session!;
+    const { journal } = this.#parts.store;
     const receipt = connection.promise(UNSUBACK_HEADER, packet.packetId);
     for (const filter of packet.filters) {
       if (!session.subscriptions.delete(filter)) continue;
       this.router.unsubscribe(filter, session);
-      if (session.persistent) {
-        this.#parts.store.journal.add(['unsubscribe', session.key, filter], receipt);
-      }
+      if (session.persistent) journal.add(['unsubscribe', session.key, filter]);
     }
+    // Also where nothing was left to do: what an earlier connection asked for may still wait for the disk.
+    if (session.persistent) journal.follow(receipt);
     receipt.pay();
   }
 

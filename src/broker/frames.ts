@@ -38,7 +38,7 @@ export class FrameReader {
     const length = this.#restLength;
     this.#rest = undefined;
     this.#restLength = 0;
-    this.feed(kept.subarray(0, length));
+    this.feed(kept, 0, length);
   }
 
   /** Forgets what has been kept. */
@@ -47,30 +47,29 @@ export class FrameReader {
     this.#restLength = 0;
   }
 
-  /** Reads one chunk; throws ProtocolError on a packet that can't be right. The chunk is not kept. */
-  feed(chunk: Buffer): void {
-    let at = 0;
+  /** Reads the bytes at [from, to); throws ProtocolError on a packet that can't be right. They are not kept. */
+  feed(source: Buffer, from = 0, to = source.length): void {
+    let at = from;
     if (this.#rest) {
-      if (!this.#paused) at = this.#complete(chunk);
-      if (this.#paused) return this.#keep(chunk, at);
+      if (!this.#paused) at = this.#complete(source, from, to);
+      if (this.#paused) return this.#keep(source, at, to);
       if (this.#rest) return;
     }
-    at = this.#cut(chunk, at);
-    if (at < chunk.length) this.#keep(chunk, at);
+    at = this.#cut(source, at, to);
+    this.#keep(source, at, to);
   }
 
   /** Takes whole packets from `at` on; gives the place where the first incomplete one begins. */
-  #cut(chunk: Buffer, from: number): number {
+  #cut(source: Buffer, from: number, to: number): number {
     let at = from;
-    const length = chunk.length;
-    while (!this.#paused && length - at > 1) {
-      const end = this.#frameEnd(chunk, at, length);
-      if (end < 0 || end > length) return at;
+    while (!this.#paused && to - at > 1) {
+      const end = this.#frameEnd(source, at, to);
+      if (end < 0 || end > to) return at;
       let body = at + 1;
-      while (chunk[body]! & MORE) body++;
+      while (source[body]! & MORE) body++;
       const start = at;
       at = end;
-      this.#onPacket(chunk, start, body + 1, end);
+      this.#onPacket(source, start, body + 1, end);
     }
     return at;
   }
@@ -100,9 +99,9 @@ export class FrameReader {
     throw new ProtocolError('the remaining length has more than four bytes');
   }
 
-  /** Adds to the kept packet no more than it needs; gives how much of the chunk that was. */
-  #complete(chunk: Buffer): number {
-    let used = 0;
+  /** Adds to the kept packet no more than it needs; gives the place up to which the source is used. */
+  #complete(source: Buffer, from: number, to: number): number {
+    let used = from;
     for (;;) {
       const rest = this.#rest!;
       const end = this.#restLength > 1 ? this.#frameEnd(rest, 0, this.#restLength) : -1;
@@ -110,33 +109,31 @@ export class FrameReader {
       if (missing <= 0) {
         // Several packets were kept while reading was paused.
         const length = this.#restLength;
-        this.#rest = undefined;
-        this.#restLength = 0;
-        const kept = rest.subarray(0, length);
-        const at = this.#cut(kept, 0);
-        if (at < length) this.#keep(kept, at);
+        this.clear();
+        const at = this.#cut(rest, 0, length);
+        this.#keep(rest, at, length);
         if (!this.#rest || this.#paused) return used;
         continue;
       }
-      if (used === chunk.length) return used;
-      const take = Math.min(missing, chunk.length - used);
-      this.#append(chunk, used, used + take);
+      if (used === to) return used;
+      const take = Math.min(missing, to - used);
+      this.#append(source, used, used + take);
       used += take;
     }
   }
 
-  #keep(chunk: Buffer, from: number): void {
-    if (from < chunk.length) this.#append(chunk, from, chunk.length);
+  #keep(source: Buffer, from: number, to: number): void {
+    if (from < to) this.#append(source, from, to);
   }
 
-  #append(chunk: Buffer, from: number, to: number): void {
+  #append(source: Buffer, from: number, to: number): void {
     const length = this.#restLength + to - from;
     if (!this.#rest || this.#rest.length < length) {
       const larger = Buffer.allocUnsafe(Math.max(256, length, 2 * (this.#rest?.length ?? 0)));
       this.#rest?.copy(larger, 0, 0, this.#restLength);
       this.#rest = larger;
     }
-    chunk.copy(this.#rest, this.#restLength, from, to);
+    source.copy(this.#rest, this.#restLength, from, to);
     this.#restLength = length;
   }
 }

@@ -16,16 +16,31 @@ export interface Listener {
 /** Takes the transport or refuses it; a refused one is closed. */
 export type Accept = (transport: Transport) => TransportEvents | undefined;
 
+export interface ListenerParts {
+  readonly config: ListenerConfig;
+  /** Its place under `broker.listeners`, for messages. */
+  readonly index: number;
+  readonly limits: {
+    readonly packet: number;
+    readonly keepalive: number;
+    readonly connections: number;
+  };
+  readonly accept: Accept;
+  /** Hears why a connection could not be accepted; the listener goes on. */
+  onTrouble(error: Error): void;
+}
+
 /** How long a closing peer may take to read what it was sent. */
 const LINGER_MS = 5000;
 const BACKLOG = 1024;
+const NOTHING = Buffer.alloc(0);
+const HANDSHAKE_MS = 10_000;
+/** Sockets beyond the clients' limit: they shake hands, are being refused or linger. */
+const SPARE_SOCKETS = 200;
 
-/** Opens the listener; an address that is in use or not allowed is an error that names what to change. */
-export async function openListener(
-  config: ListenerConfig,
-  limits: { readonly packet: number; readonly keepalive: number },
-  accept: Accept,
-): Promise<Listener> {
+/** Opens the listener; an address that is in use or not allowed is an error that names the key to change. */
+export async function openListener(parts: ListenerParts): Promise<Listener> {
+  const { config, limits, accept } = parts;
   const tls = config.tls && tlsOptions(config.tls);
   const sockets = new Set<Socket>();
   const onSocket = (socket: Socket): void => {
@@ -37,11 +52,13 @@ export async function openListener(
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {
-    server = tls ? createHttpsServer(tls) : createHttpServer();
+    server = tls
+      ? createHttpsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS })
+      : createHttpServer();
     server.on('connection', onSocket);
     serveWebSockets(server as HttpServer, limits.packet, accept);
   } else if (tls) {
-    server = createTlsServer({ ...tls, handshakeTimeout: 10_000 }, (socket) => {
+    server = createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
       onSocket(socket);
       carryTcp(socket, accept);
     });
@@ -53,7 +70,8 @@ export async function openListener(
       carryTcp(socket, accept);
     });
   }
-  await listen(server, config);
+  server.maxConnections = limits.connections + SPARE_SOCKETS;
+  await listen(server, parts);
   const { port } = server.address() as AddressInfo;
   const scheme = config.protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
   return {
@@ -85,27 +103,37 @@ function tlsOptions(config: NonNullable<ListenerConfig['tls']>): TlsOptions {
   };
 }
 
-function listen(server: Server | HttpServer, config: ListenerConfig): Promise<void> {
+function listen(server: Server | HttpServer, parts: ListenerParts): Promise<void> {
+  const { config, index, onTrouble } = parts;
   const { host, port } = config;
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      reject(new Error(listenError(cause, host, port), { cause }));
+    const fail = (cause: NodeJS.ErrnoException): void =>
+      reject(new Error(listenError(cause, host, port, `broker.listeners[${index}]`), { cause }));
+    server.on('error', fail);
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.off('error', fail);
+      server.on('error', onTrouble);
+      resolve();
     });
-    server.listen({ host, port, backlog: BACKLOG }, resolve);
   });
 }
 
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): string {
-  const change = `change 'port' or 'host' under broker.listeners`;
+function listenError(
+  cause: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  key: string,
+): string {
   switch (cause.code) {
     case 'EADDRINUSE':
-      return `port ${port} on ${host} is in use by another program: stop that one, or ${change}`;
+      return `port ${port} on ${host} is in use by another program: stop that one, or change ${key}.port`;
     case 'EACCES':
-      return `port ${port} on ${host} is not allowed for this user: take a port above 1023, or ${change}`;
+      return `port ${port} on ${host} is not allowed for this user: change ${key}.port to one above 1023`;
     case 'EADDRNOTAVAIL':
-      return `${host} is no address of this machine: ${change}`;
+    case 'ENOTFOUND':
+      return `${host} is no address of this machine: change ${key}.host`;
     default:
-      return `can't listen on ${host}:${port} (${cause.code ?? cause.message}): ${change}`;
+      return `can't listen on ${host}:${port} (${cause.code ?? cause.message}): change ${key}`;
   }
 }
 
@@ -117,6 +145,7 @@ function carryTcp(socket: Socket, accept: Accept): void {
       return socket.writableLength;
     },
     write: (bytes) => void socket.write(bytes),
+    onceTaken: (callback) => void socket.write(NOTHING, callback),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end() {
@@ -135,7 +164,11 @@ function carryTcp(socket: Socket, accept: Accept): void {
   }
   socket.on('data', (chunk) => events.data(chunk));
   socket.on('drain', () => events.drained());
-  socket.on('end', () => events.lost());
+  socket.on('end', () => {
+    events.lost();
+    // The peer may still take what it was sent, but not for ever.
+    transport.end();
+  });
   socket.on('close', () => events.lost());
   // The close that follows tells all there is to tell.
   socket.on('error', () => undefined);
@@ -152,6 +185,8 @@ function serveWebSockets(server: HttpServer, packetLimit: number, accept: Accept
     verifyClient: ({ req }: { req: { headers: Record<string, string | string[] | undefined> } }) =>
       /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
   });
+  // It repeats the errors of its server, which are told there.
+  webSockets.on('error', () => undefined);
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   webSockets.on('connection', (webSocket, request) => {
     carryWebSocket(webSocket, request.socket, accept);
@@ -172,6 +207,7 @@ function carryWebSocket(webSocket: WebSocket, socket: Socket, accept: Accept): v
     write(bytes) {
       if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
     },
+    onceTaken: (callback) => void socket.write(NOTHING, callback),
     pause: () => webSocket.pause(),
     resume: () => webSocket.resume(),
     end() {

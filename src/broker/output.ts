@@ -1,10 +1,6 @@
+import { arena, freeSlot, move, SLOT, takeSlot } from './arena.ts';
 import { lengthBytes } from './codec.ts';
 import type { Transport } from './transport.ts';
-
-const SIZE = 64 * 1024;
-/** Buffers kept for re-use; more than that many connections with something to say at once are rare. */
-const POOLED = 64;
-const pool: Buffer[] = [];
 
 let waiting: Output[] = [];
 let scheduled = false;
@@ -21,20 +17,32 @@ export class Output {
   /** Bytes that the socket has not taken above which QoS 0 is dropped and QoS 1 and 2 wait. */
   static readonly BOUND = 8 * 1024 * 1024;
   readonly #transport: Transport;
+  /** True while the peer reads too slowly to be given more. */
+  congested = false;
+  /** The arena, or a buffer of its own while all slots are taken. */
   #buffer: Buffer | undefined;
-  #length = 0;
+  #start = 0;
+  #end = 0;
+  /** Bytes of answers that have come up since the peer was last seen to read. */
+  #answers = 0;
 
   constructor(transport: Transport) {
     this.#transport = transport;
   }
 
-  /** True while the peer reads too slowly to be given more. */
-  get congested(): boolean {
-    return this.#transport.pending > Output.BOUND;
+  /** The socket has taken what it was given. */
+  drained(): void {
+    this.congested = this.#transport.pending > Output.BOUND;
+  }
+
+  /** True when a peer that reads nothing goes on asking: its answers alone would fill the memory. */
+  get stuck(): boolean {
+    return this.#answers > Output.BOUND;
   }
 
   /** A packet of two bytes' remaining length, a packet identifier: all acknowledgements and PUBREL. */
   acknowledge(header: number, packetId: number): void {
+    this.#answers += 4;
     const at = this.#reserve(4);
     const buffer = this.#buffer!;
     buffer[at] = header;
@@ -45,9 +53,11 @@ export class Output {
 
   /** Bytes as they are. */
   write(bytes: Uint8Array): void {
-    if (bytes.length > SIZE) {
+    this.#answers += bytes.length;
+    if (bytes.length > SLOT) {
       this.flush();
       this.#transport.write(Buffer.from(bytes));
+      this.drained();
       return;
     }
     const at = this.#reserve(bytes.length);
@@ -70,7 +80,7 @@ export class Output {
     const idBytes = packetId === 0 ? 0 : 2;
     const remaining = topicEnd - topicStart + idBytes + end - payloadStart;
     const size = 1 + lengthBytes(remaining) + remaining;
-    const large = size > SIZE;
+    const large = size > SLOT;
     if (large) this.flush();
     const buffer = large ? Buffer.allocUnsafe(size) : undefined;
     let at = large ? 0 : this.#reserve(size);
@@ -84,55 +94,66 @@ export class Output {
       target[at++] = rest > 0 ? low | 0x80 : low;
     } while (rest > 0);
     if (payloadStart === topicEnd + idBytes) {
-      source.copy(target, at, topicStart, end);
+      move(source, topicStart, end, target, at);
       at += topicEnd - topicStart;
     } else {
-      source.copy(target, at, topicStart, topicEnd);
+      move(source, topicStart, topicEnd, target, at);
       at += topicEnd - topicStart;
-      source.copy(target, at + idBytes, payloadStart, end);
+      move(source, payloadStart, end, target, at + idBytes);
     }
     if (idBytes) {
       target[at] = packetId >> 8;
       target[at + 1] = packetId;
     }
-    if (buffer) this.#transport.write(buffer);
+    if (buffer) {
+      this.#transport.write(buffer);
+      this.drained();
+    }
   }
 
   /** Hands what is gathered to the socket. */
   flush(): void {
     const buffer = this.#buffer;
     if (!buffer) return;
-    const bytes = buffer.subarray(0, this.#length);
+    const bytes = buffer.subarray(this.#start, this.#end);
     this.#buffer = undefined;
-    this.#length = 0;
     const transport = this.#transport;
-    if (transport.copies || transport.pending > 0) {
+    this.drained();
+    if (!this.congested) this.#answers = 0;
+    const shared = buffer === arena;
+    if (shared && (transport.copies || transport.pending > 0)) {
       transport.write(Buffer.from(bytes));
-      recycle(buffer);
-      return;
+      freeSlot(this.#start);
+    } else {
+      transport.write(bytes);
+      if (shared) this.#giveBack();
     }
-    transport.write(bytes);
-    // The socket keeps what the kernel did not take; only a buffer that is free may be used again.
-    if (transport.pending === 0) recycle(buffer);
+    this.drained();
+  }
+
+  /** What the kernel did not take at once, the socket still reads from the slot. */
+  #giveBack(): void {
+    const start = this.#start;
+    if (this.#transport.pending === 0) freeSlot(start);
+    else this.#transport.onceTaken(() => freeSlot(start));
   }
 
   /** Makes room and gives its place. */
   #reserve(size: number): number {
-    if (this.#buffer && this.#length + size > SIZE) this.flush();
+    if (this.#buffer && this.#end - this.#start + size > SLOT) this.flush();
     if (!this.#buffer) {
-      this.#buffer = pool.pop() ?? Buffer.allocUnsafeSlow(SIZE);
+      const slot = takeSlot();
+      this.#buffer = slot < 0 ? Buffer.allocUnsafeSlow(SLOT) : arena;
+      this.#start = Math.max(slot, 0);
+      this.#end = this.#start;
       waiting.push(this);
       if (!scheduled) {
         scheduled = true;
         setImmediate(flushAll);
       }
     }
-    const at = this.#length;
-    this.#length += size;
+    const at = this.#end;
+    this.#end += size;
     return at;
   }
-}
-
-function recycle(buffer: Buffer): void {
-  if (pool.length < POOLED) pool.push(buffer);
 }

@@ -60,7 +60,8 @@ export class Router {
     }
     if (!path.at(-1)!.subscribers?.delete(subscriber)) return;
     this.count--;
-    this.#generation++;
+    // What is remembered would keep one alive that is gone, with all that waited for it.
+    if (this.#cache.size > 0) this.#cache = new Map();
     for (let i = levels.length; i > 0; i--) {
       const node = path[i]!;
       if (node.subscribers?.size || node.children?.size) return;

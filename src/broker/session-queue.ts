@@ -7,6 +7,8 @@ const LOW = 64;
 const LOAD = 512;
 /** By then the row of a discarded entry is gone. */
 const DELETED_MS = 2000;
+/** Pause after a load that failed. */
+const RETRY_MS = 1000;
 
 /** A run of entries that stand only on disk. */
 interface Gap {
@@ -82,7 +84,7 @@ export class SessionQueue {
   readonly #load: (seq: number, limit: number) => Promise<QueueEntry[]>;
   readonly #loaded: () => void;
 
-  /** `load` gives up to `limit` stored entries from a sequence number on; `loaded` is called when the head has more. */
+  /** `load` gives up to `limit` stored entries from a sequence number on; `loaded` is called when it is worth another look. */
   constructor(
     load: (seq: number, limit: number) => Promise<QueueEntry[]>,
     loaded: () => void,
@@ -197,8 +199,9 @@ export class SessionQueue {
         this.#loaded();
       },
       () => {
-        // The disk's trouble is told by the store; the next peek tries again.
+        // The disk's trouble is told by the store. Nothing else may come that would look again.
         this.#loading = false;
+        setTimeout(() => this.#loaded(), RETRY_MS).unref();
       },
     );
   }

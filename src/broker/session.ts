@@ -5,6 +5,7 @@ import {
   RELEASED,
   RETAIN,
   SENT,
+  UNWRITTEN,
   WRITTEN,
 } from '../store/queue-entry.ts';
 import type { Receipt } from '../store/receipt.ts';
@@ -140,7 +141,9 @@ export class Session implements Subscriber, QueueOwner {
     this.#link = undefined;
     this.#feeds = [];
     this.seen = this.#parts.now();
-    if (this.persistent) this.queue.spill();
+    if (!this.persistent) return;
+    this.#parts.journal.hurry(this);
+    this.queue.spill();
   }
 
   deliver(publication: Publication, qos: Qos): void {
@@ -233,10 +236,13 @@ export class Session implements Subscriber, QueueOwner {
     this.#parts.dropped(this, reason, 1);
   }
 
-  /** The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4]. */
+  /**
+   * The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4].
+   * Where all are, the entry waits in the queue for its own.
+   */
   #nextSeq(): number {
     do this.#seq++;
-    while (this.#window.has(packetIdOf(this.#seq)));
+    while (this.#window.size < PACKET_IDS && this.#window.has(packetIdOf(this.#seq)));
     return this.#seq;
   }
 
@@ -277,17 +283,15 @@ export class Session implements Subscriber, QueueOwner {
   }
 
   #send(link: Link, entry: QueueEntry): void {
+    if (entry.released) return this.#release(link, entry);
     const packetId = packetIdOf(entry.seq);
-    if (entry.released) {
-      link.output.acknowledge(PUBREL_HEADER, packetId);
-      return;
-    }
     const { body, topicEnd } = entry.message;
     const header = 0x30 | (entry.sent ? 8 : 0) | (entry.qos << 1) | (entry.retain ? 1 : 0);
     link.output.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
     entry.sent = true;
     if (entry.seq > this.sent) this.sent = entry.seq;
-    if (entry.written === WRITTEN && this.persistent) this.#parts.journal.sent(this);
+    // What is unwritten takes the mark along with its row.
+    if (entry.written !== UNWRITTEN) this.#parts.journal.sent(this);
   }
 
   /** The socket takes bytes again. */
@@ -313,16 +317,21 @@ export class Session implements Subscriber, QueueOwner {
     if (!link) return;
     const slot = this.#window.get(packetId);
     if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
-    if (slot instanceof QueueEntry && slot.qos === 2 && !slot.released) {
+    if (slot instanceof QueueEntry && slot.qos === 2) {
+      const news = !slot.released;
       slot.released = true;
-      if (slot.owner) {
-        const receipt = link.promise(PUBREL_HEADER, packetId);
-        this.#parts.journal.add(['released', this.key, slot.seq], receipt);
-        receipt.pay();
-        return;
-      }
-    }
-    link.acknowledge(PUBREL_HEADER, packetId);
+      if (news && slot.owner) this.#parts.journal.add(['released', this.key, slot.seq]);
+      this.#release(link, slot);
+    } else link.acknowledge(PUBREL_HEADER, packetId);
+  }
+
+  /** PUBREL, once it is on disk that PUBREC has come: an earlier connection may have heard it a moment ago. */
+  #release(link: Link, entry: QueueEntry): void {
+    const packetId = packetIdOf(entry.seq);
+    if (!entry.owner) return link.acknowledge(PUBREL_HEADER, packetId);
+    const receipt = link.promise(PUBREL_HEADER, packetId);
+    this.#parts.journal.follow(receipt);
+    receipt.pay();
   }
 
   /** PUBCOMP: the message has arrived exactly once. */

@@ -6,6 +6,8 @@ export interface Transport {
   /** True where a written buffer is still read after `pending` is 0. */
   readonly copies: boolean;
   write(bytes: Buffer): void;
+  /** Calls back when all that was written is taken, or never will be. */
+  onceTaken(callback: () => void): void;
   pause(): void;
   resume(): void;
   /** Sends what was written, then closes; a peer that does not read is cut after a while. */

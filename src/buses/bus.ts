@@ -22,6 +22,11 @@ export interface I2cDevice {
   transfer(write: Uint8Array, readLength: number): Promise<Uint8Array>;
 }
 
+/** An I2C address as datasheets and i2cdetect write it: `0x48`. */
+export function hex(address: number): string {
+  return `0x${address.toString(16).padStart(2, '0')}`;
+}
+
 /** One I2C bus, opened when it is first used. */
 export interface I2cBus {
   device(address: number): I2cDevice;

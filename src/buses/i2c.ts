@@ -1,6 +1,6 @@
 import type { PromisifiedBus } from 'i2c-bus';
 import { type Clock, systemClock } from '../clock.ts';
-import { BusError, type BusFault, type I2cBus, type I2cDevice } from './bus.ts';
+import { BusError, type BusFault, hex, type I2cBus, type I2cDevice } from './bus.ts';
 
 /** The part of an open i2c-bus bus that is used here. */
 export type RawI2c = Pick<PromisifiedBus, 'i2cRead' | 'i2cWrite' | 'readI2cBlock' | 'close'>;
@@ -172,9 +172,4 @@ function translated(cause: unknown, bus: string, address: number): BusError {
     failed: `the transfer with ${chip} failed: ${said}`,
   };
   return new BusError(fault, sentences[fault], { cause });
-}
-
-/** An I2C address as people write it: `0x48`. */
-export function hex(address: number): string {
-  return `0x${address.toString(16).padStart(2, '0')}`;
 }

@@ -1,5 +1,4 @@
-import type { Buses, GpioInput, I2cDevice } from './bus.ts';
-import { hex } from './i2c.ts';
+import { type Buses, type GpioInput, hex, type I2cDevice } from './bus.ts';
 
 /** One exchange with the hardware: `sent` and `received` as people read them; an error is a sentence. */
 export interface Exchange {

@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/load.ts';
-import type { Drivers } from '../config/schema.ts';
+import type { Drivers } from '../driver.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 

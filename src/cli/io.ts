@@ -16,6 +16,8 @@ export interface Io {
   readonly events: EventEmitter;
   /** Ends the process at once. */
   exit(code: number): void;
+  /** Tells whoever started this process that clients can connect, and where. */
+  ready(urls: readonly string[]): void;
 }
 
 /** The exit codes of every verb. */
@@ -29,4 +31,5 @@ export const processIo: Io = {
   cwd: process.cwd(),
   events: process,
   exit: (code) => process.exit(code),
+  ready: (urls) => void process.send?.({ urls }),
 };

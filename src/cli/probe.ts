@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { BusError, type Buses, type I2cBus, type KernelFiles } from '../buses/bus.ts';
-import { hex } from '../buses/i2c.ts';
-import type { Driver } from '../driver.ts';
-import type { Io } from './read.ts';
+import { BusError, type Buses, hex, type I2cBus, type KernelFiles } from '../buses/bus.ts';
+import type { Drivers } from '../driver.ts';
+import { EXIT, type Io } from './io.ts';
 
-export interface ProbeOptions {
+export interface ProbeParts {
   readonly buses: Buses;
-  readonly drivers: ReadonlyMap<string, Driver>;
+  readonly drivers: Drivers;
   /** What systemd says about NTP: `yes`, `no`, or a rejection where it can't be asked. */
   askTimedatectl?(): Promise<string>;
 }
@@ -21,9 +20,9 @@ const askReal = async (): Promise<string> => {
   return (await promisify(execFile)('timedatectl', question, { timeout: 2000 })).stdout.trim();
 };
 
-/** `cellgate probe`: what hardware is here, as text. Works on a machine that has none. Resolves to 0. */
-export async function probe(options: ProbeOptions, io: Io): Promise<number> {
-  const { buses, drivers, askTimedatectl = askReal } = options;
+/** Tells what hardware is here, as text; works on a machine that has none. Resolves to 0. */
+export async function probe(parts: ProbeParts, io: Io): Promise<number> {
+  const { buses, drivers, askTimedatectl = askReal } = parts;
   const { files } = buses;
   const say = (line: string): unknown => io.stdout.write(`${line}\n`);
 
@@ -39,18 +38,18 @@ export async function probe(options: ProbeOptions, io: Io): Promise<number> {
     say(
       'I2C: no bus (no /dev/i2c-*; on a Pi: dtparam=i2c_arm=on in config.txt, and i2c-dev loaded)',
     );
-    return 0;
+    return EXIT.ok;
   }
   say(`I2C: a byte was read at each address from ${hex(FIRST_ADDRESS)} to ${hex(LAST_ADDRESS)}`);
   for (const name of names) {
     say(`${name}`);
     for await (const found of scan(buses.i2c(name), drivers)) say(`  ${found}`);
   }
-  return 0;
+  return EXIT.ok;
 }
 
 /** What answers on a bus, a line each, as it is found. Reads a byte at each address: writes could change a chip. */
-async function* scan(bus: I2cBus, drivers: ReadonlyMap<string, Driver>): AsyncGenerator<string> {
+async function* scan(bus: I2cBus, drivers: Drivers): AsyncGenerator<string> {
   let count = 0;
   for (let address = FIRST_ADDRESS; address <= LAST_ADDRESS; address += 1) {
     try {

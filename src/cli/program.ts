@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { usesColour } from '../log.ts';
+import { createLog, usesColour } from '../log.ts';
+import { version } from '../version.ts';
 import { check } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
+import { probe } from './probe.ts';
 import { type QueueOption, queue } from './queue.ts';
+import { type ReadOptions, type ReadParts, read } from './read.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
@@ -14,6 +15,8 @@ const EXAMPLES = `
 Examples:
   cellgate check --config cell.yaml    says what is wrong with a config, one line each
   cellgate run --config cell.yaml      runs the gateway until SIGTERM or Ctrl-C
+  cellgate probe                       says which chips, lines and buses this machine has
+  cellgate read door/closed            reads one sensor and shows what goes over its wires
   cellgate schema > schema.json        JSON Schema, so that an editor completes and checks
 
 The config is the file of --config, else of $CELLGATE_CONFIG, else /etc/cellgate/config.yaml.
@@ -25,18 +28,21 @@ const QUEUE_ACTIONS = [
   ['purge', 'deletes what waits in one queue'],
 ] as const;
 
+/** What the verbs work with; a parameter so that a test can give others. */
+export type Parts = RunParts & ReadParts;
+
 const CONFIG = ['-c, --config <file>', 'the config file (YAML)'] as const;
 
 /** Runs one command line (without node and script) and resolves with its exit code; never throws for wrong usage. */
 export async function runCommandLine(
   words: readonly string[],
   io: Io,
-  parts: RunParts,
+  parts: Parts,
 ): Promise<number> {
   let code: number = EXIT.ok;
   const program = new Command('cellgate')
     .description('The edge gateway of a robot cell: sensors in, MQTT out, nothing lost in between.')
-    .version(version(), '-V, --version', 'prints the version')
+    .version(version, '-V, --version', 'prints the version')
     .helpOption('-h, --help', 'shows this help')
     .addHelpText('after', EXAMPLES);
   settle(program, io);
@@ -68,6 +74,18 @@ export async function runCommandLine(
       code = await queue(action, options, io, parts.drivers);
     });
   }
+  verb('probe', 'shows what hardware is here').action(async () => {
+    const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
+    code = await probe({ buses, drivers: parts.drivers }, io);
+    await buses.close();
+  });
+  verb('read', 'reads one sensor once, with every transfer')
+    .argument('<sensor>', 'its name in the config, e.g. door/closed')
+    .option(...CONFIG)
+    .option('--record <file>', 'keeps the I2C transfers as a test fixture')
+    .action(async (sensor: string, options: ReadOptions) => {
+      code = await read(sensor, options, io, parts);
+    });
   verb('schema', 'prints the JSON Schema of the config').action(async (options: object) => {
     code = await schema(options, io, parts.drivers);
   });
@@ -95,12 +113,4 @@ function settle(program: Command, io: Io): void {
       outputError: (text, write) =>
         write(`cellgate: ${text.trim().replaceAll(/\s*\n\s*/g, ' ')}\n`),
     });
-}
-
-/** The version in the package.json of the installation, whether it runs from src or from dist. */
-function version(): string {
-  let folder = import.meta.dirname;
-  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
-  const read: unknown = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
-  return String((read as { version?: unknown }).version);
 }

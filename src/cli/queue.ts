@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { loadConfig } from '../config/load.ts';
-import type { Drivers } from '../config/schema.ts';
 import { askGateway } from '../control.ts';
+import type { Drivers } from '../driver.ts';
 import { exportQueue, listQueues, purgeQueue } from '../store/queues.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';

@@ -1,89 +1,130 @@
 import { writeFile } from 'node:fs/promises';
-import type { Buses } from '../buses/bus.ts';
-import { hex } from '../buses/i2c.ts';
+import type { Logger } from 'pino';
+import { type Buses, hex } from '../buses/bus.ts';
 import type { Transfer } from '../buses/playback.ts';
 import { type Exchange, traced } from '../buses/traced.ts';
 import type { Clock } from '../clock.ts';
-import type { Driver, Samples } from '../driver.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import type { SensorConfig } from '../config/sensors.ts';
+import { didYouMean } from '../config/suggestion.ts';
+import type { Driver, Drivers, Samples } from '../driver.ts';
+import { createLog } from '../log.ts';
 import { createBounded } from '../sensing/bounded.ts';
-import { addressOf, handleFor } from '../sensing/handle.ts';
+import { addressOf, handleFor, LEAST_OPEN_MS } from '../sensing/handle.ts';
 import { judge } from '../sensing/outlet.ts';
 import type { Recording } from '../sensing/recording.ts';
-import type { SensorConfig } from '../sensing/sampler.ts';
+import { isInUse } from '../store/database.ts';
+import { readingTopic } from '../topics.ts';
+import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { EXIT, type Io } from './io.ts';
 
-/** Where a verb writes; the process's own streams fit. */
-export interface Io {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
+/** `record` is where the transfers are kept as a test fixture; I2C sensors only. */
+export interface ReadOptions extends ConfigOption {
+  readonly record?: string | undefined;
 }
 
-export interface ReadOptions {
-  readonly sensor: string;
-  /** The config's file, for messages. */
-  readonly file: string;
-  readonly sensors: readonly SensorConfig[];
-  readonly drivers: ReadonlyMap<string, Driver>;
-  readonly buses: Buses;
+/** What `read` reaches the hardware with. */
+export interface ReadParts {
+  readonly drivers: Drivers;
   readonly clock: Clock;
-  /** Where to keep the transfers as a test fixture; I2C sensors only. */
-  readonly record?: string;
-  /** The name that was most likely meant. */
-  suggest?(word: string, candidates: Iterable<string>): string | undefined;
+  openBuses(log: Logger): Buses;
 }
 
-const LEAST_OPEN_MS = 5000;
-
-/** `cellgate read`: one sample, before the filters, with every transfer. Resolves to 0, or to 1 for no or a bad value. */
-export async function readSensor(options: ReadOptions, io: Io): Promise<number> {
-  const config = options.sensors.find(({ name }) => name === options.sensor);
-  if (config === undefined) return refuse(io, unknownSensor(options));
-  const driver = options.drivers.get(config.driver);
-  if (driver === undefined) return refuse(io, `there is no driver "${config.driver}"`);
+/** Takes one sample, before the filters, and shows every transfer. Resolves to 0, or to 1 for no value or a bad one. */
+export async function read(
+  name: string,
+  options: ReadOptions,
+  io: Io,
+  parts: ReadParts,
+): Promise<number> {
+  const file = configFile(options, io.env);
+  const { config, problems } = await loadConfig(file, parts.drivers, io.cwd);
+  if (!config) {
+    printProblems(problems, io.stderr, io);
+    return EXIT.trouble;
+  }
+  const sensor = config.sensors.find((one) => one.name === name);
+  if (sensor === undefined) return refuse(io, unknownSensor(name, file, config));
+  const driver = parts.drivers.get(sensor.driver)!;
   if (options.record !== undefined && driver.bus !== 'i2c') {
     return refuse(io, `--record keeps I2C transfers, but ${driver.name} is not on an I2C bus`);
   }
+  // Two that talk to one chip or line at a time would both read what is not so.
+  if ((driver.bus === 'i2c' || driver.bus === 'gpio-input') && isInUse(config.data)) {
+    const topic = readingTopic(config.cell, name, '');
+    return refuse(
+      io,
+      `the gateway is running and reads ${name}: stop it, or subscribe to ${topic}`,
+    );
+  }
+  const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
+  try {
+    return await show(sensor, driver, buses, options.record, io, parts.clock);
+  } finally {
+    await buses.close();
+  }
+}
 
+async function show(
+  sensor: SensorConfig,
+  driver: Driver,
+  buses: Buses,
+  record: string | undefined,
+  io: Io,
+  clock: Clock,
+): Promise<number> {
   const exchanges: Exchange[] = [];
-  const buses = traced(options.buses, (exchange) => {
+  const watched = traced(buses, (exchange) => {
     exchanges.push(exchange);
     io.stdout.write(shownExchange(exchange, driver.bus === 'i2c'));
   });
-  io.stdout.write(`${config.name}: ${driver.name}${place(config, driver)}\n`);
+  io.stdout.write(`${sensor.name}: ${driver.name}${place(sensor, driver)}\n`);
 
   let samples: Samples;
   try {
-    samples = await sampleOnce(config, driver, buses, options.clock);
+    samples = await sampleOnce(sensor, driver, watched, clock);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return refuse(io, `sensor ${config.name}: ${reason}`);
+    return refuse(io, `sensor ${sensor.name}: ${reason}`);
   }
+  const exitCode = showSamples(sensor, driver, samples, io);
+  if (record === undefined) return exitCode;
+  const recording: Recording = {
+    driver: driver.name,
+    address: addressOf(sensor, driver) ?? 0,
+    options: sensor.options,
+    transfers: exchanges.map(toTransfer),
+    samples,
+  };
+  try {
+    await writeFile(record, `${JSON.stringify(recording, null, 2)}\n`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return refuse(
+      io,
+      `can't write ${record} (${code}): name a file in a folder that you may write`,
+    );
+  }
+  io.stdout.write(`${exchanges.length} transfers written to ${record}\n`);
+  return exitCode;
+}
 
-  let exitCode = 0;
-  for (const channel of driver.channels(config.options)) {
+function showSamples(sensor: SensorConfig, driver: Driver, samples: Samples, io: Io): number {
+  let code: number = EXIT.ok;
+  for (const channel of driver.channels(sensor.options)) {
     const { value, quality, reason } = judge(samples[channel.name], channel);
-    const name = channel.name === '' ? config.name : `${config.name}/${channel.name}`;
     const shown = [
-      name,
+      channel.name === '' ? sensor.name : `${sensor.name}/${channel.name}`,
       String(value),
       channel.unit,
       quality,
       reason === undefined ? '' : `(${reason})`,
     ];
     io.stdout.write(`${shown.filter((part) => part !== '').join('  ')}\n`);
-    if (quality === 'bad') exitCode = 1;
+    if (quality === 'bad') code = EXIT.trouble;
   }
-  if (options.record !== undefined) {
-    const recording: Recording = {
-      driver: driver.name,
-      address: addressOf(config, driver) ?? 0,
-      options: config.options,
-      transfers: exchanges.map(toTransfer),
-      samples,
-    };
-    await writeFile(options.record, `${JSON.stringify(recording, null, 2)}\n`);
-    io.stdout.write(`${exchanges.length} transfers written to ${options.record}\n`);
-  }
-  return exitCode;
+  return code;
 }
 
 async function sampleOnce(
@@ -109,12 +150,10 @@ async function sampleOnce(
   }
 }
 
-function unknownSensor({ sensor, file, sensors, suggest }: ReadOptions): string {
-  const names = sensors.map(({ name }) => name);
+function unknownSensor(name: string, file: string, { sensors }: Config): string {
+  const names = sensors.map((sensor) => sensor.name);
   const here = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`;
-  const meant = suggest?.(sensor, names);
-  const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
-  return `no sensor "${sensor}" in ${file}: ${here}${hint}`;
+  return `no sensor "${name}" in ${file}: ${here}${didYouMean(name, names)}`;
 }
 
 function place(config: SensorConfig, driver: Driver): string {
@@ -142,6 +181,6 @@ function toTransfer({ sent, received, error }: Exchange): Transfer {
 }
 
 function refuse(io: Io, sentence: string): number {
-  io.stderr.write(`${sentence}\n`);
-  return 1;
+  io.stderr.write(`cellgate: ${sentence}\n`);
+  return EXIT.trouble;
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.ts';
-import type { Config, Drivers } from '../config/schema.ts';
+import type { Config } from '../config/schema.ts';
+import type { Drivers } from '../driver.ts';
 import { createLog } from '../log.ts';
 import type { Gateway } from '../main.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
@@ -46,6 +47,7 @@ async function live(
   } catch (error) {
     return failed('could not start', error, log, io);
   }
+  io.ready(gateway.urls);
   log.info(`stopping on ${await stopAsked}`);
   try {
     await gateway.stop();

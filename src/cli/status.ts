@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
-import type { Drivers } from '../config/schema.ts';
 import { askGateway } from '../control.ts';
+import type { Drivers } from '../driver.ts';
 import type { GatewayStatus } from '../main.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';

@@ -1,6 +1,9 @@
+import { hex } from '../buses/bus.ts';
+import type { Drivers } from '../driver.ts';
+import { readingTopic, statusTopic } from '../topics.ts';
 import type { Finding, Path } from './problem.ts';
-import { type Drivers, isLoopback, type ListenerConfig, type SensorConfig } from './schema.ts';
-import { hex } from './sensors.ts';
+import { isLoopback, type ListenerConfig } from './schema.ts';
+import type { PartialSensor } from './sensors.ts';
 import { uplinkChecks } from './uplink-checks.ts';
 import type { PartialUplink } from './uplinks.ts';
 
@@ -13,7 +16,7 @@ export interface Placed<Element> {
 /** The parts of a config that are right by themselves, and the lines on which they stand. */
 export interface Parts {
   readonly cell: string;
-  readonly sensors: readonly Placed<Omit<SensorConfig, 'payload'>>[];
+  readonly sensors: readonly Placed<PartialSensor>[];
   readonly listeners: readonly Placed<ListenerConfig>[];
   readonly uplinks: readonly Placed<PartialUplink>[];
   readonly drivers: Drivers;
@@ -48,14 +51,14 @@ function* sameNames({ sensors, lineOf }: Parts): Iterable<Finding> {
 }
 
 function* sameTopics({ cell, sensors, drivers, lineOf }: Parts): Iterable<Finding> {
-  const status = `${cell}/status`;
+  const status = statusTopic(cell);
   const seen = new Map<string, { readonly index: number; readonly name: string }>();
   for (const { index, element } of sensors) {
     const path = ['sensors', index, 'name'];
     const channels = drivers.get(element.driver)?.channels(element.options) ?? [];
     const clashes: string[] = [];
     for (const channel of channels) {
-      const topic = [cell, element.name, channel.name].filter((level) => level !== '').join('/');
+      const topic = readingTopic(cell, element.name, channel.name);
       if (topic === status) {
         clashes.push(`its topic ${topic} is the one on which the gateway says that it is online`);
       }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from '../units.ts';
 import { expectation, mapSuchAs, wholeNumber } from './values.ts';
 
-/** One step of a sensor's filter chain: a map with exactly one key; durations in milliseconds. */
+/** One step of a sensor's filter chain; times in milliseconds, `round` in decimals, `calibrate` as [raw, true] twice. */
 export type FilterConfig =
   | { readonly median: number }
   | { readonly deadband: number }
@@ -10,7 +10,7 @@ export type FilterConfig =
   | { readonly throttle: number }
   | { readonly round: number }
   | { readonly calibrate: readonly [readonly [number, number], readonly [number, number]] }
-  | { readonly clamp: readonly [number, number] };
+  | { readonly clamp: readonly [low: number, high: number] };
 
 const number = z.number();
 const point = z.tuple([number, number], { error: 'a pair [raw, true]' });

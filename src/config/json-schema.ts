@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { configSchema, type Drivers } from './schema.ts';
+import type { Drivers } from '../driver.ts';
+import { configSchema } from './schema.ts';
 
 /** JSON Schema (draft 7, the one that YAML editors know) of what a config file may say: one variant of a sensor for each driver. */
 export function jsonSchema(drivers: Drivers): z.core.JSONSchema.BaseSchema {

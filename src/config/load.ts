@@ -1,11 +1,12 @@
 import path from 'node:path';
+import type { Drivers } from '../driver.ts';
 import { crossChecks, type Parts, type Placed } from './cross-checks.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { byPosition, type Finding, formatPath, type Path, type Problem } from './problem.ts';
 import {
   type Config,
+  cellSchema,
   configSchema,
-  type Drivers,
   type ListenerConfig,
   listenerSchema,
 } from './schema.ts';
@@ -82,7 +83,7 @@ function partsOf(source: Source, drivers: Drivers): Parts {
   const sensor = sensorSchema(drivers);
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
-    cell: typeof cell === 'string' ? cell : 'CELL',
+    cell: cellSchema.safeParse(cell).data ?? 'CELL',
     sensors: valid(sensors, (one) => sensor.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one)),

@@ -1,17 +1,10 @@
 import { z } from 'zod';
+import type { Drivers } from '../driver.ts';
+import type { PayloadForm } from '../reading.ts';
 import { duration, size } from '../units.ts';
-import type { FilterConfig } from './filters.ts';
-import {
-  type Drivers,
-  type Payload,
-  payloadSchema,
-  type SensorConfig,
-  sensorSchema,
-} from './sensors.ts';
+import { payloadSchema, type SensorConfig, sensorSchema } from './sensors.ts';
 import { completeUplink, type UplinkConfig, uplinkSchema } from './uplinks.ts';
 import { mapSuchAs, text, wholeNumber } from './values.ts';
-
-export type { Drivers, FilterConfig, Payload, SensorConfig, UplinkConfig };
 
 /** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
 export interface TlsConfig {
@@ -37,7 +30,7 @@ export type Limits = Readonly<z.output<typeof limitsSchema>>;
 export interface Config {
   readonly cell: string;
   readonly data: string;
-  readonly payload: Payload;
+  readonly payload: PayloadForm;
   readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
   readonly sensors: readonly SensorConfig[];
   readonly uplinks: readonly UplinkConfig[];
@@ -53,7 +46,8 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
-const cellSchema = text(
+/** The schema of `cell`. */
+export const cellSchema = text(
   'one level of a topic such as robotcell1: no / + or #, no $ at the start',
   /^(?!\$)[^/+#]+$/,
   64,
@@ -128,7 +122,9 @@ const limitsSchema = z.strictObject({
     .describe('How long the session of a client that stays away is kept.'),
   keepalive: duration('1s', '18h')
     .prefault('10m')
-    .describe('Longest silence of a client that asks for no keep-alive of its own.'),
+    .describe(
+      'Silence after which the network is asked whether a client is still there (TCP keep-alive).',
+    ),
   connectTimeout: duration('100ms', '10m')
     .prefault('10s')
     .describe('How long a new connection may take to say CONNECT.'),

@@ -1,15 +1,11 @@
 import { z } from 'zod';
-import type { Driver } from '../driver.ts';
+import { hex } from '../buses/bus.ts';
+import type { Driver, Drivers } from '../driver.ts';
+import type { PayloadForm } from '../reading.ts';
 import { duration } from '../units.ts';
 import { type FilterConfig, filterSchema } from './filters.ts';
 import { alternatives, didYouMean } from './suggestion.ts';
 import { text } from './values.ts';
-
-/** The drivers that a config may name, by their names. */
-export type Drivers = ReadonlyMap<string, Driver>;
-
-/** How a reading is written: as a JSON object with unit, quality and time, or as the bare value. */
-export type Payload = 'json' | 'value';
 
 /** One sensor, its defaults filled in: milliseconds, `bus` as `i2c-1`, `options` as the driver's own schema gives them. */
 export interface SensorConfig {
@@ -20,7 +16,7 @@ export interface SensorConfig {
   readonly line?: string;
   readonly every: number;
   readonly timeout: number;
-  readonly payload: Payload;
+  readonly payload: PayloadForm;
   readonly filters: readonly FilterConfig[];
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -78,11 +74,6 @@ const lineSchema = z
   .string({ error: lineError })
   .regex(/^(gpiochip\d{1,3}:\d{1,4}|[A-Za-z][A-Za-z0-9_.+-]{0,31})$/, { error: lineError });
 
-/** An I2C address as datasheets and i2cdetect write it, e.g. `0x48`. */
-export function hex(address: number): string {
-  return `0x${address.toString(16).padStart(2, '0')}`;
-}
-
 /** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
 function meantAddress(input: unknown, fits: (address: number) => boolean): string {
   const address = Number.parseInt(String(input), 16);
@@ -122,7 +113,7 @@ type SensorInput = Omit<SensorConfig, 'payload' | 'timeout' | 'options'> &
   Readonly<Record<string, unknown>>;
 
 /** A sensor before the payload of the whole config is filled in. */
-export type PartialSensor = Omit<SensorConfig, 'payload'> & { readonly payload?: Payload };
+export type PartialSensor = Omit<SensorConfig, 'payload'> & { readonly payload?: PayloadForm };
 
 function sensorOf(driver: Driver) {
   const shape = {

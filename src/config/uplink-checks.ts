@@ -1,13 +1,14 @@
+import type { Drivers } from '../driver.ts';
 import { covers, matches, overlaps, readingTopic } from '../topics.ts';
 import type { Placed } from './cross-checks.ts';
 import type { Finding, Path } from './problem.ts';
-import type { Drivers, SensorConfig } from './schema.ts';
+import type { PartialSensor } from './sensors.ts';
 import type { InRoute, OutRoute, PartialUplink } from './uplinks.ts';
 
 export interface UplinkParts {
   readonly cell: string;
   readonly uplinks: readonly Placed<PartialUplink>[];
-  readonly sensors: readonly Placed<Omit<SensorConfig, 'payload'>>[];
+  readonly sensors: readonly Placed<PartialSensor>[];
   readonly drivers: Drivers;
   lineOf(path: Path): number;
 }

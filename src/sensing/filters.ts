@@ -1,14 +1,5 @@
+import type { FilterConfig } from '../config/filters.ts';
 import type { Quality, Value } from '../reading.ts';
-
-/** One filter as a config names it; times in milliseconds, `round` in decimals, `calibrate` as [raw, true] twice. */
-export type FilterConfig =
-  | { readonly median: number }
-  | { readonly deadband: number }
-  | { readonly heartbeat: number }
-  | { readonly throttle: number }
-  | { readonly round: number }
-  | { readonly calibrate: readonly [readonly [number, number], readonly [number, number]] }
-  | { readonly clamp: readonly [low: number, high: number] };
 
 /** A sample that has been judged: `value` is null exactly when `quality` is `bad`. */
 export interface Judged {

@@ -1,10 +1,18 @@
 import { BusError, type Buses } from '../buses/bus.ts';
+import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Handles } from '../driver.ts';
-import type { SensorConfig } from './sampler.ts';
+
+/** A sensor may take this long to open, however short its reads are: chips wake up, heat up, calibrate. */
+export const LEAST_OPEN_MS = 5000;
 
 /** The address of a sensor on I2C: the config's, else the chip's usual one. */
 export function addressOf(config: SensorConfig, driver: Driver): number | undefined {
   return config.address ?? driver.addresses?.[0];
+}
+
+/** What sensors may share, so that only one of them may talk to it at a time: a chip. */
+export function sharedPlace(config: SensorConfig, driver: Driver): string | undefined {
+  return driver.bus === 'i2c' ? `${config.bus ?? 'i2c-1'} ${addressOf(config, driver)}` : undefined;
 }
 
 /** What the driver is opened with, from the bus it declares. Throws a BusError when the config does not say where it is. */

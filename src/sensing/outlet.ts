@@ -1,6 +1,7 @@
+import type { FilterConfig } from '../config/filters.ts';
 import type { Channel, Sample } from '../driver.ts';
 import { encodeReading, type PayloadForm, type Reading } from '../reading.ts';
-import { createFilterChain, type FilterConfig, type Judged } from './filters.ts';
+import { createFilterChain, type Judged } from './filters.ts';
 
 /** One channel on its way out: judged, filtered, numbered, published under its own topic. */
 export interface Outlet {

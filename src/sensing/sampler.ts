@@ -1,29 +1,16 @@
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
+import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Sensor, Tools } from '../driver.ts';
-import type { PayloadForm, Quality, Unit, Value } from '../reading.ts';
+import type { Quality, Unit, Value } from '../reading.ts';
 import { readingTopic } from '../topics.ts';
 import { createBounded } from './bounded.ts';
-import type { FilterConfig } from './filters.ts';
-import { handleFor } from './handle.ts';
+import { handleFor, LEAST_OPEN_MS } from './handle.ts';
 import { createOutlet } from './outlet.ts';
 import { nextBackoff } from './pace.ts';
 import { runSession, type SessionParts } from './session.ts';
-
-/** One sensor, defaults filled in: times in milliseconds, `bus` as `i2c-1`, `options` as the driver's schema gives them. */
-export interface SensorConfig {
-  readonly name: string;
-  readonly driver: string;
-  readonly bus?: string;
-  readonly address?: number;
-  readonly line?: string;
-  readonly every: number;
-  readonly timeout: number;
-  readonly payload: PayloadForm;
-  readonly filters: readonly FilterConfig[];
-  readonly options: Readonly<Record<string, unknown>>;
-}
+import type { Turn } from './turn.ts';
 
 export interface SamplerParts {
   readonly cell: string;
@@ -32,6 +19,8 @@ export interface SamplerParts {
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Shared by the sensors of one chip: what one writes must not change what another reads. */
+  readonly turn: Turn;
   publish(topic: string, payload: Uint8Array): void;
   /** Whether the wall clock can be believed; readings are `uncertain` until then. */
   clockIsSet(): boolean;
@@ -72,14 +61,13 @@ export interface Sampler {
   stalled(): boolean;
 }
 
-const LEAST_OPEN_MS = 5000;
 const CLOSE_MS = 1000;
 const STALLED_MS = 60_000;
 
 /** A sampler that has not been started. Throws when the topic or the filters make no sense; hardware is not touched. */
 export function createSampler(config: SensorConfig, parts: SamplerParts): Sampler {
   const { name, every, timeout } = config;
-  const { cell, boot, driver, buses, clock } = parts;
+  const { cell, boot, driver, buses, clock, turn } = parts;
   const log = parts.log.child({ sensor: name });
   const tools: Tools = { clock, sleep: (ms, signal) => clock.sleep(ms, signal) };
   /** A fault further on must not end the sensor's life. */
@@ -128,6 +116,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
     everyMs: every,
     timeoutMs: timeout,
     outlets,
+    turn,
     succeeded() {
       if (failure !== undefined) log.info({ failures }, `sensor ${name}: reads again`);
       failure = undefined;
@@ -155,8 +144,10 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
     const opening = createBounded<Sensor>(clock, Math.max(timeout, LEAST_OPEN_MS), close);
     while (!signal.aborted) {
       try {
-        const sensor = await opening.run(signal, (own) =>
-          driver.open(handleFor(config, driver, buses), config.options, tools, own),
+        const sensor = await turn(() =>
+          opening.run(signal, (own) =>
+            driver.open(handleFor(config, driver, buses), config.options, tools, own),
+          ),
         );
         await runSession(sensor, session, signal).finally(() => close(sensor));
       } catch (error) {

@@ -1,16 +1,19 @@
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
-import type { Driver } from '../driver.ts';
+import type { SensorConfig } from '../config/sensors.ts';
+import type { Drivers } from '../driver.ts';
 import type { Service } from '../lifecycle.ts';
-import { createSampler, type Sampler, type SensorConfig, type SensorStatus } from './sampler.ts';
+import { sharedPlace } from './handle.ts';
+import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
+import { atOnce, createTurn, type Turn } from './turn.ts';
 
 export interface SensingParts {
   readonly cell: string;
   /** Which start of the gateway this is. */
   readonly boot: number;
   readonly sensors: readonly SensorConfig[];
-  readonly drivers: ReadonlyMap<string, Driver>;
+  readonly drivers: Drivers;
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,12 +39,20 @@ const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 export function createSensing(parts: SensingParts): Sensing {
   const { clock, drivers, random = Math.random } = parts;
   const clockIsSet = parts.clockIsSet ?? (() => clock.wall() >= BEFORE_ALL_MS);
+  const turns = new Map<string, Turn>();
+  const turnAt = (place: string | undefined): Turn => {
+    if (place === undefined) return atOnce;
+    const turn = turns.get(place) ?? createTurn();
+    turns.set(place, turn);
+    return turn;
+  };
   const samplers: readonly Sampler[] = parts.sensors.map((config) => {
     const driver = drivers.get(config.driver);
     if (driver === undefined) {
       throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
     }
-    return createSampler(config, { ...parts, driver, clockIsSet, random });
+    const turn = turnAt(sharedPlace(config, driver));
+    return createSampler(config, { ...parts, driver, turn, clockIsSet, random });
   });
   return {
     name: 'sensing',

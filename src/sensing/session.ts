@@ -3,6 +3,7 @@ import type { Samples, Sensor } from '../driver.ts';
 import { createBounded } from './bounded.ts';
 import type { Outlet } from './outlet.ts';
 import { nextDeadline } from './pace.ts';
+import type { Turn } from './turn.ts';
 
 /** After so many failed reads in a row the sensor is opened anew: the chip may have been reset or changed. */
 export const REOPEN_AFTER = 5;
@@ -13,6 +14,8 @@ export interface SessionParts {
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly outlets: readonly Outlet[];
+  /** Waiting for a turn is not part of a read's time. */
+  readonly turn: Turn;
   succeeded(): void;
   failed(error: unknown): void;
   /** Called after each try, with the deadlines that went by meanwhile. */
@@ -44,7 +47,7 @@ export async function runSession(
 }
 
 async function readAtPace(sensor: Sensor, parts: SessionParts, signal: AbortSignal): Promise<void> {
-  const { clock, everyMs, outlets } = parts;
+  const { clock, everyMs, outlets, turn } = parts;
   const reading = createBounded<Samples>(clock, parts.timeoutMs);
   let deadline = clock.monotonic();
   let failures = 0;
@@ -52,7 +55,7 @@ async function readAtPace(sensor: Sensor, parts: SessionParts, signal: AbortSign
     // A channel that changes by itself during the read is newer than what the read brings.
     const before = outlets.map((outlet) => outlet.taken);
     try {
-      const samples = await reading.run(signal, (own) => sensor.read(own));
+      const samples = await turn(() => reading.run(signal, (own) => sensor.read(own)));
       failures = 0;
       parts.succeeded();
       for (const [index, outlet] of outlets.entries()) {

@@ -23,7 +23,9 @@ export class AedesPersistence {
   readonly #store: Store;
   readonly #registered: (clientId: string) => object | undefined;
   readonly #wills = new Map<string, { will: AedesWill; owner: AedesClient }>();
+  readonly #published = new WeakMap<AedesWill, Promise<void>>();
   #brokerId = '';
+  keepsWills = false;
 
   /** `registered` gives aedes' client object that has the id now. */
   constructor(store: Store, registered: (clientId: string) => object | undefined) {
@@ -55,18 +57,35 @@ export class AedesPersistence {
     return this.#wills.get(client.id)?.will;
   }
 
+  /** The will is published; its place on disk is kept until `onDisk` resolves, so that a crash can't lose it between. */
+  publishing(will: AedesWill, onDisk: Promise<void>): void {
+    this.#published.set(will, onDisk);
+  }
+
   /**
    * aedes deletes by client id when a client has closed, also when that close was a takeover and the will
    * that stands under the id is already the new client's: that one stays.
    */
   async delWill(client: AedesClient): Promise<AedesWill | undefined> {
     const stored = this.#wills.get(client.id);
-    if (!stored) return undefined;
+    if (!stored || this.keepsWills) return undefined;
     const registered = this.#registered(client.id);
     if (registered && registered !== stored.owner && client !== stored.owner) return undefined;
     this.#wills.delete(client.id);
-    this.#store.journal.add(['deleteWill', client.id]);
+    const published = this.#published.get(stored.will);
+    if (published) void published.then(() => this.forget(client.id));
+    else this.forget(client.id);
     return stored.will;
+  }
+
+  /** From now on a client's end leaves its will where it is: the gateway stops. */
+  keepWills(): void {
+    this.keepsWills = true;
+  }
+
+  /** Deletes what is on disk under this id, unless a client that has come meanwhile has its will there. */
+  forget(clientId: string): void {
+    if (!this.#wills.has(clientId)) this.#store.journal.add(['deleteWill', clientId]);
   }
 
   /** Wills of other brokers than this one; ours are published when their client is lost, or after a crash at start. */

@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 
 export type Connection = Database.Database;
@@ -49,18 +49,57 @@ export function databaseFile(folder: string): string {
   return join(folder, FILE);
 }
 
+function lockFile(folder: string): string {
+  return join(folder, 'lock');
+}
+
+const OTHER = "change 'data' in the config";
+const REMEDIES: Readonly<Record<string, string>> = {
+  EEXIST: 'move away the file that has its name',
+  ENOTDIR: 'move away the file that stands in its path',
+  EROFS: 'remount its file system writable',
+  ENOSPC: 'free some space',
+};
+
 /** Makes the data folder where it is missing; throws one sentence where it can't be used. */
 export function prepareFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o750 });
+    makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const remedy = REMEDIES[code ?? ''] ?? 'make it writable for this user';
     throw new Error(
-      `can't write to the data folder ${folder} (${code}): make it writable for this user, or change 'data' in the config`,
+      `can't write to the data folder ${folder} (${code ?? message}): ${remedy}, or ${OTHER}`,
       { cause },
     );
   }
+}
+
+/** Not `recursive`: Node tries for ever where a file system answers ENOENT below a folder that is there. */
+function makeFolder(folder: string): void {
+  const make = (): unknown => mkdirSync(folder, { mode: 0o750 });
+  try {
+    make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    makeFolder(dirname(folder));
+    make();
+  }
+}
+
+/** What SQLite says at the start, as a sentence with what to do; any other error as it is. */
+export function openError(cause: unknown, file: string): unknown {
+  const code = cause instanceof Database.SqliteError ? cause.code : '';
+  if (code === '') return cause;
+  const remedy = /^SQLITE_(CORRUPT|NOTADB)/.test(code)
+    ? 'it is damaged: put back a copy of it, or move it away to begin with nothing'
+    : code === 'SQLITE_FULL'
+      ? `free some space, or ${OTHER}`
+      : `make it a file that this user can write, or ${OTHER}`;
+  return new Error(`can't use ${file} (${code}): ${remedy}`, { cause });
 }
 
 /**
@@ -68,24 +107,44 @@ export function prepareFolder(folder: string): void {
  * The kernel lets go of the lock with the process, so none is ever left behind.
  */
 export function lockFolder(folder: string): () => void {
-  const lock = new Database(join(folder, 'lock'), { timeout: 0 });
+  const file = lockFile(folder);
+  let lock: Connection | undefined;
   try {
+    lock = new Database(file, { timeout: 0 });
     lock.pragma('journal_mode = MEMORY');
     lock.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
-    lock.close();
+    lock?.close();
+    if ((cause as { code?: unknown }).code !== 'SQLITE_BUSY') throw openError(cause, file);
     throw new Error(
-      `the data folder ${folder} is in use by another cellgate: stop that one, or change 'data' in the config`,
+      `the data folder ${folder} is in use by another cellgate: stop that one, or ${OTHER}`,
       { cause },
     );
   }
-  return () => lock.close();
+  const held = lock;
+  return () => held.close();
 }
 
-/** Opens the file with the pragmas that the promise of durability rests on. */
+/** Whether a gateway that runs holds the folder; false where that can't be seen. */
+export function isInUse(folder: string): boolean {
+  try {
+    const lock = new Database(lockFile(folder), { readonly: true, timeout: 0 });
+    try {
+      lock.pragma('user_version');
+    } finally {
+      lock.close();
+    }
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'SQLITE_BUSY';
+  }
+  return false;
+}
+
+/** Opens the file with the pragmas that the promise of durability rests on; throws when a newer version wrote it. */
 export function openConnection(file: string): Connection {
   const db = new Database(file, { timeout: 5000 });
   try {
+    refuseNewer(db, file);
     db.pragma('journal_mode = WAL');
     // FULL: with NORMAL a power cut takes back every commit since the last checkpoint.
     db.pragma('synchronous = FULL');
@@ -103,15 +162,9 @@ export function openReadOnly(file: string): Connection {
   return new Database(file, { readonly: true, timeout: 5000 });
 }
 
-/** Brings an older or empty database to this version; throws when it was written by a newer one. */
-export function migrate(db: Connection, file: string): void {
-  const version = db.pragma('user_version', { simple: true }) as number;
-  if (version > SCHEMA_VERSION) {
-    throw new NewerDataError(
-      `${file} was written by a newer cellgate (data version ${version}, this one knows ${SCHEMA_VERSION}): install that version again, or choose another data folder`,
-    );
-  }
-  for (let step = version; step < SCHEMA_VERSION; step++) {
+/** Brings an older or empty database to this version. */
+export function migrate(db: Connection): void {
+  for (let step = versionOf(db); step < SCHEMA_VERSION; step++) {
     db.transaction(() => {
       db.exec(MIGRATIONS[step]!);
       db.pragma(`user_version = ${step + 1}`);
@@ -119,5 +172,15 @@ export function migrate(db: Connection, file: string): void {
   }
 }
 
-/** The data folder belongs to a newer version: nothing is damaged and nothing may be touched. */
-export class NewerDataError extends Error {}
+function versionOf(db: Connection): number {
+  return db.pragma('user_version', { simple: true }) as number;
+}
+
+/** Nothing is damaged and nothing may be touched: the check comes before anything is set. */
+function refuseNewer(db: Connection, file: string): void {
+  const version = versionOf(db);
+  if (version <= SCHEMA_VERSION) return;
+  throw new Error(
+    `${file} was written by a newer cellgate (data version ${version}, this one knows ${SCHEMA_VERSION}): install that version again, or ${OTHER}`,
+  );
+}

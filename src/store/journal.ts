@@ -10,8 +10,13 @@ const DELETE_MS = 100;
 /** Entries that nobody was promised are written early when so many, or so many bytes of them, wait in memory. */
 const RELAXED_ENTRIES = 1000;
 const RELAXED_BYTES = 256 * 1024;
+/** Bytes of messages that wait for the disk above which publishers wait too, and below which they go on. */
+const WAITING_HIGH = 32 * 1024 * 1024;
+const WAITING_LOW = 8 * 1024 * 1024;
 /** Pause before a failed commit is tried again, doubled up to the second figure. */
 const RETRY_MS = [100, 2000] as const;
+/** Entries that went before they were written, from which on they are looked for among those that are due. */
+const SWEEP = 1024;
 
 /** A retained value as it stands when its commit is made; undefined when it was deleted. */
 export type RetainedValue = { readonly qos: number; readonly payload: Uint8Array } | undefined;
@@ -50,6 +55,8 @@ export class Journal {
   #aged: QueueEntry[] = [];
   /** Entries for the next commit. */
   #due: QueueEntry[] = [];
+  /** Entries that have gone unwritten since the due ones were last looked through. */
+  #goneUnwritten = 0;
   #promisedTopics = new Set<string>();
   #relaxedTopics = new Set<string>();
   /** Entries that nobody was promised. */
@@ -64,6 +71,8 @@ export class Journal {
   #lazy: NodeJS.Timeout | undefined;
   #relaxed: NodeJS.Timeout | undefined;
   #failing: string | undefined;
+  #waitingBytes = 0;
+  #relieved: (() => void)[] = [];
   #messageId: number;
   #idle: (() => void)[] = [];
   #stopped = false;
@@ -71,6 +80,11 @@ export class Journal {
   constructor(parts: JournalParts) {
     this.#parts = parts;
     this.#messageId = parts.nextMessageId;
+  }
+
+  /** Entries held in memory for commits to come. */
+  get waiting(): number {
+    return this.#fresh.length + this.#aged.length + this.#due.length;
   }
 
   /** Queues an operation for the next commit; the receipt is paid when it is on disk. */
@@ -93,6 +107,7 @@ export class Journal {
    */
   enqueue(entry: QueueEntry, mayWait: boolean): void {
     entry.message.receipt?.owe();
+    this.#waitingBytes += entry.message.body.length;
     if (mayWait && entry.owner?.online) {
       this.#fresh.push(entry);
       this.#generation ??= setTimeout(this.#nextGeneration, GENERATION_MS);
@@ -102,14 +117,36 @@ export class Journal {
     }
   }
 
+  /** Its subscriber has gone: what waited for it is written with what comes after, so that the order stays. */
+  hurry(owner: QueueOwner): void {
+    let moved = false;
+    const keep = (entry: QueueEntry): boolean => {
+      if (entry.owner !== owner) return true;
+      if (!entry.gone) {
+        this.#due.push(entry);
+        moved = true;
+      }
+      return false;
+    };
+    this.#aged = this.#aged.filter(keep);
+    this.#fresh = this.#fresh.filter(keep);
+    if (moved) this.#want();
+  }
+
   /** The entry is acknowledged or dropped: what it owed is paid, what is on disk of it is deleted lazily. */
   gone(entry: QueueEntry): void {
     if (entry.gone) return;
     entry.gone = true;
     const { owner } = entry;
     if (entry.written === UNWRITTEN) {
+      this.#relieve(entry);
       entry.message.holders--;
       entry.message.receipt?.pay();
+      // A disk that takes nothing must not let the dropped ones pile up.
+      if (++this.#goneUnwritten > Math.max(SWEEP, this.#due.length / 2)) {
+        this.#goneUnwritten = 0;
+        this.#due = this.#due.filter((each) => !each.gone);
+      }
     } else if (owner && !owner.ended) {
       const { deletes } = owner;
       if (deletes.first > 0 && entry.seq === deletes.last + 1) {
@@ -130,6 +167,22 @@ export class Journal {
     this.#wantLazily();
   }
 
+  /** True while so much waits for the disk that publishers should be read no further. */
+  get congested(): boolean {
+    return this.#waitingBytes > WAITING_HIGH;
+  }
+
+  /** Calls back once the disk has caught up. */
+  onceRelieved(callback: () => void): void {
+    this.#relieved.push(callback);
+  }
+
+  #relieve(entry: QueueEntry): void {
+    this.#waitingBytes -= entry.message.body.length;
+    if (this.#relieved.length === 0 || this.#waitingBytes > WAITING_LOW) return;
+    for (const callback of this.#relieved.splice(0)) callback();
+  }
+
   /** The retained value of `topic` has changed: written now when promised, within `relaxedMs` otherwise. */
   retain(topic: string, receipt: Receipt | undefined): void {
     if (receipt) {
@@ -144,6 +197,7 @@ export class Journal {
   /** Writes an entry that nobody was promised: within `relaxedMs`, and not at all when it is gone by then. */
   enqueueRelaxed(entry: QueueEntry): void {
     this.#relaxedEntries.push(entry);
+    this.#waitingBytes += entry.message.body.length;
     this.#relaxedBytes += entry.message.body.length;
     if (this.#relaxedEntries.length < RELAXED_ENTRIES && this.#relaxedBytes < RELAXED_BYTES) {
       this.#wantRelaxed();
@@ -191,7 +245,9 @@ export class Journal {
     const timeout = new Promise<false>((resolve) => {
       late = setTimeout(() => resolve(false), ms);
     });
-    const done = await Promise.race([this.flush().then(() => true), timeout]);
+    // Twice: what has reached the disk may have something else written or deleted.
+    const flushed = this.flush().then(() => this.flush());
+    const done = await Promise.race([flushed.then(() => true), timeout]);
     clearTimeout(late);
     this.#stopped = true;
     for (const timer of [this.#generation, this.#lazy, this.#relaxed]) clearTimeout(timer);
@@ -242,6 +298,7 @@ export class Journal {
       else entries.push(entry);
     }
     this.#due = [];
+    this.#goneUnwritten = 0;
     const operations = this.#operations;
     this.#operations = [];
     for (const topic of this.#promisedTopics) {
@@ -319,6 +376,7 @@ export class Journal {
     this.counts.entries += entries.length;
     for (const entry of entries) {
       entry.written = WRITTEN;
+      this.#relieve(entry);
       entry.message.receipt?.pay();
     }
     for (const receipt of receipts) receipt.pay();

@@ -4,7 +4,8 @@
  */
 export class Receipt {
   #owed = 1;
-  readonly #settled: () => void;
+  /** Let go of once called: messages keep their receipt as long as they wait, and with it a client's connection. */
+  #settled: (() => void) | undefined;
 
   constructor(settled: () => void) {
     this.#settled = settled;
@@ -15,6 +16,9 @@ export class Receipt {
   }
 
   pay(): void {
-    if (--this.#owed === 0) this.#settled();
+    if (--this.#owed > 0) return;
+    const settled = this.#settled;
+    this.#settled = undefined;
+    settled?.();
   }
 }

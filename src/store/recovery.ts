@@ -37,7 +37,9 @@ export interface Recovered {
   readonly boot: number;
   readonly sessions: readonly StoredSession[];
   readonly retained: readonly StoredRetained[];
-  /** Wills of clients that were connected when the gateway died. */
+  /** Whether the last run ended by a stop, not by a crash. */
+  readonly stoppedCleanly: boolean;
+  /** Wills of clients that were connected when the gateway stopped or died. */
   readonly wills: readonly StoredWill[];
   readonly nextSessionKey: number;
   readonly nextMessageId: number;
@@ -47,8 +49,11 @@ export interface Recovered {
 export function recover(db: Connection): Recovered {
   const boot = number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1;
   db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
+  const stopped = number(db, `SELECT value FROM meta WHERE key = 'stopped'`);
+  db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('stopped', 0)`).run();
   return {
     boot,
+    stoppedCleanly: stopped === 1,
     sessions: sessions(db),
     retained: db
       .prepare('SELECT topic, qos, payload FROM retained')

@@ -1,6 +1,13 @@
 import type { Logger } from 'pino';
 import type { Service } from '../lifecycle.ts';
-import { databaseFile, lockFolder, migrate, openConnection, prepareFolder } from './database.ts';
+import {
+  databaseFile,
+  lockFolder,
+  migrate,
+  openConnection,
+  openError,
+  prepareFolder,
+} from './database.ts';
 import { Journal, type RetainedValue } from './journal.ts';
 import { type Recovered, recover } from './recovery.ts';
 import { type StoredEntry, startWriter, type WriteError, type Writer } from './writer.ts';
@@ -13,6 +20,17 @@ export interface StoreParts {
   readonly log: Logger;
   /** The writer has failed for good: the gateway has to be started anew. */
   onFatal(error: Error): void;
+}
+
+/** As published on `$SYS/cellgate/store`. */
+export interface StoreStatus {
+  readonly commits: number;
+  /** Queue entries that reached the disk; what was acknowledged before is not among them. */
+  readonly messages: number;
+  readonly bytesWritten: number;
+  readonly bytesPerMessage: number | null;
+  readonly lastCommitMs: number;
+  readonly trouble: string | null;
 }
 
 /** How long a stop waits for a disk that does not take the last commit. */
@@ -40,11 +58,11 @@ export class Store implements Service {
     const { folder, relaxedMs, log, onFatal } = this.#parts;
     prepareFolder(folder);
     this.#unlock = lockFolder(folder);
+    const file = databaseFile(folder);
     try {
-      const file = databaseFile(folder);
       const db = openConnection(file);
       try {
-        migrate(db, file);
+        migrate(db);
         this.recovered = recover(db);
       } finally {
         db.close();
@@ -60,13 +78,14 @@ export class Store implements Service {
       });
     } catch (error) {
       this.#unlock();
-      throw error;
+      throw openError(error, file);
     }
     const { boot, sessions, retained } = this.recovered;
     log.info({ folder, boot, sessions: sessions.length, retained: retained.length }, 'store open');
   }
 
   async stop(): Promise<void> {
+    this.journal.add(['setMeta', 'stopped', 1]);
     const flushed = await this.journal.stop(STOP_MS);
     await this.#writer.close().catch(() => undefined);
     this.#unlock?.();
@@ -93,9 +112,18 @@ export class Store implements Service {
     return this.#writer.load(session, seq, limit);
   }
 
-  /** Bytes handed to the disk's files since the start. */
-  bytesWritten(): Promise<number> {
-    return this.#writer.bytesWritten();
+  /** What the store has done since the start. */
+  async status(): Promise<StoreStatus> {
+    const { commits, entries, lastMs } = this.journal.counts;
+    const bytesWritten = await this.#writer.bytesWritten();
+    return {
+      commits,
+      messages: entries,
+      bytesWritten,
+      bytesPerMessage: entries > 0 ? Math.round(bytesWritten / entries) : null,
+      lastCommitMs: Math.round(lastMs * 10) / 10,
+      trouble: this.#trouble ?? null,
+    };
   }
 
   #onTrouble(error: WriteError | undefined): void {

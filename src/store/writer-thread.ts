@@ -18,6 +18,7 @@ interface Prepared {
   readonly operations: Record<Batch['operations'][number][0], readonly Statement[]>;
   readonly addShared: Statement;
   readonly addRow: Statement;
+  readonly hasRow: Statement;
   readonly unshare: Statement;
   readonly dropShared: Statement;
   readonly dropRows: Statement;
@@ -37,8 +38,17 @@ const DROP_ROWS = `DELETE FROM queue WHERE ${RUN}`;
 /** The same for all rows of a session. */
 const whole = (sql: string): string => sql.replace(RUN, 'session = ?');
 
-function prepare(): Prepared {
+function open(): Prepared {
   const db = openConnection(file);
+  try {
+    return prepare(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepare(db: Connection): Prepared {
   const sql = (text: string): Statement => db.prepare(text);
   return {
     db,
@@ -85,6 +95,7 @@ function prepare(): Prepared {
     addRow: sql(
       'INSERT INTO queue (session, seq, flags, at, size, message, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
+    hasRow: sql('SELECT 1 FROM queue WHERE session = ? AND seq = ?'),
     unshare: sql(UNSHARE),
     dropShared: sql(DROP_SHARED),
     dropRows: sql(DROP_ROWS),
@@ -96,6 +107,14 @@ function prepare(): Prepared {
       )
       .raw(true) as Statement,
   };
+}
+
+/** Deletes a run of rows, and the shared bodies that nobody holds after. */
+function drop(from: Prepared, session: number, first: number, last: number): void {
+  if (from.unshare.run(session, first, last).changes > 0) {
+    from.dropShared.run(session, first, last);
+  }
+  from.dropRows.run(session, first, last);
 }
 
 function write(to: Prepared, batch: Batch): void {
@@ -122,11 +141,7 @@ function write(to: Prepared, batch: Batch): void {
     );
   }
   for (let i = 0; i < deletes.length; i += RANGE) {
-    const [session, first, last] = [deletes[i]!, deletes[i + 1]!, deletes[i + 2]!];
-    if (to.unshare.run(session, first, last).changes > 0) {
-      to.dropShared.run(session, first, last);
-    }
-    to.dropRows.run(session, first, last);
+    drop(to, deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
   }
 }
 
@@ -161,19 +176,42 @@ function bytesWritten(): number {
 function buffersOf(reply: Reply): ArrayBuffer[] {
   if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
   const body = reply.kind === 'loaded' ? reply.entries[0]?.body : undefined;
-  return body ? [body.buffer] : [];
+  return body ? [body.buffer as ArrayBuffer] : [];
 }
 
 let prepared: Prepared | undefined;
+/** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
+let inDoubt = false;
+
+/** Opens the database anew after a failure. */
+function reopen(): Prepared {
+  const opened = open();
+  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  if (inDoubt) opened.db.pragma('wal_checkpoint(TRUNCATE)');
+  return opened;
+}
+
+/** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
+function isWritten(to: Prepared, { rows }: Batch): boolean {
+  return rows.length > 0 && to.hasRow.get(rows[0], rows[1]) !== undefined;
+}
 
 function handle(request: Request): Reply {
-  prepared ??= prepare();
+  if (request.kind === 'close') {
+    prepared?.db.close();
+    prepared = undefined;
+    return { kind: 'closed' };
+  }
+  prepared ??= reopen();
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
-      prepared.begin.run();
-      write(prepared, request.batch);
-      prepared.commit.run();
+      if (!inDoubt || !isWritten(prepared, request.batch)) {
+        prepared.begin.run();
+        write(prepared, request.batch);
+        prepared.commit.run();
+      }
+      inDoubt = false;
       return { kind: 'written', ms: performance.now() - began };
     }
     case 'load':
@@ -183,10 +221,6 @@ function handle(request: Request): Reply {
       };
     case 'count':
       return { kind: 'counted', bytes: bytesWritten() };
-    case 'close':
-      prepared.db.close();
-      prepared = undefined;
-      return { kind: 'closed' };
   }
 }
 
@@ -196,6 +230,7 @@ port.on('message', (request: Request) => {
     reply = handle(request);
   } catch (error) {
     const { message, code = 'ERROR' } = error as Error & { code?: string };
+    if (request.kind === 'write') inDoubt = true;
     // After an I/O error a connection may be of no more use: the next try begins with a new one.
     try {
       prepared?.db.close();

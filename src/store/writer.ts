@@ -11,7 +11,7 @@ export interface StoredEntry {
   readonly seq: number;
   readonly flags: number;
   readonly at: number;
-  readonly body: Uint8Array<ArrayBuffer>;
+  readonly body: Uint8Array;
 }
 
 export type Reply =

@@ -110,7 +110,10 @@ export class Sender {
     this.#again = [...this.#inFlight.values(), ...this.#again];
     this.#inFlight.clear();
     this.#bytes = 0;
-    for (const { queue } of this.#parts.lanes()) queue.spill();
+    for (const lane of this.#parts.lanes()) {
+      this.#parts.store.journal.hurry(lane);
+      lane.queue.spill();
+    }
   }
 
   /** Sends as far as window, socket and disk allow, once at the end of the turn. */

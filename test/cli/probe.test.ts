@@ -4,23 +4,16 @@ import { playbackFiles } from '../../src/buses/playback.ts';
 import { probe } from '../../src/cli/probe.ts';
 import { drivers } from '../../src/drivers.ts';
 import { fakeBuses } from '../support/fake-buses.ts';
+import { fakeIo } from '../support/fake-io.ts';
 
 async function run(buses: Buses, answer?: string): Promise<string[]> {
-  let stdout = '';
   const askTimedatectl = async (): Promise<string> => {
     if (answer === undefined) throw new Error('ENOENT');
     return answer;
   };
-  const io = {
-    stdout: {
-      write: (text: string) => {
-        stdout += text;
-      },
-    },
-    stderr: { write: () => undefined },
-  };
+  const io = fakeIo();
   expect(await probe({ buses, drivers, askTimedatectl }, io)).toBe(0);
-  return stdout.split('\n').slice(0, -1);
+  return io.out().split('\n').slice(0, -1);
 }
 
 test('a machine with nothing is told so', async () => {

@@ -12,6 +12,8 @@ beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'cellgate-process-'));
   const broker = 'broker: { listeners: [{ host: 127.0.0.1, port: 0 }] }';
   writeFileSync(path.join(folder, 'good.yaml'), `cell: robotcell1\ndata: ./data\n${broker}\n`);
+  const sensor = '{ name: door, driver: simulated, signal: door }';
+  writeFileSync(path.join(folder, 'sim.yaml'), `cell: robotcell1\nsensors: [${sensor}]\n`);
   writeFileSync(path.join(folder, 'bad.yaml'), 'cel: robotcell1\n');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -49,6 +51,20 @@ describe('the built command', () => {
     await Promise.race([once(child.stdout!, 'data'), ended]);
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('reads a sensor', async () => {
+    expect(await outcome(start('read', 'door', '-c', 'sim.yaml'))).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^door: simulated\ndoor {2}(true|false) {2}good\n$/),
+      err: '',
+    });
+    const unknown = await outcome(start('read', 'dor', '-c', 'sim.yaml'));
+    expect(unknown).toEqual({
+      code: 1,
+      out: '',
+      err: 'cellgate: no sensor "dor" in sim.yaml: there are door (did you mean door?)\n',
+    });
   });
 
   it('survives a reader that goes away', async () => {

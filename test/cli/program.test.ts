@@ -2,9 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../src/cli/program.ts';
+import { type Parts, runCommandLine } from '../../src/cli/program.ts';
+import { fakeBuses } from '../support/fake-buses.ts';
 import { fakeDrivers } from '../support/fake-drivers.ts';
 import { type FakeIo, fakeIo } from '../support/fake-io.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -21,8 +23,13 @@ async function cellgate(
   words: string[],
   io: FakeIo = fakeIo({}, folder),
 ): Promise<[number, FakeIo]> {
-  const start = () => Promise.reject(new Error('not in this test'));
-  return [await runCommandLine(words, io, { drivers: fakeDrivers, start }), io];
+  const parts: Parts = {
+    drivers: fakeDrivers,
+    clock: createManualClock(),
+    start: () => Promise.reject(new Error('not in this test')),
+    openBuses: () => fakeBuses(),
+  };
+  return [await runCommandLine(words, io, parts), io];
 }
 
 describe('cellgate check', () => {
@@ -64,6 +71,12 @@ it('cellgate schema prints a JSON Schema', async () => {
   expect(JSON.parse(io.out())).toMatchObject({ type: 'object', required: ['cell'] });
 });
 
+it('cellgate probe works where there is nothing', async () => {
+  const [code, io] = await cellgate(['probe']);
+  expect([code, io.err()]).toEqual([0, '']);
+  expect(io.out()).toMatch(/^board .*\nkernel .*\nclock .*\n\nGPIO: .*\n\nI2C: .*\n$/);
+});
+
 it('cellgate run starts what it was given', async () => {
   const [code, io] = await cellgate(['run', '-c', 'good.yaml']);
   expect([code, io.err()]).toEqual([1, 'cellgate: could not start: not in this test\n']);
@@ -76,6 +89,7 @@ describe('usage', () => {
       ['check', '--konfig', 'x'],
       "cellgate: error: unknown option '--konfig' (Did you mean --config?)",
     ],
+    [['read'], "cellgate: error: missing required argument 'sensor'"],
     [['check', '--config'], "cellgate: error: option '-c, --config <file>' argument missing"],
     [
       ['check', 'a', 'b'],
@@ -105,7 +119,7 @@ describe('usage', () => {
 
   it('--help names every verb and an example', async () => {
     const [, io] = await cellgate(['--help']);
-    expect(io.out()).toMatch(/ run .* check .* schema .*Examples:/s);
+    expect(io.out()).toMatch(/ run .* check .* probe .* read .* schema .*Examples:/s);
   });
 
   it('--version is that of the package', async () => {

@@ -1,64 +1,49 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { playback, playbackLine, type Transfer } from '../../src/buses/playback.ts';
-import { type ReadOptions, readSensor } from '../../src/cli/read.ts';
+import { runCommandLine } from '../../src/cli/program.ts';
 import { drivers } from '../../src/drivers.ts';
+import { lockFolder } from '../../src/store/database.ts';
 import { fakeBuses } from '../support/fake-buses.ts';
+import { fakeIo } from '../support/fake-io.ts';
 import { createHastyTools } from '../support/open-sensor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-read-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const sensor = { every: 1000, timeout: 500, payload: 'json', filters: [], options: {} } as const;
+writeFileSync(
+  join(folder, 'cell.yaml'),
+  `cell: robotcell1
+data: .
+sensors:
+  - { name: temperature, driver: tmp102, bus: i2c-1, timeout: 500ms }
+  - { name: door/closed, driver: digital-input, line: DI0, activeLow: true, debounce: 10ms }
+`,
+);
+writeFileSync(join(folder, 'empty.yaml'), 'cell: robotcell1\n');
 
-async function run(name: string, transfers: readonly Transfer[], more: Partial<ReadOptions> = {}) {
-  let stdout = '';
-  let stderr = '';
+/** Runs `cellgate read` with these words in a folder with cell.yaml. */
+async function read(words: string, transfers: readonly Transfer[] = []) {
+  const io = fakeIo({ CELLGATE_CONFIG: 'cell.yaml' }, folder);
   const { tools } = createHastyTools();
   const clock = {
     ...tools.clock,
     sleep: (ms: number, signal?: AbortSignal) =>
       ms < 100 ? Promise.resolve() : tools.clock.sleep(ms, signal),
   };
-  const exitCode = await readSensor(
-    {
-      sensor: name,
-      file: 'cell.yaml',
-      sensors: [
-        { ...sensor, name: 'temperature', driver: 'tmp102', bus: 'i2c-1', address: 0x48 },
-        {
-          ...sensor,
-          name: 'door/closed',
-          driver: 'digital-input',
-          line: 'DI0',
-          options: { activeLow: true, debounce: 10 },
-        },
-        { ...sensor, name: 'pressure', driver: 'unheard-of' },
-      ],
-      drivers,
-      buses: fakeBuses({
+  const code = await runCommandLine(['read', ...words.split(' ')], io, {
+    drivers,
+    clock,
+    start: () => Promise.reject(new Error('not in this test')),
+    openBuses: () =>
+      fakeBuses({
         chips: new Map([['i2c-1 0x48', playback(transfers)]]),
         gpio: { line: () => playbackLine(true), chips: async () => [] },
       }),
-      clock,
-      ...more,
-    },
-    {
-      stdout: {
-        write: (text: string) => {
-          stdout += text;
-        },
-      },
-      stderr: {
-        write: (text: string) => {
-          stderr += text;
-        },
-      },
-    },
-  );
-  return { exitCode, stdout, stderr };
+  });
+  return { code, out: io.out(), err: io.err() };
 }
 
 const TRANSFERS: readonly Transfer[] = [
@@ -68,8 +53,8 @@ const TRANSFERS: readonly Transfer[] = [
 ];
 
 test('shows each transfer and the value', async () => {
-  const { exitCode, stdout, stderr } = await run('temperature', TRANSFERS);
-  expect(stdout).toBe(
+  const { code, out, err } = await read('temperature', TRANSFERS);
+  expect(out).toBe(
     [
       'temperature: tmp102 at 0x48 on i2c-1',
       '> 01',
@@ -81,57 +66,69 @@ test('shows each transfer and the value', async () => {
       '',
     ].join('\n'),
   );
-  expect([exitCode, stderr]).toEqual([0, '']);
+  expect([code, err]).toEqual([0, '']);
 });
 
 test('a doubtful value is told with its reason and is no failure', async () => {
-  const { exitCode, stdout } = await run('temperature', [
+  const { code, out } = await read('temperature', [
     { write: '01', read: '60b0' },
     { write: '00', read: '4b01' },
   ]);
-  expect(stdout).toContain(
+  expect(out).toContain(
     "temperature  150  °C  uncertain  (outside the sensor's range of -40 to 125 °C)\n",
   );
-  expect(exitCode).toBe(0);
+  expect(code).toBe(0);
 });
 
 test('a bus error is shown where it happened and fails', async () => {
-  const { exitCode, stdout, stderr } = await run('temperature', [
+  const { code, out, err } = await read('temperature', [
     { write: '01', error: 'no answer from 0x48 on i2c-1' },
   ]);
-  expect(stdout).toBe(
-    'temperature: tmp102 at 0x48 on i2c-1\n> 01\n! no answer from 0x48 on i2c-1\n',
-  );
-  expect(stderr).toBe('sensor temperature: no answer from 0x48 on i2c-1\n');
-  expect(exitCode).toBe(1);
+  expect(out).toBe('temperature: tmp102 at 0x48 on i2c-1\n> 01\n! no answer from 0x48 on i2c-1\n');
+  expect(err).toBe('cellgate: sensor temperature: no answer from 0x48 on i2c-1\n');
+  expect(code).toBe(1);
 });
 
 test('a line is read too', async () => {
-  const { exitCode, stdout } = await run('door/closed', []);
-  expect(stdout).toBe(
+  const { code, out } = await read('door/closed');
+  expect(out).toBe(
     'door/closed: digital-input on line DI0\n> line DI0 open\n< taken\n> line DI0\n< 1\ndoor/closed  true  good\n',
   );
-  expect(exitCode).toBe(0);
+  expect(code).toBe(0);
 });
 
-test('what is unknown is told', async () => {
-  expect(await run('temprature', [], { suggest: () => 'temperature' })).toEqual({
-    exitCode: 1,
-    stdout: '',
-    stderr:
-      'no sensor "temprature" in cell.yaml: there are temperature, door/closed, pressure (did you mean temperature?)\n',
+test('what is unknown is told in one line, with what was meant', async () => {
+  expect(await read('temprature')).toEqual({
+    code: 1,
+    out: '',
+    err: 'cellgate: no sensor "temprature" in cell.yaml: there are temperature, door/closed (did you mean temperature?)\n',
   });
-  expect((await run('x', [], { sensors: [] })).stderr).toBe(
-    'no sensor "x" in cell.yaml: there are none\n',
+  expect((await read('x --config empty.yaml')).err).toBe(
+    'cellgate: no sensor "x" in empty.yaml: there are none\n',
   );
-  expect((await run('pressure', [])).stderr).toBe('there is no driver "unheard-of"\n');
+  expect(await read('x --config none.yaml')).toEqual({
+    code: 1,
+    out: '',
+    err: 'none.yaml:1:1: config: no such file, expected a YAML file\n',
+  });
+});
+
+test('a sensor that the running gateway reads is left alone', async () => {
+  const unlock = lockFolder(folder);
+  const { code, out, err } = await read('door/closed');
+  unlock();
+  expect([code, out]).toEqual([1, '']);
+  expect(err).toBe(
+    'cellgate: the gateway is running and reads door/closed: stop it, or subscribe to robotcell1/door/closed\n',
+  );
+  expect((await read('door/closed')).code).toBe(0);
 });
 
 test('--record keeps what the contract test can play', async () => {
   const record = join(folder, 'tmp102.json');
-  const { exitCode, stdout } = await run('temperature', TRANSFERS, { record });
-  expect(exitCode).toBe(0);
-  expect(stdout).toContain(`3 transfers written to ${record}\n`);
+  const { code, out } = await read(`temperature --record ${record}`, TRANSFERS);
+  expect(code).toBe(0);
+  expect(out).toContain(`3 transfers written to ${record}\n`);
   expect(JSON.parse(readFileSync(record, 'utf8'))).toEqual({
     driver: 'tmp102',
     address: 0x48,
@@ -139,5 +136,10 @@ test('--record keeps what the contract test can play', async () => {
     transfers: TRANSFERS,
     samples: { '': { value: 25 } },
   });
-  expect((await run('door/closed', [], { record })).stderr).toContain('not on an I2C bus');
+  expect((await read(`door/closed --record ${record}`)).err).toContain('not on an I2C bus');
+  const nowhere = join(folder, 'no/such/folder.json');
+  expect(await read(`temperature --record ${nowhere}`, TRANSFERS)).toMatchObject({
+    code: 1,
+    err: `cellgate: can't write ${nowhere} (ENOENT): name a file in a folder that you may write\n`,
+  });
 });

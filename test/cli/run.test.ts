@@ -32,6 +32,7 @@ function fakeGateway() {
   const stopped = deferred<void>();
   const asked = { start: deferred<void>(), stop: deferred<void>() };
   const gateway: Gateway = {
+    urls: [],
     stop() {
       asked.stop.resolve();
       return stopped.promise;

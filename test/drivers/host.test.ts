@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import host, { parseCpu, toLoad, toMemoryUsed } from '../../drivers/host.ts';
+import host, { parseCpu, toCpuUsed, toMemoryUsed } from '../../drivers/host.ts';
 import { playbackFiles } from '../../src/buses/playback.ts';
 import { never, openSensor } from '../support/open-sensor.ts';
 
@@ -18,11 +18,11 @@ function machine(): Map<string, string> {
   ]);
 }
 
-test('load is the busy part of the time between two looks', () => {
+test('cpu is the busy part of the time between two looks', () => {
   const before = parseCpu(STAT);
   expect(before).toEqual({ idle: 800, total: 1000 });
-  expect(toLoad(before, { idle: 875, total: 1100 })).toBe(25);
-  expect(toLoad(before, before)).toBeUndefined();
+  expect(toCpuUsed(before, { idle: 875, total: 1100 })).toBe(25);
+  expect(toCpuUsed(before, before)).toBeUndefined();
   expect(() => parseCpu('intr 1 2 3')).toThrow('/proc/stat has no line "cpu"');
 });
 
@@ -35,15 +35,15 @@ test('reads all of a machine', async () => {
   const files = machine();
   const sensor = await openSensor(host, playbackFiles(files, { free: 25, total: 100 }), {});
   expect(await sensor.read(never)).toEqual({
-    load: { value: 20, quality: 'uncertain', reason: 'mean since boot' },
+    cpu: { value: 20, quality: 'uncertain', reason: 'mean since boot' },
     memory: { value: 75 },
-    disk: { value: 25 },
+    disk: { value: 75 },
     uptime: { value: 12345.67 },
     temperature: { value: 48.31 },
   });
   files.set('/proc/stat', STAT.replace('cpu  100 0 100 700', 'cpu  150 0 100 750'));
-  expect((await sensor.read(never)).load).toEqual({ value: 50 });
-  expect((await sensor.read(never)).load).toMatchObject({ value: null });
+  expect((await sensor.read(never)).cpu).toEqual({ value: 50 });
+  expect((await sensor.read(never)).cpu).toMatchObject({ value: null });
 });
 
 test('the processor is preferred among several thermometers, hwmon where there is no zone', async () => {

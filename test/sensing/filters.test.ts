@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createFilterChain, type FilterConfig, type Judged } from '../../src/sensing/filters.ts';
+import type { FilterConfig } from '../../src/config/filters.ts';
+import { createFilterChain, type Judged } from '../../src/sensing/filters.ts';
 
 const good = (value: Judged['value']): Judged => ({ value, quality: 'good' });
 const bad = (reason: string): Judged => ({ value: null, quality: 'bad', reason });

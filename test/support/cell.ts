@@ -1,5 +1,5 @@
+import type { SensorConfig } from '../../src/config/sensors.ts';
 import { type Driver, defineDriver, type Samples, type Sensor, z } from '../../src/driver.ts';
-import type { SensorConfig } from '../../src/sensing/sampler.ts';
 import { createSensing, type SensingParts } from '../../src/sensing/sensing.ts';
 import { fakeBuses } from './fake-buses.ts';
 import { createManualClock } from './manual-clock.ts';

@@ -1,5 +1,5 @@
 import type { Buses, GpioBus, I2cDevice, KernelFiles } from '../../src/buses/bus.ts';
-import { BusError } from '../../src/buses/bus.ts';
+import { BusError, hex } from '../../src/buses/bus.ts';
 import { playbackFiles } from '../../src/buses/playback.ts';
 
 export interface FakeParts {
@@ -19,8 +19,7 @@ export function fakeBuses({ chips = new Map(), gpio, files }: FakeParts = {}): B
   return {
     i2c: (bus) => ({
       device(address) {
-        const hex = `0x${address.toString(16).padStart(2, '0')}`;
-        return chips.get(`${bus} ${hex}`) ?? absent(`${hex} on ${bus}`);
+        return chips.get(`${bus} ${hex(address)}`) ?? absent(`${hex(address)} on ${bus}`);
       },
       close: async () => undefined,
     }),

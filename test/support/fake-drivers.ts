@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Drivers } from '../../src/config/schema.ts';
-import type { Driver } from '../../src/driver.ts';
+import type { Driver, Drivers } from '../../src/driver.ts';
 import { duration } from '../../src/units.ts';
 
 const one = [{ name: '', unit: '' }];

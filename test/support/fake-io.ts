@@ -24,6 +24,7 @@ export function fakeIo(env: Io['env'] = {}, cwd = process.cwd(), isTTY = false):
     cwd,
     events: new EventEmitter(),
     exit: (code) => void exits.push(code),
+    ready: () => undefined,
     out: () => texts.out,
     err: () => texts.err,
     exits,

@@ -1,0 +1,88 @@
+/**
+ * `npm run bench`: the gateway beside Mosquitto on this machine, interleaved, each alone on loopback.
+ * Options: --workload NAME (repeatable), --repeats N, --against KIND (repeatable), --quick, --write.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Broker, kinds, mosquittoVersion } from './bench/brokers.mjs';
+import { header, markdown, picture } from './bench/report.mjs';
+import { workloads } from './bench/workloads.mjs';
+import { build, ROOT } from './set-up.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    workload: { type: 'string', multiple: true },
+    repeats: { type: 'string', default: '5' },
+    against: { type: 'string', multiple: true },
+    quick: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+
+if (options.help) {
+  console.log(`npm run bench -- [--workload NAME …] [--repeats 5] [--against KIND …] [--quick] [--write]
+
+  --workload  one of ${Object.keys(workloads).join(', ')}
+  --against   one of ${Object.keys(kinds).slice(1).join(', ')}
+  --quick     one repeat of each: that all complete and lose nothing
+  --write     puts the table and the picture under docs/benchmarks/`);
+  process.exit(0);
+}
+
+const names = options.workload ?? Object.keys(workloads);
+for (const name of names) {
+  if (!workloads[name]) {
+    console.error(`There is no workload ${name}: ${Object.keys(workloads).join(', ')}`);
+    process.exit(2);
+  }
+}
+const installed = mosquittoVersion();
+if (!installed) console.error('Mosquitto is not installed: only the gateway is measured.');
+const against = installed ? (options.against ?? ['mosquitto']) : [];
+const repeats = options.quick ? 1 : Number(options.repeats);
+
+build();
+const results = {};
+let lost = 0;
+for (const name of names) {
+  const workload = workloads[name];
+  const compared = ['cellgate', ...against].filter((kind) => workload.only?.includes(kind) ?? true);
+  results[name] = Object.fromEntries(compared.map((kind) => [kind, []]));
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    for (const kind of compared) {
+      const broker = await Broker.start(kind, undefined, workload);
+      try {
+        const figures = await workload.run(broker, kind);
+        results[name][kind].push(figures);
+        if (kind === 'cellgate') lost += figures.lost;
+        const shown = Object.entries(figures).map(([key, value]) => `${key} ${round(value)}`);
+        console.log(`${name} ${kind} ${repeat + 1}/${repeats}: ${shown.join(', ')}`);
+      } catch (error) {
+        console.log(`${name} ${kind} ${repeat + 1}/${repeats}: failed: ${error.message}`);
+        if (kind === 'cellgate') lost++;
+      } finally {
+        await broker.stop();
+      }
+    }
+  }
+}
+
+const head = header({ repeats, mosquitto: installed });
+const table = markdown(results, workloads);
+console.log(`\n${head}\n${table}`);
+if (options.write) {
+  const folder = join(ROOT, 'docs/benchmarks');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'README.md'), `# Benchmarks\n\n${head}\n${table}`);
+  writeFileSync(join(folder, 'benchmarks.svg'), picture(results, workloads));
+}
+if (lost > 0) {
+  console.error(`The gateway lost messages or did not complete a workload (${lost}).`);
+  process.exitCode = 1;
+}
+
+function round(value) {
+  return typeof value === 'number' ? Number(value.toPrecision(4)) : value;
+}

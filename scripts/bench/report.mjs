@@ -1,0 +1,97 @@
+/** Medians, ratios and spread as a Markdown table and an SVG picture. */
+import { cpus, release, totalmem } from 'node:os';
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const pick = (runs, key) => runs.map((run) => run[key]).filter((value) => Number.isFinite(value));
+
+export function header({ repeats, mosquitto }) {
+  const [cpu] = cpus();
+  return [
+    `Measured ${new Date().toISOString().slice(0, 10)} on ${cpus().length} × ${cpu.model.trim()},`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, Mosquitto ${mosquitto ?? 'not installed'};`,
+    `medians of ${repeats} interleaved repeats, each broker alone on loopback, the load generator on the same machine.`,
+    'Both brokers may have 1,000 messages in flight to a client; payloads are 128 bytes unless said otherwise.',
+    '',
+  ].join('\n');
+}
+
+const FORMATS = {
+  perSecond: (value) => `${(value / 1000).toFixed(1)}k/s`,
+  ms: (value) => `${value.toFixed(0)} ms`,
+  p99: (value) => `p99 ${value.toFixed(2)} ms`,
+  rss: (value) => `${(value / 2 ** 20).toFixed(0)} MiB`,
+  bytesPerMessage: (value) => `${value.toFixed(0)} B written`,
+  coreShare: (value) => `${(value * 100).toFixed(1)} % of a core`,
+};
+
+function cell(runs, of) {
+  const values = pick(runs, of);
+  if (values.length === 0) return 'failed';
+  const spread =
+    values.length > 1
+      ? ` (${FORMATS[of](Math.min(...values))} – ${FORMATS[of](Math.max(...values))})`
+      : '';
+  return FORMATS[of](median(values)) + spread;
+}
+
+function ratio(results, of) {
+  const ours = pick(results.cellgate, of);
+  const theirs = pick(results.mosquitto ?? [], of);
+  if (ours.length === 0 || theirs.length === 0) return undefined;
+  return median(ours) / median(theirs);
+}
+
+export function markdown(results, workloads) {
+  const kinds = [...new Set(Object.values(results).flatMap((result) => Object.keys(result)))];
+  const lines = [
+    `| workload | ${kinds.join(' | ')} | ratio | CPU µs a message | memory |`,
+    `|---|${kinds.map(() => '---').join('|')}|---|---|---|`,
+  ];
+  for (const [name, result] of Object.entries(results)) {
+    const { of } = workloads[name];
+    const both = ratio(result, of);
+    const extra = (key, format) =>
+      kinds
+        .map((kind) => pick(result[kind] ?? [], key))
+        .map((values) => (values.length ? format(median(values)) : '–'))
+        .join(' / ');
+    lines.push(
+      `| ${name} | ${kinds.map((kind) => (result[kind] ? cell(result[kind], of) : '–')).join(' | ')} | ` +
+        `${both === undefined ? '–' : `${both.toFixed(2)}×`} | ${extra('cpuMicros', (value) => value.toFixed(1))} | ` +
+        `${extra('rss', FORMATS.rss)} |`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** How many times better than Mosquitto, a bar a workload, on a logarithmic axis. */
+export function picture(results, workloads) {
+  const rows = Object.entries(results)
+    .map(([name, result]) => {
+      const both = ratio(result, workloads[name].of);
+      if (!both) return undefined;
+      return { name, times: workloads[name].better === 'higher' ? both : 1 / both };
+    })
+    .filter(Boolean);
+  const height = rows.length * 26 + 40;
+  const x = (times) => 230 + Math.max(-1, Math.min(1.4, Math.log10(times))) * 150 + 150;
+  const bars = rows.map(({ name, times }, i) => {
+    const [from, to] = [x(1), x(times)].sort((a, b) => a - b);
+    const y = 30 + i * 26;
+    return (
+      `<text x="220" y="${y + 13}" text-anchor="end">${name}</text>` +
+      `<rect x="${from}" y="${y}" width="${Math.max(1, to - from)}" height="18" fill="${times >= 1 ? '#2a7' : '#c54'}"/>` +
+      `<text x="${to + 6}" y="${y + 13}">${times.toFixed(1)}×</text>`
+    );
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 ${height}" font-family="sans-serif" font-size="12" fill="#567" role="img" aria-label="How many times better than Mosquitto">
+<text x="${x(1)}" y="18" text-anchor="middle">1× (Mosquitto)</text><line x1="${x(1)}" y1="24" x2="${x(1)}" y2="${height}" stroke="#567"/>
+${bars.join('\n')}
+</svg>
+`;
+}

@@ -1,0 +1,360 @@
+/**
+ * What is measured. Each workload drives one running broker and gives figures by name:
+ * `perSecond` (messages delivered), `ms`, `p50`, `p99`, `p999` (milliseconds), `cpuMicros` (the broker's, a message),
+ * `bytesPerMessage` (written to disk), `rss` (bytes), and `lost`.
+ */
+import { Broker } from './brokers.mjs';
+import { Generator } from './generator.mjs';
+
+const PAIRS = 10;
+const range = (count) => Array.from({ length: count }, (_, i) => i);
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function subscribers({ count = PAIRS, filter, qos, clean = true, timed = false }) {
+  return range(count).map((i) => ({
+    clientId: `s${i}`,
+    clean,
+    filter: filter ?? `bench/${i}`,
+    qos,
+    subscribe: true,
+    timed,
+  }));
+}
+
+function publishers({ count = PAIRS, qos, payload = 128, window = 1000, retain = false }) {
+  return range(count).map((i) => ({
+    clientId: `p${i}`,
+    topic: `bench/${i}`,
+    payload,
+    qos,
+    window,
+    retain,
+  }));
+}
+
+function targetOf(broker, transport = 'tcp') {
+  return { port: broker.ports[transport], transport };
+}
+
+/** Publishers as fast as they may for `ms`; every message must arrive at every one of `copies` subscribers. */
+async function stream(broker, options) {
+  const { ms, qos, copies = 1, transport, readers = 1, subscribe, publish, rate } = options;
+  const target = targetOf(broker, transport);
+  const sources = new Generator();
+  const sinks = range(readers).map(() => new Generator());
+  try {
+    const wanted = subscribers({ qos, ...subscribe });
+    await Promise.all(
+      sinks.map((sink, n) =>
+        sink.connect({ target, subscribe: wanted.filter((_, i) => i % readers === n) }),
+      ),
+    );
+    await sources.connect({ target, publish: publishers({ qos, ...publish }) });
+    const before = broker.cost();
+    const began = performance.timeOrigin + performance.now();
+    const job = rate ? { ms, rate: rate / (publish?.count ?? PAIRS) } : { ms };
+    const { sent, cpuMs } = await sources.go(job);
+    const expected = sent * copies;
+    const reports = await collected(sinks, expected);
+    const received = reports.reduce((sum, report) => sum + report.received, 0);
+    const seconds = (Math.max(...reports.map(({ lastAt }) => lastAt)) - began) / 1000;
+    const after = broker.cost();
+    return {
+      perSecond: received / seconds,
+      cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / received,
+      bytesPerMessage: (after.written - before.written) / received,
+      rss: after.rss,
+      lost: expected - received,
+      generatorShare:
+        (cpuMs + Math.max(...reports.map((report) => report.cpuMs))) / 2 / (seconds * 1000),
+    };
+  } finally {
+    for (const generator of [sources, ...sinks]) generator.stop();
+  }
+}
+
+async function collected(sinks, expected) {
+  let reports = [];
+  let before = -1;
+  for (let quiet = 0; quiet < 10; ) {
+    reports = await Promise.all(sinks.map((sink) => sink.report()));
+    const received = reports.reduce((sum, report) => sum + report.received, 0);
+    if (received >= expected) break;
+    quiet = received === before ? quiet + 1 : 0;
+    before = received;
+    await wait(100);
+  }
+  return reports;
+}
+
+function percentile(sorted, part) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+}
+
+/** Messages at a steady rate; publishers and subscribers share a process, so that one clock times both. */
+async function latency(broker, { ms, qos, rate, env: _env }) {
+  const target = targetOf(broker);
+  const generator = new Generator();
+  try {
+    await generator.connect({
+      target,
+      subscribe: subscribers({ count: 1, filter: 'bench/0', qos, timed: true }),
+      publish: publishers({ count: 1, qos }),
+    });
+    const before = broker.cost();
+    const { sent } = await generator.go({ ms, rate });
+    const [report] = await collected([generator], sent);
+    const after = broker.cost();
+    const times = report.latencies
+      .slice(Math.floor(report.latencies.length / 5))
+      .sort((a, b) => a - b);
+    return {
+      p50: percentile(times, 0.5),
+      p99: percentile(times, 0.99),
+      p999: percentile(times, 0.999),
+      max: times.at(-1),
+      cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / sent,
+      lost: sent - report.received,
+    };
+  } finally {
+    generator.stop();
+  }
+}
+
+async function once(broker, job) {
+  const generator = new Generator();
+  try {
+    await generator.connect({ target: targetOf(broker), ...job });
+    return await generator.report();
+  } finally {
+    await generator.close();
+    generator.stop();
+  }
+}
+
+/** A persistent session that is away, or comes back to what it missed. */
+async function absent(broker, { messages, drain, rate }) {
+  const session = { clientId: 'away', clean: false, filter: 'bench/#', qos: 1 };
+  await once(broker, { subscribe: [{ ...session, subscribe: true }] });
+  const target = targetOf(broker);
+  const sources = new Generator();
+  const sink = new Generator();
+  try {
+    await sources.connect({ target, publish: publishers({ qos: 1 }) });
+    const before = broker.cost();
+    const { sent, publishedMs } = await sources.go({
+      messages: messages / PAIRS,
+      ...(rate ? { rate: rate / PAIRS } : {}),
+    });
+    const after = broker.cost();
+    const figures = {
+      perSecond: sent / (publishedMs / 1000),
+      cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / sent,
+      bytesPerMessage: (after.written - before.written) / sent,
+      rss: after.rss,
+    };
+    const began = performance.timeOrigin + performance.now();
+    await sink.connect({ target, subscribe: [{ ...session, subscribe: false }] });
+    const [report] = await collected([sink], sent);
+    const seconds = (report.lastAt - began) / 1000;
+    const lost = sent - report.received;
+    if (!drain) return { ...figures, lost };
+    return { perSecond: report.received / seconds, rss: broker.cost().rss, lost };
+  } finally {
+    sources.stop();
+    sink.stop();
+  }
+}
+
+async function retained(broker, { messages }) {
+  const target = targetOf(broker);
+  const sources = new Generator();
+  const sink = new Generator();
+  try {
+    const publish = publishers({ count: 1, qos: 1, retain: true }).map((one) => ({
+      ...one,
+      topics: true,
+    }));
+    await sources.connect({ target, publish });
+    await sources.go({ messages });
+    const began = performance.timeOrigin + performance.now();
+    await sink.connect({
+      target,
+      subscribe: subscribers({ count: 1, filter: 'bench/#', qos: 0 }),
+    });
+    const [report] = await collected([sink], messages);
+    return { ms: report.lastAt - began, lost: messages - report.received };
+  } finally {
+    sources.stop();
+    sink.stop();
+  }
+}
+
+async function idle(broker, { connections }) {
+  const generator = new Generator();
+  const before = broker.cost().rss;
+  try {
+    await generator.connect({
+      target: targetOf(broker),
+      subscribe: subscribers({ count: connections, qos: 0 }),
+    });
+    await wait(1000);
+    const { rss } = broker.cost();
+    return { rss, perConnection: (rss - before) / connections, lost: 0 };
+  } finally {
+    generator.stop();
+  }
+}
+
+/** A start on data that holds many queued messages, against a start on none. */
+async function startStored(broker, { messages, kind }) {
+  const session = { clientId: 'away', clean: false, filter: 'bench/#', qos: 1 };
+  await once(broker, { subscribe: [{ ...session, subscribe: true }] });
+  const sources = new Generator();
+  await sources.connect({ target: targetOf(broker), publish: publishers({ qos: 1 }) });
+  await sources.go({ messages: messages / PAIRS });
+  sources.stop();
+  const empty = broker.startMs;
+  await broker.stop({ keepData: true });
+  const again = await Broker.start(kind, broker);
+  Object.assign(broker, again);
+  return {
+    ms: again.startMs,
+    moreThanEmpty: again.startMs - empty,
+    rss: again.cost().rss,
+    lost: 0,
+  };
+}
+
+/** The gateway's own work: what it costs to read and publish 200 sensors ten times a second. */
+async function ownSensors(broker, { ms }) {
+  await wait(2000);
+  const before = broker.cost();
+  await wait(ms);
+  const after = broker.cost();
+  return {
+    coreShare: (after.cpuMs - before.cpuMs) / ms,
+    bytesPerMessage: (after.written - before.written) / ((ms / 1000) * 2000),
+    rss: after.rss,
+    lost: 0,
+  };
+}
+
+const MS = 2000;
+
+/** Name → what it measures, how it compares (`higher` or `lower` is better) and its run. */
+export const workloads = {
+  'qos0-10to10': { better: 'higher', of: 'perSecond', run: (b) => stream(b, { ms: MS, qos: 0 }) },
+  'qos1-10to10': { better: 'higher', of: 'perSecond', run: (b) => stream(b, { ms: MS, qos: 1 }) },
+  'qos1-one-in-flight': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ms: MS, qos: 1, publish: { window: 1 } }),
+  },
+  'qos2-10to10': { better: 'higher', of: 'perSecond', run: (b) => stream(b, { ms: MS, qos: 2 }) },
+  'fanout-wildcard-10to10': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) =>
+      stream(b, { ms: MS, qos: 0, copies: PAIRS, readers: 2, subscribe: { filter: 'bench/#' } }),
+  },
+  'fanout-1to100': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) =>
+      stream(b, {
+        ms: MS,
+        qos: 0,
+        copies: 100,
+        readers: 2,
+        subscribe: { count: 100, filter: 'bench/#' },
+        publish: { count: 1 },
+      }),
+  },
+  'qos1-online-persistent': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ms: MS, qos: 1, subscribe: { clean: false } }),
+  },
+  'qos1-online-persistent-1k': {
+    better: 'lower',
+    of: 'bytesPerMessage',
+    run: (b) => stream(b, { ms: 5000, qos: 1, rate: 1000, subscribe: { clean: false } }),
+  },
+  'qos1-absent': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => absent(b, { messages: 100_000 }),
+  },
+  'qos1-absent-1k': {
+    better: 'lower',
+    of: 'bytesPerMessage',
+    run: (b) => absent(b, { messages: 5000, rate: 1000 }),
+  },
+  'drain-100k': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => absent(b, { messages: 100_000, drain: true }),
+  },
+  'retained-10k': { better: 'lower', of: 'ms', run: (b) => retained(b, { messages: 10_000 }) },
+  'latency-qos0-1k': {
+    better: 'lower',
+    of: 'p99',
+    run: (b) => latency(b, { ms: 4000, qos: 0, rate: 1000 }),
+  },
+  'latency-qos1-1k': {
+    better: 'lower',
+    of: 'p99',
+    run: (b) => latency(b, { ms: 4000, qos: 1, rate: 1000 }),
+  },
+  'latency-qos1-20k': {
+    better: 'lower',
+    of: 'p99',
+    run: (b) => latency(b, { ms: 4000, qos: 1, rate: 20_000 }),
+  },
+  'idle-1000': { better: 'lower', of: 'rss', run: (b) => idle(b, { connections: 1000 }) },
+  'start-100k': {
+    better: 'lower',
+    of: 'ms',
+    run: (b, kind) => startStored(b, { messages: 100_000, kind }),
+  },
+  'payload-64B': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ms: MS, qos: 1, publish: { payload: 64 } }),
+  },
+  'payload-1KiB': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ms: MS, qos: 1, publish: { payload: 1024 } }),
+  },
+  'payload-64KiB': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ms: MS, qos: 1, publish: { payload: 65_536, window: 20 } }),
+  },
+  'tls-qos1-10to10': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ms: MS, qos: 1, transport: 'tls' }),
+  },
+  'websocket-qos1-10to10': {
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ms: MS, qos: 1, transport: 'ws' }),
+  },
+  'slow-disk-qos0': {
+    better: 'lower',
+    of: 'p99',
+    slowSync: true,
+    only: ['cellgate'],
+    run: (b) => latency(b, { ms: 4000, qos: 0, rate: 1000 }),
+  },
+  'sensors-200-10hz': {
+    better: 'lower',
+    of: 'coreShare',
+    sensors: 200,
+    only: ['cellgate'],
+    run: (b) => ownSensors(b, { ms: 5000 }),
+  },
+};

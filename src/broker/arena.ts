@@ -1,0 +1,46 @@
+/** Bytes of a slot: what one read gives at most, and what one connection gathers before it is written. */
+export const SLOT = 64 * 1024;
+const SLOTS = 128;
+
+/**
+ * One buffer for what is read and what is gathered: bytes move inside it by `copyWithin`, which costs a third
+ * of a copy between two buffers. Untouched slots cost no memory.
+ */
+export const arena: Buffer = Buffer.allocUnsafeSlow(SLOT * (SLOTS + 1));
+
+const free: number[] = [];
+for (let slot = SLOTS; slot > 0; slot--) free.push(slot * SLOT);
+
+/** Where a free slot begins, -1 when there is none. */
+export function takeSlot(): number {
+  return free.pop() ?? -1;
+}
+
+/** Gives a slot back; nothing may read it any more. */
+export function freeSlot(start: number): void {
+  free.push(start);
+}
+
+/** Fewer bytes than this are not worth the move into the arena. */
+const SMALL = 1024;
+
+/** The chunk as it stands in the arena's first slot, good until the next one is read; or itself where that does not pay. */
+export function inArena(chunk: Buffer): { source: Buffer; start: number; end: number } {
+  if (chunk.length < SMALL || chunk.length > SLOT) {
+    return { source: chunk, start: 0, end: chunk.length };
+  }
+  arena.set(chunk, 0);
+  return { source: arena, start: 0, end: chunk.length };
+}
+
+/** Copies [start, end) of the source to the target's place. */
+export function move(
+  source: Buffer,
+  start: number,
+  end: number,
+  target: Buffer,
+  place: number,
+): void {
+  if (source === target) target.copyWithin(place, start, end);
+  else source.copy(target, place, start, end);
+}

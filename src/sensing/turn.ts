@@ -1,0 +1,15 @@
+/** Runs an operation when all that came before it are over; gives what it gives. */
+export type Turn = <T>(operation: () => Promise<T>) => Promise<T>;
+
+/** Turns for those who share something, in the order of asking. */
+export function createTurn(): Turn {
+  let last: Promise<unknown> = Promise.resolve();
+  return (operation) => {
+    const result = last.then(operation);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+/** For who shares nothing. */
+export const atOnce: Turn = (operation) => operation();

@@ -1,0 +1,72 @@
+import { onTestFinished } from 'vitest';
+import { Broker, type BrokerLimits } from '../../src/broker/broker.ts';
+import { systemClock } from '../../src/clock.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createQuietLog } from './quiet-log.ts';
+import { RawClient } from './raw-client.ts';
+import { startStore } from './store.ts';
+
+export const LIMITS: BrokerLimits = {
+  connections: 100,
+  connectionsPerAddress: 100,
+  packet: 1024 * 1024,
+  inflight: 20,
+  queuedMessages: 1000,
+  queuedBytes: 1024 * 1024,
+  queuedAge: 7 * 86_400_000,
+  queueFull: 'drop-oldest',
+  sessionExpiry: 7 * 86_400_000,
+  keepalive: 600_000,
+  connectTimeout: 5000,
+  retainedMessages: 1000,
+  retainedBytes: 1024 * 1024,
+};
+
+export interface RunningBroker {
+  readonly broker: Broker;
+  readonly store: Store;
+  readonly lines: string[];
+  readonly fatal: Error[];
+  readonly port: number;
+  /** A client that is connected; it goes with the test. */
+  client(options?: Parameters<RawClient['connect']>[0]): Promise<RawClient>;
+  stop(): Promise<void>;
+}
+
+/** A broker on its store in this process, listening on a free port of loopback. */
+export async function startBroker(
+  folder: string,
+  limits: Partial<BrokerLimits> = {},
+  options: Parameters<typeof startStore>[1] = {},
+): Promise<RunningBroker> {
+  const { store, fatal } = await startStore(folder, options);
+  const { log, lines } = createQuietLog();
+  const broker = new Broker({
+    listeners: [{ host: '127.0.0.1', port: 0, protocol: 'tcp', anonymous: true }],
+    limits: { ...LIMITS, ...limits },
+    store,
+    clock: systemClock,
+    log,
+  });
+  await broker.start();
+  const port = Number(new URL(broker.urls[0]!).port);
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= broker.stop().then(() => store.stop());
+    return stopped;
+  };
+  onTestFinished(stop);
+  return {
+    broker,
+    store,
+    lines,
+    fatal,
+    port,
+    async client(options) {
+      const client = await RawClient.open('tcp', port);
+      onTestFinished(() => client.destroy());
+      return client.connect(options);
+    },
+    stop,
+  };
+}

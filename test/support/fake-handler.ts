@@ -1,0 +1,37 @@
+import type { SubscribePacket, UnsubscribePacket } from '../../src/broker/codec.ts';
+import type { Connection, ConnectionHandler } from '../../src/broker/connection.ts';
+import type { Publication } from '../../src/broker/publication.ts';
+
+/** What a connection's packets were taken for; a test puts functions of its own in their place. */
+export class FakeHandler implements ConnectionHandler {
+  readonly heard: string[] = [];
+
+  connect(): void {
+    this.heard.push('connect');
+  }
+  publish(connection: Connection, publication: Publication, packetId: number): void {
+    const { source, payloadStart, end } = publication;
+    this.heard.push(`publish ${packetId} ${source.toString('utf8', payloadStart, end)}`);
+    this.onPublish(connection, publication, packetId);
+  }
+  onPublish: (connection: Connection, publication: Publication, packetId: number) => void = () =>
+    undefined;
+  release(_connection: Connection, packetId: number): void {
+    this.heard.push(`release ${packetId}`);
+  }
+  subscribe(_connection: Connection, _packet: SubscribePacket): void {
+    this.heard.push('subscribe');
+  }
+  unsubscribe(_connection: Connection, _packet: UnsubscribePacket): void {
+    this.heard.push('unsubscribe');
+  }
+  ping(): void {
+    this.heard.push('ping');
+  }
+  disconnect(): void {
+    this.heard.push('disconnect');
+  }
+  closed(_connection: Connection, reason: string): void {
+    this.heard.push(`closed: ${reason}`);
+  }
+}

@@ -1,0 +1,65 @@
+import type { Transport } from '../../src/broker/transport.ts';
+
+/** A transport whose peer reads only when it is told to: what was written stays `pending` until `take`. */
+export class FakeTransport implements Transport {
+  readonly remoteAddress: string = '192.0.2.7';
+  readonly copies: boolean;
+  readonly calls: string[] = [];
+  paused = false;
+  /** True for a peer that reads all at once. */
+  fast: boolean;
+  /** The buffers as they were handed over, not copied: what happens to them later shows. */
+  readonly written: Buffer[] = [];
+  #pending = 0;
+  #taken: (() => void)[] = [];
+
+  constructor(options: { readonly fast?: boolean; readonly copies?: boolean } = {}) {
+    this.fast = options.fast ?? true;
+    this.copies = options.copies ?? false;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  write(bytes: Buffer): void {
+    // What a fast peer has read is out of reach of later changes.
+    this.written.push(this.fast ? Buffer.from(bytes) : bytes);
+    if (!this.fast) this.#pending += bytes.length;
+  }
+
+  onceTaken(callback: () => void): void {
+    this.#taken.push(callback);
+  }
+
+  /** The peer reads everything; gives all that was written since the last time. */
+  take(): Buffer {
+    this.#pending = 0;
+    const bytes = Buffer.concat(this.written.splice(0));
+    for (const callback of this.#taken.splice(0)) callback();
+    return bytes;
+  }
+
+  /** Says that so much is not read, without anything having been written. */
+  clog(bytes: number): void {
+    this.#pending = bytes;
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.calls.push('pause');
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.calls.push('resume');
+  }
+
+  end(): void {
+    this.calls.push('end');
+  }
+
+  destroy(): void {
+    this.calls.push('destroy');
+  }
+}

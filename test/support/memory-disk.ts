@@ -1,0 +1,167 @@
+import type { Batch } from '../../src/store/batch.ts';
+import type { Recovered } from '../../src/store/recovery.ts';
+import { type StoredEntry, WriteError, type Writer } from '../../src/store/writer.ts';
+import { decodeBatch } from './fake-writer.ts';
+
+interface Row extends StoredEntry {
+  readonly flags: number;
+}
+
+interface Pending {
+  readonly batch: Batch;
+  resolve(ms: number): void;
+  reject(error: Error): void;
+}
+
+/** A disk in memory that takes a batch whole or not at all, when the test says so, and survives the gateway. */
+export class MemoryDisk implements Writer {
+  readonly sessions = new Map<number, { clientId: string; seen: number; sent: number }>();
+  readonly subscriptions = new Map<number, Map<string, 0 | 1 | 2>>();
+  readonly incoming = new Map<number, Set<number>>();
+  readonly queues = new Map<number, Map<number, Row>>();
+  readonly retained = new Map<string, { qos: 0 | 1 | 2; payload: Buffer }>();
+  readonly bodies = new Map<number, { refs: number; body: string }>();
+  #pending: Pending[] = [];
+  #boot = 0;
+
+  write(batch: Batch): Promise<number> {
+    return new Promise((resolve, reject) => this.#pending.push({ batch, resolve, reject }));
+  }
+
+  get busy(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  land(): void {
+    const pending = this.#pending.shift();
+    if (!pending) return;
+    this.#apply(pending.batch);
+    pending.resolve(1);
+  }
+
+  fail(): void {
+    const pending = this.#pending.shift();
+    pending?.reject(new WriteError('SQLITE_FULL', 'full', pending.batch));
+  }
+
+  /** The power goes: what was on its way is there (`landed`) or not, nobody hears of it. */
+  crash(landed: boolean): void {
+    const [pending] = this.#pending;
+    if (landed && pending) this.#apply(pending.batch);
+    this.#pending = [];
+  }
+
+  async load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
+    const rows = [...(this.queues.get(session)?.values() ?? [])];
+    return rows
+      .filter((row) => row.seq >= seq)
+      .toSorted((a, b) => a.seq - b.seq)
+      .slice(0, limit);
+  }
+
+  bytesWritten(): Promise<number> {
+    return Promise.resolve(0);
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  recover(): Recovered {
+    return {
+      stoppedCleanly: false,
+      boot: ++this.#boot,
+      sessions: [...this.sessions].map(([key, { clientId, seen, sent }]) => {
+        const rows = [...(this.queues.get(key)?.values() ?? [])];
+        const seqs = rows.map(({ seq }) => seq);
+        return {
+          key,
+          clientId,
+          seen,
+          sent,
+          subscriptions: [...(this.subscriptions.get(key) ?? [])].map(([filter, qos]) => ({
+            filter,
+            qos,
+          })),
+          incoming: [...(this.incoming.get(key) ?? [])],
+          queue: {
+            first: Math.min(...seqs, Number.POSITIVE_INFINITY),
+            last: Math.max(...seqs, 0),
+            count: rows.length,
+            bytes: rows.reduce((sum, { body }) => sum + body.length, 0),
+          },
+        };
+      }),
+      retained: [...this.retained].map(([topic, value]) => ({ topic, ...value })),
+      wills: [],
+      nextSessionKey: Math.max(0, ...this.sessions.keys()) + 1,
+      nextMessageId: Math.max(0, ...this.bodies.keys()) + 1,
+    };
+  }
+
+  #apply(batch: Batch): void {
+    for (const operation of batch.operations) this.#operate(operation);
+    const { rows, shared, deletes } = decodeBatch(batch);
+    for (const { id, holders, body } of shared) {
+      this.bodies.set(id, { refs: (this.bodies.get(id)?.refs ?? 0) + holders, body });
+    }
+    for (const { session, seq, flags, body } of rows) {
+      const text = body.startsWith('#') ? this.bodies.get(Number(body.slice(1)))!.body : body;
+      const queue = this.queues.get(session) ?? new Map<number, Row>();
+      this.queues.set(session, queue);
+      if (queue.has(seq)) throw new Error(`row ${session}/${seq} is there already`);
+      queue.set(seq, { seq, flags, at: 0, body: Buffer.from(text, 'latin1') });
+    }
+    for (const range of deletes) {
+      const [session, first, last] = range.split(/: |-/).map(Number) as [number, number, number];
+      for (let seq = first; seq <= last; seq++) this.queues.get(session)?.delete(seq);
+    }
+  }
+
+  #operate(operation: Batch['operations'][number]): void {
+    switch (operation[0]) {
+      case 'openSession':
+        this.sessions.set(operation[1], { clientId: operation[2], seen: operation[3], sent: 0 });
+        return;
+      case 'endSession':
+        for (const table of [this.sessions, this.subscriptions, this.incoming, this.queues]) {
+          table.delete(operation[1]);
+        }
+        return;
+      case 'sessionSent':
+        this.sessions.get(operation[2])!.sent = operation[1];
+        return;
+      case 'subscribe': {
+        const held = this.subscriptions.get(operation[1]) ?? new Map();
+        this.subscriptions.set(operation[1], held.set(operation[2], operation[3]));
+        return;
+      }
+      case 'unsubscribe':
+        this.subscriptions.get(operation[1])?.delete(operation[2]);
+        return;
+      case 'incoming': {
+        const held = this.incoming.get(operation[1]) ?? new Set();
+        this.incoming.set(operation[1], held.add(operation[2]));
+        return;
+      }
+      case 'incomingDone':
+        this.incoming.get(operation[1])?.delete(operation[2]);
+        return;
+      case 'released': {
+        const row = this.queues.get(operation[1])?.get(operation[2]);
+        if (row) {
+          this.queues.get(operation[1])!.set(row.seq, { ...row, flags: row.flags | 16 });
+        }
+        return;
+      }
+      case 'retain':
+        this.retained.set(operation[1], {
+          qos: operation[2] as 0,
+          payload: Buffer.from(operation[3]),
+        });
+        return;
+      case 'unretain':
+        this.retained.delete(operation[1]);
+        return;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import {
+  encodeConnack,
+  type SubscribePacket,
+  type UnsubscribePacket,
+} from '../../src/broker/codec.ts';
+import { Connection } from '../../src/broker/connection.ts';
+import { DataPlane } from '../../src/broker/data-plane.ts';
+import { Drops } from '../../src/broker/drops.ts';
+import type { Publication } from '../../src/broker/publication.ts';
+import { Journal } from '../../src/store/journal.ts';
+import type { Store } from '../../src/store/store.ts';
+import { LIMITS } from './broker.ts';
+import { FakeHandler } from './fake-handler.ts';
+import { FakeTransport } from './fake-transport.ts';
+import type { MemoryDisk } from './memory-disk.ts';
+import * as packets from './packets.ts';
+import { createQuietLog } from './quiet-log.ts';
+
+/** A data plane that has started on this disk, without sockets and without aedes. */
+export class TestPlane extends FakeHandler {
+  readonly plane: DataPlane;
+  readonly journal: Journal;
+  readonly disk: MemoryDisk;
+
+  constructor(disk: MemoryDisk) {
+    super();
+    this.disk = disk;
+    let retainedValue: Parameters<Store['readRetainedFrom']>[0] = () => undefined;
+    this.journal = new Journal({
+      writer: disk,
+      relaxedMs: 1000,
+      nextMessageId: 1000,
+      retainedValue: (topic) => retainedValue(topic),
+      onTrouble: () => undefined,
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+    const recovered = disk.recover();
+    let sessionKey = recovered.nextSessionKey;
+    const store = {
+      journal: this.journal,
+      recovered,
+      takeSessionKey: () => sessionKey++,
+      load: disk.load.bind(disk),
+      readRetainedFrom(read: typeof retainedValue) {
+        retainedValue = read;
+      },
+    } as unknown as Store;
+    this.plane = new DataPlane({
+      store,
+      limits: { ...LIMITS, inflight: 4 },
+      drops: new Drops(createQuietLog().log),
+      now: () => 0,
+    });
+    this.plane.recover();
+  }
+
+  /** A connection that is open: its session is there. */
+  open(clientId: string, clean: boolean): { connection: Connection; transport: FakeTransport } {
+    const transport = new FakeTransport();
+    const limits = { packet: 1024 * 1024, connectTimeout: 0 };
+    const connection = new Connection(transport, this, limits, () => 0);
+    connection.data(packets.connect());
+    const { session, present } = this.plane.openSession(clientId, clean);
+    connection.output.write(encodeConnack(present, 0));
+    connection.open(session);
+    return { connection, transport };
+  }
+
+  override publish(connection: Connection, publication: Publication, packetId: number): void {
+    this.plane.publish(connection, publication, packetId);
+  }
+  override release(connection: Connection, packetId: number): void {
+    this.plane.release(connection, packetId);
+  }
+  override subscribe(connection: Connection, packet: SubscribePacket): void {
+    this.plane.subscribe(connection, packet);
+  }
+  override unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
+    this.plane.unsubscribe(connection, packet);
+  }
+  override closed(connection: Connection): void {
+    if (connection.session) this.plane.leave(connection.session);
+  }
+}

@@ -1,0 +1,46 @@
+import { databaseFile, migrate, openConnection } from '../../src/store/database.ts';
+import { Store } from '../../src/store/store.ts';
+import { startWriter, type Writer } from '../../src/store/writer.ts';
+import { createQuietLog } from './quiet-log.ts';
+
+/** A store on this folder that has started; its log lines and fatal errors can be looked at. */
+export async function startStore(
+  folder: string,
+  options: { readonly relaxedMs?: number } = {},
+): Promise<{ store: Store; lines: string[]; fatal: Error[] }> {
+  const { log, lines } = createQuietLog();
+  const fatal: Error[] = [];
+  const store = new Store({
+    folder,
+    relaxedMs: 50,
+    log,
+    onFatal: (error) => fatal.push(error),
+    ...options,
+  });
+  await store.start();
+  return { store, lines, fatal };
+}
+
+/** A writer thread on a migrated database in this folder, and a second connection to look into it. */
+export function openWriter(folder: string): {
+  file: string;
+  writer: Writer;
+  rows(sql: string): unknown[];
+  exec(sql: string): void;
+  close(): Promise<void>;
+} {
+  const file = databaseFile(folder);
+  const db = openConnection(file);
+  migrate(db);
+  const writer = startWriter(file);
+  return {
+    file,
+    writer,
+    rows: (sql) => db.prepare(sql).raw(true).all(),
+    exec: (sql) => void db.exec(sql),
+    async close() {
+      await writer.close();
+      db.close();
+    },
+  };
+}
