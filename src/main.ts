@@ -12,7 +12,6 @@ import type { SensorStatus } from './sensing/sampler.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
-import { createUplinkTopics } from './uplink/status-topics.ts';
 import { createUplinks, type UplinkStatus } from './uplink/uplink.ts';
 import { version } from './version.ts';
 
@@ -84,19 +83,17 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
 
   const parts = { cell, store, broker, clock, log };
   const { outboxes, lines, uplinks } = createUplinks(parts, config.uplinks);
-  const uplinkTopics = createUplinkTopics(broker, uplinks);
 
   const sysTopics = createSysTopics({ broker, clock, version });
 
+  const health = createHealth({ store, broker, uplinks, sensing: () => running });
   const currentStatus = (): GatewayStatus => ({
     cell,
     version,
     sessions: broker.counts,
     sensors: running?.status() ?? [],
     uplinks: uplinks.map((uplink) => uplink.status),
-    troubles: [store.trouble(), lines.trouble?.(), running?.trouble?.()].filter(
-      (one) => one !== undefined,
-    ),
+    troubles: health.troubles(),
   });
   const control = createControl(config.data, async (request) => {
     if (request.ask === 'status') return currentStatus();
@@ -105,8 +102,6 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     return uplink.purge();
   });
 
-  const health = createHealth({ store, broker, sensing: () => running });
-
   const stop = await startAll([
     store,
     outboxes,
@@ -114,7 +109,6 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     sysTopics,
     status,
     lines,
-    uplinkTopics,
     sensing,
     control,
     health,

@@ -3,7 +3,8 @@ import { covers, matches, overlaps, readingTopic } from '../topics.ts';
 import type { Placed } from './cross-checks.ts';
 import type { Finding, Path } from './problem.ts';
 import type { PartialSensor } from './sensors.ts';
-import type { InRoute, OutRoute, PartialUplink } from './uplinks.ts';
+import type { InRoute, OutRoute } from './uplink-routes.ts';
+import type { PartialUplink } from './uplinks.ts';
 
 export interface UplinkParts {
   readonly cell: string;

@@ -1,7 +1,7 @@
 import type { Publication } from '../broker/publication.ts';
 import { storedMessage } from '../broker/publication.ts';
 import { SessionQueue } from '../broker/session-queue.ts';
-import type { QueueConfig } from '../config/uplinks.ts';
+import type { QueueConfig } from '../config/uplink-routes.ts';
 import type { Journal } from '../store/journal.ts';
 import {
   Message,

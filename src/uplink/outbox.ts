@@ -1,13 +1,15 @@
 import { OWN_SESSION } from '../broker/data-plane.ts';
 import type { Drops } from '../broker/drops.ts';
 import type { Publication, Subscriber } from '../broker/publication.ts';
-import type { QueueConfig, UplinkConfig } from '../config/uplinks.ts';
+import type { QueueConfig } from '../config/uplink-routes.ts';
+import type { UplinkConfig } from '../config/uplinks.ts';
 import type { QueueEntry } from '../store/queue-entry.ts';
 import { Receipt } from '../store/receipt.ts';
 import type { Store } from '../store/store.ts';
 import { LANE_IDS, Lane, type LaneDrop, type LaneParts, topicOf } from './lane.ts';
 import type { Routes } from './routes.ts';
-import { Sender, type Wire } from './sender.ts';
+import { Sender } from './sender.ts';
+import type { Wire } from './wire.ts';
 
 export interface OutboxParts {
   readonly config: UplinkConfig;

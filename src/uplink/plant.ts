@@ -3,7 +3,7 @@ import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, type P
 import type { UplinkConfig } from '../config/uplinks.ts';
 import type { Ending } from './failures.ts';
 import { readSecret } from './secret.ts';
-import type { Wire } from './sender.ts';
+import type { Wire } from './wire.ts';
 
 /** What a plant connection tells. After `down` nothing more comes. */
 export interface PlantEvents {

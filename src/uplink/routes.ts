@@ -1,4 +1,4 @@
-import type { InRoute, OutRoute } from '../config/uplinks.ts';
+import type { InRoute, OutRoute } from '../config/uplink-routes.ts';
 import { covers, matches } from '../topics.ts';
 
 /** How a local topic goes to the plant. */

@@ -5,21 +5,7 @@ import type { Store } from '../store/store.ts';
 import { encodePublish, encodePubrel, type OutgoingPublish, publishSize } from './frames.ts';
 import { type Lane, topicOf } from './lane.ts';
 import type { Routes, Sending } from './routes.ts';
-
-/** The line as the sender needs it. */
-export interface Wire {
-  /** The plant's receive maximum [MQTT 5, section 3.2.2.3.3]. */
-  readonly receiveMaximum: number;
-  /** The plant's maximum packet size. */
-  readonly maximumPacketSize: number;
-  readonly maximumQos: 0 | 1 | 2;
-  readonly retainAvailable: boolean;
-  /** True while the socket holds more than it should. */
-  readonly congested: boolean;
-  write(frame: Buffer): void;
-  /** The plant does not take messages for the moment: the line is to be given up. */
-  fail(sentence: string): void;
-}
+import { FOR_EVER, type Wire } from './wire.ts';
 
 export interface SenderParts {
   readonly config: UplinkConfig;
@@ -37,17 +23,6 @@ export interface SenderParts {
 const INFLIGHT_BYTES = 1024 * 1024;
 /** A message that the plant can't take for the moment is tried so often before it counts as refused. */
 const TRIES = 3;
-/** Reason codes with which a plant refuses a message for ever [MQTT 5, section 3.4.2.1]. */
-const FOR_EVER = new Map([
-  [0x87, 'not authorised'],
-  [0x90, 'topic name invalid'],
-  [0x91, 'packet identifier in use'],
-  [0x95, 'packet too large'],
-  [0x99, 'payload format invalid'],
-  [0x9a, 'retain not supported'],
-  [0x9b, 'QoS not supported'],
-]);
-
 /** Sends what waits, in order, within the window; keeps each message until the plant's own acknowledgement. */
 export class Sender {
   /** Messages that the plant has acknowledged since the start. */

@@ -105,6 +105,13 @@ export class Uplink {
     };
   }
 
+  /** One sentence while the line is down or something is wrong with it. */
+  trouble(): string | undefined {
+    const { state, reason } = this.#line.status;
+    if (reason === null || state === 'proving' || state === 'connecting') return undefined;
+    return `uplink ${this.name}: ${reason}`;
+  }
+
   purge(): Promise<number> {
     return this.#outbox.purge();
   }
@@ -154,14 +161,6 @@ export function createUplinks(
     },
     async stop() {
       await Promise.all(uplinks.map((uplink) => uplink.disconnect()));
-    },
-    trouble() {
-      const bad = uplinks
-        .map(({ status }) => status)
-        .filter(({ state, reason }) => state === 'down' || (state === 'connected' && reason));
-      return bad.length > 0
-        ? bad.map(({ name, reason }) => `uplink ${name}: ${reason}`).join('; ')
-        : undefined;
     },
   };
   return { outboxes, lines, uplinks };
