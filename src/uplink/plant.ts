@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
 import type { UplinkConfig } from '../config/uplinks.ts';
 import type { Ending } from './failures.ts';
@@ -60,6 +61,8 @@ export class Plant implements Wire {
     const client = this.#client;
     const { stream } = client;
     stream.once('connect', () => this.#reached('socket'));
+    // Small packets must not wait for the acknowledgement of those before.
+    if (stream instanceof Socket) stream.setNoDelay(true);
     stream.on('drain', () => {
       this.congested = false;
       events.drained();
