@@ -15,7 +15,9 @@ import { Connection, type ConnectionHandler } from './connection.ts';
 import { ControlPlane } from './control-plane.ts';
 import { DataPlane, type LocalMessage, type ReceivedMessage } from './data-plane.ts';
 import { Drops } from './drops.ts';
+import { Expiry } from './expiry.ts';
 import { type Listener, openListener } from './listeners.ts';
+import { Memory } from './memory.ts';
 import type { Publication, Subscriber } from './publication.ts';
 import type { Session, SessionLimits } from './session.ts';
 import type { Transport, TransportEvents } from './transport.ts';
@@ -84,6 +86,8 @@ export class Broker implements Service, ConnectionHandler {
   readonly #present = new WeakMap<Connection, { session: Session; present: boolean }>();
   readonly #drops: Drops;
   readonly #plane: DataPlane;
+  readonly #memory = new Memory();
+  readonly #expiry: Expiry;
   #control!: ControlPlane;
   #listeners: Listener[] = [];
   #sweep: NodeJS.Timeout | undefined;
@@ -95,11 +99,22 @@ export class Broker implements Service, ConnectionHandler {
   constructor(parts: BrokerParts) {
     this.#parts = parts;
     this.#drops = new Drops(parts.log);
+    const { store, limits, clock } = parts;
+    const epoch = clock.wall() - clock.monotonic();
+    const now = (): number => epoch + clock.monotonic();
     this.#plane = new DataPlane({
-      store: parts.store,
-      limits: parts.limits,
+      store,
+      limits,
       drops: this.#drops,
-      now: () => parts.clock.wall(),
+      memory: this.#memory,
+      now,
+      wall: () => clock.wall(),
+    });
+    this.#expiry = new Expiry({
+      sessions: this.#plane.sessions,
+      limits,
+      now,
+      end: (session) => this.#expire(session),
     });
   }
 
@@ -131,7 +146,7 @@ export class Broker implements Service, ConnectionHandler {
       await this.#closeAll();
       throw error;
     }
-    this.#sweep = setInterval(() => this.#sweepConnections(), SWEEP_MS);
+    this.#sweep = setInterval(() => this.sweep(), SWEEP_MS);
   }
 
   async stop(): Promise<void> {
@@ -227,7 +242,13 @@ export class Broker implements Service, ConnectionHandler {
       this.#logOnce(remoteAddress, 'too many connections');
       return undefined;
     }
-    const connection = new Connection(transport, this, limits, () => clock.monotonic());
+    const connection = new Connection(
+      transport,
+      this,
+      limits,
+      () => clock.monotonic(),
+      this.#memory,
+    );
     this.#connections.add(connection);
     this.#perAddress.set(remoteAddress, fromAddress);
     this.#maximum = Math.max(this.#maximum, this.#connections.size);
@@ -318,8 +339,20 @@ export class Broker implements Service, ConnectionHandler {
     }
   }
 
+  /** Looks for what has run out: keepalives, sessions, messages. Done by itself four times a second. */
+  sweep(): void {
+    this.#sweepConnections();
+    this.#expiry.sweep();
+  }
+
+  #expire(session: Session): void {
+    this.#plane.endSession(session, 'session-expired');
+    this.#parts.log.info({ client: session.clientId }, 'session expired');
+  }
+
   #sweepConnections(): void {
     for (const connection of this.#connections) {
+      connection.output.measure();
       if (!connection.overdue) continue;
       const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
       connection.fail(new ProtocolError(reason));

@@ -23,6 +23,7 @@ import {
   type UnsubscribePacket,
 } from './codec.ts';
 import { FrameReader } from './frames.ts';
+import type { Memory } from './memory.ts';
 import { Output } from './output.ts';
 import { Publication } from './publication.ts';
 import type { Link, Session } from './session.ts';
@@ -89,6 +90,7 @@ export class Connection implements Link, TransportEvents {
     handler: ConnectionHandler,
     limits: { readonly packet: number; readonly connectTimeout: number },
     now: () => number,
+    memory: Memory,
   ) {
     this.#transport = transport;
     this.#handler = handler;
@@ -97,7 +99,7 @@ export class Connection implements Link, TransportEvents {
     this.heardAt = now();
     this.patience = limits.connectTimeout;
     this.remoteAddress = transport.remoteAddress;
-    this.output = new Output(transport);
+    this.output = new Output(transport, memory);
     this.#frames = new FrameReader(
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
@@ -205,7 +207,7 @@ export class Connection implements Link, TransportEvents {
   }
 
   drained(): void {
-    this.output.drained();
+    this.output.measure();
     this.session?.drained();
   }
 
@@ -229,6 +231,7 @@ export class Connection implements Link, TransportEvents {
     this.#frames.clear();
     this.output.flush();
     this.#transport.end();
+    this.output.measure(0);
     this.#handler.closed(this, reason);
   }
 
@@ -236,6 +239,7 @@ export class Connection implements Link, TransportEvents {
   lost(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.output.measure(0);
     this.#handler.closed(this, 'connection lost');
   }
 

@@ -13,10 +13,11 @@ import {
 } from './codec.ts';
 import type { Connection } from './connection.ts';
 import type { Drops } from './drops.ts';
+import type { Memory } from './memory.ts';
 import { createMessage, Publication, type Subscriber } from './publication.ts';
 import { type Retained, RetainedMessages } from './retained.ts';
 import { type Route, Router } from './router.ts';
-import { Session, type SessionLimits } from './session.ts';
+import { type DropReason, Session, type SessionLimits } from './session.ts';
 
 /** A message that the gateway itself publishes. */
 export interface LocalMessage {
@@ -38,12 +39,18 @@ export interface DataPlaneParts {
     readonly retainedBytes: number;
   };
   readonly drops: Drops;
-  /** Milliseconds since the epoch. */
+  readonly memory: Memory;
+  /** Milliseconds since the epoch as they were at the start, from then on without jumps. */
   now(): number;
+  /** Milliseconds since the epoch. */
+  wall(): number;
 }
 
 /** Begins the session names of the gateway's own parts: a client id can't hold it [MQTT-1.5.3-2]. */
 export const OWN_SESSION = '\0';
+
+/** Stands for the time when a client was last seen while it is connected. */
+const CONNECTED = 0;
 
 /** Topics that belong to the gateway: a client's messages on them go nowhere. */
 const RESERVED = '$SYS/';
@@ -76,7 +83,6 @@ export class DataPlane {
     for (const stored of recovered.sessions) {
       if (stored.clientId.startsWith(OWN_SESSION)) continue;
       const session = this.#createSession(stored.clientId, stored.key, true, stored);
-      session.seen = stored.seen;
       for (const packetId of stored.incoming) session.incoming.add(packetId);
       for (const { filter, qos } of stored.subscriptions) {
         session.subscriptions.set(filter, qos);
@@ -90,12 +96,13 @@ export class DataPlane {
     const before = this.sessions.get(clientId);
     const { store, now } = this.#parts;
     if (before?.persistent && !clean) {
-      store.journal.add(['sessionSeen', now(), before.key]);
+      before.awaySince = now();
+      store.journal.add(['sessionSeen', CONNECTED, before.key]);
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
     const session = this.#createSession(clientId, store.takeSessionKey(), !clean);
-    if (!clean) store.journal.add(['openSession', session.key, clientId, now()]);
+    if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }
 
@@ -105,13 +112,16 @@ export class DataPlane {
     persistent: boolean,
     stored?: ConstructorParameters<typeof Session>[4],
   ): Session {
-    const { store, limits, drops, now } = this.#parts;
+    const { store, limits, drops, memory, now, wall } = this.#parts;
     const parts = {
       journal: store.journal,
       limits,
+      memory,
       load: (owner: number, seq: number, limit: number) => store.load(owner, seq, limit),
       now,
-      dropped: (session: Session, reason: string) => drops.count(session.clientId, reason),
+      wall,
+      dropped: (session: Session, reason: string, count: number) =>
+        drops.count(session.clientId, reason, count),
     };
     const session = new Session(parts, clientId, key, persistent, stored);
     this.sessions.set(clientId, session);
@@ -123,13 +133,13 @@ export class DataPlane {
     session.disconnect();
     if (!session.persistent) this.endSession(session);
     else if (!session.ended) {
-      this.#parts.store.journal.add(['sessionSeen', session.seen, session.key]);
+      this.#parts.store.journal.add(['sessionSeen', this.#parts.wall(), session.key]);
     }
   }
 
-  /** Forgets the session, its subscriptions and all that waits for it. */
-  endSession(session: Session): void {
-    session.ended = true;
+  /** Forgets the session, its subscriptions and all that waits for it, which is counted where there is a reason. */
+  endSession(session: Session, reason?: DropReason): void {
+    session.end(reason);
     for (const filter of session.subscriptions.keys()) this.router.unsubscribe(filter, session);
     if (session.persistent) this.#parts.store.journal.add(['endSession', session.key]);
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
@@ -265,6 +275,8 @@ export class DataPlane {
         this.retained.bytes + grows > limits.retainedBytes)
     ) {
       drops.count(topic, 'retained-full');
+      // What it would have replaced is not true any more.
+      if (this.retained.delete(topic)) store.journal.retain(topic, receipt);
       return;
     }
     // A message of its own: the publisher's receipt must not live as long as the retained value.
@@ -294,37 +306,42 @@ export class DataPlane {
   subscribe(connection: Connection, packet: SubscribePacket): void {
     const session = connection.session!;
     const { persistent } = session;
-    const feeds: { filter: string; qos: Qos }[] = [];
+    // As they stand with the subscription: what is published later reaches the session on its own.
+    const feeds: { retained: readonly Retained[]; qos: Qos }[] = [];
     const receipt = connection.promiseThat(() => {
       connection.output.write(encodeSuback(packet.packetId, codes));
-      for (const { filter, qos } of feeds) this.#feedRetained(session, filter, qos);
+      for (const { retained, qos } of feeds) this.#feedRetained(session, retained, qos);
     });
     const codes = packet.requests.map(({ filter, qos }) => {
       session.subscriptions.set(filter, qos);
       this.router.subscribe(filter, session, qos);
+      const retained = this.retained.match(filter);
       if (persistent) {
         this.#parts.store.journal.add(['subscribe', session.key, filter, qos], receipt);
-        this.#enqueueRetained(session, filter, qos, true);
+        this.#enqueueRetained(session, retained, qos, true);
       }
-      feeds.push({ filter, qos });
+      if (retained.length > 0) feeds.push({ retained, qos });
       return qos;
     });
     receipt.pay();
   }
 
   /** Retained messages that are sent at QoS 1 or 2 join a persistent session's queue with the subscription itself. */
-  #enqueueRetained(session: Session, filter: string, qos: Qos, held: boolean): void {
+  #enqueueRetained(session: Session, matching: readonly Retained[], qos: Qos, held: boolean): void {
     if (qos === 0) return;
-    for (const retained of this.retained.match(filter)) {
+    for (const retained of matching) {
       const granted = Math.min(qos, retained.qos) as Qos;
       if (granted > 0) session.deliverRetained(retained, granted as 1 | 2, held);
     }
   }
 
-  #feedRetained(session: Session, filter: string, qos: Qos): void {
-    if (!session.persistent) this.#enqueueRetained(session, filter, qos, false);
-    const once = this.retained.match(filter).filter((each) => Math.min(qos, each.qos) === 0);
+  /** What was replaced since the subscription is not sent: the session was sent what replaced it. */
+  #feedRetained(session: Session, matching: readonly Retained[], qos: Qos): void {
     const isCurrent = (each: Retained): boolean => this.retained.get(each.topic) === each;
+    if (!session.persistent) {
+      this.#enqueueRetained(session, matching.filter(isCurrent), qos, false);
+    }
+    const once = matching.filter((each) => Math.min(qos, each.qos) === 0);
     if (once.length > 0) session.feed(once, isCurrent);
   }
 

@@ -1,6 +1,10 @@
 import { arena, freeSlot, move, SLOT, takeSlot } from './arena.ts';
 import { lengthBytes } from './codec.ts';
+import type { Memory } from './memory.ts';
 import type { Transport } from './transport.ts';
+
+/** Answers that may pile up for a peer that reads nothing. */
+const ANSWERS = 8 * 1024 * 1024;
 
 let waiting: Output[] = [];
 let scheduled = false;
@@ -14,10 +18,9 @@ function flushAll(): void {
 
 /** Gathers what one connection is sent during a turn of the event loop and writes it at the turn's end. */
 export class Output {
-  /** Bytes that the socket has not taken above which QoS 0 is dropped and QoS 1 and 2 wait. */
-  static readonly BOUND = 8 * 1024 * 1024;
   readonly #transport: Transport;
-  /** True while the peer reads too slowly to be given more. */
+  readonly #memory: Memory;
+  /** True while the peer reads too slowly to be given more: QoS 0 is dropped, QoS 1 and 2 wait. */
   congested = false;
   /** The arena, or a buffer of its own while all slots are taken. */
   #buffer: Buffer | undefined;
@@ -25,19 +28,24 @@ export class Output {
   #end = 0;
   /** Bytes of answers that have come up since the peer was last seen to read. */
   #answers = 0;
+  /** What of `memory.unread` is this connection's. */
+  #unread = 0;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, memory: Memory) {
     this.#transport = transport;
-  }
-
-  /** The socket has taken what it was given. */
-  drained(): void {
-    this.congested = this.#transport.pending > Output.BOUND;
+    this.#memory = memory;
   }
 
   /** True when a peer that reads nothing goes on asking: its answers alone would fill the memory. */
   get stuck(): boolean {
-    return this.#answers > Output.BOUND;
+    return this.#answers > ANSWERS;
+  }
+
+  /** Takes the peer's share of the memory anew; 0 once the connection is closed. */
+  measure(unread: number = this.#transport.pending): void {
+    this.#memory.unread += unread - this.#unread;
+    this.#unread = unread;
+    this.congested = this.#memory.isTooMuch(unread);
   }
 
   /** A packet of two bytes' remaining length, a packet identifier: all acknowledgements and PUBREL. */
@@ -57,7 +65,7 @@ export class Output {
     if (bytes.length > SLOT) {
       this.flush();
       this.#transport.write(Buffer.from(bytes));
-      this.drained();
+      this.measure();
       return;
     }
     const at = this.#reserve(bytes.length);
@@ -105,10 +113,9 @@ export class Output {
       target[at] = packetId >> 8;
       target[at + 1] = packetId;
     }
-    if (buffer) {
-      this.#transport.write(buffer);
-      this.drained();
-    }
+    if (!buffer) return;
+    this.#transport.write(buffer);
+    this.measure();
   }
 
   /** Hands what is gathered to the socket. */
@@ -118,7 +125,7 @@ export class Output {
     const bytes = buffer.subarray(this.#start, this.#end);
     this.#buffer = undefined;
     const transport = this.#transport;
-    this.drained();
+    this.measure();
     if (!this.congested) this.#answers = 0;
     const shared = buffer === arena;
     if (shared && (transport.copies || transport.pending > 0)) {
@@ -128,7 +135,7 @@ export class Output {
       transport.write(bytes);
       if (shared) this.#giveBack();
     }
-    this.drained();
+    this.measure();
   }
 
   /** What the kernel did not take at once, the socket still reads from the slot. */

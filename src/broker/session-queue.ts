@@ -1,7 +1,9 @@
 import { type QueueEntry, WRITTEN } from '../store/queue-entry.ts';
+import type { StoredSession } from '../store/recovery.ts';
 
 /** Entries of one queue kept in memory ahead of their sending; what is behind stays on disk alone. */
 const IN_MEMORY = 256;
+const IN_MEMORY_BYTES = 1024 * 1024;
 /** Fewer than this in memory and the next are read from disk. */
 const LOW = 64;
 const LOAD = 512;
@@ -17,10 +19,13 @@ interface Gap {
   last: number;
   count: number;
   bytes: number;
+  /** No entry in it was queued before, milliseconds since the epoch. */
+  oldestAt: number;
 }
 
 /** First in, first out, without moving what is behind the first. */
 class Fifo {
+  bytes = 0;
   #entries: (QueueEntry | undefined)[] = [];
   #at = 0;
 
@@ -33,12 +38,14 @@ class Fifo {
   }
 
   push(entry: QueueEntry): void {
+    this.bytes += entry.message.body.length;
     this.#entries.push(entry);
   }
 
   shift(): QueueEntry | undefined {
     const entry = this.#entries[this.#at];
     if (!entry) return undefined;
+    this.bytes -= entry.message.body.length;
     this.#entries[this.#at++] = undefined;
     if (this.#at === this.#entries.length) {
       this.#entries = [];
@@ -63,7 +70,9 @@ class Fifo {
 
   /** Cuts off and gives what stands from `index` on. */
   cut(index: number): QueueEntry[] {
-    return this.#entries.splice(this.#at + index) as QueueEntry[];
+    const entries = this.#entries.splice(this.#at + index) as QueueEntry[];
+    for (const { message } of entries) this.bytes -= message.body.length;
+    return entries;
   }
 }
 
@@ -88,7 +97,7 @@ export class SessionQueue {
   constructor(
     load: (seq: number, limit: number) => Promise<QueueEntry[]>,
     loaded: () => void,
-    stored?: { first: number; last: number; count: number; bytes: number },
+    stored?: StoredSession['queue'],
   ) {
     this.#load = load;
     this.#loaded = loaded;
@@ -100,12 +109,18 @@ export class SessionQueue {
         last: stored.last,
         count: stored.count,
         bytes: stored.bytes,
+        oldestAt: stored.oldestAt,
       };
     }
   }
 
   get inMemory(): number {
     return this.#head.length + this.#tail.length;
+  }
+
+  /** No entry was queued before this time; Infinity for an empty queue. */
+  get oldestAt(): number {
+    return this.#head.get(0)?.at ?? this.#gap?.oldestAt ?? Number.POSITIVE_INFINITY;
   }
 
   push(entry: QueueEntry): void {
@@ -118,7 +133,7 @@ export class SessionQueue {
   /** The oldest; undefined while there is none, or while it is still being read from disk. */
   peek(): QueueEntry | undefined {
     for (let first = this.#head.get(0); first?.gone; first = this.#head.get(0)) this.#head.shift();
-    if (this.#gap && this.#head.length < LOW) this.#fill();
+    if (this.#gap && this.#head.length < LOW && this.#head.bytes < IN_MEMORY_BYTES) this.#fill();
     return this.#head.get(0);
   }
 
@@ -172,17 +187,28 @@ export class SessionQueue {
       }
       return;
     }
-    if (this.#head.length <= 2 * IN_MEMORY || this.#head.get(IN_MEMORY)?.written !== WRITTEN)
-      return;
-    for (const entry of this.#head.cut(IN_MEMORY)) {
+    const { length, bytes } = this.#head;
+    if (length <= 2 * IN_MEMORY && bytes <= 2 * IN_MEMORY_BYTES) return;
+    const kept = this.#keptInMemory();
+    if (this.#head.get(kept)?.written !== WRITTEN) return;
+    for (const entry of this.#head.cut(kept)) {
       if (entry.written === WRITTEN && this.#tail.length === 0) this.#extend(entry);
       else this.#tail.push(entry);
     }
   }
 
+  /** How many of the head's entries stay in memory: at least one, however large. */
+  #keptInMemory(): number {
+    let kept = 0;
+    let bytes = 0;
+    do bytes += this.#head.get(kept++)?.message.body.length ?? IN_MEMORY_BYTES;
+    while (kept < IN_MEMORY && bytes < IN_MEMORY_BYTES);
+    return kept;
+  }
+
   #extend(entry: QueueEntry): void {
     if (entry.gone) return;
-    this.#gap ??= { next: entry.seq, last: entry.seq, count: 0, bytes: 0 };
+    this.#gap ??= { next: entry.seq, last: entry.seq, count: 0, bytes: 0, oldestAt: entry.at };
     this.#gap.last = entry.seq;
     this.#gap.count++;
     this.#gap.bytes += entry.message.body.length;
@@ -217,6 +243,7 @@ export class SessionQueue {
       this.#head.push(entry);
       gap.count--;
       gap.bytes -= entry.message.body.length;
+      gap.oldestAt = entry.at;
     }
     gap.next = last + 1;
     if (last > 0 && last < gap.last) return;

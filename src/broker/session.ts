@@ -9,9 +9,11 @@ import {
   WRITTEN,
 } from '../store/queue-entry.ts';
 import type { Receipt } from '../store/receipt.ts';
+import type { StoredSession } from '../store/recovery.ts';
 import type { StoredEntry } from '../store/writer.ts';
 import type { Qos } from './codec.ts';
 import { PUBREL_HEADER } from './codec.ts';
+import { ENTRY_BYTES, type Memory } from './memory.ts';
 import type { Output } from './output.ts';
 import { Publication, type Subscriber, storedMessage } from './publication.ts';
 import type { Retained } from './retained.ts';
@@ -28,13 +30,17 @@ export interface Link {
 }
 
 /** Why a message did not reach a session. */
-export type DropReason = 'queue-full' | 'expired' | 'slow-reader';
+export type DropReason = 'queue-full' | 'expired' | 'slow-reader' | 'memory' | 'session-expired';
 
 export interface SessionParts {
   readonly journal: Journal;
   readonly limits: SessionLimits;
+  readonly memory: Memory;
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
+  /** Milliseconds since the epoch as they were at the start, from then on without jumps: ages are told by it. */
   now(): number;
+  /** Milliseconds since the epoch. */
+  wall(): number;
   dropped(session: Session, reason: DropReason, count: number): void;
 }
 
@@ -57,8 +63,6 @@ interface Feed {
 
 /** What a clean session may have waiting: it stands in memory alone. */
 const CLEAN_QUEUE_BYTES = 16 * 1024 * 1024;
-/** Memory that an entry takes beside its body. */
-const ENTRY_BYTES = 200;
 const PACKET_IDS = 65_535;
 /** Entries in memory up to which a full queue may grow while its oldest is read from disk. */
 const OVERSHOOT = 4096;
@@ -75,8 +79,8 @@ export class Session implements Subscriber, QueueOwner {
   readonly subscriptions = new Map<string, Qos>();
   /** QoS 2 packet identifiers that the client has published and not released. */
   readonly incoming = new Set<number>();
-  /** Milliseconds since the epoch, when it was last connected. */
-  seen: number;
+  /** When its client went, in the time of `now`. */
+  awaySince: number;
   ended = false;
   sent = 0;
   sentOnDisk = 0;
@@ -96,15 +100,17 @@ export class Session implements Subscriber, QueueOwner {
     clientId: string,
     key: number,
     persistent: boolean,
-    stored?: { sent: number; queue: { first: number; last: number; count: number; bytes: number } },
+    stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue'>,
   ) {
     this.#parts = parts;
     this.clientId = clientId;
     this.key = key;
     this.persistent = persistent;
-    this.seen = parts.now();
+    this.awaySince = parts.now();
     this.#window = new Window(parts.limits.inflight);
     if (stored) {
+      // A session whose client was there when the gateway died is left from now on; so is one of the future.
+      if (stored.seen > 0) this.awaySince -= Math.max(0, parts.wall() - stored.seen);
       this.sent = stored.sent;
       this.sentOnDisk = stored.sent;
       this.#seq = Math.max(stored.sent, stored.queue.last);
@@ -140,7 +146,7 @@ export class Session implements Subscriber, QueueOwner {
   disconnect(): void {
     this.#link = undefined;
     this.#feeds = [];
-    this.seen = this.#parts.now();
+    this.awaySince = this.#parts.now();
     if (!this.persistent) return;
     this.#parts.journal.hurry(this);
     this.queue.spill();
@@ -181,16 +187,18 @@ export class Session implements Subscriber, QueueOwner {
   }
 
   #enqueue(publication: Publication, qos: 1 | 2, retain: boolean, held: boolean): void {
-    const { journal, now } = this.#parts;
+    const { journal, memory, now } = this.#parts;
     const message = publication.keep();
-    if (!this.#makeRoom(message.body.length)) return;
+    const { length } = message.body;
+    if (!this.#makeRoom(length)) return;
     const owner = this.persistent ? this : null;
+    if (!owner && !memory.hasRoom(length)) return this.#drop('memory');
     const entry = new QueueEntry(owner, message, this.#nextSeq(), qos, retain, now());
     if (owner) {
       entry.held = held;
       message.holders++;
       journal.enqueue(entry, !held);
-    }
+    } else memory.queued += length + ENTRY_BYTES;
     this.queue.push(entry);
     this.#pump();
   }
@@ -225,15 +233,43 @@ export class Session implements Subscriber, QueueOwner {
   #dropOldest(reason: DropReason): boolean {
     const oldest = this.queue.peek();
     if (!oldest) return false;
-    this.queue.shift();
+    this.#shift(oldest);
     if (this.persistent) this.#parts.journal.gone(oldest);
     this.#drop(reason);
     return true;
   }
 
-  #drop(reason: DropReason): void {
-    this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
-    this.#parts.dropped(this, reason, 1);
+  /** Takes the head, which is this entry, out of the queue. */
+  #shift(entry: QueueEntry): void {
+    this.queue.shift();
+    if (!this.persistent) this.#parts.memory.queued -= entry.message.body.length + ENTRY_BYTES;
+  }
+
+  /** Drops what was queued before `oldest` and never sent, at most `limit` messages; gives how many. */
+  dropOlder(oldest: number, limit: number): number {
+    let dropped = 0;
+    while (dropped < limit && this.queue.oldestAt < oldest) {
+      const entry = this.queue.peek();
+      // It is being read from disk: the next sweep finds it.
+      if (!entry || entry.at >= oldest || entry.sent || !this.#dropOldest('expired')) break;
+      dropped++;
+    }
+    if (!this.online) this.queue.spill();
+    return dropped;
+  }
+
+  /** It has ended: what waits is gone, and counted where it was `dropped` for a reason. */
+  end(dropped?: DropReason): void {
+    if (this.ended) return;
+    const { count, bytes } = this.queue;
+    this.ended = true;
+    if (!this.persistent) this.#parts.memory.queued -= bytes + count * ENTRY_BYTES;
+    if (dropped && count > 0) this.#drop(dropped, count);
+  }
+
+  #drop(reason: DropReason, count = 1): void {
+    this.drops.set(reason, (this.drops.get(reason) ?? 0) + count);
+    this.#parts.dropped(this, reason, count);
   }
 
   /**
@@ -261,7 +297,7 @@ export class Session implements Subscriber, QueueOwner {
       }
       const packetId = packetIdOf(entry.seq);
       if (this.#window.has(packetId)) break;
-      this.queue.shift();
+      this.#shift(entry);
       this.#window.add(packetId, entry);
       this.#send(link, entry);
     }

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 
@@ -65,9 +65,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export function prepareFolder(folder: string): void {
   try {
     makeFolder(folder);
-    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    accessSync(folder, constants.W_OK);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
+    // Mounted read-only: what is there can be read, and the mount may change.
+    if (code === 'EROFS' && existsSync(folder)) return;
     const remedy = REMEDIES[code ?? ''] ?? 'make it writable for this user';
     throw new Error(
       `can't write to the data folder ${folder} (${code ?? message}): ${remedy}, or ${OTHER}`,
@@ -94,20 +97,39 @@ function makeFolder(folder: string): void {
 export function openError(cause: unknown, file: string): unknown {
   const code = cause instanceof Database.SqliteError ? cause.code : '';
   if (code === '') return cause;
-  const remedy = /^SQLITE_(CORRUPT|NOTADB)/.test(code)
-    ? 'it is damaged: put back a copy of it, or move it away to begin with nothing'
-    : code === 'SQLITE_FULL'
+  const remedy =
+    code === 'SQLITE_FULL'
       ? `free some space, or ${OTHER}`
       : `make it a file that this user can write, or ${OTHER}`;
   return new Error(`can't use ${file} (${code}): ${remedy}`, { cause });
 }
 
+/** Throws one sentence when this user may not read and write the database's files. */
+export function checkPermissions(file: string): void {
+  for (const part of ['', '-wal', '-shm']) {
+    try {
+      accessSync(file + part, constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'EROFS') continue;
+      throw new Error(
+        `can't read and write ${file}${part} (${code}): make it belong to this user`,
+        { cause },
+      );
+    }
+  }
+}
+
 /**
  * Holds the folder for this process until the returned function is called or the process ends.
  * The kernel lets go of the lock with the process, so none is ever left behind.
+ * Throws where another process holds it, and SQLite's own error where the disk takes no lock file.
  */
 export function lockFolder(folder: string): () => void {
   const file = lockFile(folder);
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Error(`can't use ${file}: it is a folder, move it away, or ${OTHER}`);
+  }
   let lock: Connection | undefined;
   try {
     lock = new Database(file, { timeout: 0 });
@@ -115,7 +137,7 @@ export function lockFolder(folder: string): () => void {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     lock?.close();
-    if ((cause as { code?: unknown }).code !== 'SQLITE_BUSY') throw openError(cause, file);
+    if ((cause as { code?: unknown }).code !== 'SQLITE_BUSY') throw cause;
     throw new Error(
       `the data folder ${folder} is in use by another cellgate: stop that one, or ${OTHER}`,
       { cause },
@@ -180,7 +202,26 @@ function versionOf(db: Connection): number {
 function refuseNewer(db: Connection, file: string): void {
   const version = versionOf(db);
   if (version <= SCHEMA_VERSION) return;
-  throw new Error(
-    `${file} was written by a newer cellgate (data version ${version}, this one knows ${SCHEMA_VERSION}): install that version again, or ${OTHER}`,
-  );
+  throw new NewerDataError(file, version);
+}
+
+/** The data folder belongs to a newer version: nothing is damaged and nothing may be touched. */
+export class NewerDataError extends Error {
+  constructor(file: string, version: number) {
+    super(
+      `${file} was written by a newer cellgate (data version ${version}, this one knows ${SCHEMA_VERSION}): install that version again, or ${OTHER}`,
+    );
+  }
+}
+
+/** A database in memory that begins with these bytes of a file. */
+export function openBytes(bytes: Buffer): Connection {
+  return new Database(bytes);
+}
+
+/** An empty database of this version, in memory. */
+export function referenceDatabase(): Connection {
+  const db = new Database(':memory:');
+  migrate(db);
+  return db;
 }

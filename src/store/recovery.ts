@@ -3,7 +3,7 @@ import type { Connection } from './database.ts';
 export interface StoredSession {
   readonly key: number;
   readonly clientId: string;
-  /** Milliseconds since the epoch, when it was last connected. */
+  /** Milliseconds since the epoch, when it was last connected; 0: it was when the gateway died. */
   readonly seen: number;
   /** Entries up to this sequence number were sent at least once. */
   readonly sent: number;
@@ -14,6 +14,8 @@ export interface StoredSession {
     readonly last: number;
     readonly count: number;
     readonly bytes: number;
+    /** Milliseconds since the epoch, when the oldest was queued. */
+    readonly oldestAt: number;
   };
 }
 
@@ -45,15 +47,17 @@ export interface Recovered {
   readonly nextMessageId: number;
 }
 
-/** Counts this start and reads what is stored; the count is on disk when this returns. */
-export function recover(db: Connection): Recovered {
-  const boot = number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1;
+/** Puts the count of starts on disk. */
+export function countStart(db: Connection, boot: number): void {
   db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
-  const stopped = number(db, `SELECT value FROM meta WHERE key = 'stopped'`);
   db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('stopped', 0)`).run();
+}
+
+/** Reads what is stored. */
+export function recover(db: Connection): Recovered {
   return {
-    boot,
-    stoppedCleanly: stopped === 1,
+    boot: number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1,
+    stoppedCleanly: number(db, `SELECT value FROM meta WHERE key = 'stopped'`) === 1,
     sessions: sessions(db),
     retained: db
       .prepare('SELECT topic, qos, payload FROM retained')
@@ -82,7 +86,8 @@ function sessions(db: Connection): StoredSession[] {
   );
   const queues = grouped<{ session: number } & StoredSession['queue']>(
     db,
-    `SELECT session, min(seq) AS first, max(seq) AS last, count(*) AS count, sum(size) AS bytes
+    `SELECT session, min(seq) AS first, max(seq) AS last, count(*) AS count, sum(size) AS bytes,
+       min(at) AS oldestAt
      FROM queue GROUP BY session`,
   );
   const rows = db
@@ -92,7 +97,7 @@ function sessions(db: Connection): StoredSession[] {
     ...row,
     subscriptions: subscriptions.get(row.key) ?? [],
     incoming: (incoming.get(row.key) ?? []).map(({ packetId }) => packetId),
-    queue: queues.get(row.key)?.[0] ?? { first: 0, last: 0, count: 0, bytes: 0 },
+    queue: queues.get(row.key)?.[0] ?? { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 },
   }));
 }
 

@@ -1,16 +1,17 @@
+import { accessSync, constants, statfsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Service } from '../lifecycle.ts';
+import { isDamage, isWriteFailure, openSound, recoverUnwritable, suspectDamage } from './damage.ts';
 import {
+  checkPermissions,
   databaseFile,
   lockFolder,
-  migrate,
-  openConnection,
   openError,
   prepareFolder,
 } from './database.ts';
 import { Journal, type RetainedValue } from './journal.ts';
-import { type Recovered, recover } from './recovery.ts';
-import { type StoredEntry, startWriter, type WriteError, type Writer } from './writer.ts';
+import { countStart, type Recovered, recover } from './recovery.ts';
+import { type StoredEntry, startWriter, WriteError, type Writer } from './writer.ts';
 
 export interface StoreParts {
   /** The data folder. */
@@ -53,20 +54,18 @@ export class Store implements Service {
     this.#parts = parts;
   }
 
-  /** Opens or creates the database, brings it to this version and reads what is there. */
+  /**
+   * Opens or creates the database, brings it to this version and reads what is there. A damaged one is set
+   * aside and recovered; a disk that takes no writes is read, and acknowledgements wait until it does.
+   */
   async start(): Promise<void> {
-    const { folder, relaxedMs, log, onFatal } = this.#parts;
-    prepareFolder(folder);
-    this.#unlock = lockFolder(folder);
+    const { folder, relaxedMs, log } = this.#parts;
     const file = databaseFile(folder);
+    prepareFolder(folder);
+    checkPermissions(file);
     try {
-      const db = openConnection(file);
-      try {
-        migrate(db);
-        this.recovered = recover(db);
-      } finally {
-        db.close();
-      }
+      const writable = this.#lock() && this.#recover(file);
+      if (!writable) this.recovered = recoverUnwritable(file);
       this.#writer = startWriter(file);
       this.journal = new Journal({
         writer: this.#writer,
@@ -74,14 +73,43 @@ export class Store implements Service {
         nextMessageId: this.recovered.nextMessageId,
         retainedValue: (topic) => this.#retainedValue(topic),
         onTrouble: (error) => this.#onTrouble(error),
-        onFatal,
+        onFatal: (error) => this.#onFatal(error),
       });
+      if (!writable) this.journal.add(['setMeta', 'boot', this.recovered.boot]);
     } catch (error) {
-      this.#unlock();
+      this.#unlock?.();
       throw openError(error, file);
     }
     const { boot, sessions, retained } = this.recovered;
     log.info({ folder, boot, sessions: sessions.length, retained: retained.length }, 'store open');
+  }
+
+  /** False where the disk takes no lock file. */
+  #lock(): boolean {
+    try {
+      this.#unlock = lockFolder(this.#parts.folder);
+      return true;
+    } catch (error) {
+      if (!isWriteFailure(error)) throw error;
+      return false;
+    }
+  }
+
+  /** False where the disk takes no writes. */
+  #recover(file: string): boolean {
+    try {
+      const db = openSound(file, this.#parts.log);
+      try {
+        this.recovered = recover(db);
+        countStart(db, this.recovered.boot);
+      } finally {
+        db.close();
+      }
+      return true;
+    } catch (error) {
+      if (!isWriteFailure(error)) throw error;
+      return false;
+    }
   }
 
   async stop(): Promise<void> {
@@ -108,8 +136,13 @@ export class Store implements Service {
   }
 
   /** Up to `limit` stored entries of a session's queue from `seq` on. */
-  load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
-    return this.#writer.load(session, seq, limit);
+  async load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
+    try {
+      return await this.#writer.load(session, seq, limit);
+    } catch (error) {
+      if (error instanceof WriteError && isDamage(error.code)) this.#onFatal(error);
+      throw error;
+    }
   }
 
   /** What the store has done since the start. */
@@ -128,17 +161,64 @@ export class Store implements Service {
 
   #onTrouble(error: WriteError | undefined): void {
     const { log, folder } = this.#parts;
+    const before = this.#trouble;
     this.#trouble = error && describeWriteError(error.code, folder);
-    if (error) log.error({ code: error.code, reason: error.message }, this.#trouble ?? '');
-    else log.info({ folder }, 'the disk takes commits again');
+    if (error) {
+      // One fault may show itself by several codes.
+      if (this.#trouble === before) return;
+      log.error({ code: error.code, reason: error.message }, this.#trouble ?? '');
+      return;
+    }
+    log.info({ folder }, 'the disk takes commits again');
+    // After a start without the lock somebody else may hold the folder.
+    if (this.#unlock) return;
+    try {
+      this.#lock();
+    } catch (cause) {
+      this.#onFatal(cause as Error);
+    }
+  }
+
+  /** Nothing is lost by an end: what was acknowledged is on disk, as far as the disk still has it. */
+  #onFatal(error: Error): void {
+    const { folder, log, onFatal } = this.#parts;
+    if (!(error instanceof WriteError && isDamage(error.code))) return onFatal(error);
+    const file = databaseFile(folder);
+    suspectDamage(file);
+    const sentence = `${file} is damaged (${error.message}): the gateway ends, its next start recovers what can be read`;
+    log.fatal({ code: error.code }, sentence);
+    onFatal(new Error(sentence, { cause: error }));
   }
 }
 
 function describeWriteError(code: string, folder: string): string {
   const effect = 'QoS 1 and 2 messages are not acknowledged until it does';
-  if (code === 'SQLITE_FULL') return `no space left for ${folder}: free some; ${effect}`;
-  if (code.startsWith('SQLITE_READONLY')) {
-    return `${folder} has become read-only: remount it writable; ${effect}`;
+  if (code === 'SQLITE_FULL' || isFull(folder)) {
+    return `no space left for ${folder}: free some; ${effect}`;
+  }
+  if (code.startsWith('SQLITE_READONLY') || isReadOnly(folder)) {
+    return `${folder} is read-only: remount it writable; ${effect}`;
   }
   return `${folder} does not take writes (${code}); ${effect}`;
+}
+
+/** Less than SQLite needs to open a database. */
+const LEAST_BYTES = 64 * 1024;
+
+function isFull(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize < LEAST_BYTES;
+  } catch {
+    return false;
+  }
+}
+
+function isReadOnly(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import { type Batch, RANGE, ROW, SHARED } from './batch.ts';
-import { type Connection, openConnection } from './database.ts';
+import { type Connection, migrate, openConnection } from './database.ts';
 import { type Reply, type Request, type StoredEntry, transferable } from './writer.ts';
 
 const { file } = workerData as { file: string };
@@ -41,6 +41,8 @@ const whole = (sql: string): string => sql.replace(RUN, 'session = ?');
 function open(): Prepared {
   const db = openConnection(file);
   try {
+    // A start on a disk that took no writes has left this to the first write.
+    migrate(db);
     return prepare(db);
   } catch (error) {
     db.close();
@@ -103,7 +105,7 @@ function prepare(db: Connection): Prepared {
       .prepare<unknown[]>(
         `SELECT q.seq, q.flags, q.at, coalesce(q.body, m.body)
          FROM queue q LEFT JOIN message m ON m.id = q.message
-         WHERE q.session = ? AND q.seq >= ? ORDER BY q.seq LIMIT ?`,
+         WHERE q.session = ? AND q.seq >= ? ORDER BY q.seq`,
       )
       .raw(true) as Statement,
   };
@@ -148,11 +150,13 @@ function write(to: Prepared, batch: Batch): void {
 function load(from: Prepared, session: number, seq: number, limit: number): StoredEntry[] {
   const rows: [seq: number, flags: number, at: number, body: Uint8Array][] = [];
   let bytes = 0;
-  for (const row of from.load.iterate(session, seq, limit)) {
-    const read = row as (typeof rows)[number];
-    rows.push(read);
-    bytes += read[3].length;
-    if (bytes > LOAD_BYTES) break;
+  for (const row of from.load.iterate(session, seq)) {
+    const [rowSeq, flags, at, body] = row as [number, number, number, Buffer | null];
+    // A row that is of no use must not keep back those behind it.
+    if (!body || body.length < 2 || 2 + body.readUInt16BE(0) > body.length) continue;
+    rows.push([rowSeq, flags, at, body]);
+    bytes += body.length;
+    if (rows.length >= limit || bytes > LOAD_BYTES) break;
   }
   // One buffer for all bodies crosses to the other thread without being copied.
   const bodies = new Uint8Array(bytes);
@@ -183,17 +187,26 @@ let prepared: Prepared | undefined;
 /** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
 let inDoubt = false;
 
-/** Opens the database anew after a failure. */
-function reopen(): Prepared {
-  const opened = open();
-  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
-  if (inDoubt) opened.db.pragma('wal_checkpoint(TRUNCATE)');
-  return opened;
-}
-
 /** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
 function isWritten(to: Prepared, { rows }: Batch): boolean {
+  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  to.db.pragma('wal_checkpoint(TRUNCATE)');
   return rows.length > 0 && to.hasRow.get(rows[0], rows[1]) !== undefined;
+}
+
+/** Gets over a failure, so that the next request finds a connection that works or opens one. */
+function giveUp(code: string): void {
+  try {
+    // A full disk spoils no connection, and what is stored can still be read over this one.
+    if (code === 'SQLITE_FULL') {
+      if (prepared?.db.inTransaction) prepared.rollback.run();
+      return;
+    }
+    prepared?.db.close();
+  } catch {
+    // It is given up either way.
+  }
+  prepared = undefined;
 }
 
 function handle(request: Request): Reply {
@@ -202,7 +215,8 @@ function handle(request: Request): Reply {
     prepared = undefined;
     return { kind: 'closed' };
   }
-  prepared ??= reopen();
+  if (request.kind === 'count') return { kind: 'counted', bytes: bytesWritten() };
+  prepared ??= open();
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
@@ -219,8 +233,6 @@ function handle(request: Request): Reply {
         kind: 'loaded',
         entries: load(prepared, request.session, request.seq, request.limit),
       };
-    case 'count':
-      return { kind: 'counted', bytes: bytesWritten() };
   }
 }
 
@@ -230,14 +242,8 @@ port.on('message', (request: Request) => {
     reply = handle(request);
   } catch (error) {
     const { message, code = 'ERROR' } = error as Error & { code?: string };
-    if (request.kind === 'write') inDoubt = true;
-    // After an I/O error a connection may be of no more use: the next try begins with a new one.
-    try {
-      prepared?.db.close();
-    } catch {
-      // It is given up either way.
-    }
-    prepared = undefined;
+    if (request.kind === 'write' && code !== 'SQLITE_FULL') inDoubt = true;
+    giveUp(code);
     reply =
       request.kind === 'write'
         ? { kind: 'failed', code, message, batch: request.batch }

@@ -32,9 +32,9 @@ export class WriteError extends Error {
     this.batch = batch;
   }
 
-  /** Whether the disk is to blame and may mend; everything else is a fault in this program. */
+  /** Whether the disk is to blame and may mend; else the database is damaged or this program has a fault. */
   get ofDisk(): boolean {
-    return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|CORRUPT|NOTADB|PERM|AUTH|NOMEM|PROTOCOL)/.test(
+    return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PERM|AUTH|NOMEM|PROTOCOL)/.test(
       this.code,
     );
   }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { PUBACK_HEADER } from '../../src/broker/codec.ts';
 import { Connection } from '../../src/broker/connection.ts';
+import { Memory } from '../../src/broker/memory.ts';
 import type { Session } from '../../src/broker/session.ts';
 import type { Receipt } from '../../src/store/receipt.ts';
 import { FakeHandler } from '../support/fake-handler.ts';
@@ -20,6 +21,7 @@ function connected() {
     handler,
     { packet: 1024 * 1024, connectTimeout: 5000 },
     () => now,
+    new Memory(),
   );
   connection.data(packets.connect());
   connection.open(session);
@@ -118,6 +120,7 @@ test('packets before CONNACK that owe too much leave the client unread', () => {
     handler,
     { packet: 1024 * 1024, connectTimeout: 5000 },
     () => 0,
+    new Memory(),
   );
   handler.onPublish = (self, _publication, packetId) => void self.promise(PUBACK_HEADER, packetId);
   connection.data(Buffer.concat([packets.connect(), publishes(5000)]));

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Memory } from '../../src/broker/memory.ts';
 import { Output } from '../../src/broker/output.ts';
 import { createMessage } from '../../src/broker/publication.ts';
 import { FakeTransport } from '../support/fake-transport.ts';
@@ -6,6 +7,9 @@ import { PacketReader, type Publish } from '../support/packets.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
+
+/** What one connection may leave unread. */
+const BOUND = 8 * 1024 * 1024;
 
 const turn = () => vi.advanceTimersByTimeAsync(1);
 
@@ -20,7 +24,7 @@ const read = (transport: FakeTransport) =>
 
 test('what one turn brings is one write', async () => {
   const transport = new FakeTransport();
-  const output = new Output(transport);
+  const output = new Output(transport, new Memory());
   for (let i = 1; i <= 100; i++) publish(output, Buffer.from(`m${i}`), i);
   output.acknowledge(0x40, 0x1234);
   output.write(Buffer.from('d000', 'hex'));
@@ -39,7 +43,7 @@ test.each([0, 120, 127, 128, 16_383, 16_384, 65_000, 65_536, 70_000, 2_100_000])
   'a payload of %i bytes arrives, among others',
   async (size) => {
     const transport = new FakeTransport();
-    const output = new Output(transport);
+    const output = new Output(transport, new Memory());
     const payload = Buffer.alloc(size, 'x');
     publish(output, Buffer.from('before'), 1);
     publish(output, payload, 2);
@@ -55,7 +59,7 @@ test.each([0, 120, 127, 128, 16_383, 16_384, 65_000, 65_536, 70_000, 2_100_000])
 
 test('a packet identifier is put in, put elsewhere and left out, wherever the source has one', async () => {
   const transport = new FakeTransport();
-  const output = new Output(transport);
+  const output = new Output(transport, new Memory());
   // A PUBLISH of QoS 1 as it lies in a read buffer: topic, identifier, payload.
   const source = Buffer.from('..\0\x01t\x11\x22payload..', 'latin1');
   output.publish(0x32, source, 2, 5, 7, 14, 0x0304);
@@ -69,7 +73,7 @@ test('a packet identifier is put in, put elsewhere and left out, wherever the so
 
 test('large bytes keep their place', async () => {
   const transport = new FakeTransport();
-  const output = new Output(transport);
+  const output = new Output(transport, new Memory());
   output.write(Buffer.from('first'));
   output.write(Buffer.alloc(70_000, 'x'));
   output.write(Buffer.from('last'));
@@ -85,7 +89,7 @@ test.each([
   ['a fast peer', { fast: true }],
 ])('%s: what the socket still holds is never written over', async (_name, options) => {
   const transports = Array.from({ length: 5 }, () => new FakeTransport(options));
-  const outputs = transports.map((transport) => new Output(transport));
+  const outputs = transports.map((transport) => new Output(transport, new Memory()));
   for (let round = 0; round < 200; round++) {
     outputs.forEach((output, i) => {
       publish(output, Buffer.from(`${i} ${round}`));
@@ -101,11 +105,11 @@ test.each([
 
 test('a socket that takes bytes again gets its buffers from the pool', async () => {
   const transport = new FakeTransport({ fast: false });
-  const output = new Output(transport);
+  const output = new Output(transport, new Memory());
   publish(output, Buffer.from('held'));
   await turn();
   const held = transport.written[0]!;
-  const other = new Output(new FakeTransport());
+  const other = new Output(new FakeTransport(), new Memory());
   publish(other, Buffer.from('another'));
   await turn();
   expect(read(transport)[0]!.payload).toBe('held');
@@ -114,23 +118,23 @@ test('a socket that takes bytes again gets its buffers from the pool', async () 
 
 test('congestion begins above the bound and ends below it', () => {
   const transport = new FakeTransport();
-  const output = new Output(transport);
-  transport.clog(Output.BOUND);
-  output.drained();
+  const output = new Output(transport, new Memory());
+  transport.clog(BOUND);
+  output.measure();
   expect(output.congested).toBe(false);
-  transport.clog(Output.BOUND + 1);
-  output.drained();
+  transport.clog(BOUND + 1);
+  output.measure();
   expect(output.congested).toBe(true);
   transport.clog(0);
-  output.drained();
+  output.measure();
   expect(output.congested).toBe(false);
 });
 
 test('answers nobody reads add up; a peer that reads again starts anew', async () => {
   const transport = new FakeTransport();
-  const output = new Output(transport);
-  transport.clog(Output.BOUND + 1);
-  for (let i = 0; i < Output.BOUND / 4 + 1; i++) output.acknowledge(0x40, 1);
+  const output = new Output(transport, new Memory());
+  transport.clog(BOUND + 1);
+  for (let i = 0; i < BOUND / 4 + 1; i++) output.acknowledge(0x40, 1);
   expect(output.stuck).toBe(true);
   transport.clog(0);
   output.acknowledge(0x40, 1);

@@ -41,7 +41,13 @@ class Bench {
         }),
       () => this.notified++,
       stored > 0
-        ? { first: this.model[0]!.seq, last: this.model.at(-1)!.seq, count: stored, bytes }
+        ? {
+            first: this.model[0]!.seq,
+            last: this.model.at(-1)!.seq,
+            count: stored,
+            bytes,
+            oldestAt: 0,
+          }
         : undefined,
     );
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PUBREL_HEADER } from '../../src/broker/codec.ts';
+import { Memory } from '../../src/broker/memory.ts';
 import { Output } from '../../src/broker/output.ts';
 import { createMessage, Publication } from '../../src/broker/publication.ts';
 import { type Link, Session, type SessionLimits } from '../../src/broker/session.ts';
@@ -13,12 +14,15 @@ import { type Packet, PacketReader } from '../support/packets.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+/** What one connection may leave unread. */
+const BOUND = 8 * 1024 * 1024;
+
 const pass = (ms = 1) => vi.advanceTimersByTimeAsync(ms);
 
 /** A client's side of a connection that acknowledges nothing by itself. */
 class FakeLink implements Link {
   readonly transport = new FakeTransport();
-  readonly output = new Output(this.transport);
+  readonly output = new Output(this.transport, new Memory());
   readonly #reader = new PacketReader();
 
   acknowledge(header: number, packetId: number): void {
@@ -76,7 +80,9 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
         ...limits,
       },
       load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
+      memory: new Memory(),
       now: () => now,
+      wall: () => now,
       dropped: (_session, reason) => dropped.push(reason),
     },
     'client',
@@ -183,7 +189,7 @@ test('QoS 2 goes out when it is on disk, and PUBREL when that is', async () => {
 
 test('after a restart QoS 2 goes on where it stood', async () => {
   const { session } = setUp({
-    stored: { sent: 2, queue: { first: 1, last: 3, count: 3, bytes: 12 } },
+    stored: { sent: 2, seen: 0, queue: { first: 1, last: 3, count: 3, bytes: 12, oldestAt: 0 } },
     rows: [row(1, 'a', 2 | 16), row(2, 'b', 2), row(3, 'c', 2)],
     limits: { inflight: 10 },
   });
@@ -195,7 +201,7 @@ test('after a restart QoS 2 goes on where it stood', async () => {
 
 test('after a restart numbers go on behind all that was sent or stored', async () => {
   const { session, deliver } = setUp({
-    stored: { sent: 50, queue: { first: 0, last: 0, count: 0, bytes: 0 } },
+    stored: { sent: 50, seen: 0, queue: { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 } },
   });
   const link = new FakeLink();
   session.connect(link);
@@ -273,7 +279,11 @@ test('a queue is bounded in bytes too', () => {
 test('a full queue that stands on disk alone is trimmed once its oldest are read', async () => {
   const rows = Array.from({ length: 100 }, (_, i) => row(i + 1, `m${i + 1}`, 1));
   const { session, deliver, dropped } = setUp({
-    stored: { sent: 0, queue: { first: 1, last: 100, count: 100, bytes: 500 } },
+    stored: {
+      sent: 0,
+      seen: 0,
+      queue: { first: 1, last: 100, count: 100, bytes: 500, oldestAt: 0 },
+    },
     rows,
   });
   deliver('new');
@@ -304,14 +314,14 @@ test('a slow reader loses QoS 0, and QoS 1 waits for it', async () => {
   const { session, deliver, dropped } = setUp();
   const link = new FakeLink();
   session.connect(link);
-  link.transport.clog(Output.BOUND + 1);
-  link.output.drained();
+  link.transport.clog(BOUND + 1);
+  link.output.measure();
   deliver('q0', 0);
   deliver('q1', 1);
   await pass();
   expect(dropped).toEqual(['slow-reader']);
   link.transport.clog(0);
-  link.output.drained();
+  link.output.measure();
   session.drained();
   expect(await link.words()).toEqual(['q1#1']);
 });
@@ -346,12 +356,12 @@ test('retained messages follow the pace of the reader, and only those that still
     qos: 0 as const,
     message: createMessage(topic, Buffer.from(`of ${topic}`)),
   }));
-  link.transport.clog(Output.BOUND + 1);
-  link.output.drained();
+  link.transport.clog(BOUND + 1);
+  link.output.measure();
   session.feed(retained, ({ topic }) => topic !== 'b');
   await pass();
   link.transport.clog(0);
-  link.output.drained();
+  link.output.measure();
   session.drained();
   const packets = await link.take();
   expect(packets).toMatchObject([

@@ -76,7 +76,14 @@ test('all that was on disk is there after the next start', async () => {
           { session: 3, filter: 'y', qos: 0 },
         ],
         incoming: [],
-        queue: { session: 3, first: 1, last: 2, count: 2, bytes: 8 + 9 },
+        queue: {
+          session: 3,
+          first: 1,
+          last: 2,
+          count: 2,
+          bytes: 8 + 9,
+          oldestAt: expect.any(Number),
+        },
       },
       {
         key: 5,
@@ -85,7 +92,7 @@ test('all that was on disk is there after the next start', async () => {
         sent: 0,
         subscriptions: [],
         incoming: [40_000],
-        queue: { session: 5, first: 1, last: 1, count: 1, bytes: 9 },
+        queue: { session: 5, first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
       },
     ],
     retained: [

@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Batch, type Operation, packBatch } from '../../src/store/batch.ts';
-import { databaseFile } from '../../src/store/database.ts';
+import { databaseFile, openConnection } from '../../src/store/database.ts';
 import { startWriter, WriteError } from '../../src/store/writer.ts';
 import { FakeOwner, message } from '../support/entries.ts';
 import { openWriter } from '../support/store.ts';
@@ -183,11 +183,14 @@ test('requests are answered in order, loads see what was written before', async 
 test('a database that can not be used is told, and no file is left open', async () => {
   const folder = tempFolder();
   const file = databaseFile(folder);
-  // There are no tables.
+  // A table of ours that is not ours.
+  const db = openConnection(file);
+  db.exec('CREATE TABLE queue (something TEXT)');
+  db.close();
   const writer = startWriter(file);
   onTestFinished(() => writer.close());
   for (let i = 0; i < 5; i++) {
-    await expect(writer.load(1, 1, 1)).rejects.toThrow('no such table');
+    await expect(writer.load(1, 1, 1)).rejects.toThrow('table queue already exists');
   }
   const open = readdirSync('/proc/self/fd').filter((fd) => {
     try {

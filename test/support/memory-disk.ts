@@ -88,6 +88,7 @@ export class MemoryDisk implements Writer {
             last: Math.max(...seqs, 0),
             count: rows.length,
             bytes: rows.reduce((sum, { body }) => sum + body.length, 0),
+            oldestAt: 0,
           },
         };
       }),

@@ -6,6 +6,7 @@ import {
 import { Connection } from '../../src/broker/connection.ts';
 import { DataPlane } from '../../src/broker/data-plane.ts';
 import { Drops } from '../../src/broker/drops.ts';
+import { Memory } from '../../src/broker/memory.ts';
 import type { Publication } from '../../src/broker/publication.ts';
 import { Journal } from '../../src/store/journal.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -21,6 +22,7 @@ export class TestPlane extends FakeHandler {
   readonly plane: DataPlane;
   readonly journal: Journal;
   readonly disk: MemoryDisk;
+  readonly #memory = new Memory();
 
   constructor(disk: MemoryDisk) {
     super();
@@ -51,7 +53,9 @@ export class TestPlane extends FakeHandler {
       store,
       limits: { ...LIMITS, inflight: 4 },
       drops: new Drops(createQuietLog().log),
+      memory: this.#memory,
       now: () => 0,
+      wall: () => 0,
     });
     this.plane.recover();
   }
@@ -60,7 +64,7 @@ export class TestPlane extends FakeHandler {
   open(clientId: string, clean: boolean): { connection: Connection; transport: FakeTransport } {
     const transport = new FakeTransport();
     const limits = { packet: 1024 * 1024, connectTimeout: 0 };
-    const connection = new Connection(transport, this, limits, () => 0);
+    const connection = new Connection(transport, this, limits, () => 0, this.#memory);
     connection.data(packets.connect());
     const { session, present } = this.plane.openSession(clientId, clean);
     connection.output.write(encodeConnack(present, 0));

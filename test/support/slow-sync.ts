@@ -15,7 +15,12 @@ export const compiler: Tool = {
 
 export interface SlowSync {
   /** The environment of a process whose fsync takes longer; while the file exists, as long as it says, or it fails. */
-  env(how: { readonly syncMs?: number; readonly controlFile?: string }): NodeJS.ProcessEnv;
+  env(how: {
+    readonly syncMs?: number;
+    readonly controlFile?: string;
+    /** Where nothing can be written while the file says `readonly`. */
+    readonly folder?: string;
+  }): NodeJS.ProcessEnv;
 }
 
 let compiled: SlowSync | undefined;
@@ -29,10 +34,11 @@ export function compileSlowSync(): SlowSync {
   const { status, stderr } = spawnSync(compiler.path, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${SOURCE} does not compile: ${stderr}`);
   compiled = {
-    env: ({ syncMs, controlFile }) => ({
+    env: ({ syncMs, controlFile, folder }) => ({
       LD_PRELOAD: library,
       ...(syncMs ? { SLOW_SYNC_MS: String(syncMs) } : {}),
       ...(controlFile ? { SLOW_SYNC_FILE: controlFile } : {}),
+      ...(folder ? { READONLY_FOLDER: folder } : {}),
     }),
   };
   return compiled;

@@ -1,0 +1,35 @@
+/**
+ * `npm run test:model -- --runs N --seed S` and `npm run test:fuzz -- --minutes M --seed S`:
+ * the random tests for longer than continuous integration runs them, or again with a seed that found something.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from './set-up.mjs';
+
+const SUITES = {
+  model: { file: 'test/model/model.test.ts', options: { runs: 'MODEL_RUNS', seed: 'MODEL_SEED' } },
+  fuzz: { file: 'test/fuzz.test.ts', options: { minutes: 'FUZZ_MINUTES', seed: 'FUZZ_SEED' } },
+};
+
+const [name, ...args] = process.argv.slice(2);
+const suite = SUITES[name];
+if (!suite) throw new Error(`usage: long-test.mjs ${Object.keys(SUITES).join('|')} [--option N]`);
+const options = Object.fromEntries(
+  Object.keys(suite.options).map((option) => [option, { type: 'string' }]),
+);
+const { values } = parseArgs({ args, options });
+const env = { ...process.env };
+for (const [option, variable] of Object.entries(suite.options)) {
+  const value = values[option];
+  if (value === undefined) continue;
+  if (!Number.isFinite(Number(value))) throw new Error(`--${option} is a number, not ${value}`);
+  env[variable] = value;
+}
+const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+const { status } = spawnSync(process.execPath, [vitest, 'run', suite.file], {
+  cwd: ROOT,
+  env,
+  stdio: 'inherit',
+});
+process.exit(status ?? 1);
