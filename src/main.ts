@@ -1,15 +1,18 @@
 import type { Logger } from 'pino';
 import { createOutputs } from './acting/outputs.ts';
 import { createHealth } from './appliance/health.ts';
-import { Broker } from './broker/broker.ts';
+import { Broker, type BrokerCounts } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config/schema.ts';
+import { createControl } from './control.ts';
 import { type Service, startAll } from './lifecycle.ts';
+import type { SensorStatus } from './sensing/sampler.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
+import { createUplinks, type UplinkStatus } from './uplink/uplink.ts';
 import { version } from './version.ts';
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
@@ -17,6 +20,17 @@ export interface Gateway {
   /** Addresses that clients can connect to. */
   readonly urls: readonly string[];
   stop(): Promise<void>;
+}
+
+/** The running gateway as `status --json` prints it. */
+export interface GatewayStatus {
+  readonly cell: string;
+  readonly version: string;
+  readonly sessions: BrokerCounts;
+  readonly sensors: readonly SensorStatus[];
+  readonly uplinks: readonly UplinkStatus[];
+  /** One sentence each. */
+  readonly troubles: readonly string[];
 }
 
 /**
@@ -85,11 +99,45 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   };
   let driving: Service | undefined;
 
+  const parts = { cell, store, broker, clock, log };
+  const { outboxes, lines, uplinks } = createUplinks(parts, config.uplinks);
+
   const sysTopics = createSysTopics({ broker, clock, version });
 
-  const health = createHealth({ store, broker, sensing: () => running });
+  const health = createHealth({
+    store,
+    broker,
+    uplinks,
+    outputs: acting,
+    sensing: () => running,
+  });
+  const currentStatus = (): GatewayStatus => ({
+    cell,
+    version,
+    sessions: broker.counts,
+    sensors: running?.status() ?? [],
+    uplinks: uplinks.map((uplink) => uplink.status),
+    troubles: health.troubles(),
+  });
+  const control = createControl(config.data, async (request) => {
+    if (request.ask === 'status') return currentStatus();
+    const uplink = uplinks.find(({ name }) => name === request.uplink);
+    if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
+    return uplink.purge();
+  });
 
-  const stop = await startAll([store, broker, sysTopics, status, sensing, acting, health]);
+  const stop = await startAll([
+    store,
+    outboxes,
+    broker,
+    sysTopics,
+    status,
+    lines,
+    sensing,
+    acting,
+    control,
+    health,
+  ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     urls: broker.urls,

@@ -63,3 +63,25 @@ export function matches(filter: string, topic: string): boolean {
   }
   return wanted.length === levels.length;
 }
+
+/** Whether some topic is matched by both filters. */
+export function overlaps(a: string, b: string): boolean {
+  const [left, right] = [a.split('/'), b.split('/')];
+  for (let level = 0; ; level++) {
+    const [one, other] = [left[level], right[level]];
+    if (one === '#' || other === '#') return true;
+    if (one === undefined || other === undefined) return one === other;
+    if (one !== other && one !== '+' && other !== '+') return false;
+  }
+}
+
+/** Whether every topic that `narrow` matches is matched by `wide` too. */
+export function covers(wide: string, narrow: string): boolean {
+  const [left, right] = [wide.split('/'), narrow.split('/')];
+  for (let level = 0; ; level++) {
+    const [one, other] = [left[level], right[level]];
+    if (one === '#') return true;
+    if (one === undefined || other === undefined) return one === other;
+    if (other === '#' || (one !== '+' && one !== other)) return false;
+  }
+}

@@ -13,6 +13,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['src/drivers.ts'],
   ['src/config'],
   ['src/sensing', 'src/acting', 'src/broker'],
+  ['src/uplink'],
   ['src/appliance'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],
@@ -22,6 +23,7 @@ const GROUND = [
   'topics',
   'units',
   'clock',
+  'control',
   'lifecycle',
   'log',
   'owned-file',
@@ -42,6 +44,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   onoff: ['src/buses/gpio-sysfs.ts'],
   ioctl: ['src/buses/gpio-kernel.ts'],
   epoll: ['src/buses/gpio-kernel.ts'],
+  mqtt: ['src/uplink/plant.ts'],
   commander: ['src/cli/program.ts'],
 };
 

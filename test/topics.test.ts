@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { filterProblem, matches, readingTopic, statusTopic, topicProblem } from '../src/topics.ts';
+import {
+  covers,
+  filterProblem,
+  matches,
+  overlaps,
+  readingTopic,
+  statusTopic,
+  topicProblem,
+} from '../src/topics.ts';
 
 describe('topic names', () => {
   test('the channel with the empty name has the topic of its sensor', () => {
@@ -68,5 +76,30 @@ describe('topic filters', () => {
         expect(matches(`${topic}/x`, topic)).toBe(false);
       }),
     );
+  });
+});
+
+describe('two filters', () => {
+  test.each([
+    ['#', 'a/b', true],
+    ['a/#', 'a', true],
+    ['a/+', 'a/b/c', false],
+    ['a/+/c', 'a/b/#', true],
+    ['+/b', 'a/+', true],
+    ['a/b', 'a/c', false],
+    ['a', 'a/b', false],
+  ])('%s and %s overlap: %s', (a, b, expected) => {
+    expect([overlaps(a, b), overlaps(b, a)]).toEqual([expected, expected]);
+  });
+
+  test.each([
+    ['#', 'a/+/c', true],
+    ['a/#', 'a', true],
+    ['a/+', 'a/b', true],
+    ['a/+', 'a/#', false],
+    ['a/+/c', 'a/b/#', false],
+    ['a/b', 'a/+', false],
+  ])('%s covers %s: %s', (wide, narrow, expected) => {
+    expect(covers(wide, narrow)).toBe(expected);
   });
 });

@@ -2,12 +2,21 @@ import type { Broker } from '../broker/broker.ts';
 import type { Service } from '../lifecycle.ts';
 import type { Sensing } from '../sensing/sensing.ts';
 import type { Store } from '../store/store.ts';
+import type { Uplink } from '../uplink/uplink.ts';
 
 export interface HealthParts {
   readonly store: Store;
   readonly broker: Broker;
+  readonly uplinks: readonly Uplink[];
+  readonly outputs: Service;
   /** Undefined until sensing has started. */
   sensing(): Sensing | undefined;
+}
+
+/** A service that can also be asked at once. */
+export interface Health extends Service {
+  /** One sentence each. */
+  troubles(): string[];
 }
 
 /** How soon a trouble is told, and how many times more seldom what only counts on. */
@@ -15,7 +24,8 @@ const EVERY_MS = 1000;
 const COUNTS_EVERY = 10;
 
 /** The one place that knows how the gateway is: publishes it as JSON under `$SYS/cellgate/`. */
-export function createHealth({ store, broker, sensing }: HealthParts): Service {
+export function createHealth(parts: HealthParts): Health {
+  const { store, broker, uplinks, outputs, sensing } = parts;
   const published = new Map<string, string>();
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
@@ -35,10 +45,16 @@ export function createHealth({ store, broker, sensing }: HealthParts): Service {
   };
 
   const troubles = (): string[] =>
-    [store.trouble(), sensing()?.trouble?.()].filter((trouble) => trouble !== undefined);
+    [
+      store.trouble(),
+      outputs.trouble?.(),
+      sensing()?.trouble?.(),
+      ...uplinks.map((uplink) => uplink.trouble()),
+    ].filter((trouble) => trouble !== undefined);
 
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());
+    for (const { name, status } of uplinks) publish(`uplink/${name}`, status);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
     publish('sensors', sensing()?.status() ?? []);
     publish('store', await store.status());
@@ -47,6 +63,7 @@ export function createHealth({ store, broker, sensing }: HealthParts): Service {
 
   return {
     name: 'health',
+    troubles,
     async start() {
       await look();
       timer = setInterval(() => {

@@ -18,7 +18,7 @@ import { Drops } from './drops.ts';
 import { Expiry } from './expiry.ts';
 import { type Listener, openListener } from './listeners.ts';
 import { Memory } from './memory.ts';
-import type { Publication } from './publication.ts';
+import type { Publication, Subscriber } from './publication.ts';
 import type { Session, SessionLimits } from './session.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
@@ -215,6 +215,12 @@ export class Broker implements Service, ConnectionHandler {
         this.#parts.log.error({ error, topic }, 'a part of the gateway failed on a message');
       }
     });
+  }
+
+  /** Gives the subscriber every matching message from then on; before `start` too, so that it misses none. */
+  attach(filter: string, subscriber: Subscriber): () => void {
+    this.#plane.router.subscribe(filter, subscriber, 2);
+    return () => this.#plane.router.unsubscribe(filter, subscriber);
   }
 
   async #closeAll(): Promise<void> {

@@ -25,6 +25,8 @@ export interface LocalMessage {
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly retain: boolean;
+  /** It came from a plant: no uplink sends it out again. */
+  readonly inbound?: boolean;
 }
 
 /** A message as a part of the gateway receives it; the payload is its own. */
@@ -44,6 +46,9 @@ export interface DataPlaneParts {
   wall(): number;
 }
 
+/** Begins the session names of the gateway's own parts: a client id can't hold it [MQTT-1.5.3-2]. */
+export const OWN_SESSION = '\0';
+
 /** Stands for the time when a client was last seen while it is connected. */
 const CONNECTED = 0;
 
@@ -58,7 +63,6 @@ export class DataPlane {
   /** PUBLISH packets from clients and messages from the gateway itself. */
   published = 0;
   readonly #parts: DataPlaneParts;
-  #nextKey = 1;
 
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
@@ -76,8 +80,8 @@ export class DataPlane {
       const { body, topicEnd } = retained.message;
       return { qos: retained.qos, payload: new Uint8Array(body.subarray(topicEnd)) };
     });
-    this.#nextKey = recovered.nextSessionKey;
     for (const stored of recovered.sessions) {
+      if (stored.clientId.startsWith(OWN_SESSION)) continue;
       const session = this.#createSession(stored.clientId, stored.key, true, stored);
       for (const packetId of stored.incoming) session.incoming.add(packetId);
       for (const { filter, qos } of stored.subscriptions) {
@@ -97,7 +101,7 @@ export class DataPlane {
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
-    const session = this.#createSession(clientId, this.#nextKey++, !clean);
+    const session = this.#createSession(clientId, store.takeSessionKey(), !clean);
     if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }
@@ -287,6 +291,7 @@ export class DataPlane {
     const route = this.router.route(topic);
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retain);
     publication.own = true;
+    publication.inbound = message.inbound ?? false;
     if (!promised) {
       this.#spread(publication, route);
       return Promise.resolve();

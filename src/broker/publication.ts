@@ -20,6 +20,8 @@ export class Publication {
   held = false;
   /** The gateway's own: no client's flood of retained messages keeps it out. */
   own = false;
+  /** It came from a plant. */
+  inbound = false;
   /** The acknowledgement that waits for all that this publication puts on disk. */
   receipt: Receipt | null = null;
   #message: Message | null = null;
@@ -55,6 +57,7 @@ export class Publication {
     this.retain = retain;
     this.held = false;
     this.own = false;
+    this.inbound = false;
     this.receipt = null;
     this.#message = null;
     return this;

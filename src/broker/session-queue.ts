@@ -7,6 +7,8 @@ const IN_MEMORY_BYTES = 1024 * 1024;
 /** Fewer than this in memory and the next are read from disk. */
 const LOW = 64;
 const LOAD = 512;
+/** By then the row of a discarded entry is gone. */
+const DELETED_MS = 2000;
 /** Pause after a load that failed. */
 const RETRY_MS = 1000;
 
@@ -55,6 +57,17 @@ class Fifo {
     return entry;
   }
 
+  /** The index of the first entry from a sequence number on. */
+  search(seq: number): number {
+    let [low, high] = [0, this.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.get(middle)!.seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** Cuts off and gives what stands from `index` on. */
   cut(index: number): QueueEntry[] {
     const entries = this.#entries.splice(this.#at + index) as QueueEntry[];
@@ -75,6 +88,8 @@ export class SessionQueue {
   readonly #tail = new Fifo();
   #gap: Gap | undefined;
   #loading = false;
+  /** Taken out of the gap a moment ago: their rows may still be there. */
+  readonly #discarded = new Set<number>();
   readonly #load: (seq: number, limit: number) => Promise<QueueEntry[]>;
   readonly #loaded: () => void;
 
@@ -117,8 +132,40 @@ export class SessionQueue {
 
   /** The oldest; undefined while there is none, or while it is still being read from disk. */
   peek(): QueueEntry | undefined {
+    for (let first = this.#head.get(0); first?.gone; first = this.#head.get(0)) this.#head.shift();
     if (this.#gap && this.#head.length < LOW && this.#head.bytes < IN_MEMORY_BYTES) this.#fill();
     return this.#head.get(0);
+  }
+
+  /** The first entry from a sequence number on: in memory, `stored` on disk, or none. */
+  first(seq: number): QueueEntry | 'stored' | undefined {
+    const inHead = this.#firstIn(this.#head, seq);
+    if (inHead) return inHead;
+    if (this.#gap && seq <= this.#gap.last) return 'stored';
+    return this.#firstIn(this.#tail, seq);
+  }
+
+  #firstIn(entries: Fifo, seq: number): QueueEntry | undefined {
+    let index = entries.search(seq);
+    while (entries.get(index)?.gone) index++;
+    return entries.get(index);
+  }
+
+  /** Takes out an entry from the middle, by its number and the size of its body; undefined when it has left. */
+  discard(seq: number, size: number): QueueEntry | 'stored' | undefined {
+    const found = this.first(seq);
+    if (found === undefined || (found !== 'stored' && found.seq !== seq)) return undefined;
+    if (found === 'stored') {
+      const gap = this.#gap!;
+      if (seq < gap.next || this.#discarded.has(seq)) return undefined;
+      gap.count--;
+      gap.bytes -= size;
+      this.#discarded.add(seq);
+      setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
+    }
+    this.count--;
+    this.bytes -= size;
+    return found;
   }
 
   /** Takes the one that `peek` gave. */
@@ -191,10 +238,11 @@ export class SessionQueue {
     let last = 0;
     for (const entry of entries) {
       if (entry.seq > gap.last) break;
+      last = entry.seq;
+      if (this.#discarded.has(entry.seq)) continue;
       this.#head.push(entry);
       gap.count--;
       gap.bytes -= entry.message.body.length;
-      last = entry.seq;
       gap.oldestAt = entry.at;
     }
     gap.next = last + 1;

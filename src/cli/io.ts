@@ -21,7 +21,7 @@ export interface Io {
 }
 
 /** The exit codes of every verb. */
-export const EXIT = { ok: 0, trouble: 1, usage: 2, bug: 70 } as const;
+export const EXIT = { ok: 0, trouble: 1, usage: 2, notRunning: 3, bug: 70 } as const;
 
 /** The real process. */
 export const processIo: Io = {

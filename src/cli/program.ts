@@ -5,9 +5,11 @@ import { check } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import { probe } from './probe.ts';
+import { type QueueOption, queue } from './queue.ts';
 import { type ReadOptions, type ReadParts, read } from './read.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
+import { type StatusOption, status } from './status.ts';
 
 const EXAMPLES = `
 Examples:
@@ -18,7 +20,13 @@ Examples:
   cellgate schema > schema.json        JSON Schema, so that an editor completes and checks
 
 The config is the file of --config, else of $CELLGATE_CONFIG, else /etc/cellgate/config.yaml.
-Exit codes: 0 fine, 1 trouble, 2 wrong usage.`;
+Exit codes: 0 fine, 1 trouble, 2 wrong usage, 3 no gateway runs.`;
+
+const QUEUE_ACTIONS = [
+  ['list', 'one line for each session, uplink and list of refused messages'],
+  ['export', 'prints the messages as JSON lines'],
+  ['purge', 'deletes what waits in one queue'],
+] as const;
 
 /** What the verbs work with; a parameter so that a test can give others. */
 export type Parts = RunParts & ReadParts;
@@ -51,6 +59,21 @@ export async function runCommandLine(
     .action(async (options: ConfigOption) => {
       code = await check(options, io, parts.drivers);
     });
+  verb('status', 'says how the running gateway is')
+    .option(...CONFIG)
+    .option('--json', 'as JSON')
+    .action(async (options: StatusOption) => {
+      code = await status(options, io, parts.drivers);
+    });
+  const queues = verb('queue', 'shows, exports or deletes what waits for whom');
+  for (const [action, summary] of QUEUE_ACTIONS) {
+    const one = queues.command(action).description(summary).allowExcessArguments(false);
+    one.option(...CONFIG).option('--session <name>', 'only this one; uplink/NAME for a plant');
+    if (action === 'purge') one.option('--yes', 'does not ask');
+    one.action(async (options: QueueOption) => {
+      code = await queue(action, options, io, parts.drivers);
+    });
+  }
   verb('probe', 'shows what hardware is here').action(async () => {
     const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
     code = await probe({ buses, drivers: parts.drivers }, io);

@@ -6,6 +6,8 @@ import type { PartialOutput } from './outputs.ts';
 import type { Finding, Path } from './problem.ts';
 import { isLoopback, type ListenerConfig } from './schema.ts';
 import type { PartialSensor } from './sensors.ts';
+import { uplinkChecks } from './uplink-checks.ts';
+import type { PartialUplink } from './uplinks.ts';
 
 /** An element of a list that is right by itself, with its place in that list. */
 export interface Placed<Element> {
@@ -19,6 +21,7 @@ export interface Parts {
   readonly sensors: readonly Placed<PartialSensor>[];
   readonly outputs: readonly Placed<PartialOutput>[];
   readonly listeners: readonly Placed<ListenerConfig>[];
+  readonly uplinks: readonly Placed<PartialUplink>[];
   readonly drivers: Drivers;
   lineOf(path: Path): number;
 }
@@ -33,6 +36,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...outputChecks(parts),
     ...samePorts(parts),
     ...openDoors(parts),
+    ...uplinkChecks(parts),
   ];
 }
 

@@ -16,7 +16,8 @@ import {
 import { sensorSchema } from './sensors.ts';
 import { parseSource, type Source } from './source.ts';
 import { readText } from './text-file.ts';
-import { tlsFileChecks } from './tls-files.ts';
+import { passwordFileChecks, tlsFileChecks } from './tls-files.ts';
+import { type UplinkConfig, uplinkSchema } from './uplinks.ts';
 
 /** The config, or at least one problem. */
 export type LoadResult =
@@ -78,7 +79,7 @@ function failed(problems: readonly Problem[]): LoadResult {
 }
 
 /** Parts of the contract with users that this version does not have: refused, never silently ignored. */
-const UNSUPPORTED = ['uplinks', 'http', 'broker.access'];
+const UNSUPPORTED = ['http', 'broker.access'];
 const WIRES = ['bus', 'address', 'line'];
 
 function explainKey(source: Source): KeyExplainer {
@@ -94,7 +95,9 @@ function explainKey(source: Source): KeyExplainer {
 
 /** The elements that are right by themselves, also when others are not: all problems are told at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
-  const { cell, sensors, outputs, broker } = source.value as Readonly<Record<string, unknown>>;
+  const { cell, sensors, outputs, broker, uplinks } = source.value as Readonly<
+    Record<string, unknown>
+  >;
   const sensor = sensorSchema(drivers);
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
@@ -102,6 +105,7 @@ function partsOf(source: Source, drivers: Drivers): Parts {
     sensors: valid(sensors, (one) => sensor.safeParse(one)),
     outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
+    uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one)),
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,
   };
@@ -118,12 +122,37 @@ function valid<Element>(
   });
 }
 
-async function fileFindings({ listeners }: Parts, folder: string): Promise<readonly Finding[]> {
-  const findings = listeners.map(({ index, element }) => {
+async function fileFindings(parts: Parts, folder: string): Promise<readonly Finding[]> {
+  const doors = parts.listeners.map(({ index, element }) => {
     const { tls } = withFiles(element, folder);
     return tls ? tlsFileChecks(tls, ['broker', 'listeners', index, 'tls']) : [];
   });
-  return (await Promise.all(findings)).flat();
+  const lines = parts.uplinks.map(async ({ index, element }) => {
+    const { tls, password } = withUplinkFiles(element, folder);
+    const path = ['uplinks', index];
+    return [
+      ...(tls ? await tlsFileChecks(tls, [...path, 'tls']) : []),
+      ...(password ? await passwordFileChecks(password, [...path, 'password']) : []),
+    ];
+  });
+  return (await Promise.all([...doors, ...lines])).flat();
+}
+
+/** The uplink with absolute paths. */
+function withUplinkFiles<Uplink extends Pick<UplinkConfig, 'tls' | 'password'>>(
+  uplink: Uplink,
+  folder: string,
+): Uplink {
+  const tls = Object.entries(uplink.tls ?? {}).map(([key, value]) => {
+    const isFile = key === 'ca' || key === 'cert' || key === 'key';
+    return [key, isFile ? path.resolve(folder, value as string) : value];
+  });
+  const file = uplink.password?.startsWith('file:') ? uplink.password.slice(5) : undefined;
+  return {
+    ...uplink,
+    ...(uplink.tls ? { tls: Object.fromEntries(tls) } : {}),
+    ...(file === undefined ? {} : { password: `file:${path.resolve(folder, file)}` }),
+  };
 }
 
 function withFiles(listener: ListenerConfig, folder: string): ListenerConfig {
@@ -140,5 +169,6 @@ function absolute(config: Settings, folder: string, cwd: string): Settings {
     ...config,
     data: path.resolve(cwd, config.data),
     broker: { ...config.broker, listeners },
+    uplinks: config.uplinks.map((uplink) => withUplinkFiles(uplink, folder)),
   };
 }

@@ -4,6 +4,7 @@ import type { PayloadForm } from '../reading.ts';
 import { duration, size } from '../units.ts';
 import { type OutputConfig, outputSchema } from './outputs.ts';
 import { payloadSchema, type SensorConfig, sensorSchema } from './sensors.ts';
+import { completeUplink, type UplinkConfig, uplinkSchema } from './uplinks.ts';
 import { mapSuchAs, text, wholeNumber } from './values.ts';
 
 /** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
@@ -41,6 +42,7 @@ export interface Settings {
   readonly sensors: readonly SensorConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
+  readonly uplinks: readonly UplinkConfig[];
   readonly store: { readonly readingsWithin: number };
   readonly log: { readonly level: (typeof LEVELS)[number] };
 }
@@ -183,6 +185,11 @@ export function configSchema(drivers: Drivers) {
         })
         .prefault({})
         .describe('The GPIO lines of this machine.'),
+      uplinks: z
+        .array(uplinkSchema, { error: 'a list, each uplink beginning with "- name: …"' })
+        .max(16, { error: 'at most 16 uplinks' })
+        .prefault([])
+        .describe('Plant brokers that get the messages.'),
       store: z
         .strictObject({
           readingsWithin: duration('10ms', '1h')
@@ -199,8 +206,9 @@ export function configSchema(drivers: Drivers) {
         .describe('What the gateway says about itself.'),
     })
     .transform(
-      ({ sensors, outputs, ...config }): Settings => ({
+      ({ sensors, outputs, uplinks, ...config }): Settings => ({
         ...config,
+        uplinks: uplinks.map((uplink) => completeUplink(uplink, config.cell)),
         outputs: outputs.map((output) => ({
           ...output,
           payload: output.payload ?? config.payload,

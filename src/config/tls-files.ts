@@ -1,32 +1,42 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
+import { access, constants, open, stat } from 'node:fs/promises';
 import type { Finding, Path } from './problem.ts';
-import type { TlsConfig } from './schema.ts';
 import { describeFileError } from './text-file.ts';
 
 /** Far more than a certificate chain; a path that leads to a database must not fill the memory. */
 const LIMIT_BYTES = 256 * 1024;
 const READ_OR_WRITE_BY_OTHERS = 0o006;
 
-/** What is wrong with the files that a listener's `tls` names; their paths are absolute. */
-export async function tlsFileChecks(tls: TlsConfig, path: Path): Promise<readonly Finding[]> {
+/** The files of a `tls` section; their paths are absolute. */
+export interface TlsFiles {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+}
+
+/** What is wrong with the files that a `tls` section names. */
+export async function tlsFileChecks(tls: TlsFiles, path: Path): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const report = (key: string, message: string): void => {
     findings.push({ path: [...path, key], at: 'value', message });
   };
-  const cert = await readPem(tls.cert, certificateOf, (message) => report('cert', message));
-  const key = await readPem(tls.key, keyOf, (message) => report('key', message));
-  const mode = await stat(tls.key).then(
-    ({ mode }) => mode & 0o777,
-    () => 0,
-  );
+  const read = async <Parsed>(
+    name: keyof TlsFiles,
+    parse: (pem: string) => Parsed | string,
+  ): Promise<Parsed | undefined> => {
+    const file = tls[name];
+    return file === undefined
+      ? undefined
+      : readPem(file, parse, (message) => report(name, message));
+  };
+  const cert = await read('cert', certificateOf);
+  const key = await read('key', keyOf);
+  const mode = tls.key === undefined ? 0 : await modeOf(tls.key);
   if (key && mode & READ_OR_WRITE_BY_OTHERS) {
     const remedy = `expected 640 or stricter: chmod 640 ${tls.key}`;
     report('key', `every user can use ${tls.key} (mode ${mode.toString(8)}), ${remedy}`);
   }
-  if (tls.ca !== undefined) {
-    await readPem(tls.ca, certificateOf, (message) => report('ca', message));
-  }
+  await read('ca', certificateOf);
   if (cert && key && !cert.checkPrivateKey(key)) {
     report(
       'key',
@@ -34,6 +44,31 @@ export async function tlsFileChecks(tls: TlsConfig, path: Path): Promise<readonl
     );
   }
   return findings;
+}
+
+/** What is wrong with the file of a password such as `file:/etc/cellgate/plant.password`. */
+export async function passwordFileChecks(
+  password: string,
+  path: Path,
+): Promise<readonly Finding[]> {
+  if (!password.startsWith('file:')) return [];
+  const file = password.slice('file:'.length);
+  const problem = await access(file, constants.R_OK).then(() => undefined, describeFileError);
+  if (problem !== undefined) {
+    return [{ path, at: 'value', message: `${file}: ${problem}, expected a file with one line` }];
+  }
+  const mode = await modeOf(file);
+  if ((mode & READ_OR_WRITE_BY_OTHERS) === 0) return [];
+  const message = `every user can use ${file} (mode ${mode.toString(8)}), expected 640 or stricter: chmod 640 ${file}`;
+  return [{ path, at: 'value', message }];
+}
+
+/** The permission bits; 0 where the file can't be seen. */
+function modeOf(file: string): Promise<number> {
+  return stat(file).then(
+    ({ mode }) => mode & 0o777,
+    () => 0,
+  );
 }
 
 async function readPem<Parsed>(

@@ -11,10 +11,12 @@ export type Operation =
   | ['incoming', key: number, packetId: number]
   | ['incomingDone', key: number, packetId: number]
   | ['released', key: number, seq: number]
+  | ['unreleased', key: number]
   | ['retain', topic: string, qos: number, payload: Uint8Array]
   | ['unretain', topic: string]
   | ['putWill', clientId: string, topic: string, qos: number, retain: number, payload: Uint8Array]
   | ['deleteWill', clientId: string]
+  | ['deadLetter', uplink: string, at: number, reason: string, body: Uint8Array]
   | ['setMeta', key: string, value: number];
 
 /** Numbers a queue row takes in `rows`: session, seq, flags, at, shared message (0 for none), offset, length. */

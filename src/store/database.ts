@@ -30,6 +30,14 @@ const MIGRATIONS: readonly string[] = [
     client_id TEXT PRIMARY KEY, topic TEXT NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL,
     payload BLOB NOT NULL);
   `,
+  `
+  CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY, uplink TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+    body BLOB NOT NULL);
+  -- What a plant refuses for ever is kept for people to look at: the latest ten thousand of it.
+  CREATE TRIGGER dead_letter_bound AFTER INSERT ON dead_letter
+  BEGIN DELETE FROM dead_letter WHERE id <= new.id - 10000; END;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -169,6 +177,11 @@ export function openConnection(file: string): Connection {
     db.close();
     throw cause;
   }
+}
+
+/** Opens the file to look at it, beside a gateway that may write to it. */
+export function openReadOnly(file: string): Connection {
+  return new Database(file, { readonly: true, timeout: 5000 });
 }
 
 /** Brings an older or empty database to this version. */

@@ -7,6 +7,9 @@ import { WriteError, type Writer } from './writer.ts';
 const GENERATION_MS = 3;
 /** The longest that a delete waits; one lost to a crash costs a QoS 1 duplicate and no more. */
 const DELETE_MS = 100;
+/** Entries that nobody was promised are written early when so many, or so many bytes of them, wait in memory. */
+const RELAXED_ENTRIES = 1000;
+const RELAXED_BYTES = 256 * 1024;
 /** Bytes of messages that wait for the disk above which publishers wait too, and below which they go on. */
 const WAITING_HIGH = 32 * 1024 * 1024;
 const WAITING_LOW = 8 * 1024 * 1024;
@@ -56,6 +59,9 @@ export class Journal {
   #goneUnwritten = 0;
   #promisedTopics = new Set<string>();
   #relaxedTopics = new Set<string>();
+  /** Entries that nobody was promised. */
+  #relaxedEntries: QueueEntry[] = [];
+  #relaxedBytes = 0;
   #deletes: number[] = [];
   readonly #changedOwners = new Set<QueueOwner>();
   #writing = false;
@@ -185,12 +191,36 @@ export class Journal {
       return;
     }
     this.#relaxedTopics.add(topic);
+    this.#wantRelaxed();
+  }
+
+  /** Writes an entry that nobody was promised: within `relaxedMs`, and not at all when it is gone by then. */
+  enqueueRelaxed(entry: QueueEntry): void {
+    this.#relaxedEntries.push(entry);
+    this.#waitingBytes += entry.message.body.length;
+    this.#relaxedBytes += entry.message.body.length;
+    if (this.#relaxedEntries.length < RELAXED_ENTRIES && this.#relaxedBytes < RELAXED_BYTES) {
+      this.#wantRelaxed();
+    } else if (this.#dueRelaxedEntries()) this.#want();
+  }
+
+  #wantRelaxed(): void {
     this.#relaxed ??= setTimeout(() => {
       this.#relaxed = undefined;
+      const due = this.#dueRelaxedEntries() || this.#relaxedTopics.size > 0;
       for (const each of this.#relaxedTopics) this.#promisedTopics.add(each);
       this.#relaxedTopics = new Set();
-      this.#want();
+      if (due) this.#want();
     }, this.#parts.relaxedMs);
+  }
+
+  /** Hands over to the next commit what is not gone; false where nothing is left to write. */
+  #dueRelaxedEntries(): boolean {
+    const before = this.#due.length;
+    for (const entry of this.#relaxedEntries) if (!entry.gone) this.#due.push(entry);
+    this.#relaxedEntries = [];
+    this.#relaxedBytes = 0;
+    return this.#due.length > before;
   }
 
   /** Resolves when all that was handed in before is on disk, the unpromised too. */
@@ -199,6 +229,7 @@ export class Journal {
       this.#promisedTopics.add(topic);
     });
     this.#relaxedTopics = new Set();
+    this.#dueRelaxedEntries();
     for (const entries of [this.#aged, this.#fresh]) {
       for (const entry of entries) this.#due.push(entry);
     }

@@ -46,6 +46,7 @@ export class Store implements Service {
   #writer!: Writer;
   #unlock: (() => void) | undefined;
   #trouble: string | undefined;
+  #nextSessionKey: number | undefined;
   #retainedValue: (topic: string) => RetainedValue = () => undefined;
   readonly #parts: StoreParts;
 
@@ -126,6 +127,12 @@ export class Store implements Service {
   /** Where the journal reads a retained value at the moment of its commit. */
   readRetainedFrom(retainedValue: (topic: string) => RetainedValue): void {
     this.#retainedValue = retainedValue;
+  }
+
+  /** A number for a new session, never used before. */
+  takeSessionKey(): number {
+    this.#nextSessionKey ??= this.recovered.nextSessionKey;
+    return this.#nextSessionKey++;
   }
 
   /** Up to `limit` stored entries of a session's queue from `seq` on. */

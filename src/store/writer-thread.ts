@@ -78,6 +78,7 @@ function prepare(db: Connection): Prepared {
       incoming: [sql('INSERT OR IGNORE INTO incoming (session, packet_id) VALUES (?, ?)')],
       incomingDone: [sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?')],
       released: [sql('UPDATE queue SET flags = flags | 16 WHERE session = ? AND seq = ?')],
+      unreleased: [sql('UPDATE queue SET flags = flags & ~16 WHERE session = ? AND flags & 16')],
       retain: [sql('INSERT OR REPLACE INTO retained (topic, qos, payload) VALUES (?, ?, ?)')],
       unretain: [sql('DELETE FROM retained WHERE topic = ?')],
       putWill: [
@@ -86,6 +87,7 @@ function prepare(db: Connection): Prepared {
         ),
       ],
       deleteWill: [sql('DELETE FROM will WHERE client_id = ?')],
+      deadLetter: [sql('INSERT INTO dead_letter (uplink, at, reason, body) VALUES (?, ?, ?, ?)')],
       setMeta: [sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)')],
     },
     addShared: sql(
@@ -146,17 +148,24 @@ function write(to: Prepared, batch: Batch): void {
 }
 
 function load(from: Prepared, session: number, seq: number, limit: number): StoredEntry[] {
-  const entries: StoredEntry[] = [];
+  const rows: [seq: number, flags: number, at: number, body: Uint8Array][] = [];
   let bytes = 0;
   for (const row of from.load.iterate(session, seq)) {
     const [rowSeq, flags, at, body] = row as [number, number, number, Buffer | null];
     // A row that is of no use must not keep back those behind it.
     if (!body || body.length < 2 || 2 + body.readUInt16BE(0) > body.length) continue;
-    entries.push({ seq: rowSeq, flags, at, body });
+    rows.push([rowSeq, flags, at, body]);
     bytes += body.length;
-    if (entries.length >= limit || bytes > LOAD_BYTES) break;
+    if (rows.length >= limit || bytes > LOAD_BYTES) break;
   }
-  return entries;
+  // One buffer for all bodies crosses to the other thread without being copied.
+  const bodies = new Uint8Array(bytes);
+  let offset = 0;
+  return rows.map(([rowSeq, flags, at, body]) => {
+    bodies.set(body, offset);
+    offset += body.length;
+    return { seq: rowSeq, flags, at, body: bodies.subarray(offset - body.length, offset) };
+  });
 }
 
 /** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
@@ -166,6 +175,12 @@ const LOAD_BYTES = 1024 * 1024;
 function bytesWritten(): number {
   const wchar = /^wchar: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
   return Number(wchar?.[1] ?? 0);
+}
+
+function buffersOf(reply: Reply): ArrayBuffer[] {
+  if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
+  const body = reply.kind === 'loaded' ? reply.entries[0]?.body : undefined;
+  return body ? [body.buffer as ArrayBuffer] : [];
 }
 
 let prepared: Prepared | undefined;
@@ -234,5 +249,5 @@ port.on('message', (request: Request) => {
         ? { kind: 'failed', code, message, batch: request.batch }
         : { kind: 'failed', code, message };
   }
-  port.postMessage(reply, reply.kind === 'failed' && reply.batch ? transferable(reply.batch) : []);
+  port.postMessage(reply, buffersOf(reply));
 });

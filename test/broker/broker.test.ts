@@ -60,8 +60,9 @@ test('many connections with one id at once end as one', async () => {
   const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open('tcp', port)));
   for (const each of clients) each.send(packets.connect({ clientId: 'same', clean: false }));
   await vi.waitFor(() => expect(broker.counts).toMatchObject({ connected: 1, sessions: 1 }));
-  const last = clients.filter(({ state }) => state === 'open');
-  expect(last).toHaveLength(1);
+  const open = () => clients.filter(({ state }) => state === 'open');
+  await vi.waitFor(() => expect(open()).toHaveLength(1));
+  const last = open();
   await last[0]!.next('connack');
   await last[0]!.subscribe(['t', 1]);
   const publisher = await client();

@@ -141,6 +141,7 @@ describe('defaults', () => {
       drivers: new Map(fakeDrivers),
       outputs: [],
       gpio: { backend: 'auto' },
+      uplinks: [],
       store: { readingsWithin: 1000 },
       log: { level: 'info' },
     });

@@ -21,6 +21,7 @@ test('a new database has the schema, the write-ahead log and full synchronisatio
   expect(db.pragma('synchronous', { simple: true })).toBe(2);
   const tables = db.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`);
   expect(tables.pluck().all()).toEqual([
+    'dead_letter',
     'incoming',
     'message',
     'meta',

@@ -38,9 +38,12 @@ export class TestPlane extends FakeHandler {
         throw error;
       },
     });
+    const recovered = disk.recover();
+    let sessionKey = recovered.nextSessionKey;
     const store = {
       journal: this.journal,
-      recovered: disk.recover(),
+      recovered,
+      takeSessionKey: () => sessionKey++,
       load: disk.load.bind(disk),
       readRetainedFrom(read: typeof retainedValue) {
         retainedValue = read;

@@ -1,0 +1,88 @@
+import { createInterface } from 'node:readline/promises';
+import { loadConfig } from '../config/load.ts';
+import { askGateway } from '../control.ts';
+import type { Drivers } from '../driver.ts';
+import { exportQueue, listQueues, purgeQueue } from '../store/queues.ts';
+import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { EXIT, type Io } from './io.ts';
+
+export interface QueueOption extends ConfigOption {
+  readonly session?: string | undefined;
+  readonly yes?: boolean | undefined;
+}
+
+/** `queue list|export|purge`: what waits for whom. */
+export async function queue(
+  action: 'list' | 'export' | 'purge',
+  options: QueueOption,
+  io: Io,
+  drivers: Drivers,
+): Promise<number> {
+  const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
+  if (!config) {
+    printProblems(problems, io.stderr, io);
+    return EXIT.trouble;
+  }
+  try {
+    if (action === 'list') list(config.data, options.session, io);
+    else if (action === 'purge') return await purge(config.data, options, io);
+    else {
+      for (const message of exportQueue(config.data, options.session)) {
+        io.stdout.write(`${JSON.stringify(message)}\n`);
+      }
+    }
+    return EXIT.ok;
+  } catch (error) {
+    io.stderr.write(`cellgate: ${(error as Error).message}\n`);
+    return EXIT.trouble;
+  }
+}
+
+function list(folder: string, session: string | undefined, io: Io): void {
+  const queues = listQueues(folder).filter((one) => !session || one.session === session);
+  if (queues.length === 0) io.stdout.write('nobody waits for messages\n');
+  for (const { session: name, messages, bytes, oldest } of queues) {
+    const since = oldest === null ? '' : `, since ${new Date(oldest).toISOString()}`;
+    io.stdout.write(`${name}: ${messages} messages, ${bytes} bytes${since}\n`);
+  }
+}
+
+async function purge(folder: string, options: QueueOption, io: Io): Promise<number> {
+  const { session } = options;
+  if (!session) {
+    io.stderr.write('cellgate: say whose queue: --session NAME (see queue list)\n');
+    return EXIT.usage;
+  }
+  const found = listQueues(folder).find((one) => one.session === session);
+  if (!found) {
+    io.stderr.write(`cellgate: there is no queue of ${session} (see queue list)\n`);
+    return EXIT.trouble;
+  }
+  if (!options.yes && !(await agrees(`Delete ${found.messages} messages for ${session}?`, io))) {
+    io.stderr.write('cellgate: nothing was deleted; --yes deletes without asking\n');
+    return EXIT.trouble;
+  }
+  io.stdout.write(`${await deleteQueue(folder, session)} messages deleted\n`);
+  return EXIT.ok;
+}
+
+async function deleteQueue(folder: string, session: string): Promise<number> {
+  const uplink = /^uplink\/(.+)$/.exec(session)?.[1];
+  if (uplink !== undefined) {
+    const purged = await askGateway(folder, { ask: 'purge', uplink });
+    if (purged !== undefined) return purged as number;
+  } else if ((await askGateway(folder, { ask: 'status' })) !== undefined) {
+    throw new Error(`the queue of ${session} can be purged while the gateway does not run`);
+  }
+  return purgeQueue(folder, session);
+}
+
+async function agrees(question: string, io: Io): Promise<boolean> {
+  if (io.stdout.isTTY !== true || process.stdin.isTTY !== true) return false;
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(es)?$/i.test(await terminal.question(`${question} [y/N] `));
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,56 @@
+import { loadConfig } from '../config/load.ts';
+import { askGateway } from '../control.ts';
+import type { Drivers } from '../driver.ts';
+import type { GatewayStatus } from '../main.ts';
+import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { EXIT, type Io } from './io.ts';
+
+export interface StatusOption extends ConfigOption {
+  readonly json?: boolean | undefined;
+}
+
+/** How the running gateway is: 0 healthy, 1 with troubles, 3 when it does not run. */
+export async function status(options: StatusOption, io: Io, drivers: Drivers): Promise<number> {
+  const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
+  if (!config) {
+    printProblems(problems, io.stderr, io);
+    return EXIT.trouble;
+  }
+  let answer: unknown;
+  try {
+    answer = await askGateway(config.data, { ask: 'status' });
+  } catch (error) {
+    io.stderr.write(`cellgate: ${(error as Error).message}\n`);
+    return EXIT.trouble;
+  }
+  if (answer === undefined) {
+    io.stderr.write(`cellgate: no gateway runs on ${config.data}\n`);
+    return EXIT.notRunning;
+  }
+  const state = answer as GatewayStatus;
+  io.stdout.write(options.json ? `${JSON.stringify(state)}\n` : inWords(state));
+  return state.troubles.length === 0 ? EXIT.ok : EXIT.trouble;
+}
+
+function inWords({ cell, version, sessions, uplinks, sensors, troubles }: GatewayStatus): string {
+  const lines = [
+    `${cell}, cellgate ${version}`,
+    `sessions   ${sessions.sessions}, ${sessions.connected} connected, ${sessions.queued} messages wait`,
+    `sensors    ${sensors.length}`,
+    ...uplinks.map((one) => {
+      const oldest = one.oldestAge === null ? '' : `, oldest ${duration(one.oldestAge)}`;
+      const eta = one.queued > 0 && one.eta !== null ? `, empty in ${duration(one.eta)}` : '';
+      const dropped = Object.values(one.dropped).reduce((sum, count) => sum + count, 0);
+      return `uplink     ${one.name} ${one.state} (${one.url}): ${one.queued} wait${oldest}, ${one.rate}/s${eta}, ${dropped} dropped`;
+    }),
+    ...(troubles.length === 0 ? ['healthy'] : troubles.map((trouble) => `trouble    ${trouble}`)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
+}

@@ -1,0 +1,90 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createConnection, createServer, type Server } from 'node:net';
+import path from 'node:path';
+import type { Service } from './lifecycle.ts';
+
+/** What the running gateway can be asked. */
+export type ControlRequest =
+  | { readonly ask: 'status' }
+  | { readonly ask: 'purge'; readonly uplink: string };
+
+/** The socket inside the data folder: whoever may read the data may ask. */
+function socketFile(folder: string): string {
+  return path.join(folder, 'control.sock');
+}
+
+/** Longest request, in characters. */
+const LONGEST = 4096;
+const PATIENCE_MS = 10_000;
+
+/** Answers the verbs of the command line over a Unix socket: one line of JSON in, one out. */
+export function createControl(
+  folder: string,
+  answer: (request: ControlRequest) => Promise<unknown>,
+): Service {
+  let server: Server | undefined;
+  return {
+    name: 'control',
+    async start() {
+      const file = socketFile(folder);
+      rmSync(file, { force: true });
+      const opened = createServer((socket) => {
+        let text = '';
+        socket.setEncoding('utf8');
+        socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+        socket.on('error', () => undefined);
+        socket.on('data', (more: string) => {
+          text += more;
+          if (text.length > LONGEST) socket.destroy();
+          if (!text.includes('\n')) return;
+          const line = text.slice(0, text.indexOf('\n'));
+          text = '';
+          void reply(line, answer).then((said) => socket.end(`${said}\n`));
+        });
+      });
+      await new Promise<void>((resolve, reject) => {
+        opened.once('error', reject);
+        opened.listen(file, resolve);
+      });
+      chmodSync(file, 0o600);
+      server = opened;
+    },
+    async stop() {
+      await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+    },
+  };
+}
+
+async function reply(
+  line: string,
+  answer: (request: ControlRequest) => Promise<unknown>,
+): Promise<string> {
+  try {
+    return JSON.stringify({ ok: await answer(JSON.parse(line) as ControlRequest) });
+  } catch (error) {
+    return JSON.stringify({ error: (error as Error).message });
+  }
+}
+
+/** Asks the gateway that runs on a data folder; undefined when none does. Throws what it answers as an error. */
+export async function askGateway(folder: string, request: ControlRequest): Promise<unknown> {
+  const text = await new Promise<string | undefined>((resolve, reject) => {
+    const socket = createConnection(socketFile(folder));
+    let said = '';
+    socket.setEncoding('utf8');
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('the gateway does not answer')));
+    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on('data', (more: string) => {
+      said += more;
+    });
+    socket.on('end', () => resolve(said));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(new Error(`could not ask the gateway: ${error.message}`, { cause: error }));
+    });
+  });
+  if (text === undefined) return undefined;
+  const { ok, error } = JSON.parse(text) as { ok?: unknown; error?: string };
+  if (error !== undefined) throw new Error(error);
+  return ok;
+}

@@ -1,0 +1,149 @@
+import { existsSync } from 'node:fs';
+import {
+  type Connection,
+  databaseFile,
+  lockFolder,
+  openConnection,
+  openReadOnly,
+} from './database.ts';
+
+/** What waits for one client, for one plant, or was refused by one for ever. */
+export interface QueueSummary {
+  /** A client id, `uplink/<name>` or `refused/<name>`. */
+  readonly session: string;
+  readonly messages: number;
+  readonly bytes: number;
+  /** Milliseconds since the epoch; null in an empty one. */
+  readonly oldest: number | null;
+}
+
+/** A queued message as `queue export` writes it. */
+export interface QueuedMessage {
+  readonly session: string;
+  readonly at: string;
+  readonly topic: string;
+  readonly payload: string;
+  /** `utf8`, or `base64` for what is no text. */
+  readonly encoding: 'utf8' | 'base64';
+  readonly qos?: number;
+  readonly retain?: boolean;
+  readonly reason?: string;
+}
+
+interface SessionRow {
+  readonly key: number;
+  readonly clientId: string;
+}
+
+/** The sessions of each queue by the name that people know: the lanes of an uplink are one queue. */
+function queuesOf(db: Connection): Map<string, number[]> {
+  const rows = db.prepare('SELECT key, client_id AS clientId FROM session').all() as SessionRow[];
+  const queues = new Map<string, number[]>();
+  for (const { key, clientId } of rows) {
+    const own = /^\0(uplink\/[^/]+)\//.exec(clientId)?.[1];
+    const name = own ?? clientId;
+    queues.set(name, [...(queues.get(name) ?? []), key]);
+  }
+  return queues;
+}
+
+/** Opens the database to read; undefined where there is none. */
+function open(folder: string): Connection | undefined {
+  const file = databaseFile(folder);
+  return existsSync(file) ? openReadOnly(file) : undefined;
+}
+
+/** Every queue on disk, of a gateway that runs or not; empty where there is no database. */
+export function listQueues(folder: string): QueueSummary[] {
+  const db = open(folder);
+  if (!db) return [];
+  try {
+    const counted = db.prepare(
+      'SELECT count(*) AS messages, coalesce(sum(size), 0) AS bytes, min(at) AS oldest FROM queue WHERE session IN (SELECT value FROM json_each(?))',
+    );
+    const queues = [...queuesOf(db)].map(([session, keys]) => ({
+      session,
+      ...(counted.get(JSON.stringify(keys)) as Omit<QueueSummary, 'session'>),
+    }));
+    const refused = db
+      .prepare(
+        `SELECT 'refused/' || uplink AS session, count(*) AS messages,
+           sum(length(body)) AS bytes, min(at) AS oldest FROM dead_letter GROUP BY uplink`,
+      )
+      .all() as QueueSummary[];
+    return [...queues, ...refused].sort((a, b) => a.session.localeCompare(b.session, 'en'));
+  } finally {
+    db.close();
+  }
+}
+
+interface Row {
+  readonly at: number;
+  readonly flags: number;
+  readonly reason: string | null;
+  readonly body: Buffer;
+}
+
+/** What waits in one queue, or in all, each in its order. */
+export function* exportQueue(folder: string, session?: string): Iterable<QueuedMessage> {
+  const db = open(folder);
+  if (!db) return;
+  try {
+    const waiting = db.prepare(
+      `SELECT q.at, q.flags, NULL AS reason, coalesce(q.body, m.body) AS body
+       FROM queue q LEFT JOIN message m ON m.id = q.message WHERE q.session = ? ORDER BY q.seq`,
+    );
+    for (const [name, keys] of queuesOf(db)) {
+      if (session !== undefined && session !== name) continue;
+      for (const key of keys) {
+        for (const row of waiting.iterate(key)) yield messageOf(name, row as Row);
+      }
+    }
+    const refused = db.prepare(
+      `SELECT 'refused/' || uplink AS session, at, 0 AS flags, reason, body FROM dead_letter
+       WHERE ?1 IS NULL OR 'refused/' || uplink = ?1 ORDER BY id`,
+    );
+    for (const row of refused.iterate({ 1: session ?? null })) {
+      yield messageOf((row as { session: string }).session, row as Row);
+    }
+  } finally {
+    db.close();
+  }
+}
+
+function messageOf(session: string, { at, flags, reason, body }: Row): QueuedMessage {
+  const end = 2 + body.readUInt16BE(0);
+  const payload = body.subarray(end);
+  const text = payload.toString('utf8');
+  const isText = Buffer.from(text).equals(payload);
+  return {
+    session,
+    at: new Date(at).toISOString(),
+    topic: body.toString('utf8', 2, end),
+    payload: isText ? text : payload.toString('base64'),
+    encoding: isText ? 'utf8' : 'base64',
+    ...(reason === null ? { qos: flags & 3, retain: (flags & 4) !== 0 } : { reason }),
+  };
+}
+
+/** Deletes what waits in a queue of a gateway that does not run; throws when it runs. Gives how many that were. */
+export function purgeQueue(folder: string, session: string): number {
+  if (!existsSync(databaseFile(folder))) return 0;
+  const unlock = lockFolder(folder);
+  const db = openConnection(databaseFile(folder));
+  try {
+    const rows = db.prepare('DELETE FROM queue WHERE session = ?');
+    const dead = db.prepare(`DELETE FROM dead_letter WHERE 'refused/' || uplink = ?`);
+    return db.transaction(() => {
+      let purged = dead.run(session).changes;
+      for (const key of queuesOf(db).get(session) ?? []) purged += rows.run(key).changes;
+      db.exec(
+        'DELETE FROM message WHERE id NOT IN (SELECT message FROM queue WHERE message IS NOT NULL)',
+      );
+      return purged;
+    })();
+  } finally {
+    db.close();
+    unlock();
+  }
+}

@@ -1,0 +1,247 @@
+import type { Publication } from '../broker/publication.ts';
+import { storedMessage } from '../broker/publication.ts';
+import { SessionQueue } from '../broker/session-queue.ts';
+import type { QueueConfig } from '../config/uplink-routes.ts';
+import type { Journal } from '../store/journal.ts';
+import {
+  Message,
+  QueueEntry,
+  type QueueOwner,
+  RELEASED,
+  RETAIN,
+  SENT,
+  WRITTEN,
+} from '../store/queue-entry.ts';
+import type { StoredSession } from '../store/recovery.ts';
+import type { StoredEntry } from '../store/writer.ts';
+import { Latest } from './latest.ts';
+
+/** Why a message leaves the queue without having reached the plant. */
+export type LaneDrop = 'queue-full' | 'expired' | 'superseded';
+
+export interface LaneParts {
+  readonly journal: Journal;
+  load(lane: number, seq: number, limit: number): Promise<StoredEntry[]>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  dropped(topic: string, reason: LaneDrop): void;
+  /** There may be more to send. */
+  ready(): void;
+  /** Whether the plant is there and acknowledges. */
+  flowing(): boolean;
+}
+
+/** What the lane was when the gateway stopped. */
+export type StoredLane = Pick<StoredSession, 'sent' | 'queue'>;
+
+/** Entries in memory up to which a full queue may grow while its oldest is read from disk. */
+const OVERSHOOT = 4096;
+/** With more than this waiting the plant's acknowledgement can't come before the commit. */
+const SHORT = 200;
+/** Packet identifiers of one lane: far more than are ever in flight, and the same after a restart. */
+export const LANE_IDS = 2000;
+/** A clock that shows less was never set: age says nothing then. */
+const CLOCK_UNSET_MS = Date.UTC(2024, 0, 1);
+
+const EMPTY = new Message(Buffer.alloc(0), 0);
+
+/** One queue of an uplink on disk, first in, first out, within its bounds. */
+export class Lane implements QueueOwner {
+  readonly name: string;
+  readonly key: number;
+  readonly high: boolean;
+  ended = false;
+  sent = 0;
+  sentOnDisk = 0;
+  readonly deletes = { first: 0, last: 0 };
+  readonly queue: SessionQueue;
+  /** Entries up to here were sent to a session that the plant has lost: they begin anew. */
+  lostBefore = 0;
+  readonly #slot: number;
+  readonly #limits: QueueConfig;
+  readonly #parts: LaneParts;
+  readonly #latest: Latest | undefined;
+  #seq = 0;
+
+  /** `slot` numbers the lanes of one uplink from 0; it is kept on disk. */
+  constructor(
+    parts: LaneParts,
+    identity: { name: string; slot: number; key: number; high: boolean },
+    limits: QueueConfig,
+    stored?: StoredLane,
+  ) {
+    this.#parts = parts;
+    this.name = identity.name;
+    this.#slot = identity.slot;
+    this.key = identity.key;
+    this.high = identity.high;
+    this.#limits = limits;
+    if (stored) {
+      this.sent = stored.sent;
+      this.sentOnDisk = stored.sent;
+      this.#seq = Math.max(stored.sent, stored.queue.last);
+    }
+    const load = (seq: number, limit: number): Promise<QueueEntry[]> => this.#load(seq, limit);
+    this.queue = new SessionQueue(
+      load,
+      () => {
+        this.#trim();
+        parts.ready();
+      },
+      stored?.queue,
+    );
+    if (limits.full === 'latest-per-topic') {
+      this.#latest = new Latest(this.queue, load, stored?.queue, () => this.#trim());
+    }
+  }
+
+  get online(): boolean {
+    return this.queue.count < SHORT && this.#parts.flowing();
+  }
+
+  packetIdOf(entry: QueueEntry): number {
+    return this.#slot * LANE_IDS + ((entry.seq - 1) % LANE_IDS) + 1;
+  }
+
+  /** Queues the message unless the queue is full and drops the newest. */
+  push(publication: Publication, qos: 1 | 2): void {
+    const { journal, now } = this.#parts;
+    const message = publication.keep();
+    this.#latest?.arrived(publication.topic);
+    if (!this.#makeRoom(message.body.length)) {
+      this.#latest?.left(publication.topic);
+      this.#parts.dropped(publication.topic, 'queue-full');
+      return;
+    }
+    const entry = new QueueEntry(this, message, ++this.#seq, qos, publication.retain, now());
+    entry.held = qos === 2 || publication.held;
+    message.holders++;
+    if (publication.qos === 0 && qos < 2) journal.enqueueRelaxed(entry);
+    else journal.enqueue(entry, !entry.held);
+    this.queue.push(entry);
+  }
+
+  /** The next to send; undefined while there is none, or it still has to be read or written. */
+  peek(): QueueEntry | undefined {
+    for (let entry = this.queue.peek(); entry; entry = this.queue.peek()) {
+      if (!this.#isExpired(entry))
+        return entry.held && entry.written !== WRITTEN ? undefined : entry;
+      this.#drop(entry, 'expired');
+    }
+    return undefined;
+  }
+
+  /** Takes the one that `peek` gave. */
+  take(): QueueEntry {
+    const entry = this.queue.shift()!;
+    this.#latest?.left(topicOf(entry));
+    return entry;
+  }
+
+  /** Drops what has waited too long. */
+  expire(): void {
+    this.peek();
+  }
+
+  /** Forgets all that waits; resolves with how many that were. */
+  async purge(): Promise<number> {
+    const last = this.#seq;
+    let purged = 0;
+    while (this.queue.count > 0) {
+      const entry = this.queue.peek();
+      if (!entry) await new Promise((resolve) => setTimeout(resolve, 5));
+      else if (entry.seq > last) break;
+      else {
+        this.#parts.journal.gone(this.take());
+        purged++;
+      }
+    }
+    return purged;
+  }
+
+  committed(entry: QueueEntry): void {
+    if (this.ended) return;
+    if (entry.held) this.#parts.ready();
+    this.queue.spill();
+  }
+
+  #isExpired(entry: QueueEntry): boolean {
+    const aged = this.#parts.now() - entry.at > this.#limits.age;
+    return aged && !entry.sent && entry.at > CLOCK_UNSET_MS;
+  }
+
+  #makeRoom(size: number): boolean {
+    while (this.#isFull(size)) {
+      if (this.#limits.full === 'drop-newest') return false;
+      if (this.#dropOne()) continue;
+      // What is to give way is being read from disk: the queue is trimmed when it is there.
+      return this.queue.inMemory < OVERSHOOT;
+    }
+    return true;
+  }
+
+  #trim(): void {
+    if (this.#limits.full === 'drop-newest') return;
+    while (this.#isFull(0) && this.#dropOne());
+  }
+
+  #dropOne(): boolean {
+    const overtaken = this.#latest?.next(() => this.#trim());
+    if (overtaken === 'later') return false;
+    if (overtaken) {
+      const found = this.queue.discard(overtaken.seq, overtaken.size);
+      if (!found) return true;
+      this.#parts.journal.gone(found === 'stored' ? this.#storedAt(overtaken.seq) : found);
+      this.#latest?.left(overtaken.topic);
+      this.#parts.dropped(overtaken.topic, 'superseded');
+      return true;
+    }
+    const oldest = this.queue.peek();
+    if (!oldest) return false;
+    this.#drop(oldest, 'queue-full');
+    return true;
+  }
+
+  /** Stands for an entry on disk that is to be deleted unread. */
+  #storedAt(seq: number): QueueEntry {
+    const entry = new QueueEntry(this, EMPTY, seq, 1, false, 0);
+    entry.written = WRITTEN;
+    return entry;
+  }
+
+  #drop(oldest: QueueEntry, reason: LaneDrop): void {
+    this.take();
+    this.#parts.journal.gone(oldest);
+    this.#parts.dropped(topicOf(oldest), reason);
+  }
+
+  #isFull(size: number): boolean {
+    const { count, bytes } = this.queue;
+    return count + (size > 0 ? 1 : 0) > this.#limits.messages || bytes + size > this.#limits.bytes;
+  }
+
+  async #load(seq: number, limit: number): Promise<QueueEntry[]> {
+    const stored = await this.#parts.load(this.key, seq, limit);
+    if (this.ended) return [];
+    return stored.map(({ seq: own, flags, at, body }) => {
+      const message = storedMessage(body);
+      const entry = new QueueEntry(
+        this,
+        message,
+        own,
+        (flags & 3) as 1 | 2,
+        (flags & RETAIN) !== 0,
+        at,
+      );
+      entry.written = WRITTEN;
+      entry.released = (flags & RELEASED) !== 0 && own > this.lostBefore;
+      entry.sent = ((flags & SENT) !== 0 || own <= this.sentOnDisk) && own > this.lostBefore;
+      return entry;
+    });
+  }
+}
+
+/** The local topic of a queued message. */
+export function topicOf({ message }: QueueEntry): string {
+  return message.body.toString('utf8', 2, message.topicEnd);
+}

@@ -1,0 +1,271 @@
+import { createConnection } from 'node:net';
+import type { IPublishPacket } from 'mqtt';
+import type { UplinkConfig } from '../config/uplinks.ts';
+import { describeEnding } from './failures.ts';
+import type { Notices } from './notices.ts';
+import type { Outbox } from './outbox.ts';
+import { Plant, type PlantSubscription } from './plant.ts';
+import { Probe } from './probe.ts';
+
+export interface LineParts {
+  readonly config: UplinkConfig;
+  readonly outbox: Outbox;
+  readonly notices: Notices;
+  /** A message that an in route may want. */
+  receive(topic: string, packet: IPublishPacket): Promise<void>;
+  monotonic(): number;
+  /** From 0 to 1, for the pauses. */
+  random(): number;
+}
+
+/** `connected` means that a message has gone through the plant and back. */
+export type LineState = 'connecting' | 'proving' | 'connected' | 'down' | 'stopped';
+
+export interface LineStatus {
+  readonly state: LineState;
+  /** Address in use, or the one tried last. */
+  readonly url: string;
+  /** Milliseconds since the state began. */
+  readonly since: number;
+  /** Why it is not `connected`, and what else is wrong with it. */
+  readonly reason: string | null;
+  /** Milliseconds that the last probe took. */
+  readonly probe: number | null;
+  readonly reconnects: number;
+}
+
+const SHORTEST_PAUSE_MS = 1000;
+/** A line that held this long was a good one: the pauses begin anew. */
+const STABLE_MS = 60_000;
+/** How often the first address is looked at while another one serves. */
+const RETURN_MS = 60_000;
+const GOODBYE_MS = 2000;
+
+/** Keeps a connection to one of the plant's addresses, and knows how it is. */
+export class Line {
+  readonly #parts: LineParts;
+  readonly #stop = new AbortController();
+  #plant: Plant | undefined;
+  #state: LineState = 'stopped';
+  #since = 0;
+  #url: string;
+  #reason: string | null = null;
+  #probe: Probe | undefined;
+  #reconnects = 0;
+  #running: Promise<void> = Promise.resolve();
+  /** Filters that were subscribed on a session that the plant may still have. */
+  #subscribed = false;
+
+  constructor(parts: LineParts) {
+    this.#parts = parts;
+    this.#url = parts.config.urls[0] ?? '';
+  }
+
+  get status(): LineStatus {
+    return {
+      state: this.#state,
+      url: this.#url,
+      since: Math.round(this.#parts.monotonic() - this.#since),
+      reason: this.#reason,
+      probe: this.#probe?.roundTrip ?? null,
+      reconnects: this.#reconnects,
+    };
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Says `offline` to the plant and leaves. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    const plant = this.#plant;
+    if (plant && (this.#state === 'connected' || this.#state === 'proving')) {
+      const goodbye = plant
+        .publish(this.#parts.config.status, 'offline', 1, true)
+        .then(() => plant.close());
+      await Promise.race([goodbye, pause(GOODBYE_MS)]).catch(() => undefined);
+    }
+    plant?.giveUp('the gateway stops');
+    await this.#running;
+    this.#parts.notices.stop();
+    this.#to('stopped', null);
+  }
+
+  /** Attempt after attempt, with pauses that spread out and begin anew after a good time [decorrelated jitter]. */
+  async #run(): Promise<void> {
+    const { config, random, monotonic } = this.#parts;
+    const { signal } = this.#stop;
+    let wait = SHORTEST_PAUSE_MS;
+    for (let place = 0; !signal.aborted; ) {
+      const url = config.urls[place % config.urls.length] ?? '';
+      const upFor = await this.#attempt(url);
+      if (signal.aborted) return;
+      this.#reconnects++;
+      const last = place % config.urls.length === config.urls.length - 1;
+      // After a working line the first address comes first; otherwise the next one at once.
+      place = upFor > 0 ? 0 : place + 1;
+      if (upFor === 0 && !last) continue;
+      if (upFor >= STABLE_MS) wait = SHORTEST_PAUSE_MS;
+      const range = Math.max(0, wait * 3 - SHORTEST_PAUSE_MS);
+      wait = Math.min(config.retry, SHORTEST_PAUSE_MS + random() * range);
+      const until = monotonic() + wait;
+      await pause(Math.max(0, until - monotonic()), signal);
+    }
+  }
+
+  /** One connection from its begin to its end; resolves with the milliseconds that it worked. */
+  #attempt(url: string): Promise<number> {
+    const { config, outbox, monotonic } = this.#parts;
+    this.#url = url;
+    if (this.#state !== 'down') this.#to('connecting', null);
+    return new Promise((resolve) => {
+      let upAt: number | undefined;
+      const watches: NodeJS.Timeout[] = [];
+      const down = (sentence: string): void => {
+        for (const watch of watches) clearInterval(watch);
+        this.#probe?.stop();
+        this.#plant = undefined;
+        outbox.sender.disconnect();
+        if (!this.#stop.signal.aborted) this.#to('down', sentence);
+        resolve(upAt === undefined ? 0 : Math.max(1, monotonic() - upAt));
+      };
+      try {
+        const plant = new Plant(config, url, {
+          up: (resumed) => {
+            upAt = monotonic();
+            void this.#up(plant, resumed);
+            watches.push(setInterval(() => this.#watchAcks(plant), 1000));
+            if (url !== config.urls[0]) {
+              watches.push(setInterval(() => this.#lookAtFirst(plant), RETURN_MS));
+            }
+          },
+          acknowledged: (packetId, reason) => outbox.sender.acknowledged(packetId, reason),
+          received: (packetId, reason) => outbox.sender.received(packetId, reason),
+          completed: (packetId) => outbox.sender.completed(packetId),
+          drained: () => outbox.sender.pump(),
+          message: (topic, packet) => this.#message(topic, packet),
+          down: (ending) => down(describeEnding(ending)),
+        });
+        this.#plant = plant;
+      } catch (error) {
+        down((error as Error).message);
+      }
+    });
+  }
+
+  async #up(plant: Plant, resumed: boolean): Promise<void> {
+    const { config, outbox } = this.#parts;
+    this.#to('proving', `${plant.url}: connected, waiting for the probe to come back`);
+    const online = plant.publish(config.status, 'online', 1, true);
+    online.catch((error: unknown) => this.#statusRefused(plant, error));
+    await outbox.connect(plant, resumed);
+    if (this.#plant !== plant) return;
+    this.#probe = new Probe({
+      topic: `${config.status}/probe`,
+      everyMs: config.probe,
+      patienceMs: Math.max(5000, Math.min(config.keepalive, 30_000)),
+      publish: (topic, payload) => plant.publish(topic, payload, 0, false),
+      monotonic: this.#parts.monotonic,
+      proven: () => this.#to('connected', null),
+      lost: (topic) => {
+        plant.giveUp(
+          `takes messages and does not bring them back: the probe on ${topic} did not return`,
+        );
+      },
+    });
+    await this.#subscribe(plant, this.#probe, resumed).catch(() => plant.giveUp());
+  }
+
+  async #subscribe(plant: Plant, probe: Probe, resumed: boolean): Promise<void> {
+    const { config } = this.#parts;
+    const wanted: PlantSubscription[] = [];
+    if (config.probe > 0) {
+      wanted.push({ filter: probe.topic, qos: 0, noLocal: false, keepRetain: false });
+    }
+    if (!resumed || !this.#subscribed) {
+      for (const route of config.in) {
+        const keepRetain = route.retain === 'keep';
+        wanted.push({ filter: route.in, qos: route.qos, noLocal: true, keepRetain });
+      }
+    }
+    const refused = await plant.subscribe(wanted);
+    if (this.#plant !== plant) return;
+    this.#subscribed = true;
+    const routes = refused.filter((filter) => filter !== probe.topic);
+    if (routes.length > 0) this.#note(`${plant.url} refuses to send ${routes.join(', ')}`);
+    if (config.probe > 0 && !refused.includes(probe.topic)) probe.start();
+    else {
+      // Without a probe the acknowledgement of the status message is the proof.
+      this.#to('connected', null);
+      if (config.probe > 0) this.#note(`${plant.url} refuses the probe on ${probe.topic}`);
+    }
+  }
+
+  #statusRefused(plant: Plant, error: unknown): void {
+    if (this.#plant !== plant) return;
+    const { status } = this.#parts.config;
+    this.#note(`${plant.url} does not take ${status}: ${(error as Error).message}`);
+  }
+
+  async #message(topic: string, packet: IPublishPacket): Promise<void> {
+    if (this.#probe?.topic === topic) this.#probe.returned(packet.payload.toString());
+    else await this.#parts.receive(topic, packet);
+  }
+
+  /** A plant that answers pings and acknowledges nothing. */
+  #watchAcks(plant: Plant): void {
+    const { outbox, monotonic, config } = this.#parts;
+    const { unacknowledged, lastAck } = outbox.sender;
+    const patience = Math.max(5000, config.keepalive * 2);
+    if (unacknowledged === 0 || monotonic() - Math.max(lastAck, outbox.sender.lastSend) < patience)
+      return;
+    plant.giveUp(`has acknowledged none of ${unacknowledged} messages for ${patience / 1000} s`);
+  }
+
+  /** Leaves a spare address when the first takes connections again. */
+  #lookAtFirst(plant: Plant): void {
+    const { protocol, hostname, port } = new URL(this.#parts.config.urls[0] ?? '');
+    const usual = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 }[protocol] ?? 1883;
+    const socket = createConnection({
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port) || usual,
+      timeout: 5000,
+    });
+    socket.once('connect', () => {
+      socket.destroy();
+      if (this.#plant === plant) plant.giveUp('left for the first address, which answers again');
+    });
+    socket.once('timeout', () => socket.destroy());
+    socket.once('error', () => socket.destroy());
+  }
+
+  /** Something is wrong beside the state. */
+  #note(sentence: string): void {
+    this.#reason = sentence;
+    this.#parts.notices.tell('warn', sentence);
+  }
+
+  #to(state: LineState, reason: string | null): void {
+    if (state !== this.#state) this.#since = this.#parts.monotonic();
+    this.#state = state;
+    this.#reason = reason;
+    const { notices } = this.#parts;
+    if (state === 'connected') notices.tell('info', `connected to ${this.#url}: messages flow`);
+    else if (state === 'down' && reason) notices.tell('warn', reason);
+  }
+}
+
+/** Resolves after `ms`, or when the signal aborts. */
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}

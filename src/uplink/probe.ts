@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+
+export interface ProbeParts {
+  readonly topic: string;
+  readonly everyMs: number;
+  readonly patienceMs: number;
+  publish(topic: string, payload: string): Promise<void>;
+  monotonic(): number;
+  /** One has come back. */
+  proven(): void;
+  /** One has not come back in time. */
+  lost(topic: string): void;
+}
+
+/** Sends a message to itself through the plant, again and again. */
+export class Probe {
+  readonly topic: string;
+  /** Milliseconds that the last one took. */
+  roundTrip: number | null = null;
+  readonly #parts: ProbeParts;
+  #waiting: { id: string; at: number } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: ProbeParts) {
+    this.#parts = parts;
+    this.topic = parts.topic;
+  }
+
+  start(): void {
+    const { publish, monotonic, patienceMs, lost } = this.#parts;
+    const id = randomUUID();
+    this.#waiting = { id, at: monotonic() };
+    this.#timer = setTimeout(() => lost(this.topic), patienceMs);
+    publish(this.topic, id).catch(() => undefined);
+  }
+
+  /** A message has come on the topic. */
+  returned(id: string): void {
+    if (this.#waiting?.id !== id) return;
+    this.roundTrip = Math.round(this.#parts.monotonic() - this.#waiting.at);
+    this.stop();
+    this.#timer = setTimeout(() => this.start(), this.#parts.everyMs);
+    this.#parts.proven();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#waiting = undefined;
+  }
+}

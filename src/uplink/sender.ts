@@ -1,0 +1,295 @@
+import type { UplinkConfig } from '../config/uplinks.ts';
+import { type QueueEntry, WRITTEN } from '../store/queue-entry.ts';
+import { Receipt } from '../store/receipt.ts';
+import type { Store } from '../store/store.ts';
+import { encodePublish, encodePubrel, type OutgoingPublish, publishSize } from './frames.ts';
+import { type Lane, topicOf } from './lane.ts';
+import type { Routes, Sending } from './routes.ts';
+import { FOR_EVER, type Wire } from './wire.ts';
+
+export interface SenderParts {
+  readonly config: UplinkConfig;
+  readonly routes: Routes;
+  readonly store: Store;
+  readonly properties: Buffer | undefined;
+  monotonic(): number;
+  onSent?(topic: string, body: Buffer, start: number): void;
+  lanes(): Iterable<Lane>;
+  /** The plant will never take it. */
+  refuse(entry: QueueEntry, reason: string): void;
+}
+
+/** In flight at once beside the count: a slow line must not hold what is urgent for long. */
+const INFLIGHT_BYTES = 1024 * 1024;
+/** A message that the plant can't take for the moment is tried so often before it counts as refused. */
+const TRIES = 3;
+/** Sends what waits, in order, within the window; keeps each message until the plant's own acknowledgement. */
+export class Sender {
+  /** Messages that the plant has acknowledged since the start. */
+  sent = 0;
+  /** When the plant last acknowledged something, in milliseconds that never jump. */
+  lastAck = 0;
+  /** When something was last sent while nothing was in flight, on the same clock. */
+  lastSend = 0;
+  readonly #parts: SenderParts;
+  #wire: Wire | undefined;
+  readonly #inFlight = new Map<number, QueueEntry>();
+  #bytes = 0;
+  /** What was in flight when the line broke, in order. */
+  #again: QueueEntry[] = [];
+  readonly #tries = new Map<QueueEntry, number>();
+  #share = 0;
+  #tokens = { count: 0, at: 0 };
+  #later: NodeJS.Timeout | undefined;
+  #scheduled = false;
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size + this.#again.length;
+  }
+
+  /** Messages sent on this line and not acknowledged. */
+  get unacknowledged(): number {
+    return this.#inFlight.size;
+  }
+
+  get flowing(): boolean {
+    return this.#wire !== undefined && !this.#wire.congested;
+  }
+
+  get oldestAt(): number | undefined {
+    const first = this.#again[0] ?? this.#inFlight.values().next().value;
+    return first?.at;
+  }
+
+  /** Begins with what the plant has not acknowledged; without `resumed` as if it had never been sent. */
+  connect(wire: Wire, resumed: boolean): void {
+    this.#wire = wire;
+    this.lastAck = this.#parts.monotonic();
+    if (!resumed) {
+      for (const entry of this.#again) {
+        entry.released = false;
+        entry.sent = false;
+      }
+    }
+    this.pump();
+  }
+
+  disconnect(): void {
+    this.#wire = undefined;
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    this.#again = [...this.#inFlight.values(), ...this.#again];
+    this.#inFlight.clear();
+    this.#bytes = 0;
+    for (const lane of this.#parts.lanes()) {
+      this.#parts.store.journal.hurry(lane);
+      lane.queue.spill();
+    }
+  }
+
+  /** Sends as far as window, socket and disk allow, once at the end of the turn. */
+  pump(): void {
+    if (this.#scheduled || !this.#wire) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    const wire = this.#wire;
+    if (!wire) return;
+    const { inflight } = this.#parts.config;
+    const window = Math.min(inflight, wire.receiveMaximum);
+    const frames: Buffer[] = [];
+    // Some of the window stays free for what is urgent.
+    const usual = Math.max(1, window - Math.max(1, Math.floor(window / 10)));
+    while (!wire.congested && this.#bytes < INFLIGHT_BYTES) {
+      const used = this.#inFlight.size;
+      if (used >= window) break;
+      const entry = this.#again[0] ?? this.#next(used < usual);
+      if (!entry) break;
+      if (this.#again[0]) this.#again.shift();
+      const frame = this.#frame(entry, wire);
+      if (frame) frames.push(frame);
+    }
+    if (frames.length > 0) wire.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+  }
+
+  /** The next of the lanes: urgent ones first, then by share. */
+  #next(usual: boolean): QueueEntry | undefined {
+    const others: Lane[] = [];
+    let live: Lane | undefined;
+    for (const lane of this.#parts.lanes()) {
+      if (lane.queue.count === 0) continue;
+      if (lane.high) {
+        if (lane.peek()) return lane.take();
+      } else if (lane.name === 'live') live = lane;
+      else others.push(lane);
+    }
+    if (!usual) return undefined;
+    const { live: share } = this.#parts.config;
+    this.#share = (this.#share + share) % 2;
+    const turn = live?.peek() && (this.#share >= 1 || others.length === 0);
+    if (live && turn) {
+      this.#share -= others.length === 0 ? 0 : 1;
+      return live.take();
+    }
+    if (others.length > 0) others.push(...others.splice(0, this.sent % others.length));
+    for (const lane of others) {
+      if (!lane.peek()) continue;
+      if (!this.#mayDrain(lane)) break;
+      return lane.take();
+    }
+    return live?.peek() && live.take();
+  }
+
+  /** Whether the drain rate has room for one more of a backlog. */
+  #mayDrain(lane: Lane): boolean {
+    const { drainRate, inflight } = this.#parts.config;
+    if (drainRate === undefined || lane.queue.count <= inflight) return true;
+    const now = this.#parts.monotonic();
+    const gained = ((now - this.#tokens.at) / 1000) * drainRate;
+    const count = Math.min(this.#tokens.count + gained, Math.max(1, drainRate / 10));
+    this.#tokens = { count, at: now };
+    if (count >= 1) {
+      this.#tokens.count--;
+      return true;
+    }
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      this.pump();
+    }, 20);
+    return false;
+  }
+
+  /** The packet of the entry, which is in flight then; undefined when it is not to be sent. */
+  #frame(entry: QueueEntry, wire: Wire): Buffer | undefined {
+    const lane = entry.owner as Lane;
+    const packetId = lane.packetIdOf(entry);
+    const topic = topicOf(entry);
+    if (entry.released) {
+      this.#keep(packetId, entry);
+      return encodePubrel(packetId);
+    }
+    const sending = this.#parts.routes.out(topic);
+    if (!sending) {
+      this.#parts.refuse(entry, 'no route takes it any more');
+      return undefined;
+    }
+    const packet = this.#packet(entry, sending, packetId, wire);
+    const size = publishSize(packet);
+    if (size > wire.maximumPacketSize) {
+      const reason = `packet too large: ${size} bytes, the plant takes ${wire.maximumPacketSize}`;
+      this.#parts.refuse(entry, reason);
+      return undefined;
+    }
+    this.#parts.onSent?.(topic, packet.body, packet.start);
+    if (packet.qos === 0) {
+      this.#parts.store.journal.gone(entry);
+      this.sent++;
+      return encodePublish(packet);
+    }
+    entry.sent = true;
+    if (entry.seq > lane.sent) lane.sent = entry.seq;
+    if (entry.written === WRITTEN) this.#parts.store.journal.sent(lane);
+    this.#keep(packetId, entry);
+    return encodePublish(packet);
+  }
+
+  #keep(packetId: number, entry: QueueEntry): void {
+    if (this.#inFlight.size === 0) this.lastSend = this.#parts.monotonic();
+    this.#inFlight.set(packetId, entry);
+    this.#bytes += entry.message.body.length;
+  }
+
+  #packet(
+    entry: QueueEntry,
+    { route, remote }: Sending,
+    packetId: number,
+    wire: Wire,
+  ): OutgoingPublish {
+    const { body, topicEnd } = entry.message;
+    const qos = Math.min(entry.qos, route.qos, wire.maximumQos) as 0 | 1 | 2;
+    return {
+      qos,
+      retain: entry.retain && route.retain === 'keep' && wire.retainAvailable,
+      dup: entry.sent && qos > 0,
+      packetId: qos === 0 ? 0 : packetId,
+      topic: remote,
+      body,
+      start: topicEnd,
+      properties: this.#parts.properties,
+    };
+  }
+
+  /** PUBACK, or PUBREC with an error. */
+  acknowledged(packetId: number, reason: number): void {
+    const entry = this.#inFlight.get(packetId);
+    if (!entry) return;
+    this.lastAck = this.#parts.monotonic();
+    if (reason >= 0x80) {
+      this.#refused(packetId, entry, reason);
+      return;
+    }
+    this.#done(packetId, entry);
+  }
+
+  /** PUBREC: PUBREL follows once it is on disk that the message is not to be sent again. */
+  received(packetId: number, reason: number): void {
+    const entry = this.#inFlight.get(packetId);
+    if (reason >= 0x80) return this.acknowledged(packetId, reason);
+    this.lastAck = this.#parts.monotonic();
+    const wire = this.#wire;
+    if (!entry) {
+      wire?.write(encodePubrel(packetId));
+      return;
+    }
+    entry.released = true;
+    const receipt = new Receipt(() => {
+      if (this.#wire === wire) wire?.write(encodePubrel(packetId));
+    });
+    this.#parts.store.journal.add(['released', entry.owner!.key, entry.seq], receipt);
+    receipt.pay();
+  }
+
+  /** PUBCOMP: it has arrived exactly once. */
+  completed(packetId: number): void {
+    const entry = this.#inFlight.get(packetId);
+    if (!entry?.released) return;
+    this.lastAck = this.#parts.monotonic();
+    this.#done(packetId, entry);
+  }
+
+  #done(packetId: number, entry: QueueEntry): void {
+    this.#release(packetId, entry);
+    this.#parts.store.journal.gone(entry);
+    this.sent++;
+    this.pump();
+  }
+
+  #release(packetId: number, entry: QueueEntry): void {
+    this.#inFlight.delete(packetId);
+    this.#bytes -= entry.message.body.length;
+    this.#tries.delete(entry);
+  }
+
+  #refused(packetId: number, entry: QueueEntry, reason: number): void {
+    const hex = `0x${reason.toString(16)}`;
+    const known = FOR_EVER.get(reason);
+    const tries = (this.#tries.get(entry) ?? 0) + 1;
+    if (known === undefined && tries < TRIES) {
+      this.#tries.set(entry, tries);
+      this.#wire?.fail(`the plant does not take messages for the moment (reason ${hex})`);
+      return;
+    }
+    this.#release(packetId, entry);
+    this.#parts.refuse(entry, known ? `${known} (${hex})` : `refused ${TRIES} times (${hex})`);
+    this.pump();
+  }
+}
