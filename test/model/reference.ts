@@ -26,6 +26,8 @@ export class Reference {
   readonly sessions = new Map<string, ModelSession>();
   readonly #retained = new Map<string, Kept>();
   readonly #window: number;
+  /** Wills that a clean stop has left to the next start. */
+  readonly #left = new Map<string, Sent>();
 
   constructor(window: number) {
     this.#window = window;
@@ -46,6 +48,7 @@ export class Reference {
           will: undefined,
         };
     this.sessions.set(clientId, session);
+    this.#left.delete(clientId);
     session.online = true;
     return { session, present };
   }
@@ -129,16 +132,20 @@ export class Reference {
     }
   }
 
-  /** A clean stop: everything is on disk, no will is published. */
+  /** A clean stop: everything is on disk; no will is published before its client had time to come back. */
   stop(): void {
-    for (const session of [...this.sessions.values()]) this.leave(session, true);
+    for (const session of [...this.sessions.values()]) {
+      if (session.will) this.#left.set(session.clientId, session.will);
+      this.leave(session, true);
+    }
     for (const kept of this.#retained.values()) kept.before = [];
     this.onDisk();
   }
 
   /** The gateway dies and starts: the wills of those who were connected are published then. */
   crash(): void {
-    const wills: Sent[] = [];
+    const wills: Sent[] = [...this.#left.values()];
+    this.#left.clear();
     for (const session of [...this.sessions.values()]) {
       if (session.will) wills.push(session.will);
       this.leave(session, true);
