@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import path from 'node:path';
+import type { Logger } from 'pino';
 import type { Service } from './lifecycle.ts';
 
 /** What the running gateway can be asked. */
@@ -16,43 +17,66 @@ function socketFile(folder: string): string {
 /** Longest request, in characters. */
 const LONGEST = 4096;
 const PATIENCE_MS = 10_000;
+const RETRY_MS = 10_000;
 
-/** Answers the verbs of the command line over a Unix socket: one line of JSON in, one out. */
+/**
+ * Answers the verbs of the command line over a Unix socket: one line of JSON in, one out.
+ * A disk that has no room for a socket's name is no reason not to run: it is tried again until it has.
+ */
 export function createControl(
   folder: string,
   answer: (request: ControlRequest) => Promise<unknown>,
+  log: Logger,
 ): Service {
   let server: Server | undefined;
+  let again: NodeJS.Timeout | undefined;
+  let told = false;
+  const open = async (): Promise<void> => {
+    try {
+      server = await listen(socketFile(folder), answer);
+      if (told) log.info('the command line can ask this gateway again');
+    } catch (error) {
+      if (!told)
+        log.warn({ error }, 'the command line can not ask this gateway: no control socket');
+      told = true;
+      again = setTimeout(() => void open(), RETRY_MS);
+    }
+  };
   return {
     name: 'control',
-    async start() {
-      const file = socketFile(folder);
-      rmSync(file, { force: true });
-      const opened = createServer((socket) => {
-        let text = '';
-        socket.setEncoding('utf8');
-        socket.setTimeout(PATIENCE_MS, () => socket.destroy());
-        socket.on('error', () => undefined);
-        socket.on('data', (more: string) => {
-          text += more;
-          if (text.length > LONGEST) socket.destroy();
-          if (!text.includes('\n')) return;
-          const line = text.slice(0, text.indexOf('\n'));
-          text = '';
-          void reply(line, answer).then((said) => socket.end(`${said}\n`));
-        });
-      });
-      await new Promise<void>((resolve, reject) => {
-        opened.once('error', reject);
-        opened.listen(file, resolve);
-      });
-      chmodSync(file, 0o600);
-      server = opened;
-    },
+    start: open,
     async stop() {
+      clearTimeout(again);
       await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
     },
   };
+}
+
+async function listen(
+  file: string,
+  answer: (request: ControlRequest) => Promise<unknown>,
+): Promise<Server> {
+  rmSync(file, { force: true });
+  const server = createServer((socket) => {
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.on('data', (more: string) => {
+      text += more;
+      if (text.length > LONGEST) socket.destroy();
+      if (!text.includes('\n')) return;
+      const line = text.slice(0, text.indexOf('\n'));
+      text = '';
+      void reply(line, answer).then((said) => socket.end(`${said}\n`));
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(file, resolve);
+  });
+  chmodSync(file, 0o600);
+  return server;
 }
 
 async function reply(

@@ -119,12 +119,16 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     uplinks: uplinks.map((uplink) => uplink.status),
     troubles: health.troubles(),
   });
-  const control = createControl(config.data, async (request) => {
-    if (request.ask === 'status') return currentStatus();
-    const uplink = uplinks.find(({ name }) => name === request.uplink);
-    if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
-    return uplink.purge();
-  });
+  const control = createControl(
+    config.data,
+    async (request) => {
+      if (request.ask === 'status') return currentStatus();
+      const uplink = uplinks.find(({ name }) => name === request.uplink);
+      if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
+      return uplink.purge();
+    },
+    log,
+  );
 
   const stop = await startAll([
     store,

@@ -28,7 +28,10 @@ beforeAll(async () => {
     if (end === 'stopped') await gateway.stop();
     else await gateway.kill();
     templates[end] = join(folder, end);
-    cpSync(gateway.dataDir, templates[end], { recursive: true });
+    cpSync(gateway.dataDir, templates[end], {
+      recursive: true,
+      filter: (file) => !file.endsWith('.sock'),
+    });
     await gateway.dispose();
   }
 }, 60_000);

@@ -125,7 +125,7 @@ export class Broker implements Service, ConnectionHandler {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
-      will: (message) => this.#plane.publishLocal(message, true),
+      will: (message) => this.#plane.publishWill(message),
     });
     const { wills, stoppedCleanly } = store.recovered;
     await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);

@@ -14,8 +14,8 @@ export interface ControlPlaneEvents {
   connack(connection: Connection, returnCode: number): void;
   /** aedes has let go of the client. */
   ended(connection: Connection, reason: string): void;
-  /** A will is due; resolves when all that it owes is on disk, and never rejects. */
-  will(message: LocalMessage): Promise<void>;
+  /** A will is due: in this turn it goes into the next commit. */
+  will(message: LocalMessage): void;
 }
 
 /** Ids as long as the standard's strings: MQTT 3.1 allows 23 characters, its clients use more. */
@@ -63,7 +63,8 @@ export class ControlPlane {
       if (persistence.keepsWills) return;
       const { topic, payload, qos, retain } = will;
       const message = { topic, payload: Buffer.from(payload as string), qos: qos as 0, retain };
-      persistence.publishing(will, events.will(message));
+      events.will(message);
+      persistence.publishing(will);
     };
     this.#broker.on('client', (client) => {
       this.#registered.set(client.id, client);
@@ -93,7 +94,8 @@ export class ControlPlane {
 
   #publishLeft(): void {
     for (const { clientId, ...will } of this.#left.values()) {
-      void this.#events.will(will).then(() => this.#persistence.forget(clientId));
+      this.#events.will(will);
+      this.#persistence.forget(clientId);
     }
     this.#left.clear();
   }

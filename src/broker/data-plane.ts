@@ -284,15 +284,25 @@ export class DataPlane {
     if (!topic.startsWith(RESERVED)) store.journal.retain(topic, receipt);
   }
 
-  /** Resolves when all that the message owes is on disk; at QoS 0 nothing is owed unless it is `promised`. */
-  publishLocal(message: LocalMessage, promised = message.qos > 0): Promise<void> {
+  /** A will's entries and retained value go into one commit with whatever else is handed in in this turn. */
+  publishWill({ topic, payload, qos, retain }: LocalMessage): void {
+    this.published++;
+    const publication = new Publication().of(createMessage(topic, payload), topic, qos, retain);
+    publication.held = true;
+    publication.receipt = new Receipt(() => undefined);
+    this.#spread(publication, this.router.route(topic));
+    publication.receipt.pay();
+  }
+
+  /** Resolves when all that the message owes is on disk; at QoS 0 nothing is owed. */
+  publishLocal(message: LocalMessage): Promise<void> {
     const { topic, payload, qos, retain } = message;
     this.published++;
     const route = this.router.route(topic);
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retain);
     publication.own = true;
     publication.inbound = message.inbound ?? false;
-    if (!promised) {
+    if (qos === 0) {
       this.#spread(publication, route);
       return Promise.resolve();
     }

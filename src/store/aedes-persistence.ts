@@ -23,7 +23,6 @@ export class AedesPersistence {
   readonly #store: Store;
   readonly #registered: (clientId: string) => object | undefined;
   readonly #wills = new Map<string, { will: AedesWill; owner: AedesClient }>();
-  readonly #published = new WeakMap<AedesWill, Promise<void>>();
   #brokerId = '';
   keepsWills = false;
 
@@ -57,9 +56,12 @@ export class AedesPersistence {
     return this.#wills.get(client.id)?.will;
   }
 
-  /** The will is published; its place on disk is kept until `onDisk` resolves, so that a crash can't lose it between. */
-  publishing(will: AedesWill, onDisk: Promise<void>): void {
-    this.#published.set(will, onDisk);
+  /** The will is published in this turn: one commit takes it off the disk and has what it owes, so that it comes once. */
+  publishing(will: AedesWill): void {
+    const clientId = will.clientId!;
+    if (this.#wills.get(clientId)?.will !== will) return;
+    this.#wills.delete(clientId);
+    this.forget(clientId);
   }
 
   /**
@@ -72,9 +74,7 @@ export class AedesPersistence {
     const registered = this.#registered(client.id);
     if (registered && registered !== stored.owner && client !== stored.owner) return undefined;
     this.#wills.delete(client.id);
-    const published = this.#published.get(stored.will);
-    if (published) void published.then(() => this.forget(client.id));
-    else this.forget(client.id);
+    this.forget(client.id);
     return stored.will;
   }
 

@@ -72,6 +72,16 @@ describe('found by the model', () => {
       { do: 'cut', client: 1, burst: [words('a', 2), words('a', 1)], after: 0, crash: true },
     ]));
 
+  test('a will that is published after a crash is not published again after the next', () =>
+    play([
+      { do: 'connect', client: 0, clean: false, will: undefined },
+      { do: 'subscribe', client: 0, wishes: [['#', 2]] },
+      { do: 'connect', client: 1, clean: true, will: { qos: 2, retain: false } },
+      { do: 'crash' },
+      { do: 'crash' },
+      { do: 'connect', client: 0, clean: false, will: undefined },
+    ]));
+
   test('a flood to an absent session comes back from disk in order after a crash', () =>
     play([
       { do: 'connect', client: 0, clean: false, will: undefined },
