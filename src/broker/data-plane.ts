@@ -253,7 +253,7 @@ export class DataPlane {
         subscriber.deliver(spread.of(message, topic, qos, false), granted);
       }
     });
-    this.#parts.store.journal.follow(landed);
+    this.#parts.store.journal.follow(landed, true);
     landed.pay();
   }
 

@@ -366,7 +366,7 @@ export class Session implements Subscriber, QueueOwner {
     const packetId = packetIdOf(entry.seq);
     if (!entry.owner) return link.acknowledge(PUBREL_HEADER, packetId);
     const receipt = link.promise(PUBREL_HEADER, packetId);
-    this.#parts.journal.follow(receipt);
+    this.#parts.journal.follow(receipt, true);
     receipt.pay();
   }
 

@@ -1,4 +1,5 @@
 import { type Batch, type Operation, packBatch } from './batch.ts';
+import { Pace } from './pace.ts';
 import { type QueueEntry, type QueueOwner, UNWRITTEN, WRITTEN } from './queue-entry.ts';
 import type { Receipt } from './receipt.ts';
 import { WriteError, type Writer } from './writer.ts';
@@ -64,9 +65,13 @@ export class Journal {
   #relaxedBytes = 0;
   #deletes: number[] = [];
   readonly #changedOwners = new Set<QueueOwner>();
+  readonly #pace = new Pace(() => performance.now());
   #writing = false;
   #wanted = false;
+  /** Somebody waits for the commit who would send or be sent more. */
+  #urgent = false;
   #scheduled = false;
+  #paced: NodeJS.Timeout | undefined;
   #generation: NodeJS.Timeout | undefined;
   #lazy: NodeJS.Timeout | undefined;
   #relaxed: NodeJS.Timeout | undefined;
@@ -94,10 +99,14 @@ export class Journal {
     else this.#want();
   }
 
-  /** The receipt is paid with the next commit, which has all that was handed in before. */
-  follow(receipt: Receipt): void {
+  /**
+   * The receipt is paid with the next commit, which has all that was handed in before;
+   * `urgent` where a delivery waits for it.
+   */
+  follow(receipt: Receipt, urgent = false): void {
     receipt.owe();
     this.#receipts.push(receipt);
+    if (urgent) this.#urgent = true;
     this.#want();
   }
 
@@ -113,7 +122,8 @@ export class Journal {
       this.#generation ??= setTimeout(this.#nextGeneration, GENERATION_MS);
     } else {
       this.#due.push(entry);
-      this.#want();
+      if (entry.held && entry.owner?.online) this.#urgent = true;
+      this.#want(entry.message.body.length);
     }
   }
 
@@ -235,6 +245,7 @@ export class Journal {
     }
     this.#aged = [];
     this.#fresh = [];
+    this.#urgent = true;
     this.#want();
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
@@ -250,7 +261,9 @@ export class Journal {
     const done = await Promise.race([flushed.then(() => true), timeout]);
     clearTimeout(late);
     this.#stopped = true;
-    for (const timer of [this.#generation, this.#lazy, this.#relaxed]) clearTimeout(timer);
+    for (const timer of [this.#generation, this.#lazy, this.#relaxed, this.#paced]) {
+      clearTimeout(timer);
+    }
     return done;
   }
 
@@ -282,9 +295,25 @@ export class Journal {
     }, DELETE_MS);
   }
 
-  #want(): void {
+  #want(bytes = 0): void {
     this.#wanted = true;
-    if (this.#writing || this.#scheduled || this.#stopped) return;
+    this.#pace.arrived(bytes);
+    if (!this.#writing) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#stopped) return;
+    const delay = this.#urgent ? 0 : this.#pace.delay;
+    if (delay > 0) {
+      this.#paced ??= setTimeout(() => {
+        this.#paced = undefined;
+        this.#urgent = true;
+        this.#schedule();
+      }, delay);
+      return;
+    }
+    clearTimeout(this.#paced);
+    this.#paced = undefined;
     // At the end of the turn: what arrived together is committed together.
     this.#scheduled = true;
     setImmediate(this.#commit);
@@ -331,6 +360,8 @@ export class Journal {
     try {
       while (this.#wanted && !this.#stopped) {
         this.#wanted = false;
+        this.#urgent = false;
+        this.#pace.began();
         clearTimeout(this.#lazy);
         this.#lazy = undefined;
         const { batch, entries, receipts } = this.#gather();
@@ -341,12 +372,14 @@ export class Journal {
         }
         this.#settle(entries, receipts);
         for (const resolve of idle) resolve();
+        if (!this.#urgent && this.#pace.delay > 0) break;
       }
     } catch (error) {
       if (!this.#stopped) this.#parts.onFatal(error as Error);
       return;
     }
     this.#writing = false;
+    if (this.#wanted) this.#schedule();
   };
 
   /** Tries until the disk takes the batch: nothing is acknowledged and nothing is forgotten meanwhile. */

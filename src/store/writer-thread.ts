@@ -179,6 +179,7 @@ function bytesWritten(): number {
 
 function buffersOf(reply: Reply): ArrayBuffer[] {
   if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
+  if (reply.kind === 'written') return [reply.bodies.buffer];
   const body = reply.kind === 'loaded' ? reply.entries[0]?.body : undefined;
   return body ? [body.buffer as ArrayBuffer] : [];
 }
@@ -226,7 +227,7 @@ function handle(request: Request): Reply {
         prepared.commit.run();
       }
       inDoubt = false;
-      return { kind: 'written', ms: performance.now() - began };
+      return { kind: 'written', ms: performance.now() - began, bodies: request.batch.bodies };
     }
     case 'load':
       return {

@@ -15,7 +15,8 @@ export interface StoredEntry {
 }
 
 export type Reply =
-  | { kind: 'written'; ms: number }
+  // The bodies come back, for this thread collects garbage and the writer's hardly ever does.
+  | { kind: 'written'; ms: number; bodies: Uint8Array<ArrayBuffer> }
   | { kind: 'loaded'; entries: StoredEntry[] }
   | { kind: 'counted'; bytes: number }
   | { kind: 'closed' }
