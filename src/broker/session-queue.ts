@@ -4,9 +4,9 @@ import type { StoredSession } from '../store/recovery.ts';
 /** Entries of one queue kept in memory ahead of their sending; what is behind stays on disk alone. */
 const IN_MEMORY = 256;
 const IN_MEMORY_BYTES = 1024 * 1024;
-/** Fewer than this in memory and the next are read from disk. */
-const LOW = 64;
-const LOAD = 512;
+/** Fewer than this in memory and the next are read from disk, so that a client that drains its queue need not wait. */
+const LOW = 2048;
+const LOAD = 2048;
 /** By then the row of a discarded entry is gone. */
 const DELETED_MS = 2000;
 /** Pause after a load that failed. */
@@ -176,6 +176,22 @@ export class SessionQueue {
       this.bytes -= entry.message.body.length;
     }
     return entry;
+  }
+
+  /** Nobody takes from it any more: what was read ahead goes back to standing on disk alone. */
+  unload(): void {
+    this.spill();
+    const gap = this.#gap;
+    if (!gap || this.#loading || this.#head.length <= 2 * IN_MEMORY) return;
+    const cut = this.#head.cut(this.#keptInMemory());
+    if (cut.some(({ gone, written }) => gone || written !== WRITTEN)) {
+      for (const entry of cut) this.#head.push(entry);
+      return;
+    }
+    gap.next = cut[0]!.seq;
+    gap.oldestAt = cut[0]!.at;
+    gap.count += cut.length;
+    for (const { message } of cut) gap.bytes += message.body.length;
   }
 
   /** Lets go of bodies that are on disk and far from being sent. */

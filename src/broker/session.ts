@@ -149,7 +149,7 @@ export class Session implements Subscriber, QueueOwner {
     this.awaySince = this.#parts.now();
     if (!this.persistent) return;
     this.#parts.journal.hurry(this);
-    this.queue.spill();
+    this.queue.unload();
   }
 
   deliver(publication: Publication, qos: Qos): void {

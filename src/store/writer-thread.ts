@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import { type Batch, RANGE, ROW, SHARED } from './batch.ts';
 import { type Connection, migrate, openConnection } from './database.ts';
-import { type Reply, type Request, type StoredEntry, transferable } from './writer.ts';
+import { type Reply, type Request, transferable } from './writer.ts';
 
 const { file } = workerData as { file: string };
 const port = parentPort!;
@@ -103,9 +103,8 @@ function prepare(db: Connection): Prepared {
     dropRows: sql(DROP_ROWS),
     load: db
       .prepare<unknown[]>(
-        `SELECT q.seq, q.flags, q.at, coalesce(q.body, m.body)
-         FROM queue q LEFT JOIN message m ON m.id = q.message
-         WHERE q.session = ? AND q.seq >= ? ORDER BY q.seq`,
+        `SELECT seq, flags, at, coalesce(body, (SELECT m.body FROM message m WHERE m.id = queue.message))
+         FROM queue WHERE session = ? AND seq >= ? ORDER BY seq LIMIT ?`,
       )
       .raw(true) as Statement,
   };
@@ -147,29 +146,43 @@ function write(to: Prepared, batch: Batch): void {
   }
 }
 
-function load(from: Prepared, session: number, seq: number, limit: number): StoredEntry[] {
-  const rows: [seq: number, flags: number, at: number, body: Uint8Array][] = [];
+/** Rows and bodies as two buffers, which cross to the other thread without being copied. */
+function load(from: Prepared, session: number, seq: number, limit: number): Loaded {
+  const numbers: number[] = [];
+  const found: Buffer[] = [];
   let bytes = 0;
-  for (const row of from.load.iterate(session, seq)) {
-    const [rowSeq, flags, at, body] = row as [number, number, number, Buffer | null];
-    // A row that is of no use must not keep back those behind it.
-    if (!body || body.length < 2 || 2 + body.readUInt16BE(0) > body.length) continue;
-    rows.push([rowSeq, flags, at, body]);
-    bytes += body.length;
-    if (rows.length >= limit || bytes > LOAD_BYTES) break;
+  let next = seq;
+  for (let step = LOAD_STEP; found.length < limit && bytes < LOAD_BYTES; ) {
+    const rows = from.load.all(session, next, Math.min(step, limit - found.length)) as Row[];
+    for (const [rowSeq, flags, at, body] of rows) {
+      next = rowSeq + 1;
+      // A row that is of no use must not keep back those behind it.
+      if (!body || body.length < 2 || 2 + body.readUInt16BE(0) > body.length) continue;
+      numbers.push(rowSeq, flags, at, body.length);
+      found.push(body);
+      bytes += body.length;
+    }
+    if (rows.length === 0) break;
+    // As many as are likely to fit: what is read at once is bounded though sizes are not known before.
+    const fit = Math.floor(((LOAD_BYTES - bytes) * (found.length + 1)) / (bytes + 1) / 2);
+    step = Math.max(LOAD_STEP, Math.min(fit, LOAD_STEP * 32));
   }
-  // One buffer for all bodies crosses to the other thread without being copied.
   const bodies = new Uint8Array(bytes);
   let offset = 0;
-  return rows.map(([rowSeq, flags, at, body]) => {
+  for (const body of found) {
     bodies.set(body, offset);
     offset += body.length;
-    return { seq: rowSeq, flags, at, body: bodies.subarray(offset - body.length, offset) };
-  });
+  }
+  return { kind: 'loaded', rows: Float64Array.from(numbers), bodies };
 }
+
+type Row = [seq: number, flags: number, at: number, body: Buffer | null];
+type Loaded = Extract<Reply, { kind: 'loaded' }>;
 
 /** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
 const LOAD_BYTES = 1024 * 1024;
+/** Rows read at once before their sizes are known. */
+const LOAD_STEP = 16;
 
 /** Bytes that this thread has handed to write(2), by the kernel's own count. */
 function bytesWritten(): number {
@@ -180,8 +193,7 @@ function bytesWritten(): number {
 function buffersOf(reply: Reply): ArrayBuffer[] {
   if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
   if (reply.kind === 'written') return [reply.bodies.buffer];
-  const body = reply.kind === 'loaded' ? reply.entries[0]?.body : undefined;
-  return body ? [body.buffer as ArrayBuffer] : [];
+  return reply.kind === 'loaded' ? [reply.rows.buffer, reply.bodies.buffer] : [];
 }
 
 let prepared: Prepared | undefined;
@@ -230,10 +242,7 @@ function handle(request: Request): Reply {
       return { kind: 'written', ms: performance.now() - began, bodies: request.batch.bodies };
     }
     case 'load':
-      return {
-        kind: 'loaded',
-        entries: load(prepared, request.session, request.seq, request.limit),
-      };
+      return load(prepared, request.session, request.seq, request.limit);
   }
 }
 

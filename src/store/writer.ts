@@ -17,7 +17,7 @@ export interface StoredEntry {
 export type Reply =
   // The bodies come back, for this thread collects garbage and the writer's hardly ever does.
   | { kind: 'written'; ms: number; bodies: Uint8Array<ArrayBuffer> }
-  | { kind: 'loaded'; entries: StoredEntry[] }
+  | { kind: 'loaded'; rows: Float64Array<ArrayBuffer>; bodies: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
   | { kind: 'closed' }
   | { kind: 'failed'; code: string; message: string; batch?: Batch };
@@ -62,6 +62,21 @@ const SCRIPT = import.meta.url.endsWith('.ts')
   ? new URL('../../dist/src/store/writer-thread.js', import.meta.url)
   : new URL('./writer-thread.js', import.meta.url);
 
+/** Numbers that a loaded row takes in `rows`: seq, flags, at, length of its body. */
+export const LOADED = 4;
+
+function unpack(rows: Float64Array, bodies: Uint8Array): StoredEntry[] {
+  const entries: StoredEntry[] = [];
+  let offset = 0;
+  for (let i = 0; i < rows.length; i += LOADED) {
+    const end = offset + rows[i + 3]!;
+    const body = bodies.subarray(offset, end);
+    entries.push({ seq: rows[i]!, flags: rows[i + 1]!, at: rows[i + 2]!, body });
+    offset = end;
+  }
+  return entries;
+}
+
 export function startWriter(file: string): Writer {
   const worker = new Worker(SCRIPT, { workerData: { file } });
   const waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
@@ -93,7 +108,7 @@ export function startWriter(file: string): Writer {
     },
     async load(session, seq, limit) {
       const reply = await ask({ kind: 'load', session, seq, limit });
-      return reply.kind === 'loaded' ? reply.entries : [];
+      return reply.kind === 'loaded' ? unpack(reply.rows, reply.bodies) : [];
     },
     async bytesWritten() {
       const reply = await ask({ kind: 'count' });
