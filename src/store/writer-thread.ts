@@ -152,20 +152,24 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
   const found: Buffer[] = [];
   let bytes = 0;
   let next = seq;
-  for (let step = LOAD_STEP; found.length < limit && bytes < LOAD_BYTES; ) {
-    const rows = from.load.all(session, next, Math.min(step, limit - found.length)) as Row[];
-    for (const [rowSeq, flags, at, body] of rows) {
-      next = rowSeq + 1;
-      // A row that is of no use must not keep back those behind it.
-      if (!body || body.length < 2 || 2 + body.readUInt16BE(0) > body.length) continue;
-      numbers.push(rowSeq, flags, at, body.length);
-      found.push(body);
-      bytes += body.length;
-    }
-    if (rows.length === 0) break;
-    // As many as are likely to fit: what is read at once is bounded though sizes are not known before.
-    const fit = Math.floor(((LOAD_BYTES - bytes) * (found.length + 1)) / (bytes + 1) / 2);
-    step = Math.max(LOAD_STEP, Math.min(fit, LOAD_STEP * 32));
+  const take = ([rowSeq, flags, at, body]: Row): void => {
+    next = rowSeq + 1;
+    // A row that is of no use must not keep back those behind it.
+    if (!body || body.length < 2 || 2 + body.readUInt16BE(0) > body.length) return;
+    numbers.push(rowSeq, flags, at, body.length);
+    found.push(body);
+    bytes += body.length;
+  };
+  // One by one until sizes are known to be small, then many at once, which costs half.
+  for (const row of from.load.iterate(session, seq, Math.min(limit, LOAD_STEP))) {
+    take(row as Row);
+    if (bytes > LOAD_BYTES) break;
+  }
+  while (found.length >= LOAD_STEP && found.length < limit && bytes < LOAD_BYTES / 2) {
+    const step = Math.min(limit - found.length, LOAD_STEP);
+    const rows = from.load.all(session, next, step) as Row[];
+    for (const row of rows) take(row);
+    if (rows.length < step) break;
   }
   const bodies = new Uint8Array(bytes);
   let offset = 0;
@@ -181,8 +185,8 @@ type Loaded = Extract<Reply, { kind: 'loaded' }>;
 
 /** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
 const LOAD_BYTES = 1024 * 1024;
-/** Rows read at once before their sizes are known. */
-const LOAD_STEP = 16;
+/** Rows read at once. */
+const LOAD_STEP = 64;
 
 /** Bytes that this thread has handed to write(2), by the kernel's own count. */
 function bytesWritten(): number {
