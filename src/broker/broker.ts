@@ -107,6 +107,7 @@ export class Broker implements Service, ConnectionHandler {
       limits,
       drops: this.#drops,
       memory: this.#memory,
+      refused: (clientId) => this.#logOnce(clientId, 'too many filters', 'subscription refused'),
       now,
       wall: () => clock.wall(),
     });

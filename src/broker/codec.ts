@@ -13,6 +13,8 @@ export const PINGREQ = 12;
 export const DISCONNECT = 14;
 
 /** First bytes of the packets that a server sends. */
+/** The SUBACK code of a subscription that is refused. */
+export const SUBACK_FAILURE = 0x80;
 export const PUBACK_HEADER = 0x40;
 export const PUBREC_HEADER = 0x50;
 export const PUBREL_HEADER = 0x62;

@@ -103,6 +103,12 @@ export class Connection implements Link, TransportEvents {
     this.#frames = new FrameReader(
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
+      (bytes) => {
+        if (bytes > 0 && memory.hasTooManyUnfinished) {
+          throw new ProtocolError('all clients together have too many packets unfinished');
+        }
+        memory.unfinished += bytes;
+      },
     );
   }
 
@@ -239,6 +245,7 @@ export class Connection implements Link, TransportEvents {
   lost(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#frames.clear();
     this.output.measure(0);
     this.#handler.closed(this, 'connection lost');
   }

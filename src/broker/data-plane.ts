@@ -7,6 +7,7 @@ import {
   PUBCOMP_HEADER,
   PUBREC_HEADER,
   type Qos,
+  SUBACK_FAILURE,
   type SubscribePacket,
   UNSUBACK_HEADER,
   type UnsubscribePacket,
@@ -40,6 +41,8 @@ export interface DataPlaneParts {
   };
   readonly drops: Drops;
   readonly memory: Memory;
+  /** A subscription is refused for the memory that it would take. */
+  refused(clientId: string): void;
   /** Milliseconds since the epoch as they were at the start, from then on without jumps. */
   now(): number;
   /** Milliseconds since the epoch. */
@@ -48,6 +51,10 @@ export interface DataPlaneParts {
 
 /** Begins the session names of the gateway's own parts: a client id can't hold it [MQTT-1.5.3-2]. */
 export const OWN_SESSION = '\0';
+
+/** Subscriptions of one client, and of all together. */
+const SUBSCRIPTIONS = 10_000;
+const ALL_SUBSCRIPTIONS = 100_000;
 
 /** Stands for the time when a client was last seen while it is connected. */
 const CONNECTED = 0;
@@ -323,6 +330,10 @@ export class DataPlane {
       for (const { retained, qos } of feeds) this.#feedRetained(session, retained, qos);
     });
     const codes = packet.requests.map(({ filter, qos }) => {
+      if (!session.subscriptions.has(filter) && this.#isTooMuch(session)) {
+        this.#parts.refused(session.clientId);
+        return SUBACK_FAILURE;
+      }
       session.subscriptions.set(filter, qos);
       this.router.subscribe(filter, session, qos);
       const retained = this.retained.match(filter);
@@ -334,6 +345,11 @@ export class DataPlane {
       return qos;
     });
     receipt.pay();
+  }
+
+  /** Whether the subscription would take more memory than a client, or all, may have. */
+  #isTooMuch(session: Session): boolean {
+    return session.subscriptions.size >= SUBSCRIPTIONS || this.router.count >= ALL_SUBSCRIPTIONS;
   }
 
   /** Retained messages that are sent at QoS 1 or 2 join a persistent session's queue with the subscription itself. */

@@ -18,10 +18,17 @@ export class FrameReader {
   #restLength = 0;
   #paused = false;
   #first = true;
+  readonly #onKept: (bytes: number) => void;
 
-  constructor(limit: number, onPacket: OnPacket) {
+  /** `onKept` hears by how many bytes what is kept grows or shrinks; it may throw a ProtocolError. */
+  constructor(
+    limit: number,
+    onPacket: OnPacket,
+    onKept: (bytes: number) => void = () => undefined,
+  ) {
     this.limit = limit;
     this.#onPacket = onPacket;
+    this.#onKept = onKept;
   }
 
   /** Keeps what comes until `resume`; packets after the current one wait too. */
@@ -36,13 +43,13 @@ export class FrameReader {
     const kept = this.#rest;
     if (!kept) return;
     const length = this.#restLength;
-    this.#rest = undefined;
-    this.#restLength = 0;
+    this.clear();
     this.feed(kept, 0, length);
   }
 
   /** Forgets what has been kept. */
   clear(): void {
+    if (this.#rest) this.#onKept(-this.#rest.length);
     this.#rest = undefined;
     this.#restLength = 0;
   }
@@ -130,6 +137,7 @@ export class FrameReader {
     const length = this.#restLength + to - from;
     if (!this.#rest || this.#rest.length < length) {
       const larger = Buffer.allocUnsafe(Math.max(256, length, 2 * (this.#rest?.length ?? 0)));
+      this.#onKept(larger.length - (this.#rest?.length ?? 0));
       this.#rest?.copy(larger, 0, 0, this.#restLength);
       this.#rest = larger;
     }

@@ -205,6 +205,10 @@ export class Session implements Subscriber, QueueOwner {
 
   /** Whether a message of this size may join the queue; drops older ones where the policy says so. */
   #makeRoom(size: number): boolean {
+    if (size > this.#parts.limits.queuedBytes) {
+      this.#drop('queue-full');
+      return false;
+    }
     while (this.#isFull(size)) {
       if (this.#parts.limits.queueFull === 'drop-oldest') {
         if (this.#dropOldest('queue-full')) continue;

@@ -259,4 +259,32 @@ describe('counts are bounded', () => {
     slow.send(Buffer.from([0x10, 20, 0, 4, 0x4d]));
     await slow.closed();
   });
+
+  test('packets whose end does not come share 64 MiB; who takes the rest is cut off', async () => {
+    const { bench, connect } = await start({});
+    const publisher = await connect('whole', true);
+    const half = publishPacket('big', Buffer.alloc(900_000)).subarray(0, 800_000);
+    for (let i = 0; i < 100; i++) (await connect(`h${i}`, true)).send(half);
+    await until('some are cut off', () => bench.broker.counts.connected < 95);
+    expect(bench.broker.counts.connected).toBeGreaterThan(40);
+    await publisher.publish('small', 'x', { qos: 1 });
+  });
+
+  test('a client has 10,000 subscriptions; more is refused', async () => {
+    const { connect } = await start({});
+    const greedy = await connect('greedy', true);
+    for (let i = 0; i < 10; i++) {
+      const wishes = Array.from({ length: 1000 }, (_, n) => [`f/${i}/${n}`, 0] as const);
+      expect(await greedy.subscribe(...wishes)).not.toContain(0x80);
+    }
+    expect(await greedy.subscribe(['one/more', 0], ['f/1/1', 1])).toEqual([0x80, 1]);
+  });
+
+  test('a message larger than a whole queue drops nothing but itself', async () => {
+    const { leave, flood, waiting } = await start({ queuedBytes: 10_000 });
+    await leave('away');
+    await flood(0, 3, 100);
+    await flood(3, 4, 20_000);
+    expect(await waiting('away')).toEqual([0, 1, 2]);
+  });
 });

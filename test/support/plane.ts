@@ -54,6 +54,7 @@ export class TestPlane extends FakeHandler {
       limits: { ...LIMITS, inflight: 4 },
       drops: new Drops(createQuietLog().log),
       memory: this.#memory,
+      refused: () => undefined,
       now: () => 0,
       wall: () => 0,
     });
