@@ -13,5 +13,5 @@ process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   drivers,
   clock: systemClock,
   start: startGateway,
-  openBuses: (log) => createBuses({ log }),
+  openBuses: (log, use = 'auto') => createBuses({ log, gpio: { use } }),
 });

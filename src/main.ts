@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createOutputs } from './acting/outputs.ts';
+import { createOutputs, type Outputs } from './acting/outputs.ts';
 import { createHealth } from './appliance/health.ts';
 import { Broker, type BrokerCounts } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
@@ -71,7 +71,8 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     async start() {
       const { boot } = store.recovered;
       const { sensors, drivers } = config;
-      running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish });
+      const { state } = store;
+      running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish, state });
       await running.start();
     },
     async stop() {
@@ -97,10 +98,13 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     stop: async () => driving?.stop(),
     trouble: () => driving?.trouble?.(),
   };
-  let driving: Service | undefined;
+  let driving: Outputs | undefined;
 
   const parts = { cell, store, broker, clock, log };
-  const { outboxes, lines, uplinks } = createUplinks(parts, config.uplinks);
+  const { outboxes, lines, uplinks } = createUplinks(
+    { ...parts, onConnected: (connected) => driving?.uplinkChanged(connected) },
+    config.uplinks,
+  );
 
   const sysTopics = createSysTopics({ broker, clock, version });
 

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { BusError, type Buses, hex, type I2cBus, type KernelFiles } from '../buses/bus.ts';
+import { type Board, fittingBoards } from '../config/boards.ts';
 import type { Drivers } from '../driver.ts';
 import { EXIT, type Io } from './io.ts';
 
 export interface ProbeParts {
   readonly buses: Buses;
   readonly drivers: Drivers;
+  /** The boards that are known, by name. */
+  readonly boards: ReadonlyMap<string, Board>;
   /** What systemd says about NTP: `yes`, `no`, or a rejection where it can't be asked. */
   askTimedatectl?(): Promise<string>;
 }
@@ -26,7 +29,9 @@ export async function probe(parts: ProbeParts, io: Io): Promise<number> {
   const { files } = buses;
   const say = (line: string): unknown => io.stdout.write(`${line}\n`);
 
-  say(`board   ${await boardModel(files)}`);
+  const model = await boardModel(files);
+  say(`board   ${model}`);
+  for (const line of await profiles(parts.boards, model, buses)) say(line);
   say(`kernel  ${await files.read('/proc/sys/kernel/osrelease').catch(() => 'unknown')}`);
   say(`clock   ${await clockState(files, askTimedatectl)}`);
   say('');
@@ -46,6 +51,27 @@ export async function probe(parts: ProbeParts, io: Io): Promise<number> {
     for await (const found of scan(buses.i2c(name), drivers)) say(`  ${found}`);
   }
   return EXIT.ok;
+}
+
+/** Which profiles of config/boards this machine may be, and what those lack that would fit but for their lines' names. */
+async function profiles(
+  boards: ReadonlyMap<string, Board>,
+  model: string,
+  { gpio }: Buses,
+): Promise<string[]> {
+  const chips = await gpio.chips();
+  const names = new Set(chips.flatMap(({ named = [] }) => named.flatMap(({ name }) => name ?? [])));
+  const fitting = fittingBoards(boards, model, names);
+  const shown = fitting.map((name) => `profile ${name}  ${boards.get(name)?.name}`);
+  const unnamed = [...boards]
+    .filter(([name, board]) => !fitting.includes(name) && model.startsWith(board.model))
+    .filter(([, board]) => board.overlay !== undefined)
+    .map(([name]) => name);
+  if (unnamed.length > 0) {
+    shown.push(`        or, without the overlay that names their lines: ${unnamed.join(', ')}`);
+    shown.push('        (config/boards/NAME.yaml says which line config.txt needs)');
+  }
+  return shown;
 }
 
 /** What answers on a bus, a line each, as it is found. Reads a byte at each address: writes could change a chip. */

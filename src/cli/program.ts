@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { readBoards } from '../config/boards.ts';
 import { createLog, usesColour } from '../log.ts';
-import { version } from '../version.ts';
+import { installation, version } from '../version.ts';
 import { check } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
@@ -76,7 +78,8 @@ export async function runCommandLine(
   }
   verb('probe', 'shows what hardware is here').action(async () => {
     const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
-    code = await probe({ buses, drivers: parts.drivers }, io);
+    const boards = await readBoards(join(installation, 'config/boards'));
+    code = await probe({ buses, drivers: parts.drivers, boards }, io);
     await buses.close();
   });
   verb('read', 'reads one sensor once, with every transfer')

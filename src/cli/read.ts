@@ -29,7 +29,7 @@ export interface ReadOptions extends ConfigOption {
 export interface ReadParts {
   readonly drivers: Drivers;
   readonly clock: Clock;
-  openBuses(log: Logger): Buses;
+  openBuses(log: Logger, gpio?: Config['gpio']['backend']): Buses;
 }
 
 /** Takes one sample, before the filters, and shows every transfer. Resolves to 0, or to 1 for no value or a bad one. */
@@ -59,7 +59,7 @@ export async function read(
       `the gateway is running and reads ${name}: stop it, or subscribe to ${topic}`,
     );
   }
-  const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
+  const buses = parts.openBuses(createLog('warn', io.stderr, io.env), config.gpio.backend);
   try {
     return await show(sensor, driver, buses, options.record, io, parts.clock);
   } finally {

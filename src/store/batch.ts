@@ -17,6 +17,7 @@ export type Operation =
   | ['putWill', clientId: string, topic: string, qos: number, retain: number, payload: Uint8Array]
   | ['deleteWill', clientId: string]
   | ['deadLetter', uplink: string, at: number, reason: string, body: Uint8Array]
+  | ['setState', owner: string, key: string, value: string]
   | ['setMeta', key: string, value: number];
 
 /** Numbers a queue row takes in `rows`: session, seq, flags, at, shared message (0 for none), offset, length. */

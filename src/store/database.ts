@@ -38,6 +38,12 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER dead_letter_bound AFTER INSERT ON dead_letter
   BEGIN DELETE FROM dead_letter WHERE id <= new.id - 10000; END;
   `,
+  `
+  -- What sensors remember, e.g. a pulse counter its total; values are JSON.
+  CREATE TABLE state (
+    owner TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (owner, key)) WITHOUT ROWID;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -33,6 +33,13 @@ export interface StoredWill {
   readonly payload: Buffer;
 }
 
+/** A value that a sensor keeps, as JSON. */
+export interface StoredState {
+  readonly owner: string;
+  readonly key: string;
+  readonly value: string;
+}
+
 /** All that the gateway takes up again when it starts; queued bodies stay on disk. */
 export interface Recovered {
   /** Counts the starts on this data folder, from 1. */
@@ -43,6 +50,7 @@ export interface Recovered {
   readonly stoppedCleanly: boolean;
   /** Wills of clients that were connected when the gateway stopped or died. */
   readonly wills: readonly StoredWill[];
+  readonly states: readonly StoredState[];
   readonly nextSessionKey: number;
   readonly nextMessageId: number;
 }
@@ -66,6 +74,7 @@ export function recover(db: Connection): Recovered {
       .prepare('SELECT client_id AS clientId, topic, qos, retain, payload FROM will')
       .all()
       .map((row) => ({ ...(row as StoredWill), retain: (row as { retain: number }).retain === 1 })),
+    states: db.prepare('SELECT owner, key, value FROM state').all() as StoredState[],
     nextSessionKey: number(db, 'SELECT max(key) FROM session') + 1,
     nextMessageId: number(db, 'SELECT max(id) FROM message') + 1,
   };

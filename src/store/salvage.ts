@@ -104,6 +104,13 @@ const WILL: Table = {
   makesSense: (row) =>
     isText(row.client_id) && isTopic(row.topic) && isQos(row.qos) && Buffer.isBuffer(row.payload),
 };
+const STATE: Table = {
+  name: 'state',
+  columns: ['owner', 'key', 'value'],
+  order: ['owner', 'key'],
+  telling: false,
+  makesSense: (row) => isText(row.owner) && isText(row.key) && isText(row.value),
+};
 
 /**
  * Copies row by row what can be read and makes sense; `to` is an empty database of this version.
@@ -134,6 +141,7 @@ export function salvage(from: Connection, to: Connection, raw: () => Iterable<Ra
   };
   to.transaction(() => {
     copy(META, () => true);
+    copy(STATE, () => true);
     const keys = new Set<number>();
     found.sessions = copy(SESSION, () => true);
     for (const { key } of to.prepare('SELECT key FROM session').all() as { key: number }[]) {

@@ -9,6 +9,7 @@ import {
   openError,
   prepareFolder,
 } from './database.ts';
+import { DurableState } from './durable-state.ts';
 import { Journal, type RetainedValue } from './journal.ts';
 import { countStart, type Recovered, recover } from './recovery.ts';
 import { type StoredEntry, startWriter, WriteError, type Writer } from './writer.ts';
@@ -43,6 +44,8 @@ export class Store implements Service {
   /** What the start found; stands from `start` on. */
   recovered!: Recovered;
   journal!: Journal;
+  /** What sensors remember. */
+  state!: DurableState;
   #writer!: Writer;
   #unlock: (() => void) | undefined;
   #trouble: string | undefined;
@@ -75,6 +78,7 @@ export class Store implements Service {
         onTrouble: (error) => this.#onTrouble(error),
         onFatal: (error) => this.#onFatal(error),
       });
+      this.state = new DurableState(this.journal, this.recovered.states);
       if (!writable) this.journal.add(['setMeta', 'boot', this.recovered.boot]);
     } catch (error) {
       this.#unlock?.();
@@ -113,6 +117,7 @@ export class Store implements Service {
   }
 
   async stop(): Promise<void> {
+    this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);
     const flushed = await this.journal.stop(STOP_MS);
     await this.#writer.close().catch(() => undefined);

@@ -88,6 +88,7 @@ function prepare(db: Connection): Prepared {
       ],
       deleteWill: [sql('DELETE FROM will WHERE client_id = ?')],
       deadLetter: [sql('INSERT INTO dead_letter (uplink, at, reason, body) VALUES (?, ?, ?, ?)')],
+      setState: [sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)')],
       setMeta: [sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)')],
     },
     addShared: sql(
@@ -161,15 +162,18 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
     bytes += body.length;
   };
   // One by one until sizes are known to be small, then many at once, which costs half.
-  for (const row of from.load.iterate(session, seq, Math.min(limit, LOAD_STEP))) {
+  let step = Math.min(limit, LOAD_STEP);
+  let left = step;
+  for (const row of from.load.iterate(session, seq, step)) {
     take(row as Row);
+    left--;
     if (bytes > LOAD_BYTES) break;
   }
-  while (found.length >= LOAD_STEP && found.length < limit && bytes < LOAD_BYTES / 2) {
-    const step = Math.min(limit - found.length, LOAD_STEP);
+  while (left === 0 && found.length < limit && bytes < LOAD_BYTES / 2) {
+    step = Math.min(limit - found.length, LOAD_STEP);
     const rows = from.load.all(session, next, step) as Row[];
     for (const row of rows) take(row);
-    if (rows.length < step) break;
+    left = step - rows.length;
   }
   const bodies = new Uint8Array(bytes);
   let offset = 0;

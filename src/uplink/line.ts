@@ -13,6 +13,8 @@ export interface LineParts {
   readonly notices: Notices;
   /** A message that an in route may want. */
   receive(topic: string, packet: IPublishPacket): Promise<void>;
+  /** Called when the state has changed. */
+  changed(): void;
   monotonic(): number;
   /** From 0 to 1, for the pauses. */
   random(): number;
@@ -247,10 +249,12 @@ export class Line {
   }
 
   #to(state: LineState, reason: string | null): void {
-    if (state !== this.#state) this.#since = this.#parts.monotonic();
+    const { notices, changed, monotonic } = this.#parts;
+    const news = state !== this.#state;
+    if (news) this.#since = monotonic();
     this.#state = state;
     this.#reason = reason;
-    const { notices } = this.#parts;
+    if (news) changed();
     if (state === 'connected') notices.tell('info', `connected to ${this.#url}: messages flow`);
     else if (state === 'down' && reason) notices.tell('warn', reason);
   }

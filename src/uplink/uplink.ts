@@ -22,6 +22,8 @@ export interface UplinkParts {
   readonly log: Logger;
   /** From 0 to 1, for the pauses between attempts. */
   random?(): number;
+  /** Hears when messages begin to flow to a plant, and when they no longer flow to any. */
+  onConnected?(connected: boolean): void;
 }
 
 /** An uplink as `$SYS/cellgate/uplink/<name>` and `status` show it. */
@@ -69,6 +71,7 @@ export class Uplink {
       outbox: this.#outbox,
       notices: new Notices(log),
       receive: (topic, packet) => this.#receive(topic, packet),
+      changed: () => parts.onConnected?.(this.#line.status.state === 'connected'),
       monotonic,
       random: parts.random ?? Math.random,
     });
@@ -144,7 +147,13 @@ export function createUplinks(
   parts: Omit<UplinkParts, 'config'>,
   configs: readonly UplinkConfig[],
 ) {
-  const uplinks = configs.map((config) => new Uplink({ ...parts, config }));
+  let connected = false;
+  const onConnected = (): void => {
+    const any = uplinks.some(({ status }) => status.state === 'connected');
+    if (any !== connected) parts.onConnected?.(any);
+    connected = any;
+  };
+  const uplinks = configs.map((config) => new Uplink({ ...parts, onConnected, config }));
   const outboxes: Service = {
     name: 'outboxes',
     async start() {

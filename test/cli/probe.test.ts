@@ -2,9 +2,12 @@ import { expect, test } from 'vitest';
 import { BusError, type Buses } from '../../src/buses/bus.ts';
 import { playbackFiles } from '../../src/buses/playback.ts';
 import { probe } from '../../src/cli/probe.ts';
+import { readBoards } from '../../src/config/boards.ts';
 import { drivers } from '../../src/drivers.ts';
 import { fakeBuses } from '../support/fake-buses.ts';
 import { fakeIo } from '../support/fake-io.ts';
+
+const boards = await readBoards('config/boards');
 
 async function run(buses: Buses, answer?: string): Promise<string[]> {
   const askTimedatectl = async (): Promise<string> => {
@@ -12,7 +15,7 @@ async function run(buses: Buses, answer?: string): Promise<string[]> {
     return answer;
   };
   const io = fakeIo();
-  expect(await probe({ buses, drivers, askTimedatectl }, io)).toBe(0);
+  expect(await probe({ buses, drivers, boards, askTimedatectl }, io)).toBe(0);
   return io.out().split('\n').slice(0, -1);
 }
 
@@ -71,6 +74,9 @@ test('a Pi with chips is shown with the drivers that fit', async () => {
   });
   expect(await run(buses)).toEqual([
     'board   Raspberry Pi Compute Module 4 Rev 1.1',
+    'profile cm4  Raspberry Pi Compute Module 4',
+    '        or, without the overlay that names their lines: ipc1220, ipc2100, ipc2210, ipc2300, ipc2600, plc2010',
+    '        (config/boards/NAME.yaml says which line config.txt needs)',
     'kernel  6.12.25-v8',
     'clock   synchronised',
     '',

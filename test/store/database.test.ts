@@ -28,6 +28,7 @@ test('a new database has the schema, the write-ahead log and full synchronisatio
     'queue',
     'retained',
     'session',
+    'state',
     'subscription',
     'will',
   ]);

@@ -26,6 +26,7 @@ test('an empty folder is an empty store, and starts are counted', async () => {
       stoppedCleanly: boot > 1,
       sessions: [],
       retained: [],
+      states: [],
       wills: [],
       nextSessionKey: 1,
       nextMessageId: 1,
@@ -99,6 +100,7 @@ test('all that was on disk is there after the next start', async () => {
       { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1') },
       { topic: 'r/relaxed', qos: 1, payload: Buffer.from('of r/relaxed') },
     ],
+    states: [],
     wills: [
       { clientId: 'client a', topic: 'will/a', qos: 1, retain: true, payload: Buffer.from('gone') },
     ],

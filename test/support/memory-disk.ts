@@ -94,6 +94,7 @@ export class MemoryDisk implements Writer {
       }),
       retained: [...this.retained].map(([topic, value]) => ({ topic, ...value })),
       wills: [],
+      states: [],
       nextSessionKey: Math.max(0, ...this.sessions.keys()) + 1,
       nextMessageId: Math.max(0, ...this.bodies.keys()) + 1,
     };
