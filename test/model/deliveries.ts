@@ -259,9 +259,11 @@ export class Deliveries {
     }
   }
 
-  /** Whether it was sent before can't be known from outside. */
+  /** Whether it was sent before can't be known from outside: it may have been on its way when the connection went. */
   mayBeDup(sent: Sent): void {
-    for (const copy of this.#copies) if (copy.sent === sent) copy.mayBeDup = true;
+    for (const copy of this.#copies) {
+      if (copy.sent === sent && copy.state === 'waiting') copy.mayBeDup = true;
+    }
   }
 
   /** Its publisher has sent it again: now it must arrive. */

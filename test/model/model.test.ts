@@ -82,6 +82,13 @@ describe('found by the model', () => {
       { do: 'connect', client: 0, clean: false, will: undefined },
     ]));
 
+  test('a client whose own QoS 2 message is on its way when it goes gets it again', () =>
+    play([
+      { do: 'connect', client: 0, clean: false, will: undefined },
+      { do: 'subscribe', client: 0, wishes: [['+/b', 2]] },
+      { do: 'cut', client: 0, burst: [words('a', 1), words('a/b', 2)], after: 1, crash: false },
+    ]));
+
   test('a flood to an absent session comes back from disk in order after a crash', () =>
     play([
       { do: 'connect', client: 0, clean: false, will: undefined },

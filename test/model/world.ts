@@ -205,6 +205,7 @@ export class World {
     if (crash) await this.#crash(die);
     else {
       this.#reference.lose(session);
+      for (const each of sent) session.deliveries.mayBeDup(each);
       await client.drop();
       die();
       this.#reference.leave(session, true);
