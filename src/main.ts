@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { Access } from './access/access.ts';
 import { createOutputs, type Outputs } from './acting/outputs.ts';
 import { createHealth } from './appliance/health.ts';
 import { Broker, type BrokerCounts } from './broker/broker.ts';
@@ -54,7 +55,10 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   });
 
   const { listeners, limits } = config.broker;
-  const broker = new Broker({ listeners, limits, store, clock, log });
+  const access = config.broker.access
+    ? new Access({ file: config.broker.access, log, now: () => clock.monotonic() })
+    : undefined;
+  const broker = new Broker({ listeners, limits, store, clock, log, access });
   const publish = (topic: string, payload: Uint8Array): void => {
     void broker.publishLocal({ topic, payload, qos: 0, retain: true });
   };
@@ -111,6 +115,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const health = createHealth({
     store,
     broker,
+    access,
     uplinks,
     outputs: acting,
     sensing: () => running,
@@ -137,6 +142,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const stop = await startAll([
     store,
     outboxes,
+    ...(access ? [access] : []),
     broker,
     sysTopics,
     status,

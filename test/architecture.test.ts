@@ -12,6 +12,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['drivers'],
   ['src/drivers.ts'],
   ['src/config'],
+  ['src/access'],
   ['src/sensing', 'src/acting', 'src/broker'],
   ['src/uplink'],
   ['src/appliance'],

@@ -7,6 +7,7 @@ import type { Uplink } from '../uplink/uplink.ts';
 export interface HealthParts {
   readonly store: Store;
   readonly broker: Broker;
+  readonly access: Service | undefined;
   readonly uplinks: readonly Uplink[];
   readonly outputs: Service;
   /** Undefined until sensing has started. */
@@ -25,7 +26,7 @@ const COUNTS_EVERY = 10;
 
 /** The one place that knows how the gateway is: publishes it as JSON under `$SYS/cellgate/`. */
 export function createHealth(parts: HealthParts): Health {
-  const { store, broker, uplinks, outputs, sensing } = parts;
+  const { store, broker, access, uplinks, outputs, sensing } = parts;
   const published = new Map<string, string>();
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
@@ -47,6 +48,7 @@ export function createHealth(parts: HealthParts): Health {
   const troubles = (): string[] =>
     [
       store.trouble(),
+      access?.trouble?.(),
       outputs.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks.map((uplink) => uplink.trouble()),

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
+import type { Access } from '../access/access.ts';
 import type { Clock } from '../clock.ts';
 import { isLoopback, type ListenerConfig } from '../config/schema.ts';
 import type { Service } from '../lifecycle.ts';
 import type { Store } from '../store/store.ts';
+import { admit } from './admission.ts';
 import {
   type ConnectPacket,
   encodeConnack,
@@ -40,6 +42,8 @@ export interface BrokerParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Who may connect and what they may do; without it the listeners alone decide. */
+  readonly access?: Access | undefined;
 }
 
 /** What the broker counts since its start. */
@@ -107,7 +111,7 @@ export class Broker implements Service, ConnectionHandler {
       limits,
       drops: this.#drops,
       memory: this.#memory,
-      refused: (clientId) => this.#logOnce(clientId, 'too many filters', 'subscription refused'),
+      refused: (clientId, reason) => this.#logOnce(clientId, reason, 'subscription refused'),
       now,
       wall: () => clock.wall(),
     });
@@ -122,6 +126,8 @@ export class Broker implements Service, ConnectionHandler {
   async start(): Promise<void> {
     const { store, listeners, limits, log } = this.#parts;
     this.#plane.recover();
+    const { access } = this.#parts;
+    if (access) access.onChanged = () => this.#reviewAccess();
     this.#control = new ControlPlane(store, {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
@@ -267,7 +273,42 @@ export class Broker implements Service, ConnectionHandler {
       return;
     }
     this.#packets.set(connection, packet);
+    void this.#admit(connection, packet);
+  }
+
+  async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
+    const { access, log } = this.#parts;
+    if (access) {
+      const refusal = await admit(access, connection, packet, this.#plane.sessions).catch(
+        (error: unknown) => {
+          log.error({ error }, 'could not judge a CONNECT');
+          return { reason: 'it could not be judged', returnCode: SERVER_UNAVAILABLE };
+        },
+      );
+      if (connection.closed) return;
+      if (refusal) {
+        this.#refuse(connection, refusal.reason, refusal.returnCode);
+        return;
+      }
+    }
     this.#control.connect(connection, packet);
+  }
+
+  /** Other access rules are in force: who is no longer let in goes, what others may no longer read ends. */
+  #reviewAccess(): void {
+    const { access } = this.#parts;
+    for (const connection of [...this.#connections]) {
+      const { session } = connection;
+      if (!access || !connection.access || !session) continue;
+      const { identity } = connection.access;
+      const rights = access.rightsOf(identity, session.clientId);
+      if (!rights) {
+        connection.close('no longer let in by the access file');
+        continue;
+      }
+      connection.access = { identity, rights };
+      this.#plane.restrict(session, rights);
+    }
   }
 
   #refuse(connection: Connection, reason: string, returnCode: number): void {
@@ -278,7 +319,12 @@ export class Broker implements Service, ConnectionHandler {
   #registered(connection: Connection, clientId: string): void {
     if (connection.closed) return;
     const { clean } = this.#packets.get(connection)!;
-    this.#present.set(connection, this.#plane.openSession(clientId, clean));
+    const opened = this.#plane.openSession(clientId, clean);
+    this.#present.set(connection, opened);
+    if (!connection.access) return;
+    const { identity, rights } = connection.access;
+    this.#plane.own(opened.session, identity.user ?? '');
+    this.#plane.restrict(opened.session, rights);
   }
 
   #connack(connection: Connection, returnCode: number): void {

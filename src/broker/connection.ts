@@ -1,3 +1,5 @@
+import type { Identity } from '../access/access.ts';
+import type { Rights } from '../access/rules.ts';
 import { Receipt } from '../store/receipt.ts';
 import { inArena } from './arena.ts';
 import {
@@ -66,6 +68,12 @@ export class Connection implements Link, TransportEvents {
   readonly remoteAddress: string;
   /** Set once the CONNECT is accepted. */
   session: Session | undefined;
+  /** What the client may do, and who it is; undefined where there are no access rules. */
+  access: { readonly identity: Identity; readonly rights: Rights } | undefined;
+  /** Whether its listener lets in who shows nothing. */
+  readonly anonymous: boolean;
+  /** The common name of its certificate. */
+  readonly certificate: string | undefined;
   /** Milliseconds on the monotonic clock, when the client was last heard of. */
   heardAt: number;
   /** Milliseconds of silence after which the client is taken for lost; 0 for never. */
@@ -99,6 +107,8 @@ export class Connection implements Link, TransportEvents {
     this.heardAt = now();
     this.patience = limits.connectTimeout;
     this.remoteAddress = transport.remoteAddress;
+    this.anonymous = transport.anonymous ?? true;
+    this.certificate = transport.certificate;
     this.output = new Output(transport, memory);
     this.#frames = new FrameReader(
       Math.min(limits.packet, CONNECT_LIMIT),

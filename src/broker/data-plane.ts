@@ -1,3 +1,4 @@
+import type { Rights } from '../access/rules.ts';
 import { Message } from '../store/queue-entry.ts';
 import { Receipt } from '../store/receipt.ts';
 import type { Store } from '../store/store.ts';
@@ -41,8 +42,8 @@ export interface DataPlaneParts {
   };
   readonly drops: Drops;
   readonly memory: Memory;
-  /** A subscription is refused for the memory that it would take. */
-  refused(clientId: string): void;
+  /** A subscription is refused. */
+  refused(clientId: string, reason: string): void;
   /** Milliseconds since the epoch as they were at the start, from then on without jumps. */
   now(): number;
   /** Milliseconds since the epoch. */
@@ -55,6 +56,8 @@ export const OWN_SESSION = '\0';
 /** Subscriptions of one client, and of all together. */
 const SUBSCRIPTIONS = 10_000;
 const ALL_SUBSCRIPTIONS = 100_000;
+
+const NOT_ALLOWED = 'not allowed by the access file';
 
 /** Stands for the time when a client was last seen while it is connected. */
 const CONNECTED = 0;
@@ -95,6 +98,30 @@ export class DataPlane {
         session.subscriptions.set(filter, qos);
         this.router.subscribe(filter, session, qos);
       }
+    }
+  }
+
+  /** The session belongs to the user from now on. */
+  own(session: Session, user: string): void {
+    if (session.owner === user) return;
+    session.owner = user;
+    if (session.persistent) this.#parts.store.journal.add(['sessionOwner', user, session.key]);
+  }
+
+  /** Ends the subscriptions that the client may not have any more. */
+  restrict(session: Session, rights: Rights): void {
+    for (const filter of [...session.subscriptions.keys()]) {
+      if (rights.maySubscribe(filter)) continue;
+      this.#unsubscribe(session, filter);
+      this.#parts.refused(session.clientId, NOT_ALLOWED);
+    }
+  }
+
+  #unsubscribe(session: Session, filter: string): void {
+    if (!session.subscriptions.delete(filter)) return;
+    this.router.unsubscribe(filter, session);
+    if (session.persistent) {
+      this.#parts.store.journal.add(['unsubscribe', session.key, filter]);
     }
   }
 
@@ -163,8 +190,7 @@ export class DataPlane {
     this.published++;
     const { qos } = publication;
     if (qos === 0) {
-      if (route.topic.startsWith(RESERVED)) return this.#refuse(connection);
-      this.#spread(publication, route);
+      if (!this.#isRefused(connection, route.topic)) this.#spread(publication, route);
       return;
     }
     const { journal } = this.#parts.store;
@@ -173,8 +199,7 @@ export class DataPlane {
       journal.onceRelieved(() => connection.letGo('disk'));
     }
     if (qos === 2) return this.#publishOnce(connection, publication, route, packetId);
-    if (route.topic.startsWith(RESERVED)) {
-      this.#refuse(connection);
+    if (this.#isRefused(connection, route.topic)) {
       connection.acknowledge(PUBACK_HEADER, packetId);
     } else if (route.persistent || publication.retain) {
       publication.receipt = connection.promise(PUBACK_HEADER, packetId);
@@ -200,8 +225,7 @@ export class DataPlane {
     if (session.persistent) {
       this.#parts.store.journal.add(['incoming', session.key, packetId], receipt);
     }
-    if (route.topic.startsWith(RESERVED)) this.#refuse(connection);
-    else if (!known) {
+    if (!known && !this.#isRefused(connection, route.topic)) {
       publication.receipt = receipt;
       publication.held = session.persistent;
       if (publication.held) this.#spreadHeld(publication, route);
@@ -226,8 +250,12 @@ export class DataPlane {
     receipt.pay();
   }
 
-  #refuse(connection: Connection): void {
-    this.#parts.drops.count(connection.session?.clientId ?? '', 'reserved-topic');
+  /** What a client may not publish is dropped and counted; it is acknowledged all the same [MQTT-3.3.5-2]. */
+  #isRefused({ session, access }: Connection, topic: string): boolean {
+    const reserved = topic.startsWith(RESERVED);
+    if (!reserved && (!access || access.rights.mayPublish(topic))) return false;
+    this.#parts.drops.count(session!.clientId, reserved ? 'reserved-topic' : 'not-authorised');
+    return true;
   }
 
   #spread(publication: Publication, route: Route): void {
@@ -330,8 +358,9 @@ export class DataPlane {
       for (const { retained, qos } of feeds) this.#feedRetained(session, retained, qos);
     });
     const codes = packet.requests.map(({ filter, qos }) => {
-      if (!session.subscriptions.has(filter) && this.#isTooMuch(session)) {
-        this.#parts.refused(session.clientId);
+      const reason = this.#whyRefused(connection, filter);
+      if (reason !== undefined) {
+        this.#parts.refused(session.clientId, reason);
         return SUBACK_FAILURE;
       }
       session.subscriptions.set(filter, qos);
@@ -347,9 +376,13 @@ export class DataPlane {
     receipt.pay();
   }
 
-  /** Whether the subscription would take more memory than a client, or all, may have. */
-  #isTooMuch(session: Session): boolean {
-    return session.subscriptions.size >= SUBSCRIPTIONS || this.router.count >= ALL_SUBSCRIPTIONS;
+  /** The client may not read all that the filter matches, or it would take more memory than one or all may have. */
+  #whyRefused({ session, access }: Connection, filter: string): string | undefined {
+    const { subscriptions } = session!;
+    if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
+    if (subscriptions.has(filter)) return undefined;
+    const many = subscriptions.size >= SUBSCRIPTIONS || this.router.count >= ALL_SUBSCRIPTIONS;
+    return many ? 'too many filters' : undefined;
   }
 
   /** Retained messages that are sent at QoS 1 or 2 join a persistent session's queue with the subscription itself. */
@@ -375,11 +408,7 @@ export class DataPlane {
     const session = connection.session!;
     const { journal } = this.#parts.store;
     const receipt = connection.promise(UNSUBACK_HEADER, packet.packetId);
-    for (const filter of packet.filters) {
-      if (!session.subscriptions.delete(filter)) continue;
-      this.router.unsubscribe(filter, session);
-      if (session.persistent) journal.add(['unsubscribe', session.key, filter]);
-    }
+    for (const filter of packet.filters) this.#unsubscribe(session, filter);
     // Also where nothing was left to do: what an earlier connection asked for may still wait for the disk.
     if (session.persistent) journal.follow(receipt);
     receipt.pay();

@@ -56,18 +56,18 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
       ? createHttpsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS })
       : createHttpServer();
     server.on('connection', onSocket);
-    serveWebSockets(server as HttpServer, limits.packet, accept);
+    serveWebSockets(server as HttpServer, limits.packet, config, accept);
   } else if (tls) {
     server = createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
       onSocket(socket);
-      carryTcp(socket, accept);
+      carryTcp(socket, config, accept);
     });
     // A failed handshake is the peer's trouble; it is closed by the server.
     server.on('tlsClientError', () => undefined);
   } else {
     server = createServer({ noDelay: true }, (socket) => {
       onSocket(socket);
-      carryTcp(socket, accept);
+      carryTcp(socket, config, accept);
     });
   }
   server.maxConnections = limits.connections + SPARE_SOCKETS;
@@ -137,9 +137,21 @@ function listenError(
   }
 }
 
-function carryTcp(socket: Socket, accept: Accept): void {
-  const transport: Transport = {
+/** Who the peer is, as far as its connection tells. */
+function peerOf(socket: Socket, { anonymous }: ListenerConfig) {
+  const proven = socket instanceof TLSSocket && socket.authorized;
+  const name = proven ? socket.getPeerCertificate().subject?.CN : undefined;
+  return {
     remoteAddress: socket.remoteAddress ?? 'unknown',
+    anonymous,
+    // Several common names are no name.
+    certificate: typeof name === 'string' ? name : undefined,
+  };
+}
+
+function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void {
+  const transport: Transport = {
+    ...peerOf(socket, config),
     copies: socket instanceof TLSSocket,
     get pending() {
       return socket.writableLength;
@@ -175,7 +187,12 @@ function carryTcp(socket: Socket, accept: Accept): void {
 }
 
 /** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets cut anywhere. */
-function serveWebSockets(server: HttpServer, packetLimit: number, accept: Accept): void {
+function serveWebSockets(
+  server: HttpServer,
+  packetLimit: number,
+  config: ListenerConfig,
+  accept: Accept,
+): void {
   const webSockets = new WebSocketServer({
     server,
     maxPayload: Math.max(packetLimit, 64 * 1024),
@@ -189,7 +206,7 @@ function serveWebSockets(server: HttpServer, packetLimit: number, accept: Accept
   webSockets.on('error', () => undefined);
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   webSockets.on('connection', (webSocket, request) => {
-    carryWebSocket(webSocket, request.socket, accept);
+    carryWebSocket(webSocket, request.socket, config, accept);
   });
   server.on('request', (_request, response) => {
     response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
@@ -197,9 +214,14 @@ function serveWebSockets(server: HttpServer, packetLimit: number, accept: Accept
   });
 }
 
-function carryWebSocket(webSocket: WebSocket, socket: Socket, accept: Accept): void {
+function carryWebSocket(
+  webSocket: WebSocket,
+  socket: Socket,
+  config: ListenerConfig,
+  accept: Accept,
+): void {
   const transport: Transport = {
-    remoteAddress: socket.remoteAddress ?? 'unknown',
+    ...peerOf(socket, config),
     copies: socket instanceof TLSSocket,
     get pending() {
       return webSocket.bufferedAmount;

@@ -79,6 +79,8 @@ export class Session implements Subscriber, QueueOwner {
   readonly subscriptions = new Map<string, Qos>();
   /** QoS 2 packet identifiers that the client has published and not released. */
   readonly incoming = new Set<number>();
+  /** The user whose session it is; '' where nobody has proved that. */
+  owner: string;
   /** When its client went, in the time of `now`. */
   awaySince: number;
   ended = false;
@@ -100,8 +102,9 @@ export class Session implements Subscriber, QueueOwner {
     clientId: string,
     key: number,
     persistent: boolean,
-    stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue'>,
+    stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue' | 'owner'>,
   ) {
+    this.owner = stored?.owner ?? '';
     this.#parts = parts;
     this.clientId = clientId;
     this.key = key;

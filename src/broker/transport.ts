@@ -1,6 +1,10 @@
 /** One connection's bytes, whatever carries them: TCP, TLS or WebSocket. */
 export interface Transport {
   readonly remoteAddress: string;
+  /** Whether its listener lets in who shows neither a user nor a certificate. */
+  readonly anonymous?: boolean;
+  /** The common name of the peer's certificate, where the listener's authority has signed it. */
+  readonly certificate?: string | undefined;
   /** Bytes written that the kernel has not taken. */
   readonly pending: number;
   /** True where a written buffer is still read after `pending` is 0. */

@@ -1,3 +1,4 @@
+import { readAccess } from '../access/access-file.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Drivers } from '../driver.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
@@ -12,6 +13,11 @@ export async function check(options: ConfigOption, io: Io, drivers: Drivers): Pr
   const { config, problems } = await loadConfig(file, drivers, io.cwd);
   if (!config) {
     printProblems(problems, io.stdout, io);
+    return EXIT.trouble;
+  }
+  const access = config.broker.access && (await readAccess(config.broker.access));
+  if (access && 'problems' in access) {
+    printProblems(access.problems, io.stdout, io);
     return EXIT.trouble;
   }
   const sensors = count(config.sensors.length, 'sensor');

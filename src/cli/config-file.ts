@@ -1,5 +1,4 @@
-import type { LoadResult } from '../config/load.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblem, type Problem } from '../config/problem.ts';
 import { usesColour } from '../log.ts';
 import type { Io, Output } from './io.ts';
 
@@ -16,7 +15,7 @@ export function configFile(options: ConfigOption, env: Io['env']): string {
 }
 
 /** Writes one line a problem. */
-export function printProblems(problems: LoadResult['problems'], output: Output, io: Io): void {
+export function printProblems(problems: readonly Problem[], output: Output, io: Io): void {
   const colour = usesColour(output, io.env);
   for (const problem of problems) output.write(`${formatProblem(problem, colour)}\n`);
 }

@@ -12,6 +12,7 @@ import { type ReadOptions, type ReadParts, read } from './read.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
+import { askForPassword, user } from './user.ts';
 
 const EXAMPLES = `
 Examples:
@@ -29,6 +30,12 @@ const QUEUE_ACTIONS = [
   ['export', 'prints the messages as JSON lines'],
   ['purge', 'deletes what waits in one queue'],
 ] as const;
+
+const USER_ACTIONS = {
+  add: 'gives a user a password, asked for or taken from standard input',
+  remove: 'takes a user out',
+  list: 'one line for each user',
+} as const;
 
 /** What the verbs work with; a parameter so that a test can give others. */
 export type Parts = RunParts & ReadParts;
@@ -74,6 +81,16 @@ export async function runCommandLine(
     if (action === 'purge') one.option('--yes', 'does not ask');
     one.action(async (options: QueueOption) => {
       code = await queue(action, options, io, parts.drivers);
+    });
+  }
+  const users = verb('user', 'adds, removes or lists the users of the LAN');
+  for (const action of ['add', 'remove', 'list'] as const) {
+    const one = users.command(action).description(USER_ACTIONS[action]).allowExcessArguments(false);
+    if (action !== 'list') one.argument('<name>', 'the user name');
+    one.option(...CONFIG).action(async (...words: unknown[]) => {
+      const name = action === 'list' ? undefined : (words[0] as string);
+      const options = words[action === 'list' ? 0 : 1] as ConfigOption;
+      code = await user(action, name, options, io, askForPassword);
     });
   }
   verb('probe', 'shows what hardware is here').action(async () => {

@@ -22,6 +22,8 @@ export interface Parts {
   readonly outputs: readonly Placed<PartialOutput>[];
   readonly listeners: readonly Placed<ListenerConfig>[];
   readonly uplinks: readonly Placed<PartialUplink>[];
+  /** Whether there is an access file, so that clients need a user. */
+  readonly hasAccess: boolean;
   readonly drivers: Drivers;
   lineOf(path: Path): number;
 }
@@ -152,7 +154,7 @@ function* samePorts({ listeners, lineOf }: Parts): Iterable<Finding> {
   }
 }
 
-function* openDoors({ listeners }: Parts): Iterable<Finding> {
+function* openDoors({ listeners, hasAccess }: Parts): Iterable<Finding> {
   for (const { index, element } of listeners) {
     const path = ['broker', 'listeners', index];
     const { host, anonymous, tls } = element;
@@ -164,8 +166,9 @@ function* openDoors({ listeners }: Parts): Iterable<Finding> {
       const message = 'has no effect while clientCert is none, expected clientCert: required';
       yield { path: [...path, 'tls', 'ca'], at: 'value', message };
     }
-    if (anonymous || tls?.clientCert === 'required') continue;
-    const wanted = 'tls with clientCert: required, or anonymous: true to let everybody in';
+    if (anonymous || tls?.clientCert === 'required' || hasAccess) continue;
+    const wanted =
+      'broker.access with users, tls with clientCert: required, or anonymous: true to let everybody in';
     yield isLoopback(host)
       ? {
           path: [...path, 'anonymous'],

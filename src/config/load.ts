@@ -79,7 +79,7 @@ function failed(problems: readonly Problem[]): LoadResult {
 }
 
 /** Parts of the contract with users that this version does not have: refused, never silently ignored. */
-const UNSUPPORTED = ['http', 'broker.access'];
+const UNSUPPORTED = ['http'];
 const WIRES = ['bus', 'address', 'line'];
 
 function explainKey(source: Source): KeyExplainer {
@@ -106,6 +106,7 @@ function partsOf(source: Source, drivers: Drivers): Parts {
     outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one)),
+    hasAccess: typeof (broker as { access?: unknown } | null | undefined)?.access === 'string',
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,
   };
@@ -168,7 +169,11 @@ function absolute(config: Settings, folder: string, cwd: string): Settings {
   return {
     ...config,
     data: path.resolve(cwd, config.data),
-    broker: { ...config.broker, listeners },
+    broker: {
+      ...config.broker,
+      listeners,
+      ...(config.broker.access ? { access: path.resolve(folder, config.broker.access) } : {}),
+    },
     uplinks: config.uplinks.map((uplink) => withUplinkFiles(uplink, folder)),
   };
 }

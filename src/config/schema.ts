@@ -38,7 +38,12 @@ export interface Settings {
   readonly cell: string;
   readonly data: string;
   readonly payload: PayloadForm;
-  readonly broker: { readonly listeners: readonly ListenerConfig[]; readonly limits: Limits };
+  readonly broker: {
+    readonly listeners: readonly ListenerConfig[];
+    readonly limits: Limits;
+    /** The access file. */
+    readonly access?: string | undefined;
+  };
   readonly sensors: readonly SensorConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
@@ -160,6 +165,11 @@ export function configSchema(drivers: Drivers) {
             .max(16, { error: 'at most 16 listeners' })
             .prefault([{ host: '127.0.0.1', port: 1883 }])
             .describe('Where clients connect.'),
+          access: fileSchema
+            .optional()
+            .describe(
+              'File of users and their topic rules, see access.md. Relative to the folder of this file.',
+            ),
           limits: limitsSchema.prefault({}).describe('What one client and all together may use.'),
         })
         .prefault({})

@@ -5,6 +5,7 @@ export type Operation =
   | ['openSession', key: number, clientId: string, seen: number]
   | ['endSession', key: number]
   | ['sessionSeen', seen: number, key: number]
+  | ['sessionOwner', owner: string, key: number]
   | ['sessionSent', sent: number, key: number]
   | ['subscribe', key: number, filter: string, qos: number]
   | ['unsubscribe', key: number, filter: string]

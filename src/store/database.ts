@@ -43,6 +43,8 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE state (
     owner TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (owner, key)) WITHOUT ROWID;
+  -- The user whose session it is: no other may take it.
+  ALTER TABLE session ADD COLUMN owner TEXT NOT NULL DEFAULT '';
   `,
 ];
 

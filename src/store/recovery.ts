@@ -5,6 +5,8 @@ export interface StoredSession {
   readonly clientId: string;
   /** Milliseconds since the epoch, when it was last connected; 0: it was when the gateway died. */
   readonly seen: number;
+  /** The user whose session it is; '' where nobody has proved that. */
+  readonly owner: string;
   /** Entries up to this sequence number were sent at least once. */
   readonly sent: number;
   readonly subscriptions: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[];
@@ -100,8 +102,8 @@ function sessions(db: Connection): StoredSession[] {
      FROM queue GROUP BY session`,
   );
   const rows = db
-    .prepare('SELECT key, client_id AS clientId, seen, sent FROM session ORDER BY key')
-    .all() as Pick<StoredSession, 'key' | 'clientId' | 'seen' | 'sent'>[];
+    .prepare('SELECT key, client_id AS clientId, seen, sent, owner FROM session ORDER BY key')
+    .all() as Pick<StoredSession, 'key' | 'clientId' | 'seen' | 'sent' | 'owner'>[];
   return rows.map((row) => ({
     ...row,
     subscriptions: subscriptions.get(row.key) ?? [],

@@ -44,12 +44,16 @@ const META: Table = {
 };
 const SESSION: Table = {
   name: 'session',
-  columns: ['key', 'client_id', 'seen', 'sent'],
+  columns: ['key', 'client_id', 'seen', 'sent', 'owner'],
   key: 'key',
   order: ['key'],
   telling: true,
   makesSense: (row) =>
-    isWhole(row.key) && isText(row.client_id) && isWhole(row.seen) && isWhole(row.sent),
+    isWhole(row.key) &&
+    isText(row.client_id) &&
+    isWhole(row.seen) &&
+    isWhole(row.sent) &&
+    typeof row.owner === 'string',
 };
 const SUBSCRIPTION: Table = {
   name: 'subscription',

@@ -70,6 +70,7 @@ function prepare(db: Connection): Prepared {
         sql('DELETE FROM session WHERE key = ?'),
       ],
       sessionSeen: [sql('UPDATE session SET seen = ? WHERE key = ?')],
+      sessionOwner: [sql('UPDATE session SET owner = ? WHERE key = ?')],
       sessionSent: [sql('UPDATE session SET sent = ? WHERE key = ?')],
       subscribe: [
         sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)'),

@@ -189,7 +189,12 @@ test('QoS 2 goes out when it is on disk, and PUBREL when that is', async () => {
 
 test('after a restart QoS 2 goes on where it stood', async () => {
   const { session } = setUp({
-    stored: { sent: 2, seen: 0, queue: { first: 1, last: 3, count: 3, bytes: 12, oldestAt: 0 } },
+    stored: {
+      owner: '',
+      sent: 2,
+      seen: 0,
+      queue: { first: 1, last: 3, count: 3, bytes: 12, oldestAt: 0 },
+    },
     rows: [row(1, 'a', 2 | 16), row(2, 'b', 2), row(3, 'c', 2)],
     limits: { inflight: 10 },
   });
@@ -201,7 +206,12 @@ test('after a restart QoS 2 goes on where it stood', async () => {
 
 test('after a restart numbers go on behind all that was sent or stored', async () => {
   const { session, deliver } = setUp({
-    stored: { sent: 50, seen: 0, queue: { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 } },
+    stored: {
+      owner: '',
+      sent: 50,
+      seen: 0,
+      queue: { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 },
+    },
   });
   const link = new FakeLink();
   session.connect(link);
@@ -280,6 +290,7 @@ test('a full queue that stands on disk alone is trimmed once its oldest are read
   const rows = Array.from({ length: 100 }, (_, i) => row(i + 1, `m${i + 1}`, 1));
   const { session, deliver, dropped } = setUp({
     stored: {
+      owner: '',
       sent: 0,
       seen: 0,
       queue: { first: 1, last: 100, count: 100, bytes: 500, oldestAt: 0 },

@@ -48,6 +48,8 @@ test('all that was on disk is there after the next start', async () => {
   await onDisk((receipt) => {
     journal.add(['openSession', 3, 'client a', 1000], receipt);
     journal.add(['openSession', 5, 'client b', 2000]);
+    journal.add(['sessionOwner', 'hmi', 3]);
+    journal.add(['setState', 'counter', 'total', '12']);
     journal.add(['subscribe', 3, 'x/#', 2]);
     journal.add(['subscribe', 3, 'y', 0]);
     journal.add(['incoming', 5, 40_000]);
@@ -72,6 +74,7 @@ test('all that was on disk is there after the next start', async () => {
         clientId: 'client a',
         seen: 1000,
         sent: 1,
+        owner: 'hmi',
         subscriptions: [
           { session: 3, filter: 'x/#', qos: 2 },
           { session: 3, filter: 'y', qos: 0 },
@@ -91,6 +94,7 @@ test('all that was on disk is there after the next start', async () => {
         clientId: 'client b',
         seen: 2000,
         sent: 0,
+        owner: '',
         subscriptions: [],
         incoming: [40_000],
         queue: { session: 5, first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
@@ -100,7 +104,7 @@ test('all that was on disk is there after the next start', async () => {
       { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1') },
       { topic: 'r/relaxed', qos: 1, payload: Buffer.from('of r/relaxed') },
     ],
-    states: [],
+    states: [{ owner: 'counter', key: 'total', value: '12' }],
     wills: [
       { clientId: 'client a', topic: 'will/a', qos: 1, retain: true, payload: Buffer.from('gone') },
     ],

@@ -27,6 +27,7 @@ test('every operation is a statement', async () => {
     pack([
       ['openSession', 1, 'client', 1000],
       ['sessionSeen', 2000, 1],
+      ['sessionOwner', 'hmi', 1],
       ['sessionSent', 9, 1],
       ['subscribe', 1, 'a/#', 1],
       ['subscribe', 1, 'a/#', 2],
@@ -45,7 +46,7 @@ test('every operation is a statement', async () => {
       ['setMeta', 'x', 4],
     ]),
   );
-  expect(rows('SELECT * FROM session')).toEqual([[1, 'client', 2000, 9]]);
+  expect(rows('SELECT * FROM session')).toEqual([[1, 'client', 2000, 9, 'hmi']]);
   expect(rows('SELECT * FROM subscription')).toEqual([[1, 'a/#', 2]]);
   expect(rows('SELECT * FROM incoming')).toEqual([[1, 5]]);
   expect(rows('SELECT * FROM retained')).toEqual([['t', 1, Buffer.from(payload)]]);

@@ -15,6 +15,8 @@ export interface GatewayOptions {
   readonly sensors?: readonly Readonly<Record<string, unknown>>[];
   /** As under `broker.limits` in the config. */
   readonly limits?: Readonly<Record<string, number | string>>;
+  /** The access file. */
+  readonly access?: string;
   /** Top-level config keys, put in place of those that the other options give. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: NodeJS.ProcessEnv;
@@ -55,6 +57,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
         { host: '127.0.0.1', port: wsPort, protocol: 'ws' },
       ],
       ...(options.limits ? { limits: options.limits } : {}),
+      ...(options.access ? { access: options.access } : {}),
     },
     ...(options.sensors ? { sensors: options.sensors } : {}),
     ...options.config,

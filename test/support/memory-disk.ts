@@ -78,6 +78,7 @@ export class MemoryDisk implements Writer {
           clientId,
           seen,
           sent,
+          owner: '',
           subscriptions: [...(this.subscriptions.get(key) ?? [])].map(([filter, qos]) => ({
             filter,
             qos,

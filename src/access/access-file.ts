@@ -1,0 +1,137 @@
+import { lstat } from 'node:fs/promises';
+import { z } from 'zod';
+import { validate } from '../config/findings.ts';
+import { byPosition, formatPath, type Problem } from '../config/problem.ts';
+import { parseSource } from '../config/source.ts';
+import { readText } from '../config/text-file.ts';
+import { strangerMayChange } from '../owned-file.ts';
+import { PASSWORD_FORM } from './passwords.ts';
+import type { Rule } from './rules.ts';
+
+/** Who may connect and what they may do. */
+export interface AccessRules {
+  readonly users: ReadonlyMap<string, User>;
+  /** Rules of single client ids, beside those of their users. */
+  readonly clients: ReadonlyMap<string, readonly Rule[]>;
+  /** Rules of those who show neither a user nor a certificate; undefined: they don't get in. */
+  readonly anonymous: readonly Rule[] | undefined;
+}
+
+export interface User {
+  /** As `hashPassword` makes it; without one only a client certificate proves who it is. */
+  readonly password: string | undefined;
+  readonly rules: readonly Rule[];
+}
+
+/** A user without rules may do everything but publish on the broker's own topics. */
+const EVERYTHING: readonly Rule[] = [
+  { topic: '#', allow: 'readwrite' },
+  { topic: '$SYS/#', allow: 'read' },
+];
+
+const text = (what: string, form: RegExp) => z.string({ error: what }).regex(form, { error: what });
+
+const ruleSchema = z.strictObject({
+  topic: text(
+    'a topic filter such as robotcell1/#, with %u for the user and %c for the client id',
+    /^(?=.{1,1024}$)(?:[^+#/\0]*|\+)(?:\/(?:[^+#/\0]*|\+))*(?:\/#)?$|^#$/s,
+  ),
+  allow: z.enum(['read', 'write', 'readwrite']),
+});
+const rulesSchema = z.array(ruleSchema).max(1000, { error: 'at most 1000 rules' });
+const nameSchema = text('a name of 1 to 64 characters', /^\P{Cc}{1,64}$/u);
+
+const accessSchema = z.strictObject({
+  users: z
+    .array(
+      z.strictObject({
+        name: nameSchema,
+        password: text('a hash made by "cellgate user add NAME"', PASSWORD_FORM).optional(),
+        rules: rulesSchema.optional(),
+      }),
+    )
+    .max(10_000, { error: 'at most 10000 users' })
+    .prefault([]),
+  clients: z
+    .array(z.strictObject({ id: nameSchema, rules: rulesSchema }))
+    .max(10_000, { error: 'at most 10000 clients' })
+    .prefault([]),
+  anonymous: z.strictObject({ rules: rulesSchema.optional() }).optional(),
+});
+
+/** Reads and checks an access file; gives the rules or what is wrong with it. Never throws for what a file can hold. */
+export async function readAccess(
+  file: string,
+): Promise<{ rules: AccessRules } | { problems: readonly Problem[] }> {
+  const whole = (message: string) => ({
+    problems: [{ file, line: 1, column: 1, path: 'access', message }],
+  });
+  const read = await readText(file);
+  if (!('text' in read)) return { problems: [{ file, path: 'access', ...read }] };
+  const unsafe = await whyUnsafe(file);
+  if (unsafe !== undefined) return whole(unsafe);
+  const source = parseSource(read.text);
+  if ('problems' in source) return { problems: source.problems.map((one) => ({ file, ...one })) };
+  if (source.value === null) return whole('the file is empty, expected "users: []" at least');
+  const { value, findings } = validate(accessSchema, source, () => undefined);
+  const twice = value ? doubles(value) : [];
+  const problems = [...findings, ...twice].map(({ path, at, message }) => ({
+    file,
+    ...source.locate(path, at),
+    path: formatPath(path),
+    message,
+  }));
+  if (!value || problems.length > 0)
+    return { problems: problems.toSorted(byPosition).slice(0, 100) };
+  return {
+    rules: {
+      users: new Map(
+        value.users.map(({ name, password, rules }) => [
+          name,
+          { password, rules: rules ?? EVERYTHING },
+        ]),
+      ),
+      clients: new Map(value.clients.map(({ id, rules }) => [id, rules])),
+      anonymous: value.anonymous && (value.anonymous.rules ?? EVERYTHING),
+    },
+  };
+}
+
+/** Who can write this file can let himself in. */
+async function whyUnsafe(file: string): Promise<string | undefined> {
+  try {
+    if ((await lstat(file)).isSymbolicLink()) {
+      return `${file} is a symbolic link, expected the file itself: name the place that it points to`;
+    }
+    return await strangerMayChange(file);
+  } catch (error) {
+    return `could not look at ${file}: ${(error as Error).message}`;
+  }
+}
+
+function doubles({ users, clients }: z.output<typeof accessSchema>) {
+  const found = (list: 'users' | 'clients', key: 'name' | 'id', names: readonly string[]) =>
+    names.flatMap((name, index) =>
+      names.indexOf(name) === index
+        ? []
+        : [
+            {
+              path: [list, index, key],
+              at: 'value' as const,
+              message: `${name} stands here twice`,
+            },
+          ],
+    );
+  return [
+    ...found(
+      'users',
+      'name',
+      users.map(({ name }) => name),
+    ),
+    ...found(
+      'clients',
+      'id',
+      clients.map(({ id }) => id),
+    ),
+  ];
+}

@@ -1,0 +1,144 @@
+import { chmod, chown, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { isMap, isSeq, parseDocument, type YAMLMap, YAMLSeq } from 'yaml';
+import { readAccess } from '../access/access-file.ts';
+import { hashPassword } from '../access/passwords.ts';
+import { formatProblem } from '../config/problem.ts';
+import { parseSource } from '../config/source.ts';
+import { readText } from '../config/text-file.ts';
+import { type ConfigOption, configFile } from './config-file.ts';
+import { EXIT, type Io } from './io.ts';
+
+/** Where a password comes from: never from an argument, for those can be seen by every user of the machine. */
+export interface PasswordSource {
+  /** Asks twice on a terminal; takes one line where standard input is none. */
+  password(user: string): Promise<string>;
+}
+
+const NEW_FILE = `# Who may connect to the broker, and what each may do.
+users: []
+`;
+const SHORTEST = 8;
+
+/** Adds, removes or lists LAN users in the access file; 0 when done, 1 with a sentence when not. */
+export async function user(
+  action: 'add' | 'remove' | 'list',
+  name: string | undefined,
+  options: ConfigOption,
+  io: Io,
+  source: PasswordSource,
+): Promise<number> {
+  const fail = (sentence: string): number => {
+    io.stderr.write(`${sentence}\n`);
+    return EXIT.trouble;
+  };
+  const config = path.resolve(io.cwd, configFile(options, io.env));
+  const file = await accessFile(config);
+  if (file === undefined) {
+    return fail(`${config} names no access file: set broker.access, e.g. to access.yaml`);
+  }
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return NEW_FILE;
+    throw error;
+  });
+  if (text !== NEW_FILE) {
+    const read = await readAccess(file);
+    if ('problems' in read) return fail(formatProblem(read.problems[0]!, false));
+  }
+  const doc = parseDocument(text);
+  if (!isSeq(doc.get('users'))) doc.set('users', new YAMLSeq());
+  const users = doc.get('users') as YAMLSeq;
+  users.flow = false;
+  const find = (): YAMLMap | undefined =>
+    users.items.find((one): one is YAMLMap => isMap(one) && one.get('name') === name);
+
+  if (action === 'list') {
+    for (const one of users.items) {
+      if (!isMap(one)) continue;
+      const how = one.has('password') ? 'password' : 'certificate only';
+      io.stdout.write(`${String(one.get('name'))}  ${how}\n`);
+    }
+    return EXIT.ok;
+  }
+  const known = find();
+  if (action === 'remove') {
+    if (!known) return fail(`${file} has no user ${name}`);
+    users.items = users.items.filter((one) => one !== known);
+    await replace(file, doc.toString(), config);
+    io.stdout.write(`${name} is no user any more; a gateway that runs closes its connections\n`);
+    return EXIT.ok;
+  }
+  if (!/^\P{Cc}{1,64}$/u.test(name ?? '')) return fail('a user name has 1 to 64 characters');
+  let password: string;
+  try {
+    password = await source.password(name ?? '');
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+  if (password.length < SHORTEST) return fail(`a password has at least ${SHORTEST} characters`);
+  const hash = await hashPassword(password);
+  if (known) known.set('password', hash);
+  else users.add(doc.createNode({ name, password: hash }));
+  await replace(file, doc.toString(), config);
+  io.stdout.write(
+    known
+      ? `${name} has another password\n`
+      : `${name} may connect, publish and subscribe; give it rules in ${file} to allow less\n`,
+  );
+  return EXIT.ok;
+}
+
+/** The access file that a config names, also where the rest of the config is not in order yet. */
+async function accessFile(config: string): Promise<string | undefined> {
+  const read = await readText(config);
+  if (!('text' in read)) throw new Error(`${config}: ${read.message}`);
+  const source = parseSource(read.text);
+  if ('problems' in source) throw new Error(`${config}: ${source.problems[0]?.message}`);
+  const { broker } = (source.value ?? {}) as { broker?: { access?: unknown } | null };
+  const file = broker?.access;
+  return typeof file === 'string' ? path.resolve(path.dirname(config), file) : undefined;
+}
+
+/** Puts a whole new file in place of the old one, with its owner and mode; a new one belongs to the config's owner. */
+async function replace(file: string, text: string, config: string): Promise<void> {
+  const before = await stat(file).catch(() => undefined);
+  const { uid, gid } = before ?? (await stat(config));
+  const next = `${file}.${process.pid}.new`;
+  try {
+    await writeFile(next, text, { mode: 0o600, flag: 'wx', flush: true });
+    if (process.getuid?.() === 0) await chown(next, uid, gid);
+    await chmod(next, before ? before.mode & 0o777 : 0o640);
+    await rename(next, file);
+  } finally {
+    await rm(next, { force: true });
+  }
+}
+
+/** The terminal, or one line from standard input. */
+export const askForPassword: PasswordSource = {
+  async password(name) {
+    if (process.stdin.isTTY !== true) {
+      const lines = createInterface({ input: process.stdin });
+      for await (const line of lines) return line;
+      throw new Error('no password on standard input');
+    }
+    const first = await ask(`Password for ${name}: `);
+    if ((await ask('Again: ')) !== first) throw new Error('the two are not the same');
+    return first;
+  },
+};
+
+/** Shows the question and nothing of what is typed. */
+async function ask(question: string): Promise<string> {
+  process.stderr.write(question);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  try {
+    return await terminal.question('');
+  } finally {
+    terminal.close();
+    process.stderr.write('\n');
+  }
+}
