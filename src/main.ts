@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputs, type Outputs } from './acting/outputs.ts';
 import { createHealth } from './appliance/health.ts';
+import { createSupervision } from './appliance/supervision.ts';
 import { Broker, type BrokerCounts } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
@@ -15,6 +16,9 @@ import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
 import { createUplinks, type UplinkStatus } from './uplink/uplink.ts';
 import { version } from './version.ts';
+
+/** The slowest card answers sooner; a disk that fails answers too, with an error. */
+const STUCK_S = 30;
 
 /** A gateway that runs; `stop` resolves when it has let go of everything. */
 export interface Gateway {
@@ -139,6 +143,17 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     log,
   );
 
+  const supervision = createSupervision({
+    env: process.env,
+    log,
+    stuck() {
+      const seconds = Math.round(store.journal.unansweredMs / 1000);
+      if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
+      const stalled = running?.stalled() ?? [];
+      return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
+    },
+  });
+
   const stop = await startAll([
     store,
     outboxes,
@@ -151,6 +166,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     acting,
     control,
     health,
+    supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {

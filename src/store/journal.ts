@@ -76,6 +76,7 @@ export class Journal {
   #lazy: NodeJS.Timeout | undefined;
   #relaxed: NodeJS.Timeout | undefined;
   #failing: string | undefined;
+  #attemptAt: number | undefined;
   #waitingBytes = 0;
   #relieved: (() => void)[] = [];
   #messageId: number;
@@ -175,6 +176,11 @@ export class Journal {
   sent(owner: QueueOwner): void {
     this.#changedOwners.add(owner);
     this.#wantLazily();
+  }
+
+  /** Milliseconds that the writer has not answered; 0 while nothing is asked of it. */
+  get unansweredMs(): number {
+    return this.#attemptAt === undefined ? 0 : performance.now() - this.#attemptAt;
   }
 
   /** True while so much waits for the disk that publishers should be read no further. */
@@ -388,12 +394,15 @@ export class Journal {
     let pause: number = RETRY_MS[0];
     for (;;) {
       try {
+        this.#attemptAt = performance.now();
         this.counts.lastMs = await this.#parts.writer.write(batch);
+        this.#attemptAt = undefined;
         this.counts.commits++;
         if (this.#failing !== undefined) this.#parts.onTrouble(undefined);
         this.#failing = undefined;
         return;
       } catch (error) {
+        this.#attemptAt = undefined;
         if (!(error instanceof WriteError) || !error.batch || !error.ofDisk) throw error;
         batch = error.batch;
         if (this.#failing !== error.code) this.#parts.onTrouble(error);
