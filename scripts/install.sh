@@ -46,9 +46,8 @@ fi
 "$node" "$new/dist/src/cli.js" check --config /etc/cellgate/config.yaml \
   || fail "the config is not in order, nothing was changed: mend it and run this again"
 
-install -m 644 "$from/systemd/cellgate.sysusers" /etc/sysusers.d/cellgate.conf 2> /dev/null \
-  || { mkdir -p /etc/sysusers.d && install -m 644 "$from/systemd/cellgate.sysusers" /etc/sysusers.d/cellgate.conf; }
-install -m 644 "$from/systemd/70-cellgate.rules" /etc/udev/rules.d/70-cellgate.rules
+install -D -m 644 "$from/systemd/cellgate.sysusers" /etc/sysusers.d/cellgate.conf
+install -D -m 644 "$from/systemd/70-cellgate.rules" /etc/udev/rules.d/70-cellgate.rules
 sed "s#/usr/bin/node#$node#" "$from/systemd/cellgate.service" > /etc/systemd/system/cellgate.service
 printf '#!/bin/sh\nexec %s %s/dist/src/cli.js "$@"\n' "$node" "$to" > /usr/local/bin/cellgate
 chmod 755 /usr/local/bin/cellgate
