@@ -67,7 +67,9 @@ describe('it costs only itself:', () => {
     }
     const figures = `p99 quiet ${quiet.map((ms) => ms.toFixed(2))}, beside it ${busy.map((ms) => ms.toFixed(2))}`;
     console.log(`${name}: ${figures} ms, ${residentKib() >> 10} MiB`);
-    expect(median(busy), figures).toBeLessThan(2 * median(quiet) + (MORE_SLACK_MS[name] ?? SLACK_MS));
+    expect(median(busy), figures).toBeLessThan(
+      2 * median(quiet) + (MORE_SLACK_MS[name] ?? SLACK_MS),
+    );
     pair.destroy();
   });
 
