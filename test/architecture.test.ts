@@ -27,6 +27,7 @@ const GROUND = [
   'control',
   'lifecycle',
   'log',
+  'origin',
   'owned-file',
   'secrets',
   'state',

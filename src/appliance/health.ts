@@ -48,6 +48,7 @@ export function createHealth(parts: HealthParts): Health {
   const troubles = (): string[] =>
     [
       store.trouble(),
+      broker.trouble(),
       access?.trouble?.(),
       outputs.trouble?.(),
       sensing()?.trouble?.(),

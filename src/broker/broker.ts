@@ -142,6 +142,8 @@ export class Broker implements Service, ConnectionHandler {
           config,
           index,
           limits,
+          clock: this.#parts.clock,
+          log,
           accept: (transport) => this.#accept(transport),
           onTrouble: ({ message }) =>
             this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
@@ -165,6 +167,15 @@ export class Broker implements Service, ConnectionHandler {
   /** Addresses that clients can connect to. */
   get urls(): readonly string[] {
     return this.#listeners.map(({ url }) => url);
+  }
+
+  /** What is wrong with its certificates, in a sentence. */
+  trouble(): string | undefined {
+    for (const listener of this.#listeners) {
+      const trouble = listener.trouble();
+      if (trouble !== undefined) return trouble;
+    }
+    return undefined;
   }
 
   get counts(): BrokerCounts {

@@ -1,15 +1,24 @@
-import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Clock } from '../clock.ts';
 import type { ListenerConfig } from '../config/schema.ts';
+import { isWelcomeOrigin } from '../origin.ts';
+import { Certificates } from './certificates.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
 /** A door that is open until `stop`. */
 export interface Listener {
   readonly url: string;
+  /** What is wrong with its certificate. */
+  trouble(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -26,6 +35,8 @@ export interface ListenerParts {
     readonly connections: number;
   };
   readonly accept: Accept;
+  readonly clock: Pick<Clock, 'wall'>;
+  readonly log: Logger;
   /** Hears why a connection could not be accepted; the listener goes on. */
   onTrouble(error: Error): void;
 }
@@ -40,8 +51,21 @@ const SPARE_SOCKETS = 200;
 
 /** Opens the listener; an address that is in use or not allowed is an error that names the key to change. */
 export async function openListener(parts: ListenerParts): Promise<Listener> {
-  const { config, limits, accept } = parts;
-  const tls = config.tls && tlsOptions(config.tls);
+  const { config, limits, accept, clock, log } = parts;
+  const certificates =
+    config.tls &&
+    new Certificates({
+      tls: config.tls,
+      wall: () => clock.wall(),
+      log,
+      onChanged: (context) => (server as TlsServer).setSecureContext(context),
+    });
+  const tls = certificates && {
+    ...certificates.context,
+    requestCert: config.tls?.clientCert !== 'none',
+    rejectUnauthorized: config.tls?.clientCert === 'required',
+    handshakeTimeout: HANDSHAKE_MS,
+  };
   const sockets = new Set<Socket>();
   const onSocket = (socket: Socket): void => {
     sockets.add(socket);
@@ -52,13 +76,12 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {
-    server = tls
-      ? createHttpsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS })
-      : createHttpServer();
+    server = tls ? createHttpsServer(tls) : createHttpServer();
     server.on('connection', onSocket);
-    serveWebSockets(server as HttpServer, limits.packet, config, accept);
+    const refused = (why: string): void => parts.onTrouble(new Error(why));
+    serveWebSockets(server as HttpServer, limits.packet, config, accept, refused);
   } else if (tls) {
-    server = createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
+    server = createTlsServer(tls, (socket) => {
       onSocket(socket);
       carryTcp(socket, config, accept);
     });
@@ -71,12 +94,17 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     });
   }
   server.maxConnections = limits.connections + SPARE_SOCKETS;
-  await listen(server, parts);
+  await listen(server, parts).catch((error: unknown) => {
+    certificates?.stop();
+    throw error;
+  });
   const { port } = server.address() as AddressInfo;
   const scheme = config.protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
   return {
     url: `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    trouble: () => certificates?.trouble(),
     async stop() {
+      certificates?.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // Sockets that have become connections end with them; what still shakes hands ends here.
       setImmediate(() => {
@@ -88,18 +116,6 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
       void closed.then(() => clearTimeout(cut));
       await Promise.resolve();
     },
-  };
-}
-
-function tlsOptions(config: NonNullable<ListenerConfig['tls']>): TlsOptions {
-  const { cert, key, ca, clientCert } = config;
-  return {
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    ...(ca ? { ca: readFileSync(ca) } : {}),
-    requestCert: clientCert !== 'none',
-    rejectUnauthorized: clientCert === 'required',
-    minVersion: 'TLSv1.2',
   };
 }
 
@@ -192,6 +208,7 @@ function serveWebSockets(
   packetLimit: number,
   config: ListenerConfig,
   accept: Accept,
+  refused: (why: string) => void,
 ): void {
   const webSockets = new WebSocketServer({
     server,
@@ -199,8 +216,14 @@ function serveWebSockets(
     perMessageDeflate: false,
     handleProtocols: (protocols) =>
       protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,
-    verifyClient: ({ req }: { req: { headers: Record<string, string | string[] | undefined> } }) =>
-      /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
+    verifyClient: ({ req }: { req: IncomingMessage }) => {
+      const { origin, host, 'sec-websocket-protocol': protocols } = req.headers;
+      if (!isWelcomeOrigin(origin, host, config.origins ?? [])) {
+        refused(`a page of ${JSON.stringify(origin?.slice(0, 100))}, which is not in origins`);
+        return false;
+      }
+      return /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(protocols ?? ''));
+    },
   });
   // It repeats the errors of its server, which are told there.
   webSockets.on('error', () => undefined);

@@ -12,6 +12,7 @@ import { type ReadOptions, type ReadParts, read } from './read.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
+import { type TlsOption, tls } from './tls.ts';
 import { askForPassword, user } from './user.ts';
 
 const EXAMPLES = `
@@ -35,6 +36,12 @@ const USER_ACTIONS = {
   add: 'gives a user a password, asked for or taken from standard input',
   remove: 'takes a user out',
   list: 'one line for each user',
+} as const;
+
+const TLS_ACTIONS = {
+  init: "makes a small authority and the gateway's certificate",
+  server: "makes the gateway's certificate anew",
+  client: 'makes a certificate for a client',
 } as const;
 
 /** What the verbs work with; a parameter so that a test can give others. */
@@ -91,6 +98,20 @@ export async function runCommandLine(
       const name = action === 'list' ? undefined : (words[0] as string);
       const options = words[action === 'list' ? 0 : 1] as ConfigOption;
       code = await user(action, name, options, io, askForPassword);
+    });
+  }
+  const certificates = verb('tls', 'makes certificates, for a plant that has no authority');
+  for (const action of ['init', 'server', 'client'] as const) {
+    const one = certificates.command(action).description(TLS_ACTIONS[action]);
+    one.allowExcessArguments(false);
+    if (action === 'client') one.argument('<name>', 'its user in the access file');
+    else one.option('--name <name...>', 'host names and addresses of the gateway');
+    one.option('--dir <folder>', 'where they are; tls beside the config by default');
+    // A cabinet stays closed for years, and who runs out of certificates stands still.
+    one.option('--days <days>', 'how long it is valid', '3650').option(...CONFIG);
+    one.action(async (...words: unknown[]) => {
+      const [name, options] = action === 'client' ? words : [undefined, words[0]];
+      code = await tls(action, name as string | undefined, options as TlsOption, io);
     });
   }
   verb('probe', 'shows what hardware is here').action(async () => {

@@ -157,7 +157,11 @@ function* samePorts({ listeners, lineOf }: Parts): Iterable<Finding> {
 function* openDoors({ listeners, hasAccess }: Parts): Iterable<Finding> {
   for (const { index, element } of listeners) {
     const path = ['broker', 'listeners', index];
-    const { host, anonymous, tls } = element;
+    const { host, anonymous, tls, protocol, origins } = element;
+    if (origins && protocol !== 'ws') {
+      const message = 'only browsers have an origin, expected protocol: ws beside it';
+      yield { path: [...path, 'origins'], at: 'key', message };
+    }
     if (tls && tls.clientCert !== 'none' && tls.ca === undefined) {
       const message = `found ${tls.clientCert} without a ca, expected tls.ca: the authority that signs the client certificates`;
       yield { path: [...path, 'tls', 'clientCert'], at: 'value', message };

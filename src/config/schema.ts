@@ -22,6 +22,8 @@ export interface ListenerConfig {
   readonly protocol: 'tcp' | 'ws';
   readonly tls?: TlsConfig;
   readonly anonymous: boolean;
+  /** Web pages of other addresses that may connect, in lower case; `*`: any. */
+  readonly origins?: readonly string[] | undefined;
 }
 
 /** The bounds of the broker: counts, bytes and milliseconds. */
@@ -100,6 +102,20 @@ export const listenerSchema = z
         .optional()
         .describe(
           'Lets in clients that show neither a user nor a certificate; true on loopback, false elsewhere.',
+        ),
+      origins: z
+        .array(
+          text(
+            'the origin of a web page such as https://hmi.example, or *',
+            /^(https?:\/\/[^/\s]+|\*)$/i,
+            270,
+          ).transform((origin) => origin.toLowerCase()),
+          { error: 'a list such as [https://hmi.example]' },
+        )
+        .max(100, { error: 'at most 100 origins' })
+        .optional()
+        .describe(
+          "Web pages from elsewhere that may connect with a browser over WebSocket; the gateway's own always may.",
         ),
     },
     mapSuchAs('{ host: 127.0.0.1, port: 1883 }'),

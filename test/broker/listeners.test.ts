@@ -8,7 +8,9 @@ import {
   openListener,
 } from '../../src/broker/listeners.ts';
 import type { Transport, TransportEvents } from '../../src/broker/transport.ts';
+import { systemClock } from '../../src/clock.ts';
 import type { ListenerConfig } from '../../src/config/schema.ts';
+import { createQuietLog } from '../support/quiet-log.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const LIMITS = { packet: 1024 * 1024, keepalive: 600_000, connections: 2 };
@@ -63,6 +65,8 @@ const parts = (listener: ListenerConfig): ListenerParts => ({
   index: 0,
   limits: LIMITS,
   accept: () => undefined,
+  clock: systemClock,
+  log: createQuietLog().log,
   onTrouble: () => undefined,
 });
 

@@ -20,6 +20,8 @@ export interface GatewayOptions {
   /** Top-level config keys, put in place of those that the other options give. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** Where it listens, when `config` names other listeners. */
+  readonly ports?: readonly number[];
 }
 
 /** A broker under test in a process of its own, with an MQTT and a WebSocket port on loopback. */
@@ -67,7 +69,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     command: process.execPath,
     args: [cli, 'run', '--config', configFile],
     cwd: REPOSITORY,
-    ports: [port, wsPort],
+    ports: options.ports ?? [port, wsPort],
     folder,
     ...(options.env ? { env: { ...process.env, ...options.env } } : {}),
   });
