@@ -15,7 +15,10 @@ const systemd = {
   package: 'systemd',
 };
 
-const python = { path: has('/usr/bin/python3') ? '/usr/bin/python3' : undefined, package: 'python3' };
+const python = {
+  path: has('/usr/bin/python3') ? '/usr/bin/python3' : undefined,
+  package: 'python3',
+};
 
 /** What comes on a datagram socket, each line with the process that sent it, as systemd would read it. */
 function listen(): { path: string; heard: () => string } {
