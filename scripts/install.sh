@@ -9,7 +9,7 @@ case "${1:-}" in
 
 Builds this checkout, copies it to /opt/cellgate and makes it the service "cellgate".
 /etc/cellgate/config.yaml and the data in /var/lib/cellgate stay as they are.
-Needs Node.js 20.19 or later, npm, a C++ compiler and make; systemd and systemd-notify.'
+Needs Node.js 20.19 or later, npm, a C++ compiler and make; systemd.'
     [ "$1" = --help ] && exit 0
     exit 2
     ;;
@@ -21,7 +21,7 @@ fail() {
   exit 1
 }
 [ "$(id -u)" = 0 ] || fail 'needs root: sudo scripts/install.sh'
-for program in node npm systemctl systemd-notify systemd-sysusers make g++; do
+for program in node npm systemctl systemd-sysusers make g++; do
   command -v "$program" > /dev/null || fail "$program is missing: install it first"
 done
 node=$(command -v node)

@@ -46,6 +46,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   onoff: ['src/buses/gpio-sysfs.ts'],
   ioctl: ['src/buses/gpio-kernel.ts'],
   epoll: ['src/buses/gpio-kernel.ts'],
+  'unix-dgram': ['src/appliance/supervision.ts'],
   mqtt: ['src/uplink/plant.ts'],
   commander: ['src/cli/program.ts'],
 };
