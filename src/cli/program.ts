@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { readBoards } from '../config/boards.ts';
 import { createLog, usesColour } from '../log.ts';
 import { installation, version } from '../version.ts';
+import { backup, restore } from './backup.ts';
 import { check } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
@@ -90,6 +91,18 @@ export async function runCommandLine(
       code = await queue(action, options, io, parts.drivers);
     });
   }
+  verb('backup', 'copies the database into a file, also while the gateway runs')
+    .argument('<file>', 'a new file')
+    .option(...CONFIG)
+    .action(async (file: string, options: ConfigOption) => {
+      code = await backup(file, options, io, parts.drivers);
+    });
+  verb('restore', 'puts a backup in the place of the database; the gateway must not run')
+    .argument('<file>', 'a file of backup')
+    .option(...CONFIG)
+    .action(async (file: string, options: ConfigOption) => {
+      code = await restore(file, options, io, parts.drivers);
+    });
   const users = verb('user', 'adds, removes or lists the users of the LAN');
   for (const action of ['add', 'remove', 'list'] as const) {
     const one = users.command(action).description(USER_ACTIONS[action]).allowExcessArguments(false);
