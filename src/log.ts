@@ -28,7 +28,7 @@ export function createLog(
         translateTime: 'SYS:HH:MM:ss.l',
       })
     : undefined;
-  const log = pino(
+  const log: Logger = pino(
     {
       level,
       base: null,
@@ -43,10 +43,29 @@ export function createLog(
   );
   // pino hands the bindings of a child to no formatter; children inherit this method.
   const { child } = log;
+  const children: WeakRef<{ level: string }>[] = [];
   log.child = function (this: Logger, bindings: object, options?: object) {
-    return child.call(this, blank(bindings, 0) as object, options);
+    const made = child.call(this, blank(bindings, 0) as object, options);
+    children.push(new WeakRef(made));
+    return made;
   } as typeof child;
+  families.set(log, children);
   return log;
+}
+
+/** The children of each log that `createLog` made. */
+const families = new WeakMap<Logger, WeakRef<{ level: string }>[]>();
+
+/** From then on the log and its children say what has this level and more. */
+export function setLevel(log: Logger, level: string): void {
+  log.level = level;
+  const children = families.get(log) ?? [];
+  const alive = children.filter((child) => child.deref() !== undefined);
+  children.splice(0, children.length, ...alive);
+  for (const child of alive) {
+    const one = child.deref();
+    if (one) one.level = level;
+  }
 }
 
 /** Colours only on a terminal, and not when `NO_COLOR` is set. */

@@ -1,15 +1,18 @@
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
-import { createOutputs, type Outputs } from './acting/outputs.ts';
+import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
 import { createHealth } from './appliance/health.ts';
+import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
 import { createSupervision } from './appliance/supervision.ts';
 import { Broker, type BrokerCounts } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
+import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
 import { type Service, startAll } from './lifecycle.ts';
+import { setLevel } from './log.ts';
 import type { SensorStatus } from './sensing/sampler.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
@@ -24,6 +27,8 @@ const STUCK_S = 30;
 export interface Gateway {
   /** Addresses that clients can connect to. */
   readonly urls: readonly string[];
+  /** Goes on by the config file as it stands now, wholly or not at all. */
+  reload(): Promise<ReloadReport>;
   stop(): Promise<void>;
 }
 
@@ -38,11 +43,17 @@ export interface GatewayStatus {
   readonly troubles: readonly string[];
 }
 
+/** Reads and checks the config file as it now stands. */
+export type Load = () => Promise<{
+  config?: Config | undefined;
+  problems: readonly Problem[];
+}>;
+
 /**
  * Starts the gateway: sensors are read over the buses, their readings go to the broker, the broker keeps
  * in the store what must not be lost. Resolves when it works, rejects with a sentence when it can't.
  */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+export async function startGateway(config: Config, log: Logger, load: Load): Promise<Gateway> {
   const clock = systemClock;
   const { cell } = config;
 
@@ -59,9 +70,9 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   });
 
   const { listeners, limits } = config.broker;
-  const access = config.broker.access
-    ? new Access({ file: config.broker.access, log, now: () => clock.monotonic() })
-    : undefined;
+  const createAccess = (file: string | undefined): Access | undefined =>
+    file === undefined ? undefined : new Access({ file, log, now: () => clock.monotonic() });
+  let access = createAccess(config.broker.access);
   const broker = new Broker({ listeners, limits, store, clock, log, access });
   const publish = (topic: string, payload: Uint8Array): void => {
     void broker.publishLocal({ topic, payload, qos: 0, retain: true });
@@ -100,16 +111,16 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       };
       const subscribe = broker.subscribeLocal.bind(broker);
       const ways = { publishReading: publish, publishResult, subscribe };
-      driving = createOutputs({ cell, boot, outputs, buses, clock, log, ...ways });
+      driving = createOutputGroups({ cell, boot, outputs, buses, clock, log, ...ways });
       await driving.start();
     },
     stop: async () => driving?.stop(),
     trouble: () => driving?.trouble?.(),
   };
-  let driving: Outputs | undefined;
+  let driving: OutputGroups | undefined;
 
   const parts = { cell, store, broker, clock, log };
-  const { outboxes, lines, uplinks } = createUplinks(
+  const uplinks = createUplinks(
     { ...parts, onConnected: (connected) => driving?.uplinkChanged(connected) },
     config.uplinks,
   );
@@ -119,8 +130,8 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const health = createHealth({
     store,
     broker,
-    access,
-    uplinks,
+    access: () => access,
+    uplinks: uplinks.all,
     outputs: acting,
     sensing: () => running,
   });
@@ -129,14 +140,49 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     version,
     sessions: broker.counts,
     sensors: running?.status() ?? [],
-    uplinks: uplinks.map((uplink) => uplink.status),
+    uplinks: uplinks.all().map((uplink) => uplink.status),
     troubles: health.troubles(),
+  });
+  const reload = createReload({
+    config,
+    log,
+    load,
+    parts: [
+      { name: 'log', use: async (next) => setLevel(log, next.log.level) },
+      {
+        name: 'store',
+        async use(next) {
+          store.journal.relaxedMs = next.store.readingsWithin;
+        },
+      },
+      {
+        name: 'broker',
+        async use({ broker: next }) {
+          const former = access;
+          const isNew = next.access !== former?.file;
+          const wanted = isNew ? createAccess(next.access) : former;
+          if (isNew) await wanted?.start();
+          try {
+            await broker.use({ ...next, access: wanted });
+          } catch (error) {
+            if (isNew) await wanted?.stop();
+            throw error;
+          }
+          access = wanted;
+          if (isNew) await former?.stop();
+        },
+      },
+      { name: 'uplinks', use: (next) => uplinks.use(next.uplinks) },
+      { name: 'sensing', use: async (next) => running?.use(next.sensors, next.drivers) },
+      { name: 'outputs', use: async (next) => driving?.use(next.outputs) },
+    ] satisfies Part[],
   });
   const control = createControl(
     config.data,
     async (request) => {
       if (request.ask === 'status') return currentStatus();
-      const uplink = uplinks.find(({ name }) => name === request.uplink);
+      if (request.ask === 'reload') return reload();
+      const uplink = uplinks.all().find(({ name }) => name === request.uplink);
       if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
       return uplink.purge();
     },
@@ -156,12 +202,14 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
 
   const stop = await startAll([
     store,
-    outboxes,
-    ...(access ? [access] : []),
+    uplinks.outboxes,
+    ...(access
+      ? [{ name: 'access', start: () => access!.start(), stop: async () => access?.stop() }]
+      : []),
     broker,
     sysTopics,
     status,
-    lines,
+    uplinks.lines,
     sensing,
     acting,
     control,
@@ -171,6 +219,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     urls: broker.urls,
+    reload,
     async stop() {
       await stop();
       log.info('gateway has stopped');

@@ -30,6 +30,7 @@ const GROUND = [
   'origin',
   'owned-file',
   'secrets',
+  'sequence',
   'state',
   'version',
 ];

@@ -3,12 +3,14 @@ import type { GpioOutput, GpioOutputOptions } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { OutputConfig } from '../config/outputs.ts';
 import { encodeReading, type Quality } from '../reading.ts';
+import type { Sequence } from '../sequence.ts';
 import type { Command, Refused } from './command.ts';
 import { createRecentResults, type Result } from './recent-results.ts';
 
 export interface OutputParts {
   readonly topic: string;
   readonly boot: number;
+  readonly sequence: Sequence;
   readonly clock: Clock;
   readonly log: Logger;
   /** Takes the line; rejects with a sentence. */
@@ -35,7 +37,7 @@ export interface Output {
 /** An output whose line is not taken yet: `check` does it. */
 export function createOutput(config: OutputConfig, parts: OutputParts): Output {
   const { name, safe, activeLow, drive } = config;
-  const { topic, boot, clock, log } = parts;
+  const { topic, boot, clock, log, sequence } = parts;
   const recent = createRecentResults();
   const holds = new Set<string>();
   let line: GpioOutput | undefined;
@@ -43,7 +45,6 @@ export function createOutput(config: OutputConfig, parts: OutputParts): Output {
   let pulse = new AbortController();
   let shown: string | undefined;
   let failure: string | undefined = 'not taken yet';
-  let seq = 0;
   let closed = false;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -59,7 +60,7 @@ export function createOutput(config: OutputConfig, parts: OutputParts): Output {
     const now = JSON.stringify([value, quality, reason]);
     if (now === shown) return;
     shown = now;
-    seq += 1;
+    const seq = sequence.next(topic);
     const why = reason === undefined ? {} : { reason };
     const reading = { sensor: name, unit: '', value, quality, time: clock.wall(), ...why };
     const { payload } = config;

@@ -3,6 +3,7 @@ import type { Buses, GpioInput } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { OutputConfig } from '../config/outputs.ts';
 import type { Service } from '../lifecycle.ts';
+import type { Sequence } from '../sequence.ts';
 import { readingTopic } from '../topics.ts';
 import { parseCommand } from './command.ts';
 import { createOutput, type Output } from './output.ts';
@@ -16,6 +17,7 @@ export interface OutputsParts {
   readonly cell: string;
   /** Which start of the gateway this is. */
   readonly boot: number;
+  readonly sequence: Sequence;
   readonly outputs: readonly OutputConfig[];
   readonly buses: Buses;
   readonly clock: Clock;
@@ -42,7 +44,7 @@ const CHECK_MS = 1000;
 
 /** Outputs that have not been started. Throws when a topic makes no sense; hardware is not touched. */
 export function createOutputs(parts: OutputsParts): Outputs {
-  const { cell, boot, buses, clock } = parts;
+  const { cell, boot, buses, clock, sequence } = parts;
   const log = parts.log.child({ part: 'outputs' });
   const { publishReading, publishResult } = parts;
   const all = parts.outputs.map((config) => ({
@@ -51,6 +53,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
     output: createOutput(config, {
       topic: readingTopic(cell, config.name, ''),
       boot,
+      sequence,
       clock,
       log,
       open: (options) => buses.gpio.line(config.line).output(options),

@@ -7,8 +7,8 @@ import type { Uplink } from '../uplink/uplink.ts';
 export interface HealthParts {
   readonly store: Store;
   readonly broker: Broker;
-  readonly access: Service | undefined;
-  readonly uplinks: readonly Uplink[];
+  access(): Service | undefined;
+  uplinks(): readonly Uplink[];
   readonly outputs: Service;
   /** Undefined until sensing has started. */
   sensing(): Sensing | undefined;
@@ -49,15 +49,15 @@ export function createHealth(parts: HealthParts): Health {
     [
       store.trouble(),
       broker.trouble(),
-      access?.trouble?.(),
+      access()?.trouble?.(),
       outputs.trouble?.(),
       sensing()?.trouble?.(),
-      ...uplinks.map((uplink) => uplink.trouble()),
+      ...uplinks().map((uplink) => uplink.trouble()),
     ].filter((trouble) => trouble !== undefined);
 
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());
-    for (const { name, status } of uplinks) publish(`uplink/${name}`, status);
+    for (const { name, status } of uplinks()) publish(`uplink/${name}`, status);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
     publish('sensors', sensing()?.status() ?? []);
     publish('store', await store.status());

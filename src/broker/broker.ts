@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import type { Clock } from '../clock.ts';
@@ -69,6 +70,11 @@ export interface DropCounts {
   readonly sessions: readonly ({ readonly clientId: string } & Readonly<Record<string, unknown>>)[];
 }
 
+/** A listener's address. */
+function placeOf({ host, port }: ListenerConfig, index: number): string {
+  return `${host} ${port === 0 ? `any, ${index}` : port}`;
+}
+
 const DROPS_TOLD = 100;
 /** How long after a clean stop a client may take to come back before its will is published. */
 const WILL_GRACE_MS = 60_000;
@@ -93,7 +99,12 @@ export class Broker implements Service, ConnectionHandler {
   readonly #memory = new Memory();
   readonly #expiry: Expiry;
   #control!: ControlPlane;
-  #listeners: Listener[] = [];
+  readonly #listeners = new Map<
+    string,
+    { readonly config: ListenerConfig; readonly listener: Listener }
+  >();
+  readonly #limits: { -readonly [Key in keyof BrokerLimits]: BrokerLimits[Key] };
+  #access: Access | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #maximum = 0;
   #packetsReceived = 0;
@@ -103,7 +114,10 @@ export class Broker implements Service, ConnectionHandler {
   constructor(parts: BrokerParts) {
     this.#parts = parts;
     this.#drops = new Drops(parts.log);
-    const { store, limits, clock } = parts;
+    const { store, clock } = parts;
+    this.#limits = { ...parts.limits };
+    const limits = this.#limits;
+    this.#access = parts.access;
     const epoch = clock.wall() - clock.monotonic();
     const now = (): number => Math.floor(epoch + clock.monotonic());
     this.#plane = new DataPlane({
@@ -124,10 +138,9 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   async start(): Promise<void> {
-    const { store, listeners, limits, log } = this.#parts;
+    const { store, listeners } = this.#parts;
     this.#plane.recover();
-    const { access } = this.#parts;
-    if (access) access.onChanged = () => this.#reviewAccess();
+    if (this.#access) this.#access.onChanged = () => this.#reviewAccess();
     this.#control = new ControlPlane(store, {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
@@ -137,25 +150,55 @@ export class Broker implements Service, ConnectionHandler {
     const { wills, stoppedCleanly } = store.recovered;
     await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
-      for (const [index, config] of listeners.entries()) {
-        const listener = await openListener({
-          config,
-          index,
-          limits,
-          clock: this.#parts.clock,
-          log,
-          accept: (transport) => this.#accept(transport),
-          onTrouble: ({ message }) =>
-            this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
-        });
-        this.#listeners.push(listener);
-        log.info({ url: listener.url }, 'listening');
-      }
+      for (const [index, config] of listeners.entries()) await this.#open(config, index);
     } catch (error) {
       await this.#closeAll();
       throw error;
     }
     this.#sweep = setInterval(() => this.sweep(), SWEEP_MS);
+  }
+
+  async #open(config: ListenerConfig, index: number): Promise<void> {
+    const { clock, log } = this.#parts;
+    const listener = await openListener({
+      config,
+      index,
+      limits: this.#limits,
+      clock,
+      log,
+      accept: (transport) => this.#accept(transport),
+      onTrouble: ({ message }) =>
+        this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
+    });
+    this.#listeners.set(placeOf(config, index), { config, listener });
+    log.info({ url: listener.url }, 'listening');
+  }
+
+  /**
+   * Other listeners, limits and access rules, while clients are connected. Those on a listener that is the same stay;
+   * one that is gone or has changed lets go of its clients. With another access file everybody has to come anew.
+   * Rejects when a listener can't open; calling it with what was before then puts that back.
+   */
+  async use({ listeners, limits, access }: Omit<BrokerParts, 'store' | 'clock' | 'log'>) {
+    Object.assign(this.#limits, limits);
+    if (access !== this.#access) this.#useAccess(access);
+    const wanted = new Map(listeners.map((config, index) => [placeOf(config, index), config]));
+    for (const [place, { config, listener }] of this.#listeners) {
+      if (isDeepStrictEqual(config, wanted.get(place))) continue;
+      this.#listeners.delete(place);
+      await listener.stop();
+      this.#parts.log.info({ url: listener.url }, 'no longer listening');
+    }
+    for (const [index, config] of listeners.entries()) {
+      if (!this.#listeners.has(placeOf(config, index))) await this.#open(config, index);
+    }
+  }
+
+  #useAccess(access: Access | undefined): void {
+    if (this.#access) this.#access.onChanged = undefined;
+    this.#access = access;
+    if (access) access.onChanged = () => this.#reviewAccess();
+    for (const connection of [...this.#connections]) connection.close('another access file');
   }
 
   async stop(): Promise<void> {
@@ -166,12 +209,12 @@ export class Broker implements Service, ConnectionHandler {
 
   /** Addresses that clients can connect to. */
   get urls(): readonly string[] {
-    return this.#listeners.map(({ url }) => url);
+    return [...this.#listeners.values()].map(({ listener }) => listener.url);
   }
 
   /** What is wrong with its certificates, in a sentence. */
   trouble(): string | undefined {
-    for (const listener of this.#listeners) {
+    for (const { listener } of this.#listeners.values()) {
       const trouble = listener.trouble();
       if (trouble !== undefined) return trouble;
     }
@@ -243,13 +286,15 @@ export class Broker implements Service, ConnectionHandler {
 
   async #closeAll(): Promise<void> {
     this.#stopping = true;
-    await Promise.all(this.#listeners.splice(0).map((listener) => listener.stop()));
+    await Promise.all([...this.#listeners.values()].map(({ listener }) => listener.stop()));
+    this.#listeners.clear();
     await this.#control.stop();
     for (const connection of [...this.#connections]) connection.close('the gateway stops');
   }
 
   #accept(transport: Transport): TransportEvents | undefined {
-    const { limits, clock } = this.#parts;
+    const { clock } = this.#parts;
+    const limits = this.#limits;
     const { remoteAddress } = transport;
     const fromAddress = (this.#perAddress.get(remoteAddress) ?? 0) + 1;
     if (
@@ -274,7 +319,7 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   connect(connection: Connection, packet: ConnectPacket): void {
-    const { limits } = this.#parts;
+    const limits = this.#limits;
     if (
       this.#connections.size > limits.connections ||
       (this.#perAddress.get(connection.remoteAddress)! > limits.connectionsPerAddress &&
@@ -288,7 +333,8 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
-    const { access, log } = this.#parts;
+    const { log } = this.#parts;
+    const access = this.#access;
     if (access) {
       const refusal = await admit(access, connection, packet, this.#plane.sessions).catch(
         (error: unknown) => {
@@ -307,7 +353,7 @@ export class Broker implements Service, ConnectionHandler {
 
   /** Other access rules are in force: who is no longer let in goes, what others may no longer read ends. */
   #reviewAccess(): void {
-    const { access } = this.#parts;
+    const access = this.#access;
     for (const connection of [...this.#connections]) {
       const { session } = connection;
       if (!access || !connection.access || !session) continue;

@@ -10,6 +10,7 @@ import { EXIT, type Io } from './io.ts';
 import { probe } from './probe.ts';
 import { type QueueOption, queue } from './queue.ts';
 import { type ReadOptions, type ReadParts, read } from './read.ts';
+import { reload } from './reload.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
@@ -75,6 +76,11 @@ export async function runCommandLine(
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
       code = await check(options, io, parts.drivers);
+    });
+  verb('reload', 'has the running gateway go on by the config as it stands, wholly or not at all')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      code = await reload(options, io, parts.drivers);
     });
   verb('status', 'says how the running gateway is')
     .option(...CONFIG)

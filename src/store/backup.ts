@@ -12,13 +12,14 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import Database from 'better-sqlite3';
 import { forgetDamage } from './damage.ts';
 import {
   type Connection,
   databaseFile,
+  isSqliteError,
   lockFolder,
   NewerDataError,
+  openFile,
   openReadOnly,
   prepareFolder,
   SCHEMA_VERSION,
@@ -67,7 +68,7 @@ export async function backup(folder: string, to: string, progress: Progress): Pr
 
 /** Makes one file of it that needs no other beside it, on disk. */
 function settle(file: string): void {
-  const db = new Database(file);
+  const db = openFile(file);
   try {
     db.pragma('journal_mode = DELETE');
     const [first] = db.pragma('quick_check(1)') as object[];
@@ -119,7 +120,7 @@ function checkBackup(file: string): void {
     if (sound !== 'ok') throw new Error(`${file} is damaged: ${sound}`);
     db.prepare('SELECT 1 FROM meta, session').get();
   } catch (error) {
-    if (!(error instanceof Database.SqliteError)) throw error;
+    if (!isSqliteError(error)) throw error;
     throw new Error(`${file} is no file of "cellgate backup" (${error.message})`, { cause: error });
   } finally {
     db?.close();
@@ -149,7 +150,7 @@ function bootOf(db: Connection): number {
 }
 
 function withConnection<Result>(file: string, use: (db: Connection) => Result): Result {
-  const db = new Database(file);
+  const db = openFile(file);
   try {
     return use(db);
   } finally {

@@ -83,8 +83,12 @@ export class Journal {
   #idle: (() => void)[] = [];
   #stopped = false;
 
+  /** What nobody was promised is on disk at most this many milliseconds late. */
+  relaxedMs: number;
+
   constructor(parts: JournalParts) {
     this.#parts = parts;
+    this.relaxedMs = parts.relaxedMs;
     this.#messageId = parts.nextMessageId;
   }
 
@@ -227,7 +231,7 @@ export class Journal {
       for (const each of this.#relaxedTopics) this.#promisedTopics.add(each);
       this.#relaxedTopics = new Set();
       if (due) this.#want();
-    }, this.#parts.relaxedMs);
+    }, this.relaxedMs);
   }
 
   /** Hands over to the next commit what is not gone; false where nothing is left to write. */
