@@ -1,21 +1,25 @@
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputs, type Outputs } from './acting/outputs.ts';
 import { createHealth } from './appliance/health.ts';
+import { courses, createHistory } from './appliance/history.ts';
 import { createSupervision } from './appliance/supervision.ts';
-import { Broker, type BrokerCounts } from './broker/broker.ts';
+import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
+import { createHttp } from './http/http.ts';
+import { createMetrics } from './http/metrics.ts';
 import { type Service, startAll } from './lifecycle.ts';
-import type { SensorStatus } from './sensing/sampler.ts';
+import type { LogTail } from './log.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
-import { createUplinks, type UplinkStatus } from './uplink/uplink.ts';
-import { version } from './version.ts';
+import { createUplinks } from './uplink/uplink.ts';
+import { installation, version } from './version.ts';
 
 /** The slowest card answers sooner; a disk that fails answers too, with an error. */
 const STUCK_S = 30;
@@ -27,22 +31,11 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** The running gateway as `status --json` prints it. */
-export interface GatewayStatus {
-  readonly cell: string;
-  readonly version: string;
-  readonly sessions: BrokerCounts;
-  readonly sensors: readonly SensorStatus[];
-  readonly uplinks: readonly UplinkStatus[];
-  /** One sentence each. */
-  readonly troubles: readonly string[];
-}
-
 /**
  * Starts the gateway: sensors are read over the buses, their readings go to the broker, the broker keeps
  * in the store what must not be lost. Resolves when it works, rejects with a sentence when it can't.
  */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+export async function startGateway(config: Config, log: Logger, tail: LogTail): Promise<Gateway> {
   const clock = systemClock;
   const { cell } = config;
 
@@ -104,7 +97,6 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       await driving.start();
     },
     stop: async () => driving?.stop(),
-    trouble: () => driving?.trouble?.(),
   };
   let driving: Outputs | undefined;
 
@@ -117,25 +109,20 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const sysTopics = createSysTopics({ broker, clock, version });
 
   const health = createHealth({
+    cell,
+    version,
     store,
     broker,
     access,
     uplinks,
-    outputs: acting,
+    wall: () => clock.wall(),
+    outputs: () => driving,
     sensing: () => running,
-  });
-  const currentStatus = (): GatewayStatus => ({
-    cell,
-    version,
-    sessions: broker.counts,
-    sensors: running?.status() ?? [],
-    uplinks: uplinks.map((uplink) => uplink.status),
-    troubles: health.troubles(),
   });
   const control = createControl(
     config.data,
     async (request) => {
-      if (request.ask === 'status') return currentStatus();
+      if (request.ask === 'status') return health.status();
       const uplink = uplinks.find(({ name }) => name === request.uplink);
       if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
       return uplink.purge();
@@ -143,16 +130,39 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     log,
   );
 
-  const supervision = createSupervision({
-    env: process.env,
-    log,
-    stuck() {
-      const seconds = Math.round(store.journal.unansweredMs / 1000);
-      if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
-      const stalled = running?.stalled() ?? [];
-      return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
-    },
+  const stuck = (): string | undefined => {
+    const seconds = Math.round(store.journal.unansweredMs / 1000);
+    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
+    const stalled = running?.stalled() ?? [];
+    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
+  };
+  const supervision = createSupervision({ env: process.env, log, stuck });
+
+  const { http } = config;
+  const history = createHistory({
+    monotonic: () => clock.monotonic(),
+    wall: () => clock.wall(),
+    values: () => courses(running?.status() ?? [], uplinks),
   });
+  const page =
+    http &&
+    createHttp({
+      config: http,
+      access,
+      log,
+      tail,
+      history,
+      pageFolder: join(installation, 'dist/page'),
+      door: (anonymous) => broker.webSocketDoor(anonymous),
+      metrics: createMetrics({
+        status: health.status,
+        drops: () => broker.drops,
+        traffic: broker.traffic,
+        commitTimes: () => store.journal?.commitTimes,
+      }),
+      troubles: health.troubles,
+      stuck,
+    });
 
   const stop = await startAll([
     store,
@@ -166,11 +176,12 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     acting,
     control,
     health,
+    ...(page ? [history, page] : []),
     supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
-    urls: broker.urls,
+    urls: [...broker.urls, ...(page?.url ? [page.url] : [])],
     async stop() {
       await stop();
       log.info('gateway has stopped');

@@ -16,6 +16,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['src/sensing', 'src/acting', 'src/broker'],
   ['src/uplink'],
   ['src/appliance'],
+  ['src/http'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],
 ];
@@ -25,6 +26,7 @@ const GROUND = [
   'units',
   'clock',
   'control',
+  'latency',
   'lifecycle',
   'log',
   'owned-file',
@@ -47,6 +49,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   epoll: ['src/buses/gpio-kernel.ts'],
   mqtt: ['src/uplink/plant.ts'],
   commander: ['src/cli/program.ts'],
+  'prom-client': ['src/http/metrics.ts'],
 };
 
 interface Import {

@@ -5,7 +5,7 @@ import type { OutputConfig } from '../config/outputs.ts';
 import type { Service } from '../lifecycle.ts';
 import { readingTopic } from '../topics.ts';
 import { parseCommand } from './command.ts';
-import { createOutput, type Output } from './output.ts';
+import { createOutput, type Output, type OutputStatus } from './output.ts';
 
 /** A message as an output receives it. */
 export interface ReceivedCommand {
@@ -35,6 +35,7 @@ export interface OutputsParts {
 export interface Outputs extends Service {
   /** To be told whenever the way to the plant is lost or back. */
   uplinkChanged(connected: boolean): void;
+  status(): OutputStatus[];
 }
 
 /** How often lines are read back, and those that could not be had are tried again. */
@@ -104,6 +105,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
       const troubles = all.map(({ output }) => output.trouble());
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;
     },
+    status: () => all.map(({ output }) => output.status()),
     uplinkChanged(connected) {
       if (connected) return;
       for (const { config, output } of all) {

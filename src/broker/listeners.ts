@@ -3,18 +3,16 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
-import { type WebSocket, WebSocketServer } from 'ws';
 import type { ListenerConfig } from '../config/schema.ts';
-import type { Transport, TransportEvents } from './transport.ts';
+import { peerOf } from './peer.ts';
+import { type Accept, LINGER_MS, type Transport } from './transport.ts';
+import { createWebSocketDoor } from './websockets.ts';
 
 /** A door that is open until `stop`. */
 export interface Listener {
   readonly url: string;
   stop(): Promise<void>;
 }
-
-/** Takes the transport or refuses it; a refused one is closed. */
-export type Accept = (transport: Transport) => TransportEvents | undefined;
 
 export interface ListenerParts {
   readonly config: ListenerConfig;
@@ -30,8 +28,6 @@ export interface ListenerParts {
   onTrouble(error: Error): void;
 }
 
-/** How long a closing peer may take to read what it was sent. */
-const LINGER_MS = 5000;
 const BACKLOG = 1024;
 const NOTHING = Buffer.alloc(0);
 const HANDSHAKE_MS = 10_000;
@@ -56,7 +52,11 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
       ? createHttpsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS })
       : createHttpServer();
     server.on('connection', onSocket);
-    serveWebSockets(server as HttpServer, limits.packet, config, accept);
+    server.on('upgrade', createWebSocketDoor({ packet: limits.packet, ...config, accept }));
+    server.on('request', (_request, response) => {
+      response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
+      response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
+    });
   } else if (tls) {
     server = createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
       onSocket(socket);
@@ -118,7 +118,8 @@ function listen(server: Server | HttpServer, parts: ListenerParts): Promise<void
   });
 }
 
-function listenError(
+/** Why a port could not be opened, and the `key` of the config to change. */
+export function listenError(
   cause: NodeJS.ErrnoException,
   host: string,
   port: number,
@@ -137,21 +138,9 @@ function listenError(
   }
 }
 
-/** Who the peer is, as far as its connection tells. */
-function peerOf(socket: Socket, { anonymous }: ListenerConfig) {
-  const proven = socket instanceof TLSSocket && socket.authorized;
-  const name = proven ? socket.getPeerCertificate().subject?.CN : undefined;
-  return {
-    remoteAddress: socket.remoteAddress ?? 'unknown',
-    anonymous,
-    // Several common names are no name.
-    certificate: typeof name === 'string' ? name : undefined,
-  };
-}
-
 function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void {
   const transport: Transport = {
-    ...peerOf(socket, config),
+    ...peerOf(socket, config.anonymous),
     copies: socket instanceof TLSSocket,
     get pending() {
       return socket.writableLength;
@@ -184,72 +173,4 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
   socket.on('close', () => events.lost());
   // The close that follows tells all there is to tell.
   socket.on('error', () => undefined);
-}
-
-/** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets cut anywhere. */
-function serveWebSockets(
-  server: HttpServer,
-  packetLimit: number,
-  config: ListenerConfig,
-  accept: Accept,
-): void {
-  const webSockets = new WebSocketServer({
-    server,
-    maxPayload: Math.max(packetLimit, 64 * 1024),
-    perMessageDeflate: false,
-    handleProtocols: (protocols) =>
-      protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,
-    verifyClient: ({ req }: { req: { headers: Record<string, string | string[] | undefined> } }) =>
-      /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
-  });
-  // It repeats the errors of its server, which are told there.
-  webSockets.on('error', () => undefined);
-  webSockets.on('wsClientError', (_error, socket) => socket.destroy());
-  webSockets.on('connection', (webSocket, request) => {
-    carryWebSocket(webSocket, request.socket, config, accept);
-  });
-  server.on('request', (_request, response) => {
-    response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
-    response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
-  });
-}
-
-function carryWebSocket(
-  webSocket: WebSocket,
-  socket: Socket,
-  config: ListenerConfig,
-  accept: Accept,
-): void {
-  const transport: Transport = {
-    ...peerOf(socket, config),
-    copies: socket instanceof TLSSocket,
-    get pending() {
-      return webSocket.bufferedAmount;
-    },
-    write(bytes) {
-      if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
-    },
-    onceTaken: (callback) => void socket.write(NOTHING, callback),
-    pause: () => webSocket.pause(),
-    resume: () => webSocket.resume(),
-    end() {
-      webSocket.resume();
-      webSocket.close();
-      const cut = setTimeout(() => webSocket.terminate(), LINGER_MS);
-      webSocket.once('close', () => clearTimeout(cut));
-    },
-    destroy: () => webSocket.terminate(),
-  };
-  const events = accept(transport);
-  if (!events) {
-    webSocket.terminate();
-    return;
-  }
-  webSocket.on('message', (data, isBinary) => {
-    if (!isBinary) events.violated('a text frame on a WebSocket');
-    else events.data(data as Buffer);
-  });
-  socket.on('drain', () => events.drained());
-  webSocket.on('close', () => events.lost());
-  webSocket.on('error', () => undefined);
 }

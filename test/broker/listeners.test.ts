@@ -1,13 +1,8 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import {
-  type Accept,
-  type Listener,
-  type ListenerParts,
-  openListener,
-} from '../../src/broker/listeners.ts';
-import type { Transport, TransportEvents } from '../../src/broker/transport.ts';
+import { type Listener, type ListenerParts, openListener } from '../../src/broker/listeners.ts';
+import type { Accept, Transport, TransportEvents } from '../../src/broker/transport.ts';
 import type { ListenerConfig } from '../../src/config/schema.ts';
 import { RawClient } from '../support/raw-client.ts';
 
