@@ -53,7 +53,7 @@ export interface Settings {
   };
   readonly sensors: readonly SensorConfig[];
   readonly outputs: readonly OutputConfig[];
-  readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
+  readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' | 'simulated' };
   readonly uplinks: readonly UplinkConfig[];
   readonly store: { readonly readingsWithin: number };
   /** Undefined: no page. */
@@ -216,10 +216,10 @@ export function configSchema(drivers: Drivers) {
       gpio: z
         .strictObject({
           backend: z
-            .enum(['auto', 'chardev', 'sysfs'])
+            .enum(['auto', 'chardev', 'sysfs', 'simulated'])
             .prefault('auto')
             .describe(
-              'How lines are reached: chardev (/dev/gpiochip*), sysfs (/sys/class/gpio: no counting, no bias), or the first of them that is there.',
+              'How lines are reached: chardev (/dev/gpiochip*), sysfs (/sys/class/gpio: no counting, no bias), or the first of them that is there. simulated: lines in memory alone, to try a config without its hardware.',
             ),
         })
         .prefault({})

@@ -63,8 +63,8 @@ export function createHttp(parts: HttpParts): Http {
     const acceptsGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
     const file = await files.answer(path, acceptsGzip);
     if (file) return file;
-    const mayRead = await loginOf(request, access, anonymous);
-    return (await route({ path, query, mayRead })) ?? textAnswer(404, 'There is nothing here.');
+    const visitor = await loginOf(request, access, anonymous);
+    return (await route({ path, query, visitor })) ?? textAnswer(404, 'There is nothing here.');
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

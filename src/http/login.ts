@@ -1,23 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { Access } from '../access/access.ts';
 
-/** Whether whoever asks may read what stands on a topic, or on all that a filter matches. */
-export type MayRead = (filter: string) => boolean;
+/** What whoever asks may do over MQTT, and therefore here. */
+export interface Visitor {
+  maySubscribe(filter: string): boolean;
+  mayPublish(topic: string): boolean;
+}
+
+const ANYBODY: Visitor = { maySubscribe: () => true, mayPublish: () => true };
 
 /** Stands for the client id, which the rules of single clients may name. */
 const CLIENT_ID = 'cellgate-http';
 const LONGEST = 1024;
 
-/**
- * What a request may see: all where there are no access rules, else what the user of its Basic login may read
- * over MQTT. Undefined for who is not let in.
- */
+/** Who sent a request: anybody where there are no access rules, else the user of its Basic login. Undefined for who is not let in. */
 export async function loginOf(
   request: IncomingMessage,
   access: Access | undefined,
   anonymous: boolean,
-): Promise<MayRead | undefined> {
-  if (!access) return () => true;
+): Promise<Visitor | undefined> {
+  if (!access) return ANYBODY;
   const { username, password } = credentialsOf(request.headers.authorization);
   const admission = await access.admit({
     address: request.socket.remoteAddress ?? 'unknown',
@@ -27,7 +29,7 @@ export async function loginOf(
     certificate: undefined,
     anonymous,
   });
-  return 'rights' in admission ? (filter) => admission.rights.maySubscribe(filter) : undefined;
+  return 'rights' in admission ? admission.rights : undefined;
 }
 
 function credentialsOf(header: string | undefined): {

@@ -1,7 +1,7 @@
 import type { History } from '../appliance/history.ts';
 import type { LogTail } from '../log.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
-import type { MayRead } from './login.ts';
+import type { Visitor } from './login.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface RoutesParts {
@@ -14,11 +14,11 @@ export interface RoutesParts {
   stuck(): string | undefined;
 }
 
-/** What is asked for, and by whom: `mayRead` is undefined for who is not let in. */
+/** What is asked for, and by whom: `visitor` is undefined for who is not let in. */
 export interface Question {
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly mayRead: MayRead | undefined;
+  readonly visitor: Visitor | undefined;
 }
 
 /** Each thing has a topic: who may read that over MQTT may have it here. */
@@ -27,6 +27,7 @@ const TROUBLES = '$SYS/cellgate/troubles';
 const LOG = '$SYS/cellgate/log';
 const TOPICS_AT_ONCE = 50;
 
+const LOG_IN = 'Log in as a user of the gateway.';
 const CHALLENGE = { 'www-authenticate': 'Basic realm="cellgate", charset="UTF-8"' };
 
 /** Answers what is asked of the running gateway; undefined for paths that are none of these. */
@@ -38,11 +39,11 @@ export function createRoutes(parts: RoutesParts) {
     return sentence === undefined ? textAnswer(200, 'alive') : textAnswer(503, sentence);
   };
 
-  const readyz = ({ mayRead }: Question): Answer => {
+  const readyz = ({ visitor }: Question): Answer => {
     const now = troubles();
     const status = now.length === 0 ? 200 : 503;
     return jsonAnswer(
-      { ready: now.length === 0, ...(mayRead?.(TROUBLES) ? { troubles: now } : {}) },
+      { ready: now.length === 0, ...(visitor?.maySubscribe(TROUBLES) ? { troubles: now } : {}) },
       status,
     );
   };
@@ -52,12 +53,19 @@ export function createRoutes(parts: RoutesParts) {
     return { status: 200, type: metrics.type, body, headers: { 'cache-control': 'no-store' } };
   };
 
-  const courses = ({ query, mayRead }: Question): Answer => {
+  const courses = ({ query, visitor }: Question): Answer => {
     const topics = query.getAll('topic').slice(0, TOPICS_AT_ONCE);
     const found = topics.flatMap((topic) => {
-      const course = isTopic(topic) && mayRead?.(topic) ? history.of(topic) : undefined;
+      const course = isTopic(topic) && visitor?.maySubscribe(topic) ? history.of(topic) : undefined;
       return course ? [[topic, course]] : [];
     });
+    return jsonAnswer(Object.fromEntries(found));
+  };
+
+  /** To which topics the visitor may publish: the page offers no switch that the broker would not take. */
+  const rights = ({ query, visitor }: Question): Answer => {
+    const topics = query.getAll('topic').slice(0, TOPICS_AT_ONCE);
+    const found = topics.map((topic) => [topic, visitor?.mayPublish(topic) === true]);
     return jsonAnswer(Object.fromEntries(found));
   };
 
@@ -67,10 +75,12 @@ export function createRoutes(parts: RoutesParts) {
   };
 
   return async (question: Question): Promise<Answer | undefined> => {
-    const { path, mayRead } = question;
+    const { path, visitor } = question;
     const needs = (filter: string, challenge: Readonly<Record<string, string>> = {}) => {
-      if (!mayRead) return textAnswer(401, 'Log in as a user of the gateway.', challenge);
-      return mayRead(filter) ? undefined : textAnswer(403, `This user may not read ${filter}.`);
+      if (!visitor) return textAnswer(401, LOG_IN, challenge);
+      return visitor.maySubscribe(filter)
+        ? undefined
+        : textAnswer(403, `This user may not read ${filter}.`);
     };
     switch (path) {
       case '/healthz':
@@ -80,7 +90,9 @@ export function createRoutes(parts: RoutesParts) {
       case '/metrics':
         return needs(METRICS, CHALLENGE) ?? (await scrape());
       case '/api/history':
-        return mayRead ? courses(question) : textAnswer(401, 'Log in as a user of the gateway.');
+        return visitor ? courses(question) : textAnswer(401, LOG_IN);
+      case '/api/rights':
+        return visitor ? rights(question) : textAnswer(401, LOG_IN);
       case '/api/log':
         return needs(LOG) ?? log(question);
       default:
