@@ -17,6 +17,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['src/uplink'],
   ['src/appliance'],
   ['src/http'],
+  ['src/page'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],
 ];
@@ -47,7 +48,8 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   onoff: ['src/buses/gpio-sysfs.ts'],
   ioctl: ['src/buses/gpio-kernel.ts'],
   epoll: ['src/buses/gpio-kernel.ts'],
-  mqtt: ['src/uplink/plant.ts'],
+  mqtt: ['src/uplink/plant.ts', 'src/page/gateway.ts'],
+  uplot: ['src/page/chart.ts'],
   commander: ['src/cli/program.ts'],
   'prom-client': ['src/http/metrics.ts'],
 };
