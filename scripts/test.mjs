@@ -13,6 +13,7 @@ const check = (what, ...args) => {
 };
 check('format and lint (biome)', bin('@biomejs/biome/bin/biome'), 'check', '.');
 build();
+check('types of the page (tsc)', bin('typescript/bin/tsc'), '-p', 'src/page/tsconfig.json');
 check('types of the tests (tsc)', bin('typescript/bin/tsc'), '-p', 'test/tsconfig.json');
 
 const vitest = [bin('vitest/vitest.mjs'), 'run', ...process.argv.slice(2)];

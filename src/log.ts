@@ -8,6 +8,38 @@ export interface LogSink {
   readonly isTTY?: boolean | undefined;
 }
 
+/** A line of the log, numbered since the start. */
+export interface NumberedLine {
+  readonly number: number;
+  /** JSON, as it was logged. */
+  readonly line: string;
+}
+
+/** The last lines of the log in memory, for people who look from elsewhere. */
+export interface LogTail {
+  keep(line: string): void;
+  /** Those that came after this number, oldest first. */
+  after(number: number): NumberedLine[];
+}
+
+const TAIL_LINES = 300;
+const TAIL_LINE = 4096;
+
+/** A tail without lines. It keeps 300 at most; one that is too long is left out. */
+export function createLogTail(): LogTail {
+  let lines: NumberedLine[] = [];
+  let count = 0;
+  return {
+    keep(line) {
+      count++;
+      if (line.length > TAIL_LINE) return;
+      lines.push({ number: count, line: line.trimEnd() });
+      if (lines.length >= 2 * TAIL_LINES) lines = lines.slice(-TAIL_LINES);
+    },
+    after: (number) => lines.slice(-TAIL_LINES).filter((line) => line.number > number),
+  };
+}
+
 /** Deeper than this nothing is logged on purpose; it also ends circles. */
 const DEPTH = 6;
 
@@ -19,6 +51,7 @@ export function createLog(
   level: string,
   sink: LogSink,
   env: Readonly<Record<string, string | undefined>>,
+  tail?: LogTail,
 ): Logger {
   const people = sink.isTTY === true && !env.JOURNAL_STREAM;
   const format = people
@@ -39,7 +72,12 @@ export function createLog(
         log: (fields) => blank(fields, 0) as Record<string, unknown>,
       },
     },
-    { write: (line: string) => void sink.write(format ? format(line) : line) },
+    {
+      write(line: string) {
+        tail?.keep(line);
+        sink.write(format ? format(line) : line);
+      },
+    },
   );
   // pino hands the bindings of a child to no formatter; children inherit this method.
   const { child } = log;

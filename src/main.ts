@@ -1,24 +1,27 @@
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
 import { createHealth } from './appliance/health.ts';
+import { courses, createHistory } from './appliance/history.ts';
 import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
 import { createSupervision } from './appliance/supervision.ts';
-import { Broker, type BrokerCounts } from './broker/broker.ts';
+import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
 import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
+import { createHttp } from './http/http.ts';
+import { createMetrics } from './http/metrics.ts';
 import { type Service, startAll } from './lifecycle.ts';
-import { setLevel } from './log.ts';
-import type { SensorStatus } from './sensing/sampler.ts';
+import { type LogTail, setLevel } from './log.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
-import { createUplinks, type UplinkStatus } from './uplink/uplink.ts';
-import { version } from './version.ts';
+import { createUplinks } from './uplink/uplink.ts';
+import { installation, version } from './version.ts';
 
 /** The slowest card answers sooner; a disk that fails answers too, with an error. */
 const STUCK_S = 30;
@@ -32,17 +35,6 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** The running gateway as `status --json` prints it. */
-export interface GatewayStatus {
-  readonly cell: string;
-  readonly version: string;
-  readonly sessions: BrokerCounts;
-  readonly sensors: readonly SensorStatus[];
-  readonly uplinks: readonly UplinkStatus[];
-  /** One sentence each. */
-  readonly troubles: readonly string[];
-}
-
 /** Reads and checks the config file as it now stands. */
 export type Load = () => Promise<{
   config?: Config | undefined;
@@ -53,7 +45,12 @@ export type Load = () => Promise<{
  * Starts the gateway: sensors are read over the buses, their readings go to the broker, the broker keeps
  * in the store what must not be lost. Resolves when it works, rejects with a sentence when it can't.
  */
-export async function startGateway(config: Config, log: Logger, load: Load): Promise<Gateway> {
+export async function startGateway(
+  config: Config,
+  log: Logger,
+  tail: LogTail,
+  load: Load,
+): Promise<Gateway> {
   const clock = systemClock;
   const { cell } = config;
 
@@ -115,7 +112,6 @@ export async function startGateway(config: Config, log: Logger, load: Load): Pro
       await driving.start();
     },
     stop: async () => driving?.stop(),
-    trouble: () => driving?.trouble?.(),
   };
   let driving: OutputGroups | undefined;
 
@@ -128,20 +124,15 @@ export async function startGateway(config: Config, log: Logger, load: Load): Pro
   const sysTopics = createSysTopics({ broker, clock, version });
 
   const health = createHealth({
+    cell,
+    version,
     store,
     broker,
     access: () => access,
     uplinks: uplinks.all,
-    outputs: acting,
+    wall: () => clock.wall(),
+    outputs: () => driving,
     sensing: () => running,
-  });
-  const currentStatus = (): GatewayStatus => ({
-    cell,
-    version,
-    sessions: broker.counts,
-    sensors: running?.status() ?? [],
-    uplinks: uplinks.all().map((uplink) => uplink.status),
-    troubles: health.troubles(),
   });
   const reload = createReload({
     config,
@@ -180,7 +171,7 @@ export async function startGateway(config: Config, log: Logger, load: Load): Pro
   const control = createControl(
     config.data,
     async (request) => {
-      if (request.ask === 'status') return currentStatus();
+      if (request.ask === 'status') return health.status();
       if (request.ask === 'reload') return reload();
       const uplink = uplinks.all().find(({ name }) => name === request.uplink);
       if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
@@ -189,16 +180,39 @@ export async function startGateway(config: Config, log: Logger, load: Load): Pro
     log,
   );
 
-  const supervision = createSupervision({
-    env: process.env,
-    log,
-    stuck() {
-      const seconds = Math.round(store.journal.unansweredMs / 1000);
-      if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
-      const stalled = running?.stalled() ?? [];
-      return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
-    },
+  const stuck = (): string | undefined => {
+    const seconds = Math.round(store.journal.unansweredMs / 1000);
+    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
+    const stalled = running?.stalled() ?? [];
+    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
+  };
+  const supervision = createSupervision({ env: process.env, log, stuck });
+
+  const { http } = config;
+  const history = createHistory({
+    monotonic: () => clock.monotonic(),
+    wall: () => clock.wall(),
+    values: () => courses(running?.status() ?? [], uplinks.all()),
   });
+  const page =
+    http &&
+    createHttp({
+      config: http,
+      access: () => access,
+      log,
+      tail,
+      history,
+      pageFolder: join(installation, 'dist/page'),
+      door: (anonymous) => broker.webSocketDoor(anonymous),
+      metrics: createMetrics({
+        status: health.status,
+        drops: () => broker.drops,
+        traffic: broker.traffic,
+        commitTimes: () => store.journal?.commitTimes,
+      }),
+      troubles: health.troubles,
+      stuck,
+    });
 
   const stop = await startAll([
     store,
@@ -214,11 +228,12 @@ export async function startGateway(config: Config, log: Logger, load: Load): Pro
     acting,
     control,
     health,
+    ...(page ? [history, page] : []),
     supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
-    urls: broker.urls,
+    urls: [...broker.urls, ...(page?.url ? [page.url] : [])],
     reload,
     async stop() {
       await stop();

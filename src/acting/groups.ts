@@ -43,6 +43,7 @@ export function createOutputGroups(parts: Omit<OutputsParts, 'sequence'>): Outpu
       await Promise.all(before.filter((one) => !now.has(one)).map(({ outputs }) => outputs.stop()));
       for (const one of groups) if (!then.has(one)) await one.outputs.start();
     },
+    status: () => groups.flatMap(({ outputs }) => outputs.status()),
     trouble() {
       const troubles = groups.map(({ outputs }) => outputs.trouble?.());
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;

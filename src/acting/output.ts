@@ -32,6 +32,17 @@ export interface Output {
   /** Safe, then given back. */
   close(): Promise<void>;
   trouble(): string | undefined;
+  status(): OutputStatus;
+}
+
+/** An output at this moment, for status pages. */
+export interface OutputStatus {
+  readonly name: string;
+  readonly topic: string;
+  readonly value: boolean | null;
+  readonly quality: Quality;
+  readonly reason?: string;
+  readonly safe: boolean;
 }
 
 /** An output whose line is not taken yet: `check` does it. */
@@ -44,6 +55,11 @@ export function createOutput(config: OutputConfig, parts: OutputParts): Output {
   let wanted = safe;
   let pulse = new AbortController();
   let shown: string | undefined;
+  let latest: Pick<OutputStatus, 'value' | 'quality' | 'reason'> = {
+    value: null,
+    quality: 'bad',
+    reason: 'not taken yet',
+  };
   let failure: string | undefined = 'not taken yet';
   let closed = false;
   let last: Promise<unknown> = Promise.resolve();
@@ -57,6 +73,7 @@ export function createOutput(config: OutputConfig, parts: OutputParts): Output {
 
   const show = (value: boolean | null, quality: Quality, reason?: string): void => {
     failure = quality === 'good' ? undefined : reason;
+    latest = { value, quality, ...(reason === undefined ? {} : { reason }) };
     const now = JSON.stringify([value, quality, reason]);
     if (now === shown) return;
     shown = now;
@@ -198,6 +215,7 @@ export function createOutput(config: OutputConfig, parts: OutputParts): Output {
         await line?.close().catch(() => undefined);
         line = undefined;
       }),
+    status: () => ({ name, topic, safe, ...latest }),
     trouble: () => (failure === undefined ? undefined : `${name}: ${failure}`),
   };
 }

@@ -6,7 +6,7 @@ import type { Service } from '../lifecycle.ts';
 import type { Sequence } from '../sequence.ts';
 import { readingTopic } from '../topics.ts';
 import { parseCommand } from './command.ts';
-import { createOutput, type Output } from './output.ts';
+import { createOutput, type Output, type OutputStatus } from './output.ts';
 
 /** A message as an output receives it. */
 export interface ReceivedCommand {
@@ -37,6 +37,7 @@ export interface OutputsParts {
 export interface Outputs extends Service {
   /** To be told whenever the way to the plant is lost or back. */
   uplinkChanged(connected: boolean): void;
+  status(): OutputStatus[];
 }
 
 /** How often lines are read back, and those that could not be had are tried again. */
@@ -107,6 +108,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
       const troubles = all.map(({ output }) => output.trouble());
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;
     },
+    status: () => all.map(({ output }) => output.status()),
     uplinkChanged(connected) {
       if (connected) return;
       for (const { config, output } of all) {

@@ -23,7 +23,9 @@ import { type Listener, openListener } from './listeners.ts';
 import { Memory } from './memory.ts';
 import type { Publication, Subscriber } from './publication.ts';
 import type { Session, SessionLimits } from './session.ts';
+import { Traffic } from './traffic.ts';
 import type { Transport, TransportEvents } from './transport.ts';
+import { createWebSocketDoor, type Upgrade } from './websockets.ts';
 
 /** Times in milliseconds, sizes in bytes. */
 export interface BrokerLimits extends SessionLimits {
@@ -75,6 +77,23 @@ function placeOf({ host, port }: ListenerConfig, index: number): string {
   return `${host} ${port === 0 ? `any, ${index}` : port}`;
 }
 
+/** A client's session as `$SYS/cellgate/sessions` and the page show it. */
+export interface SessionStatus {
+  readonly clientId: string;
+  readonly user: string;
+  readonly address: string | null;
+  readonly online: boolean;
+  readonly persistent: boolean;
+  /** Milliseconds since the epoch: since when it is online, or away. */
+  readonly since: number;
+  readonly subscriptions: number;
+  readonly queued: number;
+  readonly bytes: number;
+  readonly inflight: number;
+  readonly dropped: number;
+}
+
+const SESSIONS_TOLD = 100;
 const DROPS_TOLD = 100;
 /** How long after a clean stop a client may take to come back before its will is published. */
 const WILL_GRACE_MS = 60_000;
@@ -97,6 +116,7 @@ export class Broker implements Service, ConnectionHandler {
   readonly #drops: Drops;
   readonly #plane: DataPlane;
   readonly #memory = new Memory();
+  readonly traffic: Traffic = new Traffic();
   readonly #expiry: Expiry;
   #control!: ControlPlane;
   readonly #listeners = new Map<
@@ -125,6 +145,7 @@ export class Broker implements Service, ConnectionHandler {
       limits,
       drops: this.#drops,
       memory: this.#memory,
+      traffic: this.traffic,
       refused: (clientId, reason) => this.#logOnce(clientId, reason, 'subscription refused'),
       now,
       wall: () => clock.wall(),
@@ -244,6 +265,30 @@ export class Broker implements Service, ConnectionHandler {
     };
   }
 
+  /** At most a hundred, those first for whom the most waits. */
+  get sessions(): readonly SessionStatus[] {
+    const addresses = new Map<Session, string>();
+    for (const { session, remoteAddress } of this.#connections) {
+      if (session) addresses.set(session, remoteAddress);
+    }
+    return [...this.#plane.sessions.values()]
+      .sort((a, b) => b.queue.count - a.queue.count || a.clientId.localeCompare(b.clientId))
+      .slice(0, SESSIONS_TOLD)
+      .map((session) => ({
+        clientId: session.clientId,
+        user: session.owner,
+        address: addresses.get(session) ?? null,
+        online: session.online,
+        persistent: session.persistent,
+        since: session.online ? session.onlineSince : session.awaySince,
+        subscriptions: session.subscriptions.size,
+        queued: session.queue.count,
+        bytes: session.queue.bytes,
+        inflight: session.inflight,
+        dropped: [...session.drops.values()].reduce((sum, count) => sum + count, 0),
+      }));
+  }
+
   /** What was dropped since the start, by reason, and by session for those that lost the most. */
   get drops(): DropCounts {
     const sessions = [...this.#plane.sessions.values()]
@@ -255,6 +300,13 @@ export class Broker implements Service, ConnectionHandler {
       reasons: Object.fromEntries(this.#drops.byReason),
       sessions,
     };
+  }
+
+  /** A way in for clients over an HTTP server of somebody else's, which looks at where they come from. */
+  webSocketDoor(anonymous: boolean): Upgrade {
+    const { packet } = this.#limits;
+    const accept = (transport: Transport) => this.#accept(transport);
+    return createWebSocketDoor({ packet, anonymous, accept, isWelcome: () => true });
   }
 
   /** Resolves when all that the message owes is on disk; a QoS 0 message owes nothing. */
@@ -311,7 +363,9 @@ export class Broker implements Service, ConnectionHandler {
       limits,
       () => clock.monotonic(),
       this.#memory,
+      this.traffic,
     );
+    this.traffic.sockets++;
     this.#connections.add(connection);
     this.#perAddress.set(remoteAddress, fromAddress);
     this.#maximum = Math.max(this.#maximum, this.#connections.size);

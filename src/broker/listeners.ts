@@ -7,12 +7,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
-import { type WebSocket, WebSocketServer } from 'ws';
 import type { Clock } from '../clock.ts';
 import type { ListenerConfig } from '../config/schema.ts';
 import { isWelcomeOrigin } from '../origin.ts';
 import { Certificates } from './certificates.ts';
-import type { Transport, TransportEvents } from './transport.ts';
+import { peerOf } from './peer.ts';
+import { type Accept, LINGER_MS, type Transport } from './transport.ts';
+import { createWebSocketDoor } from './websockets.ts';
 
 /** A door that is open until `stop`. */
 export interface Listener {
@@ -21,9 +22,6 @@ export interface Listener {
   trouble(): string | undefined;
   stop(): Promise<void>;
 }
-
-/** Takes the transport or refuses it; a refused one is closed. */
-export type Accept = (transport: Transport) => TransportEvents | undefined;
 
 export interface ListenerParts {
   readonly config: ListenerConfig;
@@ -41,8 +39,6 @@ export interface ListenerParts {
   onTrouble(error: Error): void;
 }
 
-/** How long a closing peer may take to read what it was sent. */
-const LINGER_MS = 5000;
 const BACKLOG = 1024;
 const NOTHING = Buffer.alloc(0);
 const HANDSHAKE_MS = 10_000;
@@ -78,8 +74,18 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
   if (config.protocol === 'ws') {
     server = tls ? createHttpsServer(tls) : createHttpServer();
     server.on('connection', onSocket);
-    const refused = (why: string): void => parts.onTrouble(new Error(why));
-    serveWebSockets(server as HttpServer, limits.packet, config, accept, refused);
+    const isWelcome = ({ headers }: IncomingMessage): boolean => {
+      if (isWelcomeOrigin(headers.origin, headers.host, config.origins ?? [])) return true;
+      const page = JSON.stringify(headers.origin?.slice(0, 100));
+      parts.onTrouble(new Error(`a page of ${page}, which is not in origins`));
+      return false;
+    };
+    const door = { packet: limits.packet, anonymous: config.anonymous, accept, isWelcome };
+    server.on('upgrade', createWebSocketDoor(door));
+    server.on('request', (_request, response) => {
+      response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
+      response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
+    });
   } else if (tls) {
     server = createTlsServer(tls, (socket) => {
       onSocket(socket);
@@ -134,7 +140,8 @@ function listen(server: Server | HttpServer, parts: ListenerParts): Promise<void
   });
 }
 
-function listenError(
+/** Why a port could not be opened, and the `key` of the config to change. */
+export function listenError(
   cause: NodeJS.ErrnoException,
   host: string,
   port: number,
@@ -153,21 +160,9 @@ function listenError(
   }
 }
 
-/** Who the peer is, as far as its connection tells. */
-function peerOf(socket: Socket, { anonymous }: ListenerConfig) {
-  const proven = socket instanceof TLSSocket && socket.authorized;
-  const name = proven ? socket.getPeerCertificate().subject?.CN : undefined;
-  return {
-    remoteAddress: socket.remoteAddress ?? 'unknown',
-    anonymous,
-    // Several common names are no name.
-    certificate: typeof name === 'string' ? name : undefined,
-  };
-}
-
 function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void {
   const transport: Transport = {
-    ...peerOf(socket, config),
+    ...peerOf(socket, config.anonymous),
     copies: socket instanceof TLSSocket,
     get pending() {
       return socket.writableLength;
@@ -200,79 +195,4 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
   socket.on('close', () => events.lost());
   // The close that follows tells all there is to tell.
   socket.on('error', () => undefined);
-}
-
-/** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets cut anywhere. */
-function serveWebSockets(
-  server: HttpServer,
-  packetLimit: number,
-  config: ListenerConfig,
-  accept: Accept,
-  refused: (why: string) => void,
-): void {
-  const webSockets = new WebSocketServer({
-    server,
-    maxPayload: Math.max(packetLimit, 64 * 1024),
-    perMessageDeflate: false,
-    handleProtocols: (protocols) =>
-      protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,
-    verifyClient: ({ req }: { req: IncomingMessage }) => {
-      const { origin, host, 'sec-websocket-protocol': protocols } = req.headers;
-      if (!isWelcomeOrigin(origin, host, config.origins ?? [])) {
-        refused(`a page of ${JSON.stringify(origin?.slice(0, 100))}, which is not in origins`);
-        return false;
-      }
-      return /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(protocols ?? ''));
-    },
-  });
-  // It repeats the errors of its server, which are told there.
-  webSockets.on('error', () => undefined);
-  webSockets.on('wsClientError', (_error, socket) => socket.destroy());
-  webSockets.on('connection', (webSocket, request) => {
-    carryWebSocket(webSocket, request.socket, config, accept);
-  });
-  server.on('request', (_request, response) => {
-    response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
-    response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
-  });
-}
-
-function carryWebSocket(
-  webSocket: WebSocket,
-  socket: Socket,
-  config: ListenerConfig,
-  accept: Accept,
-): void {
-  const transport: Transport = {
-    ...peerOf(socket, config),
-    copies: socket instanceof TLSSocket,
-    get pending() {
-      return webSocket.bufferedAmount;
-    },
-    write(bytes) {
-      if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
-    },
-    onceTaken: (callback) => void socket.write(NOTHING, callback),
-    pause: () => webSocket.pause(),
-    resume: () => webSocket.resume(),
-    end() {
-      webSocket.resume();
-      webSocket.close();
-      const cut = setTimeout(() => webSocket.terminate(), LINGER_MS);
-      webSocket.once('close', () => clearTimeout(cut));
-    },
-    destroy: () => webSocket.terminate(),
-  };
-  const events = accept(transport);
-  if (!events) {
-    webSocket.terminate();
-    return;
-  }
-  webSocket.on('message', (data, isBinary) => {
-    if (!isBinary) events.violated('a text frame on a WebSocket');
-    else events.data(data as Buffer);
-  });
-  socket.on('drain', () => events.drained());
-  webSocket.on('close', () => events.lost());
-  webSocket.on('error', () => undefined);
 }

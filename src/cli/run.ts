@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Drivers } from '../driver.ts';
-import { createLog } from '../log.ts';
+import { createLog, createLogTail, type LogTail } from '../log.ts';
 import type { Gateway, Load } from '../main.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
@@ -10,7 +10,7 @@ import { EXIT, type Io } from './io.ts';
 /** What `run` starts; a parameter so that a test can start something smaller. */
 export interface RunParts {
   readonly drivers: Drivers;
-  start(config: Config, log: Logger, load: Load): Promise<Gateway>;
+  start(config: Config, log: Logger, tail: LogTail, load: Load): Promise<Gateway>;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -26,25 +26,26 @@ export async function run(options: ConfigOption, io: Io, parts: RunParts): Promi
     printProblems(problems, io.stderr, io);
     return EXIT.trouble;
   }
-  const log = createLog(config.log.level, io.stdout, io.env);
+  const tail = createLogTail();
+  const log = createLog(config.log.level, io.stdout, io.env, tail);
   const watch = watchProcess(io, log);
   try {
-    return await live(config, log, watch.stopAsked, io, (given) => parts.start(given, log, load));
+    const start = (): Promise<Gateway> => parts.start(config, log, tail, load);
+    return await live(start, log, watch.stopAsked, io);
   } finally {
     watch.close();
   }
 }
 
 async function live(
-  config: Config,
+  start: () => Promise<Gateway>,
   log: Logger,
   stopAsked: Promise<string>,
   io: Io,
-  start: (config: Config) => Promise<Gateway>,
 ): Promise<number> {
   let gateway: Gateway;
   try {
-    gateway = await start(config);
+    gateway = await start();
   } catch (error) {
     return failed('could not start', error, log, io);
   }

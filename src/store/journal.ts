@@ -1,3 +1,4 @@
+import { Latency } from '../latency.ts';
 import { type Batch, type Operation, packBatch } from './batch.ts';
 import { Pace } from './pace.ts';
 import { type QueueEntry, type QueueOwner, UNWRITTEN, WRITTEN } from './queue-entry.ts';
@@ -47,6 +48,7 @@ export interface CommitCounts {
  * when the acknowledgement comes first; everything else is written as soon as the disk is free.
  */
 export class Journal {
+  readonly commitTimes: Latency = new Latency();
   readonly counts: CommitCounts = { commits: 0, entries: 0, lastMs: 0 };
   readonly #parts: JournalParts;
   #operations: Operation[] = [];
@@ -402,6 +404,7 @@ export class Journal {
         this.counts.lastMs = await this.#parts.writer.write(batch);
         this.#attemptAt = undefined;
         this.counts.commits++;
+        this.commitTimes.observe(this.counts.lastMs);
         if (this.#failing !== undefined) this.#parts.onTrouble(undefined);
         this.#failing = undefined;
         return;

@@ -1,13 +1,8 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import {
-  type Accept,
-  type Listener,
-  type ListenerParts,
-  openListener,
-} from '../../src/broker/listeners.ts';
-import type { Transport, TransportEvents } from '../../src/broker/transport.ts';
+import { type Listener, type ListenerParts, openListener } from '../../src/broker/listeners.ts';
+import type { Accept, Transport, TransportEvents } from '../../src/broker/transport.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { ListenerConfig } from '../../src/config/schema.ts';
 import { createQuietLog } from '../support/quiet-log.ts';

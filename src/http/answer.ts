@@ -1,0 +1,24 @@
+/** What a request is answered with. */
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/** A line of text for people and monitors. */
+export function textAnswer(
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  return { status, type: TEXT, body: `${text}\n`, headers };
+}
+
+/** A value for programs; what it says of this moment is not to be kept. */
+export function jsonAnswer(value: unknown, status = 200): Answer {
+  const headers = { 'cache-control': 'no-store' };
+  return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(value), headers };
+}
