@@ -1,5 +1,5 @@
 /**
- * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps.
+ * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps, a browser.
  * Installs Debian packages where the user may; else says loudly what is missing, and those tests are skipped.
  */
 import { spawnSync } from 'node:child_process';
@@ -19,6 +19,7 @@ const PACKAGES = {
   'mosquitto-clients': () => has('mosquitto_pub') && has('mosquitto_sub'),
   'python3-paho-mqtt': hasPaho,
   procps: () => has('ps'),
+  chromium: () => has('chromium'),
 };
 const missing = () =>
   Object.keys(PACKAGES).filter((name) => {

@@ -63,6 +63,10 @@ export interface BrokerCounts {
   readonly packetsReceived: number;
   readonly dropped: number;
   readonly queued: number;
+  /** Bytes of retained messages and of what waits. */
+  readonly storedBytes: number;
+  /** Sessions that ended because their client stayed away. */
+  readonly expired: number;
 }
 
 /** As published on `$SYS/cellgate/drops`. */
@@ -128,6 +132,7 @@ export class Broker implements Service, ConnectionHandler {
   #sweep: NodeJS.Timeout | undefined;
   #maximum = 0;
   #packetsReceived = 0;
+  #expired = 0;
   #stopping = false;
   readonly #logged = new Map<string, number>();
 
@@ -244,9 +249,11 @@ export class Broker implements Service, ConnectionHandler {
 
   get counts(): BrokerCounts {
     let queued = 0;
+    let storedBytes = this.#plane.retained.bytes;
     let away = 0;
     for (const session of this.#plane.sessions.values()) {
       queued += session.queue.count;
+      storedBytes += session.queue.bytes;
       if (!session.online) away++;
     }
     let packetsReceived = this.#packetsReceived;
@@ -262,6 +269,8 @@ export class Broker implements Service, ConnectionHandler {
       packetsReceived,
       dropped: this.#drops.total,
       queued,
+      storedBytes,
+      expired: this.#expired,
     };
   }
 
@@ -504,6 +513,7 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #expire(session: Session): void {
+    this.#expired++;
     this.#plane.endSession(session, 'session-expired');
     this.#parts.log.info({ client: session.clientId }, 'session expired');
   }

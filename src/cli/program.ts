@@ -16,6 +16,7 @@ import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
 import { type TlsOption, tls } from './tls.ts';
 import { askForPassword, user } from './user.ts';
+import { watch } from './watch.ts';
 
 const EXAMPLES = `
 Examples:
@@ -87,6 +88,11 @@ export async function runCommandLine(
     .option('--json', 'as JSON')
     .action(async (options: StatusOption) => {
       code = await status(options, io, parts.drivers);
+    });
+  verb('watch', 'shows how the running gateway is, again and again')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      code = await watch(options, io, parts);
     });
   const queues = verb('queue', 'shows, exports or deletes what waits for whom');
   for (const [action, summary] of QUEUE_ACTIONS) {

@@ -1,10 +1,18 @@
+import { promisify } from 'node:util';
+import { gzip, type ZlibOptions } from 'node:zlib';
+
 /** What a request is answered with. */
 export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The body compressed, where that is kept. */
+  zipped?(): Promise<Buffer>;
 }
+
+/** Compresses with gzip. */
+export const zip: (bytes: Buffer, options: ZlibOptions) => Promise<Buffer> = promisify(gzip);
 
 const TEXT = 'text/plain; charset=utf-8';
 

@@ -10,7 +10,7 @@ import { listenError } from '../broker/listeners.ts';
 import type { Upgrade } from '../broker/websockets.ts';
 import { type HttpConfig, isLoopback } from '../config/schema.ts';
 import type { Service } from '../lifecycle.ts';
-import { type Answer, textAnswer } from './answer.ts';
+import { type Answer, textAnswer, zip } from './answer.ts';
 import { isOwnHost, isOwnOrigin, SECURITY_HEADERS } from './guard.ts';
 import { loginOf } from './login.ts';
 import { type PageFiles, readPageFiles } from './page-files.ts';
@@ -39,6 +39,7 @@ const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeou
 const SOCKETS = 200;
 const IDLE_MS = 20_000;
 const URL_LENGTH = 8192;
+const LEAST_ZIPPED = 1024;
 
 /** The page, its data, health and metrics over HTTP; MQTT over WebSocket on the same port, for pages of ours alone. */
 export function createHttp(parts: HttpParts): Http {
@@ -60,9 +61,8 @@ export function createHttp(parts: HttpParts): Http {
     }
     const target = request.url ?? '/';
     if (target.length > URL_LENGTH || !target.startsWith('/')) return textAnswer(400, 'What?');
-    const { pathname: path, searchParams: query } = new URL(target, 'http://gateway');
-    const acceptsGzip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
-    const file = await files.answer(path, acceptsGzip);
+    const { pathname: path, searchParams: query } = new URL(`http://gateway${target}`);
+    const file = files.answer(path);
     if (file) return file;
     const visitor = await loginOf(request, access(), anonymous);
     return (await route({ path, query, visitor })) ?? textAnswer(404, 'There is nothing here.');
@@ -71,15 +71,16 @@ export function createHttp(parts: HttpParts): Http {
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     // Nobody is sent a body to read; what comes of one is let run off.
     request.resume();
-    const { status, type, body, headers } = await answer(request).catch((error: unknown) => {
+    const found = await answer(request).catch((error: unknown): Answer => {
       log.error({ error, path: request.url?.slice(0, 100) }, 'a request could not be answered');
       return textAnswer(500, 'The gateway could not answer; its log says why.');
     });
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    response.writeHead(status, {
+    const { bytes, encoding } = await bodyOf(found, request);
+    response.writeHead(found.status, {
       ...SECURITY_HEADERS,
-      ...headers,
-      'content-type': type,
+      ...found.headers,
+      ...encoding,
+      'content-type': found.type,
       'content-length': bytes.length,
     });
     response.end(request.method === 'HEAD' ? undefined : bytes);
@@ -133,6 +134,20 @@ export function createHttp(parts: HttpParts): Http {
       closing.closeAllConnections();
     },
   };
+}
+
+/** The body as the peer takes it best. */
+async function bodyOf(
+  { body, zipped }: Answer,
+  request: IncomingMessage,
+): Promise<{ bytes: Buffer; encoding: Readonly<Record<string, string>> }> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const accepts = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  if (!accepts || bytes.length < LEAST_ZIPPED) {
+    return { bytes, encoding: { vary: 'accept-encoding' } };
+  }
+  const small = await (zipped?.() ?? zip(bytes, { level: 5 }));
+  return { bytes: small, encoding: { 'content-encoding': 'gzip', vary: 'accept-encoding' } };
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -1,8 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { type Answer, textAnswer } from './answer.ts';
+import { type Answer, textAnswer, zip } from './answer.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -23,7 +21,7 @@ interface PageFile {
 /** The built page, all of it in memory: no path of a request ever reaches the file system. */
 export interface PageFiles {
   /** Undefined where there is no such file. */
-  answer(path: string, acceptsGzip: boolean): Promise<Answer | undefined>;
+  answer(path: string): Answer | undefined;
 }
 
 /** Reads the folder of the built page; without one the page says so. */
@@ -34,23 +32,19 @@ export function readPageFiles(folder: string): PageFiles {
     if (type) files.set(`/${name}`, { type, bytes: readFileSync(join(folder, name)) });
   }
   return {
-    async answer(path, acceptsGzip) {
+    answer(path) {
       const name = path === '/' ? '/index.html' : path;
       const file = files.get(name);
       if (!file) {
         return path === '/' ? textAnswer(404, 'The page is not built: npm run build') : undefined;
       }
       const lasting = LASTING.test(name) ? 'public, max-age=31536000, immutable' : 'no-cache';
-      const headers = { 'cache-control': lasting, vary: 'accept-encoding' };
-      if (!acceptsGzip) return { status: 200, type: file.type, body: file.bytes, headers };
-      file.zipped ??= promisify(gzip)(file.bytes, { level: 9 });
-      const body = await file.zipped;
-      return {
-        status: 200,
-        type: file.type,
-        body,
-        headers: { ...headers, 'content-encoding': 'gzip' },
+      const { type, bytes: body } = file;
+      const zipped = (): Promise<Buffer> => {
+        file.zipped ??= zip(body, { level: 9 });
+        return file.zipped;
       };
+      return { status: 200, type, body, headers: { 'cache-control': lasting }, zipped };
     },
   };
 }

@@ -18,8 +18,13 @@ interface Look {
   readonly steps: boolean;
 }
 
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const clockOf = (seconds: number): string => clock.format(seconds * 1000);
+
 type Column = (number | null)[];
 const HOUR_S = 3600;
+/** A course that has only begun is not drawn as a dot in an empty hour. */
+const LEAST_S = 120;
 const POINTS = 360;
 const charts = new Set<{ redraw(): void }>();
 
@@ -44,6 +49,11 @@ export function createChart(look: Look): Chart {
 
   const data = (): uPlot.AlignedData => [times, high, low, last];
 
+  const begin = (end: number): number => {
+    const first = times[last.findIndex((value) => value !== null)] ?? end;
+    return Math.min(Math.max(first, end - HOUR_S), end - LEAST_S);
+  };
+
   const options = (width: number): uPlot.Options => {
     const line = colour('--accent');
     const ink = colour('--muted');
@@ -58,12 +68,12 @@ export function createChart(look: Look): Chart {
       cursor: { show: false },
       padding: look.axes ? [8, 8, 0, 0] : [3, 2, 3, 2],
       scales: {
-        x: { time: true, range: (_plot, _from, to) => [to - HOUR_S, to] },
+        x: { time: true, range: (_plot, _from, to) => [begin(to), to] },
         y: { range: (_plot, from, to) => padded(from, to, look) },
       },
       axes: look.axes
         ? [
-            { ...axis, space: 80 },
+            { ...axis, space: 80, size: 28, values: (_plot, marks) => marks.map(clockOf) },
             { ...axis, size: 56, space: 28 },
           ]
         : [{ show: false }, { show: false }],

@@ -52,7 +52,7 @@ export class Gateway {
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const client = mqtt.connect(url.href, {
       ...credentials,
-      clientId: `page-${crypto.getRandomValues(new Uint32Array(2)).join('')}`,
+      clientId: `page-${randomId()}`,
       clean: true,
       keepalive: 10,
       connectTimeout: 8000,
@@ -145,6 +145,12 @@ export class Gateway {
     if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();
     return response.ok ? response.json() : undefined;
   }
+}
+
+/** Seven letters and digits that nobody else is likely to have. */
+export function randomId(): string {
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return random.toString(36).padStart(7, '0');
 }
 
 /** Base64 of the text's UTF-8. */

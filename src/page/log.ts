@@ -9,7 +9,7 @@ export function createLog(gateway: Gateway) {
   const list = element('ol', { class: 'lines', lang: 'en' });
   const node = element(
     'div',
-    { class: 'card log', tabindex: 0, role: 'region', 'aria-label': say('log') },
+    { class: 'card log', tabindex: 0, role: 'group', 'aria-label': say('log') },
     list,
   );
   let after = 0;

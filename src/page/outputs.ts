@@ -1,6 +1,6 @@
 import type { OutputStatus } from '../acting/output.ts';
 import { createKeyed, element, setAttribute, setText } from './dom.ts';
-import type { Gateway } from './gateway.ts';
+import { type Gateway, randomId } from './gateway.ts';
 import { say } from './words.ts';
 
 interface Card {
@@ -65,7 +65,7 @@ export function createOutputs(gateway: Gateway) {
       ))
     )
       return;
-    const id = `page-${crypto.getRandomValues(new Uint32Array(2)).join('')}`;
+    const id = `page-${randomId()}`;
     card.pending = id;
     setText(card.result, say('sent'));
     const publishing = gateway.publish(`${topic}/set`, { value: wanted, id });

@@ -178,4 +178,5 @@ function describe({ chart, course }: Tile): void {
     ? say('lastHour', { low: number(range[0]), high: number(range[1]) })
     : say('noCourse');
   setText(course, text);
+  chart.node.hidden = range === undefined;
 }

@@ -95,7 +95,7 @@ function showCard(card: Card, status: UplinkStatus): void {
   facts.set('rate', say('perSecond', { count: number(status.rate) }));
   facts.set(
     'eta',
-    status.queued === 0 ? '–' : status.eta === null ? say('never') : span(status.eta),
+    status.queued === 0 ? '–' : status.eta === null ? say('unknown') : span(status.eta),
   );
   facts.set('sent', number(status.sent));
   facts.set('dropped', number(dropped));

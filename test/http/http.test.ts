@@ -109,6 +109,15 @@ describe('on loopback', () => {
     expect((await ask(port, '/readyz', { host })).status).toBe(status);
   });
 
+  test('what is long is sent compressed to who takes it so', async () => {
+    const path = '/api/history?topic=robotcell1/gripper/position';
+    const plain = await ask(port, path);
+    expect(plain.headers['content-encoding']).toBeUndefined();
+    const zipped = await ask(port, path, { 'accept-encoding': 'br, gzip' });
+    expect(zipped.headers['content-encoding']).toBe('gzip');
+    expect(Number(zipped.headers['content-length'])).toBeLessThan(plain.body.length / 4);
+  });
+
   test('only reads', async () => {
     expect((await ask(port, '/readyz', {}, { method: 'POST' })).status).toBe(405);
     expect(await ask(port, '/readyz', {}, { method: 'HEAD' })).toMatchObject({
@@ -244,6 +253,11 @@ describe('with users, over TLS', () => {
     const own = basic('gripper-only', 'right');
     expect((await get('/metrics', own)).status).toBe(403);
     expect((await get('/api/log', own)).status).toBe(403);
+    const rights = async (user: string): Promise<unknown> =>
+      JSON.parse((await get('/api/rights?topic=a/set', basic(user, 'right'))).body);
+    expect(await rights('anna')).toEqual({ 'a/set': true });
+    expect(await rights('gripper-only')).toEqual({ 'a/set': false });
+    expect((await get('/api/rights?topic=a/set')).status).toBe(401);
     const topics = 'topic=robotcell1/gripper/force&topic=robotcell1/other';
     const { body } = await get(`/api/history?${topics}`, own);
     expect(Object.keys(JSON.parse(body))).toEqual(['robotcell1/gripper/force']);
