@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { createKernelFiles } from '../buses/files.ts';
 import { readBoards } from '../config/boards.ts';
 import { createLog, usesColour } from '../log.ts';
 import { installation, version } from '../version.ts';
 import { backup, restore } from './backup.ts';
 import { check } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
+import { doctor } from './doctor.ts';
 import { EXIT, type Io } from './io.ts';
 import { probe } from './probe.ts';
 import { type QueueOption, queue } from './queue.ts';
@@ -14,6 +16,7 @@ import { reload } from './reload.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
+import { askTimedatectl } from './time-sync.ts';
 import { type TlsOption, tls } from './tls.ts';
 import { askForPassword, user } from './user.ts';
 import { watch } from './watch.ts';
@@ -145,6 +148,13 @@ export async function runCommandLine(
     code = await probe({ buses, drivers: parts.drivers, boards }, io);
     await buses.close();
   });
+  verb('doctor', 'looks at power, clock, card, certificates and rights, and says what to mend')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      const files = createKernelFiles();
+      const { drivers } = parts;
+      code = await doctor(options, io, { drivers, files, askTimedatectl });
+    });
   verb('read', 'reads one sensor once, with every transfer')
     .argument('<sensor>', 'its name in the config, e.g. door/closed')
     .option(...CONFIG)
