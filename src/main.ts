@@ -108,6 +108,13 @@ export async function startGateway(config: Config, log: Logger, tail: LogTail): 
 
   const sysTopics = createSysTopics({ broker, clock, version });
 
+  const stuck = (): string | undefined => {
+    const seconds = Math.round(store.journal.unansweredMs / 1000);
+    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
+    const stalled = running?.stalled() ?? [];
+    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
+  };
+
   const health = createHealth({
     cell,
     version,
@@ -116,6 +123,7 @@ export async function startGateway(config: Config, log: Logger, tail: LogTail): 
     access,
     uplinks,
     wall: () => clock.wall(),
+    stuck,
     outputs: () => driving,
     sensing: () => running,
   });
@@ -130,12 +138,6 @@ export async function startGateway(config: Config, log: Logger, tail: LogTail): 
     log,
   );
 
-  const stuck = (): string | undefined => {
-    const seconds = Math.round(store.journal.unansweredMs / 1000);
-    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
-    const stalled = running?.stalled() ?? [];
-    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
-  };
   const supervision = createSupervision({ env: process.env, log, stuck });
 
   const { http } = config;
