@@ -123,6 +123,13 @@ export async function startGateway(
 
   const sysTopics = createSysTopics({ broker, clock, version });
 
+  const stuck = (): string | undefined => {
+    const seconds = Math.round(store.journal.unansweredMs / 1000);
+    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
+    const stalled = running?.stalled() ?? [];
+    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
+  };
+
   const health = createHealth({
     cell,
     version,
@@ -131,6 +138,7 @@ export async function startGateway(
     access: () => access,
     uplinks: uplinks.all,
     wall: () => clock.wall(),
+    stuck,
     outputs: () => driving,
     sensing: () => running,
   });
@@ -180,12 +188,6 @@ export async function startGateway(
     log,
   );
 
-  const stuck = (): string | undefined => {
-    const seconds = Math.round(store.journal.unansweredMs / 1000);
-    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
-    const stalled = running?.stalled() ?? [];
-    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
-  };
   const supervision = createSupervision({ env: process.env, log, stuck });
 
   const { http } = config;

@@ -16,6 +16,8 @@ export interface HealthParts {
   uplinks(): readonly Uplink[];
   /** Milliseconds since the epoch. */
   wall(): number;
+  /** What stands still that a restart would mend; the watchdog asks the same. */
+  stuck(): string | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
   sensing(): Sensing | undefined;
@@ -72,6 +74,7 @@ export function createHealth(parts: HealthParts): Health {
 
   const troubles = (): string[] =>
     [
+      parts.stuck(),
       store.trouble(),
       broker.trouble(),
       access()?.trouble?.(),

@@ -38,6 +38,7 @@ const MQTT_PATH = '/mqtt';
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 10_000 };
 const SOCKETS = 200;
 const IDLE_MS = 20_000;
+const KEEPALIVE_MS = 60_000;
 const URL_LENGTH = 8192;
 const LEAST_ZIPPED = 1024;
 
@@ -116,7 +117,11 @@ export function createHttp(parts: HttpParts): Http {
       server = pems ? createHttpsServer({ ...pems, ...LIMITS }) : createServer(LIMITS);
       server.maxConnections = SOCKETS;
       server.keepAliveTimeout = IDLE_MS;
-      server.on('connection', (socket: Socket) => socket.setNoDelay(true));
+      server.on('connection', (socket: Socket) => {
+        socket.setNoDelay(true);
+        // A browser that died without a word is found by the kernel.
+        socket.setKeepAlive(true, KEEPALIVE_MS);
+      });
       server.on('request', (request, response) => void serve(request, response));
       server.on('upgrade', upgrade(door(anonymous)));
       await listen(server, host, port);

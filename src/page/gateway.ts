@@ -105,28 +105,26 @@ export class Gateway {
   }
 
   /** The last hour of each topic that has one. */
-  async courses(topics: readonly string[]): Promise<Record<string, Course>> {
-    const found: Record<string, Course> = {};
-    for (let first = 0; first < topics.length; first += TOPICS_AT_ONCE) {
-      const some = topics.slice(first, first + TOPICS_AT_ONCE);
-      Object.assign(
-        found,
-        await this.#ask(
-          'api/history',
-          some.map((topic) => ['topic', topic]),
-        ),
-      );
-    }
-    return found;
+  courses(topics: readonly string[]): Promise<Record<string, Course>> {
+    return this.#askForEach('api/history', topics);
   }
 
   /** Which of the topics this user may publish to. */
-  async rights(topics: readonly string[]): Promise<Record<string, boolean>> {
-    const found = await this.#ask(
-      'api/rights',
-      topics.map((topic) => ['topic', topic]),
-    );
-    return (found ?? {}) as Record<string, boolean>;
+  rights(topics: readonly string[]): Promise<Record<string, boolean>> {
+    return this.#askForEach('api/rights', topics);
+  }
+
+  async #askForEach<Value>(
+    path: string,
+    topics: readonly string[],
+  ): Promise<Record<string, Value>> {
+    const found: Record<string, Value> = {};
+    for (let first = 0; first < topics.length; first += TOPICS_AT_ONCE) {
+      const some = topics.slice(first, first + TOPICS_AT_ONCE);
+      const query = some.map((topic) => ['topic', topic]);
+      Object.assign(found, await this.#ask(path, query));
+    }
+    return found;
   }
 
   /** Undefined where this user may not see the log. */

@@ -205,6 +205,15 @@ test('is not ready while there is a trouble, and says the one that status says',
   expect((await ask(gateway.httpPort, '/healthz')).status).toBe(200);
 });
 
+test('a port that is taken ends the start with the key to change', async () => {
+  const gateway = await startGateway({ http: {} });
+  ends.push(() => gateway.dispose());
+  const second = startGateway({ http: { port: gateway.httpPort } });
+  await expect(second).rejects.toThrow(
+    /http: port \d+ on 127\.0\.0\.1 is in use .* change http\.port/,
+  );
+});
+
 describe('with users, over TLS', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-http-'));
   let gateway: TestGateway;
