@@ -20,7 +20,7 @@ import { aptShow, digest, run } from './tools.mjs';
 const HERE = dirname(fileURLToPath(import.meta.url));
 
 /** Kernel modules beside our two; what they need comes along. */
-const MODULES = ['9p', '9pnet_virtio', 'configfs', 'i2c-dev', 'lm75', 'virtio_net'];
+const MODULES = ['configfs', 'i2c-dev', 'lm75', 'virtio_net'];
 
 /**
  * The folder of a kernel under `cache`, made when it is not there: vmlinuz, and lib/modules with what the tests load.
