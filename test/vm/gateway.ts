@@ -77,17 +77,18 @@ export async function startGateway(machine: Machine, yaml: string): Promise<Gate
     async next(topic, wanted = () => true, ms = 15_000) {
       let seen = messages.length;
       let found: Reading | undefined;
-      await until(
-        `${topic} is as wanted, last ${JSON.stringify(gateway.reading(topic))}`,
-        () => {
-          for (; seen < messages.length && !found; seen += 1) {
-            const message = messages[seen];
-            if (message?.topic === topic && wanted(readingOf(message))) found = readingOf(message);
-          }
-          return found !== undefined;
-        },
-        ms,
-      );
+      const come = (): boolean => {
+        for (; seen < messages.length && !found; seen += 1) {
+          const message = messages[seen];
+          if (message?.topic === topic && wanted(readingOf(message))) found = readingOf(message);
+        }
+        return found !== undefined;
+      };
+      await until(`${topic} is as wanted`, come, ms).catch((error: Error) => {
+        const last = messages.filter((message) => message.topic === topic).slice(-3);
+        const said = last.map(({ payload }) => payload).join(' ');
+        throw new Error(`${error.message}; it said ${said}`, { cause: error });
+      });
       return found as Reading;
     },
     publish: (topic, payload) =>

@@ -10,7 +10,7 @@ const DATA = 0xf7;
 
 /** Calibration from 0x88 and from 0xe1; temperature and pressure are the example of the BMP280's datasheet, 3.12. */
 const LOW = [27504, 26435, -1000, 36477, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000];
-export const HUMIDITY = { h1: 75, h2: 355, h3: 0, h4: 339, h5: 0, h6: 30 };
+const HUMIDITY = { h1: 75, h2: 355, h3: 0, h4: 340, h5: 50, h6: 30 };
 
 export interface Bme280 extends Chip {
   /** What its converter makes of temperature and pressure, 20 bits, and of humidity, 16 bits. */
