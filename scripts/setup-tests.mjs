@@ -1,9 +1,10 @@
 /**
- * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps, a browser.
+ * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps, a browser, QEMU.
  * Installs Debian packages where the user may; else says loudly what is missing, and those tests are skipped.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { VM_PACKAGES } from '../test/vm/image.mjs';
 import { step } from './set-up.mjs';
 
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/bin'];
@@ -20,6 +21,9 @@ const PACKAGES = {
   'python3-paho-mqtt': hasPaho,
   procps: () => has('ps'),
   chromium: () => has('chromium'),
+  ...Object.fromEntries(
+    Object.entries(VM_PACKAGES).map(([name, program]) => [name, () => has(program)]),
+  ),
 };
 const missing = () =>
   Object.keys(PACKAGES).filter((name) => {

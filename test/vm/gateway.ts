@@ -31,7 +31,7 @@ export interface Gateway {
   /** Publishes below the cell. */
   publish(topic: string, payload: string): Promise<void>;
   log(): Promise<string>;
-  /** Sends a signal, `TERM` unless said otherwise, and resolves when the process is gone. */
+  /** Sends a signal, `TERM` unless said otherwise, and resolves when the process is gone, at once when it is already. */
   end(signal?: 'TERM' | 'KILL'): Promise<void>;
   /** Sends a signal. */
   signal(signal: string): Promise<void>;
@@ -104,7 +104,7 @@ export async function startGateway(machine: Machine, yaml: string): Promise<Gate
       await shell(`kill -${signal} ${pid}`);
     },
     async end(signal = 'TERM') {
-      await shell(`kill -${signal} ${pid}`);
+      await shell(`kill -${signal} ${pid} 2>/dev/null || true`);
       await until('the gateway has ended', async () => (await running()) === 'no', 20_000);
       watcher?.kill('SIGKILL');
     },

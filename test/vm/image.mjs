@@ -29,23 +29,23 @@ const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'cel
 /** The kernel of the Pi's own system first. */
 const KERNELS = ['linux-image-6.12-amd64', 'linux-image-amd64'];
 
-/** Debian package → the program that it brings. */
-export const VM_PACKAGES = {
-  'qemu-system-x86': 'qemu-system-x86_64',
-  'busybox-static': 'busybox',
-  kmod: 'depmod',
-  'xz-utils': 'xz',
-  make: 'make',
-  gcc: 'gcc',
-};
-
-/** Paths of what QEMU boots. */
-/** @typedef {{ kernel: string, initrd: string, version: string }} Image */
+/** Debian package → the program that it brings; none where this Node could not run in such a machine. */
+export const VM_PACKAGES =
+  process.platform === 'linux' && process.arch === 'x64'
+    ? {
+        'qemu-system-x86': 'qemu-system-x86_64',
+        'busybox-static': 'busybox',
+        kmod: 'depmod',
+        'xz-utils': 'xz',
+        make: 'make',
+        gcc: 'gcc',
+      }
+    : {};
 
 /**
  * The image from the cache, or made anew: then each step is a line on the terminal.
  * Throws an Error with a sentence for people when this machine can't make it.
- * @returns {Image}
+ * @returns {{ kernel: string, initrd: string, version: string }}
  */
 export function makeImage() {
   const version = kernelVersion();
@@ -54,17 +54,22 @@ export function makeImage() {
   return { kernel: join(kernel, 'vmlinuz'), initrd, version };
 }
 
-/** The kernel's version as the newest package that apt knows has it, else the newest that is in the cache. */
+/** What the newest package that apt knows has, else the newest in the cache, else what apt knows after a look around. */
 function kernelVersion() {
-  for (const name of KERNELS) {
-    const depends = aptShow(name, 'Depends');
-    const real = /linux-image-(\d[^\s,]*)/.exec(depends ?? '');
-    if (real) return real[1];
-  }
+  const known = knownVersion();
+  if (known) return known;
   const kept = existsSync(CACHE) ? readdirSync(CACHE).sort() : [];
   const newest = kept.at(-1);
-  if (newest === undefined) throw new Error(`apt knows none of ${KERNELS.join(', ')}`);
-  return newest;
+  if (newest) return newest;
+  run('fetching package lists', 'apt-get', ['update'], tmpdir());
+  const found = knownVersion();
+  if (!found) throw new Error(`apt knows none of ${KERNELS.join(', ')}: is this Debian?`);
+  return found;
+}
+
+function knownVersion() {
+  const depends = KERNELS.map((name) => aptShow(name, 'Depends') ?? '');
+  return depends.map((text) => /linux-image-(\d[^\s,]*)/.exec(text)?.[1]).find(Boolean);
 }
 
 /** The initramfs: init, busybox, this Node with its libraries, the modules. */
