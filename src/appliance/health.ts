@@ -1,6 +1,7 @@
 import type { OutputStatus } from '../acting/output.ts';
 import type { Outputs } from '../acting/outputs.ts';
-import type { Broker, BrokerCounts, SessionStatus } from '../broker/broker.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { BrokerCounts, SessionStatus } from '../broker/report.ts';
 import type { Service } from '../lifecycle.ts';
 import type { SensorStatus } from '../sensing/sampler.ts';
 import type { Sensing } from '../sensing/sensing.ts';

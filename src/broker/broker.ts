@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import type { Clock } from '../clock.ts';
@@ -17,11 +16,19 @@ import {
 import { Connection, type ConnectionHandler } from './connection.ts';
 import { ControlPlane } from './control-plane.ts';
 import { DataPlane, type LocalMessage, type ReceivedMessage } from './data-plane.ts';
+import { Doors } from './doors.ts';
 import { Drops } from './drops.ts';
 import { Expiry } from './expiry.ts';
-import { type Listener, openListener } from './listeners.ts';
 import { Memory } from './memory.ts';
 import type { Publication, Subscriber } from './publication.ts';
+import {
+  type BrokerCounts,
+  type DropCounts,
+  dropsOf,
+  type SessionStatus,
+  sessionsOf,
+  sumsOf,
+} from './report.ts';
 import type { Session, SessionLimits } from './session.ts';
 import { Traffic } from './traffic.ts';
 import type { Transport, TransportEvents } from './transport.ts';
@@ -49,56 +56,6 @@ export interface BrokerParts {
   readonly access?: Access | undefined;
 }
 
-/** What the broker counts since its start. */
-export interface BrokerCounts {
-  readonly connected: number;
-  readonly maximum: number;
-  /** Sessions, connected or not. */
-  readonly sessions: number;
-  /** Persistent sessions whose client is not there. */
-  readonly away: number;
-  readonly subscriptions: number;
-  readonly retained: number;
-  readonly published: number;
-  readonly packetsReceived: number;
-  readonly dropped: number;
-  readonly queued: number;
-  /** Bytes of retained messages and of what waits. */
-  readonly storedBytes: number;
-  /** Sessions that ended because their client stayed away. */
-  readonly expired: number;
-}
-
-/** As published on `$SYS/cellgate/drops`. */
-export interface DropCounts {
-  readonly total: number;
-  readonly reasons: Readonly<Record<string, number>>;
-  readonly sessions: readonly ({ readonly clientId: string } & Readonly<Record<string, unknown>>)[];
-}
-
-/** A listener's address. */
-function placeOf({ host, port }: ListenerConfig, index: number): string {
-  return `${host} ${port === 0 ? `any, ${index}` : port}`;
-}
-
-/** A client's session as `$SYS/cellgate/sessions` and the page show it. */
-export interface SessionStatus {
-  readonly clientId: string;
-  readonly user: string;
-  readonly address: string | null;
-  readonly online: boolean;
-  readonly persistent: boolean;
-  /** Milliseconds since the epoch: since when it is online, or away. */
-  readonly since: number;
-  readonly subscriptions: number;
-  readonly queued: number;
-  readonly bytes: number;
-  readonly inflight: number;
-  readonly dropped: number;
-}
-
-const SESSIONS_TOLD = 100;
-const DROPS_TOLD = 100;
 /** How long after a clean stop a client may take to come back before its will is published. */
 const WILL_GRACE_MS = 60_000;
 /** How often keepalives and expiries are looked at. */
@@ -123,10 +80,7 @@ export class Broker implements Service, ConnectionHandler {
   readonly traffic: Traffic = new Traffic();
   readonly #expiry: Expiry;
   #control!: ControlPlane;
-  readonly #listeners = new Map<
-    string,
-    { readonly config: ListenerConfig; readonly listener: Listener }
-  >();
+  readonly #doors: Doors;
   readonly #limits: { -readonly [Key in keyof BrokerLimits]: BrokerLimits[Key] };
   #access: Access | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -143,6 +97,13 @@ export class Broker implements Service, ConnectionHandler {
     this.#limits = { ...parts.limits };
     const limits = this.#limits;
     this.#access = parts.access;
+    this.#doors = new Doors({
+      limits,
+      clock,
+      log: parts.log,
+      accept: (transport) => this.#accept(transport),
+      onTrouble: (address, reason) => this.#logOnce(address, reason, 'listener in trouble'),
+    });
     const epoch = clock.wall() - clock.monotonic();
     const now = (): number => Math.floor(epoch + clock.monotonic());
     this.#plane = new DataPlane({
@@ -176,7 +137,7 @@ export class Broker implements Service, ConnectionHandler {
     const { wills, stoppedCleanly } = store.recovered;
     await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
-      for (const [index, config] of listeners.entries()) await this.#open(config, index);
+      await this.#doors.use(listeners);
     } catch (error) {
       await this.#closeAll();
       throw error;
@@ -184,40 +145,14 @@ export class Broker implements Service, ConnectionHandler {
     this.#sweep = setInterval(() => this.sweep(), SWEEP_MS);
   }
 
-  async #open(config: ListenerConfig, index: number): Promise<void> {
-    const { clock, log } = this.#parts;
-    const listener = await openListener({
-      config,
-      index,
-      limits: this.#limits,
-      clock,
-      log,
-      accept: (transport) => this.#accept(transport),
-      onTrouble: ({ message }) =>
-        this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
-    });
-    this.#listeners.set(placeOf(config, index), { config, listener });
-    log.info({ url: listener.url }, 'listening');
-  }
-
   /**
-   * Other listeners, limits and access rules, while clients are connected. Those on a listener that is the same stay;
-   * one that is gone or has changed lets go of its clients. With another access file everybody has to come anew.
-   * Rejects when a listener can't open; calling it with what was before then puts that back.
+   * Other listeners, limits and access rules, while clients are connected. With another access file everybody has to
+   * come anew. Rejects when a listener can't open; calling it with what was before then puts that back.
    */
   async use({ listeners, limits, access }: Omit<BrokerParts, 'store' | 'clock' | 'log'>) {
     Object.assign(this.#limits, limits);
     if (access !== this.#access) this.#useAccess(access);
-    const wanted = new Map(listeners.map((config, index) => [placeOf(config, index), config]));
-    for (const [place, { config, listener }] of this.#listeners) {
-      if (isDeepStrictEqual(config, wanted.get(place))) continue;
-      this.#listeners.delete(place);
-      await listener.stop();
-      this.#parts.log.info({ url: listener.url }, 'no longer listening');
-    }
-    for (const [index, config] of listeners.entries()) {
-      if (!this.#listeners.has(placeOf(config, index))) await this.#open(config, index);
-    }
+    await this.#doors.use(listeners);
   }
 
   #useAccess(access: Access | undefined): void {
@@ -235,80 +170,32 @@ export class Broker implements Service, ConnectionHandler {
 
   /** Addresses that clients can connect to. */
   get urls(): readonly string[] {
-    return [...this.#listeners.values()].map(({ listener }) => listener.url);
+    return this.#doors.urls;
   }
 
   /** What is wrong with its certificates, in a sentence. */
   trouble(): string | undefined {
-    for (const { listener } of this.#listeners.values()) {
-      const trouble = listener.trouble();
-      if (trouble !== undefined) return trouble;
-    }
-    return undefined;
+    return this.#doors.trouble();
   }
 
   get counts(): BrokerCounts {
-    let queued = 0;
-    let storedBytes = this.#plane.retained.bytes;
-    let away = 0;
-    for (const session of this.#plane.sessions.values()) {
-      queued += session.queue.count;
-      storedBytes += session.queue.bytes;
-      if (!session.online) away++;
-    }
     let packetsReceived = this.#packetsReceived;
     for (const connection of this.#connections) packetsReceived += connection.packetsReceived;
     return {
       connected: this.#connections.size,
       maximum: this.#maximum,
-      sessions: this.#plane.sessions.size,
-      away,
-      subscriptions: this.#plane.router.count,
-      retained: this.#plane.retained.count,
-      published: this.#plane.published,
+      ...sumsOf(this.#plane, this.#drops),
       packetsReceived,
-      dropped: this.#drops.total,
-      queued,
-      storedBytes,
       expired: this.#expired,
     };
   }
 
-  /** At most a hundred, those first for whom the most waits. */
   get sessions(): readonly SessionStatus[] {
-    const addresses = new Map<Session, string>();
-    for (const { session, remoteAddress } of this.#connections) {
-      if (session) addresses.set(session, remoteAddress);
-    }
-    return [...this.#plane.sessions.values()]
-      .sort((a, b) => b.queue.count - a.queue.count || a.clientId.localeCompare(b.clientId))
-      .slice(0, SESSIONS_TOLD)
-      .map((session) => ({
-        clientId: session.clientId,
-        user: session.owner,
-        address: addresses.get(session) ?? null,
-        online: session.online,
-        persistent: session.persistent,
-        since: session.online ? session.onlineSince : session.awaySince,
-        subscriptions: session.subscriptions.size,
-        queued: session.queue.count,
-        bytes: session.queue.bytes,
-        inflight: session.inflight,
-        dropped: [...session.drops.values()].reduce((sum, count) => sum + count, 0),
-      }));
+    return sessionsOf(this.#plane.sessions.values(), this.#connections);
   }
 
-  /** What was dropped since the start, by reason, and by session for those that lost the most. */
   get drops(): DropCounts {
-    const sessions = [...this.#plane.sessions.values()]
-      .filter(({ drops }) => drops.size > 0)
-      .map(({ clientId, drops }) => ({ clientId, ...Object.fromEntries(drops) }))
-      .slice(0, DROPS_TOLD);
-    return {
-      total: this.#drops.total,
-      reasons: Object.fromEntries(this.#drops.byReason),
-      sessions,
-    };
+    return dropsOf(this.#plane.sessions, this.#drops);
   }
 
   /** A way in for clients over an HTTP server of somebody else's, which looks at where they come from. */
@@ -347,8 +234,7 @@ export class Broker implements Service, ConnectionHandler {
 
   async #closeAll(): Promise<void> {
     this.#stopping = true;
-    await Promise.all([...this.#listeners.values()].map(({ listener }) => listener.stop()));
-    this.#listeners.clear();
+    await this.#doors.close();
     await this.#control.stop();
     for (const connection of [...this.#connections]) connection.close('the gateway stops');
   }

@@ -1,5 +1,5 @@
 import type { GatewayStatus } from '../appliance/health.ts';
-import type { DropCounts } from '../broker/broker.ts';
+import type { DropCounts } from '../broker/report.ts';
 import type { Traffic } from '../broker/traffic.ts';
 
 type Labels = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { GatewayStatus } from '../appliance/health.ts';
-import type { DropCounts } from '../broker/broker.ts';
+import type { DropCounts } from '../broker/report.ts';
 import type { Traffic } from '../broker/traffic.ts';
 import type { Latency } from '../latency.ts';
 import { createLatencyMetric } from './latency-metric.ts';

@@ -1,4 +1,4 @@
-import type { SessionStatus } from '../broker/broker.ts';
+import type { SessionStatus } from '../broker/report.ts';
 import { createFacts, createKeyed, element, setAttribute, setText } from './dom.ts';
 import { number, say, span } from './words.ts';
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Broker, BrokerCounts } from '../../src/broker/broker.ts';
+import type { Broker } from '../../src/broker/broker.ts';
+import type { BrokerCounts } from '../../src/broker/report.ts';
 import { createSysTopics } from '../../src/broker/sys-topics.ts';
 import { Traffic } from '../../src/broker/traffic.ts';
 import { createManualClock } from '../support/manual-clock.ts';
