@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -228,11 +228,15 @@ describe('with users, over TLS', () => {
     ];
     writeFileSync(access, JSON.stringify({ users }), { mode: 0o600 });
     const pem = join(REPOSITORY, 'test/golden/config/tls');
+    // A key that everybody may read, as Git leaves it, is refused.
+    const key = join(folder, 'gateway.key');
+    copyFileSync(join(pem, 'gateway.key'), key);
+    chmodSync(key, 0o600);
     gateway = await startGateway({
       access,
       http: {
         host: '0.0.0.0',
-        tls: { cert: join(pem, 'gateway.crt'), key: join(pem, 'gateway.key') },
+        tls: { cert: join(pem, 'gateway.crt'), key },
       },
       sensors: [{ name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' }],
     });
