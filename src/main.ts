@@ -162,6 +162,7 @@ export async function startGateway(config: Config, log: Logger, tail: LogTail): 
         traffic: broker.traffic,
         commitTimes: () => store.journal?.commitTimes,
       }),
+      disconnect: (clientId) => broker.disconnectClient(clientId),
       troubles: health.troubles,
       stuck,
     });

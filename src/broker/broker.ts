@@ -257,6 +257,16 @@ export class Broker implements Service, ConnectionHandler {
     };
   }
 
+  /** Ends a client's connection, its will follows; false where it is not connected. */
+  disconnectClient(clientId: string): boolean {
+    for (const connection of this.#connections) {
+      if (connection.session?.clientId !== clientId) continue;
+      connection.close('disconnected by an operator');
+      return true;
+    }
+    return false;
+  }
+
   /** A way in for clients over an HTTP server of somebody else's. */
   webSocketDoor(anonymous: boolean): Upgrade {
     const { packet } = this.#parts.limits;
