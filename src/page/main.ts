@@ -85,7 +85,7 @@ function reveal(name: keyof typeof sections, filled: boolean): void {
 
 function onState(state: State, wrong: boolean): void {
   document.body.dataset.state = state;
-  setText(line, say(state === 'live' ? 'live' : state === 'lost' ? 'lost' : 'connecting'));
+  setText(line, say(state));
   setText(lostBox, state === 'lost' ? say('lostLong') : '');
   logout.hidden = gateway.user === undefined || state === 'login';
   if (state === 'login') {
