@@ -12,6 +12,8 @@ export interface SenderParts {
   readonly store: Store;
   monotonic(): number;
   onSent?(topic: string, body: Buffer, start: number): void;
+  /** A better payload than the one that was kept. */
+  correct?(payload: Buffer): Buffer | undefined;
   lanes(): Iterable<Lane>;
   /** The plant will never take it. */
   refuse(entry: QueueEntry, reason: string): void;
@@ -212,7 +214,7 @@ export class Sender {
     packetId: number,
     wire: Wire,
   ): OutgoingPublish {
-    const { body, topicEnd } = entry.message;
+    const { body, start } = this.#content(entry);
     const qos = Math.min(entry.qos, route.qos, wire.maximumQos) as 0 | 1 | 2;
     return {
       qos,
@@ -221,9 +223,16 @@ export class Sender {
       packetId: qos === 0 ? 0 : packetId,
       topic: remote,
       body,
-      start: topicEnd,
+      start,
       properties: this.#parts.way().properties,
     };
+  }
+
+  /** The payload's bytes; of a reading with a wrong time those with the right one, where that has become known. */
+  #content({ message }: QueueEntry): { body: Buffer; start: number } {
+    const { body, topicEnd: start } = message;
+    const better = this.#parts.correct?.(body.subarray(start));
+    return better ? { body: better, start: 0 } : { body, start };
   }
 
   /** PUBACK, or PUBREC with an error. */
