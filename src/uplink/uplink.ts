@@ -90,11 +90,12 @@ export class Uplink {
   }
 
   #newLine(): Line {
-    const { clock, random = Math.random, onConnected } = this.#parts;
+    const { clock, store, random = Math.random, onConnected } = this.#parts;
     return new Line({
       config: this.#config,
       outbox: this.#outbox,
       notices: new Notices(this.#log),
+      memory: () => store.state.of(`uplink ${this.name}`),
       receive: (topic, packet) => this.#receive(topic, packet),
       changed: () => onConnected?.(this.#line.status.state === 'connected'),
       monotonic: () => clock.monotonic(),
