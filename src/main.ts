@@ -15,7 +15,7 @@ import { systemClock } from './clock.ts';
 import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
-import { createHttp } from './http/http.ts';
+import { createHttp, type Http } from './http/http.ts';
 import { createMetrics } from './http/metrics.ts';
 import { type Service, startAll } from './lifecycle.ts';
 import { type LogTail, setLevel } from './log.ts';
@@ -155,6 +155,7 @@ export async function startGateway(
     uplinks: uplinks.all,
     wallClock,
     stuck,
+    page: () => page,
     outputs: () => driving,
     sensing: () => running,
   });
@@ -212,12 +213,13 @@ export async function startGateway(
     wall: () => clock.wall(),
     values: () => courses(running?.status() ?? [], uplinks.all()),
   });
-  const page =
+  const page: Http | undefined =
     http &&
     createHttp({
       config: http,
       access: () => access,
       log,
+      wall: () => clock.wall(),
       tail,
       history,
       pageFolder: join(installation, 'dist/page'),

@@ -19,6 +19,7 @@ export interface HealthParts {
   readonly wallClock: WallClock;
   /** What stands still that a restart would mend; the watchdog asks the same. */
   stuck(): string | undefined;
+  page(): Service | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
   sensing(): Sensing | undefined;
@@ -79,6 +80,7 @@ export function createHealth(parts: HealthParts): Health {
       store.trouble(),
       broker.trouble(),
       access()?.trouble?.(),
+      parts.page()?.trouble?.(),
       outputs()?.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks().map((uplink) => uplink.trouble()),
