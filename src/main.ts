@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
+import { askedTopics, createDay } from './appliance/day.ts';
 import { createHealth } from './appliance/health.ts';
 import { courses, createHistory } from './appliance/history.ts';
 import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
@@ -109,6 +110,7 @@ export async function startGateway(
     },
   };
   let running: Sensing | undefined;
+  let configured = config.sensors;
 
   const acting: Service = {
     name: 'outputs',
@@ -189,6 +191,12 @@ export async function startGateway(
         },
       },
       { name: 'uplinks', use: (next) => uplinks.use(next.uplinks) },
+      {
+        name: 'day',
+        async use(next) {
+          configured = next.sensors;
+        },
+      },
       { name: 'sensing', use: async (next) => running?.use(next.sensors, next.drivers) },
       { name: 'outputs', use: async (next) => driving?.use(next.outputs) },
     ] satisfies Part[],
@@ -213,6 +221,14 @@ export async function startGateway(
     wall: () => clock.wall(),
     values: () => courses(running?.status() ?? [], uplinks.all()),
   });
+  const day = createDay({
+    history,
+    topics: () => askedTopics(configured, running?.status() ?? []),
+    state: () => store.state.of('$day'),
+    monotonic: () => clock.monotonic(),
+    wall: wallClock.now,
+    isSet: wallClock.isSet,
+  });
   const page: Http | undefined =
     http &&
     createHttp({
@@ -222,6 +238,7 @@ export async function startGateway(
       wall: () => clock.wall(),
       tail,
       history,
+      day,
       pageFolder: join(installation, 'dist/page'),
       door: (anonymous) => broker.webSocketDoor(anonymous),
       metrics: createMetrics({
@@ -250,7 +267,7 @@ export async function startGateway(
     acting,
     control,
     health,
-    ...(page ? [history, page] : []),
+    ...(page ? [history, day, page] : []),
     supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
