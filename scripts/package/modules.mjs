@@ -30,7 +30,11 @@ const UNUSED = 'test_extension.node';
  */
 export function modulesFor(arch) {
   const inputs = ['package.json', 'package-lock.json', '.npmrc'].map((name) => join(ROOT, name));
-  const key = [...inputs, fileURLToPath(import.meta.url)].map((file) => readFileSync(file, 'utf8'));
+  const texts = [...inputs, fileURLToPath(import.meta.url)].map((file) =>
+    readFileSync(file, 'utf8'),
+  );
+  const compiler = run(`${TARGETS[arch].tools}g++`, ['-dumpfullversion']);
+  const key = [...texts, compiler];
   return cached(`modules-${arch}-${NODE_VERSION}-${short(key.join('\0'))}`, (folder) => {
     // The place is no part of what is built: paths of it would be in messages of the native modules.
     const work = mkdtempSync(join(tmpdir(), 'cellgate-modules-'));

