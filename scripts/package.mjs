@@ -3,7 +3,7 @@
  * The same commit gives the same bytes.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -37,10 +37,12 @@ try {
   settle(root, date);
   mkdirSync(join(ROOT, 'build'), { recursive: true });
   const deb = join(ROOT, `build/cellgate_${version}_${arch}.deb`);
+  const making = `${deb}.${process.pid}`;
   // Level 6 takes 150 s on a small machine, for 10 % less.
-  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z2', '--build', root, deb], {
+  run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z2', '--build', root, making], {
     env: { SOURCE_DATE_EPOCH: String(date.getTime() / 1000) },
   });
+  renameSync(making, deb);
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(
     `${deb.slice(ROOT.length + 1)}: ${(statSync(deb).size / 1e6).toFixed(1)} MB in ${seconds} s`,

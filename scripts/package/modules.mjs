@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -26,7 +27,7 @@ const UNUSED = 'test_extension.node';
 
 /**
  * node_modules as package-lock.json has them, without those for development; native modules compiled for `arch`.
- * The folder is the cache's: copy from it, never change it.
+ * Beside it lies sbom.json, npm's CycloneDX document about them. The folder is the cache's: never change it.
  */
 export function modulesFor(arch) {
   const inputs = ['package.json', 'package-lock.json', '.npmrc'].map((name) => join(ROOT, name));
@@ -42,11 +43,16 @@ export function modulesFor(arch) {
       for (const file of inputs) cpSync(file, join(work, file.slice(ROOT.length + 1)));
       run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline'], { cwd: work });
       const modules = join(work, 'node_modules');
+      // Of what is installed: from the lock file npm leaves out what modules for development need as well.
+      const { devDependencies: _, ...own } = JSON.parse(readFileSync(join(work, 'package.json')));
+      writeFileSync(join(work, 'package.json'), JSON.stringify(own));
+      const bill = run('npm', ['sbom', '--sbom-format=cyclonedx'], { cwd: work });
+      writeFileSync(join(folder, 'sbom.json'), bill);
       for (const module of natives(modules)) compile(module, arch);
       rmSync(join(modules, '.package-lock.json'), { force: true });
       rmSync(join(modules, '.bin'), { recursive: true, force: true });
       for (const module of packagesIn(modules)) prune(module);
-      cpSync(modules, folder, { recursive: true });
+      cpSync(modules, join(folder, 'node_modules'), { recursive: true });
       run('find', [folder, '-type', 'd', '-empty', '-delete']);
     } finally {
       rmSync(work, { recursive: true });

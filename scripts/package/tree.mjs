@@ -37,7 +37,7 @@ export function layOut(root, { arch, version, date }) {
     cwd: ROOT,
   });
   copy(join(nodeFor(arch), 'bin/node'), `${program}/bin/node`);
-  copy(modulesFor(arch), `${program}/node_modules`);
+  copy(join(modulesFor(arch), 'node_modules'), `${program}/node_modules`);
   copy(join(ROOT, 'config/boards'), `${program}/config/boards`);
   const { name, type } = JSON.parse(read('package.json'));
   put(`${program}/package.json`, `${JSON.stringify({ name, version, type }, null, 2)}\n`);
@@ -87,7 +87,7 @@ function changelog(version, date) {
 
 /** Our licence, Node's with those of its parts, and where the modules have theirs. */
 function copyright(arch) {
-  const modules = packagesIn(modulesFor(arch)).map((folder) => {
+  const modules = packagesIn(join(modulesFor(arch), 'node_modules')).map((folder) => {
     const { name, version, license } = JSON.parse(
       readFileSync(join(folder, 'package.json'), 'utf8'),
     );

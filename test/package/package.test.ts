@@ -1,30 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { missingFor, NODE_VERSION } from '../../scripts/package/target.mjs';
 import { REPOSITORY } from '../support/gateway.ts';
+import { buildPackage } from '../support/package.ts';
 
 const arch = process.env.PACKAGE_ARCH ?? 'amd64';
 const missing: readonly string[] = missingFor(arch);
 const note = `a package can't be built here: ${missing.join(', ')} missing (npm run setup-tests installs it)`;
 const MINUTES = 60_000;
-
-/** Builds it and gives a copy of the file. */
-function build(folder: string, name: string, shell = 'true'): string {
-  const line = `${shell} && exec "$0" scripts/package.mjs --arch ${arch}`;
-  const { status, stdout, stderr } = spawnSync('sh', ['-c', line, process.execPath], {
-    cwd: REPOSITORY,
-    encoding: 'utf8',
-  });
-  const file = /^(build\/\S+\.deb): /m.exec(stdout)?.[1];
-  if (status !== 0 || !file) throw new Error(`no package: ${stdout}${stderr}`);
-  const copy = join(folder, name);
-  copyFileSync(join(REPOSITORY, file), copy);
-  return copy;
-}
 
 const say = (program: string, ...args: string[]): string => {
   const { status, stdout, stderr } = spawnSync(program, args, {
@@ -44,7 +31,7 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'cellgate-deb-'));
-    deb = build(folder, 'cellgate.deb');
+    deb = buildPackage(arch, folder);
     root = join(folder, 'root');
     say('dpkg-deb', '--raw-extract', deb, root);
     listed = say('dpkg-deb', '--contents', deb)
@@ -60,8 +47,10 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
   test(
     'is the same, byte for byte, when the same commit is built again',
     () => {
-      const again = build(folder, 'again.deb', 'umask 077 && export TZ=Pacific/Auckland LANG=C');
-      expect(sum(again)).toBe(sum(deb));
+      const before = sum(deb);
+      rmSync(deb);
+      buildPackage(arch, folder, 'umask 077 && export TZ=Pacific/Auckland LANG=C');
+      expect(sum(deb)).toBe(before);
     },
     5 * MINUTES,
   );
@@ -96,7 +85,9 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     ]) {
       expect(paths).toContain(path);
     }
-    const { packages } = JSON.parse(readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8')) as {
+    const { packages } = JSON.parse(
+      readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8'),
+    ) as {
       packages: Record<string, { dev?: boolean }>;
     };
     const development = Object.keys(packages).filter((path) => packages[path]?.dev);
@@ -104,9 +95,9 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     expect(development.filter((path) => existsSync(join(root, 'usr/lib/cellgate', path)))).toEqual(
       [],
     );
-    expect(paths.filter((path) => /\/tests?\/|\.test\.|\.ts$|\.map$|\.c{1,2}$|\.h$/.test(path))).toEqual(
-      [],
-    );
+    expect(
+      paths.filter((path) => /\/tests?\/|\.test\.|\.ts$|\.map$|\.c{1,2}$|\.h$/.test(path)),
+    ).toEqual([]);
   });
 
   test('its programs are for that machine and run on Debian 12 and later', () => {
@@ -135,7 +126,9 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     const bill = JSON.parse(
       readFileSync(join(root, 'usr/share/doc/cellgate/sbom.cdx.json'), 'utf8'),
     ) as { components: { name: string; version: string; hashes: unknown[] }[] };
-    const { packages } = JSON.parse(readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8')) as {
+    const { packages } = JSON.parse(
+      readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8'),
+    ) as {
       packages: Record<string, { version: string; dev?: boolean }>;
     };
     const wanted = Object.entries(packages)
@@ -147,11 +140,15 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     expect(bill.components.filter(({ hashes }) => hashes.length === 0)).toEqual([]);
   });
 
-  test('lintian finds no error', (context) => {
-    context.skip(!existsSync('/usr/bin/lintian'), 'not installed: lintian');
-    const { stdout } = spawnSync('lintian', ['--fail-on', 'error', deb], { encoding: 'utf8' });
-    expect(stdout.split('\n').filter((line) => /^[EW]:/.test(line))).toEqual([]);
-  }, MINUTES);
+  test(
+    'lintian finds no error',
+    (context) => {
+      context.skip(!existsSync('/usr/bin/lintian'), 'not installed: lintian');
+      const { stdout } = spawnSync('lintian', ['--fail-on', 'error', deb], { encoding: 'utf8' });
+      expect(stdout.split('\n').filter((line) => /^[EW]:/.test(line))).toEqual([]);
+    },
+    MINUTES,
+  );
 });
 
 test.runIf(missing.length > 0)('the package', (context) => context.skip(true, note));

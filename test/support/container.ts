@@ -60,8 +60,7 @@ export async function startContainer(): Promise<Container> {
   const clean = ['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'LC_ALL=C'];
   const container: Container = {
     root,
-    sh: (line) =>
-      enter(['--all'], [...clean, 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', line]),
+    sh: (line) => enter(['--all'], [...clean, 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', line]),
     besides: (program, ...args) => enter(['--net'], [program, ...args]),
     async stop() {
       nspawn.kill('SIGKILL');
@@ -74,7 +73,10 @@ export async function startContainer(): Promise<Container> {
       'the container is up',
       () => {
         if (nspawn.exitCode !== null) throw new Error(`no container: ${complaint}`);
-        return first() !== '' && /running|degraded/.test(container.sh('systemctl is-system-running').output);
+        return (
+          first() !== '' &&
+          /running|degraded/.test(container.sh('systemctl is-system-running').output)
+        );
       },
       60_000,
     );
