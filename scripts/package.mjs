@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeControl } from './package/control.mjs';
 import { run } from './package/run.mjs';
-import { missingFor, TARGETS } from './package/target.mjs';
+import { MACHINE, missingFor, TARGETS } from './package/target.mjs';
 import { layOut, settle } from './package/tree.mjs';
 import { build, checkNode, fail, installDependencies, ROOT } from './set-up.mjs';
 
@@ -54,9 +54,8 @@ try {
 }
 
 function readOptions() {
-  const machine = { x64: 'amd64', arm64: 'arm64' }[process.arch];
   try {
-    const { values } = parseArgs({ options: { arch: { type: 'string', default: machine } } });
+    const { values } = parseArgs({ options: { arch: { type: 'string', default: MACHINE } } });
     if (values.arch in TARGETS) return values;
     throw new Error(`there is no package for ${values.arch}`);
   } catch (error) {

@@ -26,12 +26,12 @@ export function cached(name, make) {
     mkdirSync(FOLDER, { recursive: true });
     deleteUnused();
     const making = mkdtempSync(join(FOLDER, '.making-'));
-    make(making);
     try {
+      make(making);
       renameSync(making, place);
     } catch (error) {
-      // Another build was faster; its result is as good.
       rmSync(making, { recursive: true });
+      // Another build was faster; its result is as good.
       if (!existsSync(place)) throw error;
     }
   }

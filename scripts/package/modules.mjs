@@ -10,7 +10,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ROOT } from '../set-up.mjs';
 import { cached } from './cache.mjs';
 import { run } from './run.mjs';
@@ -30,8 +29,9 @@ const UNUSED = 'test_extension.node';
  * Beside it lies sbom.json, npm's CycloneDX document about them. The folder is the cache's: never change it.
  */
 export function modulesFor(arch) {
-  const inputs = ['package.json', 'package-lock.json', '.npmrc'].map((name) => join(ROOT, name));
-  const texts = [...inputs, fileURLToPath(import.meta.url)].map((file) =>
+  const own = ['package-lock.json', '.npmrc', 'package.json'].map((name) => join(ROOT, name));
+  // What package.json has to say about modules is in the lock file too; its scripts change often.
+  const texts = [...own.slice(0, 2), import.meta.filename].map((file) =>
     readFileSync(file, 'utf8'),
   );
   const compiler = run(`${TARGETS[arch].tools}g++`, ['-dumpfullversion']);
@@ -40,12 +40,12 @@ export function modulesFor(arch) {
     // The place is no part of what is built: paths of it would be in messages of the native modules.
     const work = mkdtempSync(join(tmpdir(), 'cellgate-modules-'));
     try {
-      for (const file of inputs) cpSync(file, join(work, file.slice(ROOT.length + 1)));
+      for (const file of own) cpSync(file, join(work, file.slice(ROOT.length + 1)));
       run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline'], { cwd: work });
       const modules = join(work, 'node_modules');
       // Of what is installed: from the lock file npm leaves out what modules for development need as well.
-      const { devDependencies: _, ...own } = JSON.parse(readFileSync(join(work, 'package.json')));
-      writeFileSync(join(work, 'package.json'), JSON.stringify(own));
+      const { devDependencies: _, ...rest } = JSON.parse(readFileSync(join(work, 'package.json')));
+      writeFileSync(join(work, 'package.json'), JSON.stringify(rest));
       const bill = run('npm', ['sbom', '--sbom-format=cyclonedx'], { cwd: work });
       writeFileSync(join(folder, 'sbom.json'), bill);
       for (const module of natives(modules)) compile(module, arch);

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
 
-/** What npm tells its scripts about itself would reach the programs below it, and with it what they build. */
+/** What npm tells its scripts would reach the programs below it and what they build, but for the way to the registry. */
 const ENV = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
+  Object.entries(process.env).filter(
+    ([name]) => !/^npm_/i.test(name) || /^npm_config_(?:registry|userconfig|cache|.*proxy)$/i.test(name),
+  ),
 );
 
 /** Runs a program and gives its standard output; throws one sentence and what the program said when it fails. */

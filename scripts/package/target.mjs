@@ -28,6 +28,9 @@ export const TARGETS = {
   },
 };
 
+/** This machine's own; undefined on one that there is no package for. */
+export const MACHINE = { x64: 'amd64', arm64: 'arm64' }[process.arch];
+
 const PROGRAMS = ['/usr/bin', '/usr/local/bin'];
 const has = (program) => PROGRAMS.some((folder) => existsSync(join(folder, program)));
 

@@ -4,11 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { missingFor, NODE_VERSION } from '../../scripts/package/target.mjs';
+import { MACHINE, missingFor, NODE_VERSION } from '../../scripts/package/target.mjs';
 import { REPOSITORY } from '../support/gateway.ts';
 import { buildPackage } from '../support/package.ts';
 
-const arch = process.env.PACKAGE_ARCH ?? 'amd64';
+const arch = process.env.PACKAGE_ARCH ?? MACHINE ?? 'amd64';
 const missing: readonly string[] = missingFor(arch);
 const note = `a package can't be built here: ${missing.join(', ')} missing (npm run setup-tests installs it)`;
 const MINUTES = 60_000;

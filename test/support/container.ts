@@ -99,7 +99,7 @@ export function variant(
     run('dpkg-deb', ['--raw-extract', deb, root]);
     run('sed', ['-i', `s/^Version: .*/Version: ${version}/`, join(root, 'DEBIAN/control')]);
     change(root);
-    const file = join(into, `cellgate_${version}_amd64.deb`);
+    const file = join(into, `cellgate_${version}.deb`);
     run('dpkg-deb', ['--root-owner-group', '-Znone', '--build', root, file]);
     return file;
   } finally {
