@@ -36,7 +36,7 @@ export function installDependencies() {
   writeFileSync(LOCK_STAMP, lock);
 }
 
-/** Compiles src and drivers to dist unless nothing has changed since the last time. */
+/** Compiles src and drivers, and the page for browsers, to dist unless nothing has changed since the last time. */
 export function build() {
   const key = hash([sources().join('\n')]);
   if (read(BUILD_STAMP) === key && existsSync(join(ROOT, 'dist/src'))) return;
@@ -44,6 +44,8 @@ export function build() {
   const config = ['-p', 'tsconfig.json'];
   const { status } = step('building (tsc)', process.execPath, [tsc, ...config]);
   if (status !== 0) fail('The build failed; the compiler says why above.');
+  const page = step('building the page (vite)', process.execPath, ['scripts/build-page.mjs']);
+  if (page.status !== 0) fail('The page could not be built; see above.');
   chmodSync(join(ROOT, 'dist/src/cli.js'), 0o755);
   writeFileSync(BUILD_STAMP, key);
 }

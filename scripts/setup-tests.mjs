@@ -1,10 +1,11 @@
 /**
- * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps; and what
- * builds the Debian package and installs it on a fresh Debian.
+ * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps, a browser, QEMU;
+ * and what builds the Debian package and installs it on a fresh Debian.
  * Installs Debian packages where the user may; else says loudly what is missing, and those tests are skipped.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { VM_PACKAGES } from '../test/vm/image.mjs';
 import { step } from './set-up.mjs';
 
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/bin'];
@@ -23,6 +24,10 @@ const PACKAGES = {
   lintian: () => has('lintian'),
   mmdebstrap: () => has('mmdebstrap'),
   'systemd-container': () => has('systemd-nspawn'),
+  chromium: () => has('chromium'),
+  ...Object.fromEntries(
+    Object.entries(VM_PACKAGES).map(([name, program]) => [name, () => has(program)]),
+  ),
 };
 const missing = () =>
   Object.keys(PACKAGES).filter((name) => {

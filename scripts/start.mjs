@@ -16,9 +16,10 @@ const gateway = spawn(process.execPath, args, {
 gateway.once('message', ({ urls }) => {
   const { hostname, port } = new URL(urls.find((url) => url.startsWith('mqtt:')) ?? urls[0]);
   const broker = `-h ${hostname} -p ${port}`;
+  const page = urls.find((url) => url.startsWith('http')) ?? '';
   console.log(`
+See it:      ${page}
 Watch it:    mosquitto_sub ${broker} -t 'robotcell1/#' -v
-Publish:     mosquitto_pub ${broker} -t robotcell1/temperature -m 25 -q 1 -r
 Change it:   config/sim.yaml is what runs; docs/clients.md has Python and Node, docs/config.md every key
 `);
 });

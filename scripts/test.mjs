@@ -14,6 +14,7 @@ const check = (what, ...args) => {
 };
 check('format and lint (biome)', bin('@biomejs/biome/bin/biome'), 'check', '.');
 build();
+check('types of the page (tsc)', bin('typescript/bin/tsc'), '-p', 'src/page/tsconfig.json');
 check('types of the tests (tsc)', bin('typescript/bin/tsc'), '-p', 'test/tsconfig.json');
 if (MACHINE && missingFor(MACHINE).length === 0) {
   // Before the tests, which would wait for the compiler: some minutes the first time, then seconds.

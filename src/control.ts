@@ -7,6 +7,7 @@ import type { Service } from './lifecycle.ts';
 /** What the running gateway can be asked. */
 export type ControlRequest =
   | { readonly ask: 'status' }
+  | { readonly ask: 'reload' }
   | { readonly ask: 'purge'; readonly uplink: string };
 
 /** The socket inside the data folder: whoever may read the data may ask. */

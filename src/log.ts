@@ -8,6 +8,38 @@ export interface LogSink {
   readonly isTTY?: boolean | undefined;
 }
 
+/** A line of the log, numbered since the start. */
+export interface NumberedLine {
+  readonly number: number;
+  /** JSON, as it was logged. */
+  readonly line: string;
+}
+
+/** The last lines of the log in memory, for people who look from elsewhere. */
+export interface LogTail {
+  keep(line: string): void;
+  /** Those that came after this number, oldest first. */
+  after(number: number): NumberedLine[];
+}
+
+const TAIL_LINES = 300;
+const TAIL_LINE = 4096;
+
+/** A tail without lines. It keeps 300 at most; one that is too long is left out. */
+export function createLogTail(): LogTail {
+  let lines: NumberedLine[] = [];
+  let count = 0;
+  return {
+    keep(line) {
+      count++;
+      if (line.length > TAIL_LINE) return;
+      lines.push({ number: count, line: line.trimEnd() });
+      if (lines.length >= 2 * TAIL_LINES) lines = lines.slice(-TAIL_LINES);
+    },
+    after: (number) => lines.slice(-TAIL_LINES).filter((line) => line.number > number),
+  };
+}
+
 /** Deeper than this nothing is logged on purpose; it also ends circles. */
 const DEPTH = 6;
 
@@ -19,6 +51,7 @@ export function createLog(
   level: string,
   sink: LogSink,
   env: Readonly<Record<string, string | undefined>>,
+  tail?: LogTail,
 ): Logger {
   const people = sink.isTTY === true && !env.JOURNAL_STREAM;
   const format = people
@@ -28,7 +61,7 @@ export function createLog(
         translateTime: 'SYS:HH:MM:ss.l',
       })
     : undefined;
-  const log = pino(
+  const log: Logger = pino(
     {
       level,
       base: null,
@@ -39,14 +72,38 @@ export function createLog(
         log: (fields) => blank(fields, 0) as Record<string, unknown>,
       },
     },
-    { write: (line: string) => void sink.write(format ? format(line) : line) },
+    {
+      write(line: string) {
+        tail?.keep(line);
+        sink.write(format ? format(line) : line);
+      },
+    },
   );
   // pino hands the bindings of a child to no formatter; children inherit this method.
   const { child } = log;
+  const children: WeakRef<{ level: string }>[] = [];
   log.child = function (this: Logger, bindings: object, options?: object) {
-    return child.call(this, blank(bindings, 0) as object, options);
+    const made = child.call(this, blank(bindings, 0) as object, options);
+    children.push(new WeakRef(made));
+    return made;
   } as typeof child;
+  families.set(log, children);
   return log;
+}
+
+/** The children of each log that `createLog` made. */
+const families = new WeakMap<Logger, WeakRef<{ level: string }>[]>();
+
+/** From then on the log and its children say what has this level and more. */
+export function setLevel(log: Logger, level: string): void {
+  log.level = level;
+  const children = families.get(log) ?? [];
+  const alive = children.filter((child) => child.deref() !== undefined);
+  children.splice(0, children.length, ...alive);
+  for (const child of alive) {
+    const one = child.deref();
+    if (one) one.level = level;
+  }
 }
 
 /** Colours only on a terminal, and not when `NO_COLOR` is set. */

@@ -1,21 +1,27 @@
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
-import { createOutputs, type Outputs } from './acting/outputs.ts';
+import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
 import { createHealth } from './appliance/health.ts';
+import { courses, createHistory } from './appliance/history.ts';
+import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
 import { createSupervision } from './appliance/supervision.ts';
-import { Broker, type BrokerCounts } from './broker/broker.ts';
+import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import { systemClock } from './clock.ts';
+import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
+import { createHttp } from './http/http.ts';
+import { createMetrics } from './http/metrics.ts';
 import { type Service, startAll } from './lifecycle.ts';
-import type { SensorStatus } from './sensing/sampler.ts';
+import { type LogTail, setLevel } from './log.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
-import { createUplinks, type UplinkStatus } from './uplink/uplink.ts';
-import { version } from './version.ts';
+import { createUplinks } from './uplink/uplink.ts';
+import { installation, version } from './version.ts';
 
 /** The slowest card answers sooner; a disk that fails answers too, with an error. */
 const STUCK_S = 30;
@@ -24,25 +30,27 @@ const STUCK_S = 30;
 export interface Gateway {
   /** Addresses that clients can connect to. */
   readonly urls: readonly string[];
+  /** Goes on by the config file as it stands now, wholly or not at all. */
+  reload(): Promise<ReloadReport>;
   stop(): Promise<void>;
 }
 
-/** The running gateway as `status --json` prints it. */
-export interface GatewayStatus {
-  readonly cell: string;
-  readonly version: string;
-  readonly sessions: BrokerCounts;
-  readonly sensors: readonly SensorStatus[];
-  readonly uplinks: readonly UplinkStatus[];
-  /** One sentence each. */
-  readonly troubles: readonly string[];
-}
+/** Reads and checks the config file as it now stands. */
+export type Load = () => Promise<{
+  config?: Config | undefined;
+  problems: readonly Problem[];
+}>;
 
 /**
  * Starts the gateway: sensors are read over the buses, their readings go to the broker, the broker keeps
  * in the store what must not be lost. Resolves when it works, rejects with a sentence when it can't.
  */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+export async function startGateway(
+  config: Config,
+  log: Logger,
+  tail: LogTail,
+  load: Load,
+): Promise<Gateway> {
   const clock = systemClock;
   const { cell } = config;
 
@@ -59,9 +67,9 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   });
 
   const { listeners, limits } = config.broker;
-  const access = config.broker.access
-    ? new Access({ file: config.broker.access, log, now: () => clock.monotonic() })
-    : undefined;
+  const createAccess = (file: string | undefined): Access | undefined =>
+    file === undefined ? undefined : new Access({ file, log, now: () => clock.monotonic() });
+  let access = createAccess(config.broker.access);
   const broker = new Broker({ listeners, limits, store, clock, log, access });
   const publish = (topic: string, payload: Uint8Array): void => {
     void broker.publishLocal({ topic, payload, qos: 0, retain: true });
@@ -100,77 +108,136 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       };
       const subscribe = broker.subscribeLocal.bind(broker);
       const ways = { publishReading: publish, publishResult, subscribe };
-      driving = createOutputs({ cell, boot, outputs, buses, clock, log, ...ways });
+      driving = createOutputGroups({ cell, boot, outputs, buses, clock, log, ...ways });
       await driving.start();
     },
     stop: async () => driving?.stop(),
-    trouble: () => driving?.trouble?.(),
   };
-  let driving: Outputs | undefined;
+  let driving: OutputGroups | undefined;
 
   const parts = { cell, store, broker, clock, log };
-  const { outboxes, lines, uplinks } = createUplinks(
+  const uplinks = createUplinks(
     { ...parts, onConnected: (connected) => driving?.uplinkChanged(connected) },
     config.uplinks,
   );
 
   const sysTopics = createSysTopics({ broker, clock, version });
 
+  const stuck = (): string | undefined => {
+    const seconds = Math.round(store.journal.unansweredMs / 1000);
+    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
+    const stalled = running?.stalled() ?? [];
+    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
+  };
+
   const health = createHealth({
-    store,
-    broker,
-    access,
-    uplinks,
-    outputs: acting,
-    sensing: () => running,
-  });
-  const currentStatus = (): GatewayStatus => ({
     cell,
     version,
-    sessions: broker.counts,
-    sensors: running?.status() ?? [],
-    uplinks: uplinks.map((uplink) => uplink.status),
-    troubles: health.troubles(),
+    store,
+    broker,
+    access: () => access,
+    uplinks: uplinks.all,
+    wall: () => clock.wall(),
+    stuck,
+    outputs: () => driving,
+    sensing: () => running,
+  });
+  const reload = createReload({
+    config,
+    log,
+    load,
+    parts: [
+      { name: 'log', use: async (next) => setLevel(log, next.log.level) },
+      {
+        name: 'store',
+        async use(next) {
+          store.journal.relaxedMs = next.store.readingsWithin;
+        },
+      },
+      {
+        name: 'broker',
+        async use({ broker: next }) {
+          const former = access;
+          const isNew = next.access !== former?.file;
+          const wanted = isNew ? createAccess(next.access) : former;
+          if (isNew) await wanted?.start();
+          try {
+            await broker.use({ ...next, access: wanted });
+          } catch (error) {
+            if (isNew) await wanted?.stop();
+            throw error;
+          }
+          access = wanted;
+          if (isNew) await former?.stop();
+        },
+      },
+      { name: 'uplinks', use: (next) => uplinks.use(next.uplinks) },
+      { name: 'sensing', use: async (next) => running?.use(next.sensors, next.drivers) },
+      { name: 'outputs', use: async (next) => driving?.use(next.outputs) },
+    ] satisfies Part[],
   });
   const control = createControl(
     config.data,
     async (request) => {
-      if (request.ask === 'status') return currentStatus();
-      const uplink = uplinks.find(({ name }) => name === request.uplink);
+      if (request.ask === 'status') return health.status();
+      if (request.ask === 'reload') return reload();
+      const uplink = uplinks.all().find(({ name }) => name === request.uplink);
       if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
       return uplink.purge();
     },
     log,
   );
 
-  const supervision = createSupervision({
-    env: process.env,
-    log,
-    stuck() {
-      const seconds = Math.round(store.journal.unansweredMs / 1000);
-      if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
-      const stalled = running?.stalled() ?? [];
-      return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
-    },
+  const supervision = createSupervision({ env: process.env, log, stuck });
+
+  const { http } = config;
+  const history = createHistory({
+    monotonic: () => clock.monotonic(),
+    wall: () => clock.wall(),
+    values: () => courses(running?.status() ?? [], uplinks.all()),
   });
+  const page =
+    http &&
+    createHttp({
+      config: http,
+      access: () => access,
+      log,
+      tail,
+      history,
+      pageFolder: join(installation, 'dist/page'),
+      door: (anonymous) => broker.webSocketDoor(anonymous),
+      metrics: createMetrics({
+        status: health.status,
+        drops: () => broker.drops,
+        traffic: broker.traffic,
+        commitTimes: () => store.journal?.commitTimes,
+      }),
+      disconnect: (clientId) => broker.disconnectClient(clientId),
+      troubles: health.troubles,
+      stuck,
+    });
 
   const stop = await startAll([
     store,
-    outboxes,
-    ...(access ? [access] : []),
+    uplinks.outboxes,
+    ...(access
+      ? [{ name: 'access', start: () => access!.start(), stop: async () => access?.stop() }]
+      : []),
     broker,
     sysTopics,
     status,
-    lines,
+    uplinks.lines,
     sensing,
     acting,
     control,
     health,
+    ...(page ? [history, page] : []),
     supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
-    urls: broker.urls,
+    urls: [...broker.urls, ...(page?.url ? [page.url] : [])],
+    reload,
     async stop() {
       await stop();
       log.info('gateway has stopped');

@@ -16,6 +16,8 @@ const ROOMS: readonly (readonly string[])[] = [
   ['src/sensing', 'src/acting', 'src/broker'],
   ['src/uplink'],
   ['src/appliance'],
+  ['src/http'],
+  ['src/page'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],
 ];
@@ -25,10 +27,13 @@ const GROUND = [
   'units',
   'clock',
   'control',
+  'latency',
   'lifecycle',
   'log',
+  'origin',
   'owned-file',
   'secrets',
+  'sequence',
   'state',
   'version',
 ];
@@ -46,8 +51,10 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   ioctl: ['src/buses/gpio-kernel.ts'],
   epoll: ['src/buses/gpio-kernel.ts'],
   'unix-dgram': ['src/appliance/supervision.ts'],
-  mqtt: ['src/uplink/plant.ts'],
+  mqtt: ['src/uplink/plant.ts', 'src/page/gateway.ts'],
+  uplot: ['src/page/chart.ts'],
   commander: ['src/cli/program.ts'],
+  'prom-client': ['src/http/metrics.ts'],
 };
 
 interface Import {

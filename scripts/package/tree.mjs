@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +18,8 @@ import { billOfMaterials } from './sbom.mjs';
 import { NODE_VERSION, nodeFor } from './target.mjs';
 
 const read = (file) => readFileSync(join(ROOT, file), 'utf8');
-const DOCS = ['access', 'clients', 'config', 'filters', 'install', 'uplink'];
+const DOCS = ['access', 'clients', 'config', 'filters', 'install', 'operations', 'uplink'];
+const MONITORING = ['prometheus-alerts.yaml', 'grafana-dashboard.json'];
 
 /** Lays out in `root` every file that the package installs, except those that dpkg itself reads. */
 export function layOut(root, { arch, version, date }) {
@@ -36,6 +38,9 @@ export function layOut(root, { arch, version, date }) {
   run(process.execPath, [tsc, '-p', 'tsconfig.json', ...out, '--incremental', 'false'], {
     cwd: ROOT,
   });
+  // Built with the rest of the checkout; .built tells its next build what to do.
+  copy(join(ROOT, 'dist/page'), `${program}/dist/page`);
+  rmSync(join(root, program, 'dist/page/.built'));
   copy(join(nodeFor(arch), 'bin/node'), `${program}/bin/node`);
   copy(join(modulesFor(arch), 'node_modules'), `${program}/node_modules`);
   copy(join(ROOT, 'config/boards'), `${program}/config/boards`);
@@ -49,7 +54,8 @@ export function layOut(root, { arch, version, date }) {
     config.replace('=./cellgate.schema.json', '=/usr/share/cellgate/cellgate.schema.json'),
     0o640,
   );
-  put('usr/share/cellgate/cellgate.schema.json', read('config/cellgate.schema.json'));
+  for (const file of ['cellgate.schema.json', ...MONITORING])
+    put(`usr/share/cellgate/${file}`, read(`config/${file}`));
   put('usr/lib/systemd/system/cellgate.service', unit(read('systemd/cellgate.service')));
   put('usr/lib/sysusers.d/cellgate.conf', read('systemd/cellgate.sysusers'));
   put('usr/lib/tmpfiles.d/cellgate.conf', read('scripts/debian/cellgate.tmpfiles'));

@@ -45,6 +45,8 @@ const [UNAVAILABLE, BAD_USER_OR_PASSWORD, NOT_AUTHORISED] = [3, 4, 5] as const;
 /** Lets clients in and says what they may do, by the access file as it stands. */
 export class Access implements Service {
   readonly name = 'access';
+  /** Where the rules stand. */
+  readonly file: string;
   /** Called when other rules have come into force. */
   onChanged: (() => void) | undefined;
   readonly #parts: AccessParts;
@@ -56,6 +58,7 @@ export class Access implements Service {
 
   constructor(parts: AccessParts) {
     this.#parts = parts;
+    this.file = parts.file;
     this.#guesses = new Guesses(parts.now);
   }
 

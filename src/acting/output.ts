@@ -3,12 +3,14 @@ import type { GpioOutput, GpioOutputOptions } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { OutputConfig } from '../config/outputs.ts';
 import { encodeReading, type Quality } from '../reading.ts';
+import type { Sequence } from '../sequence.ts';
 import type { Command, Refused } from './command.ts';
 import { createRecentResults, type Result } from './recent-results.ts';
 
 export interface OutputParts {
   readonly topic: string;
   readonly boot: number;
+  readonly sequence: Sequence;
   readonly clock: Clock;
   readonly log: Logger;
   /** Takes the line; rejects with a sentence. */
@@ -30,20 +32,35 @@ export interface Output {
   /** Safe, then given back. */
   close(): Promise<void>;
   trouble(): string | undefined;
+  status(): OutputStatus;
+}
+
+/** An output at this moment, for status pages. */
+export interface OutputStatus {
+  readonly name: string;
+  readonly topic: string;
+  readonly value: boolean | null;
+  readonly quality: Quality;
+  readonly reason?: string;
+  readonly safe: boolean;
 }
 
 /** An output whose line is not taken yet: `check` does it. */
 export function createOutput(config: OutputConfig, parts: OutputParts): Output {
   const { name, safe, activeLow, drive } = config;
-  const { topic, boot, clock, log } = parts;
+  const { topic, boot, clock, log, sequence } = parts;
   const recent = createRecentResults();
   const holds = new Set<string>();
   let line: GpioOutput | undefined;
   let wanted = safe;
   let pulse = new AbortController();
   let shown: string | undefined;
+  let latest: Pick<OutputStatus, 'value' | 'quality' | 'reason'> = {
+    value: null,
+    quality: 'bad',
+    reason: 'not taken yet',
+  };
   let failure: string | undefined = 'not taken yet';
-  let seq = 0;
   let closed = false;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -56,10 +73,11 @@ export function createOutput(config: OutputConfig, parts: OutputParts): Output {
 
   const show = (value: boolean | null, quality: Quality, reason?: string): void => {
     failure = quality === 'good' ? undefined : reason;
+    latest = { value, quality, ...(reason === undefined ? {} : { reason }) };
     const now = JSON.stringify([value, quality, reason]);
     if (now === shown) return;
     shown = now;
-    seq += 1;
+    const seq = sequence.next(topic);
     const why = reason === undefined ? {} : { reason };
     const reading = { sensor: name, unit: '', value, quality, time: clock.wall(), ...why };
     const { payload } = config;
@@ -197,6 +215,7 @@ export function createOutput(config: OutputConfig, parts: OutputParts): Output {
         await line?.close().catch(() => undefined);
         line = undefined;
       }),
+    status: () => ({ name, topic, safe, ...latest }),
     trouble: () => (failure === undefined ? undefined : `${name}: ${failure}`),
   };
 }

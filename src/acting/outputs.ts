@@ -3,9 +3,10 @@ import type { Buses, GpioInput } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { OutputConfig } from '../config/outputs.ts';
 import type { Service } from '../lifecycle.ts';
+import type { Sequence } from '../sequence.ts';
 import { readingTopic } from '../topics.ts';
 import { parseCommand } from './command.ts';
-import { createOutput, type Output } from './output.ts';
+import { createOutput, type Output, type OutputStatus } from './output.ts';
 
 /** A message as an output receives it. */
 export interface ReceivedCommand {
@@ -16,6 +17,7 @@ export interface OutputsParts {
   readonly cell: string;
   /** Which start of the gateway this is. */
   readonly boot: number;
+  readonly sequence: Sequence;
   readonly outputs: readonly OutputConfig[];
   readonly buses: Buses;
   readonly clock: Clock;
@@ -35,6 +37,7 @@ export interface OutputsParts {
 export interface Outputs extends Service {
   /** To be told whenever the way to the plant is lost or back. */
   uplinkChanged(connected: boolean): void;
+  status(): OutputStatus[];
 }
 
 /** How often lines are read back, and those that could not be had are tried again. */
@@ -42,7 +45,7 @@ const CHECK_MS = 1000;
 
 /** Outputs that have not been started. Throws when a topic makes no sense; hardware is not touched. */
 export function createOutputs(parts: OutputsParts): Outputs {
-  const { cell, boot, buses, clock } = parts;
+  const { cell, boot, buses, clock, sequence } = parts;
   const log = parts.log.child({ part: 'outputs' });
   const { publishReading, publishResult } = parts;
   const all = parts.outputs.map((config) => ({
@@ -51,6 +54,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
     output: createOutput(config, {
       topic: readingTopic(cell, config.name, ''),
       boot,
+      sequence,
       clock,
       log,
       open: (options) => buses.gpio.line(config.line).output(options),
@@ -104,6 +108,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
       const troubles = all.map(({ output }) => output.trouble());
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;
     },
+    status: () => all.map(({ output }) => output.status()),
     uplinkChanged(connected) {
       if (connected) return;
       for (const { config, output } of all) {

@@ -1,23 +1,50 @@
+import type { OutputStatus } from '../acting/output.ts';
+import type { Outputs } from '../acting/outputs.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { BrokerCounts, SessionStatus } from '../broker/report.ts';
 import type { Service } from '../lifecycle.ts';
+import type { SensorStatus } from '../sensing/sampler.ts';
 import type { Sensing } from '../sensing/sensing.ts';
-import type { Store } from '../store/store.ts';
-import type { Uplink } from '../uplink/uplink.ts';
+import type { Store, StoreStatus } from '../store/store.ts';
+import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
 
 export interface HealthParts {
+  readonly cell: string;
+  readonly version: string;
   readonly store: Store;
   readonly broker: Broker;
-  readonly access: Service | undefined;
-  readonly uplinks: readonly Uplink[];
-  readonly outputs: Service;
-  /** Undefined until sensing has started. */
+  access(): Service | undefined;
+  uplinks(): readonly Uplink[];
+  /** Milliseconds since the epoch. */
+  wall(): number;
+  /** What stands still that a restart would mend; the watchdog asks the same. */
+  stuck(): string | undefined;
+  /** Undefined until they have started. */
+  outputs(): Outputs | undefined;
   sensing(): Sensing | undefined;
+}
+
+/** The running gateway as `status --json` prints it. */
+export interface GatewayStatus {
+  readonly cell: string;
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly started: number;
+  readonly sessions: BrokerCounts;
+  readonly clients: readonly SessionStatus[];
+  readonly sensors: readonly SensorStatus[];
+  readonly outputs: readonly OutputStatus[];
+  readonly uplinks: readonly UplinkStatus[];
+  readonly store: StoreStatus;
+  /** One sentence each. */
+  readonly troubles: readonly string[];
 }
 
 /** A service that can also be asked at once. */
 export interface Health extends Service {
   /** One sentence each. */
   troubles(): string[];
+  status(): Promise<GatewayStatus>;
 }
 
 /** How soon a trouble is told, and how many times more seldom what only counts on. */
@@ -26,8 +53,9 @@ const COUNTS_EVERY = 10;
 
 /** The one place that knows how the gateway is: publishes it as JSON under `$SYS/cellgate/`. */
 export function createHealth(parts: HealthParts): Health {
-  const { store, broker, access, uplinks, outputs, sensing } = parts;
+  const { cell, version, store, broker, access, uplinks, outputs, sensing } = parts;
   const published = new Map<string, string>();
+  const started = parts.wall();
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
 
@@ -47,17 +75,22 @@ export function createHealth(parts: HealthParts): Health {
 
   const troubles = (): string[] =>
     [
+      parts.stuck(),
       store.trouble(),
-      access?.trouble?.(),
-      outputs.trouble?.(),
+      broker.trouble(),
+      access()?.trouble?.(),
+      outputs()?.trouble?.(),
       sensing()?.trouble?.(),
-      ...uplinks.map((uplink) => uplink.trouble()),
+      ...uplinks().map((uplink) => uplink.trouble()),
     ].filter((trouble) => trouble !== undefined);
 
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());
-    for (const { name, status } of uplinks) publish(`uplink/${name}`, status);
+    for (const { name, status } of uplinks()) publish(`uplink/${name}`, status);
+    publish('clients', broker.sessions);
+    publish('outputs', outputs()?.status() ?? []);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
+    publish('gateway', { cell, version, started, uplinks: uplinks().map(({ name }) => name) });
     publish('sensors', sensing()?.status() ?? []);
     publish('store', await store.status());
     publish('drops', broker.drops);
@@ -66,6 +99,18 @@ export function createHealth(parts: HealthParts): Health {
   return {
     name: 'health',
     troubles,
+    status: async () => ({
+      cell,
+      version,
+      started,
+      sessions: broker.counts,
+      clients: broker.sessions,
+      sensors: sensing()?.status() ?? [],
+      outputs: outputs()?.status() ?? [],
+      uplinks: uplinks().map(({ status }) => status),
+      store: await store.status(),
+      troubles: troubles(),
+    }),
     async start() {
       await look();
       timer = setInterval(() => {

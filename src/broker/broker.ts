@@ -16,13 +16,23 @@ import {
 import { Connection, type ConnectionHandler } from './connection.ts';
 import { ControlPlane } from './control-plane.ts';
 import { DataPlane, type LocalMessage, type ReceivedMessage } from './data-plane.ts';
+import { Doors } from './doors.ts';
 import { Drops } from './drops.ts';
 import { Expiry } from './expiry.ts';
-import { type Listener, openListener } from './listeners.ts';
 import { Memory } from './memory.ts';
 import type { Publication, Subscriber } from './publication.ts';
+import {
+  type BrokerCounts,
+  type DropCounts,
+  dropsOf,
+  type SessionStatus,
+  sessionsOf,
+  sumsOf,
+} from './report.ts';
 import type { Session, SessionLimits } from './session.ts';
+import { Traffic } from './traffic.ts';
 import type { Transport, TransportEvents } from './transport.ts';
+import { createWebSocketDoor, type Upgrade } from './websockets.ts';
 
 /** Times in milliseconds, sizes in bytes. */
 export interface BrokerLimits extends SessionLimits {
@@ -46,30 +56,6 @@ export interface BrokerParts {
   readonly access?: Access | undefined;
 }
 
-/** What the broker counts since its start. */
-export interface BrokerCounts {
-  readonly connected: number;
-  readonly maximum: number;
-  /** Sessions, connected or not. */
-  readonly sessions: number;
-  /** Persistent sessions whose client is not there. */
-  readonly away: number;
-  readonly subscriptions: number;
-  readonly retained: number;
-  readonly published: number;
-  readonly packetsReceived: number;
-  readonly dropped: number;
-  readonly queued: number;
-}
-
-/** As published on `$SYS/cellgate/drops`. */
-export interface DropCounts {
-  readonly total: number;
-  readonly reasons: Readonly<Record<string, number>>;
-  readonly sessions: readonly ({ readonly clientId: string } & Readonly<Record<string, unknown>>)[];
-}
-
-const DROPS_TOLD = 100;
 /** How long after a clean stop a client may take to come back before its will is published. */
 const WILL_GRACE_MS = 60_000;
 /** How often keepalives and expiries are looked at. */
@@ -91,19 +77,33 @@ export class Broker implements Service, ConnectionHandler {
   readonly #drops: Drops;
   readonly #plane: DataPlane;
   readonly #memory = new Memory();
+  readonly traffic: Traffic = new Traffic();
   readonly #expiry: Expiry;
   #control!: ControlPlane;
-  #listeners: Listener[] = [];
+  readonly #doors: Doors;
+  readonly #limits: { -readonly [Key in keyof BrokerLimits]: BrokerLimits[Key] };
+  #access: Access | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #maximum = 0;
   #packetsReceived = 0;
+  #expired = 0;
   #stopping = false;
   readonly #logged = new Map<string, number>();
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
     this.#drops = new Drops(parts.log);
-    const { store, limits, clock } = parts;
+    const { store, clock } = parts;
+    this.#limits = { ...parts.limits };
+    const limits = this.#limits;
+    this.#access = parts.access;
+    this.#doors = new Doors({
+      limits,
+      clock,
+      log: parts.log,
+      accept: (transport) => this.#accept(transport),
+      onTrouble: (address, reason) => this.#logOnce(address, reason, 'listener in trouble'),
+    });
     const epoch = clock.wall() - clock.monotonic();
     const now = (): number => Math.floor(epoch + clock.monotonic());
     this.#plane = new DataPlane({
@@ -111,6 +111,7 @@ export class Broker implements Service, ConnectionHandler {
       limits,
       drops: this.#drops,
       memory: this.#memory,
+      traffic: this.traffic,
       refused: (clientId, reason) => this.#logOnce(clientId, reason, 'subscription refused'),
       now,
       wall: () => clock.wall(),
@@ -124,10 +125,9 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   async start(): Promise<void> {
-    const { store, listeners, limits, log } = this.#parts;
+    const { store, listeners } = this.#parts;
     this.#plane.recover();
-    const { access } = this.#parts;
-    if (access) access.onChanged = () => this.#reviewAccess();
+    if (this.#access) this.#access.onChanged = () => this.#reviewAccess();
     this.#control = new ControlPlane(store, {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
@@ -137,23 +137,29 @@ export class Broker implements Service, ConnectionHandler {
     const { wills, stoppedCleanly } = store.recovered;
     await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
-      for (const [index, config] of listeners.entries()) {
-        const listener = await openListener({
-          config,
-          index,
-          limits,
-          accept: (transport) => this.#accept(transport),
-          onTrouble: ({ message }) =>
-            this.#logOnce(`${config.host}:${config.port}`, message, 'listener in trouble'),
-        });
-        this.#listeners.push(listener);
-        log.info({ url: listener.url }, 'listening');
-      }
+      await this.#doors.use(listeners);
     } catch (error) {
       await this.#closeAll();
       throw error;
     }
     this.#sweep = setInterval(() => this.sweep(), SWEEP_MS);
+  }
+
+  /**
+   * Other listeners, limits and access rules, while clients are connected. With another access file everybody has to
+   * come anew. Rejects when a listener can't open; calling it with what was before then puts that back.
+   */
+  async use({ listeners, limits, access }: Omit<BrokerParts, 'store' | 'clock' | 'log'>) {
+    Object.assign(this.#limits, limits);
+    if (access !== this.#access) this.#useAccess(access);
+    await this.#doors.use(listeners);
+  }
+
+  #useAccess(access: Access | undefined): void {
+    if (this.#access) this.#access.onChanged = undefined;
+    this.#access = access;
+    if (access) access.onChanged = () => this.#reviewAccess();
+    for (const connection of [...this.#connections]) connection.close('another access file');
   }
 
   async stop(): Promise<void> {
@@ -164,43 +170,49 @@ export class Broker implements Service, ConnectionHandler {
 
   /** Addresses that clients can connect to. */
   get urls(): readonly string[] {
-    return this.#listeners.map(({ url }) => url);
+    return this.#doors.urls;
+  }
+
+  /** What is wrong with its certificates, in a sentence. */
+  trouble(): string | undefined {
+    return this.#doors.trouble();
   }
 
   get counts(): BrokerCounts {
-    let queued = 0;
-    let away = 0;
-    for (const session of this.#plane.sessions.values()) {
-      queued += session.queue.count;
-      if (!session.online) away++;
-    }
     let packetsReceived = this.#packetsReceived;
     for (const connection of this.#connections) packetsReceived += connection.packetsReceived;
     return {
       connected: this.#connections.size,
       maximum: this.#maximum,
-      sessions: this.#plane.sessions.size,
-      away,
-      subscriptions: this.#plane.router.count,
-      retained: this.#plane.retained.count,
-      published: this.#plane.published,
+      ...sumsOf(this.#plane, this.#drops),
       packetsReceived,
-      dropped: this.#drops.total,
-      queued,
+      expired: this.#expired,
     };
   }
 
-  /** What was dropped since the start, by reason, and by session for those that lost the most. */
+  get sessions(): readonly SessionStatus[] {
+    return sessionsOf(this.#plane.sessions.values(), this.#connections);
+  }
+
   get drops(): DropCounts {
-    const sessions = [...this.#plane.sessions.values()]
-      .filter(({ drops }) => drops.size > 0)
-      .map(({ clientId, drops }) => ({ clientId, ...Object.fromEntries(drops) }))
-      .slice(0, DROPS_TOLD);
-    return {
-      total: this.#drops.total,
-      reasons: Object.fromEntries(this.#drops.byReason),
-      sessions,
-    };
+    return dropsOf(this.#plane.sessions, this.#drops);
+  }
+
+  /** Ends a client's connection, its will follows; false where it is not connected. */
+  disconnectClient(clientId: string): boolean {
+    for (const connection of this.#connections) {
+      if (connection.session?.clientId !== clientId) continue;
+      connection.close('disconnected by an operator');
+      return true;
+    }
+    return false;
+  }
+
+  /** A way in for clients over an HTTP server of somebody else's, which looks at where they come from. */
+  webSocketDoor(anonymous: boolean): Upgrade {
+    const { packet } = this.#limits;
+    const accept = (transport: Transport) => this.#accept(transport);
+    return createWebSocketDoor({ packet, anonymous, accept, isWelcome: () => true });
   }
 
   /** Resolves when all that the message owes is on disk; a QoS 0 message owes nothing. */
@@ -232,13 +244,14 @@ export class Broker implements Service, ConnectionHandler {
 
   async #closeAll(): Promise<void> {
     this.#stopping = true;
-    await Promise.all(this.#listeners.splice(0).map((listener) => listener.stop()));
+    await this.#doors.close();
     await this.#control.stop();
     for (const connection of [...this.#connections]) connection.close('the gateway stops');
   }
 
   #accept(transport: Transport): TransportEvents | undefined {
-    const { limits, clock } = this.#parts;
+    const { clock } = this.#parts;
+    const limits = this.#limits;
     const { remoteAddress } = transport;
     const fromAddress = (this.#perAddress.get(remoteAddress) ?? 0) + 1;
     if (
@@ -255,7 +268,9 @@ export class Broker implements Service, ConnectionHandler {
       limits,
       () => clock.monotonic(),
       this.#memory,
+      this.traffic,
     );
+    this.traffic.sockets++;
     this.#connections.add(connection);
     this.#perAddress.set(remoteAddress, fromAddress);
     this.#maximum = Math.max(this.#maximum, this.#connections.size);
@@ -263,7 +278,7 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   connect(connection: Connection, packet: ConnectPacket): void {
-    const { limits } = this.#parts;
+    const limits = this.#limits;
     if (
       this.#connections.size > limits.connections ||
       (this.#perAddress.get(connection.remoteAddress)! > limits.connectionsPerAddress &&
@@ -277,7 +292,8 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
-    const { access, log } = this.#parts;
+    const { log } = this.#parts;
+    const access = this.#access;
     if (access) {
       const refusal = await admit(access, connection, packet, this.#plane.sessions).catch(
         (error: unknown) => {
@@ -296,7 +312,7 @@ export class Broker implements Service, ConnectionHandler {
 
   /** Other access rules are in force: who is no longer let in goes, what others may no longer read ends. */
   #reviewAccess(): void {
-    const { access } = this.#parts;
+    const access = this.#access;
     for (const connection of [...this.#connections]) {
       const { session } = connection;
       if (!access || !connection.access || !session) continue;
@@ -393,6 +409,7 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   #expire(session: Session): void {
+    this.#expired++;
     this.#plane.endSession(session, 'session-expired');
     this.#parts.log.info({ client: session.clientId }, 'session expired');
   }

@@ -29,6 +29,7 @@ import type { Memory } from './memory.ts';
 import { Output } from './output.ts';
 import { Publication } from './publication.ts';
 import type { Link, Session } from './session.ts';
+import { Traffic } from './traffic.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
 /** What the broker does with a connection's packets. */
@@ -85,6 +86,9 @@ export class Connection implements Link, TransportEvents {
   readonly #frames: FrameReader;
   readonly #packetLimit: number;
   readonly #now: () => number;
+  readonly #traffic: Traffic;
+  /** When the acknowledgement that is being timed was promised. */
+  #timed: number | undefined;
   #owed: Acknowledgement[] = [];
   #owedAt = 0;
   readonly #holds = new Set<HoldReason>();
@@ -99,7 +103,9 @@ export class Connection implements Link, TransportEvents {
     limits: { readonly packet: number; readonly connectTimeout: number },
     now: () => number,
     memory: Memory,
+    traffic: Traffic = new Traffic(),
   ) {
+    this.#traffic = traffic;
     this.#transport = transport;
     this.#handler = handler;
     this.#packetLimit = limits.packet;
@@ -109,7 +115,7 @@ export class Connection implements Link, TransportEvents {
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
     this.certificate = transport.certificate;
-    this.output = new Output(transport, memory);
+    this.output = new Output(transport, memory, traffic);
     this.#frames = new FrameReader(
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
@@ -140,6 +146,7 @@ export class Connection implements Link, TransportEvents {
   data(chunk: Buffer): void {
     if (this.#closed || this.#leaving) return;
     const packets = this.packetsReceived;
+    this.#traffic.bytesReceived += chunk.length;
     const { source, start, end } = inArena(chunk);
     this.#read(() => this.#frames.feed(source, start, end));
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
@@ -150,6 +157,7 @@ export class Connection implements Link, TransportEvents {
   /** CONNACK is out: packets that came meanwhile are taken, the packet limit is the configured one. */
   open(session: Session): void {
     this.session = session;
+    this.#traffic.connections++;
     this.#frames.limit = this.#packetLimit;
     session.connect(this);
     this.#holds.delete('connect');
@@ -169,8 +177,14 @@ export class Connection implements Link, TransportEvents {
   promiseThat(send: () => void): Receipt {
     const acknowledgement: Acknowledgement = { send, paid: false };
     this.#owe(acknowledgement);
+    const began = this.#timed === undefined ? this.#now() : undefined;
+    this.#timed ??= began;
     return new Receipt(() => {
       acknowledgement.paid = true;
+      if (began !== undefined) {
+        this.#timed = undefined;
+        this.#traffic.acknowledgement.observe(this.#now() - began);
+      }
       this.#sendPaid();
     });
   }
@@ -321,6 +335,8 @@ export class Connection implements Link, TransportEvents {
       if (packetId === 0) throw new ProtocolError('packet identifier 0');
     }
     publication.at(source, body, topicEnd, payloadStart, end, qos as Qos, (header & 1) !== 0);
+    this.#traffic.publishReceived++;
+    this.#traffic.publishBytesReceived += end - payloadStart;
     this.#handler.publish(this, publication, packetId);
   }
 }

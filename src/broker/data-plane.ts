@@ -20,6 +20,7 @@ import { createMessage, Publication, type Subscriber } from './publication.ts';
 import { type Retained, RetainedMessages } from './retained.ts';
 import { type Route, Router } from './router.ts';
 import { type DropReason, Session, type SessionLimits } from './session.ts';
+import type { Traffic } from './traffic.ts';
 
 /** A message that the gateway itself publishes. */
 export interface LocalMessage {
@@ -42,6 +43,7 @@ export interface DataPlaneParts {
   };
   readonly drops: Drops;
   readonly memory: Memory;
+  readonly traffic: Traffic;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
   /** Milliseconds since the epoch as they were at the start, from then on without jumps. */
@@ -146,7 +148,7 @@ export class DataPlane {
     persistent: boolean,
     stored?: ConstructorParameters<typeof Session>[4],
   ): Session {
-    const { store, limits, drops, memory, now, wall } = this.#parts;
+    const { store, limits, drops, memory, traffic, now, wall } = this.#parts;
     const parts = {
       journal: store.journal,
       limits,
@@ -156,6 +158,7 @@ export class DataPlane {
       wall,
       dropped: (session: Session, reason: string, count: number) =>
         drops.count(session.clientId, reason, count),
+      delivered: (ms: number) => traffic.delivery.observe(ms),
     };
     const session = new Session(parts, clientId, key, persistent, stored);
     this.sessions.set(clientId, session);

@@ -1,20 +1,27 @@
-import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+} from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
 import type { ListenerConfig } from '../config/schema.ts';
-import type { Transport, TransportEvents } from './transport.ts';
+import { isWelcomeOrigin } from '../origin.ts';
+import { Certificates } from './certificates.ts';
+import { peerOf } from './peer.ts';
+import { type Accept, LINGER_MS, type Transport } from './transport.ts';
+import { createWebSocketDoor } from './websockets.ts';
 
 /** A door that is open until `stop`. */
 export interface Listener {
   readonly url: string;
+  /** What is wrong with its certificate. */
+  trouble(): string | undefined;
   stop(): Promise<void>;
 }
-
-/** Takes the transport or refuses it; a refused one is closed. */
-export type Accept = (transport: Transport) => TransportEvents | undefined;
 
 export interface ListenerParts {
   readonly config: ListenerConfig;
@@ -26,12 +33,12 @@ export interface ListenerParts {
     readonly connections: number;
   };
   readonly accept: Accept;
+  readonly clock: Pick<Clock, 'wall'>;
+  readonly log: Logger;
   /** Hears why a connection could not be accepted; the listener goes on. */
   onTrouble(error: Error): void;
 }
 
-/** How long a closing peer may take to read what it was sent. */
-const LINGER_MS = 5000;
 const BACKLOG = 1024;
 const NOTHING = Buffer.alloc(0);
 const HANDSHAKE_MS = 10_000;
@@ -40,8 +47,21 @@ const SPARE_SOCKETS = 200;
 
 /** Opens the listener; an address that is in use or not allowed is an error that names the key to change. */
 export async function openListener(parts: ListenerParts): Promise<Listener> {
-  const { config, limits, accept } = parts;
-  const tls = config.tls && tlsOptions(config.tls);
+  const { config, limits, accept, clock, log } = parts;
+  const certificates =
+    config.tls &&
+    new Certificates({
+      tls: config.tls,
+      wall: () => clock.wall(),
+      log,
+      onChanged: (context) => (server as TlsServer).setSecureContext(context),
+    });
+  const tls = certificates && {
+    ...certificates.context,
+    requestCert: config.tls?.clientCert !== 'none',
+    rejectUnauthorized: config.tls?.clientCert === 'required',
+    handshakeTimeout: HANDSHAKE_MS,
+  };
   const sockets = new Set<Socket>();
   const onSocket = (socket: Socket): void => {
     sockets.add(socket);
@@ -52,13 +72,22 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {
-    server = tls
-      ? createHttpsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS })
-      : createHttpServer();
+    server = tls ? createHttpsServer(tls) : createHttpServer();
     server.on('connection', onSocket);
-    serveWebSockets(server as HttpServer, limits.packet, config, accept);
+    const isWelcome = ({ headers }: IncomingMessage): boolean => {
+      if (isWelcomeOrigin(headers.origin, headers.host, config.origins ?? [])) return true;
+      const page = JSON.stringify(headers.origin?.slice(0, 100));
+      parts.onTrouble(new Error(`a page of ${page}, which is not in origins`));
+      return false;
+    };
+    const door = { packet: limits.packet, anonymous: config.anonymous, accept, isWelcome };
+    server.on('upgrade', createWebSocketDoor(door));
+    server.on('request', (_request, response) => {
+      response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
+      response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
+    });
   } else if (tls) {
-    server = createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_MS }, (socket) => {
+    server = createTlsServer(tls, (socket) => {
       onSocket(socket);
       carryTcp(socket, config, accept);
     });
@@ -71,12 +100,17 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     });
   }
   server.maxConnections = limits.connections + SPARE_SOCKETS;
-  await listen(server, parts);
+  await listen(server, parts).catch((error: unknown) => {
+    certificates?.stop();
+    throw error;
+  });
   const { port } = server.address() as AddressInfo;
   const scheme = config.protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
   return {
     url: `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    trouble: () => certificates?.trouble(),
     async stop() {
+      certificates?.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // Sockets that have become connections end with them; what still shakes hands ends here.
       setImmediate(() => {
@@ -88,18 +122,6 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
       void closed.then(() => clearTimeout(cut));
       await Promise.resolve();
     },
-  };
-}
-
-function tlsOptions(config: NonNullable<ListenerConfig['tls']>): TlsOptions {
-  const { cert, key, ca, clientCert } = config;
-  return {
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    ...(ca ? { ca: readFileSync(ca) } : {}),
-    requestCert: clientCert !== 'none',
-    rejectUnauthorized: clientCert === 'required',
-    minVersion: 'TLSv1.2',
   };
 }
 
@@ -118,7 +140,8 @@ function listen(server: Server | HttpServer, parts: ListenerParts): Promise<void
   });
 }
 
-function listenError(
+/** Why a port could not be opened, and the `key` of the config to change. */
+export function listenError(
   cause: NodeJS.ErrnoException,
   host: string,
   port: number,
@@ -137,21 +160,9 @@ function listenError(
   }
 }
 
-/** Who the peer is, as far as its connection tells. */
-function peerOf(socket: Socket, { anonymous }: ListenerConfig) {
-  const proven = socket instanceof TLSSocket && socket.authorized;
-  const name = proven ? socket.getPeerCertificate().subject?.CN : undefined;
-  return {
-    remoteAddress: socket.remoteAddress ?? 'unknown',
-    anonymous,
-    // Several common names are no name.
-    certificate: typeof name === 'string' ? name : undefined,
-  };
-}
-
 function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void {
   const transport: Transport = {
-    ...peerOf(socket, config),
+    ...peerOf(socket, config.anonymous),
     copies: socket instanceof TLSSocket,
     get pending() {
       return socket.writableLength;
@@ -184,72 +195,4 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
   socket.on('close', () => events.lost());
   // The close that follows tells all there is to tell.
   socket.on('error', () => undefined);
-}
-
-/** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets cut anywhere. */
-function serveWebSockets(
-  server: HttpServer,
-  packetLimit: number,
-  config: ListenerConfig,
-  accept: Accept,
-): void {
-  const webSockets = new WebSocketServer({
-    server,
-    maxPayload: Math.max(packetLimit, 64 * 1024),
-    perMessageDeflate: false,
-    handleProtocols: (protocols) =>
-      protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,
-    verifyClient: ({ req }: { req: { headers: Record<string, string | string[] | undefined> } }) =>
-      /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
-  });
-  // It repeats the errors of its server, which are told there.
-  webSockets.on('error', () => undefined);
-  webSockets.on('wsClientError', (_error, socket) => socket.destroy());
-  webSockets.on('connection', (webSocket, request) => {
-    carryWebSocket(webSocket, request.socket, config, accept);
-  });
-  server.on('request', (_request, response) => {
-    response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
-    response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
-  });
-}
-
-function carryWebSocket(
-  webSocket: WebSocket,
-  socket: Socket,
-  config: ListenerConfig,
-  accept: Accept,
-): void {
-  const transport: Transport = {
-    ...peerOf(socket, config),
-    copies: socket instanceof TLSSocket,
-    get pending() {
-      return webSocket.bufferedAmount;
-    },
-    write(bytes) {
-      if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
-    },
-    onceTaken: (callback) => void socket.write(NOTHING, callback),
-    pause: () => webSocket.pause(),
-    resume: () => webSocket.resume(),
-    end() {
-      webSocket.resume();
-      webSocket.close();
-      const cut = setTimeout(() => webSocket.terminate(), LINGER_MS);
-      webSocket.once('close', () => clearTimeout(cut));
-    },
-    destroy: () => webSocket.terminate(),
-  };
-  const events = accept(transport);
-  if (!events) {
-    webSocket.terminate();
-    return;
-  }
-  webSocket.on('message', (data, isBinary) => {
-    if (!isBinary) events.violated('a text frame on a WebSocket');
-    else events.data(data as Buffer);
-  });
-  socket.on('drain', () => events.drained());
-  webSocket.on('close', () => events.lost());
-  webSocket.on('error', () => undefined);
 }

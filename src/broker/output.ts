@@ -1,6 +1,7 @@
 import { arena, freeSlot, move, SLOT, takeSlot } from './arena.ts';
 import { lengthBytes } from './codec.ts';
 import type { Memory } from './memory.ts';
+import { Traffic } from './traffic.ts';
 import type { Transport } from './transport.ts';
 
 /** Answers that may pile up for a peer that reads nothing. */
@@ -20,6 +21,7 @@ function flushAll(): void {
 export class Output {
   readonly #transport: Transport;
   readonly #memory: Memory;
+  readonly #traffic: Traffic;
   /** True while the peer reads too slowly to be given more: QoS 0 is dropped, QoS 1 and 2 wait. */
   congested = false;
   /** The arena, or a buffer of its own while all slots are taken. */
@@ -31,7 +33,8 @@ export class Output {
   /** What of `memory.unread` is this connection's. */
   #unread = 0;
 
-  constructor(transport: Transport, memory: Memory) {
+  constructor(transport: Transport, memory: Memory, traffic: Traffic = new Traffic()) {
+    this.#traffic = traffic;
     this.#transport = transport;
     this.#memory = memory;
   }
@@ -51,6 +54,7 @@ export class Output {
   /** A packet of two bytes' remaining length, a packet identifier: all acknowledgements and PUBREL. */
   acknowledge(header: number, packetId: number): void {
     this.#answers += 4;
+    this.#traffic.packetsSent++;
     const at = this.#reserve(4);
     const buffer = this.#buffer!;
     buffer[at] = header;
@@ -62,8 +66,10 @@ export class Output {
   /** Bytes as they are. */
   write(bytes: Uint8Array): void {
     this.#answers += bytes.length;
+    this.#traffic.packetsSent++;
     if (bytes.length > SLOT) {
       this.flush();
+      this.#traffic.bytesSent += bytes.length;
       this.#transport.write(Buffer.from(bytes));
       this.measure();
       return;
@@ -89,6 +95,10 @@ export class Output {
     const remaining = topicEnd - topicStart + idBytes + end - payloadStart;
     const size = 1 + lengthBytes(remaining) + remaining;
     const large = size > SLOT;
+    const traffic = this.#traffic;
+    traffic.packetsSent++;
+    traffic.publishSent++;
+    traffic.publishBytesSent += end - payloadStart;
     if (large) this.flush();
     const buffer = large ? Buffer.allocUnsafe(size) : undefined;
     let at = large ? 0 : this.#reserve(size);
@@ -114,6 +124,7 @@ export class Output {
       target[at + 1] = packetId;
     }
     if (!buffer) return;
+    traffic.bytesSent += size;
     this.#transport.write(buffer);
     this.measure();
   }
@@ -123,6 +134,7 @@ export class Output {
     const buffer = this.#buffer;
     if (!buffer) return;
     const bytes = buffer.subarray(this.#start, this.#end);
+    this.#traffic.bytesSent += bytes.length;
     this.#buffer = undefined;
     const transport = this.#transport;
     this.measure();

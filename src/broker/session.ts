@@ -42,6 +42,8 @@ export interface SessionParts {
   /** Milliseconds since the epoch. */
   wall(): number;
   dropped(session: Session, reason: DropReason, count: number): void;
+  /** A message was acknowledged so many milliseconds after it came. */
+  delivered?(ms: number): void;
 }
 
 export interface SessionLimits {
@@ -83,6 +85,8 @@ export class Session implements Subscriber, QueueOwner {
   owner: string;
   /** When its client went, in the time of `now`. */
   awaySince: number;
+  /** When its client came, in the time of `now`; stands while it is there. */
+  onlineSince = 0;
   ended = false;
   sent = 0;
   sentOnDisk = 0;
@@ -139,6 +143,7 @@ export class Session implements Subscriber, QueueOwner {
   /** The connection is up and CONNACK is sent: what was sent before and not acknowledged goes first [MQTT-4.4.0-1]. */
   connect(link: Link): void {
     this.#link = link;
+    this.onlineSince = this.#parts.now();
     const resumed: QueueEntry[] = [];
     for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
     resumed.sort((a, b) => a.seq - b.seq);
@@ -387,7 +392,11 @@ export class Session implements Subscriber, QueueOwner {
 
   #done(packetId: number, slot: Slot): void {
     this.#window.delete(packetId);
-    if (slot instanceof QueueEntry && slot.owner) this.#parts.journal.gone(slot);
+    if (slot instanceof QueueEntry && slot.owner) {
+      const { journal, delivered, now } = this.#parts;
+      journal.gone(slot);
+      delivered?.(now() - slot.at);
+    }
     if (this.queue.count > 0) this.#pump();
   }
 

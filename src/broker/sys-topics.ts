@@ -1,18 +1,22 @@
 import type { Clock } from '../clock.ts';
 import type { Service } from '../lifecycle.ts';
 import type { Broker } from './broker.ts';
+import { Load } from './load.ts';
 
 export interface SysTopicsParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly version: string;
+  /** In bytes; the process's own by default. */
+  memory?(): { readonly heapUsed: number; readonly external: number };
 }
 
 /** Mosquitto's default `sys_interval`, which dashboards expect. */
 const EVERY_MS = 10_000;
 
 /** Publishes what the broker counts under Mosquitto's names, each value when it has changed. */
-export function createSysTopics({ broker, clock, version }: SysTopicsParts): Service {
+export function createSysTopics(parts: SysTopicsParts): Service {
+  const { broker, clock, version, memory = () => process.memoryUsage() } = parts;
   const published = new Map<string, string>();
   const began = clock.monotonic();
   let timer: NodeJS.Timeout | undefined;
@@ -31,21 +35,62 @@ export function createSysTopics({ broker, clock, version }: SysTopicsParts): Ser
     }
   };
 
+  const loads = new Map<string, Load>();
+  let lookedAt = began;
+  let most = 0;
+
+  /** What a counter has grown by in a minute, over one, five and fifteen. */
+  const load = (name: string, count: number, ms: number): Record<string, string> => {
+    const one = loads.get(name) ?? new Load(count);
+    loads.set(name, one);
+    const averages = Object.entries(one.take(count, ms));
+    return Object.fromEntries(averages.map(([window, value]) => [`load/${name}/${window}`, value]));
+  };
+
   const values = (): Record<string, string | number> => {
-    const counts = broker.counts;
+    const { counts, traffic } = broker;
+    const now = clock.monotonic();
+    const ms = now - lookedAt;
+    lookedAt = now;
+    const { heapUsed, external } = memory();
+    most = Math.max(most, heapUsed + external);
+    const stored = counts.retained + counts.queued;
     return {
       version: `cellgate version ${version}`,
-      uptime: `${Math.floor((clock.monotonic() - began) / 1000)} seconds`,
+      uptime: `${Math.floor((now - began) / 1000)} seconds`,
       'clients/connected': counts.connected,
+      'clients/active': counts.connected,
       'clients/disconnected': counts.away,
+      'clients/inactive': counts.away,
+      'clients/expired': counts.expired,
       'clients/total': counts.sessions,
       'clients/maximum': counts.maximum,
       'messages/received': counts.packetsReceived,
-      'publish/messages/received': counts.published,
+      'messages/sent': traffic.packetsSent,
+      'messages/stored': stored,
+      'store/messages/count': stored,
+      'store/messages/bytes': counts.storedBytes,
+      'publish/messages/received': traffic.publishReceived,
+      'publish/messages/sent': traffic.publishSent,
       'publish/messages/dropped': counts.dropped,
-      'messages/stored': counts.retained + counts.queued,
+      'publish/bytes/received': traffic.publishBytesReceived,
+      'publish/bytes/sent': traffic.publishBytesSent,
+      'bytes/received': traffic.bytesReceived,
+      'bytes/sent': traffic.bytesSent,
       'retained messages/count': counts.retained,
       'subscriptions/count': counts.subscriptions,
+      'shared_subscriptions/count': 0,
+      'heap/current': heapUsed + external,
+      'heap/maximum': most,
+      ...load('messages/received', counts.packetsReceived, ms),
+      ...load('messages/sent', traffic.packetsSent, ms),
+      ...load('publish/received', traffic.publishReceived, ms),
+      ...load('publish/sent', traffic.publishSent, ms),
+      ...load('publish/dropped', counts.dropped, ms),
+      ...load('bytes/received', traffic.bytesReceived, ms),
+      ...load('bytes/sent', traffic.bytesSent, ms),
+      ...load('sockets', traffic.sockets, ms),
+      ...load('connections', traffic.connections, ms),
     };
   };
 

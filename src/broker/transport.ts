@@ -27,3 +27,9 @@ export interface TransportEvents {
   /** The peer broke a rule of the transport itself, e.g. a text frame on a WebSocket. */
   violated(reason: string): void;
 }
+
+/** Takes the transport or refuses it; a refused one is closed. */
+export type Accept = (transport: Transport) => TransportEvents | undefined;
+
+/** How long a closing peer may take to read what it was sent. */
+export const LINGER_MS = 5000;

@@ -10,6 +10,7 @@ import {
 } from './bus.ts';
 import { createChardevBackend } from './gpio-chardev.ts';
 import { firstLine } from './gpio-request.ts';
+import { createSimulatedBackend } from './gpio-simulated.ts';
 import { createSysfsBackend } from './gpio-sysfs.ts';
 
 /** A line as the config names it: by its own name, by the board's GPIO number, or by chip and offset. */
@@ -20,7 +21,7 @@ export type LineSpec =
 
 /** One way to the kernel's GPIO. */
 export interface GpioBackend {
-  readonly name: 'chardev' | 'sysfs';
+  readonly name: 'chardev' | 'sysfs' | 'simulated';
   /** Whether this machine offers it. */
   available(): Promise<boolean>;
   /** Takes the lines as inputs, all or none; rejects with a BusError. */
@@ -49,7 +50,9 @@ export function parseLine(line: string): LineSpec {
 /** The machine's GPIO. The backend is looked for at each opening, as the hardware may come later than the gateway. */
 export function createGpio(parts: GpioParts): GpioBus {
   const { log, use = 'auto' } = parts;
-  const backends = parts.backends ?? [createChardevBackend({ log }), createSysfsBackend({ log })];
+  const real = (): GpioBackend[] => [createChardevBackend({ log }), createSysfsBackend({ log })];
+  // Nothing simulated stands in for hardware that is missing: it has to be asked for.
+  const backends = parts.backends ?? (use === 'simulated' ? [createSimulatedBackend()] : real());
   let announced: string | undefined;
 
   const choose = async (): Promise<GpioBackend | undefined> => {

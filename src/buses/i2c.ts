@@ -45,10 +45,24 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
   let raw: RawI2c | undefined;
   let busy = false;
   let overdue: string | undefined;
+  let heldBy: number | undefined;
   let closed = false;
 
   const stuck = (address: string): BusError =>
     new BusError('stuck', `${name} is stuck: the transfer with ${address} has not come back`);
+
+  /**
+   * One chip that holds the clock is that chip's trouble. When the next one comes back stuck too, it is the bus, and
+   * who waits is told at once instead of after a second for each before him.
+   */
+  const judge = (address: number, error?: BusError): void => {
+    const held = error?.fault === 'stuck' ? address : undefined;
+    if (held !== undefined && heldBy !== undefined && held !== heldBy) {
+      const message = `${name} is stuck: a line is held low, no chip can be reached`;
+      for (const next of waiting.splice(0)) next.reject(new BusError('stuck', message));
+    }
+    heldBy = held;
+  };
 
   const shut = (): BusError => new BusError('failed', `${name} is closed`);
 
@@ -86,7 +100,16 @@ export function createI2cBus(name: string, parts: I2cParts = {}): I2cBus {
     watch(job, done.signal).catch(() => undefined);
     await run(job)
       .finally(() => done.abort())
-      .then(job.resolve, job.reject);
+      .then(
+        (bytes) => {
+          judge(job.address);
+          job.resolve(bytes);
+        },
+        (error: BusError) => {
+          judge(job.address, error);
+          job.reject(error);
+        },
+      );
     if (overdue !== undefined || closed) await release();
     overdue = undefined;
     busy = false;

@@ -4,6 +4,9 @@ import type { EventEmitter } from 'node:events';
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
+  /** Size of the terminal. */
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 /** What a verb sees of the world, so that a test can run it in its own process. */

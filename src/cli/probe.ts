@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { BusError, type Buses, hex, type I2cBus, type KernelFiles } from '../buses/bus.ts';
 import { type Board, fittingBoards } from '../config/boards.ts';
 import type { Drivers } from '../driver.ts';
 import { EXIT, type Io } from './io.ts';
+import { askTimedatectl, isSynchronised } from './time-sync.ts';
 
 export interface ProbeParts {
   readonly buses: Buses;
@@ -18,14 +17,9 @@ export interface ProbeParts {
 const FIRST_ADDRESS = 0x08;
 const LAST_ADDRESS = 0x77;
 
-const askReal = async (): Promise<string> => {
-  const question = ['show', '--property=NTPSynchronized', '--value'];
-  return (await promisify(execFile)('timedatectl', question, { timeout: 2000 })).stdout.trim();
-};
-
 /** Tells what hardware is here, as text; works on a machine that has none. Resolves to 0. */
 export async function probe(parts: ProbeParts, io: Io): Promise<number> {
-  const { buses, drivers, askTimedatectl = askReal } = parts;
+  const { buses, drivers, askTimedatectl: ask = askTimedatectl } = parts;
   const { files } = buses;
   const say = (line: string): unknown => io.stdout.write(`${line}\n`);
 
@@ -33,7 +27,7 @@ export async function probe(parts: ProbeParts, io: Io): Promise<number> {
   say(`board   ${model}`);
   for (const line of await profiles(parts.boards, model, buses)) say(line);
   say(`kernel  ${await files.read('/proc/sys/kernel/osrelease').catch(() => 'unknown')}`);
-  say(`clock   ${await clockState(files, askTimedatectl)}`);
+  say(`clock   ${await clockState(files, ask)}`);
   say('');
   for (const line of await gpioLines(buses)) say(line);
   say('');
@@ -132,11 +126,9 @@ async function boardModel(files: KernelFiles): Promise<string> {
 }
 
 async function clockState(files: KernelFiles, ask: () => Promise<string>): Promise<string> {
-  const timesync = await files.list('/run/systemd/timesync').catch((): string[] => []);
-  if (timesync.includes('synchronized')) return 'synchronised';
-  const answer = await ask().catch(() => '');
-  if (answer === 'yes') return 'synchronised';
-  return answer === 'no' ? 'not synchronised' : 'unknown (systemd does not tell)';
+  const synchronised = await isSynchronised(files, ask);
+  if (synchronised === undefined) return 'unknown (systemd does not tell)';
+  return synchronised ? 'synchronised' : 'not synchronised';
 }
 
 async function devices(files: KernelFiles, pattern: RegExp): Promise<string[]> {

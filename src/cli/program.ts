@@ -1,18 +1,25 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { createKernelFiles } from '../buses/files.ts';
 import { readBoards } from '../config/boards.ts';
 import { createLog, usesColour } from '../log.ts';
 import { installation, version } from '../version.ts';
+import { backup, restore } from './backup.ts';
 import { check } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
+import { doctor } from './doctor.ts';
 import { EXIT, type Io } from './io.ts';
 import { probe } from './probe.ts';
 import { type QueueOption, queue } from './queue.ts';
 import { type ReadOptions, type ReadParts, read } from './read.ts';
+import { reload } from './reload.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
+import { askTimedatectl } from './time-sync.ts';
+import { type TlsOption, tls } from './tls.ts';
 import { askForPassword, user } from './user.ts';
+import { watch } from './watch.ts';
 
 const EXAMPLES = `
 Examples:
@@ -35,6 +42,12 @@ const USER_ACTIONS = {
   add: 'gives a user a password, asked for or taken from standard input',
   remove: 'takes a user out',
   list: 'one line for each user',
+} as const;
+
+const TLS_ACTIONS = {
+  init: "makes a small authority and the gateway's certificate",
+  server: "makes the gateway's certificate anew",
+  client: 'makes a certificate for a client',
 } as const;
 
 /** What the verbs work with; a parameter so that a test can give others. */
@@ -68,11 +81,21 @@ export async function runCommandLine(
     .action(async (options: ConfigOption) => {
       code = await check(options, io, parts.drivers);
     });
+  verb('reload', 'has the running gateway go on by the config as it stands, wholly or not at all')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      code = await reload(options, io, parts.drivers);
+    });
   verb('status', 'says how the running gateway is')
     .option(...CONFIG)
     .option('--json', 'as JSON')
     .action(async (options: StatusOption) => {
       code = await status(options, io, parts.drivers);
+    });
+  verb('watch', 'shows how the running gateway is, again and again')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      code = await watch(options, io, parts);
     });
   const queues = verb('queue', 'shows, exports or deletes what waits for whom');
   for (const [action, summary] of QUEUE_ACTIONS) {
@@ -83,6 +106,18 @@ export async function runCommandLine(
       code = await queue(action, options, io, parts.drivers);
     });
   }
+  verb('backup', 'copies the database into a file, also while the gateway runs')
+    .argument('<file>', 'a new file')
+    .option(...CONFIG)
+    .action(async (file: string, options: ConfigOption) => {
+      code = await backup(file, options, io, parts.drivers);
+    });
+  verb('restore', 'puts a backup in the place of the database; the gateway must not run')
+    .argument('<file>', 'a file of backup')
+    .option(...CONFIG)
+    .action(async (file: string, options: ConfigOption) => {
+      code = await restore(file, options, io, parts.drivers);
+    });
   const users = verb('user', 'adds, removes or lists the users of the LAN');
   for (const action of ['add', 'remove', 'list'] as const) {
     const one = users.command(action).description(USER_ACTIONS[action]).allowExcessArguments(false);
@@ -93,12 +128,33 @@ export async function runCommandLine(
       code = await user(action, name, options, io, askForPassword);
     });
   }
+  const certificates = verb('tls', 'makes certificates, for a plant that has no authority');
+  for (const action of ['init', 'server', 'client'] as const) {
+    const one = certificates.command(action).description(TLS_ACTIONS[action]);
+    one.allowExcessArguments(false);
+    if (action === 'client') one.argument('<name>', 'its user in the access file');
+    else one.option('--name <name...>', 'host names and addresses of the gateway');
+    one.option('--dir <folder>', 'where they are; tls beside the config by default');
+    // A cabinet stays closed for years, and who runs out of certificates stands still.
+    one.option('--days <days>', 'how long it is valid', '3650').option(...CONFIG);
+    one.action(async (...words: unknown[]) => {
+      const [name, options] = action === 'client' ? words : [undefined, words[0]];
+      code = await tls(action, name as string | undefined, options as TlsOption, io);
+    });
+  }
   verb('probe', 'shows what hardware is here').action(async () => {
     const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
     const boards = await readBoards(join(installation, 'config/boards'));
     code = await probe({ buses, drivers: parts.drivers, boards }, io);
     await buses.close();
   });
+  verb('doctor', 'looks at power, clock, card, certificates and rights, and says what to mend')
+    .option(...CONFIG)
+    .action(async (options: ConfigOption) => {
+      const files = createKernelFiles();
+      const { drivers } = parts;
+      code = await doctor(options, io, { drivers, files, askTimedatectl });
+    });
   verb('read', 'reads one sensor once, with every transfer')
     .argument('<sensor>', 'its name in the config, e.g. door/closed')
     .option(...CONFIG)

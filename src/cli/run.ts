@@ -2,15 +2,15 @@ import type { Logger } from 'pino';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Drivers } from '../driver.ts';
-import { createLog } from '../log.ts';
-import type { Gateway } from '../main.ts';
+import { createLog, createLogTail, type LogTail } from '../log.ts';
+import type { Gateway, Load } from '../main.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
 /** What `run` starts; a parameter so that a test can start something smaller. */
 export interface RunParts {
   readonly drivers: Drivers;
-  start(config: Config, log: Logger): Promise<Gateway>;
+  start(config: Config, log: Logger, tail: LogTail, load: Load): Promise<Gateway>;
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -20,35 +20,42 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
  * A second signal ends the process at once with 1; an error that nobody caught ends it with 70.
  */
 export async function run(options: ConfigOption, io: Io, parts: RunParts): Promise<number> {
-  const { config, problems } = await loadConfig(configFile(options, io.env), parts.drivers, io.cwd);
+  const load: Load = () => loadConfig(configFile(options, io.env), parts.drivers, io.cwd);
+  const { config, problems } = await load();
   if (!config) {
     printProblems(problems, io.stderr, io);
     return EXIT.trouble;
   }
-  const log = createLog(config.log.level, io.stdout, io.env);
+  const tail = createLogTail();
+  const log = createLog(config.log.level, io.stdout, io.env, tail);
   const watch = watchProcess(io, log);
   try {
-    return await live(config, log, watch.stopAsked, io, parts);
+    const start = (): Promise<Gateway> => parts.start(config, log, tail, load);
+    return await live(start, log, watch.stopAsked, io);
   } finally {
     watch.close();
   }
 }
 
 async function live(
-  config: Config,
+  start: () => Promise<Gateway>,
   log: Logger,
   stopAsked: Promise<string>,
   io: Io,
-  parts: RunParts,
 ): Promise<number> {
   let gateway: Gateway;
   try {
-    gateway = await parts.start(config, log);
+    gateway = await start();
   } catch (error) {
     return failed('could not start', error, log, io);
   }
   io.ready(gateway.urls);
+  const onReload = (): void => {
+    gateway.reload().catch((error: unknown) => log.error({ error }, 'the reload has failed'));
+  };
+  io.events.on('SIGHUP', onReload);
   log.info(`stopping on ${await stopAsked}`);
+  io.events.off('SIGHUP', onReload);
   try {
     await gateway.stop();
   } catch (error) {

@@ -1,9 +1,10 @@
+import type { GatewayStatus } from '../appliance/health.ts';
 import { loadConfig } from '../config/load.ts';
 import { askGateway } from '../control.ts';
 import type { Drivers } from '../driver.ts';
-import type { GatewayStatus } from '../main.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
+import { duration } from './status-view.ts';
 
 export interface StatusOption extends ConfigOption {
   readonly json?: boolean | undefined;
@@ -46,11 +47,4 @@ function inWords({ cell, version, sessions, uplinks, sensors, troubles }: Gatewa
     ...(troubles.length === 0 ? ['healthy'] : troubles.map((trouble) => `trouble    ${trouble}`)),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return `${Math.round(seconds / 3600)} h`;
 }

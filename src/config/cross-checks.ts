@@ -4,7 +4,7 @@ import { readingTopic, statusTopic } from '../topics.ts';
 import { outputChecks } from './output-checks.ts';
 import type { PartialOutput } from './outputs.ts';
 import type { Finding, Path } from './problem.ts';
-import { isLoopback, type ListenerConfig } from './schema.ts';
+import { type HttpConfig, isLoopback, type ListenerConfig } from './schema.ts';
 import type { PartialSensor } from './sensors.ts';
 import { uplinkChecks } from './uplink-checks.ts';
 import type { PartialUplink } from './uplinks.ts';
@@ -22,6 +22,7 @@ export interface Parts {
   readonly outputs: readonly Placed<PartialOutput>[];
   readonly listeners: readonly Placed<ListenerConfig>[];
   readonly uplinks: readonly Placed<PartialUplink>[];
+  readonly http: HttpConfig | undefined;
   /** Whether there is an access file, so that clients need a user. */
   readonly hasAccess: boolean;
   readonly drivers: Drivers;
@@ -38,6 +39,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...outputChecks(parts),
     ...samePorts(parts),
     ...openDoors(parts),
+    ...openPage(parts),
     ...uplinkChecks(parts),
   ];
 }
@@ -137,17 +139,26 @@ export function* linesOf(
 
 const EVERY_INTERFACE = ['0.0.0.0', '::'];
 
-function* samePorts({ listeners, lineOf }: Parts): Iterable<Finding> {
-  const host = (listener: ListenerConfig): string =>
-    listener.host.toLowerCase() === 'localhost' ? '127.0.0.1' : listener.host.toLowerCase();
-  for (const [place, { index, element }] of listeners.entries()) {
+type Door = Pick<HttpConfig, 'host' | 'port'>;
+
+function* samePorts({ listeners, http, lineOf }: Parts): Iterable<Finding> {
+  const doors = [
+    ...listeners.map(({ index, element }) => ({
+      path: ['broker', 'listeners', index, 'port'],
+      index,
+      element,
+    })),
+    ...(http ? [{ path: ['http', 'port'], index: -1, element: http }] : []),
+  ];
+  const host = (door: Door): string =>
+    door.host.toLowerCase() === 'localhost' ? '127.0.0.1' : door.host.toLowerCase();
+  for (const [place, { path, element }] of doors.entries()) {
     if (element.port === 0) continue;
-    const first = listeners.slice(0, place).find(({ element: other }) => {
+    const first = doors.slice(0, place).find(({ element: other }) => {
       const wide = [host(other), host(element)].some((one) => EVERY_INTERFACE.includes(one));
       return other.port === element.port && (wide || host(other) === host(element));
     });
     if (!first) continue;
-    const path = ['broker', 'listeners', index, 'port'];
     const line = lineOf(['broker', 'listeners', first.index, 'port']);
     const message = `the listener in line ${line} (${first.element.host}) has port ${element.port} already, expected another port`;
     yield { path, at: 'value', message };
@@ -157,7 +168,11 @@ function* samePorts({ listeners, lineOf }: Parts): Iterable<Finding> {
 function* openDoors({ listeners, hasAccess }: Parts): Iterable<Finding> {
   for (const { index, element } of listeners) {
     const path = ['broker', 'listeners', index];
-    const { host, anonymous, tls } = element;
+    const { host, anonymous, tls, protocol, origins } = element;
+    if (origins && protocol !== 'ws') {
+      const message = 'only browsers have an origin, expected protocol: ws beside it';
+      yield { path: [...path, 'origins'], at: 'key', message };
+    }
     if (tls && tls.clientCert !== 'none' && tls.ca === undefined) {
       const message = `found ${tls.clientCert} without a ca, expected tls.ca: the authority that signs the client certificates`;
       yield { path: [...path, 'tls', 'clientCert'], at: 'value', message };
@@ -181,4 +196,16 @@ function* openDoors({ listeners, hasAccess }: Parts): Iterable<Finding> {
           message: `${host} is open to the network, expected ${wanted}`,
         };
   }
+}
+
+/** The page switches outputs: from the network it takes a user, whose password must not be read on the way. */
+function* openPage({ http, hasAccess }: Parts): Iterable<Finding> {
+  if (!http || isLoopback(http.host)) return;
+  const missing = [
+    ...(hasAccess ? [] : ['broker.access with users']),
+    ...(http.tls ? [] : ['http.tls with cert and key']),
+  ];
+  if (missing.length === 0) return;
+  const message = `${http.host} is open to the network, expected ${missing.join(' and ')}`;
+  yield { path: ['http', 'host'], at: 'value', message };
 }

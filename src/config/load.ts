@@ -9,6 +9,8 @@ import {
   type Config,
   cellSchema,
   configSchema,
+  type HttpConfig,
+  httpSchema,
   type ListenerConfig,
   listenerSchema,
   type Settings,
@@ -78,15 +80,10 @@ function failed(problems: readonly Problem[]): LoadResult {
   return { config: undefined, problems: problems.toSorted(byPosition).slice(0, MOST_PROBLEMS) };
 }
 
-/** Parts of the contract with users that this version does not have: refused, never silently ignored. */
-const UNSUPPORTED = ['http'];
 const WIRES = ['bus', 'address', 'line'];
 
 function explainKey(source: Source): KeyExplainer {
   return (at, key) => {
-    if (UNSUPPORTED.includes(formatPath([...at, key]))) {
-      return 'not supported by this version, expected no such key';
-    }
     const driver = at.length === 2 && at[0] === 'sensors' && source.written([...at, 'driver']);
     if (!driver || !WIRES.includes(key)) return undefined;
     return `the driver ${driver} takes no ${key}, expected no such key here`;
@@ -95,7 +92,7 @@ function explainKey(source: Source): KeyExplainer {
 
 /** The elements that are right by themselves, also when others are not: all problems are told at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
-  const { cell, sensors, outputs, broker, uplinks } = source.value as Readonly<
+  const { cell, sensors, outputs, broker, uplinks, http } = source.value as Readonly<
     Record<string, unknown>
   >;
   const sensor = sensorSchema(drivers);
@@ -106,6 +103,7 @@ function partsOf(source: Source, drivers: Drivers): Parts {
     outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one)),
+    http: http === undefined ? undefined : httpSchema.safeParse(http).data,
     hasAccess: typeof (broker as { access?: unknown } | null | undefined)?.access === 'string',
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,
@@ -136,7 +134,9 @@ async function fileFindings(parts: Parts, folder: string): Promise<readonly Find
       ...(password ? await passwordFileChecks(password, [...path, 'password']) : []),
     ];
   });
-  return (await Promise.all([...doors, ...lines])).flat();
+  const { tls } = parts.http ? withHttpFiles(parts.http, folder) : {};
+  const page = tls ? tlsFileChecks(tls, ['http', 'tls']) : [];
+  return (await Promise.all([...doors, ...lines, page])).flat();
 }
 
 /** The uplink with absolute paths. */
@@ -164,6 +164,12 @@ function withFiles(listener: ListenerConfig, folder: string): ListenerConfig {
   return { ...listener, tls: ca === undefined ? tls : { ...tls, ca: file(ca) } };
 }
 
+function withHttpFiles(http: HttpConfig, folder: string): HttpConfig {
+  if (!http.tls) return http;
+  const { cert, key } = http.tls;
+  return { ...http, tls: { cert: path.resolve(folder, cert), key: path.resolve(folder, key) } };
+}
+
 function absolute(config: Settings, folder: string, cwd: string): Settings {
   const listeners = config.broker.listeners.map((listener) => withFiles(listener, folder));
   return {
@@ -175,5 +181,6 @@ function absolute(config: Settings, folder: string, cwd: string): Settings {
       ...(config.broker.access ? { access: path.resolve(folder, config.broker.access) } : {}),
     },
     uplinks: config.uplinks.map((uplink) => withUplinkFiles(uplink, folder)),
+    ...(config.http ? { http: withHttpFiles(config.http, folder) } : {}),
   };
 }

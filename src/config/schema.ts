@@ -22,6 +22,15 @@ export interface ListenerConfig {
   readonly protocol: 'tcp' | 'ws';
   readonly tls?: TlsConfig;
   readonly anonymous: boolean;
+  /** Web pages of other addresses that may connect, in lower case; `*`: any. */
+  readonly origins?: readonly string[] | undefined;
+}
+
+/** Where people look at the gateway. Without `tls` it is on loopback. */
+export interface HttpConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: Pick<TlsConfig, 'cert' | 'key'>;
 }
 
 /** The bounds of the broker: counts, bytes and milliseconds. */
@@ -46,9 +55,11 @@ export interface Settings {
   };
   readonly sensors: readonly SensorConfig[];
   readonly outputs: readonly OutputConfig[];
-  readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' };
+  readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' | 'simulated' };
   readonly uplinks: readonly UplinkConfig[];
   readonly store: { readonly readingsWithin: number };
+  /** Undefined: no page. */
+  readonly http?: HttpConfig | undefined;
   readonly log: { readonly level: (typeof LEVELS)[number] };
 }
 
@@ -68,10 +79,19 @@ export const cellSchema = text(
 );
 const fileSchema = text('the path of a file', /./, 4096);
 
+const hostSchema = text(
+  'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0',
+  /^[A-Za-z0-9.:_-]+$/,
+  253,
+).describe('Address to listen on; 0.0.0.0 or :: for every network interface.');
+const serverFiles = {
+  cert: fileSchema.describe('Certificate chain, PEM. Relative to the folder of this file.'),
+  key: fileSchema.describe('Private key, PEM; other users must not be able to read it.'),
+};
+
 const tlsSchema = z.strictObject(
   {
-    cert: fileSchema.describe('Certificate chain, PEM. Relative to the folder of this file.'),
-    key: fileSchema.describe('Private key, PEM; other users must not be able to read it.'),
+    ...serverFiles,
     ca: fileSchema
       .optional()
       .describe('Certificate authority that signs the client certificates, PEM.'),
@@ -87,11 +107,7 @@ const tlsSchema = z.strictObject(
 export const listenerSchema = z
   .strictObject(
     {
-      host: text(
-        'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0',
-        /^[A-Za-z0-9.:_-]+$/,
-        253,
-      ).describe('Address to listen on; 0.0.0.0 or :: for every network interface.'),
+      host: hostSchema,
       port: wholeNumber(0, 65535).describe('TCP port; 0 takes any free one.'),
       protocol: z.enum(['tcp', 'ws']).prefault('tcp').describe('MQTT over TCP or over WebSocket.'),
       tls: tlsSchema.optional().describe('Encrypts the connections.'),
@@ -101,6 +117,20 @@ export const listenerSchema = z
         .describe(
           'Lets in clients that show neither a user nor a certificate; true on loopback, false elsewhere.',
         ),
+      origins: z
+        .array(
+          text(
+            'the origin of a web page such as https://hmi.example, or *',
+            /^(https?:\/\/[^/\s]+|\*)$/i,
+            270,
+          ).transform((origin) => origin.toLowerCase()),
+          { error: 'a list such as [https://hmi.example]' },
+        )
+        .max(100, { error: 'at most 100 origins' })
+        .optional()
+        .describe(
+          "Web pages from elsewhere that may connect with a browser over WebSocket; the gateway's own always may.",
+        ),
     },
     mapSuchAs('{ host: 127.0.0.1, port: 1883 }'),
   )
@@ -108,6 +138,21 @@ export const listenerSchema = z
     ({ anonymous, ...listener }) =>
       ({ ...listener, anonymous: anonymous ?? isLoopback(listener.host) }) as ListenerConfig,
   );
+
+/** The schema of `http`. */
+export const httpSchema = z
+  .strictObject(
+    {
+      host: hostSchema.prefault('127.0.0.1'),
+      port: wholeNumber(0, 65535).prefault(8080).describe('TCP port; 0 takes any free one.'),
+      tls: z
+        .strictObject(serverFiles, mapSuchAs('{ cert: gateway.crt, key: gateway.key }'))
+        .optional()
+        .describe('Encrypts the connections; needed on an address that is not loopback.'),
+    },
+    mapSuchAs('{ host: 127.0.0.1, port: 8080 }'),
+  )
+  .transform((http) => http as HttpConfig);
 
 const limitsSchema = z.strictObject({
   connections: wholeNumber(1, 100_000).prefault(1000).describe('Clients connected at once.'),
@@ -187,10 +232,10 @@ export function configSchema(drivers: Drivers) {
       gpio: z
         .strictObject({
           backend: z
-            .enum(['auto', 'chardev', 'sysfs'])
+            .enum(['auto', 'chardev', 'sysfs', 'simulated'])
             .prefault('auto')
             .describe(
-              'How lines are reached: chardev (/dev/gpiochip*), sysfs (/sys/class/gpio: no counting, no bias), or the first of them that is there.',
+              'How lines are reached: chardev (/dev/gpiochip*), sysfs (/sys/class/gpio: no counting, no bias), or the first of them that is there. simulated: lines in memory alone, to try a config without its hardware.',
             ),
         })
         .prefault({})
@@ -208,6 +253,9 @@ export function configSchema(drivers: Drivers) {
         })
         .prefault({})
         .describe('The database on disk.'),
+      http: httpSchema
+        .optional()
+        .describe('The web page, /metrics, /healthz and /readyz. Without it there is none.'),
       log: z
         .strictObject({
           level: z.enum(LEVELS).prefault('info').describe('Least level that is logged.'),

@@ -11,6 +11,9 @@ export interface Bounded<T> {
   readonly hanging: boolean;
 }
 
+/** Stands for the reason of an abort, which is made anew with its stack where none is given. */
+const OVER = new Error('in time');
+
 /** An operation of at most `limitMs`, also one that ignores its signal. `late` gets what comes after it was given up. */
 export function createBounded<T>(
   clock: Clock,
@@ -52,7 +55,7 @@ export function createBounded<T>(
         }
         throw error;
       } finally {
-        timer.abort();
+        timer.abort(OVER);
         parent.removeEventListener('abort', follow);
       }
     },

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { FilterConfig } from '../config/filters.ts';
 import type { Channel, Sample } from '../driver.ts';
 import { encodeReading, type PayloadForm, type Reading } from '../reading.ts';
+import type { Sequence } from '../sequence.ts';
 import type { State } from '../state.ts';
 import { createFilterChain } from './filters.ts';
 import type { Judged } from './judged.ts';
@@ -28,6 +29,7 @@ export interface OutletParts {
   readonly sensor: string;
   readonly topic: string;
   readonly payload: PayloadForm;
+  readonly sequence: Sequence;
   readonly boot: number;
   readonly filters: readonly FilterConfig[];
   readonly clock: Clock;
@@ -40,11 +42,10 @@ export interface OutletParts {
 
 /** An outlet that has published nothing. Throws a RangeError when the filters make no sense. */
 export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
-  const { sensor, topic, payload, boot, clock } = parts;
+  const { sensor, topic, payload, boot, clock, sequence } = parts;
   const chain = createFilterChain(parts.filters, parts.state);
   const unit = chain.unit ?? channel.unit;
   const life = new AbortController();
-  let seq = 0;
   let taken = 0;
   let latest: Judged | undefined;
   let alarm: number | undefined;
@@ -52,7 +53,7 @@ export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
   const publish = (passed: Judged | undefined): void => {
     if (passed === undefined) return;
     latest = passed;
-    seq += 1;
+    const seq = sequence.next(topic);
     const reading: Reading = { sensor, unit, time: clock.wall(), ...passed };
     parts.publish(topic, encodeReading(reading, { payload, boot, seq }));
   };
@@ -78,7 +79,7 @@ export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
     unit,
     topic,
     get seq() {
-      return seq;
+      return sequence.last(topic);
     },
     get taken() {
       return taken;

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Sensor, Tools } from '../driver.ts';
 import type { Quality, Unit, Value } from '../reading.ts';
+import type { Sequence } from '../sequence.ts';
 import type { StateKeeper } from '../state.ts';
 import { readingTopic } from '../topics.ts';
 import { createBounded } from './bounded.ts';
@@ -22,6 +23,7 @@ export interface SamplerParts {
   readonly log: Logger;
   /** Shared by the sensors of one chip: what one writes must not change what another reads. */
   readonly turn: Turn;
+  readonly sequence: Sequence;
   publish(topic: string, payload: Uint8Array): void;
   /** Whether the wall clock can be believed; readings are `uncertain` until then. */
   clockIsSet(): boolean;
@@ -54,6 +56,8 @@ export interface SensorStatus {
 /** One sensor's life: opened, read at its pace, opened anew when it fails, for ever. */
 export interface Sampler {
   readonly name: string;
+  /** Where it publishes. */
+  readonly topics: readonly string[];
   start(): void;
   /** Resolves when the sensor is closed; a driver that hangs is left behind after a second. */
   stop(): Promise<void>;
@@ -91,6 +95,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
       sensor: name,
       topic: readingTopic(cell, name, channel.name),
       payload: config.payload,
+      sequence: parts.sequence,
       filters: config.filters,
       boot,
       clock,
@@ -169,6 +174,7 @@ export function createSampler(config: SensorConfig, parts: SamplerParts): Sample
 
   return {
     name,
+    topics: outlets.map(({ topic }) => topic),
     start() {
       running ??= live(life.signal);
     },

@@ -1,9 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
-import type { Drivers } from '../driver.ts';
+import type { Driver, Drivers } from '../driver.ts';
 import type { Service } from '../lifecycle.ts';
+import { Sequence } from '../sequence.ts';
 import { createMemoryState, type StateKeeper } from '../state.ts';
 import { sharedPlace } from './handle.ts';
 import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
@@ -30,17 +32,32 @@ export interface SensingParts {
 
 /** All sensors. `start` never fails because of hardware: what is missing is tried again for ever and reported. */
 export interface Sensing extends Service {
+  /**
+   * Brings the sensors to another config; those that are the same in it go on undisturbed. What a sensor that is no
+   * longer there has published is no longer retained. Throws before anything has changed when the config makes no sense.
+   */
+  use(sensors: readonly SensorConfig[], drivers: Drivers): Promise<void>;
   status(): SensorStatus[];
   /** The sensors whose loop stands still, for the watchdog. Hardware that does not answer is not among them. */
   stalled(): string[];
 }
 
+interface Placed {
+  readonly config: SensorConfig;
+  readonly driver: Driver;
+  readonly sampler: Sampler;
+}
+
+const NOTHING = new Uint8Array();
+/** No sensor has this name. */
+const TOPICS = '$topics';
 /** No gateway ran before this; a clock that shows less was never set. */
 const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
 /** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensing(parts: SensingParts): Sensing {
-  const { clock, drivers, random = Math.random, state = createMemoryState() } = parts;
+  const { clock, random = Math.random, state = createMemoryState() } = parts;
+  const sequence = new Sequence();
   const clockIsSet = parts.clockIsSet ?? (() => clock.wall() >= BEFORE_ALL_MS);
   const turns = new Map<string, Turn>();
   const turnAt = (place: string | undefined): Turn => {
@@ -49,30 +66,61 @@ export function createSensing(parts: SensingParts): Sensing {
     turns.set(place, turn);
     return turn;
   };
-  const samplers: readonly Sampler[] = parts.sensors.map((config) => {
+  const create = (config: SensorConfig, drivers: Drivers): Placed => {
     const driver = drivers.get(config.driver);
     if (driver === undefined) {
       throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
     }
     const turn = turnAt(sharedPlace(config, driver));
-    return createSampler(config, { ...parts, driver, turn, clockIsSet, random, state });
-  });
+    const own = { ...parts, driver, turn, clockIsSet, random, state, sequence };
+    return { config, driver, sampler: createSampler(config, own) };
+  };
+  let placed: readonly Placed[] = parts.sensors.map((config) => create(config, parts.drivers));
+
+  const published = state.of(TOPICS);
+  /** Takes back what sensors have published that are no longer there, also before the last restart. */
+  const forgetOthers = (): void => {
+    const topics = placed.flatMap(({ sampler }) => sampler.topics);
+    const before = published.get('all');
+    if (Array.isArray(before)) {
+      for (const topic of before as string[]) {
+        if (!topics.includes(topic)) parts.publish(topic, NOTHING);
+      }
+    }
+    published.set('all', topics);
+  };
+
   return {
     name: 'sensing',
     async start() {
-      for (const sampler of samplers) sampler.start();
+      forgetOthers();
+      for (const { sampler } of placed) sampler.start();
     },
     async stop() {
-      await Promise.all(samplers.map((sampler) => sampler.stop()));
+      await Promise.all(placed.map(({ sampler }) => sampler.stop()));
+    },
+    async use(sensors, drivers) {
+      const before = placed;
+      placed = sensors.map((config) => {
+        const same = before.find((one) => isDeepStrictEqual(one.config, config));
+        const goesOn = same !== undefined && same.driver === drivers.get(config.driver);
+        return goesOn ? same : create(config, drivers);
+      });
+      const [now, then] = [new Set(placed), new Set(before)];
+      // What goes gives its lines and addresses back before what comes takes them.
+      await Promise.all(before.filter((one) => !now.has(one)).map(({ sampler }) => sampler.stop()));
+      forgetOthers();
+      for (const one of placed) if (!then.has(one)) one.sampler.start();
     },
     trouble() {
-      const troubles = samplers
-        .map((sampler) => sampler.trouble())
+      const troubles = placed
+        .map(({ sampler }) => sampler.trouble())
         .filter((one) => one !== undefined);
       if (troubles.length < 2) return troubles[0];
-      return `${troubles.length} of ${samplers.length} sensors: ${troubles.join('; ')}`;
+      return `${troubles.length} of ${placed.length} sensors: ${troubles.join('; ')}`;
     },
-    status: () => samplers.map((sampler) => sampler.status()),
-    stalled: () => samplers.filter((sampler) => sampler.stalled()).map(({ name }) => name),
+    status: () => placed.map(({ sampler }) => sampler.status()),
+    stalled: () =>
+      placed.filter(({ sampler }) => sampler.stalled()).map(({ sampler }) => sampler.name),
   };
 }

@@ -68,6 +68,11 @@ export function suspectDamage(file: string): void {
   }
 }
 
+/** Another database takes the place of this one: what was found out about it is void. */
+export function forgetDamage(file: string): void {
+  for (const trace of [suspicion, complete, unfinished]) rmSync(trace(file), { force: true });
+}
+
 /**
  * Opens the database, new, as it was or of an older version. A damaged one is set aside as
  * `cellgate.db.damaged-<time>`, and what can be read of it is in the one that is opened.

@@ -187,6 +187,15 @@ export function openConnection(file: string): Connection {
   }
 }
 
+/** Opens the file as it is, whatever version it has. */
+export function openFile(file: string): Connection {
+  return new Database(file);
+}
+
+export function isSqliteError(error: unknown): error is Error {
+  return error instanceof Database.SqliteError;
+}
+
 /** Opens the file to look at it, beside a gateway that may write to it. */
 export function openReadOnly(file: string): Connection {
   return new Database(file, { readonly: true, timeout: 5000 });

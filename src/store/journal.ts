@@ -1,3 +1,4 @@
+import { Latency } from '../latency.ts';
 import { type Batch, type Operation, packBatch } from './batch.ts';
 import { Pace } from './pace.ts';
 import { type QueueEntry, type QueueOwner, UNWRITTEN, WRITTEN } from './queue-entry.ts';
@@ -47,6 +48,7 @@ export interface CommitCounts {
  * when the acknowledgement comes first; everything else is written as soon as the disk is free.
  */
 export class Journal {
+  readonly commitTimes: Latency = new Latency();
   readonly counts: CommitCounts = { commits: 0, entries: 0, lastMs: 0 };
   readonly #parts: JournalParts;
   #operations: Operation[] = [];
@@ -83,8 +85,12 @@ export class Journal {
   #idle: (() => void)[] = [];
   #stopped = false;
 
+  /** What nobody was promised is on disk at most this many milliseconds late. */
+  relaxedMs: number;
+
   constructor(parts: JournalParts) {
     this.#parts = parts;
+    this.relaxedMs = parts.relaxedMs;
     this.#messageId = parts.nextMessageId;
   }
 
@@ -227,7 +233,7 @@ export class Journal {
       for (const each of this.#relaxedTopics) this.#promisedTopics.add(each);
       this.#relaxedTopics = new Set();
       if (due) this.#want();
-    }, this.#parts.relaxedMs);
+    }, this.relaxedMs);
   }
 
   /** Hands over to the next commit what is not gone; false where nothing is left to write. */
@@ -398,6 +404,7 @@ export class Journal {
         this.counts.lastMs = await this.#parts.writer.write(batch);
         this.#attemptAt = undefined;
         this.counts.commits++;
+        this.commitTimes.observe(this.counts.lastMs);
         if (this.#failing !== undefined) this.#parts.onTrouble(undefined);
         this.#failing = undefined;
         return;

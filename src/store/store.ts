@@ -32,6 +32,10 @@ export interface StoreStatus {
   readonly bytesWritten: number;
   readonly bytesPerMessage: number | null;
   readonly lastCommitMs: number;
+  /** Milliseconds within which half, and 99 of 100 commits were done since the start. */
+  readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
+  /** Bytes that the disk has left; null where it does not tell. */
+  readonly freeBytes: number | null;
   readonly trouble: string | null;
 }
 
@@ -152,6 +156,7 @@ export class Store implements Service {
 
   /** What the store has done since the start. */
   async status(): Promise<StoreStatus> {
+    const { commitTimes } = this.journal;
     const { commits, entries, lastMs } = this.journal.counts;
     const bytesWritten = await this.#writer.bytesWritten();
     return {
@@ -160,6 +165,8 @@ export class Store implements Service {
       bytesWritten,
       bytesPerMessage: entries > 0 ? Math.round(bytesWritten / entries) : null,
       lastCommitMs: Math.round(lastMs * 10) / 10,
+      commitMs: { p50: commitTimes.quantile(0.5), p99: commitTimes.quantile(0.99) },
+      freeBytes: freeBytes(this.#parts.folder),
       trouble: this.#trouble ?? null,
     };
   }
@@ -211,11 +218,16 @@ function describeWriteError(code: string, folder: string): string {
 const LEAST_BYTES = 64 * 1024;
 
 function isFull(folder: string): boolean {
+  const free = freeBytes(folder);
+  return free !== null && free < LEAST_BYTES;
+}
+
+function freeBytes(folder: string): number | null {
   try {
     const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize < LEAST_BYTES;
+    return bavail * bsize;
   } catch {
-    return false;
+    return null;
   }
 }
 

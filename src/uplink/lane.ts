@@ -49,7 +49,7 @@ const EMPTY = new Message(Buffer.alloc(0), 0);
 export class Lane implements QueueOwner {
   readonly name: string;
   readonly key: number;
-  readonly high: boolean;
+  high: boolean;
   ended = false;
   sent = 0;
   sentOnDisk = 0;
@@ -57,8 +57,8 @@ export class Lane implements QueueOwner {
   readonly queue: SessionQueue;
   /** Entries up to here were sent to a session that the plant has lost: they begin anew. */
   lostBefore = 0;
-  readonly #slot: number;
-  readonly #limits: QueueConfig;
+  readonly slot: number;
+  #limits: QueueConfig;
   readonly #parts: LaneParts;
   readonly #latest: Latest | undefined;
   #seq = 0;
@@ -72,7 +72,7 @@ export class Lane implements QueueOwner {
   ) {
     this.#parts = parts;
     this.name = identity.name;
-    this.#slot = identity.slot;
+    this.slot = identity.slot;
     this.key = identity.key;
     this.high = identity.high;
     this.#limits = limits;
@@ -95,12 +95,19 @@ export class Lane implements QueueOwner {
     }
   }
 
+  /** Other bounds; `latest-per-topic` can't begin or end while it runs. */
+  bound(high: boolean, limits: QueueConfig): void {
+    this.high = high;
+    this.#limits = limits;
+    this.#trim();
+  }
+
   get online(): boolean {
     return this.queue.count < SHORT && this.#parts.flowing();
   }
 
   packetIdOf(entry: QueueEntry): number {
-    return this.#slot * LANE_IDS + ((entry.seq - 1) % LANE_IDS) + 1;
+    return this.slot * LANE_IDS + ((entry.seq - 1) % LANE_IDS) + 1;
   }
 
   /** Queues the message unless the queue is full and drops the newest. */

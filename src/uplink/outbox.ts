@@ -11,17 +11,22 @@ import type { Routes } from './routes.ts';
 import { Sender } from './sender.ts';
 import type { Wire } from './wire.ts';
 
-export interface OutboxParts {
+/** What decides over the messages at present. */
+export interface Way {
   readonly config: UplinkConfig;
   readonly routes: Routes;
+  /** What the plant takes each message with beside its topic and payload: MQTT 5 properties. */
+  readonly properties: Buffer | undefined;
+}
+
+export interface OutboxParts {
+  way(): Way;
   readonly store: Store;
   readonly drops: Drops;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Milliseconds that never jump. */
   monotonic(): number;
-  /** What the plant takes each message with beside its topic and payload: MQTT 5 properties. */
-  readonly properties: Buffer | undefined;
   /** Hears of every message that was sent, by its local topic. */
   onSent?(topic: string, body: Buffer, start: number): void;
 }
@@ -69,15 +74,14 @@ export class Outbox implements Subscriber {
 
   /** Takes up what the store has found of it, and makes the lanes that are missing. */
   open(): void {
-    const { config, store, now } = this.#parts;
+    const { store } = this.#parts;
+    const { config } = this.#way;
     const prefix = `${OWN_SESSION}uplink/${config.name}/`;
     const wanted = this.#wanted();
-    const taken = new Set<number>();
     for (const stored of store.recovered.sessions) {
       if (!stored.clientId.startsWith(prefix)) continue;
       const [, slot = '', name = ''] =
         /^(\d+)\/(.*)$/.exec(stored.clientId.slice(prefix.length)) ?? [];
-      taken.add(Number(slot));
       const lane = wanted.get(name) ?? { high: false, limits: config.queue };
       this.#add(
         { name, slot: Number(slot), key: stored.key, high: lane.high },
@@ -85,6 +89,23 @@ export class Outbox implements Subscriber {
         stored,
       );
     }
+    this.#addMissing(wanted);
+    this.#expiry = setInterval(() => this.#tick(), EXPIRE_EVERY_MS);
+    this.#expiry.unref();
+  }
+
+  /** Another config is in force: lanes that are new are made, the bounds of the others are its own. */
+  reconfigure(): void {
+    const wanted = this.#wanted();
+    for (const [name, { high, limits }] of wanted) this.#lanes.get(name)?.bound(high, limits);
+    this.#addMissing(wanted);
+    this.sender.pump();
+  }
+
+  #addMissing(wanted: ReadonlyMap<string, { high: boolean; limits: QueueConfig }>): void {
+    const { store, now } = this.#parts;
+    const prefix = `${OWN_SESSION}uplink/${this.#way.config.name}/`;
+    const taken = new Set([...this.#lanes.values()].map(({ slot }) => slot));
     for (const [name, { high, limits }] of wanted) {
       if (this.#lanes.has(name)) continue;
       let slot = 0;
@@ -94,8 +115,10 @@ export class Outbox implements Subscriber {
       store.journal.add(['openSession', key, `${prefix}${slot}/${name}`, now()]);
       this.#add({ name, slot, key, high }, limits);
     }
-    this.#expiry = setInterval(() => this.#tick(), EXPIRE_EVERY_MS);
-    this.#expiry.unref();
+  }
+
+  get #way(): Way {
+    return this.#parts.way();
   }
 
   close(): void {
@@ -104,7 +127,7 @@ export class Outbox implements Subscriber {
   }
 
   #wanted(): Map<string, { high: boolean; limits: QueueConfig }> {
-    const { config } = this.#parts;
+    const { config } = this.#way;
     const wanted = new Map([
       [NORMAL, { high: false, limits: config.queue }],
       [HIGH, { high: true, limits: config.queue }],
@@ -137,7 +160,7 @@ export class Outbox implements Subscriber {
   /** Takes what a route wants; messages that came from a plant go to none. */
   deliver(publication: Publication): void {
     if (publication.inbound) return;
-    const sending = this.#parts.routes.out(publication.topic);
+    const sending = this.#way.routes.out(publication.topic);
     if (!sending) return;
     const { route } = sending;
     const cap = publication.qos === 0 ? route.qos : Math.min(publication.qos, route.qos);
@@ -151,16 +174,16 @@ export class Outbox implements Subscriber {
     if (route.priority === 'high') return this.#lanes.get(HIGH)!;
     const normal = this.#lanes.get(NORMAL)!;
     const live = this.#lanes.get(LIVE);
-    const backlog = normal.queue.count > this.#parts.config.inflight;
+    const backlog = normal.queue.count > this.#way.config.inflight;
     return live && backlog && this.sender.flowing ? live : normal;
   }
 
   /** The line is up. Without `resumed` the plant knows nothing of what it was sent before. */
   async connect(wire: Wire, resumed: boolean): Promise<void> {
-    const { store, config } = this.#parts;
+    const { store } = this.#parts;
     if (!resumed) {
       for (const lane of this.#lanes.values()) lane.lostBefore = lane.sent;
-      if (config.out.some(({ qos }) => qos === 2)) await this.#forgetReleases(store);
+      if (this.#way.config.out.some(({ qos }) => qos === 2)) await this.#forgetReleases(store);
     }
     this.sender.connect(wire, resumed);
   }
@@ -175,17 +198,17 @@ export class Outbox implements Subscriber {
   }
 
   #drop(topic: string, reason: LaneDrop | 'refused' | 'no-route'): void {
-    const route = this.#parts.routes.out(topic)?.route.out ?? topic;
+    const route = this.#way.routes.out(topic)?.route.out ?? topic;
     const key = `${route} ${reason}`;
     this.dropped.set(key, (this.dropped.get(key) ?? 0) + 1);
-    this.#parts.drops.count(`uplink ${this.#parts.config.name}, route ${route}`, reason);
+    this.#parts.drops.count(`uplink ${this.#way.config.name}, route ${route}`, reason);
   }
 
   #refuse(entry: QueueEntry, reason: string): void {
-    const { store, config, now } = this.#parts;
+    const { store, now } = this.#parts;
     this.deadLetters++;
     const body = new Uint8Array(entry.message.body);
-    store.journal.add(['deadLetter', config.name, now(), reason, body]);
+    store.journal.add(['deadLetter', this.#way.config.name, now(), reason, body]);
     store.journal.gone(entry);
     this.#drop(topicOf(entry), 'refused');
   }

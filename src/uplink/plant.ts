@@ -130,6 +130,8 @@ export class Plant implements Wire {
         this.#ending.disconnect = packet.reasonCode ?? 0;
         this.#ending.reason = packet.properties?.reasonString;
         this.#ending.serverReference = packet.properties?.serverReference;
+        // Nothing comes after it, whether or not the plant closes [MQTT 5, section 3.14.4].
+        this.#down();
         return;
     }
   }

@@ -1,17 +1,15 @@
-import type { UplinkConfig } from '../config/uplinks.ts';
 import { type QueueEntry, WRITTEN } from '../store/queue-entry.ts';
 import { Receipt } from '../store/receipt.ts';
 import type { Store } from '../store/store.ts';
 import { encodePublish, encodePubrel, type OutgoingPublish, publishSize } from './frames.ts';
 import { type Lane, topicOf } from './lane.ts';
-import type { Routes, Sending } from './routes.ts';
+import type { Way } from './outbox.ts';
+import type { Sending } from './routes.ts';
 import { FOR_EVER, type Wire } from './wire.ts';
 
 export interface SenderParts {
-  readonly config: UplinkConfig;
-  readonly routes: Routes;
+  way(): Way;
   readonly store: Store;
-  readonly properties: Buffer | undefined;
   monotonic(): number;
   onSent?(topic: string, body: Buffer, start: number): void;
   lanes(): Iterable<Lane>;
@@ -104,7 +102,7 @@ export class Sender {
   #send(): void {
     const wire = this.#wire;
     if (!wire) return;
-    const { inflight } = this.#parts.config;
+    const { inflight } = this.#parts.way().config;
     const window = Math.min(inflight, wire.receiveMaximum);
     const frames: Buffer[] = [];
     // Some of the window stays free for what is urgent.
@@ -133,7 +131,7 @@ export class Sender {
       else others.push(lane);
     }
     if (!usual) return undefined;
-    const { live: share } = this.#parts.config;
+    const { live: share } = this.#parts.way().config;
     this.#share = (this.#share + share) % 2;
     const turn = live?.peek() && (this.#share >= 1 || others.length === 0);
     if (live && turn) {
@@ -151,7 +149,7 @@ export class Sender {
 
   /** Whether the drain rate has room for one more of a backlog. */
   #mayDrain(lane: Lane): boolean {
-    const { drainRate, inflight } = this.#parts.config;
+    const { drainRate, inflight } = this.#parts.way().config;
     if (drainRate === undefined || lane.queue.count <= inflight) return true;
     const now = this.#parts.monotonic();
     const gained = ((now - this.#tokens.at) / 1000) * drainRate;
@@ -177,7 +175,7 @@ export class Sender {
       this.#keep(packetId, entry);
       return encodePubrel(packetId);
     }
-    const sending = this.#parts.routes.out(topic);
+    const sending = this.#parts.way().routes.out(topic);
     if (!sending) {
       this.#parts.refuse(entry, 'no route takes it any more');
       return undefined;
@@ -224,7 +222,7 @@ export class Sender {
       topic: remote,
       body,
       start: topicEnd,
-      properties: this.#parts.properties,
+      properties: this.#parts.way().properties,
     };
   }
 

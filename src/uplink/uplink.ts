@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { IPublishPacket } from 'mqtt';
 import type { Logger } from 'pino';
 import type { Broker } from '../broker/broker.ts';
@@ -10,7 +11,7 @@ import { statusTopic, topicProblem } from '../topics.ts';
 import { EchoGuard } from './echo.ts';
 import { Line, type LineStatus } from './line.ts';
 import { Notices } from './notices.ts';
-import { Outbox, type OutboxStatus } from './outbox.ts';
+import { Outbox, type OutboxStatus, type Way } from './outbox.ts';
 import { Routes } from './routes.ts';
 
 export interface UplinkParts {
@@ -37,51 +38,108 @@ export interface UplinkStatus extends LineStatus, OutboxStatus {
 export class Uplink {
   readonly name: string;
   readonly #parts: UplinkParts;
-  readonly #routes: Routes;
-  readonly #echo: EchoGuard | undefined;
+  readonly #log: Logger;
   readonly #drops: Drops;
   readonly #outbox: Outbox;
-  readonly #line: Line;
-  #detach: (() => void)[] = [];
+  #config: UplinkConfig;
+  #echo: EchoGuard | undefined;
+  #way: Way;
+  #line: Line;
+  /** How to end taking what a filter matches. */
+  readonly #attached = new Map<string, () => void>();
   #received = 0;
 
   constructor(parts: UplinkParts) {
-    const { config, cell, store, clock } = parts;
+    const { config, store, clock } = parts;
     this.#parts = parts;
+    this.#config = config;
     this.name = config.name;
-    const log = parts.log.child({ uplink: config.name });
-    const monotonic = (): number => clock.monotonic();
-    this.#routes = new Routes({ ...config, own: [statusTopic(cell)] });
-    this.#drops = new Drops(log);
-    const echo =
-      config.in.length > 0 ? new EchoGuard(config.clientId, config.protocol, monotonic) : undefined;
-    this.#echo = echo;
+    this.#log = parts.log.child({ uplink: config.name });
+    this.#drops = new Drops(this.#log);
+    this.#echo = this.#newEchoGuard();
+    this.#way = this.#newWay();
     this.#outbox = new Outbox({
-      config,
-      routes: this.#routes,
+      way: () => this.#way,
       store,
       drops: this.#drops,
       now: () => clock.wall(),
-      monotonic,
-      properties: echo?.properties ?? (config.protocol === 5 ? Buffer.alloc(0) : undefined),
-      onSent: (topic, body, start) => echo?.sent(topic, body.subarray(start)),
+      monotonic: () => clock.monotonic(),
+      onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
     });
-    this.#line = new Line({
-      config,
+    this.#line = this.#newLine();
+  }
+
+  #newWay(): Way {
+    const { protocol } = this.#config;
+    return {
+      config: this.#config,
+      routes: new Routes({ ...this.#config, own: [statusTopic(this.#parts.cell)] }),
+      properties: this.#echo?.properties ?? (protocol === 5 ? Buffer.alloc(0) : undefined),
+    };
+  }
+
+  #newEchoGuard(): EchoGuard | undefined {
+    const { clientId, protocol, in: routes } = this.#config;
+    if (routes.length === 0) return undefined;
+    return new EchoGuard(clientId, protocol, () => this.#parts.clock.monotonic());
+  }
+
+  #newLine(): Line {
+    const { clock, random = Math.random, onConnected } = this.#parts;
+    return new Line({
+      config: this.#config,
       outbox: this.#outbox,
-      notices: new Notices(log),
+      notices: new Notices(this.#log),
       receive: (topic, packet) => this.#receive(topic, packet),
-      changed: () => parts.onConnected?.(this.#line.status.state === 'connected'),
-      monotonic,
-      random: parts.random ?? Math.random,
+      changed: () => onConnected?.(this.#line.status.state === 'connected'),
+      monotonic: () => clock.monotonic(),
+      random,
     });
   }
 
   /** From then on nothing that a route takes is acknowledged before it is in the outbox. */
   open(): void {
-    const { broker, config } = this.#parts;
     this.#outbox.open();
-    this.#detach = config.out.map(({ out }) => broker.attach(out, this.#outbox));
+    this.#attach();
+  }
+
+  #attach(): void {
+    const wanted = new Set(this.#config.out.map(({ out }) => out));
+    for (const filter of [...this.#attached.keys()]) {
+      if (!wanted.has(filter)) this.#detach(filter);
+    }
+    for (const filter of wanted) {
+      if (this.#attached.has(filter)) continue;
+      this.#attached.set(filter, this.#parts.broker.attach(filter, this.#outbox));
+    }
+  }
+
+  #detach(filter: string): void {
+    this.#attached.get(filter)?.();
+    this.#attached.delete(filter);
+  }
+
+  /**
+   * Goes on by another config: what waits stays, and nothing that comes meanwhile is missed. The line begins anew
+   * only where something of it has changed.
+   */
+  async use(config: UplinkConfig): Promise<void> {
+    const begins = !isDeepStrictEqual(lineOf(this.#config), lineOf(config));
+    if (begins) await this.#line.stop();
+    this.#config = config;
+    if (begins) this.#echo = this.#newEchoGuard();
+    this.#way = this.#newWay();
+    this.#outbox.reconfigure();
+    this.#attach();
+    if (!begins) return;
+    this.#line = this.#newLine();
+    this.#line.start();
+  }
+
+  /** Takes nothing more and says nothing more until `use`; what waits, waits. */
+  async park(): Promise<void> {
+    for (const filter of [...this.#attached.keys()]) this.#detach(filter);
+    await this.#line.stop();
   }
 
   connect(): void {
@@ -93,7 +151,7 @@ export class Uplink {
   }
 
   close(): void {
-    for (const detach of this.#detach) detach();
+    for (const filter of [...this.#attached.keys()]) this.#detach(filter);
     this.#outbox.close();
     this.#drops.stop();
   }
@@ -120,7 +178,7 @@ export class Uplink {
   }
 
   async #receive(topic: string, packet: IPublishPacket): Promise<void> {
-    const receiving = this.#routes.in(topic);
+    const receiving = this.#way.routes.in(topic);
     const payload = Buffer.from(packet.payload);
     if (!receiving || topicProblem(receiving.local) || receiving.local.startsWith('$')) {
       this.#drops.count(topic, 'no-route');
@@ -142,35 +200,75 @@ export class Uplink {
   }
 }
 
+/** What a connection to the plant was made with: all but what decides over the queue alone. */
+function lineOf({ queue, out, live, drainRate, inflight, ...line }: UplinkConfig): unknown {
+  return { ...line, qos2: out.some(({ qos }) => qos === 2) };
+}
+
 /** All uplinks as two services: their outboxes stand before the broker takes messages, their lines after. */
+export interface Uplinks {
+  readonly outboxes: Service;
+  readonly lines: Service;
+  /** Those of the config in force. */
+  all(): readonly Uplink[];
+  /** Brings them to another config: each that is the same in it is left alone. */
+  use(configs: readonly UplinkConfig[]): Promise<void>;
+}
+
 export function createUplinks(
   parts: Omit<UplinkParts, 'config'>,
-  configs: readonly UplinkConfig[],
-) {
+  first: readonly UplinkConfig[],
+): Uplinks {
   let connected = false;
   const onConnected = (): void => {
-    const any = uplinks.some(({ status }) => status.state === 'connected');
+    const any = all().some(({ status }) => status.state === 'connected');
     if (any !== connected) parts.onConnected?.(any);
     connected = any;
   };
-  const uplinks = configs.map((config) => new Uplink({ ...parts, onConnected, config }));
+  let configs = first;
+  const create = (config: UplinkConfig): Uplink => new Uplink({ ...parts, onConnected, config });
+  /** One that is out of use stays: it alone knows its place in its queue on disk. */
+  const known = new Map(first.map((config) => [config.name, create(config)]));
+  const all = (): readonly Uplink[] => configs.map(({ name }) => known.get(name)!);
   const outboxes: Service = {
     name: 'outboxes',
     async start() {
-      for (const uplink of uplinks) uplink.open();
+      for (const uplink of known.values()) uplink.open();
     },
     async stop() {
-      for (const uplink of uplinks) uplink.close();
+      for (const uplink of known.values()) uplink.close();
     },
   };
   const lines: Service = {
     name: 'uplinks',
     async start() {
-      for (const uplink of uplinks) uplink.connect();
+      for (const uplink of known.values()) uplink.connect();
     },
     async stop() {
-      await Promise.all(uplinks.map((uplink) => uplink.disconnect()));
+      await Promise.all(all().map((uplink) => uplink.disconnect()));
     },
   };
-  return { outboxes, lines, uplinks };
+  const use = async (next: readonly UplinkConfig[]): Promise<void> => {
+    const before = new Map(configs.map((config) => [config.name, config]));
+    const names = new Set(next.map(({ name }) => name));
+    configs = next;
+    for (const [name, uplink] of known) {
+      if (before.has(name) && !names.has(name)) await uplink.park();
+    }
+    for (const config of next) {
+      const uplink = known.get(config.name);
+      const former = before.get(config.name);
+      if (!uplink) {
+        const fresh = create(config);
+        known.set(config.name, fresh);
+        fresh.open();
+        fresh.connect();
+      } else if (!isDeepStrictEqual(former, config)) {
+        await uplink.use(config);
+        if (!former) uplink.connect();
+      }
+    }
+    onConnected();
+  };
+  return { outboxes, lines, all, use };
 }

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createOutputs, type ReceivedCommand } from '../../src/acting/outputs.ts';
 import { type PlaybackLine, playbackLine, playbackLines } from '../../src/buses/playback-gpio.ts';
 import { type OutputConfig, outputSchema } from '../../src/config/outputs.ts';
+import { Sequence } from '../../src/sequence.ts';
 import { fakeBuses } from '../support/fake-buses.ts';
 import { createManualClock, settle } from '../support/manual-clock.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
@@ -31,6 +32,7 @@ async function setUp(
   const outputs = createOutputs({
     cell: 'cell',
     boot: 1,
+    sequence: new Sequence(),
     outputs: [config],
     buses: fakeBuses({
       gpio: {

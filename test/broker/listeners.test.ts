@@ -1,14 +1,11 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import {
-  type Accept,
-  type Listener,
-  type ListenerParts,
-  openListener,
-} from '../../src/broker/listeners.ts';
-import type { Transport, TransportEvents } from '../../src/broker/transport.ts';
+import { type Listener, type ListenerParts, openListener } from '../../src/broker/listeners.ts';
+import type { Accept, Transport, TransportEvents } from '../../src/broker/transport.ts';
+import { systemClock } from '../../src/clock.ts';
 import type { ListenerConfig } from '../../src/config/schema.ts';
+import { createQuietLog } from '../support/quiet-log.ts';
 import { RawClient } from '../support/raw-client.ts';
 
 const LIMITS = { packet: 1024 * 1024, keepalive: 600_000, connections: 2 };
@@ -63,6 +60,8 @@ const parts = (listener: ListenerConfig): ListenerParts => ({
   index: 0,
   limits: LIMITS,
   accept: () => undefined,
+  clock: systemClock,
+  log: createQuietLog().log,
   onTrouble: () => undefined,
 });
 

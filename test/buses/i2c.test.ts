@@ -178,6 +178,44 @@ describe('errors', () => {
   });
 });
 
+describe('a bus that is stuck', () => {
+  const sixTimes = async (bad: ReadonlySet<number>) => {
+    const raw = createRaw();
+    const bus = createI2cBus('i2c-1', {
+      open: async (number) => {
+        const open = await raw.open(number);
+        return {
+          ...open,
+          readI2cBlock(address, command, length, buffer) {
+            if (bad.has(address)) return Promise.reject(errno(110, 'ETIMEDOUT'));
+            return open.readI2cBlock(address, command, length, buffer);
+          },
+        };
+      },
+    });
+    const reads = [0x48, 0x49, 0x4a, 0x48, 0x49, 0x4a].map((address) =>
+      bus.device(address).transfer(Uint8Array.of(0), 2),
+    );
+    const results = await Promise.allSettled(reads);
+    return results.map((result) =>
+      result.status === 'rejected' ? (result.reason as BusError).message : 'read',
+    );
+  };
+  const holds = (chip: string): string =>
+    `i2c-1 is stuck: a line is held low, or ${chip} stretches the clock for too long`;
+
+  test('one chip that holds the clock is that chip alone', async () => {
+    const said = await sixTimes(new Set([0x49]));
+    expect(said).toEqual(['read', holds('0x49'), 'read', 'read', holds('0x49'), 'read']);
+  });
+
+  test('two in a row tell all who wait, without a try for each', async () => {
+    const said = await sixTimes(new Set([0x48, 0x49, 0x4a]));
+    const none = 'i2c-1 is stuck: a line is held low, no chip can be reached';
+    expect(said).toEqual([holds('0x48'), holds('0x49'), none, none, none, none]);
+  });
+});
+
 test('a transfer that does not come back fails in time, and so do all behind it, until it is back', async () => {
   const clock = createManualClock();
   let comeBack: () => void = () => undefined;

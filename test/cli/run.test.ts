@@ -33,6 +33,7 @@ function fakeGateway() {
   const asked = { start: deferred<void>(), stop: deferred<void>() };
   const gateway: Gateway = {
     urls: [],
+    reload: () => Promise.resolve({ applied: true, changes: [] }),
     stop() {
       asked.stop.resolve();
       return stopped.promise;

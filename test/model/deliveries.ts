@@ -106,11 +106,16 @@ export class Deliveries {
         same(copy),
     );
     if (resent) return this.#publishedAgain(resent, packet);
+    const candidates = this.#copies.filter(
+      (each) =>
+        same(each) &&
+        (each.state === 'waiting' || (each.state === 'gone' && each.mayBeDup && each.qos === 1)),
+    );
     const copy =
-      this.#copies.find((each) => each.state === 'waiting' && same(each)) ??
-      this.#copies.find(
-        (each) => each.state === 'gone' && each.mayBeDup && each.qos === 1 && same(each),
-      );
+      // With DUP it is one that may have been sent; its publisher's second copy need not be that.
+      (packet.dup ? candidates.find(({ mayBeDup }) => mayBeDup) : undefined) ??
+      candidates.find(({ state }) => state === 'waiting') ??
+      candidates[0];
     if (!copy) throw new Error(`must not arrive: ${show(packet)}`);
     if (copy.state === 'waiting') this.#inOrder(copy, packet);
     if (packet.dup && !copy.mayBeDup) throw new Error(`DUP on a first arrival: ${show(packet)}`);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { FilterConfig } from '../../src/config/filters.ts';
 import { createOutlet } from '../../src/sensing/outlet.ts';
+import { Sequence } from '../../src/sequence.ts';
 import { createMemoryState } from '../../src/state.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 
@@ -14,6 +15,7 @@ function setUp(filters: readonly FilterConfig[]) {
       topic: 'cell/power',
       payload: 'json',
       boot: 1,
+      sequence: new Sequence(),
       filters,
       clock,
       state: createMemoryState().of('power'),

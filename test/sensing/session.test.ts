@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BusError } from '../../src/buses/bus.ts';
 import type { Samples } from '../../src/driver.ts';
 import { createCell, reader, scriptedDriver } from '../support/cell.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -156,6 +157,29 @@ describe('failures', () => {
     expect(cell.take()).toEqual([1]);
     await cell.sensing.stop();
     expect(events).toEqual(['open', 'close', 'open', 'close']);
+  });
+
+  test('when nobody answers it is opened anew: another chip may be there next', async () => {
+    const events: string[] = [];
+    const cell = createCell(
+      scriptedDriver(async () => {
+        events.push('open');
+        const plugged = events.length > 1;
+        return {
+          async read() {
+            if (!plugged) throw new BusError('absent', 'no answer from 0x48 on i2c-1');
+            return { '': { value: 1 } };
+          },
+        };
+      }),
+    );
+    await cell.sensing.start();
+    await cell.clock.advance(999);
+    expect(cell.take()).toEqual(['no answer from 0x48 on i2c-1']);
+    await cell.clock.advance(1);
+    expect(events).toEqual(['open', 'open']);
+    expect(cell.take()).toEqual([1]);
+    await cell.sensing.stop();
   });
 
   test.each([

@@ -17,9 +17,13 @@ export interface GatewayOptions {
   readonly limits?: Readonly<Record<string, number | string>>;
   /** The access file. */
   readonly access?: string;
+  /** Opens the page on its own port; what is given is added to `http` in the config. */
+  readonly http?: Readonly<Record<string, unknown>>;
   /** Top-level config keys, put in place of those that the other options give. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** Where it listens, when `config` names other listeners. */
+  readonly ports?: readonly number[];
 }
 
 /** A broker under test in a process of its own, with an MQTT and a WebSocket port on loopback. */
@@ -60,6 +64,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
       ...(options.access ? { access: options.access } : {}),
     },
     ...(options.sensors ? { sensors: options.sensors } : {}),
+    ...(options.http ? { http: { port: httpPort, ...options.http } } : {}),
     ...options.config,
   };
   await writeFile(configFile, stringify(config));
@@ -67,7 +72,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
     command: process.execPath,
     args: [cli, 'run', '--config', configFile],
     cwd: REPOSITORY,
-    ports: [port, wsPort],
+    ports: options.ports ?? [port, wsPort, ...(options.http ? [httpPort] : [])],
     folder,
     ...(options.env ? { env: { ...process.env, ...options.env } } : {}),
   });

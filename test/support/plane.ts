@@ -8,6 +8,7 @@ import { DataPlane } from '../../src/broker/data-plane.ts';
 import { Drops } from '../../src/broker/drops.ts';
 import { Memory } from '../../src/broker/memory.ts';
 import type { Publication } from '../../src/broker/publication.ts';
+import { Traffic } from '../../src/broker/traffic.ts';
 import { Journal } from '../../src/store/journal.ts';
 import type { Store } from '../../src/store/store.ts';
 import { LIMITS } from './broker.ts';
@@ -54,6 +55,7 @@ export class TestPlane extends FakeHandler {
       limits: { ...LIMITS, inflight: 4 },
       drops: new Drops(createQuietLog().log),
       memory: this.#memory,
+      traffic: new Traffic(),
       refused: () => undefined,
       now: () => 0,
       wall: () => 0,

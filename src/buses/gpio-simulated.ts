@@ -1,0 +1,48 @@
+import type { GpioInputs, GpioOutput } from './bus.ts';
+import type { GpioBackend, LineSpec } from './gpio.ts';
+
+const LOOK_MS = 50;
+
+/** Lines that exist in memory alone, to try a config without its hardware: an input is what the output of the same name is. */
+export function createSimulatedBackend(): GpioBackend {
+  const lines = new Map<string, boolean>();
+  const nameOf = (line: LineSpec): string =>
+    line.kind === 'offset' ? `${line.chip}:${line.offset}` : line.name;
+  return {
+    name: 'simulated',
+    available: async () => true,
+    chips: async () => [],
+    async inputs(specs, { activeLow = false }): Promise<GpioInputs> {
+      const names = specs.map(nameOf);
+      const levels = (): boolean[] =>
+        names.map((name) => (lines.get(name) ?? activeLow) !== activeLow);
+      return {
+        read: async () => levels(),
+        async *edges(signal) {
+          let before = levels();
+          while (!signal.aborted) {
+            await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+            const now = levels();
+            for (const [line, rising] of now.entries()) {
+              if (rising !== before[line])
+                yield { line, rising, time: process.hrtime.bigint(), lost: 0 };
+            }
+            before = now;
+          }
+        },
+        close: async () => undefined,
+      };
+    },
+    async output(line, { activeLow = false, initial }): Promise<GpioOutput> {
+      const name = nameOf(line);
+      lines.set(name, initial !== activeLow);
+      return {
+        async write(value) {
+          lines.set(name, value !== activeLow);
+        },
+        read: async () => lines.get(name) !== activeLow,
+        close: async () => undefined,
+      };
+    },
+  };
+}

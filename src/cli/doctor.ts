@@ -1,0 +1,37 @@
+import type { GatewayStatus } from '../appliance/health.ts';
+import type { KernelFiles } from '../buses/bus.ts';
+import { loadConfig } from '../config/load.ts';
+import { askGateway } from '../control.ts';
+import type { Drivers } from '../driver.ts';
+import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { EXAMINATIONS, type Patient } from './examinations.ts';
+import { EXIT, type Io } from './io.ts';
+
+export interface DoctorParts {
+  readonly drivers: Drivers;
+  readonly files: KernelFiles;
+  askTimedatectl(): Promise<string>;
+}
+
+/** Looks at all that makes a gateway fail after a while: 0 when all is well, 1 with what to do for each finding. */
+export async function doctor(options: ConfigOption, io: Io, parts: DoctorParts): Promise<number> {
+  const { drivers, files, askTimedatectl } = parts;
+  const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
+  if (!config) {
+    printProblems(problems, io.stderr, io);
+    return EXIT.trouble;
+  }
+  const status = (await askGateway(config.data, { ask: 'status' }).catch(() => undefined)) as
+    | GatewayStatus
+    | undefined;
+  const patient: Patient = { config, files, status, askTimedatectl, now: Date.now() };
+  let count = 0;
+  for (const [name, examine] of Object.entries(EXAMINATIONS)) {
+    for (const { found, remedy } of await examine(patient)) {
+      if (remedy !== undefined) count++;
+      const mark = remedy === undefined ? 'ok  ' : 'MEND';
+      io.stdout.write(`${mark}  ${name}: ${found}${remedy === undefined ? '' : `: ${remedy}`}\n`);
+    }
+  }
+  return count === 0 ? EXIT.ok : EXIT.trouble;
+}

@@ -1,0 +1,93 @@
+import type { GatewayStatus } from '../appliance/health.ts';
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['min', 60],
+] as const;
+
+/** A time span in its largest unit that is at least twice in it: `90 s`, `3 h`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  for (const [unit, size] of UNITS) {
+    if (seconds >= 2 * size) return `${Math.round(seconds / size)} ${unit}`;
+  }
+  return `${seconds} s`;
+}
+
+/** Everything that the gateway says of itself, a line for each thing; `now` in milliseconds since the epoch. */
+export function statusLines(status: GatewayStatus, now: number): string[] {
+  const { cell, version, started, sessions, clients, sensors, outputs, uplinks, store } = status;
+  return [
+    `${cell}, cellgate ${version}, up for ${duration(now - started)}`,
+    '',
+    ...(status.troubles.length === 0 ? ['healthy'] : status.troubles.map((one) => `! ${one}`)),
+    ...section(
+      'sensors',
+      sensors.flatMap((sensor) => sensorRows(sensor, now)),
+    ),
+    ...section(
+      'outputs',
+      outputs.map(({ name, value, reason = '' }) => [
+        name,
+        value === null ? '–' : value ? 'on' : 'off',
+        reason,
+      ]),
+    ),
+    ...section(
+      'uplinks',
+      uplinks.map(({ name, state, since, queued, oldestAge, rate, eta }) => [
+        name,
+        `${state} for ${duration(since)}`,
+        `${queued} wait${oldestAge === null ? '' : `, oldest ${duration(oldestAge)}`}`,
+        `${rate}/s`,
+        queued > 0 && eta !== null ? `empty in ${duration(eta)}` : '',
+      ]),
+    ),
+    ...section(
+      `clients: ${sessions.connected} connected, ${sessions.queued} messages wait`,
+      clients.map(({ clientId, address, online, since, queued, dropped }) => [
+        clientId,
+        `${online ? 'online' : 'away'} for ${duration(now - since)}`,
+        address ?? '',
+        `${queued} wait`,
+        dropped > 0 ? `${dropped} dropped` : '',
+      ]),
+    ),
+    ...section('store', [
+      [
+        `${store.commits} commits`,
+        `99 % within ${store.commitMs.p99 ?? '–'} ms`,
+        `${(store.bytesWritten / 1e6).toFixed(1)} MB written`,
+        store.freeBytes === null ? '' : `${(store.freeBytes / 1e9).toFixed(1)} GB left`,
+      ],
+    ]),
+  ];
+}
+
+function sensorRows(sensor: GatewayStatus['sensors'][number], now: number): string[][] {
+  const age = sensor.lastRead === undefined ? 'never' : `${duration(now - sensor.lastRead)} ago`;
+  return sensor.channels.map(({ topic, value, unit, quality, reason = '' }) => [
+    topic,
+    `${value ?? '–'} ${value === null ? '' : unit}`,
+    quality,
+    age,
+    reason,
+  ]);
+}
+
+/** A heading and rows whose columns stand under each other; nothing where there are no rows. */
+function section(heading: string, rows: readonly (readonly string[])[]): string[] {
+  if (rows.length === 0) return [];
+  const clean = rows.map((row) => row.map(harmless));
+  const widths = (clean[0] ?? []).map((_, column) =>
+    Math.max(...clean.map((row) => (row[column] ?? '').length)),
+  );
+  const lines = clean.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
+  return ['', heading, ...lines.map((cells) => `  ${cells.join('  ').trimEnd()}`)];
+}
+
+/** What a client calls itself must not steer the terminal. */
+function harmless(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '·').trimEnd();
+}

@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { KernelFiles } from '../buses/bus.ts';
+
+/** What systemd says about NTP: `yes`, `no`, or a rejection where it can't be asked. */
+export async function askTimedatectl(): Promise<string> {
+  const question = ['show', '--property=NTPSynchronized', '--value'];
+  return (await promisify(execFile)('timedatectl', question, { timeout: 2000 })).stdout.trim();
+}
+
+/** Whether a time server has set the clock; undefined where nobody tells. */
+export async function isSynchronised(
+  files: KernelFiles,
+  ask: () => Promise<string>,
+): Promise<boolean | undefined> {
+  const timesync = await files.list('/run/systemd/timesync').catch((): string[] => []);
+  if (timesync.includes('synchronized')) return true;
+  const answer = await ask().catch(() => '');
+  return answer === 'yes' ? true : answer === 'no' ? false : undefined;
+}

@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http';
+import type { Access } from '../access/access.ts';
+
+/** What whoever asks may do over MQTT, and therefore here. */
+export interface Visitor {
+  maySubscribe(filter: string): boolean;
+  mayPublish(topic: string): boolean;
+}
+
+const ANYBODY: Visitor = { maySubscribe: () => true, mayPublish: () => true };
+
+/** Stands for the client id, which the rules of single clients may name. */
+const CLIENT_ID = 'cellgate-http';
+const LONGEST = 1024;
+
+/** Who sent a request: anybody where there are no access rules, else the user of its Basic login. Undefined for who is not let in. */
+export async function loginOf(
+  request: IncomingMessage,
+  access: Access | undefined,
+  anonymous: boolean,
+): Promise<Visitor | undefined> {
+  if (!access) return ANYBODY;
+  const { username, password } = credentialsOf(request.headers.authorization);
+  const admission = await access.admit({
+    address: request.socket.remoteAddress ?? 'unknown',
+    clientId: CLIENT_ID,
+    username,
+    password,
+    certificate: undefined,
+    anonymous,
+  });
+  return 'rights' in admission ? admission.rights : undefined;
+}
+
+function credentialsOf(header: string | undefined): {
+  username: string | undefined;
+  password: Buffer | undefined;
+} {
+  const [, encoded = ''] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(header ?? '') ?? [];
+  const text = encoded.length > LONGEST ? Buffer.alloc(0) : Buffer.from(encoded, 'base64');
+  const colon = text.indexOf(':');
+  if (colon < 0) return { username: undefined, password: undefined };
+  return { username: text.toString('utf8', 0, colon), password: text.subarray(colon + 1) };
+}

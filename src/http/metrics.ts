@@ -1,0 +1,73 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { GatewayStatus } from '../appliance/health.ts';
+import type { DropCounts } from '../broker/report.ts';
+import type { Traffic } from '../broker/traffic.ts';
+import type { Latency } from '../latency.ts';
+import { createLatencyMetric } from './latency-metric.ts';
+import { DEFINITIONS, type Now } from './metric-definitions.ts';
+
+export interface MetricsParts {
+  status(): Promise<GatewayStatus>;
+  drops(): DropCounts;
+  readonly traffic: Traffic;
+  /** How long commits took; undefined before the store has started. */
+  commitTimes(): Latency | undefined;
+}
+
+export interface Metrics {
+  /** The content type of the text. */
+  readonly type: string;
+  /** Everything in Prometheus' text format, as it is at this moment. */
+  text(): Promise<string>;
+}
+
+/** Metrics of the whole gateway; nothing is computed before somebody asks. */
+export function createMetrics(parts: MetricsParts): Metrics {
+  const registry = new Registry();
+  const { traffic } = parts;
+  const collectors = DEFINITIONS.map(([kind, name, help, labelNames, rows]) => {
+    const options = { name, help, labelNames: [...labelNames], registers: [registry] };
+    if (kind === 'gauge') {
+      const gauge = new Gauge(options);
+      return (now: Now): void => {
+        gauge.reset();
+        for (const [labels, value] of rows(now)) gauge.set(labels, value);
+      };
+    }
+    const counter = new Counter(options);
+    return (now: Now): void => {
+      counter.reset();
+      for (const [labels, value] of rows(now)) counter.inc(labels, value);
+    };
+  });
+  const latencies = [
+    ['cellgate_store_commit_duration_seconds', 'Time that commits took.', parts.commitTimes],
+    [
+      'cellgate_broker_acknowledgement_duration_seconds',
+      'Time from a message to its acknowledgement where that waited for the disk, one at a time of each client.',
+      () => traffic.acknowledgement,
+    ],
+    [
+      'cellgate_broker_delivery_duration_seconds',
+      "Time from a message's arrival until a persistent session's client has acknowledged it.",
+      () => traffic.delivery,
+    ],
+  ] as const;
+  for (const [name, help, of] of latencies) {
+    registry.registerMetric(createLatencyMetric(name, help, of));
+  }
+  /** One at a time: the rows of two scrapes must not mix. */
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    type: registry.contentType,
+    text() {
+      const next = last.then(async () => {
+        const now = { status: await parts.status(), drops: parts.drops(), traffic };
+        for (const collect of collectors) collect(now);
+        return registry.metrics();
+      });
+      last = next.catch(() => undefined);
+      return next;
+    },
+  };
+}

@@ -1,0 +1,162 @@
+import mqtt, { type MqttClient } from 'mqtt';
+import type { Course } from '../appliance/history.ts';
+import type { NumberedLine } from '../log.ts';
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export type State = 'connecting' | 'live' | 'lost' | 'login';
+
+export interface GatewayEvents {
+  /** `wrong` when the gateway has refused a user or password. */
+  state(state: State, wrong: boolean): void;
+  message(topic: string, payload: string, retained: boolean): void;
+  /** The broker grants none of these filters to this user. */
+  denied(filters: readonly string[]): void;
+}
+
+const NOT_LET_IN = [4, 5];
+const RECONNECT_MS = 1000;
+const FILTERS_AT_ONCE = 100;
+const TOPICS_AT_ONCE = 50;
+
+/** The gateway as this page reaches it: MQTT over a WebSocket to where the page came from, and what HTTP adds. */
+export class Gateway {
+  readonly #events: GatewayEvents;
+  #client: MqttClient | undefined;
+  #credentials: Credentials | undefined;
+  #filters = new Set<string>();
+  /** Milliseconds by which the gateway's clock is ahead of this one. */
+  #ahead = 0;
+
+  constructor(events: GatewayEvents) {
+    this.#events = events;
+  }
+
+  get user(): string | undefined {
+    return this.#credentials?.username;
+  }
+
+  /** Milliseconds since the epoch, by the gateway's clock. */
+  now(): number {
+    return Date.now() + this.#ahead;
+  }
+
+  connect(credentials: Credentials | undefined): void {
+    this.#client?.end(true);
+    this.#credentials = credentials;
+    this.#events.state('connecting', false);
+    const url = new URL('mqtt', location.href);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const client = mqtt.connect(url.href, {
+      ...credentials,
+      clientId: `page-${randomId()}`,
+      clean: true,
+      keepalive: 10,
+      connectTimeout: 8000,
+      reconnectPeriod: RECONNECT_MS,
+      resubscribe: false,
+      queueQoSZero: false,
+      // A worker made of text is what the page's security policy is there to stop.
+      timerVariant: 'native',
+    });
+    this.#client = client;
+    client.on('connect', () => {
+      this.#events.state('live', false);
+      this.#subscribe([...this.#filters]);
+    });
+    client.on('message', (topic, payload, { retain }) => {
+      this.#events.message(topic, payload.toString(), retain);
+    });
+    client.on('close', () => {
+      if (this.#client === client) this.#events.state('lost', false);
+    });
+    client.on('error', (error) => {
+      if (!NOT_LET_IN.includes((error as { code?: unknown }).code as number)) return;
+      this.#client = undefined;
+      client.end(true);
+      this.#events.state('login', this.#credentials !== undefined);
+    });
+  }
+
+  /** Gets the messages of these filters too, over reconnects. */
+  subscribe(filters: readonly string[]): void {
+    const added = filters.filter((filter) => !this.#filters.has(filter));
+    for (const filter of added) this.#filters.add(filter);
+    if (this.#client?.connected) this.#subscribe(added);
+  }
+
+  #subscribe(filters: readonly string[]): void {
+    for (let first = 0; first < filters.length; first += FILTERS_AT_ONCE) {
+      const some = filters.slice(first, first + FILTERS_AT_ONCE);
+      this.#client?.subscribe(some, { qos: 0 }, (_error, granted) => {
+        const denied = granted?.filter(({ qos }) => qos === 128).map(({ topic }) => topic) ?? [];
+        if (denied.length > 0) this.#events.denied(denied);
+      });
+    }
+  }
+
+  /** Resolves when the broker has taken the message. */
+  async publish(topic: string, value: unknown): Promise<void> {
+    if (!this.#client?.connected) throw new Error('not connected');
+    await this.#client.publishAsync(topic, JSON.stringify(value), { qos: 1 });
+  }
+
+  /** The last hour of each topic that has one. */
+  courses(topics: readonly string[]): Promise<Record<string, Course>> {
+    return this.#askForEach('api/history', topics);
+  }
+
+  /** Which of the topics this user may publish to. */
+  rights(topics: readonly string[]): Promise<Record<string, boolean>> {
+    return this.#askForEach('api/rights', topics);
+  }
+
+  async #askForEach<Value>(
+    path: string,
+    topics: readonly string[],
+  ): Promise<Record<string, Value>> {
+    const found: Record<string, Value> = {};
+    for (let first = 0; first < topics.length; first += TOPICS_AT_ONCE) {
+      const some = topics.slice(first, first + TOPICS_AT_ONCE);
+      const query = some.map((topic) => ['topic', topic]);
+      Object.assign(found, await this.#ask(path, query));
+    }
+    return found;
+  }
+
+  /** Ends the connection of a client of the broker; what waits for it stays. */
+  async disconnect(clientId: string): Promise<void> {
+    await this.#ask('api/disconnect', [['client', clientId]], 'POST');
+  }
+
+  /** Undefined where this user may not see the log. */
+  async log(after: number): Promise<NumberedLine[] | undefined> {
+    return (await this.#ask('api/log', [['after', String(after)]])) as NumberedLine[] | undefined;
+  }
+
+  async #ask(path: string, query: string[][], method = 'GET'): Promise<unknown> {
+    const credentials = this.#credentials;
+    const headers: Record<string, string> = credentials
+      ? { authorization: `Basic ${encoded(`${credentials.username}:${credentials.password}`)}` }
+      : {};
+    const response = await fetch(`${path}?${new URLSearchParams(query)}`, { headers, method });
+    const date = Date.parse(response.headers.get('date') ?? '');
+    // The header tells whole seconds.
+    if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();
+    return response.ok ? response.json() : undefined;
+  }
+}
+
+/** Seven letters and digits that nobody else is likely to have. */
+export function randomId(): string {
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return random.toString(36).padStart(7, '0');
+}
+
+/** Base64 of the text's UTF-8. */
+function encoded(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}

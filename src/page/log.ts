@@ -1,0 +1,59 @@
+import { element } from './dom.ts';
+import type { Gateway } from './gateway.ts';
+import { say } from './words.ts';
+
+const LINES = 200;
+
+/** The last lines of the gateway's log. */
+export function createLog(gateway: Gateway) {
+  const list = element('ol', { class: 'lines', lang: 'en' });
+  const node = element(
+    'div',
+    { class: 'card log', tabindex: 0, role: 'group', 'aria-label': say('log') },
+    list,
+  );
+  let after = 0;
+  let asking = false;
+  return {
+    node,
+    /** Called every few seconds. */
+    async look(): Promise<void> {
+      if (asking || document.hidden) return;
+      asking = true;
+      const lines = await gateway.log(after).catch(() => []);
+      asking = false;
+      if (lines === undefined) return list.replaceChildren(element('li', {}, say('notAllowed')));
+      if (lines.length === 0) return;
+      const atEnd = node.scrollTop + node.clientHeight >= node.scrollHeight - 8;
+      for (const { number, line } of lines) {
+        // Whoever counts anew has been started anew.
+        if (number > after) list.append(lineOf(line));
+        after = number;
+      }
+      while (list.children.length > LINES) list.firstElementChild?.remove();
+      if (atEnd) node.scrollTop = node.scrollHeight;
+    },
+    /** The gateway may have started anew: its lines are counted from one again. */
+    forget(): void {
+      after = 0;
+      list.replaceChildren();
+    },
+  };
+}
+
+function lineOf(line: string): HTMLLIElement {
+  const { level, time, msg, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const clock = typeof time === 'string' ? new Date(time).toLocaleTimeString('sv') : '';
+  const details = Object.entries(rest)
+    .filter(([name]) => name !== 'error' && name !== 'err')
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return element(
+    'li',
+    { 'data-level': String(level) },
+    element('time', {}, clock),
+    ' ',
+    element('b', {}, String(level)),
+    ` ${String(msg ?? '')} `,
+    element('small', {}, details.join(' ')),
+  );
+}

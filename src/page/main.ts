@@ -1,0 +1,166 @@
+import 'uplot/dist/uPlot.min.css';
+import { createClients } from './clients.ts';
+import { element, setAttribute, setText } from './dom.ts';
+import { Gateway, type State } from './gateway.ts';
+import { createLog } from './log.ts';
+import { createLogin } from './login.ts';
+import { createOutputs } from './outputs.ts';
+import { createQuestion } from './question.ts';
+import { createSensors } from './sensors.ts';
+import { createStore } from './store.ts';
+import { createUplinks } from './uplinks.ts';
+import { chooseLanguage, language, say, span } from './words.ts';
+
+const SYS = '$SYS/cellgate/';
+const RENDER_MS = 250;
+const LOG_MS = 2000;
+const POINT_MS = 5000;
+
+document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+const header = document.querySelector('header')!;
+const main = document.querySelector('main')!;
+setText(document.querySelector('.skip')!, say('skip'));
+
+let about = { cell: '', version: '', started: 0 };
+const gateway = new Gateway({ state: onState, message: onMessage, denied: onDenied });
+
+const title = element('h1', { lang: 'en' }, 'cellgate');
+const version = element('p', { class: 'version' });
+const line = element('span', { class: 'pill line', role: 'status' });
+const logout = element('button', { type: 'button', hidden: true }, say('logout'));
+logout.addEventListener('click', () => location.reload());
+const other = language === 'zh' ? 'en' : 'zh';
+const choice = element(
+  'button',
+  { type: 'button', lang: other === 'zh' ? 'zh-CN' : 'en' },
+  other === 'zh' ? '中文' : 'English',
+);
+choice.addEventListener('click', () => chooseLanguage(other));
+header.append(
+  element('div', { class: 'names' }, title, version),
+  element('div', { class: 'tools' }, line, choice, logout),
+);
+
+const troubles = element('ul', { lang: 'en' });
+const troublesBox = element('section', {
+  class: 'troubles',
+  'aria-live': 'polite',
+  'aria-label': say('troubles'),
+});
+const lostBox = element('p', { class: 'lost', role: 'alert' });
+const sensors = createSensors(gateway, () => about.cell);
+const question = createQuestion();
+const outputs = createOutputs(gateway, question);
+const uplinks = createUplinks(gateway);
+const clients = createClients(gateway, question);
+const store = createStore();
+const log = createLog(gateway);
+const login = createLogin((credentials) => gateway.connect(credentials));
+
+const section = (
+  name: 'sensors' | 'outputs' | 'uplinks' | 'clients' | 'store' | 'log',
+  node: Element,
+) =>
+  element(
+    'section',
+    { id: name, 'aria-labelledby': `${name}-title`, hidden: true },
+    element('h2', { id: `${name}-title` }, say(name)),
+    node,
+  );
+const sections = {
+  sensors: section('sensors', sensors.node),
+  outputs: section('outputs', outputs.node),
+  uplinks: section('uplinks', uplinks.node),
+  clients: section('clients', clients.node),
+  store: section('store', store.node),
+  log: section('log', log.node),
+};
+const view = element('div', { class: 'view' }, lostBox, troublesBox, ...Object.values(sections));
+main.append(view);
+
+/** A part shows itself once there is something in it. */
+function reveal(name: keyof typeof sections, filled: boolean): void {
+  setAttribute(sections[name], 'hidden', !filled);
+}
+
+function onState(state: State, wrong: boolean): void {
+  document.body.dataset.state = state;
+  setText(line, say(state));
+  setText(lostBox, state === 'lost' ? say('lostLong') : '');
+  logout.hidden = gateway.user === undefined || state === 'login';
+  if (state === 'login') {
+    main.replaceChildren(login.node);
+    login.show(wrong);
+  }
+  if (state !== 'live') return;
+  if (!main.contains(view)) main.replaceChildren(view);
+  sensors.forget();
+  uplinks.forget();
+  outputs.forgetRights();
+  void clients.learnRight();
+  log.forget();
+  void log.look();
+  reveal('log', true);
+}
+
+function onDenied(filters: readonly string[]): void {
+  if (filters.some((filter) => filter.startsWith(SYS))) showTroubles([say('notAllowed')]);
+}
+
+function onMessage(topic: string, payload: string): void {
+  if (!topic.startsWith(SYS)) {
+    if (!sensors.take(topic, payload)) outputs.take(topic, payload);
+    return;
+  }
+  const name = topic.slice(SYS.length);
+  const value = JSON.parse(payload);
+  if (name === 'gateway') {
+    about = value;
+    setText(title, about.cell);
+    document.title = `${about.cell} – cellgate`;
+  } else if (name === 'troubles') showTroubles(value);
+  else if (name === 'sensors') {
+    sensors.show(value);
+    reveal('sensors', value.length > 0);
+  } else if (name === 'outputs') {
+    outputs.show(value);
+    reveal('outputs', value.length > 0);
+  } else if (name === 'clients') {
+    clients.show(value);
+    reveal('clients', value.length > 0);
+  } else if (name === 'store') {
+    store.show(value);
+    reveal('store', true);
+  } else if (name.startsWith('uplink/')) {
+    uplinks.take(value);
+    reveal('uplinks', true);
+  }
+}
+
+function showTroubles(sentences: readonly string[]): void {
+  const well = sentences.length === 0;
+  setAttribute(troublesBox, 'data-well', well);
+  if (well) return troublesBox.replaceChildren(element('p', {}, say('allWell')));
+  troubles.replaceChildren(...sentences.map((sentence) => element('li', {}, sentence)));
+  if (!troublesBox.contains(troubles)) {
+    troublesBox.replaceChildren(element('h2', {}, say('troubles')), troubles);
+  }
+}
+
+setInterval(() => {
+  sensors.render();
+  if (about.version === '') return;
+  const time = span(gateway.now() - about.started);
+  setText(version, say('version', { version: about.version, time }));
+}, RENDER_MS);
+setInterval(() => {
+  if (document.body.dataset.state === 'live') void log.look();
+}, LOG_MS);
+setInterval(() => {
+  if (document.body.dataset.state !== 'live') return;
+  sensors.advance();
+  uplinks.advance();
+}, POINT_MS);
+
+gateway.subscribe([`${SYS}#`]);
+gateway.connect(undefined);

@@ -1,0 +1,30 @@
+import type { Quality, Unit, Value } from '../reading.ts';
+
+/** A reading as it came over MQTT. `time` is in milliseconds since the epoch; undefined where the payload is bare. */
+export interface LiveReading {
+  readonly value: Value;
+  readonly quality: Quality;
+  readonly reason?: string | undefined;
+  readonly unit?: Unit | undefined;
+  readonly time?: number | undefined;
+}
+
+/** What a payload says, `json` or `value`: a bare value says nothing of its worth but that it is there. */
+export function parseReading(payload: string): LiveReading {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(payload);
+  } catch {
+    return { value: payload, quality: 'good' };
+  }
+  if (typeof parsed !== 'object') return { value: parsed as Value, quality: 'good' };
+  if (parsed === null) return { value: null, quality: 'bad' };
+  const { value, quality, reason, unit, time } = parsed as Record<string, unknown>;
+  return {
+    value: (value ?? null) as Value,
+    quality: quality === 'good' || quality === 'uncertain' ? quality : 'bad',
+    reason: typeof reason === 'string' ? reason : undefined,
+    unit: typeof unit === 'string' ? unit : undefined,
+    time: typeof time === 'string' ? Date.parse(time) : undefined,
+  };
+}

@@ -1,0 +1,109 @@
+import type { UplinkStatus } from '../uplink/uplink.ts';
+import { type Chart, createChart } from './chart.ts';
+import { createFacts, createKeyed, element, setAttribute, setText } from './dom.ts';
+import type { Gateway } from './gateway.ts';
+import { number, say, span } from './words.ts';
+
+interface Card {
+  readonly node: HTMLLIElement;
+  readonly state: HTMLElement;
+  readonly url: HTMLElement;
+  readonly reason: HTMLElement;
+  readonly facts: ReturnType<typeof createFacts>;
+  readonly course: HTMLElement;
+  readonly chart: Chart;
+  readonly topic: string;
+  status: UplinkStatus;
+}
+
+/** One card for each plant: how the line is, what waits, and how that went in the last hour. */
+export function createUplinks(gateway: Gateway) {
+  const list = element('ul', { class: 'cards wide' });
+  const uplinks = new Map<string, UplinkStatus>();
+
+  const cards = createKeyed<UplinkStatus, Card>(list, (status) => {
+    const parts = {
+      state: element('span', { class: 'pill' }),
+      url: element('p', { class: 'address', lang: 'en' }),
+      reason: element('p', { class: 'reason', lang: 'en' }),
+      facts: createFacts([
+        ['waiting', say('waiting')],
+        ['oldest', say('oldest')],
+        ['rate', say('rate')],
+        ['eta', say('eta')],
+        ['sent', say('sentTotal')],
+        ['dropped', say('dropped')],
+        ['dead', say('deadLetters')],
+      ]),
+      course: element('p', { class: 'hidden' }),
+      chart: createChart({ height: 120, axes: true, steps: false }),
+      topic: `$SYS/cellgate/uplink/${status.name}`,
+    };
+    const node = element(
+      'li',
+      { class: 'card uplink', 'data-uplink': status.name },
+      element('div', { class: 'head' }, element('h3', { lang: 'en' }, status.name), parts.state),
+      parts.url,
+      parts.reason,
+      parts.facts.node,
+      parts.chart.node,
+      parts.course,
+    );
+    const card: Card = { ...parts, node, status };
+    void readCourse(card);
+    return card;
+  });
+
+  const readCourse = async (card: Card): Promise<void> => {
+    const courses = await gateway.courses([card.topic]).catch(() => undefined);
+    const course = courses?.[card.topic];
+    if (course) card.chart.show(course);
+    describe(card);
+  };
+
+  return {
+    node: list,
+    take(status: UplinkStatus): void {
+      uplinks.set(status.name, status);
+      const sorted = [...uplinks.values()].sort((a, b) => a.name.localeCompare(b.name));
+      cards.show(sorted, ({ name }) => name, showCard);
+      cards.parts.get(status.name)?.chart.add(gateway.now(), status.queued);
+    },
+    /** Called every few seconds: a backlog that does not change has a course too. */
+    advance(): void {
+      for (const card of cards.parts.values()) {
+        card.chart.add(gateway.now(), card.status.queued);
+        describe(card);
+      }
+    },
+    forget(): void {
+      for (const card of cards.parts.values()) void readCourse(card);
+    },
+  };
+}
+
+function showCard(card: Card, status: UplinkStatus): void {
+  const { node, state, url, reason, facts } = card;
+  card.status = status;
+  setAttribute(node, 'data-state', status.state);
+  setText(state, `${say(status.state)} · ${span(status.since)}`);
+  setText(url, status.url);
+  setText(reason, status.reason ?? '');
+  const dropped = Object.values(status.dropped).reduce((sum, count) => sum + count, 0);
+  facts.set('waiting', number(status.queued));
+  facts.set('oldest', status.oldestAge === null ? '–' : span(status.oldestAge));
+  facts.set('rate', say('perSecond', { count: number(status.rate) }));
+  facts.set(
+    'eta',
+    status.queued === 0 ? '–' : status.eta === null ? say('unknown') : span(status.eta),
+  );
+  facts.set('sent', number(status.sent));
+  facts.set('dropped', number(dropped));
+  facts.set('dead', number(status.deadLetters));
+}
+
+function describe({ chart, course }: Card): void {
+  const { range } = chart;
+  if (!range) return;
+  setText(course, say('lastHourBacklog', { low: number(range[0]), high: number(range[1]) }));
+}

@@ -1,0 +1,9 @@
+import type { Chip } from './chip.ts';
+
+/** A chip with pins that the world around it drives. */
+export interface PinChip extends Chip {
+  /** Levels from outside, pin 0 in bit 0. */
+  levels: number;
+  /** Whether it pulls its interrupt output low. */
+  readonly interrupting: boolean;
+}

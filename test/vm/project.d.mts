@@ -1,0 +1,1 @@
+export function addProject(base: string, target: string): void;

@@ -1,0 +1,38 @@
+/** Runs the tests in this folder, or says loudly why they are skipped. Node builtins only. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeImage, VM_PACKAGES } from './image.mjs';
+import { findProgram } from './tools.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Returns the exit code: 0 when all passed, or when this machine can't run them. Arguments go to vitest. */
+export function runVmTests(args) {
+  const missing = whyNot();
+  if (missing) {
+    const line = '='.repeat(78);
+    console.error(`${line}\nThe tests on a real kernel (test/vm) are SKIPPED: ${missing}\n${line}`);
+    return 0;
+  }
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+  const config = ['--config', 'test/vm/vitest.config.ts'];
+  const all = [vitest, 'run', ...config, '--disable-console-intercept', ...args];
+  return spawnSync(process.execPath, all, { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
+}
+
+function whyNot() {
+  const packages = Object.entries(VM_PACKAGES);
+  if (packages.length === 0) return 'they need Linux on x86-64';
+  const absent = packages.filter(([, program]) => findProgram(program) === undefined);
+  if (absent.length > 0) {
+    const names = absent.map(([name]) => name).join(' ');
+    return `some programs are not here; to have them: sudo apt-get install ${names}`;
+  }
+  try {
+    makeImage();
+    return undefined;
+  } catch (error) {
+    return error.message;
+  }
+}
