@@ -3,11 +3,18 @@ import { spawnSync } from 'node:child_process';
 /** What npm tells its scripts would reach the programs below it and what they build, but for the way to the registry. */
 const ENV = Object.fromEntries(
   Object.entries(process.env).filter(
-    ([name]) => !/^npm_/i.test(name) || /^npm_config_(?:registry|userconfig|cache|.*proxy)$/i.test(name),
+    ([name]) =>
+      !/^npm_/i.test(name) || /^npm_config_(?:registry|userconfig|cache|.*proxy)$/i.test(name),
   ),
 );
 
-/** Runs a program and gives its standard output; throws one sentence and what the program said when it fails. */
+/**
+ * Runs a program and gives its standard output; throws one sentence and what the program said when it fails.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ * @returns {string}
+ */
 export function run(command, args, { cwd, env = {} } = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,

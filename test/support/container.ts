@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cached } from '../../scripts/package/cache.mjs';
 import { run } from '../../scripts/package/run.mjs';
+import { debianRoot, whyNoDebian } from './debian.ts';
 import { until } from './until.ts';
 
 /** A fresh Debian with a systemd of its own and no network but loopback, as a new machine would be. */
@@ -17,27 +17,19 @@ export interface Container {
   stop(): Promise<void>;
 }
 
-const PACKAGES = 'systemd,systemd-sysv,udev';
 const LIMIT_MS = 120_000;
 
 /** What is missing for a container, as a sentence; undefined when one can be started. */
 export function whyNoContainer(): string | undefined {
-  if (process.getuid?.() !== 0) return 'only root can start a container';
-  const missing = ['systemd-nspawn', 'mmdebstrap', 'nsenter'].filter(
-    (name) => !existsSync(`/usr/bin/${name}`),
-  );
-  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
+  const missing = ['systemd-nspawn', 'nsenter'].filter((name) => !existsSync(`/usr/bin/${name}`));
+  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : whyNoDebian();
 }
 
-/** Boots a fresh copy of the smallest Debian, of the same release as this machine. Takes a minute when it is made. */
+/** Boots a fresh copy of the smallest Debian. */
 export async function startContainer(): Promise<Container> {
-  const release = /^VERSION_CODENAME=(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
-  const base = cached(`debian-${release}-${PACKAGES.replaceAll(',', '-')}`, (folder: string) => {
-    run('mmdebstrap', ['--variant=minbase', `--include=${PACKAGES}`, release, folder]);
-  });
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-container-'));
   const root = join(folder, 'root');
-  run('cp', ['--archive', '--reflink=auto', base, root]);
+  run('cp', ['--archive', '--reflink=auto', debianRoot().root, root]);
   const options = ['--quiet', '--register=no', '--keep-unit', '--private-network', '--boot'];
   const nspawn = spawn('systemd-nspawn', [...options, '--console=passive', '--directory', root], {
     stdio: ['ignore', 'ignore', 'pipe'],
