@@ -80,7 +80,7 @@ export function layOut(root, { arch, version, date }) {
 /** The unit of a checkout, with the paths of the package. */
 function unit(text) {
   return text
-    .replace('/usr/bin/node', '/usr/lib/cellgate/bin/node')
+    .replaceAll('/usr/bin/node', '/usr/lib/cellgate/bin/node')
     .replace('file:/opt/cellgate/README.md', 'man:cellgate(1)')
     .replaceAll('/opt/cellgate', '/usr/lib/cellgate');
 }

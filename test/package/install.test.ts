@@ -130,14 +130,41 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
     const subscribe = ['-i', 'absent', '-c', '-q', '1', '-t', 'order'];
     machine.besides(mosquittoSub.path!, ...subscribe, '-E');
     machine.besides(mosquittoPub.path!, '-t', 'order', '-q', '1', '-m', 'waits', '-r');
-    bring(machine, variant(deb, folder, '2.0.0', addMigration), 'next.deb');
-    must('apt-get install -y /root/next.deb');
+    const next = variant(deb, folder, '2.0.0', (root) => {
+      addMigration(root);
+      edit(join(root, 'etc/cellgate/config.yaml'), (text) => `${text}# A key of this version.\n`);
+    });
+    bring(machine, next, 'next.deb');
+    must('apt-get install -y -o Dpkg::Options::=--force-confold /root/next.deb');
     expect(installed()).toBe('2.0.0 installed');
     expect(isActive()).toBe(true);
     expect(sub('hall7/status')).toBe('online');
     expect(sub('order')).toBe('waits');
     expect(readdirSync(join(machine.root, 'var/lib/cellgate'))).not.toContain('before-upgrade');
     expect(readdirSync(join(machine.root, 'usr/lib'))).not.toContain('cellgate.old');
+  });
+
+  test('a backup of the running service is put back', { timeout: 2 * MINUTES }, () => {
+    const publish = (payload: string): unknown =>
+      machine.besides(mosquittoPub.path!, '-t', 'kept', '-q', '1', '-m', payload, '-r');
+    publish('first');
+    must('cellgate backup /root/backup');
+    publish('second');
+    must('systemctl stop cellgate && cellgate restore /root/backup && systemctl start cellgate');
+    expect(sub('kept')).toBe('first');
+    expect(sub('order')).toBe('waits');
+    expect(must('find /var/lib/cellgate ! -user cellgate')).toBe('');
+  });
+
+  test('systemd reloads it, inside its sandbox', () => {
+    must("sed -i 's/^cell: hall7$/cell: hall7\\nlog: { level: debug }/' /etc/cellgate/config.yaml");
+    must('systemctl reload cellgate');
+    expect(must('journalctl --unit cellgate --output cat --lines 50')).toMatch(/log.level/);
+    must("sed -i 's/level: debug/level: nonsense/' /etc/cellgate/config.yaml");
+    expect(machine.sh('systemctl reload cellgate').status).not.toBe(0);
+    expect(isActive()).toBe(true);
+    must("sed -i '/^log: /d' /etc/cellgate/config.yaml");
+    must('cellgate reload');
   });
 
   test('a failed upgrade gives way to what ran before', { timeout: 5 * MINUTES }, () => {

@@ -10,7 +10,8 @@ import { createPlayer, type Player } from './player.ts';
 import { addProject } from './project.mjs';
 import { createShell, type Shell } from './shell.ts';
 
-const BOOT_MS = 90_000;
+/** One with systemd on a busy host takes most of it. */
+const BOOT_MS = 180_000;
 
 /** A machine with a kernel of its own, Node, this project's build, and nothing else. */
 export interface Machine {
