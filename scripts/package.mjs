@@ -1,9 +1,17 @@
 /**
  * `npm run package -- [--arch amd64|arm64]`: build/cellgate_VERSION_ARCH.deb with all that it needs to run.
- * The same commit gives the same bytes.
+ * The same commit gives the same bytes, so what was built of it once is not built again.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,10 +30,15 @@ if (missing.length > 0) {
     `A package for ${arch} can't be built here. Install first: apt-get install ${missing.join(' ')}`,
   );
 }
+const { version, date, changed } = commit();
+const deb = join(ROOT, `build/cellgate_${version}_${arch}.deb`);
+if (!changed && existsSync(deb)) {
+  told('there already');
+  process.exit(0);
+}
 installDependencies();
 build();
 const started = performance.now();
-const { version, date } = commit();
 const { SCHEMA_VERSION } = await import(join(ROOT, 'dist/src/store/database.js'));
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-package-'));
@@ -36,21 +49,21 @@ try {
   writeControl(root, { arch, version, schema: SCHEMA_VERSION });
   settle(root, date);
   mkdirSync(join(ROOT, 'build'), { recursive: true });
-  const deb = join(ROOT, `build/cellgate_${version}_${arch}.deb`);
   const making = `${deb}.${process.pid}`;
   // Level 6 takes 150 s on a small machine, for 10 % less.
   run('dpkg-deb', ['--root-owner-group', '-Zxz', '-z2', '--build', root, making], {
     env: { SOURCE_DATE_EPOCH: String(date.getTime() / 1000) },
   });
   renameSync(making, deb);
-  const seconds = Math.round((performance.now() - started) / 1000);
-  console.log(
-    `${deb.slice(ROOT.length + 1)}: ${(statSync(deb).size / 1e6).toFixed(1)} MB in ${seconds} s`,
-  );
+  told(`in ${Math.round((performance.now() - started) / 1000)} s`);
 } catch (error) {
   fail(error.message);
 } finally {
   rmSync(folder, { recursive: true });
+}
+
+function told(how) {
+  console.log(`${deb.slice(ROOT.length + 1)}: ${(statSync(deb).size / 1e6).toFixed(1)} MB, ${how}`);
 }
 
 function readOptions() {
@@ -69,9 +82,10 @@ function commit() {
   const git = (...args) => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const date = new Date(Number(git('log', '-1', '--format=%ct')) * 1000);
-  if (git('tag', '--points-at', 'HEAD').split('\n').includes(`v${version}`))
-    return { version, date };
+  const changed = git('status', '--porcelain') !== '';
+  if (!changed && git('tag', '--points-at', 'HEAD').split('\n').includes(`v${version}`))
+    return { version, date, changed };
   const time = date.toISOString().replaceAll(/\D/g, '').slice(0, 14);
-  const changed = git('status', '--porcelain', '--untracked-files=no') === '' ? '' : '.changed';
-  return { version: `${version}+${time}.${git('rev-parse', '--short=8', 'HEAD')}${changed}`, date };
+  const behind = `${git('rev-parse', '--short=8', 'HEAD')}${changed ? '.changed' : ''}`;
+  return { version: `${version}+${time}.${behind}`, date, changed };
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MACHINE, missingFor, NODE_VERSION } from '../../scripts/package/target.mjs';
 import { REPOSITORY } from '../support/gateway.ts';
@@ -49,6 +49,7 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     () => {
       const before = sum(deb);
       rmSync(deb);
+      rmSync(join(REPOSITORY, 'build', basename(deb)));
       buildPackage(arch, folder, 'umask 077 && export TZ=Pacific/Auckland LANG=C');
       expect(sum(deb)).toBe(before);
     },

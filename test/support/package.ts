@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { REPOSITORY } from './gateway.ts';
 
-/** Builds the package of this checkout and puts a copy into `folder`; `before` is shell that is run ahead of it. */
+/** Builds the package of this checkout where there is none of this commit, and puts a copy into `folder`; `before` is shell that is run ahead of it. */
 export function buildPackage(arch: string, folder: string, before = 'true'): string {
   const line = `${before} && exec "$0" scripts/package.mjs --arch ${arch}`;
   const { status, stdout, stderr } = spawnSync('sh', ['-c', line, process.execPath], {
