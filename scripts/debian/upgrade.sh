@@ -1,4 +1,5 @@
-# Part of preinst and postinst: what an upgrade that does not come up is undone with.
+# Part of preinst and postinst: what an upgrade that does not come up is undone with. The service goes on until the
+# new version is in place and has found its config in order.
 unit=/usr/lib/systemd/system/cellgate.service
 program=/usr/lib/cellgate
 old=/usr/lib/cellgate.old
@@ -37,15 +38,16 @@ start_service() {
   ! systemd_runs || deb-systemd-invoke restart cellgate.service
 }
 
-# Stops the service and keeps the program that is installed (hard links cost nothing); where the new one would
-# change the tables of the database, also that.
-keep_before_upgrade() {
+# Whether the new version would change the tables of the database in a folder.
+changes_tables() {
+  [ -f "$1/cellgate.db" ] && [ "$(schema_of "$1/cellgate.db")" -lt "$schema" ]
+}
+
+# Keeps the program that is installed: hard links cost nothing. The service runs on.
+keep_program() {
   data=$(data_folder)
-  kept=$data/before-upgrade
-  rm -rf "$old" "$kept"
-  copy=no
-  if [ -f "$data/cellgate.db" ] && [ "$(schema_of "$data/cellgate.db")" -lt "$schema" ]; then
-    copy=yes
+  rm -rf "$old" "$data/before-upgrade"
+  if changes_tables "$data"; then
     need=$(du -ck $(database_in "$data") | tail -n 1 | cut -f 1)
     free=$(df -kP "$data" | awk 'NR == 2 { print $4 }')
     if [ "$need" -ge "$free" ]; then
@@ -54,11 +56,23 @@ keep_before_upgrade() {
       return 1
     fi
   fi
+  cp -al "$program" "$old" && cp -a "$unit" "$old/.unit"
+}
+
+# Stops the service; where the new version would change the tables of the database, keeps that too.
+keep_database() {
+  data=$(data_folder)
+  kept=$data/before-upgrade
   ! systemd_runs || systemctl stop cellgate.service || return 1
-  cp -al "$program" "$old" && cp -a "$unit" "$old/.unit" || return 1
-  [ $copy = yes ] || return 0
-  install -d -m 700 -o cellgate -g cellgate "$kept" || return 1
-  cp -a $(database_in "$data") "$kept/" && sync -f "$kept"
+  changes_tables "$data" || return 0
+  rm -rf "$kept.part"
+  install -d -m 700 -o cellgate -g cellgate "$kept.part" || return 1
+  if cp -a $(database_in "$data") "$kept.part/" && sync -f "$kept.part"; then
+    mv "$kept.part" "$kept"
+  else
+    rm -rf "$kept.part"
+    return 1
+  fi
 }
 
 forget_before_upgrade() {

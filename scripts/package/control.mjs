@@ -7,7 +7,7 @@ import { TARGETS } from './target.mjs';
 
 const read = (name) => readFileSync(join(ROOT, 'scripts/debian', name), 'utf8');
 
-/** Writes into `root`/DEBIAN what dpkg reads: control, maintainer scripts, conffiles, checksums. */
+/** Writes into `root`/DEBIAN what dpkg reads: control, maintainer scripts, checksums. */
 export function writeControl(root, { arch, version, schema }) {
   const files = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -30,10 +30,8 @@ export function writeControl(root, { arch, version, schema }) {
   for (const script of ['preinst', 'postinst', 'prerm', 'postrm']) {
     put(script, fill(script, { UPGRADE: upgrade }));
   }
-  put('conffiles', '/etc/cellgate/config.yaml\n');
   const sum = (file) => createHash('md5').update(readFileSync(file)).digest('hex');
-  const listed = files.filter((file) => !file.startsWith(join(root, 'etc')));
-  put('md5sums', listed.map((file) => `${sum(file)}  ${file.slice(root.length + 1)}\n`).join(''));
+  put('md5sums', files.map((file) => `${sum(file)}  ${file.slice(root.length + 1)}\n`).join(''));
 }
 
 /** The oldest glibc that has all which the programs and native modules ask for, e.g. 2.34. */

@@ -49,10 +49,11 @@ export function layOut(root, { arch, version, date }) {
   put('usr/bin/cellgate', read('scripts/debian/cellgate'), 0o755);
 
   const config = configToBeginWith(read('config/cellgate.yaml'));
+  // Installing it copies this to /etc where there is none: a file that dpkg keeps there is asked about at each upgrade
+  // that changes it, with the gateway waiting for the answer.
   put(
-    'etc/cellgate/config.yaml',
+    'usr/share/cellgate/config.yaml',
     config.replace('=./cellgate.schema.json', '=/usr/share/cellgate/cellgate.schema.json'),
-    0o640,
   );
   for (const file of ['cellgate.schema.json', ...MONITORING])
     put(`usr/share/cellgate/${file}`, read(`config/${file}`));
@@ -128,7 +129,5 @@ export function settle(root, date) {
 const PROGRAMS = /^(?:usr\/bin\/|usr\/lib\/cellgate\/bin\/|DEBIAN\/(?:pre|post)(?:inst|rm)$)/;
 
 function modeOf(path, isFolder) {
-  if (path === 'etc/cellgate') return 0o750;
-  if (path === 'etc/cellgate/config.yaml') return 0o640;
   return isFolder || PROGRAMS.test(path) ? 0o755 : 0o644;
 }

@@ -68,7 +68,7 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
   afterAll(async () => {
     await machine?.stop();
     rmSync(folder, { recursive: true });
-  });
+  }, MINUTES);
 
   const must = (line: string): string => {
     const { status, output } = machine.sh(line);
@@ -132,10 +132,10 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
     machine.besides(mosquittoPub.path!, '-t', 'order', '-q', '1', '-m', 'waits', '-r');
     const next = variant(deb, folder, '2.0.0', (root) => {
       addMigration(root);
-      edit(join(root, 'etc/cellgate/config.yaml'), (text) => `${text}# A key of this version.\n`);
+      edit(join(root, 'usr/share/cellgate/config.yaml'), (text) => `${text}# Of this version.\n`);
     });
     bring(machine, next, 'next.deb');
-    must('apt-get install -y -o Dpkg::Options::=--force-confold /root/next.deb');
+    must('apt-get install -y /root/next.deb');
     expect(installed()).toBe('2.0.0 installed');
     expect(isActive()).toBe(true);
     expect(sub('hall7/status')).toBe('online');
