@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TestGateway } from '../support/gateway.ts';
 import {
   judge,
   type Ledger,
@@ -25,11 +24,20 @@ export const SCENARIOS = [
 ] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
+/** A broker that can be ended without warning and comes up again on the data that is left. */
+export interface Mortal {
+  readonly port: number;
+  /** Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Resolves when it accepts clients again. */
+  restart(): Promise<void>;
+}
+
 /** One kill: which clients, on which broker, with which luck. */
 export interface Run {
   readonly scenario: Scenario;
   readonly presence: Presence;
-  readonly broker: TestGateway;
+  readonly broker: Mortal;
   readonly random: Random;
   /** Unique on this broker; begins the run's topics and client ids. */
   readonly name: string;
