@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Broker, kinds, mosquittoVersion } from './bench/brokers.mjs';
 import { header, markdown, picture } from './bench/report.mjs';
-import { workloads } from './bench/workloads.mjs';
+import { FULL, QUICK, workloadsOf } from './bench/workloads.mjs';
 import { build, ROOT } from './set-up.mjs';
 
 const { values: options } = parseArgs({
@@ -21,12 +21,14 @@ const { values: options } = parseArgs({
   },
 });
 
+const workloads = workloadsOf(options.quick ? QUICK : FULL);
+
 if (options.help) {
   console.log(`npm run bench -- [--workload NAME …] [--repeats 5] [--against KIND …] [--quick] [--write]
 
   --workload  one of ${Object.keys(workloads).join(', ')}
-  --against   one of ${Object.keys(kinds).slice(1).join(', ')}
-  --quick     one repeat of each: that all complete and lose nothing
+  --against   one of ${Object.keys(kinds).slice(1).join(', ')}, none
+  --quick     one short repeat of each: that all complete and lose nothing
   --write     puts the table and the picture under docs/benchmarks/`);
   process.exit(0);
 }
@@ -40,7 +42,9 @@ for (const name of names) {
 }
 const installed = mosquittoVersion();
 if (!installed) console.error('Mosquitto is not installed: only the gateway is measured.');
-const against = installed ? (options.against ?? ['mosquitto']) : [];
+const against = installed
+  ? (options.against ?? ['mosquitto']).filter((kind) => kind !== 'none')
+  : [];
 const repeats = options.quick ? 1 : Number(options.repeats);
 
 build();

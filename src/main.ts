@@ -212,6 +212,7 @@ export async function startGateway(
         traffic: broker.traffic,
         commitTimes: () => store.journal?.commitTimes,
       }),
+      disconnect: (clientId) => broker.disconnectClient(clientId),
       troubles: health.troubles,
       stuck,
     });

@@ -198,6 +198,16 @@ export class Broker implements Service, ConnectionHandler {
     return dropsOf(this.#plane.sessions, this.#drops);
   }
 
+  /** Ends a client's connection, its will follows; false where it is not connected. */
+  disconnectClient(clientId: string): boolean {
+    for (const connection of this.#connections) {
+      if (connection.session?.clientId !== clientId) continue;
+      connection.close('disconnected by an operator');
+      return true;
+    }
+    return false;
+  }
+
   /** A way in for clients over an HTTP server of somebody else's, which looks at where they come from. */
   webSocketDoor(anonymous: boolean): Upgrade {
     const { packet } = this.#limits;

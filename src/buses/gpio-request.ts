@@ -45,9 +45,14 @@ export function createLineInputs(
   const receive = (error: Error | null): void => {
     try {
       if (error !== null) throw error;
-      for (const event of decodeLineEvents(bytes, kernel.read(fd, bytes))) {
-        const lost = (event.sequence - sequence - 1) >>> 0; // both wrap at 32 bits
-        sequence = event.sequence;
+      const events = decodeLineEvents(bytes, kernel.read(fd, bytes));
+      // Each line has a thread of the kernel's, and one may be overtaken by another's edge.
+      events.sort((one, other) => (one.sequence - other.sequence) | 0);
+      for (const event of events) {
+        const ahead = (event.sequence - sequence - 1) | 0; // both wrap at 32 bits
+        // One that was overtaken for so long that it comes in a later read has been counted as lost by then.
+        const lost = Math.max(0, ahead);
+        if (ahead >= 0) sequence = event.sequence;
         const { rising, time } = event;
         const line = places.get(event.offset) ?? 0;
         for (const queue of queues) queue.push({ rising, time, lost, line });

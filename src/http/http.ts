@@ -39,6 +39,7 @@ const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeou
 const SOCKETS = 200;
 const IDLE_MS = 20_000;
 const KEEPALIVE_MS = 60_000;
+const METHODS = ['GET', 'HEAD', 'POST'];
 const URL_LENGTH = 8192;
 const LEAST_ZIPPED = 1024;
 
@@ -54,19 +55,25 @@ export function createHttp(parts: HttpParts): Http {
   let url: string | undefined;
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return textAnswer(405, 'Only GET and HEAD.', { allow: 'GET, HEAD' });
+    const { method = 'GET' } = request;
+    if (!METHODS.includes(method)) {
+      return textAnswer(405, 'Only GET, HEAD and POST.', { allow: METHODS.join(', ') });
     }
     if (!isOwnHost(request.headers.host, certificate)) {
       return textAnswer(421, 'This gateway is not known by that name: use its address.');
     }
+    if (method === 'POST' && !isOwnOrigin(request.headers.origin, request.headers.host)) {
+      return textAnswer(403, 'Asked by a page of somebody else.');
+    }
     const target = request.url ?? '/';
     if (target.length > URL_LENGTH || !target.startsWith('/')) return textAnswer(400, 'What?');
     const { pathname: path, searchParams: query } = new URL(`http://gateway${target}`);
-    const file = files.answer(path);
+    const file = method === 'POST' ? undefined : files.answer(path);
     if (file) return file;
     const visitor = await loginOf(request, access(), anonymous);
-    return (await route({ path, query, visitor })) ?? textAnswer(404, 'There is nothing here.');
+    return (
+      (await route({ method, path, query, visitor })) ?? textAnswer(404, 'There is nothing here.')
+    );
   };
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

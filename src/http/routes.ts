@@ -8,6 +8,8 @@ export interface RoutesParts {
   readonly history: History;
   readonly tail: LogTail;
   readonly metrics: Metrics;
+  /** Ends a client's connection; false where it is not connected. */
+  disconnect(clientId: string): boolean;
   /** One sentence each. */
   troubles(): readonly string[];
   /** What stands still that a restart would mend; undefined while all goes on. */
@@ -16,6 +18,7 @@ export interface RoutesParts {
 
 /** What is asked for, and by whom: `visitor` is undefined for who is not let in. */
 export interface Question {
+  readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly visitor: Visitor | undefined;
@@ -25,6 +28,8 @@ export interface Question {
 const METRICS = '$SYS/#';
 const TROUBLES = '$SYS/cellgate/troubles';
 const LOG = '$SYS/cellgate/log';
+/** What takes the right to publish: nothing ever is. */
+const DISCONNECT = '$SYS/cellgate/disconnect';
 const TOPICS_AT_ONCE = 50;
 
 const LOG_IN = 'Log in as a user of the gateway.';
@@ -69,6 +74,15 @@ export function createRoutes(parts: RoutesParts) {
     return jsonAnswer(Object.fromEntries(found));
   };
 
+  const end = ({ method, query, visitor }: Question): Answer => {
+    if (!visitor?.mayPublish(DISCONNECT)) {
+      return textAnswer(403, `This user may not write ${DISCONNECT}.`);
+    }
+    if (method !== 'POST') return textAnswer(405, 'Only POST.', { allow: 'POST' });
+    const done = parts.disconnect(query.get('client') ?? '');
+    return done ? jsonAnswer({ ok: true }) : textAnswer(404, 'No such client is connected.');
+  };
+
   const log = ({ query }: Question): Answer => {
     const after = Number(query.get('after'));
     return jsonAnswer(tail.after(Number.isSafeInteger(after) ? after : 0));
@@ -93,6 +107,8 @@ export function createRoutes(parts: RoutesParts) {
         return visitor ? courses(question) : textAnswer(401, LOG_IN);
       case '/api/rights':
         return visitor ? rights(question) : textAnswer(401, LOG_IN);
+      case '/api/disconnect':
+        return visitor ? end(question) : textAnswer(401, LOG_IN);
       case '/api/log':
         return needs(LOG) ?? log(question);
       default:

@@ -18,6 +18,8 @@ interface Look {
   readonly steps: boolean;
 }
 
+/** Where the axis of time may have its marks: it says no seconds. */
+const MARKS_S = [60, 120, 300, 600, 900, 1800];
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const clockOf = (seconds: number): string => clock.format(seconds * 1000);
 
@@ -73,7 +75,13 @@ export function createChart(look: Look): Chart {
       },
       axes: look.axes
         ? [
-            { ...axis, space: 80, size: 28, values: (_plot, marks) => marks.map(clockOf) },
+            {
+              ...axis,
+              space: 80,
+              size: 28,
+              incrs: MARKS_S,
+              values: (_plot, marks) => marks.map(clockOf),
+            },
             { ...axis, size: 56, space: 28 },
           ]
         : [{ show: false }, { show: false }],

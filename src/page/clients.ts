@@ -1,16 +1,25 @@
 import type { SessionStatus } from '../broker/report.ts';
 import { createFacts, createKeyed, element, setAttribute, setText } from './dom.ts';
+import type { Gateway } from './gateway.ts';
+import type { Question } from './question.ts';
 import { number, say, span } from './words.ts';
 
 interface Card {
   readonly node: HTMLLIElement;
   readonly state: HTMLElement;
   readonly facts: ReturnType<typeof createFacts>;
+  readonly button: HTMLButtonElement;
+  online: boolean;
 }
 
+/** Who may publish there may end connections; nothing is ever published there. */
+const RIGHT = '$SYS/cellgate/disconnect';
+
 /** One card for each session of the broker, connected or not. */
-export function createClients(now: () => number) {
+export function createClients(gateway: Gateway, question: Question) {
   const list = element('ul', { class: 'cards' });
+  let may = false;
+
   const cards = createKeyed<SessionStatus, Card>(list, ({ clientId }) => {
     const state = element('span', { class: 'pill' });
     const facts = createFacts([
@@ -23,18 +32,36 @@ export function createClients(now: () => number) {
     ]);
     const title = element('h3', { lang: 'en' }, clientId);
     const head = element('div', { class: 'head' }, title, state);
-    return { node: element('li', { class: 'card client' }, head, facts.node), state, facts };
+    const button = element('button', { type: 'button', class: 'small' }, say('disconnect'));
+    setAttribute(button, 'aria-label', `${say('disconnect')} ${clientId}`);
+    button.addEventListener('click', () => void disconnect(clientId));
+    const node = element('li', { class: 'card client' }, head, facts.node, button);
+    return { node, state, facts, button, online: false };
   });
+
+  const disconnect = async (clientId: string): Promise<void> => {
+    const title = say('askDisconnect', { name: clientId });
+    const words = { title, why: say('disconnectWhy'), action: say('disconnect') };
+    if (await question.ask(words)) await gateway.disconnect(clientId).catch(() => undefined);
+  };
+
+  const offer = ({ button, online }: Card): void => {
+    setAttribute(button, 'hidden', !may || !online);
+  };
+
   return {
     node: list,
     show(sessions: readonly SessionStatus[]): void {
       cards.show(
         sessions,
         ({ clientId }) => clientId,
-        ({ node, state, facts }, session) => {
+        (card, session) => {
+          const { node, state, facts } = card;
           const { online, since, user, address } = session;
+          card.online = online;
+          offer(card);
           setAttribute(node, 'data-state', online ? 'connected' : 'down');
-          const time = say('since', { time: span(now() - since) });
+          const time = say('since', { time: span(gateway.now() - since) });
           setText(state, `${say(online ? 'online' : 'away')} ${time}`);
           facts.set('user', user || say('anonymous'));
           facts.set('address', address ?? '–');
@@ -44,6 +71,12 @@ export function createClients(now: () => number) {
           facts.set('subscriptions', number(session.subscriptions));
         },
       );
+    },
+    /** Whether this user may end connections. */
+    async learnRight(): Promise<void> {
+      const rights = await gateway.rights([RIGHT]).catch(() => ({}) as Record<string, boolean>);
+      may = rights[RIGHT] === true;
+      for (const card of cards.parts.values()) offer(card);
     },
   };
 }

@@ -127,17 +127,22 @@ export class Gateway {
     return found;
   }
 
+  /** Ends the connection of a client of the broker; what waits for it stays. */
+  async disconnect(clientId: string): Promise<void> {
+    await this.#ask('api/disconnect', [['client', clientId]], 'POST');
+  }
+
   /** Undefined where this user may not see the log. */
   async log(after: number): Promise<NumberedLine[] | undefined> {
     return (await this.#ask('api/log', [['after', String(after)]])) as NumberedLine[] | undefined;
   }
 
-  async #ask(path: string, query: string[][]): Promise<unknown> {
+  async #ask(path: string, query: string[][], method = 'GET'): Promise<unknown> {
     const credentials = this.#credentials;
     const headers: Record<string, string> = credentials
       ? { authorization: `Basic ${encoded(`${credentials.username}:${credentials.password}`)}` }
       : {};
-    const response = await fetch(`${path}?${new URLSearchParams(query)}`, { headers });
+    const response = await fetch(`${path}?${new URLSearchParams(query)}`, { headers, method });
     const date = Date.parse(response.headers.get('date') ?? '');
     // The header tells whole seconds.
     if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();

@@ -5,6 +5,7 @@ import { Gateway, type State } from './gateway.ts';
 import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
+import { createQuestion } from './question.ts';
 import { createSensors } from './sensors.ts';
 import { createStore } from './store.ts';
 import { createUplinks } from './uplinks.ts';
@@ -48,9 +49,10 @@ const troublesBox = element('section', {
 });
 const lostBox = element('p', { class: 'lost', role: 'alert' });
 const sensors = createSensors(gateway, () => about.cell);
-const outputs = createOutputs(gateway);
+const question = createQuestion();
+const outputs = createOutputs(gateway, question);
 const uplinks = createUplinks(gateway);
-const clients = createClients(() => gateway.now());
+const clients = createClients(gateway, question);
 const store = createStore();
 const log = createLog(gateway);
 const login = createLogin((credentials) => gateway.connect(credentials));
@@ -83,7 +85,7 @@ function reveal(name: keyof typeof sections, filled: boolean): void {
 
 function onState(state: State, wrong: boolean): void {
   document.body.dataset.state = state;
-  setText(line, say(state === 'live' ? 'live' : state === 'lost' ? 'lost' : 'connecting'));
+  setText(line, say(state));
   setText(lostBox, state === 'lost' ? say('lostLong') : '');
   logout.hidden = gateway.user === undefined || state === 'login';
   if (state === 'login') {
@@ -95,6 +97,7 @@ function onState(state: State, wrong: boolean): void {
   sensors.forget();
   uplinks.forget();
   outputs.forgetRights();
+  void clients.learnRight();
   log.forget();
   void log.look();
   reveal('log', true);

@@ -1,6 +1,7 @@
 import type { OutputStatus } from '../acting/output.ts';
 import { createKeyed, element, setAttribute, setText } from './dom.ts';
 import { type Gateway, randomId } from './gateway.ts';
+import type { Question } from './question.ts';
 import { say } from './words.ts';
 
 interface Card {
@@ -18,9 +19,8 @@ interface Card {
 const PATIENCE_MS = 3000;
 
 /** One card for each output, with a switch that asks first and says what came of it. */
-export function createOutputs(gateway: Gateway) {
+export function createOutputs(gateway: Gateway, question: Question) {
   const list = element('ul', { class: 'cards' });
-  const question = createQuestion();
 
   const cards = createKeyed<OutputStatus, Card>(list, (status) => {
     const name = element('h3', { lang: 'en' }, status.name);
@@ -58,13 +58,9 @@ export function createOutputs(gateway: Gateway) {
     const { name, topic, value } = card.status;
     if (toggleIsOff(card.toggle)) return;
     const wanted = value !== true;
-    if (
-      !(await question.ask(
-        say(wanted ? 'askOn' : 'askOff', { name }),
-        say(wanted ? 'switchOn' : 'switchOff'),
-      ))
-    )
-      return;
+    const title = say(wanted ? 'askOn' : 'askOff', { name });
+    const action = say(wanted ? 'switchOn' : 'switchOff');
+    if (!(await question.ask({ title, why: say('askWhy'), action }))) return;
     const id = `page-${randomId()}`;
     card.pending = id;
     setText(card.result, say('sent'));
@@ -143,36 +139,4 @@ function parseResult(payload: string): { id?: string; ok?: boolean; reason?: str
   } catch {
     return {};
   }
-}
-
-/** A dialog that asks before something moves; Escape and the first button mean no. */
-function createQuestion() {
-  const title = element('h2', { id: 'question', class: 'question' });
-  const no = element('button', { type: 'button' }, say('cancel'));
-  const yes = element('button', { type: 'button', class: 'primary' });
-  const dialog = element(
-    'dialog',
-    { 'aria-labelledby': 'question' },
-    title,
-    element('p', {}, say('askWhy')),
-    element('div', { class: 'buttons' }, no, yes),
-  );
-  document.body.append(dialog);
-  let answer = false;
-  no.addEventListener('click', () => dialog.close());
-  yes.addEventListener('click', () => {
-    answer = true;
-    dialog.close();
-  });
-  return {
-    ask(text: string, action: string): Promise<boolean> {
-      setText(title, text);
-      setText(yes, action);
-      answer = false;
-      dialog.showModal();
-      return new Promise((resolve) => {
-        dialog.addEventListener('close', () => resolve(answer), { once: true });
-      });
-    },
-  };
 }

@@ -12,7 +12,7 @@ export interface Bounded<T> {
 }
 
 /** Stands for the reason of an abort, which is made anew with its stack where none is given. */
-const OVER = new Error('over in time');
+const OVER = new Error('in time');
 
 /** An operation of at most `limitMs`, also one that ignores its signal. `late` gets what comes after it was given up. */
 export function createBounded<T>(

@@ -21,6 +21,8 @@ interface Table {
   /** A column of whole numbers by which the table is in order; without one it is read from both ends. */
   readonly key?: string;
   readonly order: readonly string[];
+  /** What stands for columns at the end that rows of older versions don't have. */
+  readonly defaults?: readonly unknown[];
   /** Its rows can be told from those of other tables wherever they lie; false where they can't. */
   readonly telling: boolean;
   makesSense(row: Row): boolean;
@@ -47,6 +49,7 @@ const SESSION: Table = {
   columns: ['key', 'client_id', 'seen', 'sent', 'owner'],
   key: 'key',
   order: ['key'],
+  defaults: [''],
   telling: true,
   makesSense: (row) =>
     isWhole(row.key) &&
@@ -194,10 +197,14 @@ function rowOf(
   rowid: number | undefined,
   values: readonly unknown[],
 ): Row | undefined {
-  const { columns, key } = table;
+  const { columns, key, defaults = [] } = table;
   const hasRowid = table !== QUEUE && key !== undefined;
-  if (values.length !== columns.length || (rowid !== undefined) !== hasRowid) return undefined;
-  const row: Row = Object.fromEntries(columns.map((name, n) => [name, values[n]]));
+  const lacking = columns.length - values.length;
+  if (lacking < 0 || lacking > defaults.length || (rowid !== undefined) !== hasRowid) {
+    return undefined;
+  }
+  const whole = [...values, ...defaults.slice(defaults.length - lacking)];
+  const row: Row = Object.fromEntries(columns.map((name, n) => [name, whole[n]]));
   // A column that is the rowid itself is stored as null.
   if (key && columns[0] === key && hasRowid) row[key] = row[key] ?? rowid;
   return row;

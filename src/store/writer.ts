@@ -62,6 +62,9 @@ const SCRIPT = import.meta.url.endsWith('.ts')
   ? new URL('../../dist/src/store/writer-thread.js', import.meta.url)
   : new URL('./writer-thread.js', import.meta.url);
 
+/** How long the worker may take to close the database. */
+const CLOSE_MS = 5000;
+
 /** Numbers that a loaded row takes in `rows`: seq, flags, at, length of its body. */
 export const LOADED = 4;
 
@@ -115,8 +118,10 @@ export function startWriter(file: string): Writer {
       return reply.kind === 'counted' ? reply.bytes : 0;
     },
     async close() {
-      await ask({ kind: 'close' });
-      await worker.terminate();
+      // A disk that hangs must not hold up the end: what is not on it by now was not promised.
+      const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
+      await Promise.race([ask({ kind: 'close' }), late]);
+      await Promise.race([worker.terminate(), late]);
     },
   };
 }

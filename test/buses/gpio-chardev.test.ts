@@ -124,6 +124,28 @@ describe('inputs', () => {
     await expect(input.read()).rejects.toThrow('line DI0 is closed');
   });
 
+  test('an edge that another line has overtaken in the kernel comes in its place, and late is not lost', async () => {
+    const { gpio, kernel } = setUp();
+    const inputs = await gpio.lines(['DI0', 'DI1']).input({});
+    const end = new AbortController();
+    const { seen, ended } = watch(inputs, end.signal);
+    kernel.event(Buffer.concat([event(2, 0, true, 200n), event(1, 1, true, 100n)]));
+    await settle();
+    kernel.event(event(4, 0, false, 400n));
+    await settle();
+    kernel.event(event(3, 1, false, 300n));
+    await settle();
+    end.abort();
+    await ended;
+    expect(seen).toEqual([
+      '1 up lost 0 at 100',
+      '0 up lost 0 at 200',
+      '0 down lost 1 at 400',
+      '1 down lost 0 at 300',
+    ]);
+    await inputs.close();
+  });
+
   test("tell their edges in order, with the kernel's time and what it has dropped", async () => {
     const { gpio, kernel } = setUp();
     const inputs = await gpio.lines(['DI0', 'DI1']).input({});
@@ -147,12 +169,14 @@ describe('inputs', () => {
     const end = new AbortController();
     const { seen, ended } = watch(inputs, end.signal);
     kernel.event(event(3, 0));
-    kernel.event(event(0xffffffff, 0));
+    kernel.event(event(0x7fff_ffff, 0));
+    kernel.event(event(0xffff_fffe, 0));
     kernel.event(event(1, 0));
     await settle();
     end.abort();
     await ended;
-    expect(seen.map((one) => one.split(' ')[3])).toEqual(['2', String(0xffffffff - 4), '1']);
+    const lost = seen.map((one) => Number(one.split(' ')[3]));
+    expect(lost).toEqual([2, 0x7fff_fffb, 0x7fff_fffe, 2]);
   });
 
   test('end with an error when the chip is removed', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -119,7 +119,8 @@ describe('on loopback', () => {
   });
 
   test('only reads', async () => {
-    expect((await ask(port, '/readyz', {}, { method: 'POST' })).status).toBe(405);
+    expect((await ask(port, '/readyz', {}, { method: 'PUT' })).status).toBe(405);
+    expect((await ask(port, '/', {}, { method: 'POST' })).status).toBe(404);
     expect(await ask(port, '/readyz', {}, { method: 'HEAD' })).toMatchObject({
       status: 200,
       body: '',
@@ -205,6 +206,25 @@ test('is not ready while there is a trouble, and says the one that status says',
   expect((await ask(gateway.httpPort, '/healthz')).status).toBe(200);
 });
 
+test('a client can be sent away, not by a page of somebody else', async () => {
+  const gateway = await startGateway({ http: {} });
+  ends.push(() => gateway.dispose());
+  const options = { clientId: 'a b/ä', reconnectPeriod: 0 };
+  const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.port}`, options);
+  ends.push(() => client.endAsync(true));
+  const path = `/api/disconnect?client=${encodeURIComponent('a b/ä')}`;
+  const post = async (headers = {}, where = path): Promise<number> =>
+    (await ask(gateway.httpPort, where, headers, { method: 'POST' })).status;
+  expect(await post({ origin: 'http://attacker.example' })).toBe(403);
+  expect((await ask(gateway.httpPort, path)).status).toBe(405);
+  expect(await post({}, '/api/disconnect?client=other')).toBe(404);
+  expect(client.connected).toBe(true);
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+  expect(await post({ origin: `http://127.0.0.1:${gateway.httpPort}` })).toBe(200);
+  await closed;
+  expect(await post()).toBe(404);
+});
+
 test('a port that is taken ends the start with the key to change', async () => {
   const gateway = await startGateway({ http: {} });
   ends.push(() => gateway.dispose());
@@ -228,11 +248,15 @@ describe('with users, over TLS', () => {
     ];
     writeFileSync(access, JSON.stringify({ users }), { mode: 0o600 });
     const pem = join(REPOSITORY, 'test/golden/config/tls');
+    // A key that everybody may read, as Git leaves it, is refused.
+    const key = join(folder, 'gateway.key');
+    copyFileSync(join(pem, 'gateway.key'), key);
+    chmodSync(key, 0o600);
     gateway = await startGateway({
       access,
       http: {
         host: '0.0.0.0',
-        tls: { cert: join(pem, 'gateway.crt'), key: join(pem, 'gateway.key') },
+        tls: { cert: join(pem, 'gateway.crt'), key },
       },
       sensors: [{ name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' }],
     });
@@ -267,6 +291,8 @@ describe('with users, over TLS', () => {
     expect(await rights('anna')).toEqual({ 'a/set': true });
     expect(await rights('gripper-only')).toEqual({ 'a/set': false });
     expect((await get('/api/rights?topic=a/set')).status).toBe(401);
+    // A user without rules may do much, but not end the connections of others.
+    expect((await get('/api/disconnect?client=x', basic('anna', 'right'))).status).toBe(403);
     const topics = 'topic=robotcell1/gripper/force&topic=robotcell1/other';
     const { body } = await get(`/api/history?${topics}`, own);
     expect(Object.keys(JSON.parse(body))).toEqual(['robotcell1/gripper/force']);

@@ -223,6 +223,22 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await close();
   });
 
+  test('a client is sent away after a question', async () => {
+    const url = `mqtt://127.0.0.1:${gateway.port}`;
+    const guest = await mqtt.connectAsync(url, { clientId: 'intruder', reconnectPeriod: 0 });
+    const { page, wrong, close } = await visit();
+    await page.getByRole('button', { name: 'Disconnect intruder' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    expect(guest.connected).toBe(true);
+    const closed = new Promise<void>((resolve) => guest.once('close', () => resolve()));
+    await page.getByRole('button', { name: 'Disconnect intruder' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Disconnect' }).click();
+    await closed;
+    await page.locator('.client', { hasText: 'intruder' }).waitFor({ state: 'detached' });
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
   test('speaks Chinese to who prefers it, and to who asks for it', async () => {
     const { page, close } = await visit({ locale: 'zh-CN' });
     await page.getByRole('heading', { name: '传感器' }).waitFor();

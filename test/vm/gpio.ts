@@ -49,8 +49,10 @@ export async function addChip(shell: Shell, id: string, options: SimChipOptions)
     },
     level: async (offset) => (await shell(`cat ${folder(offset)}/value`)) === '1',
     async remove() {
-      await shell(`echo 0 > ${config}/live && rm -r ${config}/bank0/line*/hog; true`);
-      await shell(`rmdir ${config}/bank0/line* ${config}/bank0 ${config} 2>/dev/null; true`);
+      const line = `${config}/bank0/line`;
+      const folders = Object.keys(hogs).map((offset) => `${line}${offset}/hog`);
+      folders.push(...offsets.map((offset) => `${line}${offset}`), `${config}/bank0`, config);
+      await shell(`echo 0 > ${config}/live && rmdir ${folders.join(' ')}`);
     },
   };
 }
