@@ -137,7 +137,6 @@ export async function startGateway(
     broker,
     access: () => access,
     uplinks: uplinks.all,
-    wall: () => clock.wall(),
     stuck,
     outputs: () => driving,
     sensing: () => running,

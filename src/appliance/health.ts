@@ -15,8 +15,6 @@ export interface HealthParts {
   readonly broker: Broker;
   access(): Service | undefined;
   uplinks(): readonly Uplink[];
-  /** Milliseconds since the epoch. */
-  wall(): number;
   /** What stands still that a restart would mend; the watchdog asks the same. */
   stuck(): string | undefined;
   /** Undefined until they have started. */
@@ -55,9 +53,15 @@ const COUNTS_EVERY = 10;
 export function createHealth(parts: HealthParts): Health {
   const { cell, version, store, broker, access, uplinks, outputs, sensing } = parts;
   const published = new Map<string, string>();
-  const started = parts.wall();
+  let began: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
+
+  /** The clock may have been set since then. */
+  const started = (): number => {
+    began ??= store.ages.now();
+    return store.ages.wallAt(began);
+  };
 
   /** True where it was not the same before. */
   const publish = (name: string, value: unknown): boolean => {
@@ -90,7 +94,12 @@ export function createHealth(parts: HealthParts): Health {
     publish('clients', broker.sessions);
     publish('outputs', outputs()?.status() ?? []);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
-    publish('gateway', { cell, version, started, uplinks: uplinks().map(({ name }) => name) });
+    publish('gateway', {
+      cell,
+      version,
+      started: started(),
+      uplinks: uplinks().map(({ name }) => name),
+    });
     publish('sensors', sensing()?.status() ?? []);
     publish('store', await store.status());
     publish('drops', broker.drops);
@@ -102,7 +111,7 @@ export function createHealth(parts: HealthParts): Health {
     status: async () => ({
       cell,
       version,
-      started,
+      started: started(),
       sessions: broker.counts,
       clients: broker.sessions,
       sensors: sensing()?.status() ?? [],

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, isClockSet } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Drivers } from '../driver.ts';
 import type { Service } from '../lifecycle.ts';
@@ -51,14 +51,12 @@ interface Placed {
 const NOTHING = new Uint8Array();
 /** No sensor has this name. */
 const TOPICS = '$topics';
-/** No gateway ran before this; a clock that shows less was never set. */
-const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
 /** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensing(parts: SensingParts): Sensing {
   const { clock, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
-  const clockIsSet = parts.clockIsSet ?? (() => clock.wall() >= BEFORE_ALL_MS);
+  const clockIsSet = parts.clockIsSet ?? (() => isClockSet(clock.wall()));
   const turns = new Map<string, Turn>();
   const turnAt = (place: string | undefined): Turn => {
     if (place === undefined) return atOnce;

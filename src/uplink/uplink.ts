@@ -62,7 +62,7 @@ export class Uplink {
       way: () => this.#way,
       store,
       drops: this.#drops,
-      now: () => clock.wall(),
+      now: () => store.ages.now(),
       monotonic: () => clock.monotonic(),
       onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
     });
