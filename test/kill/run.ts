@@ -12,7 +12,7 @@ import type { Random } from './random.ts';
 import { readRetained } from './retained-reader.ts';
 import { type Presence, Subscriber } from './subscriber.ts';
 import { runSubscriptions } from './subscriptions.ts';
-import { Wire } from './wire.ts';
+import { CATCH_UP_MS, Wire } from './wire.ts';
 
 export const SCENARIOS = [
   'qos1-burst',
@@ -50,9 +50,6 @@ export interface Outcome {
   /** Milliseconds from the kill until the broker accepted clients again. */
   readonly restartMs: number;
 }
-
-/** How long a subscriber may take to catch up before what it has not got counts as lost. */
-const CATCH_UP_MS = 20_000;
 
 /** Loads the broker, kills it at a random moment, starts it again, lets everyone reconnect, and judges. */
 export async function run(each: Run): Promise<Outcome> {

@@ -7,7 +7,7 @@ import { type Appliance, type Recovery, startAppliance } from './appliance.ts';
 export interface CutsOptions {
   readonly cuts: number;
   readonly seed: number;
-  /** The control: a gateway whose fsync does nothing must be seen to lose. */
+  /** The control: a gateway whose fsync does nothing. It ends with the first loss. */
   readonly unsynced?: boolean;
   /** No further cut begins after so many milliseconds. */
   readonly withinMs?: number;
@@ -19,6 +19,10 @@ export interface CutsOptions {
 export interface CutResult {
   readonly recovery: Recovery;
   readonly outcomes: readonly Outcome[];
+  /** What all clients together had acknowledged when the power went. */
+  readonly acknowledged: number;
+  /** Acknowledged messages that never came. */
+  readonly lost: number;
   /** Nothing that was acknowledged is lost, and the database is sound. */
   readonly clean: boolean;
 }
@@ -30,6 +34,7 @@ export async function runCuts(options: CutsOptions): Promise<CutResult[]> {
   const began = performance.now();
   const results: CutResult[] = [];
   const appliance = await startAppliance({ random: createRandom(seed), unsynced });
+  print(`the gateway is up after ${seconds(performance.now() - began)}`);
   try {
     for (let n = 1; n <= cuts && performance.now() - began < withinMs; n += 1) {
       const started = performance.now();
@@ -38,6 +43,7 @@ export async function runCuts(options: CutsOptions): Promise<CutResult[]> {
       print(`cut ${n} of ${cuts}: ${describe(result, performance.now() - started)}`);
       for (const { verdict } of result.outcomes)
         for (const fault of verdict.faults) print(`    ${fault}`);
+      if (unsynced && result.lost > 0) break;
     }
   } finally {
     await appliance.dispose();
@@ -67,7 +73,13 @@ async function cut(appliance: Appliance, seed: number, n: number): Promise<CutRe
   );
   const recovery = appliance.recovery!;
   const sound = recovery.integrity === 'ok' && recovery.damage === '';
-  return { recovery, outcomes, clean: sound && outcomes.every(({ verdict }) => isClean(verdict)) };
+  return {
+    recovery,
+    outcomes,
+    acknowledged: sum(outcomes, 'acknowledged'),
+    lost: sum(outcomes, 'lost'),
+    clean: sound && outcomes.every(({ verdict }) => isClean(verdict)),
+  };
 }
 
 /** Acts once, when all have called; all get what comes of it. */
@@ -99,13 +111,19 @@ const FIGURES = [
 
 function describe({ recovery, outcomes, clean }: CutResult, ms: number): string {
   const { cut, integrity, damage, bootMs } = recovery;
-  const sum = (name: (typeof FIGURES)[number]): number =>
-    outcomes.reduce((total, { verdict }) => total + verdict[name], 0);
   const loadMs = Math.max(...outcomes.map((outcome) => outcome.loadMs));
   return [
     `after ${loadMs.toFixed(0)} ms, ${cut.dropped} of ${cut.unflushed} unflushed sectors dropped (${cut.way})`,
-    `up in ${(bootMs / 1000).toFixed(1)} s, integrity ${integrity}${damage && `, ${damage}`}`,
-    FIGURES.map((name) => `${name} ${sum(name)}`).join(', '),
-    `${(ms / 1000).toFixed(0)} s: ${clean ? 'ok' : 'FAULT'}`,
+    `up in ${seconds(bootMs)}, integrity ${integrity}${damage && `, ${damage}`}`,
+    FIGURES.map((name) => `${name} ${sum(outcomes, name)}`).join(', '),
+    `${seconds(ms)}: ${clean ? 'ok' : 'FAULT'}`,
   ].join('; ');
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function sum(outcomes: readonly Outcome[], name: (typeof FIGURES)[number]): number {
+  return outcomes.reduce((total, { verdict }) => total + verdict[name], 0);
 }

@@ -38,8 +38,10 @@ export interface VolatileDisk {
   readonly args: readonly string[];
   /** How long a flush takes at most: while it runs, nothing of it is safe. */
   flushMs: number;
-  /** Takes the power away, after the machine is gone. */
-  cut(random: Random): Promise<Cut>;
+  /** Takes the power away: from now on nothing is made safe any more, and no flush is answered. */
+  off(): void;
+  /** Gives it back, after the machine is gone: parts of what was not flushed are there. */
+  on(random: Random): Promise<Cut>;
   close(): Promise<void>;
 }
 
@@ -57,7 +59,7 @@ export async function createDisk(random: Random): Promise<VolatileDisk> {
   format(join(folder, 'image'), seen, safe);
   let unflushed: Write[] = [];
   let connection: Promise<void> = Promise.resolve();
-  let powered = 0;
+  let powered = true;
 
   const server = createServer((socket) => {
     connection = serveNbd(socket, {
@@ -68,11 +70,12 @@ export async function createDisk(random: Random): Promise<VolatileDisk> {
         unflushed.push({ offset, data });
       },
       async flush() {
-        const [before, last] = [powered, unflushed.at(-1)];
+        const last = unflushed.at(-1);
         const ms = random.next() * disk.flushMs;
         if (ms >= 1) await new Promise((resolve) => setTimeout(resolve, ms));
-        // A flush that an earlier one has overtaken finds nothing left to do.
-        const count = last === undefined || before !== powered ? 0 : unflushed.indexOf(last) + 1;
+        if (!powered) return new Promise(() => undefined);
+        // A flush that a later one has overtaken finds nothing left to do.
+        const count = last === undefined ? 0 : unflushed.indexOf(last) + 1;
         for (const { offset, data } of unflushed.splice(0, count)) data.copy(safe, offset);
       },
     });
@@ -85,9 +88,12 @@ export async function createDisk(random: Random): Promise<VolatileDisk> {
       ...['-device', 'virtio-blk-pci,drive=disk'],
     ],
     flushMs: 0,
-    async cut(luck) {
+    off() {
+      powered = false;
+    },
+    async on(luck) {
       await connection;
-      powered += 1;
+      powered = true;
       const lost = unflushed;
       unflushed = [];
       const way = luck.pick(WAYS);

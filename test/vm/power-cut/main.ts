@@ -16,18 +16,16 @@ export async function main(args: readonly string[]): Promise<number> {
   const control = values['no-sync'];
   const print = (line: string): void => console.log(line);
   const results = await runCuts({ cuts, seed, unsynced: control, print });
+  const total = (name: 'acknowledged' | 'lost'): number =>
+    results.reduce((sum, result) => sum + result[name], 0);
   const faults = results.filter(({ clean }) => !clean).length;
-  const acknowledged = results.flatMap(({ outcomes }) =>
-    outcomes.map(({ verdict }) => verdict.acknowledged),
-  );
   console.log(
-    `${results.length} power cuts, ${acknowledged.reduce((a, b) => a + b, 0)} acknowledged, ${faults} cuts with faults`,
+    `${results.length} power cuts, ${total('acknowledged')} messages acknowledged, ${total('lost')} lost, ${faults} cuts with faults`,
   );
-  if (control) {
-    console.log(
-      faults > 0 ? 'the control lost, as it must' : 'the control lost nothing: this test is blind',
-    );
-    return faults > 0 ? 0 : 1;
-  }
-  return faults > 0 ? 1 : 0;
+  if (!control) return faults > 0 ? 1 : 0;
+  const caught = total('lost') > 0;
+  console.log(
+    caught ? 'the control lost, as it must' : 'the control lost nothing: this test is blind',
+  );
+  return caught ? 0 : 1;
 }

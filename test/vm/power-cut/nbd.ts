@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 
 /** What a disk does with the requests of a machine; the protocol knows no more of it. */
@@ -43,21 +42,36 @@ type Take = (length: number) => Promise<Buffer>;
 
 /** Exactly so many bytes; throws `ClientGone` when that many don't come any more. */
 function reader(socket: Socket): Take {
+  let read: Buffer = Buffer.alloc(0);
+  let more: Buffer[] = [];
+  let waiting = 0;
   let ended = false;
+  let wake = (): void => undefined;
+  socket.on('data', (chunk: Buffer) => {
+    more.push(chunk);
+    waiting += chunk.length;
+    wake();
+  });
   for (const event of ['end', 'close', 'error']) {
     socket.once(event, () => {
       ended = true;
-      socket.emit('readable');
+      wake();
     });
   }
   return async (length) => {
-    if (length === 0) return Buffer.alloc(0);
-    for (;;) {
-      const bytes: Buffer | null = socket.read(length);
-      if (bytes?.length === length) return bytes;
-      if (ended || bytes) throw new ClientGone();
-      await once(socket, 'readable');
+    while (read.length + waiting < length) {
+      if (ended) throw new ClientGone();
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
     }
+    if (read.length < length) {
+      read = Buffer.concat([read, ...more]);
+      [more, waiting] = [[], 0];
+    }
+    const bytes = read.subarray(0, length);
+    read = read.subarray(length);
+    return bytes;
   };
 }
 
