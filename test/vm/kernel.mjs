@@ -20,7 +20,15 @@ import { aptShow, digest, run } from './tools.mjs';
 const HERE = dirname(fileURLToPath(import.meta.url));
 
 /** Kernel modules beside our two; what they need comes along. */
-const MODULES = ['configfs', 'i2c-dev', 'lm75', 'virtio_net'];
+const MODULES = [
+  'configfs',
+  'i2c-dev',
+  'lm75',
+  'virtio_net',
+  'virtio_blk',
+  'ext4',
+  'crc32c_generic',
+];
 
 /**
  * The folder of a kernel under `cache`, made when it is not there: vmlinuz, and lib/modules with what the tests load.
