@@ -2,13 +2,16 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
+import { createPins } from './acting/pins.ts';
 import { createHealth } from './appliance/health.ts';
 import { courses, createHistory } from './appliance/history.ts';
+import { createPowerFail } from './appliance/power-fail.ts';
 import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
 import { createSupervision } from './appliance/supervision.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
+import { createTurns } from './buses/turn.ts';
 import { systemClock } from './clock.ts';
 import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
@@ -82,13 +85,15 @@ export async function startGateway(
   };
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
+  const turns = createTurns();
   const sensing: Service = {
     name: 'sensing',
     async start() {
       const { boot } = store.recovered;
       const { sensors, drivers } = config;
       const { state } = store;
-      running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish, state });
+      const hardware = { buses, turns, clock };
+      running = createSensing({ cell, boot, sensors, drivers, ...hardware, log, publish, state });
       await running.start();
     },
     async stop() {
@@ -108,12 +113,28 @@ export async function startGateway(
       };
       const subscribe = broker.subscribeLocal.bind(broker);
       const ways = { publishReading: publish, publishResult, subscribe };
-      driving = createOutputGroups({ cell, boot, outputs, buses, clock, log, ...ways });
+      const pins = createPins({ drivers: config.drivers, buses, turns });
+      driving = createOutputGroups({ cell, boot, outputs, buses, pins, clock, log, ...ways });
       await driving.start();
     },
     stop: async () => driving?.stop(),
   };
   let driving: OutputGroups | undefined;
+
+  const power =
+    config.powerFail &&
+    createPowerFail({
+      config: config.powerFail,
+      cell,
+      payload: config.payload,
+      boot: () => store.recovered.boot,
+      buses,
+      clock,
+      log,
+      publish,
+      supplyChanged: async (fails) => driving?.supplyChanged(fails),
+      secure: () => store.secure(),
+    });
 
   const parts = { cell, store, broker, clock, log };
   const uplinks = createUplinks(
@@ -140,6 +161,7 @@ export async function startGateway(
     wall: () => clock.wall(),
     stuck,
     outputs: () => driving,
+    power,
     sensing: () => running,
   });
   const reload = createReload({
@@ -229,6 +251,7 @@ export async function startGateway(
     uplinks.lines,
     sensing,
     acting,
+    ...(power ? [power] : []),
     control,
     health,
     ...(page ? [history, page] : []),

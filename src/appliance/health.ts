@@ -21,6 +21,8 @@ export interface HealthParts {
   stuck(): string | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
+  /** Undefined where power failures are not looked for. */
+  readonly power: Service | undefined;
   sensing(): Sensing | undefined;
 }
 
@@ -80,6 +82,7 @@ export function createHealth(parts: HealthParts): Health {
       broker.trouble(),
       access()?.trouble?.(),
       outputs()?.trouble?.(),
+      parts.power?.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks().map((uplink) => uplink.trouble()),
     ].filter((trouble) => trouble !== undefined);

@@ -1,10 +1,10 @@
 import { BusError } from '../buses/bus.ts';
+import type { Turn } from '../buses/turn.ts';
 import type { Clock } from '../clock.ts';
 import type { Samples, Sensor } from '../driver.ts';
 import { createBounded } from './bounded.ts';
 import type { Outlet } from './outlet.ts';
 import { nextDeadline } from './pace.ts';
-import type { Turn } from './turn.ts';
 
 /** After so many failed reads in a row the sensor is opened anew: the chip may have been reset or changed. */
 export const REOPEN_AFTER = 5;

@@ -250,6 +250,9 @@ function handle(request: Request): Reply {
       inDoubt = false;
       return { kind: 'written', ms: performance.now() - began, bodies: request.batch.bodies };
     }
+    case 'checkpoint':
+      prepared.db.pragma('wal_checkpoint(TRUNCATE)');
+      return { kind: 'checkpointed' };
     case 'load':
       return load(prepared, request.session, request.seq, request.limit);
   }
