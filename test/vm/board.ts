@@ -70,18 +70,18 @@ export const places: readonly (readonly [address: number, chip: Chip])[] = [
 /** The sensors that read them; the lines are those of the header. */
 export const SENSORS = `
 sensors:
-  - { name: tmp102, driver: tmp102, bus: i2c-1, address: 0x48, every: 1s, timeout: 3s }
-  - { name: lm75, driver: lm75, bus: i2c-1, address: 0x49, every: 1s, timeout: 3s }
+  - { name: tmp102, driver: tmp102, bus: i2c-1, address: 0x48, every: 1s, timeout: 10s }
+  - { name: lm75, driver: lm75, bus: i2c-1, address: 0x49, every: 1s, timeout: 10s }
   - { name: mcp9808, driver: mcp9808, bus: i2c-1, address: 0x18, every: 2s, timeout: 5s }
   - { name: sht3x, driver: sht3x, bus: i2c-1, address: 0x44, every: 2s, timeout: 5s }
-  - { name: sht4x, driver: sht4x, bus: i2c-1, address: 0x46, every: 1s, timeout: 3s }
+  - { name: sht4x, driver: sht4x, bus: i2c-1, address: 0x46, every: 1s, timeout: 5s }
   - { name: bme280, driver: bme280, bus: i2c-1, address: 0x76, every: 2s, timeout: 5s }
   - { name: ads1115, driver: ads1115, bus: i2c-1, address: 0x4a, every: 2s, timeout: 5s }
   - { name: loop, driver: ads1115, bus: i2c-1, address: 0x4a, input: AIN1, signal: 4-20mA, shunt: 120, scale: [0, 16], unit: bar, every: 2s, timeout: 5s }
   - { name: level, driver: ads1115, bus: i2c-1, address: 0x4a, input: AIN0, signal: 0-10V, divider: 4, scale: [0, 100], unit: '%', every: 2s, timeout: 5s }
   - { name: ntc, driver: ads1115, bus: i2c-1, address: 0x4a, input: AIN2, signal: ntc, supply: 3.3, pullUp: 10000, r25: 10000, beta: 3950, every: 2s, timeout: 5s }
   - { name: pt1000, driver: ads1115, bus: i2c-1, address: 0x4a, input: AIN3, signal: pt1000, supply: 3.3, pullUp: 2200, every: 2s, timeout: 5s }
-  - { name: ina219, driver: ina219, bus: i2c-1, address: 0x40, shunt: 0.1, every: 1s, timeout: 3s }
+  - { name: ina219, driver: ina219, bus: i2c-1, address: 0x40, shunt: 0.1, every: 1s, timeout: 10s }
   - { name: ina226, driver: ina226, bus: i2c-1, address: 0x41, shunt: 0.002, every: 2s, timeout: 5s }
   - { name: mcp23017, driver: mcp23017, bus: i2c-1, address: 0x20, interrupt: GPIO5, every: 60s }
   - { name: pca9535, driver: pca9535, bus: i2c-1, address: 0x21, interrupt: GPIO6, every: 60s }
@@ -89,8 +89,8 @@ sensors:
   - { name: bh1750, driver: bh1750, bus: i2c-1, address: 0x23, every: 2s, timeout: 5s }
   - { name: lis3dh, driver: lis3dh, bus: i2c-1, address: 0x19, rate: 50, window: 32, every: 15s, timeout: 14s }
   - { name: adxl345, driver: adxl345, bus: i2c-1, address: 0x53, rate: 50, window: 32, every: 15s, timeout: 14s }
-  - { name: left, driver: tmp102, bus: i2c-1/0x70/3, address: 0x4b, every: 1s, timeout: 3s }
-  - { name: right, driver: tmp102, bus: i2c-1/0x70/5, address: 0x4b, every: 1s, timeout: 3s }
+  - { name: left, driver: tmp102, bus: i2c-1/0x70/3, address: 0x4b, every: 1s, timeout: 10s }
+  - { name: right, driver: tmp102, bus: i2c-1/0x70/5, address: 0x4b, every: 1s, timeout: 10s }
   - { name: owned, driver: lm75, bus: i2c-1, address: 0x4c, every: 2s, timeout: 5s }
   - { name: kernel, driver: hwmon, chip: lm75, every: 1s }
   - { name: sts3x, driver: /etc/cellgate/drivers/sts3x.mjs, bus: i2c-1/0x70/6, address: 0x4b, offset: 0.5, every: 2s, timeout: 5s }

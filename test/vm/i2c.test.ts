@@ -241,7 +241,7 @@ describe('a fault is told, with its reason, and ends by itself', () => {
   const good = (topic: string): Promise<Reading> =>
     gateway.next(topic, ({ quality }) => quality === 'good');
 
-  /** They are read every second and may take three; `door` is on no bus. */
+  /** They are read every second and may take ten; `door` is on no bus. */
   const BYSTANDERS = ['tmp102', 'lm75', 'ina219/voltage', 'left'];
 
   /** Resolves when it is over: whoever has no part in the fault was good all the time, and no later than its timeout. */
@@ -264,7 +264,7 @@ describe('a fault is told, with its reason, and ends by itself', () => {
     // What also stood still on no bus was this host's, which is busy.
     const [elsewhere = 0, ...onTheBus] = longest;
     console.log(`longest pauses: ${elsewhere} ms on no bus, ${onTheBus.join(', ')} ms on the bus`);
-    expect(Math.max(...onTheBus)).toBeLessThanOrEqual(Math.max(elsewhere, 1000) + 3000);
+    expect(Math.max(...onTheBus)).toBeLessThanOrEqual(Math.max(elsewhere, 1000) + 10_000);
   }
 
   beforeAll(async () => {

@@ -22,7 +22,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 /** Modules of the kernel's own that the tests load; what they need comes along. */
 const MODULES = ['bmp280-i2c', 'configfs', 'ds2482', 'i2c-dev', 'lm75', 'virtio_net', 'w1_therm'];
 /** Modules of ours, each a file in this folder. */
-const OURS = ['i2c-player', 'pwm-sim', 'thermal-sim'];
+const OURS = ['i2c-player', 'thermal-sim'];
 
 /**
  * The folder of a kernel under `cache`, made when it is not there: vmlinuz, and lib/modules with what the tests load.
