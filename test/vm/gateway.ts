@@ -42,7 +42,7 @@ export interface Gateway {
 }
 
 /** An emulated machine on a busy host; whoever waits, waits for a condition. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 const LOG = '/tmp/gateway.log';
 const CONFIG = '/tmp/gateway.yaml';
 

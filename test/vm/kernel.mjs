@@ -20,7 +20,18 @@ import { aptShow, digest, run } from './tools.mjs';
 const HERE = dirname(fileURLToPath(import.meta.url));
 
 /** Modules of the kernel's own that the tests load; what they need comes along. */
-const MODULES = ['bmp280-i2c', 'configfs', 'ds2482', 'i2c-dev', 'lm75', 'virtio_net', 'w1_therm'];
+const MODULES = [
+  'bmp280-i2c',
+  'configfs',
+  'crc32c_generic',
+  'ds2482',
+  'ext4',
+  'i2c-dev',
+  'lm75',
+  'virtio_blk',
+  'virtio_net',
+  'w1_therm',
+];
 /** Modules of ours, each a file in this folder. */
 const OURS = ['i2c-player', 'thermal-sim'];
 

@@ -38,7 +38,8 @@ export function runVmTests(args) {
   return spawnSync(process.execPath, all, { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
 }
 
-function whyNot() {
+/** Why this machine can't run them; undefined when it can. */
+export function whyNot() {
   const packages = Object.entries(VM_PACKAGES);
   if (packages.length === 0) return 'they need Linux on x86-64';
   const absent = packages.filter(([, program]) => findProgram(program) === undefined);

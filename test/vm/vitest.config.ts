@@ -5,9 +5,9 @@ export default defineConfig({
     include: ['test/vm/*.test.ts'],
     globalSetup: ['test/support/build.ts'],
     // Bounds for what fails; a busy host makes an emulated machine slow.
-    testTimeout: 300_000,
-    hookTimeout: 400_000,
-    expect: { poll: { timeout: 120_000, interval: 50 } },
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 240_000, interval: 50 } },
     pool: 'forks',
     // All files use one machine, which boots once: they run in one process, one after the other.
     fileParallelism: false,
