@@ -6,6 +6,8 @@ import { createHealth } from './appliance/health.ts';
 import { courses, createHistory } from './appliance/history.ts';
 import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
 import { createSupervision } from './appliance/supervision.ts';
+import { askTimedatectl } from './appliance/time-sync.ts';
+import { createWallClock } from './appliance/wall-clock.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
@@ -13,10 +15,11 @@ import { systemClock } from './clock.ts';
 import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
-import { createHttp } from './http/http.ts';
+import { createHttp, type Http } from './http/http.ts';
 import { createMetrics } from './http/metrics.ts';
 import { type Service, startAll } from './lifecycle.ts';
 import { type LogTail, setLevel } from './log.ts';
+import { corrected } from './reading.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
@@ -82,13 +85,22 @@ export async function startGateway(
   };
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
+  const wallClock = createWallClock({
+    clock,
+    files: buses.files,
+    askTimedatectl,
+    log,
+    memory: () => ({ boot: store.recovered.boot, state: store.state.of('clock') }),
+  });
   const sensing: Service = {
     name: 'sensing',
     async start() {
       const { boot } = store.recovered;
       const { sensors, drivers } = config;
       const { state } = store;
-      running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish, state });
+      const dated = { clock: { ...clock, wall: wallClock.now }, clockIsSet: wallClock.isSet };
+      const own = { cell, boot, sensors, drivers, buses, log, publish, state };
+      running = createSensing({ ...own, ...dated });
       await running.start();
     },
     async stop() {
@@ -117,7 +129,11 @@ export async function startGateway(
 
   const parts = { cell, store, broker, clock, log };
   const uplinks = createUplinks(
-    { ...parts, onConnected: (connected) => driving?.uplinkChanged(connected) },
+    {
+      ...parts,
+      correct: (payload) => corrected(payload, wallClock.stepOf),
+      onConnected: (connected) => driving?.uplinkChanged(connected),
+    },
     config.uplinks,
   );
 
@@ -137,8 +153,9 @@ export async function startGateway(
     broker,
     access: () => access,
     uplinks: uplinks.all,
-    wall: () => clock.wall(),
+    wallClock,
     stuck,
+    page: () => page,
     outputs: () => driving,
     sensing: () => running,
   });
@@ -196,12 +213,13 @@ export async function startGateway(
     wall: () => clock.wall(),
     values: () => courses(running?.status() ?? [], uplinks.all()),
   });
-  const page =
+  const page: Http | undefined =
     http &&
     createHttp({
       config: http,
       access: () => access,
       log,
+      wall: () => clock.wall(),
       tail,
       history,
       pageFolder: join(installation, 'dist/page'),
@@ -226,6 +244,7 @@ export async function startGateway(
     broker,
     sysTopics,
     status,
+    wallClock,
     uplinks.lines,
     sensing,
     acting,

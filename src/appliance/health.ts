@@ -7,6 +7,7 @@ import type { SensorStatus } from '../sensing/sampler.ts';
 import type { Sensing } from '../sensing/sensing.ts';
 import type { Store, StoreStatus } from '../store/store.ts';
 import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
+import type { WallClock } from './wall-clock.ts';
 
 export interface HealthParts {
   readonly cell: string;
@@ -15,10 +16,10 @@ export interface HealthParts {
   readonly broker: Broker;
   access(): Service | undefined;
   uplinks(): readonly Uplink[];
-  /** Milliseconds since the epoch. */
-  wall(): number;
+  readonly wallClock: WallClock;
   /** What stands still that a restart would mend; the watchdog asks the same. */
   stuck(): string | undefined;
+  page(): Service | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
   sensing(): Sensing | undefined;
@@ -53,9 +54,9 @@ const COUNTS_EVERY = 10;
 
 /** The one place that knows how the gateway is: publishes it as JSON under `$SYS/cellgate/`. */
 export function createHealth(parts: HealthParts): Health {
-  const { cell, version, store, broker, access, uplinks, outputs, sensing } = parts;
+  const { cell, version, store, broker, access, uplinks, outputs, sensing, wallClock } = parts;
   const published = new Map<string, string>();
-  const started = parts.wall();
+  const started = wallClock.now();
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
 
@@ -79,9 +80,11 @@ export function createHealth(parts: HealthParts): Health {
       store.trouble(),
       broker.trouble(),
       access()?.trouble?.(),
+      parts.page()?.trouble?.(),
       outputs()?.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks().map((uplink) => uplink.trouble()),
+      wallClock.trouble?.(),
     ].filter((trouble) => trouble !== undefined);
 
   const look = async (): Promise<void> => {

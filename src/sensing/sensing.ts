@@ -51,14 +51,11 @@ interface Placed {
 const NOTHING = new Uint8Array();
 /** No sensor has this name. */
 const TOPICS = '$topics';
-/** No gateway ran before this; a clock that shows less was never set. */
-const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
 /** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensing(parts: SensingParts): Sensing {
-  const { clock, random = Math.random, state = createMemoryState() } = parts;
+  const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
-  const clockIsSet = parts.clockIsSet ?? (() => clock.wall() >= BEFORE_ALL_MS);
   const turns = new Map<string, Turn>();
   const turnAt = (place: string | undefined): Turn => {
     if (place === undefined) return atOnce;

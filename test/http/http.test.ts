@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as dial } from 'node:tls';
 import mqtt from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
@@ -236,6 +238,7 @@ test('a port that is taken ends the start with the key to change', async () => {
 
 describe('with users, over TLS', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-http-'));
+  const [cert, key] = [join(folder, 'gateway.crt'), join(folder, 'gateway.key')];
   let gateway: TestGateway;
   const get = (path: string, headers: Record<string, string> = {}) =>
     ask(gateway.httpPort, path, headers, { secure: true });
@@ -249,14 +252,14 @@ describe('with users, over TLS', () => {
     writeFileSync(access, JSON.stringify({ users }), { mode: 0o600 });
     const pem = join(REPOSITORY, 'test/golden/config/tls');
     // A key that everybody may read, as Git leaves it, is refused.
-    const key = join(folder, 'gateway.key');
     copyFileSync(join(pem, 'gateway.key'), key);
+    copyFileSync(join(pem, 'gateway.crt'), cert);
     chmodSync(key, 0o600);
     gateway = await startGateway({
       access,
       http: {
         host: '0.0.0.0',
-        tls: { cert: join(pem, 'gateway.crt'), key },
+        tls: { cert, key },
       },
       sensors: [{ name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' }],
     });
@@ -309,5 +312,29 @@ describe('with users, over TLS', () => {
       password: 'right',
     });
     await client.endAsync(true);
+  });
+
+  test('a new certificate is taken up without a restart, and its end is told before it comes', async () => {
+    const made = execFileSync('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-days', '10', '-subj', '/CN=another', '-keyout', '-', '-out', '-'],
+    ]);
+    writeFileSync(key, made);
+    writeFileSync(cert, made);
+    const troubles = async () =>
+      JSON.parse((await get('/readyz', basic('anna', 'right'))).body).troubles;
+    await until('its end is told', async () => (await troubles()).length > 0);
+    expect(await troubles()).toEqual([
+      expect.stringMatching(/^the certificate .*gateway\.crt ends on \S+, in 9 days: /),
+    ]);
+    const subject = await new Promise<unknown>((resolve, reject) => {
+      const where = { port: gateway.httpPort, rejectUnauthorized: false };
+      const socket = dial(where, () => {
+        resolve(socket.getPeerCertificate().subject);
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+    expect(subject).toMatchObject({ CN: 'another' });
   });
 });

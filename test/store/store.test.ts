@@ -81,7 +81,6 @@ test('all that was on disk is there after the next start', async () => {
         ],
         incoming: [],
         queue: {
-          session: 3,
           first: 1,
           last: 2,
           count: 2,
@@ -97,7 +96,7 @@ test('all that was on disk is there after the next start', async () => {
         owner: '',
         subscriptions: [],
         incoming: [40_000],
-        queue: { session: 5, first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
+        queue: { first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
       },
     ],
     retained: [
