@@ -56,9 +56,15 @@ const COUNTS_EVERY = 10;
 export function createHealth(parts: HealthParts): Health {
   const { cell, version, store, broker, access, uplinks, outputs, sensing, wallClock } = parts;
   const published = new Map<string, string>();
-  const started = wallClock.now();
+  let began: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
+
+  /** The clock may have been set since then. */
+  const started = (): number => {
+    began ??= store.ages.now();
+    return store.ages.wallAt(began);
+  };
 
   /** True where it was not the same before. */
   const publish = (name: string, value: unknown): boolean => {
@@ -93,7 +99,12 @@ export function createHealth(parts: HealthParts): Health {
     publish('clients', broker.sessions);
     publish('outputs', outputs()?.status() ?? []);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
-    publish('gateway', { cell, version, started, uplinks: uplinks().map(({ name }) => name) });
+    publish('gateway', {
+      cell,
+      version,
+      started: started(),
+      uplinks: uplinks().map(({ name }) => name),
+    });
     publish('sensors', sensing()?.status() ?? []);
     publish('store', await store.status());
     publish('drops', broker.drops);
@@ -105,7 +116,7 @@ export function createHealth(parts: HealthParts): Health {
     status: async () => ({
       cell,
       version,
-      started,
+      started: started(),
       sessions: broker.counts,
       clients: broker.sessions,
       sensors: sensing()?.status() ?? [],
