@@ -22,6 +22,8 @@ export interface HealthParts {
   page(): Service | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
+  /** Undefined where power failures are not looked for. */
+  readonly power: Service | undefined;
   sensing(): Sensing | undefined;
 }
 
@@ -99,6 +101,7 @@ export function createHealth(parts: HealthParts): Health {
       access()?.trouble?.(),
       parts.page()?.trouble?.(),
       outputs()?.trouble?.(),
+      parts.power?.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks().map((uplink) => uplink.trouble()),
       wallClock.trouble?.(),

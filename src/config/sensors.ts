@@ -80,12 +80,10 @@ const busSchema = z
 
 const lineError = ({ input }: { input?: unknown }): string =>
   `a line such as DI0, GPIO17 or gpiochip0:17${/^\d+$/.test(`${input}`) ? ` (did you mean GPIO${input}?)` : ''}`;
+/** How a GPIO line is written. */
+export const LINE = /^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/;
 /** The schema of a GPIO line. */
-export const lineSchema = z
-  .string({ error: lineError })
-  .regex(/^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/, {
-    error: lineError,
-  });
+export const lineSchema = z.string({ error: lineError }).regex(LINE, { error: lineError });
 
 /** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
 function meantAddress(input: unknown, fits: (address: number) => boolean): string {
