@@ -150,6 +150,12 @@ export class Store implements Service {
     return this.#trouble;
   }
 
+  /** Resolves when all that was handed in is on disk, the unpromised too, and in the database itself. */
+  async secure(): Promise<void> {
+    await this.journal.flush();
+    await this.#writer.checkpoint();
+  }
+
   /** Where the journal reads a retained value at the moment of its commit. */
   readRetainedFrom(retainedValue: (topic: string) => RetainedValue): void {
     this.#retainedValue = retainedValue;
