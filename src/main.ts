@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
 import { createPins } from './acting/pins.ts';
+import { askedTopics, createDay } from './appliance/day.ts';
 import { createHealth } from './appliance/health.ts';
 import { courses, createHistory } from './appliance/history.ts';
 import { createPowerFail } from './appliance/power-fail.ts';
@@ -113,6 +114,7 @@ export async function startGateway(
     },
   };
   let running: Sensing | undefined;
+  let configured = config.sensors;
 
   const acting: Service = {
     name: 'outputs',
@@ -210,6 +212,12 @@ export async function startGateway(
         },
       },
       { name: 'uplinks', use: (next) => uplinks.use(next.uplinks) },
+      {
+        name: 'day',
+        async use(next) {
+          configured = next.sensors;
+        },
+      },
       { name: 'sensing', use: async (next) => running?.use(next.sensors, next.drivers) },
       { name: 'outputs', use: async (next) => driving?.use(next.outputs) },
     ] satisfies Part[],
@@ -234,6 +242,14 @@ export async function startGateway(
     wall: () => clock.wall(),
     values: () => courses(running?.status() ?? [], uplinks.all()),
   });
+  const day = createDay({
+    history,
+    topics: () => askedTopics(configured, running?.status() ?? []),
+    state: () => store.state.of('$day'),
+    monotonic: () => clock.monotonic(),
+    wall: wallClock.now,
+    isSet: wallClock.isSet,
+  });
   const page: Http | undefined =
     http &&
     createHttp({
@@ -243,6 +259,7 @@ export async function startGateway(
       wall: () => clock.wall(),
       tail,
       history,
+      day,
       pageFolder: join(installation, 'dist/page'),
       door: (anonymous) => broker.webSocketDoor(anonymous),
       metrics: createMetrics({
@@ -272,7 +289,7 @@ export async function startGateway(
     ...(power ? [power] : []),
     control,
     health,
-    ...(page ? [history, page] : []),
+    ...(page ? [history, day, page] : []),
     supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);

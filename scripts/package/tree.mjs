@@ -42,7 +42,10 @@ export function layOut(root, { arch, version, date }) {
   copy(join(ROOT, 'dist/page'), `${program}/dist/page`);
   rmSync(join(root, program, 'dist/page/.built'));
   copy(join(nodeFor(arch), 'bin/node'), `${program}/bin/node`);
-  copy(join(modulesFor(arch), 'node_modules'), `${program}/node_modules`);
+  cpSync(join(modulesFor(arch), 'node_modules'), join(root, program, 'node_modules'), {
+    recursive: true,
+    filter: (path) => !/\.test\.[cm]?js$/.test(path),
+  });
   copy(join(ROOT, 'config/boards'), `${program}/config/boards`);
   const { name, type } = JSON.parse(read('package.json'));
   put(`${program}/package.json`, `${JSON.stringify({ name, version, type }, null, 2)}\n`);

@@ -82,6 +82,17 @@ export function createHealth(parts: HealthParts): Health {
     return true;
   };
 
+  /** Those that a reload has taken away are no longer retained. */
+  const forgetUplinks = (): void => {
+    const names = uplinks().map(({ name }) => `uplink/${name}`);
+    for (const name of published.keys()) {
+      if (!name.startsWith('uplink/') || names.includes(name)) continue;
+      published.delete(name);
+      const topic = `$SYS/cellgate/${name}`;
+      void broker.publishLocal({ topic, payload: Buffer.alloc(0), qos: 0, retain: true });
+    }
+  };
+
   const troubles = (): string[] =>
     [
       parts.stuck(),
@@ -99,6 +110,7 @@ export function createHealth(parts: HealthParts): Health {
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());
     for (const { name, status } of uplinks()) publish(`uplink/${name}`, status);
+    forgetUplinks();
     publish('clients', broker.sessions);
     publish('outputs', outputs()?.status() ?? []);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;

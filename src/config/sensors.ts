@@ -18,6 +18,8 @@ export interface SensorConfig {
   readonly every: number;
   readonly timeout: number;
   readonly payload: PayloadForm;
+  /** How far back the page shows it; an hour where it does not say. */
+  readonly history?: 'hour' | 'day';
   readonly filters: readonly FilterConfig[];
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -55,6 +57,12 @@ const sensorShape = {
     .optional()
     .describe(
       'How this sensor is written: json or value. Default: the payload of the whole config.',
+    ),
+  history: z
+    .enum(['hour', 'day'])
+    .prefault('hour')
+    .describe(
+      'How far back the page shows it: the last hour, kept in memory, or also the last day, kept in the store.',
     ),
   filters: z
     .array(filterSchema, { error: 'a list of filters such as [median: 5, deadband: 0.1]' })

@@ -148,7 +148,7 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
       const { stdout } = spawnSync('lintian', ['--fail-on', 'error', deb], { encoding: 'utf8' });
       expect(stdout.split('\n').filter((line) => /^[EW]:/.test(line))).toEqual([]);
     },
-    MINUTES,
+    5 * MINUTES,
   );
 });
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createRandom, type Random } from '../../kill/random.ts';
 import type { Mortal } from '../../kill/run.ts';
@@ -104,6 +105,10 @@ export async function startAppliance({ random, unsynced }: ApplianceOptions): Pr
       return recovery;
     },
     async kill() {
+      // At many instants nothing is under way: most cuts wait for one at which there is.
+      const deadline = performance.now() + (random.next() < 0.8 ? DIRTY_MS : 0);
+      while (!disk.dirty && performance.now() < deadline) await delay(1);
+      await delay(random.between(0, 20));
       disk.off();
       await machine?.stop();
     },
@@ -122,8 +127,10 @@ export async function startAppliance({ random, unsynced }: ApplianceOptions): Pr
   };
 }
 
-/** A flush takes up to so long: that of a good SSD, of eMMC, of a poor card. */
-const FLUSH_MS = [2, 10, 40];
+/** A flush takes up to so long: that of an SSD, of eMMC, of a poor card. */
+const FLUSH_MS = [10, 50, 200];
+/** The gateway commits far more often under load. */
+const DIRTY_MS = 2000;
 
 /** Ends when the gateway is up; fails with what it said when it is not. */
 const WAIT_UP = `

@@ -38,6 +38,8 @@ export interface VolatileDisk {
   readonly args: readonly string[];
   /** How long a flush takes at most: while it runs, nothing of it is safe. */
   flushMs: number;
+  /** Whether there is something that a power cut could take. */
+  readonly dirty: boolean;
   /** Takes the power away: from now on nothing is made safe any more, and no flush is answered. */
   off(): void;
   /** Gives it back, after the machine is gone: parts of what was not flushed are there. */
@@ -88,6 +90,9 @@ export async function createDisk(random: Random): Promise<VolatileDisk> {
       ...['-device', 'virtio-blk-pci,drive=disk'],
     ],
     flushMs: 0,
+    get dirty() {
+      return unflushed.length > 0;
+    },
     off() {
       powered = false;
     },
