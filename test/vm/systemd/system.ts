@@ -26,7 +26,8 @@ ExecStart=busybox ifconfig eth1 10.0.3.15 netmask 255.255.255.0 up`),
 RestartSec=1
 KillMode=process
 ExecStart=sh -c 'exec 3<>/dev/virtio-ports/shell; exec sh <&3 >&3 2>&1'`),
-  'etc/systemd/system/chips.service': service(`ExecStartPre=busybox modprobe -a gpio-sim i2c-dev i2c-player
+  'etc/systemd/system/chips.service':
+    service(`ExecStartPre=busybox modprobe -a gpio-sim i2c-dev i2c-player
 ExecStartPre=sh -c 'mountpoint -q /sys/kernel/config || mount -t configfs config /sys/kernel/config'
 ExecStart=sh -c 'exec 4<>/dev/i2c-player 5<>/dev/virtio-ports/i2c; busybox cat <&4 >&5 & exec busybox cat <&5 >&4'`),
   'etc/systemd/system/multi-user.target.d/machine.conf':
