@@ -187,7 +187,7 @@ describe('the watchdog', () => {
   };
 
   beforeAll(async () => {
-    await write('/etc/systemd/system/cellgate.service.d/test.conf', '[Service]\nWatchdogSec=10\n');
+    await write('/etc/systemd/system/cellgate.service.d/test.conf', '[Service]\nWatchdogSec=30\n');
     await shell('systemctl daemon-reload && systemctl restart cellgate');
     await reading('cabinet', good(21.5));
   });
@@ -215,8 +215,8 @@ describe('the watchdog', () => {
   });
 
   test('lets it be when the plant is not there', async () => {
-    // Four times what it waits for.
-    await new Promise((resolve) => setTimeout(resolve, 40_000));
+    // Twice what it waits for.
+    await new Promise((resolve) => setTimeout(resolve, 60_000));
     expect(await property('NRestarts')).toBe(String(restarts));
     expect(await shell('cellgate status || true')).toMatch(/plant/);
     expect(await property('ActiveState')).toBe('active');
