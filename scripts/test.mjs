@@ -1,6 +1,7 @@
 /** `npm test`: sets up what is missing, then everything that continuous integration runs. Arguments go to vitest. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { runVmTests, SAMPLE } from '../test/vm/run.mjs';
 import { MACHINE, missingFor } from './package/target.mjs';
 import { build, checkNode, fail, installDependencies, ROOT, step } from './set-up.mjs';
 
@@ -23,4 +24,6 @@ if (MACHINE && missingFor(MACHINE).length === 0) {
 
 const vitest = [bin('vitest/vitest.mjs'), 'run', ...process.argv.slice(2)];
 const { status } = spawnSync(process.execPath, vitest, { cwd: ROOT, stdio: 'inherit' });
-process.exit(status ?? 1);
+if (status !== 0) process.exit(status ?? 1);
+// All of them are done by `npm run test:vm`.
+if (process.argv.length === 2) process.exit(runVmTests(['-t', SAMPLE]));

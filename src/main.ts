@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
+import { createPins } from './acting/pins.ts';
+import { askedTopics, createDay } from './appliance/day.ts';
 import { createHealth } from './appliance/health.ts';
 import { courses, createHistory } from './appliance/history.ts';
+import { createPowerFail } from './appliance/power-fail.ts';
 import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
 import { createSupervision } from './appliance/supervision.ts';
 import { askTimedatectl } from './appliance/time-sync.ts';
@@ -11,6 +14,7 @@ import { createWallClock } from './appliance/wall-clock.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
+import { createTurns } from './buses/turn.ts';
 import { systemClock } from './clock.ts';
 import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
@@ -85,6 +89,7 @@ export async function startGateway(
   };
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
+  const turns = createTurns();
   const wallClock = createWallClock({
     clock,
     files: buses.files,
@@ -99,7 +104,7 @@ export async function startGateway(
       const { sensors, drivers } = config;
       const { state } = store;
       const dated = { clock: { ...clock, wall: wallClock.now }, clockIsSet: wallClock.isSet };
-      const own = { cell, boot, sensors, drivers, buses, log, publish, state };
+      const own = { cell, boot, sensors, drivers, buses, turns, log, publish, state };
       running = createSensing({ ...own, ...dated });
       await running.start();
     },
@@ -109,6 +114,7 @@ export async function startGateway(
     },
   };
   let running: Sensing | undefined;
+  let configured = config.sensors;
 
   const acting: Service = {
     name: 'outputs',
@@ -120,12 +126,28 @@ export async function startGateway(
       };
       const subscribe = broker.subscribeLocal.bind(broker);
       const ways = { publishReading: publish, publishResult, subscribe };
-      driving = createOutputGroups({ cell, boot, outputs, buses, clock, log, ...ways });
+      const pins = createPins({ drivers: config.drivers, buses, turns });
+      driving = createOutputGroups({ cell, boot, outputs, buses, pins, clock, log, ...ways });
       await driving.start();
     },
     stop: async () => driving?.stop(),
   };
   let driving: OutputGroups | undefined;
+
+  const power =
+    config.powerFail &&
+    createPowerFail({
+      config: config.powerFail,
+      cell,
+      payload: config.payload,
+      boot: () => store.recovered.boot,
+      buses,
+      clock,
+      log,
+      publish,
+      supplyChanged: async (fails) => driving?.supplyChanged(fails),
+      secure: () => store.secure(),
+    });
 
   const parts = { cell, store, broker, clock, log };
   const uplinks = createUplinks(
@@ -157,6 +179,7 @@ export async function startGateway(
     stuck,
     page: () => page,
     outputs: () => driving,
+    power,
     sensing: () => running,
   });
   const reload = createReload({
@@ -189,6 +212,12 @@ export async function startGateway(
         },
       },
       { name: 'uplinks', use: (next) => uplinks.use(next.uplinks) },
+      {
+        name: 'day',
+        async use(next) {
+          configured = next.sensors;
+        },
+      },
       { name: 'sensing', use: async (next) => running?.use(next.sensors, next.drivers) },
       { name: 'outputs', use: async (next) => driving?.use(next.outputs) },
     ] satisfies Part[],
@@ -213,6 +242,14 @@ export async function startGateway(
     wall: () => clock.wall(),
     values: () => courses(running?.status() ?? [], uplinks.all()),
   });
+  const day = createDay({
+    history,
+    topics: () => askedTopics(configured, running?.status() ?? []),
+    state: () => store.state.of('$day'),
+    monotonic: () => clock.monotonic(),
+    wall: wallClock.now,
+    isSet: wallClock.isSet,
+  });
   const page: Http | undefined =
     http &&
     createHttp({
@@ -222,6 +259,7 @@ export async function startGateway(
       wall: () => clock.wall(),
       tail,
       history,
+      day,
       pageFolder: join(installation, 'dist/page'),
       door: (anonymous) => broker.webSocketDoor(anonymous),
       metrics: createMetrics({
@@ -248,9 +286,10 @@ export async function startGateway(
     uplinks.lines,
     sensing,
     acting,
+    ...(power ? [power] : []),
     control,
     health,
-    ...(page ? [history, page] : []),
+    ...(page ? [history, day, page] : []),
     supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);

@@ -80,6 +80,7 @@ const PARTLY = [
   'src/access/access.ts',
   'src/uplink/line.ts',
   'src/acting/output.ts',
+  'src/appliance/power-fail.ts',
   'src/acting/outputs.ts',
   ...['outlet', 'delays', 'sampler'].map((name) => `src/sensing/${name}.ts`),
   ...filesOf('drivers'),

@@ -22,6 +22,8 @@ export interface HealthParts {
   page(): Service | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
+  /** Undefined where power failures are not looked for. */
+  readonly power: Service | undefined;
   sensing(): Sensing | undefined;
 }
 
@@ -56,9 +58,15 @@ const COUNTS_EVERY = 10;
 export function createHealth(parts: HealthParts): Health {
   const { cell, version, store, broker, access, uplinks, outputs, sensing, wallClock } = parts;
   const published = new Map<string, string>();
-  const started = wallClock.now();
+  let began: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
+
+  /** The clock may have been set since then. */
+  const started = (): number => {
+    began ??= store.ages.now();
+    return store.ages.wallAt(began);
+  };
 
   /** True where it was not the same before. */
   const publish = (name: string, value: unknown): boolean => {
@@ -74,6 +82,17 @@ export function createHealth(parts: HealthParts): Health {
     return true;
   };
 
+  /** Those that a reload has taken away are no longer retained. */
+  const forgetUplinks = (): void => {
+    const names = uplinks().map(({ name }) => `uplink/${name}`);
+    for (const name of published.keys()) {
+      if (!name.startsWith('uplink/') || names.includes(name)) continue;
+      published.delete(name);
+      const topic = `$SYS/cellgate/${name}`;
+      void broker.publishLocal({ topic, payload: Buffer.alloc(0), qos: 0, retain: true });
+    }
+  };
+
   const troubles = (): string[] =>
     [
       parts.stuck(),
@@ -82,6 +101,7 @@ export function createHealth(parts: HealthParts): Health {
       access()?.trouble?.(),
       parts.page()?.trouble?.(),
       outputs()?.trouble?.(),
+      parts.power?.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks().map((uplink) => uplink.trouble()),
       wallClock.trouble?.(),
@@ -90,10 +110,16 @@ export function createHealth(parts: HealthParts): Health {
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());
     for (const { name, status } of uplinks()) publish(`uplink/${name}`, status);
+    forgetUplinks();
     publish('clients', broker.sessions);
     publish('outputs', outputs()?.status() ?? []);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
-    publish('gateway', { cell, version, started, uplinks: uplinks().map(({ name }) => name) });
+    publish('gateway', {
+      cell,
+      version,
+      started: started(),
+      uplinks: uplinks().map(({ name }) => name),
+    });
     publish('sensors', sensing()?.status() ?? []);
     publish('store', await store.status());
     publish('drops', broker.drops);
@@ -105,7 +131,7 @@ export function createHealth(parts: HealthParts): Health {
     status: async () => ({
       cell,
       version,
-      started,
+      started: started(),
       sessions: broker.counts,
       clients: broker.sessions,
       sensors: sensing()?.status() ?? [],

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { KernelFiles } from '../buses/bus.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, isClockSet } from '../clock.ts';
 import type { Service } from '../lifecycle.ts';
 import type { State } from '../state.ts';
 import { isSynchronised } from './time-sync.ts';
@@ -25,8 +25,6 @@ export interface WallClock extends Service {
   stepOf(boot: number): number | undefined;
 }
 
-/** No gateway ran before this; a clock that shows less was never set. */
-const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 const LOOK_EVERY_MS = 1000;
 /** Time enough for a network to come up and a server to answer. */
 const PATIENCE_MS = 120_000;
@@ -45,7 +43,7 @@ export function createWallClock(parts: WallClockParts): WallClock {
   let steps: readonly Step[] = [];
 
   const believable = async (): Promise<boolean> => {
-    if (clock.wall() < BEFORE_ALL_MS) return false;
+    if (!isClockSet(clock.wall())) return false;
     const has = async (folder: string, name: RegExp): Promise<boolean> => {
       const names = await files.list(folder).catch((): string[] => []);
       return names.some((one) => name.test(one));
@@ -99,7 +97,7 @@ export function createWallClock(parts: WallClockParts): WallClock {
 /** Whether a battery has kept the time while the power was off. */
 async function hasBattery(files: KernelFiles): Promise<boolean> {
   const seconds = await files.read('/sys/class/rtc/rtc0/since_epoch').catch(() => '');
-  return Number(seconds) * 1000 >= BEFORE_ALL_MS;
+  return isClockSet(Number(seconds) * 1000);
 }
 
 function stepsOf(stored: unknown): readonly Step[] {

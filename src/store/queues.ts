@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { asMark, MARK_KEY, MARK_OWNER } from './ages.ts';
 import {
   type Connection,
   databaseFile,
@@ -50,6 +51,15 @@ function queuesOf(db: Connection): Map<string, number[]> {
   return queues;
 }
 
+/** Milliseconds that the wall clock is ahead of the time of what is stored. */
+function aheadOf(db: Connection): number {
+  const row = db
+    .prepare('SELECT value FROM state WHERE owner = ? AND key = ?')
+    .get(MARK_OWNER, MARK_KEY) as { value: string } | undefined;
+  const mark = row && asMark(JSON.parse(row.value));
+  return mark ? mark.wall - mark.now : 0;
+}
+
 /** Opens the database to read; undefined where there is none. Throws for one of an older version. */
 function open(folder: string): Connection | undefined {
   const file = databaseFile(folder);
@@ -81,7 +91,10 @@ export function listQueues(folder: string): QueueSummary[] {
            sum(length(body)) AS bytes, min(at) AS oldest FROM dead_letter GROUP BY uplink`,
       )
       .all() as QueueSummary[];
-    return [...queues, ...refused].sort((a, b) => a.session.localeCompare(b.session, 'en'));
+    const ahead = aheadOf(db);
+    return [...queues, ...refused]
+      .map((one) => ({ ...one, oldest: one.oldest === null ? null : one.oldest + ahead }))
+      .sort((a, b) => a.session.localeCompare(b.session, 'en'));
   } finally {
     db.close();
   }
@@ -99,12 +112,13 @@ export function* exportQueue(folder: string, session?: string): Iterable<QueuedM
   const db = open(folder);
   if (!db) return;
   try {
+    const ahead = aheadOf(db);
     const segments = new Segments(db);
     for (const [name, keys] of queuesOf(db)) {
       if (session !== undefined && session !== name) continue;
       for (const key of keys) {
         for (const { at, flags, body } of segments.entries(key)) {
-          yield messageOf(name, { at, flags, reason: null, body });
+          yield messageOf(name, { at, flags, reason: null, body }, ahead);
         }
       }
     }
@@ -113,21 +127,22 @@ export function* exportQueue(folder: string, session?: string): Iterable<QueuedM
        WHERE ?1 IS NULL OR 'refused/' || uplink = ?1 ORDER BY id`,
     );
     for (const row of refused.iterate({ 1: session ?? null })) {
-      yield messageOf((row as { session: string }).session, row as Row);
+      yield messageOf((row as { session: string }).session, row as Row, ahead);
     }
   } finally {
     db.close();
   }
 }
 
-function messageOf(session: string, { at, flags, reason, body }: Row): QueuedMessage {
+function messageOf(session: string, row: Row, ahead: number): QueuedMessage {
+  const { at, flags, reason, body } = row;
   const end = 2 + body.readUInt16BE(0);
   const payload = body.subarray(end);
   const text = payload.toString('utf8');
   const isText = Buffer.from(text).equals(payload);
   return {
     session,
-    at: new Date(at).toISOString(),
+    at: new Date(at + ahead).toISOString(),
     topic: body.toString('utf8', 2, end),
     payload: isText ? text : payload.toString('base64'),
     encoding: isText ? 'utf8' : 'base64',

@@ -224,6 +224,9 @@ function handle(request: Request): Reply {
       inDoubt = false;
       return { kind: 'written', ms: performance.now() - began, bytes: request.batch.bytes };
     }
+    case 'checkpoint':
+      prepared.db.pragma('wal_checkpoint(TRUNCATE)');
+      return { kind: 'checkpointed' };
     case 'load':
       return load(prepared, request.session, request.seq, request.limit);
   }

@@ -6,6 +6,7 @@ export type Request =
   | { kind: 'write'; batch: Batch }
   | { kind: 'load'; session: number; seq: number; limit: number }
   | { kind: 'count' }
+  | { kind: 'checkpoint' }
   | { kind: 'close' };
 
 export interface StoredEntry {
@@ -20,6 +21,7 @@ export type Reply =
   | { kind: 'written'; ms: number; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
+  | { kind: 'checkpointed' }
   | { kind: 'closed' }
   | { kind: 'failed'; code: string; message: string; batch?: Batch };
 
@@ -55,6 +57,8 @@ export interface Writer {
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   /** Bytes that the thread has written to files since it started. */
   bytesWritten(): Promise<number>;
+  /** Resolves when all commits are in the database itself, so that the next start has nothing to take up from the journal. */
+  checkpoint(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -126,6 +130,9 @@ export function startWriter(file: string): Writer {
     async bytesWritten() {
       const reply = await ask({ kind: 'count' });
       return reply.kind === 'counted' ? reply.bytes : 0;
+    },
+    async checkpoint() {
+      await ask({ kind: 'checkpoint' });
     },
     async close() {
       // A disk that hangs must not hold up the end: what is not on it by now was not promised.

@@ -23,7 +23,7 @@ export interface OutboxParts {
   way(): Way;
   readonly store: Store;
   readonly drops: Drops;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds that never jump and go on over restarts. */
   now(): number;
   /** Milliseconds that never jump. */
   monotonic(): number;

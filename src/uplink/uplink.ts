@@ -53,8 +53,6 @@ export class Uplink {
 
   constructor(parts: UplinkParts) {
     const { config, store, clock, correct } = parts;
-    // Ages must not jump with the clock.
-    const epoch = clock.wall() - clock.monotonic();
     this.#parts = parts;
     this.#config = config;
     this.name = config.name;
@@ -66,7 +64,7 @@ export class Uplink {
       way: () => this.#way,
       store,
       drops: this.#drops,
-      now: () => Math.floor(epoch + clock.monotonic()),
+      now: () => store.ages.now(),
       monotonic: () => clock.monotonic(),
       onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
       ...(correct ? { correct } : {}),

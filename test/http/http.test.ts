@@ -74,7 +74,10 @@ describe('on loopback', () => {
   beforeAll(async () => {
     gateway = await startGateway({
       http: {},
-      sensors: [{ name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' }],
+      sensors: [
+        { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' },
+        { name: 'door', driver: 'simulated', signal: 'door', history: 'day' },
+      ],
     });
     port = gateway.httpPort;
   });
@@ -109,6 +112,24 @@ describe('on loopback', () => {
     ['a b', 421],
   ])('a request to the host %s is answered with %i', async (host, status) => {
     expect((await ask(port, '/readyz', { host })).status).toBe(status);
+  });
+
+  test('has the last hour of each sensor, and the last day of those that ask for it', async () => {
+    const courses = async (query: string) => {
+      const topics = ['gripper/position', 'door', 'other'].map((one) => `topic=robotcell1/${one}`);
+      return JSON.parse((await ask(port, `/api/history?${topics.join('&')}${query}`)).body);
+    };
+    await until(
+      'the door is read',
+      async () => (await courses(''))['robotcell1/door'] !== undefined,
+    );
+    const hour = await courses('&span=hour');
+    expect(Object.keys(hour)).toEqual(['robotcell1/gripper/position', 'robotcell1/door']);
+    const day = await courses('&span=day');
+    expect(Object.keys(day)).toEqual(['robotcell1/door']);
+    expect(day['robotcell1/door'].everyMs).toBe(240_000);
+    expect(day['robotcell1/door'].last).toHaveLength(360);
+    expect(Math.abs(day['robotcell1/door'].end - Date.now())).toBeLessThan(250_000);
   });
 
   test('what is long is sent compressed to who takes it so', async () => {

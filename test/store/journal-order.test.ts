@@ -15,6 +15,7 @@ function recording(): { writer: Writer; rows: number[][] } {
     },
     load: async () => [],
     bytesWritten: async () => 0,
+    checkpoint: async () => undefined,
     close: async () => undefined,
   };
   return { writer, rows };

@@ -7,6 +7,7 @@ import {
   referenceDatabase,
   SCHEMA_VERSION,
 } from '../../src/store/database.ts';
+import { exportQueue, listQueues, purgeQueue } from '../../src/store/queues.ts';
 import { recover } from '../../src/store/recovery.ts';
 import { salvage } from '../../src/store/salvage.ts';
 import { Segments } from '../../src/store/segments.ts';
@@ -72,4 +73,20 @@ test('from a damaged database of version 3 the queues are recovered too', () => 
   expect(to.prepare('SELECT refs FROM message').pluck().all()).toEqual([2]);
   from.close();
   to.close();
+});
+
+test('queue list and export say what to do with data of version 3, purge brings it up to date', () => {
+  const folder = tempFolder();
+  const db = openConnection(databaseFile(folder));
+  db.exec(OLDER);
+  db.close();
+  const sentence = 'is of an older cellgate: start the gateway once';
+  expect(() => listQueues(folder)).toThrow(sentence);
+  expect(() => [...exportQueue(folder)]).toThrow(sentence);
+  expect(purgeQueue(folder, 'a')).toBe(148);
+  expect(listQueues(folder).map(({ session, messages }) => [session, messages])).toEqual([
+    ['a', 0],
+    ['b', 1],
+    ['uplink/plant', 1],
+  ]);
 });

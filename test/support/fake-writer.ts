@@ -58,6 +58,9 @@ export class FakeWriter implements Writer {
   bytesWritten(): Promise<number> {
     return Promise.resolve(0);
   }
+  checkpoint(): Promise<void> {
+    return Promise.resolve();
+  }
   close(): Promise<void> {
     return Promise.resolve();
   }
