@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { namesSecret } from './secrets.ts';
@@ -6,7 +7,13 @@ import { namesSecret } from './secrets.ts';
 export interface LogSink {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
+  /** Where it is a file of the system. */
+  readonly fd?: number | undefined;
 }
+
+/** What systemd's journal calls them: it reads the number in front of a line. */
+const PRIORITIES: Readonly<Record<string, number>> = { fatal: 2, error: 3, warn: 4, info: 6 };
+const DEBUG = 7;
 
 /** A line of the log, numbered since the start. */
 export interface NumberedLine {
@@ -61,6 +68,7 @@ export function createLog(
         translateTime: 'SYS:HH:MM:ss.l',
       })
     : undefined;
+  const journal = isJournal(sink, env);
   const log: Logger = pino(
     {
       level,
@@ -75,7 +83,8 @@ export function createLog(
     {
       write(line: string) {
         tail?.keep(line);
-        sink.write(format ? format(line) : line);
+        if (journal) sink.write(`<${priorityOf(line)}>${line}`);
+        else sink.write(format ? format(line) : line);
       },
     },
   );
@@ -89,6 +98,18 @@ export function createLog(
   } as typeof child;
   families.set(log, children);
   return log;
+}
+
+/** Whether what is written there goes into systemd's journal: a child of a service may write elsewhere. */
+function isJournal({ fd }: LogSink, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (fd === undefined || !env.JOURNAL_STREAM) return false;
+  const { dev, ino } = fstatSync(fd);
+  return env.JOURNAL_STREAM === `${dev}:${ino}`;
+}
+
+function priorityOf(line: string): number {
+  const [, level = ''] = /^\{"level":"([a-z]+)"/.exec(line) ?? [];
+  return PRIORITIES[level] ?? DEBUG;
 }
 
 /** The children of each log that `createLog` made. */

@@ -7,6 +7,7 @@ import type { SensorStatus } from '../sensing/sampler.ts';
 import type { Sensing } from '../sensing/sensing.ts';
 import type { Store, StoreStatus } from '../store/store.ts';
 import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
+import type { WallClock } from './wall-clock.ts';
 
 export interface HealthParts {
   readonly cell: string;
@@ -15,10 +16,14 @@ export interface HealthParts {
   readonly broker: Broker;
   access(): Service | undefined;
   uplinks(): readonly Uplink[];
+  readonly wallClock: WallClock;
   /** What stands still that a restart would mend; the watchdog asks the same. */
   stuck(): string | undefined;
+  page(): Service | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
+  /** Undefined where power failures are not looked for. */
+  readonly power: Service | undefined;
   sensing(): Sensing | undefined;
 }
 
@@ -51,7 +56,7 @@ const COUNTS_EVERY = 10;
 
 /** The one place that knows how the gateway is: publishes it as JSON under `$SYS/cellgate/`. */
 export function createHealth(parts: HealthParts): Health {
-  const { cell, version, store, broker, access, uplinks, outputs, sensing } = parts;
+  const { cell, version, store, broker, access, uplinks, outputs, sensing, wallClock } = parts;
   const published = new Map<string, string>();
   let began: number | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -77,20 +82,35 @@ export function createHealth(parts: HealthParts): Health {
     return true;
   };
 
+  /** Those that a reload has taken away are no longer retained. */
+  const forgetUplinks = (): void => {
+    const names = uplinks().map(({ name }) => `uplink/${name}`);
+    for (const name of published.keys()) {
+      if (!name.startsWith('uplink/') || names.includes(name)) continue;
+      published.delete(name);
+      const topic = `$SYS/cellgate/${name}`;
+      void broker.publishLocal({ topic, payload: Buffer.alloc(0), qos: 0, retain: true });
+    }
+  };
+
   const troubles = (): string[] =>
     [
       parts.stuck(),
       store.trouble(),
       broker.trouble(),
       access()?.trouble?.(),
+      parts.page()?.trouble?.(),
       outputs()?.trouble?.(),
+      parts.power?.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks().map((uplink) => uplink.trouble()),
+      wallClock.trouble?.(),
     ].filter((trouble) => trouble !== undefined);
 
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());
     for (const { name, status } of uplinks()) publish(`uplink/${name}`, status);
+    forgetUplinks();
     publish('clients', broker.sessions);
     publish('outputs', outputs()?.status() ?? []);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;

@@ -135,7 +135,8 @@ export class DataPlane {
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
-    const session = this.#createSession(clientId, store.takeSessionKey(), !clean);
+    // A clean session is never stored: it needs no number.
+    const session = this.#createSession(clientId, clean ? 0 : store.takeSessionKey(), !clean);
     if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { askTimedatectl } from '../appliance/time-sync.ts';
 import { createKernelFiles } from '../buses/files.ts';
 import { readBoards } from '../config/boards.ts';
 import { createLog, usesColour } from '../log.ts';
@@ -16,7 +17,6 @@ import { reload } from './reload.ts';
 import { type RunParts, run } from './run.ts';
 import { schema } from './schema.ts';
 import { type StatusOption, status } from './status.ts';
-import { askTimedatectl } from './time-sync.ts';
 import { type TlsOption, tls } from './tls.ts';
 import { askForPassword, user } from './user.ts';
 import { watch } from './watch.ts';

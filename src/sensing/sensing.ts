@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
-import { type Clock, isClockSet } from '../clock.ts';
+import { atOnce, createTurns, type Turns } from '../buses/turn.ts';
+import type { Clock } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Drivers } from '../driver.ts';
 import type { Service } from '../lifecycle.ts';
@@ -9,7 +10,6 @@ import { Sequence } from '../sequence.ts';
 import { createMemoryState, type StateKeeper } from '../state.ts';
 import { sharedPlace } from './handle.ts';
 import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
-import { atOnce, createTurn, type Turn } from './turn.ts';
 
 export interface SensingParts {
   readonly cell: string;
@@ -26,6 +26,8 @@ export interface SensingParts {
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */
   random?(): number;
+  /** By chip, shared with whoever else talks to one. */
+  readonly turns?: Turns;
   /** What drivers and filters remember over restarts; without it they forget. */
   readonly state?: StateKeeper;
 }
@@ -54,22 +56,16 @@ const TOPICS = '$topics';
 
 /** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensing(parts: SensingParts): Sensing {
-  const { clock, random = Math.random, state = createMemoryState() } = parts;
+  const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
-  const clockIsSet = parts.clockIsSet ?? (() => isClockSet(clock.wall()));
-  const turns = new Map<string, Turn>();
-  const turnAt = (place: string | undefined): Turn => {
-    if (place === undefined) return atOnce;
-    const turn = turns.get(place) ?? createTurn();
-    turns.set(place, turn);
-    return turn;
-  };
+  const turns = parts.turns ?? createTurns();
   const create = (config: SensorConfig, drivers: Drivers): Placed => {
     const driver = drivers.get(config.driver);
     if (driver === undefined) {
       throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
     }
-    const turn = turnAt(sharedPlace(config, driver));
+    const place = sharedPlace(config, driver);
+    const turn = place === undefined ? atOnce : turns(place);
     const own = { ...parts, driver, turn, clockIsSet, random, state, sequence };
     return { config, driver, sampler: createSampler(config, own) };
   };

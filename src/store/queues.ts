@@ -3,10 +3,13 @@ import { asMark, MARK_KEY, MARK_OWNER } from './ages.ts';
 import {
   type Connection,
   databaseFile,
+  isCurrent,
   lockFolder,
+  migrate,
   openConnection,
   openReadOnly,
 } from './database.ts';
+import { Segments } from './segments.ts';
 
 /** What waits for one client, for one plant, or was refused by one for ever. */
 export interface QueueSummary {
@@ -57,10 +60,16 @@ function aheadOf(db: Connection): number {
   return mark ? mark.wall - mark.now : 0;
 }
 
-/** Opens the database to read; undefined where there is none. */
+/** Opens the database to read; undefined where there is none. Throws for one of an older version. */
 function open(folder: string): Connection | undefined {
   const file = databaseFile(folder);
-  return existsSync(file) ? openReadOnly(file) : undefined;
+  if (!existsSync(file)) return undefined;
+  const db = openReadOnly(file);
+  if (isCurrent(db)) return db;
+  db.close();
+  throw new Error(
+    `${file} is of an older cellgate: start the gateway once, which brings it up to date`,
+  );
 }
 
 /** Every queue on disk, of a gateway that runs or not; empty where there is no database. */
@@ -69,7 +78,8 @@ export function listQueues(folder: string): QueueSummary[] {
   if (!db) return [];
   try {
     const counted = db.prepare(
-      'SELECT count(*) AS messages, coalesce(sum(size), 0) AS bytes, min(at) AS oldest FROM queue WHERE session IN (SELECT value FROM json_each(?))',
+      `SELECT coalesce(sum(count), 0) AS messages, coalesce(sum(bytes), 0) AS bytes, min(at) AS oldest
+       FROM segment WHERE session IN (SELECT value FROM json_each(?))`,
     );
     const queues = [...queuesOf(db)].map(([session, keys]) => ({
       session,
@@ -103,14 +113,13 @@ export function* exportQueue(folder: string, session?: string): Iterable<QueuedM
   if (!db) return;
   try {
     const ahead = aheadOf(db);
-    const waiting = db.prepare(
-      `SELECT q.at, q.flags, NULL AS reason, coalesce(q.body, m.body) AS body
-       FROM queue q LEFT JOIN message m ON m.id = q.message WHERE q.session = ? ORDER BY q.seq`,
-    );
+    const segments = new Segments(db);
     for (const [name, keys] of queuesOf(db)) {
       if (session !== undefined && session !== name) continue;
       for (const key of keys) {
-        for (const row of waiting.iterate(key)) yield messageOf(name, row as Row, ahead);
+        for (const { at, flags, body } of segments.entries(key)) {
+          yield messageOf(name, { at, flags, reason: null, body }, ahead);
+        }
       }
     }
     const refused = db.prepare(
@@ -147,14 +156,15 @@ export function purgeQueue(folder: string, session: string): number {
   const unlock = lockFolder(folder);
   const db = openConnection(databaseFile(folder));
   try {
-    const rows = db.prepare('DELETE FROM queue WHERE session = ?');
+    migrate(db);
+    const segments = new Segments(db);
     const dead = db.prepare(`DELETE FROM dead_letter WHERE 'refused/' || uplink = ?`);
     return db.transaction(() => {
       let purged = dead.run(session).changes;
-      for (const key of queuesOf(db).get(session) ?? []) purged += rows.run(key).changes;
-      db.exec(
-        'DELETE FROM message WHERE id NOT IN (SELECT message FROM queue WHERE message IS NOT NULL)',
-      );
+      for (const key of queuesOf(db).get(session) ?? []) {
+        purged += segments.count(key);
+        segments.dropSession(key);
+      }
       return purged;
     })();
   } finally {

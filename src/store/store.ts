@@ -14,6 +14,7 @@ import {
 import { DurableState } from './durable-state.ts';
 import { Journal, type RetainedValue } from './journal.ts';
 import { countStart, type Recovered, recover } from './recovery.ts';
+import { LAST_SESSION } from './segments.ts';
 import { type StoredEntry, startWriter, WriteError, type Writer } from './writer.ts';
 
 export interface StoreParts {
@@ -149,15 +150,25 @@ export class Store implements Service {
     return this.#trouble;
   }
 
+  /** Resolves when all that was handed in is on disk, the unpromised too, and in the database itself. */
+  async secure(): Promise<void> {
+    await this.journal.flush();
+    await this.#writer.checkpoint();
+  }
+
   /** Where the journal reads a retained value at the moment of its commit. */
   readRetainedFrom(retainedValue: (topic: string) => RetainedValue): void {
     this.#retainedValue = retainedValue;
   }
 
-  /** A number for a new session, never used before. */
+  /** A number for a new session, never used before by this process or by a session that it found. */
   takeSessionKey(): number {
-    this.#nextSessionKey ??= this.recovered.nextSessionKey;
-    return this.#nextSessionKey++;
+    const { nextSessionKey, sessions } = this.recovered;
+    let key = this.#nextSessionKey ?? nextSessionKey;
+    if (key > LAST_SESSION) key = 1;
+    while (key < nextSessionKey && sessions.some((session) => session.key === key)) key++;
+    this.#nextSessionKey = key + 1;
+    return key;
   }
 
   /** Up to `limit` stored entries of a session's queue from `seq` on. */

@@ -29,6 +29,8 @@ export interface OutboxParts {
   monotonic(): number;
   /** Hears of every message that was sent, by its local topic. */
   onSent?(topic: string, body: Buffer, start: number): void;
+  /** A better payload than the one that was kept. */
+  correct?(payload: Buffer): Buffer | undefined;
 }
 
 /** What waits, for people and programs. Milliseconds, bytes, messages a second. */

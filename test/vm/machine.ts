@@ -10,7 +10,8 @@ import { createPlayer, type Player } from './player.ts';
 import { addProject } from './project.mjs';
 import { createShell, type Shell } from './shell.ts';
 
-const BOOT_MS = 90_000;
+/** One with systemd on a busy host takes most of it. */
+const BOOT_MS = 240_000;
 
 /** A machine with a kernel of its own, Node, this project's build, and nothing else. */
 export interface Machine {
@@ -53,7 +54,12 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
     rmSync(folder, { recursive: true, force: true });
   };
   const gone = once(qemu, 'exit');
-  process.once('exit', kill);
+  const end = (): void => {
+    kill();
+    // Inside a test, process.exit is another.
+    process.kill(process.pid, 'SIGKILL');
+  };
+  process.once('exit', kill).once('SIGINT', end).once('SIGTERM', end);
   const failed = gone.then(() => {
     throw new Error(`the machine ended: ${said}`);
   });
@@ -68,17 +74,22 @@ export async function startMachine(options: MachineOptions = {}): Promise<Machin
       i2c,
       port,
       async stop() {
-        process.off('exit', kill);
+        process.off('exit', kill).off('SIGINT', end).off('SIGTERM', end);
         kill();
         await gone;
       },
     };
   } catch (error) {
     failed.catch(() => undefined);
-    process.off('exit', kill);
+    process.off('exit', kill).off('SIGINT', end).off('SIGTERM', end);
     kill();
     throw new Error(`no machine: ${said}`, { cause: error });
   }
+}
+
+/** Writes a text file into the machine. */
+export async function put({ shell }: Machine, path: string, text: string): Promise<void> {
+  await shell(`echo ${Buffer.from(text).toString('base64')} | base64 -d > ${path}`);
 }
 
 function args(folder: string, port: number, kernel: string, initrd: string): string[] {
