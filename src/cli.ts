@@ -4,7 +4,6 @@ import { processIo } from './cli/io.ts';
 import { runCommandLine } from './cli/program.ts';
 import { systemClock } from './clock.ts';
 import { drivers } from './drivers.ts';
-import { startGateway } from './main.ts';
 
 // A reader that went away (`cellgate check | head`) is no reason to die with a stack.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -12,6 +11,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   drivers,
   clock: systemClock,
-  start: startGateway,
+  // Only `run` needs all the rest of the gateway.
+  start: async (...parts) => (await import('./main.ts')).startGateway(...parts),
   openBuses: (log, use = 'auto') => createBuses({ log, gpio: { use } }),
 });

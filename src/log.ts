@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { namesSecret } from './secrets.ts';
 
 /** Where the lines go: standard output, or whatever a test hands in. */
@@ -54,13 +54,7 @@ export function createLog(
   tail?: LogTail,
 ): Logger {
   const people = sink.isTTY === true && !env.JOURNAL_STREAM;
-  const format = people
-    ? prettyFactory({
-        colorize: usesColour(sink, env),
-        ignore: 'pid,hostname',
-        translateTime: 'SYS:HH:MM:ss.l',
-      })
-    : undefined;
+  const format = people ? createFormat(usesColour(sink, env)) : undefined;
   const log: Logger = pino(
     {
       level,
@@ -89,6 +83,18 @@ export function createLog(
   } as typeof child;
   families.set(log, children);
   return log;
+}
+
+/** Loaded where people read the log, which is nowhere in a cabinet. */
+function createFormat(colorize: boolean): (line: string) => string {
+  const { prettyFactory } = createRequire(import.meta.url)(
+    'pino-pretty',
+  ) as typeof import('pino-pretty');
+  return prettyFactory({
+    colorize,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+  });
 }
 
 /** The children of each log that `createLog` made. */

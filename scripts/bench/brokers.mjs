@@ -30,13 +30,13 @@ async function accepts(port, child) {
   throw new Error('the broker did not come up');
 }
 
-/** A certificate for the TLS workloads, made anew each time. */
-function certificate(folder) {
+/** A certificate for the TLS workloads; throws where openssl can't make one. */
+function makeCertificate(folder) {
   const made = spawnSync('openssl', [
     ...'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'.split(' '),
     ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
   ]);
-  return made.status === 0;
+  if (made.status !== 0) throw new Error(`openssl made no certificate: ${made.stderr}`);
 }
 
 function gatewayConfig(folder, ports, withTls, sensors) {
@@ -92,7 +92,7 @@ function mosquittoConfig(folder, ports, withTls, persistence) {
   return `${lines.join('\n')}\n`;
 }
 
-/** A library that makes each fsync and fdatasync take 20 ms, as on an SD card. */
+/** A library that makes each fsync and fdatasync take as long as on an SD card. */
 function slowSyncLibrary(folder) {
   const library = join(folder, 'slow-sync.so');
   const source = join(ROOT, 'test/support/slow-sync.c');
@@ -109,14 +109,15 @@ export const kinds = {
 
 /** A running broker of one of the kinds; `stop` ends it and removes its data. */
 export class Broker {
-  static async start(kind, keep, { sensors = 0, slowSync = false } = {}) {
+  static async start(kind, keep, { sensors = 0, slowSyncMs = 0, transport } = {}) {
     const folder = keep?.folder ?? mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
     const ports = keep?.ports ?? {
       tcp: await freePort(),
       ws: await freePort(),
       tls: await freePort(),
     };
-    const withTls = keep ? keep.withTls : certificate(folder);
+    const withTls = keep?.withTls ?? transport === 'tls';
+    if (withTls && !keep) makeCertificate(folder);
     let command;
     if (kind === 'cellgate') {
       const file = join(folder, 'bench.yaml');
@@ -138,7 +139,8 @@ export class Broker {
       command = ['mosquitto', ['-c', file]];
     }
     const began = performance.now();
-    const env = slowSync ? { ...process.env, LD_PRELOAD: slowSyncLibrary(folder) } : process.env;
+    const slow = slowSyncMs && { LD_PRELOAD: slowSyncLibrary(folder), SLOW_SYNC_MS: slowSyncMs };
+    const env = { ...process.env, ...slow };
     const child = spawn(command[0], command[1], { stdio: ['ignore', 'inherit', 'inherit'], env });
     await accepts(ports.tcp, child);
     return new Broker(kind, child, folder, ports, withTls, performance.now() - began);
