@@ -405,6 +405,7 @@ export const workloadsOf = ({ ms, slowMs, warmMs, messages, clients }) => ({
   'websocket-qos1-10to10': {
     better: 'higher',
     of: 'perSecond',
+    transport: 'ws',
     run: (b) => stream(b, { ms, warmMs, qos: 1, transport: 'ws' }),
   },
   'slow-disk-qos0': {

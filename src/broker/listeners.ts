@@ -13,7 +13,6 @@ import { isWelcomeOrigin } from '../origin.ts';
 import { Certificates } from './certificates.ts';
 import { peerOf } from './peer.ts';
 import { type Accept, LINGER_MS, type Transport } from './transport.ts';
-import { createWebSocketDoor } from './websockets.ts';
 
 /** A door that is open until `stop`. */
 export interface Listener {
@@ -72,6 +71,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {
+    const { createWebSocketDoor } = await import('./websockets.ts');
     server = tls ? createHttpsServer(tls) : createHttpServer();
     server.on('connection', onSocket);
     const isWelcome = ({ headers }: IncomingMessage): boolean => {

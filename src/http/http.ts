@@ -24,7 +24,7 @@ export interface HttpParts extends RoutesParts {
   /** The folder of the built page. */
   readonly pageFolder: string;
   /** The broker's way in for MQTT over WebSocket. */
-  door(anonymous: boolean): Upgrade;
+  door(anonymous: boolean): Promise<Upgrade>;
 }
 
 /** A service with an address. */
@@ -130,7 +130,7 @@ export function createHttp(parts: HttpParts): Http {
         socket.setKeepAlive(true, KEEPALIVE_MS);
       });
       server.on('request', (request, response) => void serve(request, response));
-      server.on('upgrade', upgrade(door(anonymous)));
+      server.on('upgrade', upgrade(await door(anonymous)));
       await listen(server, host, port);
       server.on('error', (error) => log.warn({ error }, 'the page is in trouble'));
       const { port: taken } = server.address() as AddressInfo;
