@@ -12,6 +12,7 @@ import type { ListenerConfig } from '../config/schema.ts';
 import { isWelcomeOrigin } from '../origin.ts';
 import { Certificates } from './certificates.ts';
 import { peerOf } from './peer.ts';
+import { readStraight } from './read-straight.ts';
 import { type Accept, LINGER_MS, type Transport } from './transport.ts';
 
 /** A door that is open until `stop`. */
@@ -195,21 +196,4 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
   socket.on('close', () => events.lost());
   // The close that follows tells all there is to tell.
   socket.on('error', () => undefined);
-}
-
-/**
- * Takes each chunk as the socket's `push` is handed it, not by way of the stream's buffer: a message that comes alone
- * is spared an event and a tick, a quarter of what reading it costs. While the stream is paused, or has something
- * buffered, it goes its usual way, and so does the end. See docs/decisions/0040-reading-past-the-stream.md.
- */
-function readStraight(socket: Socket, take: (chunk: Buffer) => void): void {
-  const { push } = socket;
-  socket.push = (chunk: Buffer | null, encoding) => {
-    if (chunk === null || socket.readableFlowing !== true || socket.readableLength > 0) {
-      return push.call(socket, chunk, encoding);
-    }
-    take(chunk);
-    return true;
-  };
-  socket.on('data', take);
 }

@@ -6,7 +6,7 @@ import { needs } from '../support/tools.ts';
 const BENCH = ['scripts/bench.mjs', '--against', 'none'];
 
 test('every workload of the bench completes and loses nothing', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async (context) => {
   needs(compiler)(context);
   const { stdout: help } = await run(process.execPath, [...BENCH, '--help']);
@@ -14,7 +14,7 @@ test('every workload of the bench completes and loses nothing', {
   expect(workloads.length).toBeGreaterThan(20);
 
   const { code, stdout, stderr } = await run(process.execPath, [...BENCH, '--quick'], {
-    withinMs: 170_000,
+    withinMs: 290_000,
   });
   for (const name of workloads) {
     const line = stdout.split('\n').find((each) => each.startsWith(`${name} cellgate 1/1: `));
