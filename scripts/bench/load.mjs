@@ -205,6 +205,7 @@ class Publisher {
       if (this.running) this.pump();
     };
     this.client.stream.on('drain', () => this.running && this.pump());
+    this.client.stream.on('close', () => this.lost?.(new Error('the broker closed a connection')));
   }
 
   /** Encodes up to `count` frames into one buffer and writes it. */
@@ -261,7 +262,7 @@ class Publisher {
         this.running = false;
         resolve();
       };
-      this.client.stream.once('close', () => reject(new Error('the broker closed a connection')));
+      this.lost = reject;
       if (rate) this.pace(rate);
       else this.pump();
     });
