@@ -1,4 +1,4 @@
-import { defineDriver, pinSensor, uint16le, z } from '../src/driver.ts';
+import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver.ts';
 
 /** Register pairs, port A first, while IOCON.BANK is 0 as after power-on: table 3-3. */
 const IODIR = 0x00;
@@ -8,6 +8,7 @@ const INTCON = 0x08;
 const IOCON = 0x0a;
 const GPPU = 0x0c;
 const GPIO = 0x12;
+const OLAT = 0x14;
 
 /** IOCON: INTA and INTB are the same; they are open drain. */
 const MIRROR = 0x40;
@@ -21,6 +22,11 @@ export default defineDriver({
   datasheet: 'https://ww1.microchip.com/downloads/en/DeviceDoc/20001952C.pdf',
   bus: 'i2c',
   addresses: Array.from({ length: 8 }, (_, index) => 0x20 + index),
+  outputs: {
+    pins: 16,
+    open: async (chip) =>
+      registerPins(chip, { output: OLAT, direction: IODIR, polarity: IPOL, level: GPIO }),
+  },
   options: z.strictObject({
     pins: z
       .array(z.int().min(0).max(15))

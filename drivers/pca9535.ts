@@ -1,7 +1,8 @@
-import { defineDriver, pinSensor, uint16le, z } from '../src/driver.ts';
+import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver.ts';
 
 /** Register pairs, port 0 first: section "Register Descriptions" / "Control Register and Command Byte". */
 const INPUT = 0x00;
+const OUTPUT = 0x02;
 const POLARITY = 0x04;
 /** 1 is input, the power-on value. */
 const CONFIGURATION = 0x06;
@@ -15,6 +16,16 @@ export default defineDriver({
   datasheet: 'https://www.ti.com/lit/ds/symlink/tca9535.pdf',
   bus: 'i2c',
   addresses: Array.from({ length: 8 }, (_, index) => 0x20 + index),
+  outputs: {
+    pins: 16,
+    open: async (chip) =>
+      registerPins(chip, {
+        output: OUTPUT,
+        direction: CONFIGURATION,
+        polarity: POLARITY,
+        level: INPUT,
+      }),
+  },
   options: z.strictObject({
     pins: z
       .array(z.int().min(0).max(15))

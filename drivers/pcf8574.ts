@@ -1,8 +1,30 @@
-import { defineDriver, pinSensor, z } from '../src/driver.ts';
+import { defineDriver, type I2cDevice, type OutputChip, pinSensor, z } from '../src/driver.ts';
 
 const NAMES = Array.from({ length: 8 }, (_, pin) => `p${pin}`);
 /** A pin is an input while it is written as high, section "Quasi-bidirectional I/Os"; the chip has no registers. */
 const ALL_INPUTS = Uint8Array.of(0xff);
+
+/** Pins that were low stay so: others may be driven already. */
+async function outputChip(chip: I2cDevice): Promise<OutputChip> {
+  const levels = async (): Promise<number> => {
+    const [byte = 0] = await chip.transfer(new Uint8Array(), 1);
+    return byte;
+  };
+  let latch = await levels();
+  return {
+    async drive(pin, level) {
+      latch = level ? latch | (1 << pin) : latch & ~(1 << pin);
+      await chip.transfer(Uint8Array.of(latch), 0);
+    },
+    async read(pin) {
+      const high = ((await levels()) & (1 << pin)) !== 0;
+      // A pin that is driven low is stronger than what could pull it up.
+      if (high && (latch & (1 << pin)) === 0)
+        throw new Error('the chip was reset: its pin is no longer driven');
+      return high;
+    },
+  };
+}
 
 export default defineDriver({
   name: 'pcf8574',
@@ -13,6 +35,7 @@ export default defineDriver({
     ...Array.from({ length: 8 }, (_, index) => 0x20 + index),
     ...Array.from({ length: 8 }, (_, index) => 0x38 + index),
   ],
+  outputs: { pins: 8, alone: true, open: outputChip },
   options: z.strictObject({
     pins: z
       .array(z.int().min(0).max(7))

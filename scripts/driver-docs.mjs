@@ -44,6 +44,23 @@ function exampleOf(driver, variant) {
     .join(', ')} }`;
 }
 
+/** Pins that may be driven. */
+function outputsOf({ name, addresses, outputs }) {
+  const line = `${name}@i2c-1/${hex(addresses[0])}:${outputs.pins - 1}`;
+  const mixed = outputs.alone
+    ? 'no sensor may then read the chip'
+    : 'a sensor that reads other pins of the chip names them in `pins`';
+  return [
+    `Its pins, 0 to ${outputs.pins - 1}, may also be outputs; ${mixed}.`,
+    '',
+    '```yaml',
+    'outputs:',
+    `  - { name: relay, driver: digital-output, line: ${line} }`,
+    '```',
+    '',
+  ];
+}
+
 function pageOf(driver) {
   const variant = variants.find(({ properties }) => properties.driver.const === driver.name);
   const options = Object.keys(driver.options.shape).map((key) => {
@@ -69,6 +86,7 @@ function pageOf(driver) {
     `  ${exampleOf(driver, variant)}`,
     '```',
     '',
+    ...(driver.outputs ? outputsOf(driver) : []),
     '## Values',
     '',
     ...channelsOf(driver),

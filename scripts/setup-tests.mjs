@@ -1,5 +1,6 @@
 /**
- * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps, a browser, QEMU.
+ * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps, a browser, QEMU;
+ * and what builds the Debian package and installs it on a fresh Debian.
  * Installs Debian packages where the user may; else says loudly what is missing, and those tests are skipped.
  */
 import { spawnSync } from 'node:child_process';
@@ -20,6 +21,9 @@ const PACKAGES = {
   'mosquitto-clients': () => has('mosquitto_pub') && has('mosquitto_sub'),
   'python3-paho-mqtt': hasPaho,
   procps: () => has('ps'),
+  lintian: () => has('lintian'),
+  mmdebstrap: () => has('mmdebstrap'),
+  'systemd-container': () => has('systemd-nspawn'),
   chromium: () => has('chromium'),
   ...Object.fromEntries(
     Object.entries(VM_PACKAGES).map(([name, program]) => [name, () => has(program)]),

@@ -32,6 +32,14 @@ const after = (ms: number, callback: () => void): (() => void) => {
   return () => clearTimeout(timer);
 };
 
+/** No gateway ran before this. */
+const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
+
+/** Whether a moment of the wall clock can be true; a clock that shows less was never set. */
+export function isClockSet(wall: number): boolean {
+  return wall >= BEFORE_ALL_MS;
+}
+
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   wall: () => Date.now(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { GpioLine, GpioLines, I2cDevice, KernelFiles } from './buses/bus.ts';
+import type { OutputChip } from './measuring/pins.ts';
 import type { Channel, Sensor, Tools } from './measuring/sensor.ts';
 import { duration } from './units.ts';
 
@@ -21,7 +22,7 @@ export {
   toResistance,
 } from './measuring/analogue.ts';
 export { crc8, sensirionWords, signed, uint16, uint16le } from './measuring/bytes.ts';
-export { pinSensor } from './measuring/pins.ts';
+export { type OutputChip, pinSensor, registerPins } from './measuring/pins.ts';
 export type { Channel, Sample, Samples, Sensor, Tools } from './measuring/sensor.ts';
 export { type Acceleration, toVibration } from './measuring/vibration.ts';
 export type { State } from './state.ts';
@@ -50,6 +51,13 @@ export interface Driver<
   readonly addresses?: readonly number[];
   /** `gpio-inputs` only: what each of its lines is, e.g. `phase A`. */
   readonly lines?: readonly string[];
+  /** I2C only: pins that `outputs` may drive, numbered from 0. Other pins stay as they are. */
+  readonly outputs?: {
+    readonly pins: number;
+    /** Whether a pin that is not driven can't be told from one that is: then no sensor may read the chip. */
+    readonly alone?: boolean;
+    open(chip: I2cDevice): Promise<OutputChip>;
+  };
   readonly options: Options;
   channels(options: z.output<Options>): readonly Channel[];
   /** Resolves when the sensor can be read; the signal is aborted when it takes too long or the gateway stops. */

@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
 import { namesSecret } from './secrets.ts';
@@ -6,7 +7,13 @@ import { namesSecret } from './secrets.ts';
 export interface LogSink {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
+  /** Where it is a file of the system. */
+  readonly fd?: number | undefined;
 }
+
+/** What systemd's journal calls them: it reads the number in front of a line. */
+const PRIORITIES: Readonly<Record<string, number>> = { fatal: 2, error: 3, warn: 4, info: 6 };
+const DEBUG = 7;
 
 /** A line of the log, numbered since the start. */
 export interface NumberedLine {
@@ -55,6 +62,7 @@ export function createLog(
 ): Logger {
   const people = sink.isTTY === true && !env.JOURNAL_STREAM;
   const format = people ? createFormat(usesColour(sink, env)) : undefined;
+  const journal = isJournal(sink, env);
   const log: Logger = pino(
     {
       level,
@@ -69,7 +77,8 @@ export function createLog(
     {
       write(line: string) {
         tail?.keep(line);
-        sink.write(format ? format(line) : line);
+        if (journal) sink.write(`<${priorityOf(line)}>${line}`);
+        else sink.write(format ? format(line) : line);
       },
     },
   );
@@ -95,6 +104,18 @@ function createFormat(colorize: boolean): (line: string) => string {
     ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss.l',
   });
+}
+
+/** Whether what is written there goes into systemd's journal: a child of a service may write elsewhere. */
+function isJournal({ fd }: LogSink, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (fd === undefined || !env.JOURNAL_STREAM) return false;
+  const { dev, ino } = fstatSync(fd);
+  return env.JOURNAL_STREAM === `${dev}:${ino}`;
+}
+
+function priorityOf(line: string): number {
+  const [, level = ''] = /^\{"level":"([a-z]+)"/.exec(line) ?? [];
+  return PRIORITIES[level] ?? DEBUG;
 }
 
 /** The children of each log that `createLog` made. */

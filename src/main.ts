@@ -2,20 +2,28 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
+import { createPins } from './acting/pins.ts';
+import { askedTopics, createDay } from './appliance/day.ts';
 import { createHealth } from './appliance/health.ts';
 import { courses, createHistory } from './appliance/history.ts';
+import { createPowerFail } from './appliance/power-fail.ts';
 import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
 import { createSupervision } from './appliance/supervision.ts';
+import { askTimedatectl } from './appliance/time-sync.ts';
+import { createWallClock } from './appliance/wall-clock.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
+import { createTurns } from './buses/turn.ts';
 import { systemClock } from './clock.ts';
 import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
+import type { Http } from './http/http.ts';
 import type { Metrics } from './http/metrics.ts';
 import { type Service, startAll } from './lifecycle.ts';
 import { type LogTail, setLevel } from './log.ts';
+import { corrected } from './reading.ts';
 import { createSensing, type Sensing } from './sensing/sensing.ts';
 import { Store } from './store/store.ts';
 import { statusTopic } from './topics.ts';
@@ -81,13 +89,23 @@ export async function startGateway(
   };
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
+  const turns = createTurns();
+  const wallClock = createWallClock({
+    clock,
+    files: buses.files,
+    askTimedatectl,
+    log,
+    memory: () => ({ boot: store.recovered.boot, state: store.state.of('clock') }),
+  });
   const sensing: Service = {
     name: 'sensing',
     async start() {
       const { boot } = store.recovered;
       const { sensors, drivers } = config;
       const { state } = store;
-      running = createSensing({ cell, boot, sensors, drivers, buses, clock, log, publish, state });
+      const dated = { clock: { ...clock, wall: wallClock.now }, clockIsSet: wallClock.isSet };
+      const own = { cell, boot, sensors, drivers, buses, turns, log, publish, state };
+      running = createSensing({ ...own, ...dated });
       await running.start();
     },
     async stop() {
@@ -96,6 +114,7 @@ export async function startGateway(
     },
   };
   let running: Sensing | undefined;
+  let configured = config.sensors;
 
   const acting: Service = {
     name: 'outputs',
@@ -107,16 +126,36 @@ export async function startGateway(
       };
       const subscribe = broker.subscribeLocal.bind(broker);
       const ways = { publishReading: publish, publishResult, subscribe };
-      driving = createOutputGroups({ cell, boot, outputs, buses, clock, log, ...ways });
+      const pins = createPins({ drivers: config.drivers, buses, turns });
+      driving = createOutputGroups({ cell, boot, outputs, buses, pins, clock, log, ...ways });
       await driving.start();
     },
     stop: async () => driving?.stop(),
   };
   let driving: OutputGroups | undefined;
 
+  const power =
+    config.powerFail &&
+    createPowerFail({
+      config: config.powerFail,
+      cell,
+      payload: config.payload,
+      boot: () => store.recovered.boot,
+      buses,
+      clock,
+      log,
+      publish,
+      supplyChanged: async (fails) => driving?.supplyChanged(fails),
+      secure: () => store.secure(),
+    });
+
   const parts = { cell, store, broker, clock, log };
   const uplinks = createUplinks(
-    { ...parts, onConnected: (connected) => driving?.uplinkChanged(connected) },
+    {
+      ...parts,
+      correct: (payload) => corrected(payload, wallClock.stepOf),
+      onConnected: (connected) => driving?.uplinkChanged(connected),
+    },
     config.uplinks,
   );
 
@@ -136,9 +175,11 @@ export async function startGateway(
     broker,
     access: () => access,
     uplinks: uplinks.all,
-    wall: () => clock.wall(),
+    wallClock,
     stuck,
+    page: () => page,
     outputs: () => driving,
+    power,
     sensing: () => running,
   });
   const reload = createReload({
@@ -171,6 +212,12 @@ export async function startGateway(
         },
       },
       { name: 'uplinks', use: (next) => uplinks.use(next.uplinks) },
+      {
+        name: 'day',
+        async use(next) {
+          configured = next.sensors;
+        },
+      },
       { name: 'sensing', use: async (next) => running?.use(next.sensors, next.drivers) },
       { name: 'outputs', use: async (next) => driving?.use(next.outputs) },
     ] satisfies Part[],
@@ -195,6 +242,14 @@ export async function startGateway(
     wall: () => clock.wall(),
     values: () => courses(running?.status() ?? [], uplinks.all()),
   });
+  const day = createDay({
+    history,
+    topics: () => askedTopics(configured, running?.status() ?? []),
+    state: () => store.state.of('$day'),
+    monotonic: () => clock.monotonic(),
+    wall: wallClock.now,
+    isSet: wallClock.isSet,
+  });
   let metrics: Promise<Metrics> | undefined;
   const createMetrics = async (): Promise<Metrics> => {
     const module = await import('./http/metrics.ts');
@@ -206,14 +261,16 @@ export async function startGateway(
     });
   };
   // What nobody looks at is not loaded: the page, and the metrics until the first scrape.
-  const page =
+  const page: Http | undefined =
     http &&
     (await import('./http/http.ts')).createHttp({
       config: http,
       access: () => access,
       log,
+      wall: () => clock.wall(),
       tail,
       history,
+      day,
       pageFolder: join(installation, 'dist/page'),
       door: (anonymous) => broker.webSocketDoor(anonymous),
       metrics: () => {
@@ -234,12 +291,14 @@ export async function startGateway(
     broker,
     sysTopics,
     status,
+    wallClock,
     uplinks.lines,
     sensing,
     acting,
+    ...(power ? [power] : []),
     control,
     health,
-    ...(page ? [history, page] : []),
+    ...(page ? [history, day, page] : []),
     supervision,
   ]);
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);

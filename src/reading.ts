@@ -20,6 +20,10 @@ export interface Reading {
   readonly time: number;
 }
 
+/** The reason of a reading whose `time` can't be believed, alone or at the end of another. */
+export const CLOCK_NOT_SET = 'clock not yet set';
+const CORRECTED = 'taken before the clock was set, time corrected';
+
 /** `json` says all that is known, `value` is the bare value. */
 export type PayloadForm = 'json' | 'value';
 
@@ -51,4 +55,35 @@ function trusted(reading: Reading): Reading {
   }
   if (value === null || quality === 'bad') return { ...reading, value: null, quality: 'bad' };
   return reading;
+}
+
+/** The reading as it must be told by a clock that is or isn't set, also when a filter kept it from one state to the other. */
+export function dated(reading: Reading, clockIsSet: boolean): Reading {
+  const { reason, ...others } = reading;
+  if (clockIsSet) return reason === CLOCK_NOT_SET ? { ...others, quality: 'good' } : reading;
+  if (reason === CLOCK_NOT_SET) return reading;
+  const why = reason === undefined ? CLOCK_NOT_SET : `${reason}; ${CLOCK_NOT_SET}`;
+  return { ...reading, quality: reading.quality === 'bad' ? 'bad' : 'uncertain', reason: why };
+}
+
+/**
+ * The payload of a reading from before the clock was set, with its right time; undefined where it is none.
+ * `stepOf` gives the milliseconds by which the clock was wrong in that start of the gateway, where that is known.
+ */
+export function corrected(
+  payload: Buffer,
+  stepOf: (boot: number) => number | undefined,
+): Buffer | undefined {
+  if (!payload.includes(`${CLOCK_NOT_SET}"`)) return undefined;
+  try {
+    const reading = JSON.parse(payload.toString());
+    const step = stepOf(reading.boot);
+    if (step === undefined) return undefined;
+    const time = new Date(Date.parse(reading.time) + step).toISOString();
+    const reason = reading.reason.replace(CLOCK_NOT_SET, CORRECTED);
+    return Buffer.from(JSON.stringify({ ...reading, reason, time }));
+  } catch {
+    // Somebody else's words, which only look like ours.
+    return undefined;
+  }
 }

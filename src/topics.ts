@@ -10,6 +10,12 @@ export function statusTopic(cell: string): string {
   return built([cell, 'status']);
 }
 
+/** Topics on which a failing supply is told: whether it is there, and how long it took to make all safe. */
+export function powerTopics(cell: string): { readonly supplied: string; readonly secured: string } {
+  const topic = (channel: string): string => readingTopic(cell, 'power', channel);
+  return { supplied: topic('supplied'), secured: topic('secured') };
+}
+
 function built(parts: readonly string[]): string {
   const topic = parts.join('/');
   const problem = parts.includes('')

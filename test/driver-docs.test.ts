@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { playback } from '../src/buses/playback.ts';
-import { loadDriver } from '../src/drivers.ts';
 import { never, openSensor } from './support/open-sensor.ts';
+import { loadOutsideDriver } from './support/outside-driver.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-pages-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -21,10 +21,7 @@ test('docs/drivers is current (else: npm run driver-docs)', () => {
 });
 
 test('the driver of docs/write-a-driver.md works', async () => {
-  const page = readFileSync('docs/write-a-driver.md', 'utf8');
-  const file = join(folder, 'sts3x.mjs');
-  writeFileSync(file, /```js\n([\s\S]*?)```/.exec(page)?.[1] ?? '');
-  const driver = await loadDriver(file);
+  const driver = await loadOutsideDriver();
   const chip = playback([
     { write: '2400', read: '' },
     { write: '', read: 'beef92' },

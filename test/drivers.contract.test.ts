@@ -6,6 +6,7 @@ import type { Driver, Handles, Samples, z } from '../src/driver.ts';
 import { drivers } from '../src/drivers.ts';
 import type { Recording } from '../src/sensing/recording.ts';
 import { createHastyTools, never } from './support/open-sensor.ts';
+import { loadOutsideDriver } from './support/outside-driver.ts';
 
 /** For drivers whose options can't all be left out. */
 const OPTIONS: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
@@ -15,6 +16,9 @@ const OPTIONS: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
   ina226: [{ shunt: 0.002 }],
   simulated: ['joint-temperature', 'gripper', 'door', 'cycles'].map((signal) => ({ signal })),
 };
+
+/** Those of the tree, and one from outside of it. */
+const all = [...drivers.values(), await loadOutsideDriver()];
 
 function recordingOf(name: string): Recording {
   return JSON.parse(readFileSync(`test/fixtures/i2c/${name}.json`, 'utf8')) as Recording;
@@ -51,82 +55,86 @@ test('every file in drivers is in the table under its own name', () => {
   expect([...drivers.keys()].sort()).toEqual(files.sort());
 });
 
-describe.each([...drivers.values()].map((driver) => [driver.name, driver] as const))(
-  '%s',
+describe.each([...drivers.keys()])('the file of %s', (name) => {
+  test('has a test', () => {
+    expect(existsSync(`test/drivers/${name}.test.ts`)).toBe(true);
+  });
+
+  test('imports only the driver module', () => {
+    const imports = readFileSync(`drivers/${name}.ts`, 'utf8').matchAll(/from '(.*)'/g);
+    expect([...imports].map(([, from]) => from)).toEqual(['../src/driver.ts']);
+  });
+});
+
+describe.each(all.map((driver) => [driver.name, driver] as const))('%s', (name, driver) => {
+  const optionSets = OPTIONS[name] ?? [{}];
+
+  test('has a kebab-case name and a summary of one line', () => {
+    expect(name).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
+    expect(driver.summary).toMatch(/^[^\n.]{10,100}$/);
+  });
+
+  test('refuses options it does not know', () => {
+    for (const options of optionSets) {
+      expect(driver.options.safeParse(options).success).toBe(true);
+      expect(driver.options.safeParse({ ...options, unheardOf: 1 }).success).toBe(false);
+    }
+  });
+
+  test('says what each of its options is for', () => {
+    for (const [key, option] of Object.entries(driver.options.shape)) {
+      expect((option as z.ZodType).description, key).toMatch(/^[^\n]{10,120}\.$/);
+    }
+  });
+
+  test('its samples have the keys of its channels, which are unique topic levels', async () => {
+    for (const options of optionSets) {
+      const parsed = driver.options.parse(options);
+      const names = driver.channels(parsed).map((channel) => channel.name);
+      expect(new Set(names).size).toBe(names.length);
+      for (const channel of names) expect(channel).toMatch(/^[a-z0-9-]*$/);
+      const { tools } = createHastyTools();
+      const sensor = await driver.open(handleOf(driver), parsed, tools, never);
+      expect(Object.keys(await sensor.read(never)).sort()).toEqual(names.sort());
+      await sensor.close?.();
+    }
+  });
+});
+
+describe.each(all.filter(({ bus }) => bus === 'i2c').map((one) => [one.name, one] as const))(
+  '%s on I2C',
   (name, driver) => {
-    const optionSets = OPTIONS[name] ?? [{}];
-
-    test('has a kebab-case name, a summary of one line and a test', () => {
-      expect(name).toMatch(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
-      expect(driver.summary).toMatch(/^[^\n.]{10,100}$/);
-      expect(existsSync(`test/drivers/${name}.test.ts`)).toBe(true);
-    });
-
-    test('its file imports only the driver module', () => {
-      const imports = readFileSync(`drivers/${name}.ts`, 'utf8').matchAll(/from '(.*)'/g);
-      expect([...imports].map(([, from]) => from)).toEqual(['../src/driver.ts']);
-    });
-
-    test('refuses options it does not know', () => {
-      for (const options of optionSets) {
-        expect(driver.options.safeParse(options).success).toBe(true);
-        expect(driver.options.safeParse({ ...options, unheardOf: 1 }).success).toBe(false);
+    test('names its datasheet and its addresses', () => {
+      expect(driver.datasheet).toMatch(/^https:\/\//);
+      expect(driver.addresses?.length).toBeGreaterThan(0);
+      for (const address of driver.addresses ?? []) {
+        expect(address).toBeGreaterThanOrEqual(0x08);
+        expect(address).toBeLessThanOrEqual(0x77);
       }
     });
 
-    test('says what each of its options is for', () => {
-      for (const [key, option] of Object.entries(driver.options.shape)) {
-        expect((option as z.ZodType).description, key).toMatch(/^[^\n]{10,120}\.$/);
-      }
-    });
-
-    test('its samples have the keys of its channels, which are unique topic levels', async () => {
-      for (const options of optionSets) {
-        const parsed = driver.options.parse(options);
-        const names = driver.channels(parsed).map((channel) => channel.name);
-        expect(new Set(names).size).toBe(names.length);
-        for (const channel of names) expect(channel).toMatch(/^[a-z0-9-]*$/);
-        const { tools } = createHastyTools();
-        const sensor = await driver.open(handleOf(driver), parsed, tools, never);
-        expect(Object.keys(await sensor.read(never)).sort()).toEqual(names.sort());
-        await sensor.close?.();
-      }
+    test('makes of its recording what it made when it was recorded', async () => {
+      const recording = recordingOf(name);
+      expect(recording.driver).toBe(name);
+      expect(driver.addresses).toContain(recording.address);
+      const chip = playback(recording.transfers);
+      const { tools } = createHastyTools();
+      const sensor = await driver.open(chip, recording.options, tools, never);
+      expect(await sensor.read(never)).toEqual(recording.samples);
+      chip.done();
     });
   },
 );
 
-describe.each(
-  [...drivers.values()].filter(({ bus }) => bus === 'i2c').map((one) => [one.name, one] as const),
-)('%s on I2C', (name, driver) => {
-  test('names its datasheet and its addresses', () => {
-    expect(driver.datasheet).toMatch(/^https:\/\//);
-    expect(driver.addresses?.length).toBeGreaterThan(0);
-    for (const address of driver.addresses ?? []) {
-      expect(address).toBeGreaterThanOrEqual(0x08);
-      expect(address).toBeLessThanOrEqual(0x77);
-    }
-  });
-
-  test('makes of its recording what it made when it was recorded', async () => {
-    const recording = recordingOf(name);
-    expect(recording.driver).toBe(name);
-    expect(driver.addresses).toContain(recording.address);
-    const chip = playback(recording.transfers);
-    const { tools } = createHastyTools();
-    const sensor = await driver.open(chip, recording.options, tools, never);
-    expect(await sensor.read(never)).toEqual(recording.samples);
-    chip.done();
-  });
-});
-
-describe.each(
-  [...drivers.values()].filter(({ bus }) => bus === 'files').map((one) => [one.name, one] as const),
-)('%s on files', (name, driver) => {
-  test('makes of its files what it made when they were kept', async () => {
-    const { options, files, samples } = filesOf(name);
-    const { tools } = createHastyTools();
-    const handle = playbackFiles(new Map(Object.entries(files)), { free: 25, total: 100 });
-    const sensor = await driver.open(handle, options, tools, never);
-    expect(await sensor.read(never)).toEqual(samples);
-  });
-});
+describe.each(all.filter(({ bus }) => bus === 'files').map((one) => [one.name, one] as const))(
+  '%s on files',
+  (name, driver) => {
+    test('makes of its files what it made when they were kept', async () => {
+      const { options, files, samples } = filesOf(name);
+      const { tools } = createHastyTools();
+      const handle = playbackFiles(new Map(Object.entries(files)), { free: 25, total: 100 });
+      const sensor = await driver.open(handle, options, tools, never);
+      expect(await sensor.read(never)).toEqual(samples);
+    });
+  },
+);

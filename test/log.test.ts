@@ -1,3 +1,14 @@
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../src/log.ts';
 
@@ -34,6 +45,25 @@ describe('the log', () => {
     const out = sink(true);
     createLog('info', out, { JOURNAL_STREAM: '8:1234' }).info('hello');
     expect(JSON.parse(out.text)).toMatchObject({ msg: 'hello' });
+  });
+
+  it('tells the journal how much a line weighs, and nobody else', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cellgate-log-'));
+    const file = join(folder, 'journal');
+    const fd = openSync(file, 'a');
+    const out = { fd, write: (text: string) => writeSync(fd, text) };
+    const { dev, ino } = fstatSync(fd);
+    const log = createLog('debug', out, { JOURNAL_STREAM: `${dev}:${ino}` });
+    for (const level of ['fatal', 'error', 'warn', 'info', 'debug'] as const) log[level]('hello');
+    createLog('info', out, { JOURNAL_STREAM: `${dev}:${ino + 1}` }).info('hello');
+    const lines = readFileSync(file, 'utf8').trim().split('\n');
+    expect(lines.map((line) => line.slice(0, 3))).toEqual([
+      ...['<2>', '<3>', '<4>', '<6>', '<7>'],
+      '{"l',
+    ]);
+    expect(JSON.parse(lines[0]!.slice(3))).toMatchObject({ level: 'fatal', msg: 'hello' });
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
   });
 
   it('keeps to its level', () => {

@@ -16,6 +16,7 @@ const SAID = [
   String.raw`\bdoubtful\(\w+, `,
   String.raw`#note\(`,
   '#trouble = ',
+  'const (?:CLOCK_NOT_SET|CORRECTED) = ',
   String.raw`#to\('proving', `,
   String.raw`return (?:failure \?\? )?`,
 ];
@@ -73,10 +74,13 @@ const WHOLE = [
 const PARTLY = [
   'src/broker/certificates.ts',
   'src/main.ts',
+  'src/reading.ts',
+  'src/appliance/wall-clock.ts',
   'src/store/store.ts',
   'src/access/access.ts',
   'src/uplink/line.ts',
   'src/acting/output.ts',
+  'src/appliance/power-fail.ts',
   'src/acting/outputs.ts',
   ...['outlet', 'delays', 'sampler'].map((name) => `src/sensing/${name}.ts`),
   ...filesOf('drivers'),

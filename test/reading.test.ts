@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeReading, type Reading } from '../src/reading.ts';
+import { corrected, dated, encodeReading, type Reading } from '../src/reading.ts';
 
 const time = Date.parse('2026-11-20T20:31:00.123Z');
 const good: Reading = { sensor: 'temperature', unit: '°C', value: 23.5, quality: 'good', time };
@@ -55,4 +55,22 @@ test('every number comes back as it went in, and no payload is empty', () => {
       expect(encodeReading({ ...good, value }, bare).length).toBeGreaterThan(0);
     }),
   );
+});
+
+test('a reading from before the clock was set gets its right time, once the step is known', () => {
+  const payload = Buffer.from(encodeReading(dated(good, false), json));
+  expect(corrected(payload, () => undefined)).toBeUndefined();
+  const hour = (boot: number) => (boot === 12 ? 3_600_000 : undefined);
+  expect(String(corrected(payload, hour))).toBe(
+    '{"value":23.5,"unit":"°C","quality":"uncertain","reason":"taken before the clock was set, time corrected","time":"2026-11-20T21:31:00.123Z","boot":12,"seq":3456}',
+  );
+});
+
+test.each([
+  ['a good reading', encodeReading(good, json)],
+  ['no JSON', Buffer.from('clock not yet set"')],
+  ['JSON of somebody else', Buffer.from('{"said":"clock not yet set","boot":12}')],
+  ['nothing', Buffer.alloc(0)],
+])('%s is left as it is', (_what, payload) => {
+  expect(corrected(Buffer.from(payload), () => 1000)).toBeUndefined();
 });

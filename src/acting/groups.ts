@@ -48,6 +48,9 @@ export function createOutputGroups(parts: Omit<OutputsParts, 'sequence'>): Outpu
       const troubles = groups.map(({ outputs }) => outputs.trouble?.());
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;
     },
+    async supplyChanged(fails) {
+      await Promise.all(groups.map(({ outputs }) => outputs.supplyChanged(fails)));
+    },
     uplinkChanged(connected) {
       for (const { outputs } of groups) outputs.uplinkChanged(connected);
     },

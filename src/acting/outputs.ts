@@ -2,11 +2,13 @@ import type { Logger } from 'pino';
 import type { Buses, GpioInput } from '../buses/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { OutputConfig } from '../config/outputs.ts';
+import { parsePin } from '../config/pins.ts';
 import type { Service } from '../lifecycle.ts';
 import type { Sequence } from '../sequence.ts';
 import { readingTopic } from '../topics.ts';
 import { parseCommand } from './command.ts';
 import { createOutput, type Output, type OutputStatus } from './output.ts';
+import type { Pins } from './pins.ts';
 
 /** A message as an output receives it. */
 export interface ReceivedCommand {
@@ -20,6 +22,7 @@ export interface OutputsParts {
   readonly sequence: Sequence;
   readonly outputs: readonly OutputConfig[];
   readonly buses: Buses;
+  readonly pins: Pins;
   readonly clock: Clock;
   readonly log: Logger;
   /** Retained: what an output is. */
@@ -37,17 +40,20 @@ export interface OutputsParts {
 export interface Outputs extends Service {
   /** To be told whenever the way to the plant is lost or back. */
   uplinkChanged(connected: boolean): void;
+  /** To be told when the supply fails, and when it is there again: all are held safe meanwhile. Resolves when they are. */
+  supplyChanged(fails: boolean): Promise<void>;
   status(): OutputStatus[];
 }
 
 /** How often lines are read back, and those that could not be had are tried again. */
 const CHECK_MS = 1000;
+const SUPPLY_FAILS = 'the supply has failed';
 
 /** Outputs that have not been started. Throws when a topic makes no sense; hardware is not touched. */
 export function createOutputs(parts: OutputsParts): Outputs {
   const { cell, boot, buses, clock, sequence } = parts;
   const log = parts.log.child({ part: 'outputs' });
-  const { publishReading, publishResult } = parts;
+  const { publishReading, publishResult, pins } = parts;
   const all = parts.outputs.map((config) => ({
     config,
     topic: readingTopic(cell, config.name, ''),
@@ -57,7 +63,10 @@ export function createOutputs(parts: OutputsParts): Outputs {
       sequence,
       clock,
       log,
-      open: (options) => buses.gpio.line(config.line).output(options),
+      open(options) {
+        const pin = parsePin(config.line);
+        return pin ? pins.open(pin, options) : buses.gpio.line(config.line).output(options);
+      },
       publishReading: (topic, payload) => publishReading(topic, payload),
       publishResult: (topic, payload) => publishResult(topic, payload),
     }),
@@ -109,6 +118,9 @@ export function createOutputs(parts: OutputsParts): Outputs {
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;
     },
     status: () => all.map(({ output }) => output.status()),
+    async supplyChanged(fails) {
+      await Promise.all(all.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
+    },
     uplinkChanged(connected) {
       if (connected) return;
       for (const { config, output } of all) {

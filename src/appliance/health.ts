@@ -7,6 +7,7 @@ import type { SensorStatus } from '../sensing/sampler.ts';
 import type { Sensing } from '../sensing/sensing.ts';
 import type { Store, StoreStatus } from '../store/store.ts';
 import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
+import type { WallClock } from './wall-clock.ts';
 
 export interface HealthParts {
   readonly cell: string;
@@ -15,12 +16,14 @@ export interface HealthParts {
   readonly broker: Broker;
   access(): Service | undefined;
   uplinks(): readonly Uplink[];
-  /** Milliseconds since the epoch. */
-  wall(): number;
+  readonly wallClock: WallClock;
   /** What stands still that a restart would mend; the watchdog asks the same. */
   stuck(): string | undefined;
+  page(): Service | undefined;
   /** Undefined until they have started. */
   outputs(): Outputs | undefined;
+  /** Undefined where power failures are not looked for. */
+  readonly power: Service | undefined;
   sensing(): Sensing | undefined;
 }
 
@@ -53,11 +56,17 @@ const COUNTS_EVERY = 10;
 
 /** The one place that knows how the gateway is: publishes it as JSON under `$SYS/cellgate/`. */
 export function createHealth(parts: HealthParts): Health {
-  const { cell, version, store, broker, access, uplinks, outputs, sensing } = parts;
+  const { cell, version, store, broker, access, uplinks, outputs, sensing, wallClock } = parts;
   const published = new Map<string, string>();
-  const started = parts.wall();
+  let began: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
+
+  /** The clock may have been set since then. */
+  const started = (): number => {
+    began ??= store.ages.now();
+    return store.ages.wallAt(began);
+  };
 
   /** True where it was not the same before. */
   const publish = (name: string, value: unknown): boolean => {
@@ -73,24 +82,44 @@ export function createHealth(parts: HealthParts): Health {
     return true;
   };
 
+  /** Those that a reload has taken away are no longer retained. */
+  const forgetUplinks = (): void => {
+    const names = uplinks().map(({ name }) => `uplink/${name}`);
+    for (const name of published.keys()) {
+      if (!name.startsWith('uplink/') || names.includes(name)) continue;
+      published.delete(name);
+      const topic = `$SYS/cellgate/${name}`;
+      void broker.publishLocal({ topic, payload: Buffer.alloc(0), qos: 0, retain: true });
+    }
+  };
+
   const troubles = (): string[] =>
     [
       parts.stuck(),
       store.trouble(),
       broker.trouble(),
       access()?.trouble?.(),
+      parts.page()?.trouble?.(),
       outputs()?.trouble?.(),
+      parts.power?.trouble?.(),
       sensing()?.trouble?.(),
       ...uplinks().map((uplink) => uplink.trouble()),
+      wallClock.trouble?.(),
     ].filter((trouble) => trouble !== undefined);
 
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());
     for (const { name, status } of uplinks()) publish(`uplink/${name}`, status);
+    forgetUplinks();
     publish('clients', broker.sessions);
     publish('outputs', outputs()?.status() ?? []);
     if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
-    publish('gateway', { cell, version, started, uplinks: uplinks().map(({ name }) => name) });
+    publish('gateway', {
+      cell,
+      version,
+      started: started(),
+      uplinks: uplinks().map(({ name }) => name),
+    });
     publish('sensors', sensing()?.status() ?? []);
     publish('store', await store.status());
     publish('drops', broker.drops);
@@ -102,7 +131,7 @@ export function createHealth(parts: HealthParts): Health {
     status: async () => ({
       cell,
       version,
-      started,
+      started: started(),
       sessions: broker.counts,
       clients: broker.sessions,
       sensors: sensing()?.status() ?? [],

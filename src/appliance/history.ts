@@ -19,6 +19,13 @@ export interface Course {
   readonly last: readonly (number | null)[];
 }
 
+/** What a topic was over a time. */
+export interface Extent {
+  readonly low: number;
+  readonly high: number;
+  readonly last: number;
+}
+
 export interface HistoryParts {
   /** Milliseconds that never jump. */
   monotonic(): number;
@@ -31,6 +38,8 @@ export interface HistoryParts {
 export interface History extends Service {
   /** Undefined for a topic without history. */
   of(topic: string): Course | undefined;
+  /** From one moment of the monotonic clock to another, both widened to whole points; undefined where it had no value. */
+  within(topic: string, from: number, to: number): Extent | undefined;
 }
 
 interface Ring {
@@ -92,6 +101,26 @@ export function createHistory({ monotonic, wall, values }: HistoryParts): Histor
         high: inOrder(high, ring.newest),
         last: inOrder(last, ring.newest),
       };
+    },
+    within(topic, from, to) {
+      const ring = rings.get(topic);
+      if (!ring) return undefined;
+      const newest = Math.floor(monotonic() / POINT_MS);
+      forward(ring, newest);
+      const end = Math.min(Math.ceil(to / POINT_MS), newest + 1);
+      let [low, high, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
+      for (
+        let point = Math.max(Math.floor(from / POINT_MS), newest - POINTS + 1);
+        point < end;
+        point++
+      ) {
+        const at = point % POINTS;
+        if (Number.isNaN(ring.last[at])) continue;
+        low = Math.min(low, ring.low[at]!);
+        high = Math.max(high, ring.high[at]!);
+        last = ring.last[at]!;
+      }
+      return Number.isNaN(last) ? undefined : { low, high, last };
     },
   };
 }

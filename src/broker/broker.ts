@@ -104,8 +104,7 @@ export class Broker implements Service, ConnectionHandler {
       accept: (transport) => this.#accept(transport),
       onTrouble: (address, reason) => this.#logOnce(address, reason, 'listener in trouble'),
     });
-    const epoch = clock.wall() - clock.monotonic();
-    const now = (): number => Math.floor(epoch + clock.monotonic());
+    const now = (): number => store.ages.now();
     this.#plane = new DataPlane({
       store,
       limits,
@@ -114,7 +113,6 @@ export class Broker implements Service, ConnectionHandler {
       traffic: this.traffic,
       refused: (clientId, reason) => this.#logOnce(clientId, reason, 'subscription refused'),
       now,
-      wall: () => clock.wall(),
     });
     this.#expiry = new Expiry({
       sessions: this.#plane.sessions,
@@ -191,7 +189,7 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   get sessions(): readonly SessionStatus[] {
-    return sessionsOf(this.#plane.sessions.values(), this.#connections);
+    return sessionsOf(this.#plane.sessions.values(), this.#connections, this.#parts.store.ages);
   }
 
   get drops(): DropCounts {

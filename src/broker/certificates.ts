@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { TlsConfig } from '../config/schema.ts';
 
 export interface CertificateParts {
-  readonly tls: TlsConfig;
+  readonly tls: Pick<TlsConfig, 'cert' | 'key' | 'ca'>;
   /** Milliseconds since 1970. */
   wall(): number;
   readonly log: Logger;
@@ -21,7 +21,7 @@ const TOLD_DAYS = 30;
 const CIPHERS =
   'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:ECDHE+AESGCM:ECDHE+CHACHA20';
 
-/** The files of one listener's `tls`, as they stand: who replaces them need not stop the gateway. */
+/** The files of one server's `tls`, as they stand: who replaces them need not stop the gateway. */
 export class Certificates {
   readonly #parts: CertificateParts;
   #context: SecureContextOptions;
@@ -89,7 +89,7 @@ export class Certificates {
 }
 
 /** Changes when one of the files does. */
-function looks({ cert, key, ca }: TlsConfig): string {
+function looks({ cert, key, ca }: CertificateParts['tls']): string {
   return [cert, key, ca ?? cert]
     .map((file) => {
       try {
@@ -102,7 +102,7 @@ function looks({ cert, key, ca }: TlsConfig): string {
     .join();
 }
 
-function read(tls: TlsConfig): [SecureContextOptions, ReadonlyMap<string, number>] {
+function read(tls: CertificateParts['tls']): [SecureContextOptions, ReadonlyMap<string, number>] {
   const ends = new Map<string, number>();
   const certificate = (file: string): Buffer => {
     const pem = readFileSync(file);

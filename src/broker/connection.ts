@@ -49,9 +49,13 @@ export interface ConnectionHandler {
 /** Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind. */
 export type HoldReason = 'connect' | 'acknowledgements' | 'disk';
 
+/** An acknowledgement that waits for its own receipt, if it has one, and for those before it. */
 interface Acknowledgement {
-  readonly send: () => void;
-  paid: boolean;
+  readonly receipt: Receipt | undefined;
+  readonly header: number;
+  readonly packetId: number;
+  /** What is done in the place of sending header and packet identifier. */
+  readonly send: (() => void) | undefined;
 }
 
 /** CONNECT holds at most five fields of 64 KiB. */
@@ -87,8 +91,8 @@ export class Connection implements Link, TransportEvents {
   readonly #packetLimit: number;
   readonly #now: () => number;
   readonly #traffic: Traffic;
-  /** When the acknowledgement that is being timed was promised. */
-  #timed: number | undefined;
+  /** The acknowledgement that is being timed, and when it was promised. */
+  #timed: { readonly receipt: Receipt; readonly at: number } | undefined;
   #owed: Acknowledgement[] = [];
   #owedAt = 0;
   readonly #holds = new Set<HoldReason>();
@@ -169,27 +173,23 @@ export class Connection implements Link, TransportEvents {
 
   acknowledge(header: number, packetId: number): void {
     if (this.#owed.length === 0) this.output.acknowledge(header, packetId);
-    else this.#owe({ send: () => this.output.acknowledge(header, packetId), paid: true });
+    else this.#owe({ receipt: undefined, header, packetId, send: undefined });
   }
 
   promise(header: number, packetId: number): Receipt {
-    return this.promiseThat(() => this.output.acknowledge(header, packetId));
+    return this.#promise(header, packetId, undefined);
   }
 
   /** Does `send` once the receipt is paid and everything promised before is sent. */
   promiseThat(send: () => void): Receipt {
-    const acknowledgement: Acknowledgement = { send, paid: false };
-    this.#owe(acknowledgement);
-    const began = this.#timed === undefined ? this.#now() : undefined;
-    this.#timed ??= began;
-    return new Receipt(() => {
-      acknowledgement.paid = true;
-      if (began !== undefined) {
-        this.#timed = undefined;
-        this.#traffic.acknowledgement.observe(this.#now() - began);
-      }
-      this.#sendPaid();
-    });
+    return this.#promise(0, 0, send);
+  }
+
+  #promise(header: number, packetId: number, send: (() => void) | undefined): Receipt {
+    const receipt = new Receipt(this.#sendPaid);
+    this.#owe({ receipt, header, packetId, send });
+    this.#timed ??= { receipt, at: this.#now() };
+    return receipt;
   }
 
   #owe(acknowledgement: Acknowledgement): void {
@@ -197,11 +197,20 @@ export class Connection implements Link, TransportEvents {
     if (this.#owed.length - this.#owedAt > OWED_HIGH) this.hold('acknowledgements');
   }
 
-  #sendPaid(): void {
+  /** One function for all receipts: there are as many as messages. */
+  readonly #sendPaid = (): void => {
+    if (this.#timed?.receipt.paid) {
+      this.#traffic.acknowledgement.observe(this.#now() - this.#timed.at);
+      this.#timed = undefined;
+    }
     const owed = this.#owed;
-    while (this.#owedAt < owed.length && owed[this.#owedAt]!.paid) {
-      const { send } = owed[this.#owedAt++]!;
-      if (!this.#closed) send();
+    while (this.#owedAt < owed.length) {
+      const { receipt, header, packetId, send } = owed[this.#owedAt]!;
+      if (receipt && !receipt.paid) break;
+      this.#owedAt++;
+      if (this.#closed) continue;
+      if (send) send();
+      else this.output.acknowledge(header, packetId);
     }
     if (this.#owedAt === owed.length) {
       this.#owed = [];
@@ -211,7 +220,7 @@ export class Connection implements Link, TransportEvents {
       this.#owedAt = 0;
     }
     if (this.#owed.length - this.#owedAt < OWED_LOW) this.letGo('acknowledgements');
-  }
+  };
 
   /** Reads nothing more from the client until `letGo` is called for each reason. */
   hold(reason: HoldReason): void {

@@ -46,10 +46,8 @@ export interface DataPlaneParts {
   readonly traffic: Traffic;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
-  /** Milliseconds since the epoch as they were at the start, from then on without jumps. */
+  /** Milliseconds that never jump and go on over restarts. */
   now(): number;
-  /** Milliseconds since the epoch. */
-  wall(): number;
 }
 
 /** Begins the session names of the gateway's own parts: a client id can't hold it [MQTT-1.5.3-2]. */
@@ -137,7 +135,8 @@ export class DataPlane {
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
-    const session = this.#createSession(clientId, store.takeSessionKey(), !clean);
+    // A clean session is never stored: it needs no number.
+    const session = this.#createSession(clientId, clean ? 0 : store.takeSessionKey(), !clean);
     if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }
@@ -148,14 +147,13 @@ export class DataPlane {
     persistent: boolean,
     stored?: ConstructorParameters<typeof Session>[4],
   ): Session {
-    const { store, limits, drops, memory, traffic, now, wall } = this.#parts;
+    const { store, limits, drops, memory, traffic, now } = this.#parts;
     const parts = {
       journal: store.journal,
       limits,
       memory,
       load: (owner: number, seq: number, limit: number) => store.load(owner, seq, limit),
       now,
-      wall,
       dropped: (session: Session, reason: string, count: number) =>
         drops.count(session.clientId, reason, count),
       delivered: (ms: number) => traffic.delivery.observe(ms),
@@ -170,7 +168,7 @@ export class DataPlane {
     session.disconnect();
     if (!session.persistent) this.endSession(session);
     else if (!session.ended) {
-      this.#parts.store.journal.add(['sessionSeen', this.#parts.wall(), session.key]);
+      this.#parts.store.journal.add(['sessionSeen', this.#parts.now(), session.key]);
     }
   }
 

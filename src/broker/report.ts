@@ -1,3 +1,4 @@
+import type { Ages } from '../store/ages.ts';
 import type { Connection } from './connection.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Drops } from './drops.ts';
@@ -53,6 +54,7 @@ const DROPS_TOLD = 100;
 export function sessionsOf(
   sessions: Iterable<Session>,
   connections: Iterable<Connection>,
+  ages: Ages,
 ): readonly SessionStatus[] {
   const told = busiest(sessions);
   const addresses = new Map<Session, string>();
@@ -65,7 +67,7 @@ export function sessionsOf(
     address: addresses.get(session) ?? null,
     online: session.online,
     persistent: session.persistent,
-    since: session.online ? session.onlineSince : session.awaySince,
+    since: ages.wallAt(session.online ? session.onlineSince : session.awaySince),
     subscriptions: session.subscriptions.size,
     queued: session.queue.count,
     bytes: session.queue.bytes,

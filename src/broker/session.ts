@@ -37,10 +37,8 @@ export interface SessionParts {
   readonly limits: SessionLimits;
   readonly memory: Memory;
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
-  /** Milliseconds since the epoch as they were at the start, from then on without jumps: ages are told by it. */
+  /** Milliseconds that never jump and go on over restarts. */
   now(): number;
-  /** Milliseconds since the epoch. */
-  wall(): number;
   dropped(session: Session, reason: DropReason, count: number): void;
   /** A message was acknowledged so many milliseconds after it came. */
   delivered?(ms: number): void;
@@ -116,7 +114,7 @@ export class Session implements Subscriber, QueueOwner {
     this.#window = new Window(parts.limits.inflight);
     if (stored) {
       // A session whose client was there when the gateway died is left from now on; so is one of the future.
-      if (stored.seen > 0) this.awaySince -= Math.max(0, parts.wall() - stored.seen);
+      if (stored.seen > 0) this.awaySince = Math.min(this.awaySince, stored.seen);
       this.sent = stored.sent;
       this.sentOnDisk = stored.sent;
       this.#seq = Math.max(stored.sent, stored.queue.last);

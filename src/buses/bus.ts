@@ -27,6 +27,11 @@ export function hex(address: number): string {
   return `0x${address.toString(16).padStart(2, '0')}`;
 }
 
+/** Where a chip is, as a key: those who share it take turns. */
+export function chipPlace(bus: string, address: number): string {
+  return `${hex(address)} on ${bus}`;
+}
+
 /** One I2C bus, opened when it is first used. */
 export interface I2cBus {
   /** The chip at an address; `place` is what errors call the bus, where that is not its own name. */

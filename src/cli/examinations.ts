@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { access, constants, readFile } from 'node:fs/promises';
 import type { GatewayStatus } from '../appliance/health.ts';
+import { isSynchronised } from '../appliance/time-sync.ts';
 import type { KernelFiles } from '../buses/bus.ts';
 import type { Config } from '../config/schema.ts';
-import { isSynchronised } from './time-sync.ts';
 
 /** What an examination looks at. */
 export interface Patient {

@@ -1,8 +1,8 @@
+import { askTimedatectl, isSynchronised } from '../appliance/time-sync.ts';
 import { BusError, type Buses, hex, type I2cBus, type KernelFiles } from '../buses/bus.ts';
 import { type Board, fittingBoards } from '../config/boards.ts';
 import type { Drivers } from '../driver.ts';
 import { EXIT, type Io } from './io.ts';
-import { askTimedatectl, isSynchronised } from './time-sync.ts';
 
 export interface ProbeParts {
   readonly buses: Buses;

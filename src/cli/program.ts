@@ -153,7 +153,7 @@ export async function runCommandLine(
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
       const { doctor } = await import('./doctor.ts');
-      const { askTimedatectl } = await import('./time-sync.ts');
+      const { askTimedatectl } = await import('../appliance/time-sync.ts');
       const { createKernelFiles } = await import('../buses/files.ts');
       const files = createKernelFiles();
       const { drivers } = parts;

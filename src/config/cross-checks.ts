@@ -1,8 +1,9 @@
 import { hex } from '../buses/bus.ts';
 import type { Drivers } from '../driver.ts';
-import { readingTopic, statusTopic } from '../topics.ts';
+import { powerTopics, readingTopic, statusTopic } from '../topics.ts';
 import { outputChecks } from './output-checks.ts';
 import type { PartialOutput } from './outputs.ts';
+import type { PowerFailConfig } from './power-fail.ts';
 import type { Finding, Path } from './problem.ts';
 import { type HttpConfig, isLoopback, type ListenerConfig } from './schema.ts';
 import type { PartialSensor } from './sensors.ts';
@@ -20,6 +21,7 @@ export interface Parts {
   readonly cell: string;
   readonly sensors: readonly Placed<PartialSensor>[];
   readonly outputs: readonly Placed<PartialOutput>[];
+  readonly powerFail: PowerFailConfig | undefined;
   readonly listeners: readonly Placed<ListenerConfig>[];
   readonly uplinks: readonly Placed<PartialUplink>[];
   readonly http: HttpConfig | undefined;
@@ -58,8 +60,9 @@ function* sameNames({ sensors, lineOf }: Parts): Iterable<Finding> {
   }
 }
 
-function* sameTopics({ cell, sensors, drivers, lineOf }: Parts): Iterable<Finding> {
+function* sameTopics({ cell, sensors, powerFail, drivers, lineOf }: Parts): Iterable<Finding> {
   const status = statusTopic(cell);
+  const power = powerFail ? Object.values(powerTopics(cell)) : [];
   const seen = new Map<string, { readonly index: number; readonly name: string }>();
   for (const { index, element } of sensors) {
     const path = ['sensors', index, 'name'];
@@ -69,6 +72,9 @@ function* sameTopics({ cell, sensors, drivers, lineOf }: Parts): Iterable<Findin
       const topic = readingTopic(cell, element.name, channel.name);
       if (topic === status) {
         clashes.push(`its topic ${topic} is the one on which the gateway says that it is online`);
+      }
+      if (power.includes(topic)) {
+        clashes.push(`its topic ${topic} is that of powerFail`);
       }
       const first = seen.get(topic);
       if (first === undefined) seen.set(topic, { index, name: element.name });

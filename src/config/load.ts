@@ -4,6 +4,7 @@ import { crossChecks, type Parts, type Placed } from './cross-checks.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { outputSchema } from './outputs.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
+import { powerFailSchema } from './power-fail.ts';
 import { byPosition, type Finding, formatPath, type Path, type Problem } from './problem.ts';
 import {
   type Config,
@@ -92,7 +93,7 @@ function explainKey(source: Source): KeyExplainer {
 
 /** The elements that are right by themselves, also when others are not: all problems are told at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
-  const { cell, sensors, outputs, broker, uplinks, http } = source.value as Readonly<
+  const { cell, sensors, outputs, broker, powerFail, uplinks, http } = source.value as Readonly<
     Record<string, unknown>
   >;
   const sensor = sensorSchema(drivers);
@@ -101,6 +102,7 @@ function partsOf(source: Source, drivers: Drivers): Parts {
     cell: cellSchema.safeParse(cell).data ?? 'CELL',
     sensors: valid(sensors, (one) => sensor.safeParse(one)),
     outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
+    powerFail: powerFail === undefined ? undefined : powerFailSchema.safeParse(powerFail).data,
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one)),
     http: http === undefined ? undefined : httpSchema.safeParse(http).data,

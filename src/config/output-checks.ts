@@ -1,14 +1,25 @@
-import { readingTopic, statusTopic } from '../topics.ts';
+import { powerTopics, readingTopic, statusTopic } from '../topics.ts';
 import { linesOf, type Parts } from './cross-checks.ts';
+import { pinChecks } from './pin-checks.ts';
 import type { Finding, Path } from './problem.ts';
 
 /** What is wrong between outputs, and between them and the sensors: topics and lines that meet. */
 export function outputChecks(parts: Parts): readonly Finding[] {
-  return [...sameTopics(parts), ...sameLines(parts)];
+  return [...sameTopics(parts), ...sameLines(parts), ...pinChecks(parts)];
 }
 
-function* sameTopics({ cell, sensors, outputs, drivers, lineOf }: Parts): Iterable<Finding> {
+function* sameTopics({
+  cell,
+  sensors,
+  outputs,
+  powerFail,
+  drivers,
+  lineOf,
+}: Parts): Iterable<Finding> {
   const seen = new Map<string, string>([[statusTopic(cell), 'the one that says online']]);
+  if (powerFail) {
+    for (const topic of Object.values(powerTopics(cell))) seen.set(topic, 'that of powerFail');
+  }
   for (const { index, element } of sensors) {
     const owner = `that of the sensor in line ${lineOf(['sensors', index, 'name'])}`;
     for (const { name } of drivers.get(element.driver)?.channels(element.options) ?? []) {
@@ -28,7 +39,7 @@ function* sameTopics({ cell, sensors, outputs, drivers, lineOf }: Parts): Iterab
 }
 
 /** An interlock's line may hold several outputs; otherwise a line has one owner. */
-function* sameLines({ sensors, outputs, lineOf }: Parts): Iterable<Finding> {
+function* sameLines({ sensors, outputs, powerFail, lineOf }: Parts): Iterable<Finding> {
   const seen = new Map<string, string>();
   const interlocks = new Map<string, boolean>();
   for (const { index, element } of sensors) {
@@ -44,6 +55,11 @@ function* sameLines({ sensors, outputs, lineOf }: Parts): Iterable<Finding> {
     const path = ['outputs', index, 'line'];
     if (seen.has(element.line)) yield taken(path, element.line);
     seen.set(element.line, `the output in line ${lineOf(path)}`);
+  }
+  if (powerFail) {
+    const path = ['powerFail', 'line'];
+    if (seen.has(powerFail.line)) yield taken(path, powerFail.line);
+    seen.set(powerFail.line, `powerFail in line ${lineOf(path)}`);
   }
   for (const { index, element } of outputs) {
     if (element.interlock === undefined) continue;

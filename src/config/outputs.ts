@@ -1,16 +1,28 @@
 import { z } from 'zod';
 import { duration } from '../units.ts';
-import { lineSchema, nameSchema, payloadSchema } from './sensors.ts';
+import { PIN, parsePin } from './pins.ts';
+import { LINE, lineSchema, nameSchema, payloadSchema } from './sensors.ts';
 import { didYouMean } from './suggestion.ts';
 import { expectation, mapSuchAs, text } from './values.ts';
 
 const onOff = 'on or off';
-const level = z
+/** The schema of what a line is. */
+export const level = z
   .union([z.boolean(), z.enum(['on', 'off'])], { error: onOff })
   .transform((value) => value === true || value === 'on')
   .meta({ title: 'on or off' });
 
 const topicSchema = text('a topic such as plc/alive: no + or #', /^(?!\$)[^+#]+$/, 1024);
+
+const outputLine =
+  'a line such as DO0, GPIO17 or gpiochip0:17, or a pin such as mcp23017@i2c-1/0x20:8';
+const outputLineError = ({ input }: { input?: unknown }): string => {
+  const [issue] = lineSchema.safeParse(input).error?.issues ?? [];
+  return String(input).includes('@') || issue === undefined ? outputLine : issue.message;
+};
+const outputLineSchema = z
+  .string({ error: outputLineError })
+  .regex(new RegExp(`${LINE.source}|${PIN.source}`), { error: outputLineError });
 
 const interlockSchema = z.strictObject(
   {
@@ -40,7 +52,9 @@ export const outputSchema = z
     {
       name: nameSchema.describe('Topic below the cell, e.g. stacklight/red; unique.'),
       driver: drivers.describe('A GPIO line that is driven.'),
-      line: lineSchema.describe('Output line: DO0, GPIO17 or gpiochip0:17.'),
+      line: outputLineSchema.describe(
+        'Output line: DO0, GPIO17 or gpiochip0:17; or a pin of an expander: mcp23017@i2c-1/0x20:8.',
+      ),
       activeLow: z.boolean().default(false).describe('Whether the electrical low level is on.'),
       drive: z
         .enum(['push-pull', 'open-drain', 'open-source'])
@@ -69,6 +83,11 @@ export const outputSchema = z
     },
     mapSuchAs('{ name: stacklight/red, driver: digital-output, line: DO0 }'),
   )
+  .refine(({ line, drive }) => drive === 'push-pull' || parsePin(line) === undefined, {
+    error: 'push-pull, as an expander drives its pins',
+    path: ['drive'],
+    params: expectation,
+  })
   .refine(({ line, interlock }) => line !== interlock?.line, {
     error: 'another line than the output itself',
     path: ['interlock', 'line'],

@@ -3,6 +3,7 @@ import type { Drivers } from '../driver.ts';
 import type { PayloadForm } from '../reading.ts';
 import { duration, size } from '../units.ts';
 import { type OutputConfig, outputSchema } from './outputs.ts';
+import { type PowerFailConfig, powerFailSchema } from './power-fail.ts';
 import { payloadSchema, type SensorConfig, sensorSchema } from './sensors.ts';
 import { completeUplink, type UplinkConfig, uplinkSchema } from './uplinks.ts';
 import { mapSuchAs, text, wholeNumber } from './values.ts';
@@ -56,6 +57,8 @@ export interface Settings {
   readonly sensors: readonly SensorConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' | 'simulated' };
+  /** Undefined: power failures are not looked for. */
+  readonly powerFail?: PowerFailConfig | undefined;
   readonly uplinks: readonly UplinkConfig[];
   readonly store: { readonly readingsWithin: number };
   /** Undefined: no page. */
@@ -240,6 +243,11 @@ export function configSchema(drivers: Drivers) {
         })
         .prefault({})
         .describe('The GPIO lines of this machine.'),
+      powerFail: powerFailSchema
+        .optional()
+        .describe(
+          'The line that tells of a failing supply: outputs go safe, and all goes to disk, while the board still lasts.',
+        ),
       uplinks: z
         .array(uplinkSchema, { error: 'a list, each uplink beginning with "- name: …"' })
         .max(16, { error: 'at most 16 uplinks' })

@@ -18,6 +18,8 @@ export interface SensorConfig {
   readonly every: number;
   readonly timeout: number;
   readonly payload: PayloadForm;
+  /** How far back the page shows it; an hour where it does not say. */
+  readonly history?: 'hour' | 'day';
   readonly filters: readonly FilterConfig[];
   readonly options: Readonly<Record<string, unknown>>;
 }
@@ -56,6 +58,12 @@ const sensorShape = {
     .describe(
       'How this sensor is written: json or value. Default: the payload of the whole config.',
     ),
+  history: z
+    .enum(['hour', 'day'])
+    .prefault('hour')
+    .describe(
+      'How far back the page shows it: the last hour, kept in memory, or also the last day, kept in the store.',
+    ),
   filters: z
     .array(filterSchema, { error: 'a list of filters such as [median: 5, deadband: 0.1]' })
     .max(16, { error: 'at most 16 filters' })
@@ -72,12 +80,10 @@ const busSchema = z
 
 const lineError = ({ input }: { input?: unknown }): string =>
   `a line such as DI0, GPIO17 or gpiochip0:17${/^\d+$/.test(`${input}`) ? ` (did you mean GPIO${input}?)` : ''}`;
+/** How a GPIO line is written. */
+export const LINE = /^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/;
 /** The schema of a GPIO line. */
-export const lineSchema = z
-  .string({ error: lineError })
-  .regex(/^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/, {
-    error: lineError,
-  });
+export const lineSchema = z.string({ error: lineError }).regex(LINE, { error: lineError });
 
 /** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
 function meantAddress(input: unknown, fits: (address: number) => boolean): string {

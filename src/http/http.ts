@@ -1,11 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
+import { Certificates } from '../broker/certificates.ts';
 import { listenError } from '../broker/listeners.ts';
 import type { Upgrade } from '../broker/websockets.ts';
 import { type HttpConfig, isLoopback } from '../config/schema.ts';
@@ -21,6 +22,8 @@ export interface HttpParts extends RoutesParts {
   /** The access rules in force. */
   access(): Access | undefined;
   readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  wall(): number;
   /** The folder of the built page. */
   readonly pageFolder: string;
   /** The broker's way in for MQTT over WebSocket. */
@@ -50,6 +53,7 @@ export function createHttp(parts: HttpParts): Http {
   const anonymous = isLoopback(host);
   const route = createRoutes(parts);
   let files: PageFiles;
+  let certificates: Certificates | undefined;
   let certificate: X509Certificate | undefined;
   let server: Server | undefined;
   let url: string | undefined;
@@ -94,6 +98,11 @@ export function createHttp(parts: HttpParts): Http {
     response.end(request.method === 'HEAD' ? undefined : bytes);
   };
 
+  const onChanged = (context: SecureContextOptions): void => {
+    certificate = new X509Certificate(context.cert as Buffer);
+    (server as HttpsServer).setSecureContext(context);
+  };
+
   const upgrade = (enter: Upgrade) => (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { host: name, origin } = request.headers;
     const path = request.url?.split('?')[0];
@@ -115,13 +124,10 @@ export function createHttp(parts: HttpParts): Http {
     },
     async start() {
       files = readPageFiles(pageFolder);
-      const pems = config.tls && {
-        cert: readFileSync(config.tls.cert),
-        key: readFileSync(config.tls.key),
-        minVersion: 'TLSv1.2' as const,
-      };
-      certificate = pems && new X509Certificate(pems.cert);
-      server = pems ? createHttpsServer({ ...pems, ...LIMITS }) : createServer(LIMITS);
+      certificates = config.tls && new Certificates({ ...parts, tls: config.tls, onChanged });
+      const context = certificates?.context;
+      certificate = context && new X509Certificate(context.cert as Buffer);
+      server = context ? createHttpsServer({ ...context, ...LIMITS }) : createServer(LIMITS);
       server.maxConnections = SOCKETS;
       server.keepAliveTimeout = IDLE_MS;
       server.on('connection', (socket: Socket) => {
@@ -131,14 +137,19 @@ export function createHttp(parts: HttpParts): Http {
       });
       server.on('request', (request, response) => void serve(request, response));
       server.on('upgrade', upgrade(await door(anonymous)));
-      await listen(server, host, port);
+      await listen(server, host, port).catch((error: unknown) => {
+        certificates?.stop();
+        throw error;
+      });
       server.on('error', (error) => log.warn({ error }, 'the page is in trouble'));
       const { port: taken } = server.address() as AddressInfo;
       const name = host.includes(':') ? `[${host}]` : host;
-      url = `${pems ? 'https' : 'http'}://${name}:${taken}/`;
+      url = `${context ? 'https' : 'http'}://${name}:${taken}/`;
       log.info({ url }, 'the page is open');
     },
+    trouble: () => certificates?.trouble(),
     async stop() {
+      certificates?.stop();
       const closing = server;
       if (!closing) return;
       // What was a WebSocket is the broker's by now and ends with it.

@@ -1,3 +1,4 @@
+import type { Day } from '../appliance/day.ts';
 import type { History } from '../appliance/history.ts';
 import type { LogTail } from '../log.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
@@ -5,7 +6,8 @@ import type { Visitor } from './login.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface RoutesParts {
-  readonly history: History;
+  readonly history: Pick<History, 'of'>;
+  readonly day: Pick<Day, 'of'>;
   readonly tail: LogTail;
   /** Made when first asked for. */
   metrics(): Promise<Metrics>;
@@ -38,7 +40,7 @@ const CHALLENGE = { 'www-authenticate': 'Basic realm="cellgate", charset="UTF-8"
 
 /** Answers what is asked of the running gateway; undefined for paths that are none of these. */
 export function createRoutes(parts: RoutesParts) {
-  const { history, tail, troubles, stuck } = parts;
+  const { history, day, tail, troubles, stuck } = parts;
 
   const healthz = (): Answer => {
     const sentence = stuck();
@@ -62,8 +64,9 @@ export function createRoutes(parts: RoutesParts) {
 
   const courses = ({ query, visitor }: Question): Answer => {
     const topics = query.getAll('topic').slice(0, TOPICS_AT_ONCE);
+    const kept = query.get('span') === 'day' ? day : history;
     const found = topics.flatMap((topic) => {
-      const course = isTopic(topic) && visitor?.maySubscribe(topic) ? history.of(topic) : undefined;
+      const course = isTopic(topic) && visitor?.maySubscribe(topic) ? kept.of(topic) : undefined;
       return course ? [[topic, course]] : [];
     });
     return jsonAnswer(Object.fromEntries(found));

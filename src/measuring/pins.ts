@@ -1,3 +1,4 @@
+import type { I2cDevice } from '../buses/bus.ts';
 import type { Samples, Sensor, Tools } from './sensor.ts';
 
 /** A chip with input pins, ready to be read. */
@@ -35,5 +36,53 @@ export async function pinSensor(parts: PinParts): Promise<Sensor> {
       for await (const edge of interrupt.edges(signal)) if (edge.rising) yield await read();
     },
     close: () => interrupt.close(),
+  };
+}
+
+/** A chip whose pins can be driven; levels are those of the pins themselves. Transfers of one chip never overlap. */
+export interface OutputChip {
+  /** Makes the pin an output of this level, also when it is one. */
+  drive(pin: number, level: boolean): Promise<void>;
+  /** The pin's level; rejects when the chip was reset and the pin is no longer driven. */
+  read(pin: number): Promise<boolean>;
+}
+
+/** Addresses of a chip's registers, those of port 0; port 1 has the next ones. */
+export interface PinRegisters {
+  /** The level that an output has. */
+  readonly output: number;
+  /** 1 for an input. */
+  readonly direction: number;
+  /** 1 for a level that is read the other way round. */
+  readonly polarity: number;
+  /** The level of the pin. */
+  readonly level: number;
+}
+
+/** The outputs of an expander with two ports of eight pins. The level is set before the direction: nothing twitches. */
+export function registerPins(chip: I2cDevice, registers: PinRegisters): OutputChip {
+  const read = async (register: number, pin: number): Promise<number> => {
+    const [byte = 0] = await chip.transfer(Uint8Array.of(register + (pin >> 3)), 1);
+    return byte;
+  };
+  const set = async (register: number, pin: number, on: boolean): Promise<void> => {
+    const before = await read(register, pin);
+    const bit = 1 << (pin & 7);
+    const after = on ? before | bit : before & ~bit;
+    if (after !== before) await chip.transfer(Uint8Array.of(register + (pin >> 3), after), 0);
+  };
+  const isSet = async (register: number, pin: number): Promise<boolean> =>
+    ((await read(register, pin)) & (1 << (pin & 7))) !== 0;
+  return {
+    async drive(pin, level) {
+      await set(registers.output, pin, level);
+      await set(registers.polarity, pin, false);
+      await set(registers.direction, pin, false);
+    },
+    async read(pin) {
+      if (await isSet(registers.direction, pin))
+        throw new Error('the chip was reset: its pin is no longer driven');
+      return isSet(registers.level, pin);
+    },
   };
 }

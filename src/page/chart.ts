@@ -1,14 +1,17 @@
 import uPlot from 'uplot';
 import type { Course } from '../appliance/history.ts';
+import { number, say } from './words.ts';
 
 export interface Chart {
   readonly node: HTMLElement;
-  /** Lowest and highest value that it shows; undefined while it is empty. */
-  readonly range: readonly [low: number, high: number] | undefined;
-  /** The last hour, as the gateway kept it. */
+  /** Lowest and highest value that it shows, in words; undefined while it is empty. */
+  readonly range: { readonly low: string; readonly high: string } | undefined;
+  /** The last hour or day, as the gateway kept it. */
   show(course: Course): void;
-  /** The value at this moment; a new point begins every ten seconds. */
+  /** The value at this moment; a new point begins once the newest is full. */
   add(timeMs: number, value: number | null): void;
+  /** Nothing of it is left. */
+  end(): void;
 }
 
 interface Look {
@@ -16,18 +19,22 @@ interface Look {
   readonly axes: boolean;
   /** For what is on or off. */
   readonly steps: boolean;
+  /** For what is counted: the axis begins at nothing. */
+  readonly fromZero?: boolean;
+  /** Gets what lies under the pointer in words; nothing once it is elsewhere. */
+  readonly read?: (text: string) => void;
 }
 
 /** Where the axis of time may have its marks: it says no seconds. */
-const MARKS_S = [60, 120, 300, 600, 900, 1800];
+const MARKS_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600];
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const clockOf = (seconds: number): string => clock.format(seconds * 1000);
 
 type Column = (number | null)[];
-const HOUR_S = 3600;
-/** A course that has only begun is not drawn as a dot in an empty hour. */
-const LEAST_S = 120;
 const POINTS = 360;
+/** A course that has only begun is not drawn as a dot in an empty hour. */
+const LEAST_POINTS = 12;
+const CHARACTER_PX = 7;
 const charts = new Set<{ redraw(): void }>();
 
 /** The colours of a style sheet, which change with day and night. */
@@ -39,7 +46,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   for (const chart of charts) chart.redraw();
 });
 
-/** An empty chart of one hour that is as wide as its place. Its canvas is for the eye alone: the words are the caller's. */
+/** An empty chart that is as wide as its place. Its canvas is for the eye alone: the words are the caller's. */
 export function createChart(look: Look): Chart {
   const node = document.createElement('div');
   node.className = 'chart';
@@ -48,12 +55,23 @@ export function createChart(look: Look): Chart {
   let times: number[] = [];
   let [low, high, last]: [Column, Column, Column] = [[], [], []];
   let plot: uPlot | undefined;
+  let everyS = 10;
 
   const data = (): uPlot.AlignedData => [times, high, low, last];
 
   const begin = (end: number): number => {
     const first = times[last.findIndex((value) => value !== null)] ?? end;
-    return Math.min(Math.max(first, end - HOUR_S), end - LEAST_S);
+    return Math.min(Math.max(first, end - POINTS * everyS), end - LEAST_POINTS * everyS);
+  };
+
+  const written = (value: number): string =>
+    look.steps ? say(value > 0.5 ? 'yes' : 'no') : number(value);
+
+  const textAt = (index: number | null | undefined): string => {
+    const [time, from, to, value] = [times, low, high, last].map((column) => column[index ?? -1]);
+    if (typeof time !== 'number' || typeof value !== 'number') return '';
+    const range = from === to ? '' : ` (${written(from!)} – ${written(to!)})`;
+    return `${clockOf(time)}: ${written(value)}${range}`;
   };
 
   const options = (width: number): uPlot.Options => {
@@ -67,7 +85,10 @@ export function createChart(look: Look): Chart {
       width,
       height: look.height,
       legend: { show: false },
-      cursor: { show: false },
+      cursor: look.read
+        ? { y: false, drag: { x: false, y: false }, points: { show: false } }
+        : { show: false },
+      hooks: look.read ? { setCursor: [({ cursor }) => look.read?.(textAt(cursor.idx))] } : {},
       padding: look.axes ? [8, 8, 0, 0] : [3, 2, 3, 2],
       scales: {
         x: { time: true, range: (_plot, _from, to) => [begin(to), to] },
@@ -82,7 +103,14 @@ export function createChart(look: Look): Chart {
               incrs: MARKS_S,
               values: (_plot, marks) => marks.map(clockOf),
             },
-            { ...axis, size: 56, space: 28 },
+            {
+              ...axis,
+              space: 28,
+              size: (_plot, marks) =>
+                16 + CHARACTER_PX * Math.max(4, ...(marks ?? []).map((mark) => mark.length)),
+              values: (_plot, marks) => marks.map(written),
+              ...(look.steps ? { splits: [0, 1] } : {}),
+            },
           ]
         : [{ show: false }, { show: false }],
       series: [
@@ -102,23 +130,26 @@ export function createChart(look: Look): Chart {
     if (width > 0) plot = new uPlot(options(width), data(), node);
   };
 
-  new ResizeObserver(() => {
+  const sized = new ResizeObserver(() => {
     const width = Math.floor(node.clientWidth);
     if (!plot) build();
     else if (width > 0 && width !== plot.width) plot.setSize({ width, height: look.height });
-  }).observe(node);
-  charts.add({ redraw: build });
+  });
+  sized.observe(node);
+  const own = { redraw: build };
+  charts.add(own);
 
   return {
     node,
     get range() {
-      const known = last.filter((value) => value !== null);
-      return known.length === 0 ? undefined : ([Math.min(...known), Math.max(...known)] as const);
+      const [lows, highs] = [low, high].map((column) => column.filter((value) => value !== null));
+      if (!lows?.length || !highs?.length) return undefined;
+      return { low: written(Math.min(...lows)), high: written(Math.max(...highs)) };
     },
     show(course) {
-      const every = course.everyMs / 1000;
-      const first = course.end / 1000 - course.last.length * every;
-      times = course.last.map((_, index) => first + (index + 1) * every);
+      everyS = course.everyMs / 1000;
+      const first = course.end / 1000 - course.last.length * everyS;
+      times = course.last.map((_, index) => first + (index + 1) * everyS);
       [low, high, last] = [[...course.low], [...course.high], [...course.last]];
       plot?.setData(data());
     },
@@ -126,7 +157,7 @@ export function createChart(look: Look): Chart {
       const time = timeMs / 1000;
       const newest = times.at(-1);
       if (newest === undefined || time > newest) {
-        times.push(newest === undefined ? time : Math.max(time, newest + 10));
+        times.push(newest === undefined ? time : Math.max(time, newest + everyS));
         for (const column of [low, high, last]) column.push(value);
         if (times.length > POINTS) for (const column of [times, low, high, last]) column.shift();
       } else if (value !== null) {
@@ -137,14 +168,24 @@ export function createChart(look: Look): Chart {
       }
       plot?.setData(data());
     },
+    end() {
+      sized.disconnect();
+      charts.delete(own);
+      plot?.destroy();
+      plot = undefined;
+    },
   };
 }
 
 /** Room above and below; a line that does not move is in the middle. */
-function padded(from: number | null, to: number | null, { steps, axes }: Look): [number, number] {
+function padded(
+  from: number | null,
+  to: number | null,
+  { steps, fromZero }: Look,
+): [number, number] {
   if (steps) return [-0.15, 1.15];
   if (from === null || to === null) return [0, 1];
-  if (axes) return [0, Math.max(1, to * 1.1)];
+  if (fromZero) return [0, Math.max(1, to * 1.1)];
   const room = Math.max((to - from) * 0.1, Math.abs(to) * 0.005, 1e-6);
   return [from - room, to + room];
 }

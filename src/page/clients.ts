@@ -9,7 +9,9 @@ interface Card {
   readonly state: HTMLElement;
   readonly facts: ReturnType<typeof createFacts>;
   readonly button: HTMLButtonElement;
+  readonly whose: HTMLElement;
   online: boolean;
+  own: boolean;
 }
 
 /** Who may publish there may end connections; nothing is ever published there. */
@@ -35,8 +37,9 @@ export function createClients(gateway: Gateway, question: Question) {
     const button = element('button', { type: 'button', class: 'small' }, say('disconnect'));
     setAttribute(button, 'aria-label', `${say('disconnect')} ${clientId}`);
     button.addEventListener('click', () => void disconnect(clientId));
-    const node = element('li', { class: 'card client' }, head, facts.node, button);
-    return { node, state, facts, button, online: false };
+    const whose = element('p', { class: 'address' });
+    const node = element('li', { class: 'card client' }, head, whose, facts.node, button);
+    return { node, state, whose, facts, button, online: false, own: false };
   });
 
   const disconnect = async (clientId: string): Promise<void> => {
@@ -45,8 +48,8 @@ export function createClients(gateway: Gateway, question: Question) {
     if (await question.ask(words)) await gateway.disconnect(clientId).catch(() => undefined);
   };
 
-  const offer = ({ button, online }: Card): void => {
-    setAttribute(button, 'hidden', !may || !online);
+  const offer = ({ button, online, own }: Card): void => {
+    setAttribute(button, 'hidden', !may || !online || own);
   };
 
   return {
@@ -59,9 +62,11 @@ export function createClients(gateway: Gateway, question: Question) {
           const { node, state, facts } = card;
           const { online, since, user, address } = session;
           card.online = online;
-          offer(card);
           setAttribute(node, 'data-state', online ? 'connected' : 'down');
           const time = say('since', { time: span(gateway.now() - since) });
+          card.own = session.clientId === gateway.clientId;
+          setText(card.whose, card.own ? say('thisPage') : '');
+          offer(card);
           setText(state, `${say(online ? 'online' : 'away')} ${time}`);
           facts.set('user', user || say('anonymous'));
           facts.set('address', address ?? '–');

@@ -9,6 +9,9 @@ export interface Credentials {
 
 export type State = 'connecting' | 'live' | 'lost' | 'login';
 
+/** How far back a chart goes. */
+export type Span = 'hour' | 'day';
+
 export interface GatewayEvents {
   /** `wrong` when the gateway has refused a user or password. */
   state(state: State, wrong: boolean): void;
@@ -37,6 +40,11 @@ export class Gateway {
 
   get user(): string | undefined {
     return this.#credentials?.username;
+  }
+
+  /** Under which name the broker knows this page. */
+  get clientId(): string | undefined {
+    return this.#client?.options.clientId;
   }
 
   /** Milliseconds since the epoch, by the gateway's clock. */
@@ -104,9 +112,9 @@ export class Gateway {
     await this.#client.publishAsync(topic, JSON.stringify(value), { qos: 1 });
   }
 
-  /** The last hour of each topic that has one. */
-  courses(topics: readonly string[]): Promise<Record<string, Course>> {
-    return this.#askForEach('api/history', topics);
+  /** The last hour or day of each topic that has one. */
+  courses(topics: readonly string[], span: Span = 'hour'): Promise<Record<string, Course>> {
+    return this.#askForEach('api/history', topics, [['span', span]]);
   }
 
   /** Which of the topics this user may publish to. */
@@ -117,11 +125,12 @@ export class Gateway {
   async #askForEach<Value>(
     path: string,
     topics: readonly string[],
+    also: string[][] = [],
   ): Promise<Record<string, Value>> {
     const found: Record<string, Value> = {};
     for (let first = 0; first < topics.length; first += TOPICS_AT_ONCE) {
       const some = topics.slice(first, first + TOPICS_AT_ONCE);
-      const query = some.map((topic) => ['topic', topic]);
+      const query = [...also, ...some.map((topic) => ['topic', topic])];
       Object.assign(found, await this.#ask(path, query));
     }
     return found;

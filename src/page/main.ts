@@ -112,12 +112,14 @@ function onMessage(topic: string, payload: string): void {
     if (!sensors.take(topic, payload)) outputs.take(topic, payload);
     return;
   }
+  if (payload === '') return;
   const name = topic.slice(SYS.length);
   const value = JSON.parse(payload);
   if (name === 'gateway') {
     about = value;
     setText(title, about.cell);
-    document.title = `${about.cell} – cellgate`;
+    uplinks.only(value.uplinks);
+    reveal('uplinks', value.uplinks.length > 0);
   } else if (name === 'troubles') showTroubles(value);
   else if (name === 'sensors') {
     sensors.show(value);
@@ -133,7 +135,6 @@ function onMessage(topic: string, payload: string): void {
     reveal('store', true);
   } else if (name.startsWith('uplink/')) {
     uplinks.take(value);
-    reveal('uplinks', true);
   }
 }
 

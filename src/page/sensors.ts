@@ -1,5 +1,6 @@
 import type { SensorStatus } from '../sensing/sampler.ts';
 import { type Chart, createChart } from './chart.ts';
+import { createDetail, type Subject } from './detail.ts';
 import { createKeyed, element, setAttribute, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
 import { type LiveReading, parseReading } from './reading.ts';
@@ -9,6 +10,8 @@ type Channel = SensorStatus['channels'][number];
 
 interface Tile {
   readonly node: HTMLLIElement;
+  readonly name: string;
+  readonly open: HTMLButtonElement;
   readonly topic: string;
   readonly value: HTMLElement;
   readonly unit: HTMLElement;
@@ -31,9 +34,11 @@ export function createSensors(gateway: Gateway, cell: () => string) {
   const tiles = createKeyed<Channel, Tile>(list, (channel) => {
     const tile = makeTile(channel, cell());
     seen.observe(tile.node);
+    tile.open.addEventListener('click', () => detail.open(subjectOf(tile)));
     return tile;
   });
 
+  const detail = createDetail(gateway);
   const wanted = new Set<Tile>();
   const seen = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -96,6 +101,7 @@ export function createSensors(gateway: Gateway, cell: () => string) {
     },
     /** Called a few times a second: only what has changed and can be seen costs anything. */
     render(): void {
+      detail.render();
       const now = gateway.now();
       for (const tile of tiles.parts.values()) {
         const { time } = tile.reading;
@@ -109,18 +115,16 @@ export function createSensors(gateway: Gateway, cell: () => string) {
     },
     /** Called every few seconds. */
     advance(): void {
+      detail.advance();
       for (const tile of tiles.parts.values()) {
         if (!tile.hasCourse) continue;
-        const { value } = tile.reading;
-        tile.chart.add(
-          gateway.now(),
-          typeof value === 'string' || value === null ? null : Number(value),
-        );
+        tile.chart.add(gateway.now(), drawn(tile.reading.value));
         if (tile.visible) describe(tile);
       }
     },
     /** After a time without the gateway the courses have gaps: they are read anew. */
     forget(): void {
+      void detail.forget();
       for (const tile of tiles.parts.values()) {
         tile.hasCourse = false;
         if (tile.visible) want(tile);
@@ -132,8 +136,15 @@ export function createSensors(gateway: Gateway, cell: () => string) {
 function makeTile({ topic, unit, value, quality, reason }: Channel, cell: string): Tile {
   const name = topic.startsWith(`${cell}/`) ? topic.slice(cell.length + 1) : topic;
   const steps = typeof value === 'boolean';
+  const open = element(
+    'button',
+    { type: 'button', class: 'open', 'aria-haspopup': 'dialog' },
+    name,
+  );
   const parts = {
     topic,
+    name,
+    open,
     value: element('span', { class: 'value' }),
     unit: element('span', { class: 'unit' }),
     quality: element('span', { class: 'quality' }),
@@ -145,7 +156,7 @@ function makeTile({ topic, unit, value, quality, reason }: Channel, cell: string
   const node = element(
     'li',
     { class: 'card tile', 'data-topic': topic },
-    element('h3', { lang: 'en' }, name),
+    element('h3', { lang: 'en' }, open),
     element('p', { class: 'figure' }, parts.value, ' ', parts.unit),
     parts.reason,
     parts.chart.node,
@@ -154,6 +165,24 @@ function makeTile({ topic, unit, value, quality, reason }: Channel, cell: string
   );
   const reading: LiveReading = { value, quality, reason, unit };
   return { ...parts, node, reading, shown: false, visible: false, hasCourse: false };
+}
+
+function subjectOf(tile: Tile): Subject {
+  return {
+    topic: tile.topic,
+    name: tile.name,
+    steps: typeof tile.reading.value === 'boolean',
+    now() {
+      const { value, quality, unit } = tile.reading;
+      const numbered = value === null || typeof value === 'boolean' ? '' : (unit ?? '');
+      return { text: textOf(value), quality, unit: numbered, value: drawn(value) };
+    },
+  };
+}
+
+/** The value as a chart can show it. */
+function drawn(value: LiveReading['value']): number | null {
+  return typeof value === 'string' || value === null ? null : Number(value);
 }
 
 function showReading(tile: Tile): void {
@@ -174,9 +203,7 @@ function textOf(value: LiveReading['value']): string {
 
 function describe({ chart, course }: Tile): void {
   const { range } = chart;
-  const text = range
-    ? say('lastHour', { low: number(range[0]), high: number(range[1]) })
-    : say('noCourse');
+  const text = range ? say('lastHour', range) : say('noCourse');
   setText(course, text);
   chart.node.hidden = range === undefined;
 }

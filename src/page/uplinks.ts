@@ -36,7 +36,7 @@ export function createUplinks(gateway: Gateway) {
         ['dead', say('deadLetters')],
       ]),
       course: element('p', { class: 'hidden' }),
-      chart: createChart({ height: 120, axes: true, steps: false }),
+      chart: createChart({ height: 120, axes: true, steps: false, fromZero: true }),
       topic: `$SYS/cellgate/uplink/${status.name}`,
     };
     const node = element(
@@ -61,12 +61,23 @@ export function createUplinks(gateway: Gateway) {
     describe(card);
   };
 
+  let names: readonly string[] = [];
+  const show = (): void => {
+    const there = [...uplinks.values()].filter(({ name }) => names.includes(name));
+    const sorted = there.sort((a, b) => a.name.localeCompare(b.name));
+    cards.show(sorted, ({ name }) => name, showCard);
+  };
+
   return {
     node: list,
+    /** Which there are: what is kept of others is of a gateway with another config. */
+    only(these: readonly string[]): void {
+      names = these;
+      show();
+    },
     take(status: UplinkStatus): void {
       uplinks.set(status.name, status);
-      const sorted = [...uplinks.values()].sort((a, b) => a.name.localeCompare(b.name));
-      cards.show(sorted, ({ name }) => name, showCard);
+      show();
       cards.parts.get(status.name)?.chart.add(gateway.now(), status.queued);
     },
     /** Called every few seconds: a backlog that does not change has a course too. */
@@ -104,6 +115,5 @@ function showCard(card: Card, status: UplinkStatus): void {
 
 function describe({ chart, course }: Card): void {
   const { range } = chart;
-  if (!range) return;
-  setText(course, say('lastHourBacklog', { low: number(range[0]), high: number(range[1]) }));
+  if (range) setText(course, say('lastHourBacklog', range));
 }

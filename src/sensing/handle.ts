@@ -1,4 +1,4 @@
-import { BusError, type Buses } from '../buses/bus.ts';
+import { BusError, type Buses, chipPlace } from '../buses/bus.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Handles } from '../driver.ts';
 
@@ -12,7 +12,9 @@ export function addressOf(config: SensorConfig, driver: Driver): number | undefi
 
 /** What sensors may share, so that only one of them may talk to it at a time: a chip. */
 export function sharedPlace(config: SensorConfig, driver: Driver): string | undefined {
-  return driver.bus === 'i2c' ? `${config.bus ?? 'i2c-1'} ${addressOf(config, driver)}` : undefined;
+  const address = addressOf(config, driver);
+  if (driver.bus !== 'i2c' || address === undefined) return undefined;
+  return chipPlace(config.bus ?? 'i2c-1', address);
 }
 
 /** What the driver is opened with, from the bus it declares. Throws a BusError when the config does not say where it is. */

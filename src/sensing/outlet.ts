@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { FilterConfig } from '../config/filters.ts';
 import type { Channel, Sample } from '../driver.ts';
-import { encodeReading, type PayloadForm, type Reading } from '../reading.ts';
+import { CLOCK_NOT_SET, dated, encodeReading, type PayloadForm, type Reading } from '../reading.ts';
 import type { Sequence } from '../sequence.ts';
 import type { State } from '../state.ts';
 import { createFilterChain } from './filters.ts';
@@ -55,7 +55,8 @@ export function createOutlet(channel: Channel, parts: OutletParts): Outlet {
     latest = passed;
     const seq = sequence.next(topic);
     const reading: Reading = { sensor, unit, time: clock.wall(), ...passed };
-    parts.publish(topic, encodeReading(reading, { payload, boot, seq }));
+    const told = dated(reading, parts.clockIsSet());
+    parts.publish(topic, encodeReading(told, { payload, boot, seq }));
   };
 
   /** Filters that keep a sample want to be asked again. An alarm that comes too early sets the next one. */
@@ -112,7 +113,7 @@ export function judge(sample: Sample | undefined, channel: Channel, clockIsSet =
       return doubtful(value, `outside the sensor's range of ${low} to ${high}${unit}`);
     }
   }
-  return clockIsSet ? { value, quality: 'good' } : doubtful(value, 'clock not yet set');
+  return clockIsSet ? { value, quality: 'good' } : doubtful(value, CLOCK_NOT_SET);
 }
 
 function bad(reason: string): Judged {

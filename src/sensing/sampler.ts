@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
+import type { Turn } from '../buses/turn.ts';
 import type { Clock } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Sensor, Tools } from '../driver.ts';
@@ -12,7 +13,6 @@ import { handleFor, LEAST_OPEN_MS } from './handle.ts';
 import { createOutlet } from './outlet.ts';
 import { nextBackoff } from './pace.ts';
 import { runSession, type SessionParts } from './session.ts';
-import type { Turn } from './turn.ts';
 
 export interface SamplerParts {
   readonly cell: string;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Buses } from '../buses/bus.ts';
+import { atOnce, createTurns, type Turns } from '../buses/turn.ts';
 import type { Clock } from '../clock.ts';
 import type { SensorConfig } from '../config/sensors.ts';
 import type { Driver, Drivers } from '../driver.ts';
@@ -9,7 +10,6 @@ import { Sequence } from '../sequence.ts';
 import { createMemoryState, type StateKeeper } from '../state.ts';
 import { sharedPlace } from './handle.ts';
 import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
-import { atOnce, createTurn, type Turn } from './turn.ts';
 
 export interface SensingParts {
   readonly cell: string;
@@ -26,6 +26,8 @@ export interface SensingParts {
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */
   random?(): number;
+  /** By chip, shared with whoever else talks to one. */
+  readonly turns?: Turns;
   /** What drivers and filters remember over restarts; without it they forget. */
   readonly state?: StateKeeper;
 }
@@ -51,27 +53,19 @@ interface Placed {
 const NOTHING = new Uint8Array();
 /** No sensor has this name. */
 const TOPICS = '$topics';
-/** No gateway ran before this; a clock that shows less was never set. */
-const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
 /** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensing(parts: SensingParts): Sensing {
-  const { clock, random = Math.random, state = createMemoryState() } = parts;
+  const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
-  const clockIsSet = parts.clockIsSet ?? (() => clock.wall() >= BEFORE_ALL_MS);
-  const turns = new Map<string, Turn>();
-  const turnAt = (place: string | undefined): Turn => {
-    if (place === undefined) return atOnce;
-    const turn = turns.get(place) ?? createTurn();
-    turns.set(place, turn);
-    return turn;
-  };
+  const turns = parts.turns ?? createTurns();
   const create = (config: SensorConfig, drivers: Drivers): Placed => {
     const driver = drivers.get(config.driver);
     if (driver === undefined) {
       throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
     }
-    const turn = turnAt(sharedPlace(config, driver));
+    const place = sharedPlace(config, driver);
+    const turn = place === undefined ? atOnce : turns(place);
     const own = { ...parts, driver, turn, clockIsSet, random, state, sequence };
     return { config, driver, sampler: createSampler(config, own) };
   };

@@ -1,10 +1,10 @@
 import { BusError } from '../buses/bus.ts';
+import type { Turn } from '../buses/turn.ts';
 import type { Clock } from '../clock.ts';
 import type { Samples, Sensor } from '../driver.ts';
 import { createBounded } from './bounded.ts';
 import type { Outlet } from './outlet.ts';
 import { nextDeadline } from './pace.ts';
-import type { Turn } from './turn.ts';
 
 /** After so many failed reads in a row the sensor is opened anew: the chip may have been reset or changed. */
 export const REOPEN_AFTER = 5;
@@ -25,7 +25,7 @@ export interface SessionParts {
 
 /**
  * Reads an open sensor at its pace and takes what it tells by itself, until the signal is aborted, its changes fail,
- * nobody answers at its address, or too many reads in a row have failed. Deadlines stay on their grid: a slow read makes
+ * nobody answers at its address or it holds the bus, or too many reads in a row have failed. Deadlines stay on their grid: a slow read makes
  * the next ones fall out, not bunch up.
  */
 export async function runSession(
@@ -56,7 +56,7 @@ async function readAtPace(sensor: Sensor, parts: SessionParts, signal: AbortSign
   const pause = createPause(clock, signal);
   let deadline = clock.monotonic();
   let failures = 0;
-  let absent = false;
+  let lost = false;
   const before: number[] = [];
   while (!signal.aborted) {
     // A channel that changes by itself during the read is newer than what the read brings.
@@ -71,14 +71,15 @@ async function readAtPace(sensor: Sensor, parts: SessionParts, signal: AbortSign
     } catch (error) {
       if (signal.aborted) return;
       failures += 1;
-      // What answers there next may be another chip, or one that has lost its settings with its supply.
-      absent = error instanceof BusError && error.fault === 'absent';
+      // What answers there next may be another chip, or one that has lost its settings with its supply. One that
+      // holds the bus holds up all others with every try, so it is tried more and more seldom.
+      lost = error instanceof BusError && (error.fault === 'absent' || error.fault === 'stuck');
       parts.failed(error);
     }
     const next = nextDeadline(deadline, everyMs, clock.monotonic());
     parts.progressed(next.missed);
     deadline = next.deadline;
-    if ((absent || failures >= REOPEN_AFTER) && !reading.hanging) return;
+    if ((lost || failures >= REOPEN_AFTER) && !reading.hanging) return;
     await pause(deadline - clock.monotonic());
   }
 }

@@ -1,4 +1,19 @@
-import { entryFlags, type Message, type QueueEntry, WRITING } from './queue-entry.ts';
+import {
+  entryFlags,
+  type Message,
+  type QueueEntry,
+  type QueueOwner,
+  WRITING,
+} from './queue-entry.ts';
+import {
+  HAS_RELEASED,
+  HEAD_BYTES,
+  NAMES_SHARED,
+  putHead,
+  putVarint,
+  SEGMENT_BYTES,
+  SHARED_BODY,
+} from './segment.ts';
 
 /** One statement of the writer's table and its arguments. */
 export type Operation =
@@ -21,8 +36,8 @@ export type Operation =
   | ['setState', owner: string, key: string, value: string]
   | ['setMeta', key: string, value: number];
 
-/** Numbers a queue row takes in `rows`: session, seq, flags, at, shared message (0 for none), offset, length. */
-export const ROW = 7;
+/** Numbers that a segment takes: session, first number, span, count, bytes, time, form, offset and length of its blob. */
+export const SEGMENT = 9;
 /** Numbers a shared body takes in `shared`: id, new holders, offset, length. */
 export const SHARED = 4;
 /** Numbers a range takes in `deletes`: session, first seq, last seq. */
@@ -31,10 +46,15 @@ export const RANGE = 3;
 /** What one commit writes; the arrays cross to the writer thread without being copied. */
 export interface Batch {
   readonly operations: Operation[];
-  readonly bodies: Uint8Array<ArrayBuffer>;
-  readonly rows: Float64Array<ArrayBuffer>;
+  /** Shared bodies and the blobs of segments. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly segments: Float64Array<ArrayBuffer>;
   readonly shared: Float64Array<ArrayBuffer>;
   readonly deletes: Float64Array<ArrayBuffer>;
+}
+
+interface Share {
+  holders: number;
 }
 
 /** Packs what the journal has gathered; marks the entries as being written. */
@@ -44,50 +64,101 @@ export function packBatch(
   deletes: readonly number[],
   nextMessageId: () => number,
 ): Batch {
-  const shares = new Map<Message, { holders: number; offset: number }>();
-  let bytes = 0;
-  for (const { message } of entries) {
+  const shares = new Map<Message, Share>();
+  const queues = new Map<QueueOwner, QueueEntry[]>();
+  let bytes = entries.length * HEAD_BYTES;
+  let owner: QueueOwner | null = null;
+  let queue: QueueEntry[] = [];
+  for (const entry of entries) {
+    if (entry.owner !== owner) {
+      owner = entry.owner!;
+      queue = queues.get(owner) ?? [];
+      if (queue.length === 0) queues.set(owner, queue);
+    }
+    queue.push(entry);
+    const { message } = entry;
     if (message.holders > 1) {
       const share = shares.get(message);
       if (share) {
         share.holders++;
         continue;
       }
-      shares.set(message, { holders: 1, offset: 0 });
+      shares.set(message, { holders: 1 });
       if (message.id === 0) message.id = nextMessageId();
     }
     bytes += message.body.length;
   }
+  const packer = new Packer(bytes);
+  const shared = packer.packShared(shares);
+  for (const [{ key }, waiting] of queues) packer.packQueue(key, waiting);
+  return {
+    operations,
+    bytes: packer.bytes,
+    segments: Float64Array.from(packer.segments),
+    shared,
+    deletes: Float64Array.from(deletes),
+  };
+}
 
-  const bodies = new Uint8Array(bytes);
-  const rows = new Float64Array(entries.length * ROW);
-  const shared = new Float64Array(shares.size * SHARED);
-  let offset = 0;
-  let at = 0;
-  for (const [message, share] of shares) {
-    shared[at++] = message.id;
-    shared[at++] = share.holders;
-    shared[at++] = offset;
-    shared[at++] = message.body.length;
-    bodies.set(message.body, offset);
-    offset += message.body.length;
+class Packer {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly segments: number[] = [];
+  #offset = 0;
+
+  constructor(bytes: number) {
+    // A buffer of its own, and unlike a new array not filled with zeros first.
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
   }
-  at = 0;
-  for (const entry of entries) {
-    const { message } = entry;
-    const inline = message.holders <= 1;
-    rows[at++] = entry.owner!.key;
-    rows[at++] = entry.seq;
-    rows[at++] = entryFlags(entry);
-    rows[at++] = entry.at;
-    rows[at++] = inline ? 0 : message.id;
-    rows[at++] = offset;
-    rows[at++] = message.body.length;
-    if (inline) {
-      bodies.set(message.body, offset);
-      offset += message.body.length;
+
+  packShared(shares: ReadonlyMap<Message, Share>): Float64Array<ArrayBuffer> {
+    const shared = new Float64Array(shares.size * SHARED);
+    let at = 0;
+    for (const [{ id, body }, { holders }] of shares) {
+      shared[at++] = id;
+      shared[at++] = holders;
+      shared[at++] = this.#offset;
+      shared[at++] = body.length;
+      this.bytes.set(body, this.#offset);
+      this.#offset += body.length;
     }
-    entry.written = WRITING;
+    return shared;
   }
-  return { operations, bodies, rows, shared, deletes: Float64Array.from(deletes) };
+
+  /** Segments have no gaps in their numbers: what is written later may have one of these. */
+  packQueue(session: number, entries: readonly QueueEntry[]): void {
+    for (let next = 0; next < entries.length; ) next = this.#packSegment(session, entries, next);
+  }
+
+  /** Packs a segment from the entry at `from` on; gives the index of the first that is not in it. */
+  #packSegment(session: number, entries: readonly QueueEntry[], from: number): number {
+    const { bytes } = this;
+    const { seq: first, at } = entries[from]!;
+    const start = this.#offset;
+    let [offset, seq, before, form, total, index] = [start, first, at, 0, 0, from];
+    for (; index < entries.length; index++) {
+      const entry = entries[index]!;
+      if (index > from && (entry.seq !== seq + 1 || offset - start >= SEGMENT_BYTES)) break;
+      const { message } = entry;
+      const { body } = message;
+      const isShared = message.holders > 1;
+      const flags = entryFlags(entry) | (isShared ? SHARED_BODY : 0);
+      offset = putHead(bytes, offset, flags, entry.seq - seq, entry.at - before, body.length);
+      if (isShared) {
+        offset = putVarint(bytes, offset, message.id);
+        form |= NAMES_SHARED;
+      } else {
+        bytes.set(body, offset);
+        offset += body.length;
+      }
+      if (entry.released) form |= HAS_RELEASED;
+      total += body.length;
+      seq = entry.seq;
+      before = entry.at;
+      entry.written = WRITING;
+    }
+    const count = index - from;
+    this.segments.push(session, first, seq - first, count, total, at, form, start, offset - start);
+    this.#offset = offset;
+    return index;
+  }
 }

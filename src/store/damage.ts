@@ -23,6 +23,7 @@ import { type Image, isWalUnreadable, openImage, readImage } from './image.ts';
 import { type RawRow, rawRows } from './pages.ts';
 import { type Recovered, recover } from './recovery.ts';
 import { type Salvaged, salvage } from './salvage.ts';
+import { Segments } from './segments.ts';
 
 /** Larger files are looked through only when a run has found damage: on a card that takes half a minute a gigabyte. */
 const CHECK_BYTES = 1024 ** 3;
@@ -260,17 +261,9 @@ function sync(folder: string): void {
   closeSync(handle);
 }
 
-/** Rows that nobody can be sent: of no session, or without their body. */
-const ORPHANS = `
-  session NOT IN (SELECT key FROM session)
-  OR (body IS NULL AND (message IS NULL OR message NOT IN (SELECT id FROM message)))`;
-
-/** Removes queue rows that could never be delivered, and says so. */
+/** Removes queued entries that could never be delivered, of no session or without their body, and says so. */
 function mend(db: Connection, log: Logger): void {
-  const count = db.prepare(`SELECT count(*) FROM queue WHERE ${ORPHANS}`).pluck().get() as number;
+  const count = db.transaction(() => new Segments(db).dropUseless())();
   if (count === 0) return;
-  db.exec(`
-    DELETE FROM queue WHERE ${ORPHANS};
-    DELETE FROM message WHERE id NOT IN (SELECT message FROM queue WHERE message IS NOT NULL)`);
   log.error({ count }, 'queued messages without a session or a body were removed');
 }

@@ -1,15 +1,16 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { moveIntoSegments } from './former-queue.ts';
 
 export type Connection = Database.Database;
 
 /**
  * The schema, one step a version; a step is never changed once released, a new one is added.
- * A queue row carries its message's body (topic length, topic, payload) unless several sessions
- * share it: then the body stands once in `message`, with the number of rows that name it.
+ * A queue entry carries its message's body (topic length, topic, payload) unless several sessions
+ * share it: then the body stands once in `message`, with the number of entries that name it.
  */
-const MIGRATIONS: readonly string[] = [
+const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE session (
@@ -46,6 +47,17 @@ const MIGRATIONS: readonly string[] = [
   -- The user whose session it is: no other may take it.
   ALTER TABLE session ADD COLUMN owner TEXT NOT NULL DEFAULT '';
   `,
+  (db) => {
+    // The rowid is made of session and first number: a queue lies together, and in order.
+    db.exec(`
+      CREATE TABLE segment (
+        id INTEGER PRIMARY KEY, session INTEGER NOT NULL, first INTEGER NOT NULL, span INTEGER NOT NULL,
+        count INTEGER NOT NULL, bytes INTEGER NOT NULL, at INTEGER NOT NULL, form INTEGER NOT NULL,
+        body BLOB NOT NULL);
+    `);
+    moveIntoSegments(db);
+    db.exec('DROP TABLE queue');
+  },
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -205,10 +217,17 @@ export function openReadOnly(file: string): Connection {
 export function migrate(db: Connection): void {
   for (let step = versionOf(db); step < SCHEMA_VERSION; step++) {
     db.transaction(() => {
-      db.exec(MIGRATIONS[step]!);
+      const migration = MIGRATIONS[step]!;
+      if (typeof migration === 'string') db.exec(migration);
+      else migration(db);
       db.pragma(`user_version = ${step + 1}`);
     })();
   }
+}
+
+/** Whether the database has this version's tables. */
+export function isCurrent(db: Connection): boolean {
+  return versionOf(db) === SCHEMA_VERSION;
 }
 
 function versionOf(db: Connection): number {

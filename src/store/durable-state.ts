@@ -1,5 +1,6 @@
 import type { State, StateKeeper } from '../state.ts';
 import type { Journal } from './journal.ts';
+import { Receipt } from './receipt.ts';
 import type { StoredState } from './recovery.ts';
 
 /** What is set is on disk at most this late: a total that a power cut sets back by so much is no harm to the card. */
@@ -10,6 +11,7 @@ export class DurableState implements StateKeeper {
   readonly #journal: Journal;
   readonly #owners = new Map<string, Map<string, unknown>>();
   readonly #changed = new Map<string, Set<string>>();
+  #writing = false;
   readonly #timer: NodeJS.Timeout;
 
   constructor(journal: Journal, stored: readonly StoredState[]) {
@@ -37,19 +39,26 @@ export class DurableState implements StateKeeper {
     };
   }
 
-  /** Hands what has changed to the journal. */
+  /** Hands what has changed to the journal; while it has not taken the last, changes wait and the newer replaces the older. */
   keep(): void {
+    if (this.#writing || this.#changed.size === 0) return;
+    this.#writing = true;
+    const receipt = new Receipt(() => {
+      this.#writing = false;
+    });
     for (const [owner, keys] of this.#changed) {
       for (const key of keys) {
         const value = JSON.stringify(this.#valuesOf(owner).get(key)) ?? 'null';
-        this.#journal.add(['setState', owner, key, value]);
+        this.#journal.add(['setState', owner, key, value], receipt);
       }
     }
     this.#changed.clear();
+    receipt.pay();
   }
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#writing = false;
     this.keep();
   }
 

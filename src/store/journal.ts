@@ -379,7 +379,7 @@ export class Journal {
         const { batch, entries, receipts } = this.#gather();
         const idle = this.#idle;
         this.#idle = [];
-        if (batch.operations.length + batch.rows.length + batch.deletes.length > 0) {
+        if (batch.operations.length + batch.segments.length + batch.deletes.length > 0) {
           await this.#write(batch);
         }
         this.#settle(entries, receipts);

@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
+import { asMark, MARK_KEY, MARK_OWNER } from './ages.ts';
 import {
   type Connection,
   databaseFile,
+  isCurrent,
   lockFolder,
+  migrate,
   openConnection,
   openReadOnly,
 } from './database.ts';
+import { Segments } from './segments.ts';
 
 /** What waits for one client, for one plant, or was refused by one for ever. */
 export interface QueueSummary {
@@ -47,10 +51,25 @@ function queuesOf(db: Connection): Map<string, number[]> {
   return queues;
 }
 
-/** Opens the database to read; undefined where there is none. */
+/** Milliseconds that the wall clock is ahead of the time of what is stored. */
+function aheadOf(db: Connection): number {
+  const row = db
+    .prepare('SELECT value FROM state WHERE owner = ? AND key = ?')
+    .get(MARK_OWNER, MARK_KEY) as { value: string } | undefined;
+  const mark = row && asMark(JSON.parse(row.value));
+  return mark ? mark.wall - mark.now : 0;
+}
+
+/** Opens the database to read; undefined where there is none. Throws for one of an older version. */
 function open(folder: string): Connection | undefined {
   const file = databaseFile(folder);
-  return existsSync(file) ? openReadOnly(file) : undefined;
+  if (!existsSync(file)) return undefined;
+  const db = openReadOnly(file);
+  if (isCurrent(db)) return db;
+  db.close();
+  throw new Error(
+    `${file} is of an older cellgate: start the gateway once, which brings it up to date`,
+  );
 }
 
 /** Every queue on disk, of a gateway that runs or not; empty where there is no database. */
@@ -59,7 +78,8 @@ export function listQueues(folder: string): QueueSummary[] {
   if (!db) return [];
   try {
     const counted = db.prepare(
-      'SELECT count(*) AS messages, coalesce(sum(size), 0) AS bytes, min(at) AS oldest FROM queue WHERE session IN (SELECT value FROM json_each(?))',
+      `SELECT coalesce(sum(count), 0) AS messages, coalesce(sum(bytes), 0) AS bytes, min(at) AS oldest
+       FROM segment WHERE session IN (SELECT value FROM json_each(?))`,
     );
     const queues = [...queuesOf(db)].map(([session, keys]) => ({
       session,
@@ -71,7 +91,10 @@ export function listQueues(folder: string): QueueSummary[] {
            sum(length(body)) AS bytes, min(at) AS oldest FROM dead_letter GROUP BY uplink`,
       )
       .all() as QueueSummary[];
-    return [...queues, ...refused].sort((a, b) => a.session.localeCompare(b.session, 'en'));
+    const ahead = aheadOf(db);
+    return [...queues, ...refused]
+      .map((one) => ({ ...one, oldest: one.oldest === null ? null : one.oldest + ahead }))
+      .sort((a, b) => a.session.localeCompare(b.session, 'en'));
   } finally {
     db.close();
   }
@@ -89,14 +112,14 @@ export function* exportQueue(folder: string, session?: string): Iterable<QueuedM
   const db = open(folder);
   if (!db) return;
   try {
-    const waiting = db.prepare(
-      `SELECT q.at, q.flags, NULL AS reason, coalesce(q.body, m.body) AS body
-       FROM queue q LEFT JOIN message m ON m.id = q.message WHERE q.session = ? ORDER BY q.seq`,
-    );
+    const ahead = aheadOf(db);
+    const segments = new Segments(db);
     for (const [name, keys] of queuesOf(db)) {
       if (session !== undefined && session !== name) continue;
       for (const key of keys) {
-        for (const row of waiting.iterate(key)) yield messageOf(name, row as Row);
+        for (const { at, flags, body } of segments.entries(key)) {
+          yield messageOf(name, { at, flags, reason: null, body }, ahead);
+        }
       }
     }
     const refused = db.prepare(
@@ -104,21 +127,22 @@ export function* exportQueue(folder: string, session?: string): Iterable<QueuedM
        WHERE ?1 IS NULL OR 'refused/' || uplink = ?1 ORDER BY id`,
     );
     for (const row of refused.iterate({ 1: session ?? null })) {
-      yield messageOf((row as { session: string }).session, row as Row);
+      yield messageOf((row as { session: string }).session, row as Row, ahead);
     }
   } finally {
     db.close();
   }
 }
 
-function messageOf(session: string, { at, flags, reason, body }: Row): QueuedMessage {
+function messageOf(session: string, row: Row, ahead: number): QueuedMessage {
+  const { at, flags, reason, body } = row;
   const end = 2 + body.readUInt16BE(0);
   const payload = body.subarray(end);
   const text = payload.toString('utf8');
   const isText = Buffer.from(text).equals(payload);
   return {
     session,
-    at: new Date(at).toISOString(),
+    at: new Date(at + ahead).toISOString(),
     topic: body.toString('utf8', 2, end),
     payload: isText ? text : payload.toString('base64'),
     encoding: isText ? 'utf8' : 'base64',
@@ -132,14 +156,15 @@ export function purgeQueue(folder: string, session: string): number {
   const unlock = lockFolder(folder);
   const db = openConnection(databaseFile(folder));
   try {
-    const rows = db.prepare('DELETE FROM queue WHERE session = ?');
+    migrate(db);
+    const segments = new Segments(db);
     const dead = db.prepare(`DELETE FROM dead_letter WHERE 'refused/' || uplink = ?`);
     return db.transaction(() => {
       let purged = dead.run(session).changes;
-      for (const key of queuesOf(db).get(session) ?? []) purged += rows.run(key).changes;
-      db.exec(
-        'DELETE FROM message WHERE id NOT IN (SELECT message FROM queue WHERE message IS NOT NULL)',
-      );
+      for (const key of queuesOf(db).get(session) ?? []) {
+        purged += segments.count(key);
+        segments.dropSession(key);
+      }
       return purged;
     })();
   } finally {

@@ -15,6 +15,11 @@ export class Receipt {
     this.#owed++;
   }
 
+  /** Whether nothing is owed any more. */
+  get paid(): boolean {
+    return this.#owed <= 0;
+  }
+
   pay(): void {
     if (--this.#owed > 0) return;
     const settled = this.#settled;

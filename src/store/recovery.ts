@@ -1,4 +1,5 @@
 import type { Connection } from './database.ts';
+import { segmentId } from './segments.ts';
 
 export interface StoredSession {
   readonly key: number;
@@ -95,11 +96,11 @@ function sessions(db: Connection): StoredSession[] {
     db,
     'SELECT session, packet_id AS packetId FROM incoming',
   );
-  const queues = grouped<{ session: number } & StoredSession['queue']>(
-    db,
-    `SELECT session, min(seq) AS first, max(seq) AS last, count(*) AS count, sum(size) AS bytes,
-       min(at) AS oldestAt
-     FROM queue GROUP BY session`,
+  const queue = db.prepare<[bigint, bigint], StoredSession['queue']>(
+    `SELECT coalesce(min(first), 0) AS first, coalesce(max(first + span), 0) AS last,
+       coalesce(sum(count), 0) AS count, coalesce(sum(bytes), 0) AS bytes,
+       coalesce(min(at), 0) AS oldestAt
+     FROM segment WHERE id >= ? AND id < ?`,
   );
   const rows = db
     .prepare('SELECT key, client_id AS clientId, seen, sent, owner FROM session ORDER BY key')
@@ -108,7 +109,7 @@ function sessions(db: Connection): StoredSession[] {
     ...row,
     subscriptions: subscriptions.get(row.key) ?? [],
     incoming: (incoming.get(row.key) ?? []).map(({ packetId }) => packetId),
-    queue: queues.get(row.key)?.[0] ?? { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 },
+    queue: queue.get(segmentId(row.key, 0), segmentId(row.key + 1, 0))!,
   }));
 }
 

@@ -1,5 +1,8 @@
 import type { Connection } from './database.ts';
+import { entryOf, type FormerRow } from './former-queue.ts';
 import type { RawRow } from './pages.ts';
+import { decodeSegment, encodeSegment, type SegmentEntry, type StoredSegment } from './segment.ts';
+import { LAST_SESSION, NUMBER_BITS, Segments, segmentId } from './segments.ts';
 
 /** What was carried over from a damaged database. */
 export interface Salvaged {
@@ -20,6 +23,8 @@ interface Table {
   readonly columns: readonly string[];
   /** A column of whole numbers by which the table is in order; without one it is read from both ends. */
   readonly key?: string;
+  /** The key is the rowid, which stands beside the row's values. */
+  readonly rowid?: boolean;
   readonly order: readonly string[];
   /** What stands for columns at the end that rows of older versions don't have. */
   readonly defaults?: readonly unknown[];
@@ -29,6 +34,10 @@ interface Table {
 }
 
 const isWhole = (value: unknown): value is number => Number.isSafeInteger(value);
+const isKey = (value: unknown): value is number =>
+  isWhole(value) && value > 0 && value <= LAST_SESSION;
+const isSeq = (value: unknown): value is number =>
+  isWhole(value) && value >= 0 && value < 2 ** NUMBER_BITS;
 const isText = (value: unknown): boolean =>
   typeof value === 'string' && value.length > 0 && !/[\0\ufffd]/.test(value);
 const isTopic = (value: unknown): boolean => isText(value) && !/[#+]/.test(value as string);
@@ -48,11 +57,12 @@ const SESSION: Table = {
   name: 'session',
   columns: ['key', 'client_id', 'seen', 'sent', 'owner'],
   key: 'key',
+  rowid: true,
   order: ['key'],
   defaults: [''],
   telling: true,
   makesSense: (row) =>
-    isWhole(row.key) &&
+    isKey(row.key) &&
     isText(row.client_id) &&
     isWhole(row.seen) &&
     isWhole(row.sent) &&
@@ -69,10 +79,28 @@ const MESSAGE: Table = {
   name: 'message',
   columns: ['id', 'refs', 'body'],
   key: 'id',
+  rowid: true,
   order: ['id'],
   telling: true,
   makesSense: (row) => isWhole(row.id) && isBody(row.body),
 };
+const SEGMENT: Table = {
+  name: 'segment',
+  columns: ['id', 'session', 'first', 'span', 'count', 'bytes', 'at', 'form', 'body'],
+  key: 'id',
+  rowid: true,
+  order: ['id'],
+  telling: true,
+  makesSense: (row) =>
+    isKey(row.session) &&
+    isSeq(row.first) &&
+    isWhole(row.at) &&
+    isWhole(row.form) &&
+    row.form < 8 &&
+    Buffer.isBuffer(row.body) &&
+    decodeSegment(row as unknown as StoredSegment, row.first).entries.length > 0,
+};
+/** What versions before the fourth had in the place of segments. */
 const QUEUE: Table = {
   name: 'queue',
   columns: ['session', 'seq', 'flags', 'at', 'size', 'message', 'body'],
@@ -80,7 +108,7 @@ const QUEUE: Table = {
   order: ['seq'],
   telling: true,
   makesSense: (row) =>
-    isWhole(row.seq) &&
+    isSeq(row.seq) &&
     isWhole(row.at) &&
     isWhole(row.flags) &&
     row.flags < 32 &&
@@ -98,6 +126,7 @@ const RETAINED: Table = {
   name: 'retained',
   columns: ['topic', 'qos', 'payload'],
   key: 'rowid',
+  rowid: true,
   order: ['rowid'],
   telling: true,
   makesSense: (row) => isTopic(row.topic) && isQos(row.qos) && Buffer.isBuffer(row.payload),
@@ -106,6 +135,7 @@ const WILL: Table = {
   name: 'will',
   columns: ['client_id', 'topic', 'qos', 'retain', 'payload'],
   key: 'rowid',
+  rowid: true,
   order: ['rowid'],
   telling: true,
   makesSense: (row) =>
@@ -125,69 +155,101 @@ const STATE: Table = {
  */
 export function salvage(from: Connection, to: Connection, raw: () => Iterable<RawRow>): Salvaged {
   const found = { sessions: 0, subscriptions: 0, queued: 0, retained: 0, wills: 0, holes: 0 };
-  const copy = (table: Table, allowed: (row: Row) => boolean, where = ''): number => {
-    const names = table.columns;
+  const segments = new Segments(to);
+  const insertInto = ({ name, columns }: Table): ((row: Row) => number) => {
+    const places = columns.map(() => '?').join(', ');
     const insert = to.prepare(
-      `INSERT OR IGNORE INTO ${table.name} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+      `INSERT OR IGNORE INTO ${name} (${columns.join(', ')}) VALUES (${places})`,
     );
+    return (row) => insert.run(columns.map((column) => row[column])).changes;
+  };
+  /** `take` gives how many rows or messages were new. */
+  const copy = (table: Table, take = insertInto(table), within?: Within): number => {
     let copied = 0;
-    const take = (row: Row): void => {
-      if (allowed(row)) copied += insert.run(names.map((name) => row[name])).changes;
-    };
     const before = found.holes;
-    for (const row of readTable(from, table, where, () => found.holes++)) {
-      if (table.makesSense(row)) take(row);
+    for (const row of readTable(from, table, within, () => found.holes++)) {
+      if (table.makesSense(row)) copied += take(row);
       else found.holes++;
     }
     if (found.holes === before || !table.telling) return copied;
     for (const { rowid, values } of raw()) {
       const row = rowOf(table, rowid, values);
-      if (row && table.makesSense(row)) take(row);
+      if (row && table.makesSense(row)) copied += take(row);
     }
     return copied;
   };
   to.transaction(() => {
-    copy(META, () => true);
-    copy(STATE, () => true);
-    const keys = new Set<number>();
-    found.sessions = copy(SESSION, () => true);
-    for (const { key } of to.prepare('SELECT key FROM session').all() as { key: number }[]) {
-      keys.add(key);
-    }
-    const known = (row: Row): boolean => keys.has(row.session as number);
-    found.subscriptions = copy(SUBSCRIPTION, known);
-    copy(INCOMING, known);
-    const sizes = new Map<number, number>();
-    copy(MESSAGE, (row) => {
-      sizes.set(row.id as number, (row.body as Buffer).length);
-      return true;
-    });
-    const hasBody = (row: Row): boolean => {
-      const shared = sizes.get(row.message as number);
-      row.size = shared ?? (row.body as Buffer | null)?.length;
-      if (row.message !== null && shared === undefined) found.holes++;
-      return row.message === null || shared !== undefined;
+    copy(META);
+    copy(STATE);
+    found.sessions = copy(SESSION);
+    const keys = new Set(to.prepare('SELECT key FROM session').pluck().all() as number[]);
+    const ofKnown = (table: Table): ((row: Row) => number) => {
+      const take = insertInto(table);
+      return (row) => (keys.has(row.session as number) ? take(row) : 0);
     };
+    found.subscriptions = copy(SUBSCRIPTION, ofKnown(SUBSCRIPTION));
+    copy(INCOMING, ofKnown(INCOMING));
+    copy(MESSAGE);
+    const holders = new Map<number, number>();
+    /** Puts in the entries whose body is there, unless they are there already. */
+    const takeSegment = (session: number, entries: readonly SegmentEntry[]): number => {
+      const fresh = entries.filter(({ seq }) => !segments.covers(session, seq));
+      const whole = fresh.filter(
+        ({ shared }) => shared === 0 || segments.sharedBody(shared) !== undefined,
+      );
+      found.holes += fresh.length - whole.length;
+      const first = whole[0]?.seq;
+      if (first === undefined) return 0;
+      segments.insert(session, first, encodeSegment(whole, first), true);
+      for (const { shared } of whole) {
+        if (shared > 0) holders.set(shared, (holders.get(shared) ?? 0) + 1);
+      }
+      return whole.length;
+    };
+    const isFormer = hasTable(from, QUEUE);
     for (const key of keys) {
-      const own = (row: Row): boolean => row.session === key && hasBody(row);
-      found.queued += copy(QUEUE, own, `session = ${key} AND`);
+      if (!isFormer || hasTable(from, SEGMENT)) {
+        const take = (row: Row): number => {
+          if (row.session !== key) return 0;
+          const { entries, sound } = decodeSegment(
+            row as unknown as StoredSegment,
+            row.first as number,
+          );
+          if (!sound) found.holes++;
+          return takeSegment(key, entries);
+        };
+        found.queued += copy(SEGMENT, take, segmentsOf(key));
+      }
+      if (isFormer) {
+        const take = (row: Row): number => {
+          if (row.session !== key) return 0;
+          const entry = entryOf(row as unknown as FormerRow);
+          return entry ? takeSegment(key, [entry]) : 0;
+        };
+        found.queued += copy(QUEUE, take, { where: `session = ${key} AND`, base: '0' });
+      }
     }
-    countHolders(to);
-    found.retained = copy(RETAINED, () => true);
-    found.wills = copy(WILL, () => true);
+    setHolders(to, holders);
+    found.retained = copy(RETAINED);
+    found.wills = copy(WILL);
   })();
   return found;
 }
 
-/** Sets how many queue rows name each shared body, and removes those that none names. */
-function countHolders(db: Connection): void {
+function hasTable(db: Connection, { name }: Table): boolean {
+  try {
+    db.prepare(`SELECT 1 FROM ${name} LIMIT 0`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Sets how many entries name each shared body, and removes those that none names. */
+function setHolders(db: Connection, holders: ReadonlyMap<number, number>): void {
   const set = db.prepare('UPDATE message SET refs = ? WHERE id = ?');
   db.exec('UPDATE message SET refs = 0');
-  const counts = db
-    .prepare('SELECT message, count(*) FROM queue WHERE message IS NOT NULL GROUP BY message')
-    .raw()
-    .all() as [number, number][];
-  for (const [id, refs] of counts) set.run(refs, id);
+  for (const [id, refs] of holders) set.run(refs, id);
   db.exec('DELETE FROM message WHERE refs = 0');
 }
 
@@ -198,7 +260,7 @@ function rowOf(
   values: readonly unknown[],
 ): Row | undefined {
   const { columns, key, defaults = [] } = table;
-  const hasRowid = table !== QUEUE && key !== undefined;
+  const hasRowid = table.rowid === true;
   const lacking = columns.length - values.length;
   if (lacking < 0 || lacking > defaults.length || (rowid !== undefined) !== hasRowid) {
     return undefined;
@@ -213,10 +275,27 @@ function rowOf(
 /** The farthest that a damaged place is jumped over. */
 const JUMP_LIMIT = 2 ** 40;
 
+/** A part of a table, by a condition that ends with AND, and where its keys count from. */
+interface Within {
+  readonly where: string;
+  readonly base: string;
+}
+
+function segmentsOf(session: number): Within {
+  const [low, high] = [segmentId(session, 0), segmentId(session + 1, 0)];
+  return { where: `id >= ${low} AND id < ${high} AND`, base: `${low}` };
+}
+
 /** Every row that can be read, whatever pages in between are damaged; `hole` is called for each such place. */
-function* readTable(db: Connection, table: Table, where: string, hole: () => void): Iterable<Row> {
+function* readTable(
+  db: Connection,
+  table: Table,
+  within: Within = { where: '', base: '0' },
+  hole: () => void,
+): Iterable<Row> {
   const { name, columns, key, order } = table;
-  const select = `SELECT ${columns.join(', ')}${key ? `, ${key} AS place` : ''} FROM ${name} NOT INDEXED WHERE ${where}`;
+  const { where, base } = within;
+  const select = `SELECT ${columns.join(', ')}${key ? `, ${key} - ${base} AS place` : ''} FROM ${name} NOT INDEXED WHERE ${where}`;
   if (!key) {
     const up = ascending(db, `${select} true ORDER BY ${order.join(', ')}`, [], hole);
     let broken = false;
@@ -229,8 +308,8 @@ function* readTable(db: Connection, table: Table, where: string, hole: () => voi
     if (broken) for (const row of ascending(db, down, [], () => undefined)) if (row) yield row;
     return;
   }
-  const after = `${select} ${key} > ? ORDER BY ${key}`;
-  const between = `${select} ${key} > ? AND ${key} < ? ORDER BY ${key} DESC`;
+  const after = `${select} ${key} > ${base} + CAST(? AS INTEGER) ORDER BY ${key}`;
+  const between = `${select} ${key} > ${base} + CAST(? AS INTEGER) AND ${key} < ${base} + CAST(? AS INTEGER) ORDER BY ${key} DESC`;
   let at = Number.MIN_SAFE_INTEGER;
   for (;;) {
     let broken = false;

@@ -1,6 +1,8 @@
 import { accessSync, constants, statfsSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { type Clock, systemClock } from '../clock.ts';
 import type { Service } from '../lifecycle.ts';
+import { type Ages, createAges, MARK_OWNER } from './ages.ts';
 import { isDamage, isWriteFailure, openSound, recoverUnwritable, suspectDamage } from './damage.ts';
 import {
   checkPermissions,
@@ -12,6 +14,7 @@ import {
 import { DurableState } from './durable-state.ts';
 import { Journal, type RetainedValue } from './journal.ts';
 import { countStart, type Recovered, recover } from './recovery.ts';
+import { LAST_SESSION } from './segments.ts';
 import { type StoredEntry, startWriter, WriteError, type Writer } from './writer.ts';
 
 export interface StoreParts {
@@ -20,6 +23,7 @@ export interface StoreParts {
   /** What nobody was promised is on disk at most this late. */
   readonly relaxedMs: number;
   readonly log: Logger;
+  readonly clock?: Clock;
   /** The writer has failed for good: the gateway has to be started anew. */
   onFatal(error: Error): void;
 }
@@ -41,6 +45,7 @@ export interface StoreStatus {
 
 /** How long a stop waits for a disk that does not take the last commit. */
 const STOP_MS = 5000;
+const AGES_MS = 1000;
 
 /** The one place on disk for retained values, sessions, their queues and wills. */
 export class Store implements Service {
@@ -50,6 +55,9 @@ export class Store implements Service {
   journal!: Journal;
   /** What sensors remember. */
   state!: DurableState;
+  /** The time of everything that is stored. */
+  ages!: Ages;
+  #keeping: NodeJS.Timeout | undefined;
   #writer!: Writer;
   #unlock: (() => void) | undefined;
   #trouble: string | undefined;
@@ -83,6 +91,8 @@ export class Store implements Service {
         onFatal: (error) => this.#onFatal(error),
       });
       this.state = new DurableState(this.journal, this.recovered.states);
+      this.ages = createAges(this.#parts.clock ?? systemClock, this.state.of(MARK_OWNER));
+      this.#keeping = setInterval(() => this.#keepAges(), AGES_MS).unref();
       if (!writable) this.journal.add(['setMeta', 'boot', this.recovered.boot]);
     } catch (error) {
       this.#unlock?.();
@@ -121,6 +131,8 @@ export class Store implements Service {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#keeping);
+    this.#keepAges();
     this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);
     const flushed = await this.journal.stop(STOP_MS);
@@ -129,8 +141,19 @@ export class Store implements Service {
     if (!flushed) throw new Error('the disk did not take the last commit');
   }
 
+  /** A clock that was set is on disk at once: a power cut must not undo it. */
+  #keepAges(): void {
+    if (this.ages.keep()) this.state.keep();
+  }
+
   trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** Resolves when all that was handed in is on disk, the unpromised too, and in the database itself. */
+  async secure(): Promise<void> {
+    await this.journal.flush();
+    await this.#writer.checkpoint();
   }
 
   /** Where the journal reads a retained value at the moment of its commit. */
@@ -138,10 +161,14 @@ export class Store implements Service {
     this.#retainedValue = retainedValue;
   }
 
-  /** A number for a new session, never used before. */
+  /** A number for a new session, never used before by this process or by a session that it found. */
   takeSessionKey(): number {
-    this.#nextSessionKey ??= this.recovered.nextSessionKey;
-    return this.#nextSessionKey++;
+    const { nextSessionKey, sessions } = this.recovered;
+    let key = this.#nextSessionKey ?? nextSessionKey;
+    if (key > LAST_SESSION) key = 1;
+    while (key < nextSessionKey && sessions.some((session) => session.key === key)) key++;
+    this.#nextSessionKey = key + 1;
+    return key;
   }
 
   /** Up to `limit` stored entries of a session's queue from `seq` on. */

@@ -1,24 +1,27 @@
 import { Worker } from 'node:worker_threads';
 import type { Batch } from './batch.ts';
+import { SegmentReader } from './segment.ts';
 
 export type Request =
   | { kind: 'write'; batch: Batch }
   | { kind: 'load'; session: number; seq: number; limit: number }
   | { kind: 'count' }
+  | { kind: 'checkpoint' }
   | { kind: 'close' };
 
 export interface StoredEntry {
   readonly seq: number;
   readonly flags: number;
   readonly at: number;
-  readonly body: Uint8Array;
+  readonly body: Buffer;
 }
 
 export type Reply =
-  // The bodies come back, for this thread collects garbage and the writer's hardly ever does.
-  | { kind: 'written'; ms: number; bodies: Uint8Array<ArrayBuffer> }
-  | { kind: 'loaded'; rows: Float64Array<ArrayBuffer>; bodies: Uint8Array<ArrayBuffer> }
+  // The bytes come back, for this thread collects garbage and the writer's hardly ever does.
+  | { kind: 'written'; ms: number; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
+  | { kind: 'checkpointed' }
   | { kind: 'closed' }
   | { kind: 'failed'; code: string; message: string; batch?: Batch };
 
@@ -43,17 +46,19 @@ export class WriteError extends Error {
 
 /** The parts of a batch that cross between threads without being copied. */
 export function transferable(batch: Batch): ArrayBuffer[] {
-  return [batch.bodies.buffer, batch.rows.buffer, batch.shared.buffer, batch.deletes.buffer];
+  return [batch.bytes.buffer, batch.segments.buffer, batch.shared.buffer, batch.deletes.buffer];
 }
 
 /** The thread that owns the database while the gateway runs; answers in the order of the requests. */
 export interface Writer {
   /** Resolves with the commit's milliseconds when the batch is on disk; rejects with a WriteError when it is not. */
   write(batch: Batch): Promise<number>;
-  /** Up to `limit` entries of a session's queue from `seq` on, in order. */
+  /** Entries of a session's queue from `seq` on, in order: `limit` or some more, fewer where they are large or none are left. */
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   /** Bytes that the thread has written to files since it started. */
   bytesWritten(): Promise<number>;
+  /** Resolves when all commits are in the database itself, so that the next start has nothing to take up from the journal. */
+  checkpoint(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -65,16 +70,25 @@ const SCRIPT = import.meta.url.endsWith('.ts')
 /** How long the worker may take to close the database. */
 const CLOSE_MS = 5000;
 
-/** Numbers that a loaded row takes in `rows`: seq, flags, at, length of its body. */
-export const LOADED = 4;
+/** Numbers that a loaded segment takes: first number, time, length of its blob. */
+export const LOADED = 3;
 
-function unpack(rows: Float64Array, bodies: Uint8Array): StoredEntry[] {
+function unpack(
+  segments: Float64Array,
+  bytes: Uint8Array<ArrayBuffer>,
+  from: number,
+): StoredEntry[] {
   const entries: StoredEntry[] = [];
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let offset = 0;
-  for (let i = 0; i < rows.length; i += LOADED) {
-    const end = offset + rows[i + 3]!;
-    const body = bodies.subarray(offset, end);
-    entries.push({ seq: rows[i]!, flags: rows[i + 1]!, at: rows[i + 2]!, body });
+  for (let i = 0; i < segments.length; i += LOADED) {
+    const end = offset + segments[i + 2]!;
+    const reader = new SegmentReader(source, offset, end, segments[i]!, segments[i + 1]!);
+    while (reader.next()) {
+      const { seq, flags, at, start, length } = reader;
+      if (seq < from || reader.shared > 0) continue;
+      entries.push({ seq, flags, at, body: source.subarray(start, start + length) });
+    }
     offset = end;
   }
   return entries;
@@ -111,11 +125,14 @@ export function startWriter(file: string): Writer {
     },
     async load(session, seq, limit) {
       const reply = await ask({ kind: 'load', session, seq, limit });
-      return reply.kind === 'loaded' ? unpack(reply.rows, reply.bodies) : [];
+      return reply.kind === 'loaded' ? unpack(reply.segments, reply.bytes, seq) : [];
     },
     async bytesWritten() {
       const reply = await ask({ kind: 'count' });
       return reply.kind === 'counted' ? reply.bytes : 0;
+    },
+    async checkpoint() {
+      await ask({ kind: 'checkpoint' });
     },
     async close() {
       // A disk that hangs must not hold up the end: what is not on it by now was not promised.

@@ -22,7 +22,7 @@ export type LaneDrop = 'queue-full' | 'expired' | 'superseded';
 export interface LaneParts {
   readonly journal: Journal;
   load(lane: number, seq: number, limit: number): Promise<StoredEntry[]>;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds that never jump and go on over restarts. */
   now(): number;
   dropped(topic: string, reason: LaneDrop): void;
   /** There may be more to send. */
@@ -40,8 +40,6 @@ const OVERSHOOT = 4096;
 const SHORT = 200;
 /** Packet identifiers of one lane: far more than are ever in flight, and the same after a restart. */
 export const LANE_IDS = 2000;
-/** A clock that shows less was never set: age says nothing then. */
-const CLOCK_UNSET_MS = Date.UTC(2024, 0, 1);
 
 const EMPTY = new Message(Buffer.alloc(0), 0);
 
@@ -173,8 +171,7 @@ export class Lane implements QueueOwner {
   }
 
   #isExpired(entry: QueueEntry): boolean {
-    const aged = this.#parts.now() - entry.at > this.#limits.age;
-    return aged && !entry.sent && entry.at > CLOCK_UNSET_MS;
+    return this.#parts.now() - entry.at > this.#limits.age && !entry.sent;
   }
 
   #makeRoom(size: number): boolean {

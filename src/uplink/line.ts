@@ -1,6 +1,7 @@
 import { createConnection } from 'node:net';
 import type { IPublishPacket } from 'mqtt';
 import type { UplinkConfig } from '../config/uplinks.ts';
+import type { State } from '../state.ts';
 import { describeEnding } from './failures.ts';
 import type { Notices } from './notices.ts';
 import type { Outbox } from './outbox.ts';
@@ -11,6 +12,8 @@ export interface LineParts {
   readonly config: UplinkConfig;
   readonly outbox: Outbox;
   readonly notices: Notices;
+  /** What is remembered of the session at the plant; asked while the line runs. */
+  memory(): State;
   /** A message that an in route may want. */
   receive(topic: string, packet: IPublishPacket): Promise<void>;
   /** Called when the state has changed. */
@@ -42,6 +45,8 @@ const STABLE_MS = 60_000;
 /** How often the first address is looked at while another one serves. */
 const RETURN_MS = 60_000;
 const GOODBYE_MS = 2000;
+/** The in routes' filters that the session at the plant has, or may have. */
+const SUBSCRIBED = 'subscribed';
 
 /** Keeps a connection to one of the plant's addresses, and knows how it is. */
 export class Line {
@@ -183,6 +188,7 @@ export class Line {
 
   async #subscribe(plant: Plant, probe: Probe, resumed: boolean): Promise<void> {
     const { config } = this.#parts;
+    if (resumed) await this.#unsubscribeOthers(plant);
     const wanted: PlantSubscription[] = [];
     if (config.probe > 0) {
       wanted.push({ filter: probe.topic, qos: 0, noLocal: false, keepRetain: false });
@@ -195,6 +201,10 @@ export class Line {
     }
     const refused = await plant.subscribe(wanted);
     if (this.#plant !== plant) return;
+    this.#parts.memory().set(
+      SUBSCRIBED,
+      config.in.map((route) => route.in),
+    );
     this.#subscribed = true;
     const routes = refused.filter((filter) => filter !== probe.topic);
     if (routes.length > 0) this.#note(`${plant.url} refuses to send ${routes.join(', ')}`);
@@ -204,6 +214,15 @@ export class Line {
       this.#to('connected', null);
       if (config.probe > 0) this.#note(`${plant.url} refuses the probe on ${probe.topic}`);
     }
+  }
+
+  /** The session at the plant outlives the config: what no route asks for any more would come for ever. */
+  async #unsubscribeOthers(plant: Plant): Promise<void> {
+    const { config, memory } = this.#parts;
+    const before = memory().get(SUBSCRIBED);
+    if (!Array.isArray(before)) return;
+    const others = before.filter((filter) => !config.in.some((route) => route.in === filter));
+    await plant.unsubscribe(others);
   }
 
   #statusRefused(plant: Plant, error: unknown): void {

@@ -23,12 +23,14 @@ export interface OutboxParts {
   way(): Way;
   readonly store: Store;
   readonly drops: Drops;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds that never jump and go on over restarts. */
   now(): number;
   /** Milliseconds that never jump. */
   monotonic(): number;
   /** Hears of every message that was sent, by its local topic. */
   onSent?(topic: string, body: Buffer, start: number): void;
+  /** A better payload than the one that was kept. */
+  correct?(payload: Buffer): Buffer | undefined;
 }
 
 /** What waits, for people and programs. Milliseconds, bytes, messages a second. */

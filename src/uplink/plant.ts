@@ -157,6 +157,10 @@ export class Plant implements Wire {
     });
   }
 
+  async unsubscribe(filters: string[]): Promise<void> {
+    if (filters.length > 0) await this.#client.unsubscribeAsync(filters);
+  }
+
   /** A message of the uplink itself; resolves when the plant has acknowledged it (QoS 1). */
   async publish(topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void> {
     await this.#client.publishAsync(topic, payload, { qos, retain });

@@ -1,6 +1,7 @@
 import { type QueueEntry, WRITTEN } from '../store/queue-entry.ts';
 import { Receipt } from '../store/receipt.ts';
 import type { Store } from '../store/store.ts';
+import { Culprit } from './culprit.ts';
 import { encodePublish, encodePubrel, type OutgoingPublish, publishSize } from './frames.ts';
 import { type Lane, topicOf } from './lane.ts';
 import type { Way } from './outbox.ts';
@@ -12,6 +13,8 @@ export interface SenderParts {
   readonly store: Store;
   monotonic(): number;
   onSent?(topic: string, body: Buffer, start: number): void;
+  /** A better payload than the one that was kept. */
+  correct?(payload: Buffer): Buffer | undefined;
   lanes(): Iterable<Lane>;
   /** The plant will never take it. */
   refuse(entry: QueueEntry, reason: string): void;
@@ -40,6 +43,7 @@ export class Sender {
   #tokens = { count: 0, at: 0 };
   #later: NodeJS.Timeout | undefined;
   #scheduled = false;
+  readonly #culprit = new Culprit();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
@@ -66,6 +70,7 @@ export class Sender {
   /** Begins with what the plant has not acknowledged; without `resumed` as if it had never been sent. */
   connect(wire: Wire, resumed: boolean): void {
     this.#wire = wire;
+    this.#culprit.connected();
     this.lastAck = this.#parts.monotonic();
     if (!resumed) {
       for (const entry of this.#again) {
@@ -80,9 +85,12 @@ export class Sender {
     this.#wire = undefined;
     clearTimeout(this.#later);
     this.#later = undefined;
-    this.#again = [...this.#inFlight.values(), ...this.#again];
+    const inFlight = [...this.#inFlight.values()];
     this.#inFlight.clear();
     this.#bytes = 0;
+    const refused = this.#culprit.disconnected(inFlight);
+    this.#again = [...inFlight.filter((entry) => entry !== refused), ...this.#again];
+    if (refused) this.#parts.refuse(refused, 'the plant ends the connection whenever it is sent');
     for (const lane of this.#parts.lanes()) {
       this.#parts.store.journal.hurry(lane);
       lane.queue.spill();
@@ -103,7 +111,7 @@ export class Sender {
     const wire = this.#wire;
     if (!wire) return;
     const { inflight } = this.#parts.way().config;
-    const window = Math.min(inflight, wire.receiveMaximum);
+    const window = this.#culprit.suspected ? 1 : Math.min(inflight, wire.receiveMaximum);
     const frames: Buffer[] = [];
     // Some of the window stays free for what is urgent.
     const usual = Math.max(1, window - Math.max(1, Math.floor(window / 10)));
@@ -212,7 +220,7 @@ export class Sender {
     packetId: number,
     wire: Wire,
   ): OutgoingPublish {
-    const { body, topicEnd } = entry.message;
+    const { body, start } = this.#content(entry);
     const qos = Math.min(entry.qos, route.qos, wire.maximumQos) as 0 | 1 | 2;
     return {
       qos,
@@ -221,15 +229,26 @@ export class Sender {
       packetId: qos === 0 ? 0 : packetId,
       topic: remote,
       body,
-      start: topicEnd,
+      start,
       properties: this.#parts.way().properties,
     };
+  }
+
+  /** The payload's bytes; of a reading with a wrong time those with the right one, where that has become known. */
+  #content({ message }: QueueEntry): { body: Buffer; start: number } {
+    const { body, topicEnd: start } = message;
+    const better = this.#parts.correct?.(body.subarray(start));
+    return better ? { body: better, start: 0 } : { body, start };
   }
 
   /** PUBACK, or PUBREC with an error. */
   acknowledged(packetId: number, reason: number): void {
     const entry = this.#inFlight.get(packetId);
-    if (!entry) return;
+    if (!entry) {
+      this.#culprit.lineWorks();
+      return;
+    }
+    this.#culprit.acknowledged();
     this.lastAck = this.#parts.monotonic();
     if (reason >= 0x80) {
       this.#refused(packetId, entry, reason);
@@ -242,6 +261,7 @@ export class Sender {
   received(packetId: number, reason: number): void {
     const entry = this.#inFlight.get(packetId);
     if (reason >= 0x80) return this.acknowledged(packetId, reason);
+    this.#culprit.acknowledged();
     this.lastAck = this.#parts.monotonic();
     const wire = this.#wire;
     if (!entry) {

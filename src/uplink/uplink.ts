@@ -21,6 +21,8 @@ export interface UplinkParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly log: Logger;
+  /** A better payload than the one that was kept. */
+  correct?(payload: Buffer): Buffer | undefined;
   /** From 0 to 1, for the pauses between attempts. */
   random?(): number;
   /** Hears when messages begin to flow to a plant, and when they no longer flow to any. */
@@ -50,7 +52,7 @@ export class Uplink {
   #received = 0;
 
   constructor(parts: UplinkParts) {
-    const { config, store, clock } = parts;
+    const { config, store, clock, correct } = parts;
     this.#parts = parts;
     this.#config = config;
     this.name = config.name;
@@ -62,9 +64,10 @@ export class Uplink {
       way: () => this.#way,
       store,
       drops: this.#drops,
-      now: () => clock.wall(),
+      now: () => store.ages.now(),
       monotonic: () => clock.monotonic(),
       onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
+      ...(correct ? { correct } : {}),
     });
     this.#line = this.#newLine();
   }
@@ -85,11 +88,12 @@ export class Uplink {
   }
 
   #newLine(): Line {
-    const { clock, random = Math.random, onConnected } = this.#parts;
+    const { clock, store, random = Math.random, onConnected } = this.#parts;
     return new Line({
       config: this.#config,
       outbox: this.#outbox,
       notices: new Notices(this.#log),
+      memory: () => store.state.of(`uplink ${this.name}`),
       receive: (topic, packet) => this.#receive(topic, packet),
       changed: () => onConnected?.(this.#line.status.state === 'connected'),
       monotonic: () => clock.monotonic(),

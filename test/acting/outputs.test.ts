@@ -41,6 +41,7 @@ async function setUp(
         chips: async () => [],
       },
     }),
+    pins: { open: () => Promise.reject(new Error('no pins in this test')) },
     clock,
     log,
     publishReading(topic, payload) {

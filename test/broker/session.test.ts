@@ -83,7 +83,6 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
       load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
       memory: new Memory(),
       now: () => now,
-      wall: () => now,
       dropped: (_session, reason) => dropped.push(reason),
     },
     'client',

@@ -122,7 +122,7 @@ describe('certificates', () => {
     const changes: unknown[] = [];
     let now = Date.now();
     const certificates = new Certificates({
-      tls: { cert, key, clientCert: 'none' },
+      tls: { cert, key },
       wall: () => now,
       log,
       onChanged: (context) => changes.push(context),

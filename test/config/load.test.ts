@@ -153,7 +153,7 @@ describe('defaults', () => {
         '  - { name: t, driver: tmp102, bus: /dev/i2c-1 }\n' +
         '  - { name: d, driver: digital-input, line: DI0, activeLow: true, payload: json }\n',
     );
-    const common = { every: 1000, timeout: 1000, filters: [] };
+    const common = { every: 1000, timeout: 1000, history: 'hour', filters: [] };
     expect(sensors).toEqual([
       {
         ...common,

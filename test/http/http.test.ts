@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as dial } from 'node:tls';
 import mqtt from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
@@ -72,7 +74,10 @@ describe('on loopback', () => {
   beforeAll(async () => {
     gateway = await startGateway({
       http: {},
-      sensors: [{ name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' }],
+      sensors: [
+        { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' },
+        { name: 'door', driver: 'simulated', signal: 'door', history: 'day' },
+      ],
     });
     port = gateway.httpPort;
   });
@@ -107,6 +112,24 @@ describe('on loopback', () => {
     ['a b', 421],
   ])('a request to the host %s is answered with %i', async (host, status) => {
     expect((await ask(port, '/readyz', { host })).status).toBe(status);
+  });
+
+  test('has the last hour of each sensor, and the last day of those that ask for it', async () => {
+    const courses = async (query: string) => {
+      const topics = ['gripper/position', 'door', 'other'].map((one) => `topic=robotcell1/${one}`);
+      return JSON.parse((await ask(port, `/api/history?${topics.join('&')}${query}`)).body);
+    };
+    await until(
+      'the door is read',
+      async () => (await courses(''))['robotcell1/door'] !== undefined,
+    );
+    const hour = await courses('&span=hour');
+    expect(Object.keys(hour)).toEqual(['robotcell1/gripper/position', 'robotcell1/door']);
+    const day = await courses('&span=day');
+    expect(Object.keys(day)).toEqual(['robotcell1/door']);
+    expect(day['robotcell1/door'].everyMs).toBe(240_000);
+    expect(day['robotcell1/door'].last).toHaveLength(360);
+    expect(Math.abs(day['robotcell1/door'].end - Date.now())).toBeLessThan(250_000);
   });
 
   test('what is long is sent compressed to who takes it so', async () => {
@@ -236,6 +259,7 @@ test('a port that is taken ends the start with the key to change', async () => {
 
 describe('with users, over TLS', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-http-'));
+  const [cert, key] = [join(folder, 'gateway.crt'), join(folder, 'gateway.key')];
   let gateway: TestGateway;
   const get = (path: string, headers: Record<string, string> = {}) =>
     ask(gateway.httpPort, path, headers, { secure: true });
@@ -249,14 +273,14 @@ describe('with users, over TLS', () => {
     writeFileSync(access, JSON.stringify({ users }), { mode: 0o600 });
     const pem = join(REPOSITORY, 'test/golden/config/tls');
     // A key that everybody may read, as Git leaves it, is refused.
-    const key = join(folder, 'gateway.key');
     copyFileSync(join(pem, 'gateway.key'), key);
+    copyFileSync(join(pem, 'gateway.crt'), cert);
     chmodSync(key, 0o600);
     gateway = await startGateway({
       access,
       http: {
         host: '0.0.0.0',
-        tls: { cert: join(pem, 'gateway.crt'), key },
+        tls: { cert, key },
       },
       sensors: [{ name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' }],
     });
@@ -309,5 +333,29 @@ describe('with users, over TLS', () => {
       password: 'right',
     });
     await client.endAsync(true);
+  });
+
+  test('a new certificate is taken up without a restart, and its end is told before it comes', async () => {
+    const made = execFileSync('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-days', '10', '-subj', '/CN=another', '-keyout', '-', '-out', '-'],
+    ]);
+    writeFileSync(key, made);
+    writeFileSync(cert, made);
+    const troubles = async () =>
+      JSON.parse((await get('/readyz', basic('anna', 'right'))).body).troubles;
+    await until('its end is told', async () => (await troubles()).length > 0);
+    expect(await troubles()).toEqual([
+      expect.stringMatching(/^the certificate .*gateway\.crt ends on \S+, in 9 days: /),
+    ]);
+    const subject = await new Promise<unknown>((resolve, reject) => {
+      const where = { port: gateway.httpPort, rejectUnauthorized: false };
+      const socket = dial(where, () => {
+        resolve(socket.getPeerCertificate().subject);
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+    expect(subject).toMatchObject({ CN: 'another' });
   });
 });

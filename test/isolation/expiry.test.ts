@@ -72,8 +72,8 @@ describe('sessions expire', () => {
   test('time away while the gateway was off counts', async () => {
     const { clock, bench, leave } = await start({ sessionExpiry: 10 * HOUR });
     await leave('s');
-    clock.setWall(clock.wall() + 9 * HOUR);
     await bench.restart();
+    await bench.crash(() => clock.setWall(clock.wall() + 9 * HOUR));
     bench.broker.sweep();
     expect(bench.broker.counts.sessions).toBe(1);
     await clock.advance(HOUR + 1);
@@ -114,6 +114,32 @@ describe('sessions expire', () => {
     await clock.advance(10 * HOUR + 1);
     bench.broker.sweep();
     expect(bench.broker.counts.sessions).toBe(0);
+  });
+
+  test.each([
+    ['in 1970', () => 0],
+    ['three weeks behind', (right: number) => right - 500 * HOUR],
+  ])('a gateway that starts %s loses nothing when its clock is set', async (_, wrong) => {
+    const { clock, bench, connect, leave, publish, sweepUntil } = await start({
+      sessionExpiry: 10 * HOUR,
+      queuedAge: 5 * HOUR,
+    });
+    const right = clock.wall();
+    clock.setWall(wrong(right));
+    await bench.restart();
+    await leave('s');
+    await publish('before');
+    clock.setWall(right);
+    await clock.advance(HOUR);
+    await publish('after');
+    await bench.restart();
+    bench.broker.sweep();
+    expect(bench.broker.counts).toMatchObject({ sessions: 1, queued: 2 });
+    await clock.advance(4 * HOUR + 1);
+    await sweepUntil(() => bench.broker.counts.queued === 1);
+    const client = await connect('s');
+    expect((await client.message()).payload).toBe('after');
+    client.destroy();
   });
 
   test('thousands of sessions end over several sweeps', async () => {

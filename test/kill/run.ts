@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TestGateway } from '../support/gateway.ts';
 import {
   judge,
   type Ledger,
@@ -13,7 +12,7 @@ import type { Random } from './random.ts';
 import { readRetained } from './retained-reader.ts';
 import { type Presence, Subscriber } from './subscriber.ts';
 import { runSubscriptions } from './subscriptions.ts';
-import { Wire } from './wire.ts';
+import { CATCH_UP_MS, Wire } from './wire.ts';
 
 export const SCENARIOS = [
   'qos1-burst',
@@ -25,11 +24,20 @@ export const SCENARIOS = [
 ] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
+/** A broker that can be ended without warning and comes up again on the data that is left. */
+export interface Mortal {
+  readonly port: number;
+  /** Resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Resolves when it accepts clients again. */
+  restart(): Promise<void>;
+}
+
 /** One kill: which clients, on which broker, with which luck. */
 export interface Run {
   readonly scenario: Scenario;
   readonly presence: Presence;
-  readonly broker: TestGateway;
+  readonly broker: Mortal;
   readonly random: Random;
   /** Unique on this broker; begins the run's topics and client ids. */
   readonly name: string;
@@ -42,9 +50,6 @@ export interface Outcome {
   /** Milliseconds from the kill until the broker accepted clients again. */
   readonly restartMs: number;
 }
-
-/** How long a subscriber may take to catch up before what it has not got counts as lost. */
-const CATCH_UP_MS = 20_000;
 
 /** Loads the broker, kills it at a random moment, starts it again, lets everyone reconnect, and judges. */
 export async function run(each: Run): Promise<Outcome> {

@@ -5,7 +5,7 @@ import { RawClient } from '../support/raw-client.ts';
 import { judge, type SubscriptionTrail } from './ledger.ts';
 import type { Random } from './random.ts';
 import type { Outcome, Run } from './run.ts';
-import { Wire } from './wire.ts';
+import { CATCH_UP_MS, Wire } from './wire.ts';
 
 const FILTERS = 24;
 const PENDING = 8;
@@ -176,7 +176,7 @@ async function inForce(
   chooser: Chooser,
 ): Promise<{ sessionPresent: boolean; topics: Set<string> }> {
   const { clientId } = chooser;
-  const client = await RawClient.open('tcp', port);
+  const client = await RawClient.open('tcp', port, CATCH_UP_MS);
   await client.connect({ clientId, clean: false });
   const topics = new Set<string>();
   for (let n = 0; n < FILTERS; n++) client.send(packets.publish(chooser.filter(n), 'probe'));

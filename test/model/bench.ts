@@ -64,6 +64,7 @@ export async function startInProcess(
       folder,
       relaxedMs: 200,
       log,
+      clock,
       onFatal: (error) => {
         throw error;
       },

@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 
 const SENSORS = [
   { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '200ms' },
-  { name: 'door/closed', driver: 'simulated', signal: 'door', every: '1s' },
+  { name: 'door/closed', driver: 'simulated', signal: 'door', every: '1s', history: 'day' },
   {
     name: 'bare',
     driver: 'simulated',
@@ -91,6 +91,21 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
   };
   const tile = (page: Page, topic: string): Locator =>
     page.locator(`[data-topic="robotcell1/${topic}"]`);
+  const tabTo = async (page: Page, target: Locator): Promise<void> => {
+    for (let i = 0; i < 40; i++) {
+      await page.keyboard.press('Tab');
+      if (await target.and(page.locator(':focus')).count()) return;
+    }
+    throw new Error('not reached by Tab');
+  };
+  const problems = async (page: Page): Promise<string[]> => {
+    await page.evaluate(axe.source);
+    return page.evaluate(async () => {
+      const { axe: tool } = globalThis as unknown as { axe: typeof axe };
+      const { violations } = await tool.run();
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    });
+  };
   const lives = (page: Page): Promise<void> => tile(page, 'gripper/position').waitFor();
 
   test('readings move, with unit and quality, whatever their payload; a failed sensor says why', async () => {
@@ -158,16 +173,9 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     const { page, wrong, close } = await visit();
     const lamp = page.getByRole('switch', { name: 'lamp' });
     await page.locator('[role="switch"][aria-label="lamp"]:not([aria-disabled])').waitFor();
-    const tabTo = async (target: Locator): Promise<void> => {
-      for (let i = 0; i < 40; i++) {
-        await page.keyboard.press('Tab');
-        if (await target.and(page.locator(':focus')).count()) return;
-      }
-      throw new Error('not reached by Tab');
-    };
-    await tabTo(page.locator('.skip'));
+    await tabTo(page, page.locator('.skip'));
     await page.keyboard.press('Enter');
-    await tabTo(lamp);
+    await tabTo(page, lamp);
     await page.keyboard.press('Space');
     const dialog = page.getByRole('dialog', { name: 'Switch lamp on?' });
     await dialog.waitFor();
@@ -185,12 +193,65 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await client.subscribeAsync('robotcell1/lamp');
     await page.keyboard.press('Space');
     await dialog.waitFor();
-    await tabTo(dialog.getByRole('button', { name: 'Switch on' }));
+    await tabTo(page, dialog.getByRole('button', { name: 'Switch on' }));
     await page.keyboard.press('Enter');
     await page.locator('[role="switch"][aria-label="lamp"][aria-checked="true"]').waitFor();
     await page.locator('[data-output="lamp"] .result', { hasText: 'Done.' }).waitFor();
     expect(JSON.parse(await read)).toMatchObject({ value: true, quality: 'good' });
     expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('a tile opens a large chart, by click and by keyboard', async () => {
+    const { page, wrong, close } = await visit();
+    await lives(page);
+    const position = tile(page, 'gripper/position');
+    await position.locator('canvas').waitFor();
+    await position.click();
+    const dialog = page.getByRole('dialog', { name: 'gripper/position' });
+    await dialog.locator('canvas').waitFor();
+    expect(await dialog.getByText(/^Last hour: .* mm$/).count()).toBe(1);
+    expect(await dialog.getByRole('button', { name: 'Day' }).count()).toBe(0);
+    await dialog.getByText('With history: day in its config').waitFor();
+    const before = await dialog.locator('.figure').innerText();
+    await until(
+      'its value moves',
+      async () => (await dialog.locator('.figure').innerText()) !== before,
+      20_000,
+    );
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+
+    const door = tile(page, 'door/closed').getByRole('button', { name: 'door/closed' });
+    await position.getByRole('button').focus();
+    await tabTo(page, door);
+    await page.keyboard.press('Enter');
+    const large = page.getByRole('dialog', { name: 'door/closed' });
+    const day = large.getByRole('button', { name: 'Day' });
+    await day.waitFor();
+    await tabTo(page, day);
+    await page.keyboard.press('Space');
+    expect(await day.getAttribute('aria-pressed')).toBe('true');
+    await large.getByText(/^Last day: (yes|no) to (yes|no)$/).waitFor();
+    expect(await large.locator('canvas').count()).toBe(1);
+    expect(await problems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await large.waitFor({ state: 'hidden' });
+    expect(await door.and(page.locator(':focus')).count()).toBe(1);
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('the large chart of a sensor that is bad says that there is none', async () => {
+    const { page, close } = await visit({ locale: 'zh-CN', viewport: { width: 360, height: 640 } });
+    await tile(page, 'boiler').click();
+    const dialog = page.getByRole('dialog', { name: 'boiler' });
+    await dialog.getByText('此期间没有数值').waitFor();
+    expect(await dialog.locator('canvas').isVisible()).toBe(false);
+    const box = (await dialog.boundingBox())!;
+    expect([box.x >= 0, box.x + box.width <= 360, box.y >= 0, box.y + box.height <= 640]).toEqual(
+      Array(4).fill(true),
+    );
     await close();
   });
 
@@ -205,20 +266,15 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.locator('.troubles li').first().waitFor();
     await page.locator('[data-quality="bad"]').first().waitFor();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
-    const problems = async (): Promise<string[]> => {
-      await page.evaluate(axe.source);
-      return page.evaluate(async () => {
-        const { axe: tool } = globalThis as unknown as { axe: typeof axe };
-        const { violations } = await tool.run();
-        return violations.map(
-          ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`,
-        );
-      });
-    };
-    expect(await problems()).toEqual([]);
+    expect(await problems(page)).toEqual([]);
     await page.getByRole('switch', { name: 'fan' }).click();
     await page.getByRole('dialog').waitFor();
-    expect(await problems()).toEqual([]);
+    expect(await problems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await tile(page, 'door/closed').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Day' }).waitFor();
+    expect(await problems(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
     expect(wrong).toEqual([]);
     await close();
   });

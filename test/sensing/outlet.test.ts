@@ -5,7 +5,7 @@ import { Sequence } from '../../src/sequence.ts';
 import { createMemoryState } from '../../src/state.ts';
 import { createManualClock } from '../support/manual-clock.ts';
 
-function setUp(filters: readonly FilterConfig[]) {
+function setUp(filters: readonly FilterConfig[], clockIsSet = () => true) {
   const clock = createManualClock();
   const seen: string[] = [];
   const outlet = createOutlet(
@@ -19,10 +19,11 @@ function setUp(filters: readonly FilterConfig[]) {
       filters,
       clock,
       state: createMemoryState().of('power'),
-      clockIsSet: () => true,
+      clockIsSet,
       publish: (_topic, payload) => {
-        const { value, unit, seq } = JSON.parse(Buffer.from(payload).toString());
-        seen.push(`${clock.monotonic()}: ${value} ${unit} #${seq}`);
+        const { value, unit, seq, reason } = JSON.parse(Buffer.from(payload).toString());
+        const why = reason === undefined ? '' : ` (${reason})`;
+        seen.push(`${clock.monotonic()}: ${value} ${unit} #${seq}${why}`);
       },
     },
   );
@@ -49,7 +50,7 @@ test('an alarm that is put off does not ring early', async () => {
   await clock.advance(999);
   expect(seen).toEqual(['0: 1 W #1', '700: 2 W #2']);
   await clock.advance(1);
-  expect(seen.at(-1)).toBe('1700: null W #3');
+  expect(seen.at(-1)).toBe('1700: null W #3 (no sample for 1 s)');
 });
 
 test('after the stop nothing more is said, and nobody sleeps', async () => {
@@ -59,4 +60,19 @@ test('after the stop nothing more is said, and nobody sleeps', async () => {
   await clock.advance(1000);
   expect(seen).toEqual([]);
   expect(clock.sleeping).toBe(0);
+});
+
+test('whatever else is wrong, it is said that the clock was not set', async () => {
+  let isSet = false;
+  const { clock, seen, take, outlet } = setUp([{ throttleAverage: 1000 }], () => isSet);
+  outlet.take({ value: null, reason: 'no answer from 0x48' }, clock.monotonic());
+  take(3);
+  await clock.advance(500);
+  isSet = true;
+  await clock.advance(500);
+  expect(seen).toEqual([
+    '0: null W #1 (no answer from 0x48; clock not yet set)',
+    // Its time is that of the publication, so it is right.
+    '1000: 3 W #2',
+  ]);
 });

@@ -159,28 +159,34 @@ describe('failures', () => {
     expect(events).toEqual(['open', 'close', 'open', 'close']);
   });
 
-  test('when nobody answers it is opened anew: another chip may be there next', async () => {
-    const events: string[] = [];
-    const cell = createCell(
-      scriptedDriver(async () => {
-        events.push('open');
-        const plugged = events.length > 1;
-        return {
-          async read() {
-            if (!plugged) throw new BusError('absent', 'no answer from 0x48 on i2c-1');
-            return { '': { value: 1 } };
-          },
-        };
-      }),
-    );
-    await cell.sensing.start();
-    await cell.clock.advance(999);
-    expect(cell.take()).toEqual(['no answer from 0x48 on i2c-1']);
-    await cell.clock.advance(1);
-    expect(events).toEqual(['open', 'open']);
-    expect(cell.take()).toEqual([1]);
-    await cell.sensing.stop();
-  });
+  test.each([
+    ['nobody answers', 'absent', 'no answer from 0x48 on i2c-1'],
+    ['it holds the bus', 'stuck', 'i2c-1 is stuck'],
+  ] as const)(
+    'when %s it is opened anew: another chip may be there next',
+    async (_when, fault, reason) => {
+      const events: string[] = [];
+      const cell = createCell(
+        scriptedDriver(async () => {
+          events.push('open');
+          const plugged = events.length > 1;
+          return {
+            async read() {
+              if (!plugged) throw new BusError(fault, reason);
+              return { '': { value: 1 } };
+            },
+          };
+        }),
+      );
+      await cell.sensing.start();
+      await cell.clock.advance(999);
+      expect(cell.take()).toEqual([reason]);
+      await cell.clock.advance(1);
+      expect(events).toEqual(['open', 'open']);
+      expect(cell.take()).toEqual([1]);
+      await cell.sensing.stop();
+    },
+  );
 
   test.each([
     [{ value: Number.NaN }, { quality: 'bad', reason: 'not a finite number: NaN', value: null }],

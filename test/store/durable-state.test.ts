@@ -1,5 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { DurableState } from '../../src/store/durable-state.ts';
+import { Journal } from '../../src/store/journal.ts';
 import { readRetained } from '../kill/retained-reader.ts';
+import { FakeWriter } from '../support/fake-writer.ts';
 import { startGateway } from '../support/gateway.ts';
 import { until } from '../support/until.ts';
 
@@ -48,3 +52,38 @@ test.each(['stop', 'kill'] as const)(
     expect(first).toBeLessThan(last + 200);
   },
 );
+
+test('while the disk takes nothing the newest of each key waits, and no more', async () => {
+  const writer = new FakeWriter();
+  const journal = new Journal({
+    writer,
+    relaxedMs: 1000,
+    nextMessageId: 1,
+    retainedValue: () => undefined,
+    onTrouble: () => undefined,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  const state = new DurableState(journal, []);
+  onTestFinished(() => state.stop());
+  const owner = state.of('pulses');
+  for (let total = 1; total <= 100; total++) {
+    owner.set('total', total);
+    owner.set('other', -total);
+    state.keep();
+    await until('the turn is over', () => turn().then(() => writer.tried.length > 0));
+  }
+  const values = (): unknown[][] =>
+    writer.tried.map(({ operations }) => operations.map((one) => one[3]));
+  expect(values()).toEqual([['1', '-1']]);
+  writer.land();
+  await turn();
+  state.keep();
+  await until('the rest is written', () => writer.tried.length > 1);
+  expect(values()).toEqual([
+    ['1', '-1'],
+    ['100', '-100'],
+  ]);
+  expect(owner.get('total')).toBe(100);
+});

@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest';
-import { type Batch, ROW } from '../../src/store/batch.ts';
+import type { Batch } from '../../src/store/batch.ts';
 import { Journal } from '../../src/store/journal.ts';
 import { Message, QueueEntry, type QueueOwner } from '../../src/store/queue-entry.ts';
 import type { Writer } from '../../src/store/writer.ts';
+import { decodeBatch } from '../support/fake-writer.ts';
 
 /** A writer that takes every batch and keeps the sequence numbers of its rows. */
 function recording(): { writer: Writer; rows: number[][] } {
   const rows: number[][] = [];
   const writer: Writer = {
     async write(batch: Batch) {
-      const numbers: number[] = [];
-      for (let at = 0; at < batch.rows.length; at += ROW) numbers.push(batch.rows[at + 1]!);
-      rows.push(numbers);
+      rows.push(decodeBatch(batch).rows.map(({ seq }) => seq));
       return 0;
     },
     load: async () => [],
     bytesWritten: async () => 0,
+    checkpoint: async () => undefined,
     close: async () => undefined,
   };
   return { writer, rows };

@@ -2,6 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { databaseFile, openConnection } from '../../src/store/database.ts';
 import { Receipt } from '../../src/store/receipt.ts';
+import { LAST_SESSION } from '../../src/store/segments.ts';
 import { Store } from '../../src/store/store.ts';
 import { FakeOwner, message } from '../support/entries.ts';
 import { createQuietLog } from '../support/quiet-log.ts';
@@ -17,6 +18,9 @@ function onDisk(hand: (receipt: Receipt) => void): Promise<void> {
   });
 }
 
+/** The store's own, from the first run on. */
+const AGES = expect.objectContaining({ owner: '$ages', key: 'mark' });
+
 test('an empty folder is an empty store, and starts are counted', async () => {
   const folder = tempFolder();
   for (const boot of [1, 2, 3]) {
@@ -26,7 +30,7 @@ test('an empty folder is an empty store, and starts are counted', async () => {
       stoppedCleanly: boot > 1,
       sessions: [],
       retained: [],
-      states: [],
+      states: boot > 1 ? [AGES] : [],
       wills: [],
       nextSessionKey: 1,
       nextMessageId: 1,
@@ -81,7 +85,6 @@ test('all that was on disk is there after the next start', async () => {
         ],
         incoming: [],
         queue: {
-          session: 3,
           first: 1,
           last: 2,
           count: 2,
@@ -97,14 +100,14 @@ test('all that was on disk is there after the next start', async () => {
         owner: '',
         subscriptions: [],
         incoming: [40_000],
-        queue: { session: 5, first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
+        queue: { first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
       },
     ],
     retained: [
       { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1') },
       { topic: 'r/relaxed', qos: 1, payload: Buffer.from('of r/relaxed') },
     ],
-    states: [{ owner: 'counter', key: 'total', value: '12' }],
+    states: [AGES, { owner: 'counter', key: 'total', value: '12' }],
     wills: [
       { clientId: 'client a', topic: 'will/a', qos: 1, retain: true, payload: Buffer.from('gone') },
     ],
@@ -117,6 +120,19 @@ test('all that was on disk is there after the next start', async () => {
     '\0\x01tshared',
   ]);
   expect((await again.store.status()).bytesWritten).toBeGreaterThanOrEqual(0);
+  await again.store.stop();
+});
+
+test('after the last number sessions begin anew with those that are free', async () => {
+  const folder = tempFolder();
+  const { store } = await startStore(folder);
+  for (const key of [1, 3, LAST_SESSION]) {
+    store.journal.add(['openSession', key, `client ${key}`, 0]);
+  }
+  await store.stop();
+  const again = await startStore(folder);
+  const keys = Array.from({ length: 3 }, () => again.store.takeSessionKey());
+  expect(keys).toEqual([2, 4, 5]);
   await again.store.stop();
 });
 

@@ -78,7 +78,8 @@ test('a queue is written, read back in order and deleted by runs', async () => {
     [2, 1, 1000, '\0\x01tshared'],
     [3, 2, 1000, '\0\x01tthree'],
   ]);
-  expect((await writer.load(1, 2, 1)).map(({ seq }) => seq)).toEqual([2]);
+  // Those that were committed together come together.
+  expect((await writer.load(1, 2, 1)).map(({ seq }) => seq)).toEqual([2, 3]);
   expect(rows('SELECT refs FROM message')).toEqual([[2]]);
   await writer.write(pack([['released', 1, 3]], [], [1, 1, 2]));
   expect((await writer.load(1, 0, 10)).map(({ seq, flags }) => [seq, flags])).toEqual([[3, 18]]);
@@ -104,7 +105,7 @@ test('a session that ends takes its rows along, and its hold on shared bodies', 
     ),
   );
   await writer.write(pack([['endSession', 1]]));
-  expect(rows('SELECT session, seq FROM queue')).toEqual([[2, 1]]);
+  expect(rows('SELECT session, first, count FROM segment')).toEqual([[2, 1, 1]]);
   expect(rows('SELECT refs FROM message')).toEqual([[1]]);
   expect(rows('SELECT key FROM session')).toEqual([[2]]);
   expect(rows('SELECT * FROM subscription')).toEqual([]);
@@ -126,7 +127,7 @@ test('one load stays small beside large messages, and never empty', async () => 
 test('a batch that fails leaves nothing behind, comes back whole and can be written later', async () => {
   const { writer, rows, exec } = open();
   const owner = new FakeOwner(1);
-  exec(`CREATE TRIGGER full BEFORE INSERT ON queue BEGIN SELECT RAISE(ABORT, 'no'); END`);
+  exec(`CREATE TRIGGER full BEFORE INSERT ON segment BEGIN SELECT RAISE(ABORT, 'no'); END`);
   const batch = pack(
     [
       ['deleteWill', 'x'],
@@ -141,7 +142,7 @@ test('a batch that fails leaves nothing behind, comes back whole and can be writ
   expect(rows('SELECT * FROM meta')).toEqual([]);
   exec('DROP TRIGGER full');
   await writer.write(failed.batch!);
-  expect(rows('SELECT seq FROM queue')).toEqual([[1]]);
+  expect(rows('SELECT first FROM segment')).toEqual([[1]]);
   expect(rows('SELECT key FROM meta')).toEqual([['k']]);
 });
 
@@ -160,10 +161,9 @@ test('a batch whose failed try was on disk after all is not counted twice', asyn
   exec(`CREATE TRIGGER sick BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END`);
   await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
   await writer.write(copy);
-  expect(rows('SELECT session, seq FROM queue')).toEqual([
-    [1, 1],
-    [1, 2],
-    [2, 1],
+  expect(rows('SELECT session, first, count FROM segment')).toEqual([
+    [1, 1, 2],
+    [2, 1, 1],
   ]);
   expect(rows('SELECT refs FROM message')).toEqual([[2]]);
   await writer.write(pack([], [], [1, 1, 2, 2, 1, 1]));

@@ -180,7 +180,8 @@ export const DAMAGES: Record<string, Damage> = {
     do: (file) =>
       sql(
         file,
-        `INSERT INTO queue SELECT 999, seq, flags, at, size, message, body FROM queue WHERE session = 1;
+        `INSERT INTO segment SELECT (999 << 40) + first, 999, first, span, count, bytes, at, form, body
+           FROM segment WHERE session = 1;
          INSERT INTO subscription VALUES (999, 'q/#', 1); INSERT INTO incoming VALUES (999, 1)`,
       ),
     aside: false,
@@ -189,7 +190,8 @@ export const DAMAGES: Record<string, Damage> = {
     tells: /without a session or a body were removed/,
   },
   'queue rows whose body makes no sense': {
-    do: (file) => sql(file, `UPDATE queue SET body = x'ff' WHERE seq BETWEEN 1 AND 100`),
+    do: (file) =>
+      sql(file, `UPDATE segment SET form = 0, body = x'ff' WHERE first BETWEEN 1 AND 100`),
     aside: false,
     queued: QUEUED + SHARED - 100,
     retained: 'all',

@@ -1,4 +1,5 @@
-import { type Batch, RANGE, ROW, SHARED } from '../../src/store/batch.ts';
+import { type Batch, RANGE, SEGMENT, SHARED } from '../../src/store/batch.ts';
+import { decodeSegment, SHARED_BODY } from '../../src/store/segment.ts';
 import { type StoredEntry, WriteError, type Writer } from '../../src/store/writer.ts';
 
 /** A batch in words. */
@@ -57,15 +58,18 @@ export class FakeWriter implements Writer {
   bytesWritten(): Promise<number> {
     return Promise.resolve(0);
   }
+  checkpoint(): Promise<void> {
+    return Promise.resolve();
+  }
   close(): Promise<void> {
     return Promise.resolve();
   }
 }
 
 /** Reads a batch's packed numbers back. */
-export function decodeBatch({ operations, bodies, rows, shared, deletes }: Batch): Written {
-  const body = (offset: number, length: number): string =>
-    Buffer.from(bodies.buffer, offset, length).toString('latin1');
+export function decodeBatch({ operations, bytes, segments, shared, deletes }: Batch): Written {
+  const part = (offset: number, length: number): Buffer =>
+    Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
   const result = {
     operations: operations.map((operation) => [...operation]),
     rows: [] as Written['rows'][number][],
@@ -74,15 +78,27 @@ export function decodeBatch({ operations, bodies, rows, shared, deletes }: Batch
   };
   for (let i = 0; i < shared.length; i += SHARED) {
     const [id, holders, offset, length] = shared.subarray(i, i + SHARED) as unknown as number[];
-    result.shared.push({ id: id!, holders: holders!, body: body(offset!, length!) });
+    result.shared.push({
+      id: id!,
+      holders: holders!,
+      body: part(offset!, length!).toString('latin1'),
+    });
   }
-  for (let i = 0; i < rows.length; i += ROW) {
-    const [session, seq, flags, , message, offset, length] = [...rows.subarray(i, i + ROW)];
-    const inline = message === 0 ? body(offset!, length!) : `#${message}`;
-    result.rows.push({ session: session!, seq: seq!, flags: flags!, body: inline });
+  for (let i = 0; i < segments.length; i += SEGMENT) {
+    const [session, first, , , , at, form, offset, length] = [...segments.subarray(i, i + SEGMENT)];
+    const blob = { at: at!, form: form!, body: part(offset!, length!) };
+    for (const entry of decodeSegment(blob, first!).entries) {
+      const inline = entry.shared === 0 ? latin1(entry.body) : `#${entry.shared}`;
+      const flags = entry.flags & ~SHARED_BODY;
+      result.rows.push({ session: session!, seq: entry.seq, flags, body: inline });
+    }
   }
   for (let i = 0; i < deletes.length; i += RANGE) {
     result.deletes.push(`${deletes[i]}: ${deletes[i + 1]}-${deletes[i + 2]}`);
   }
   return result;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
 }

@@ -62,6 +62,7 @@ export class MemoryDisk implements Writer {
   bytesWritten(): Promise<number> {
     return Promise.resolve(0);
   }
+  async checkpoint(): Promise<void> {}
   close(): Promise<void> {
     return Promise.resolve();
   }

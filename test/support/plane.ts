@@ -58,7 +58,6 @@ export class TestPlane extends FakeHandler {
       traffic: new Traffic(),
       refused: () => undefined,
       now: () => 0,
-      wall: () => 0,
     });
     this.plane.recover();
   }

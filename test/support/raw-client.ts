@@ -46,10 +46,12 @@ export class RawClient {
   readonly #wire: Wire;
   readonly #reader = new packets.PacketReader();
   readonly #waiting = new Set<() => void>();
+  readonly #waitMs: number;
   #failure: Error | undefined;
   #lastId = 0;
 
-  private constructor(openWire: (events: WireEvents) => Wire) {
+  private constructor(openWire: (events: WireEvents) => Wire, waitMs: number = WAIT_MS) {
+    this.#waitMs = waitMs;
     this.#wire = openWire({
       data: (chunk) => this.#receive(chunk),
       ended: () => this.#enter('half-closed'),
@@ -57,12 +59,12 @@ export class RawClient {
     });
   }
 
-  /** Opens a connection; no MQTT packet is sent. Rejects when it is refused. */
-  static async open(transport: Transport, port: number): Promise<RawClient> {
+  /** Opens a connection; no MQTT packet is sent. Rejects when it is refused. What must come may take `waitMs`. */
+  static async open(transport: Transport, port: number, waitMs?: number): Promise<RawClient> {
     if (transport === 'tcp') {
       const socket = createConnection({ host: '127.0.0.1', port, noDelay: true });
       await settled(socket, 'connect', `TCP connection to port ${port}`);
-      return new RawClient((events) => tcpWire(socket, events));
+      return new RawClient((events) => tcpWire(socket, events), waitMs);
     }
     const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, ['mqtt'], {
       perMessageDeflate: false,
@@ -212,7 +214,7 @@ export class RawClient {
   }
 
   /** The server has closed the connection, and nothing more had come before it did. */
-  async closed(ms: number = WAIT_MS): Promise<void> {
+  async closed(ms: number = this.#waitMs): Promise<void> {
     const what = 'the server to close the connection';
     await this.#until(what, () => this.inbox[0] ?? (this.state === 'open' ? undefined : true), ms);
     const first = this.inbox[0];
@@ -220,7 +222,7 @@ export class RawClient {
   }
 
   /** The server has closed the connection, whatever came before. */
-  async gone(ms: number = WAIT_MS): Promise<void> {
+  async gone(ms: number = this.#waitMs): Promise<void> {
     const what = 'the server to close the connection';
     await this.#until(what, () => (this.state === 'open' ? undefined : true), ms);
   }
@@ -275,7 +277,7 @@ export class RawClient {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  async #until<T>(what: string, check: () => T | undefined, ms: number = WAIT_MS): Promise<T> {
+  async #until<T>(what: string, check: () => T | undefined, ms: number = this.#waitMs): Promise<T> {
     const deadline = Date.now() + ms;
     for (;;) {
       const found = check();

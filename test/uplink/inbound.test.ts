@@ -1,9 +1,12 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { collect, startPlant } from '../support/plant.ts';
 import { statusWhen } from '../support/statuses.ts';
 import { needs, tools } from '../support/tools.ts';
+import { until } from '../support/until.ts';
 
 beforeEach(needs(tools.mosquitto));
 
@@ -82,6 +85,24 @@ describe.each([4, 5])('what comes in over MQTT level %i', (protocol) => {
     expect(lan.arrivals.map(({ payload }) => payload)).toEqual(['on']);
     expect(gateway.stdout()).toContain('"reason":"echo"');
   });
+});
+
+test('what no route asks for any more is unsubscribed at the plant, which remembers it', async () => {
+  const plant = await startPlant(['sys_interval 1']);
+  ends.push(() => plant.dispose());
+  const uplink = { routes: [{ in: 'a/#' }, { in: 'b/#' }] };
+  const gateway = await gatewayTo(plant.port, uplink);
+  const office = await clientOf(plant.port);
+  const counts: number[] = [];
+  office.on('message', (_topic, payload) => counts.push(Number(payload)));
+  await office.subscribeAsync('$SYS/broker/subscriptions/count');
+  // The probe's topic and the office's own.
+  await until('both are subscribed', () => counts.at(-1) === 4);
+  const config = parse(readFileSync(gateway.configFile, 'utf8'));
+  config.uplinks[0].routes.pop();
+  writeFileSync(gateway.configFile, stringify(config));
+  await gateway.restart();
+  await until('the other is not', () => counts.at(-1) === 3);
 });
 
 test('a second gateway as the plant keeps all of it over kill -9 of both', async () => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { until } from '../support/until.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, put } from './machine.ts';
 
 /** A payload as a reading has it. */
 export interface Reading {
@@ -22,6 +22,8 @@ export interface Message {
 
 /** The gateway in the machine, watched from this host with Mosquitto's client. */
 export interface Gateway {
+  /** Where its config is, in the machine. */
+  readonly config: string;
   /** Everything that came since it was started, in order. */
   readonly messages: readonly Message[];
   /** The latest reading of a topic below the cell. */
@@ -35,10 +37,12 @@ export interface Gateway {
   end(signal?: 'TERM' | 'KILL'): Promise<void>;
   /** Sends a signal. */
   signal(signal: string): Promise<void>;
-  /** Starts it again, with the same config and data. */
-  start(): Promise<void>;
+  /** Starts it again, with the same config and data, perhaps through a program that gets the command. */
+  start(through?: string): Promise<void>;
 }
 
+/** An emulated machine on a busy host; whoever waits, waits for a condition. */
+const PATIENCE_MS = 240_000;
 const LOG = '/tmp/gateway.log';
 const CONFIG = '/tmp/gateway.yaml';
 
@@ -50,8 +54,8 @@ export async function startGateway(machine: Machine, yaml: string): Promise<Gate
     'data: /tmp/data',
     'broker: { listeners: [ { host: 0.0.0.0, port: 1883, anonymous: true } ] }',
   ];
-  const config = Buffer.from([...head, yaml, ''].join('\n')).toString('base64');
-  await shell(`rm -rf /tmp/data; mkdir -p /tmp/data; echo ${config} | base64 -d > ${CONFIG}`);
+  await shell('rm -rf /tmp/data; mkdir -p /tmp/data');
+  await put(machine, CONFIG, [...head, yaml, ''].join('\n'));
   const messages: Message[] = [];
   let watcher: ChildProcess | undefined;
   let pid = '';
@@ -69,12 +73,13 @@ export async function startGateway(machine: Machine, yaml: string): Promise<Gate
   const readingOf = ({ payload }: Message): Reading => JSON.parse(payload) as Reading;
 
   const gateway: Gateway = {
+    config: CONFIG,
     messages,
     reading(topic) {
       const last = messages.findLast((message) => message.topic === topic);
       return last && readingOf(last);
     },
-    async next(topic, wanted = () => true, ms = 15_000) {
+    async next(topic, wanted = () => true, ms = PATIENCE_MS) {
       let seen = messages.length;
       let found: Reading | undefined;
       const come = (): boolean => {
@@ -105,17 +110,18 @@ export async function startGateway(machine: Machine, yaml: string): Promise<Gate
     },
     async end(signal = 'TERM') {
       await shell(`kill -${signal} ${pid} 2>/dev/null || true`);
-      await until('the gateway has ended', async () => (await running()) === 'no', 20_000);
+      await until('the gateway has ended', async () => (await running()) === 'no', PATIENCE_MS);
       watcher?.kill('SIGKILL');
     },
-    async start() {
+    async start(through = '') {
       await shell(`: > ${LOG}`);
-      pid = await shell(`node dist/src/cli.js run --config ${CONFIG} >> ${LOG} 2>&1 & echo $!`);
+      const command = `${through} node dist/src/cli.js run --config ${CONFIG}`;
+      pid = await shell(`${command} >> ${LOG} 2>&1 & echo $!`);
       const up = async (): Promise<boolean> => {
         if ((await running()) === 'no') throw new Error(`no gateway: ${await gateway.log()}`);
         return (await shell(`grep -c 'is up' ${LOG} || true`)) !== '0';
       };
-      await until('the gateway is up', up, 60_000);
+      await until('the gateway is up', up, PATIENCE_MS);
       watcher?.kill('SIGKILL');
       watcher = watch();
     },

@@ -36,6 +36,7 @@ export const VM_PACKAGES =
         'qemu-system-x86': 'qemu-system-x86_64',
         'busybox-static': 'busybox',
         kmod: 'depmod',
+        e2fsprogs: 'mkfs.ext4',
         'xz-utils': 'xz',
         make: 'make',
         gcc: 'gcc',

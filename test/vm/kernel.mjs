@@ -1,6 +1,6 @@
 /**
  * Makes the kernel that the tests in this folder boot, from Debian's packages and without installing them: its image,
- * and the modules that the tests load, gpio-sim and the I2C player among them. Node builtins only.
+ * and the modules that the tests load, gpio-sim and ours among them. Node builtins only.
  */
 import {
   copyFileSync,
@@ -19,15 +19,30 @@ import { aptShow, digest, run } from './tools.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Kernel modules beside our two; what they need comes along. */
-const MODULES = ['configfs', 'i2c-dev', 'lm75', 'virtio_net'];
+/** Modules of the kernel's own that the tests load; what they need comes along. */
+const MODULES = [
+  'bmp280-i2c',
+  'configfs',
+  'crc32c_generic',
+  'ds2482',
+  'ext4',
+  'i2c-dev',
+  'lm75',
+  'virtio_blk',
+  'virtio_net',
+  'w1_therm',
+];
+/** Modules of ours, each a file in this folder. */
+const OURS = ['i2c-player', 'thermal-sim'];
 
 /**
  * The folder of a kernel under `cache`, made when it is not there: vmlinuz, and lib/modules with what the tests load.
  * Throws an Error with a sentence for people.
  */
 export function makeKernel(cache, version) {
-  const sources = ['i2c-player.c', 'kernel.mjs'].map((file) => readFileSync(join(HERE, file)));
+  const sources = [...OURS.map((name) => `${name}.c`), 'kernel.mjs'].map((file) =>
+    readFileSync(join(HERE, file)),
+  );
   const folder = join(cache, version, `kernel-${digest(sources)}`);
   if (existsSync(folder)) return folder;
   mkdirSync(dirname(folder), { recursive: true });
@@ -69,7 +84,7 @@ function unpack(work, version) {
   for (const file of files) renameSync(join(work, tree, file), join(work, basename(file)));
 }
 
-/** Compiles gpio-sim, which Debian's kernel lacks, and the I2C player; returns where they are. */
+/** Compiles gpio-sim, which Debian's kernel lacks, and our own; returns where they are. */
 function buildModules(work, version) {
   const headers = join(work, `usr/src/linux-headers-${version}`);
   edit(join(headers, 'Makefile'), 'include /usr/src/', `include ${work}/usr/src/`);
@@ -77,7 +92,7 @@ function buildModules(work, version) {
   mkdirSync(folder);
   renameSync(join(work, 'gpio-sim.c'), join(folder, 'gpio-sim-main.c'));
   for (const file of ['gpiolib.h', 'irq_sim.c']) renameSync(join(work, file), join(folder, file));
-  copyFileSync(join(HERE, 'i2c-player.c'), join(folder, 'i2c-player.c'));
+  for (const name of OURS) copyFileSync(join(HERE, `${name}.c`), join(folder, `${name}.c`));
   // A module can't reach irq_to_desc; generic_handle_irq looks the same descriptor up.
   const [known, exported] = [
     'handle_simple_irq(irq_to_desc(irqnum))',
@@ -86,15 +101,19 @@ function buildModules(work, version) {
   edit(join(folder, 'irq_sim.c'), known, exported);
   writeFileSync(
     join(folder, 'Makefile'),
-    'obj-m := gpio-sim.o i2c-player.o\ngpio-sim-y := gpio-sim-main.o irq_sim.o\n',
+    [
+      `obj-m := gpio-sim.o ${OURS.map((name) => `${name}.o`).join(' ')}`,
+      'gpio-sim-y := gpio-sim-main.o irq_sim.o',
+      '',
+    ].join('\n'),
   );
   // Type information for tracers would need one more program, pahole.
   const args = ['-s', '-C', headers, `M=${folder}`, 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'modules'];
-  run('compiling gpio-sim and the I2C player', 'make', args, work);
-  return ['gpio-sim.ko', 'i2c-player.ko'].map((file) => join(folder, file));
+  run('compiling gpio-sim and the modules of the tests', 'make', args, work);
+  return ['gpio-sim', ...OURS].map((name) => join(folder, `${name}.ko`));
 }
 
-/** Puts our modules and those of `MODULES` with what they need into `made`, unpacked and indexed. */
+/** Puts those just built and those of `MODULES` with what they need into `made`, unpacked and indexed. */
 function keepModules(work, made, version, ours) {
   const path = `lib/modules/${version}`;
   const folder = join(made, path);

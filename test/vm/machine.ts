@@ -10,7 +10,8 @@ import { createPlayer, type Player } from './player.ts';
 import { addProject } from './project.mjs';
 import { createShell, type Shell } from './shell.ts';
 
-const BOOT_MS = 90_000;
+/** One with systemd on a busy host takes most of it. */
+const BOOT_MS = 240_000;
 
 /** A machine with a kernel of its own, Node, this project's build, and nothing else. */
 export interface Machine {
@@ -23,17 +24,25 @@ export interface Machine {
   stop(): Promise<void>;
 }
 
+export interface MachineOptions {
+  /** What `addProject` made, perhaps with more in it; made anew by default. */
+  readonly initrd?: string;
+  /** The port on this host that leads to port 1883; a free one by default. */
+  readonly port?: number;
+  /** More arguments of QEMU. */
+  readonly args?: readonly string[];
+}
+
 /** Boots a machine; resolves when its shell answers. */
-export async function startMachine(): Promise<Machine> {
+export async function startMachine(options: MachineOptions = {}): Promise<Machine> {
   const { kernel, initrd: base } = makeImage();
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-vm-'));
-  const initrd = join(folder, 'initrd');
-  addProject(base, initrd);
-  const port = await freePort();
+  const initrd = options.initrd ?? join(folder, 'initrd');
+  if (!options.initrd) addProject(base, initrd);
+  const port = options.port ?? (await freePort());
   const [shellSocket, i2cSocket] = [listen(join(folder, 'shell')), listen(join(folder, 'i2c'))];
-  const qemu = spawn('qemu-system-x86_64', args(folder, port, kernel, initrd), {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const all = [...args(folder, port, kernel, initrd), ...(options.args ?? [])];
+  const qemu = spawn('qemu-system-x86_64', all, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [qemu.stdout, qemu.stderr]) {
     stream.on('data', (chunk) => {
@@ -45,7 +54,12 @@ export async function startMachine(): Promise<Machine> {
     rmSync(folder, { recursive: true, force: true });
   };
   const gone = once(qemu, 'exit');
-  process.once('exit', kill);
+  const end = (): void => {
+    kill();
+    // Inside a test, process.exit is another.
+    process.kill(process.pid, 'SIGKILL');
+  };
+  process.once('exit', kill).once('SIGINT', end).once('SIGTERM', end);
   const failed = gone.then(() => {
     throw new Error(`the machine ended: ${said}`);
   });
@@ -60,17 +74,22 @@ export async function startMachine(): Promise<Machine> {
       i2c,
       port,
       async stop() {
-        process.off('exit', kill);
+        process.off('exit', kill).off('SIGINT', end).off('SIGTERM', end);
         kill();
         await gone;
       },
     };
   } catch (error) {
     failed.catch(() => undefined);
-    process.off('exit', kill);
+    process.off('exit', kill).off('SIGINT', end).off('SIGTERM', end);
     kill();
     throw new Error(`no machine: ${said}`, { cause: error });
   }
+}
+
+/** Writes a text file into the machine. */
+export async function put({ shell }: Machine, path: string, text: string): Promise<void> {
+  await shell(`echo ${Buffer.from(text).toString('base64')} | base64 -d > ${path}`);
 }
 
 function args(folder: string, port: number, kernel: string, initrd: string): string[] {

@@ -20,15 +20,20 @@ export function addProject(base, target) {
       folders.add(parts.slice(0, depth).join(sep));
   }
   copyFileSync(base, target);
+  addFiles(target, ROOT, [...folders, ...files, 'package.json']);
+}
+
+/** Adds files and folders of `root`, each after the folder that it is in, to the initramfs `target`. */
+export function addFiles(target, root, names) {
   // The kernel unpacks archives that follow each other, one over the other.
   const output = openSync(target, 'a');
   const { status, stderr } = spawnSync(findProgram('busybox'), ['cpio', '-o', '-H', 'newc'], {
-    cwd: ROOT,
-    input: [...folders, ...files, 'package.json', ''].join('\n'),
+    cwd: root,
+    input: [...names, ''].join('\n'),
     stdio: ['pipe', output, 'pipe'],
   });
   closeSync(output);
-  if (status !== 0) throw new Error(`packing the project: ${stderr}`);
+  if (status !== 0) throw new Error(`packing ${root}: ${stderr}`);
 }
 
 /** The folders of the packages that are not for development only. */

@@ -7,6 +7,16 @@ import { findProgram } from './tools.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What every change is tried with on a real kernel, as it is done within two minutes: a test of each kind. */
+export const SAMPLE = [
+  'every driver reads its chip right (temperatures|humidity|pins)',
+  'inputs (the character device|a line that somebody else)',
+  'all are safe from the start',
+  'they follow a command',
+  'a supply that fails',
+  'killed, the gateway',
+].join('|');
+
 /** Returns the exit code: 0 when all passed, or when this machine can't run them. Arguments go to vitest. */
 export function runVmTests(args) {
   const missing = whyNot();
@@ -17,11 +27,19 @@ export function runVmTests(args) {
   }
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
   const config = ['--config', 'test/vm/vitest.config.ts'];
-  const all = [vitest, 'run', ...config, '--disable-console-intercept', ...args];
+  const all = [
+    vitest,
+    'run',
+    ...config,
+    '--disable-console-intercept',
+    '--reporter=verbose',
+    ...args,
+  ];
   return spawnSync(process.execPath, all, { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
 }
 
-function whyNot() {
+/** Why this machine can't run them; undefined when it can. */
+export function whyNot() {
   const packages = Object.entries(VM_PACKAGES);
   if (packages.length === 0) return 'they need Linux on x86-64';
   const absent = packages.filter(([, program]) => findProgram(program) === undefined);

@@ -45,7 +45,7 @@ export function createShell(socket: Socket): Shell {
       socket.write(`{ ${command}\n} </dev/null; printf '\\036%d\\n' $?\n`);
     });
 
-  return (command, ms = 20_000) => {
+  return (command, ms = 240_000) => {
     const result = last.then(() => run(command, ms));
     last = result.catch(() => undefined);
     return result;

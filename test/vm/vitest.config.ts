@@ -4,8 +4,10 @@ export default defineConfig({
   test: {
     include: ['test/vm/*.test.ts'],
     globalSetup: ['test/support/build.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 180_000,
+    // Bounds for what fails; a busy host makes an emulated machine slow.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 240_000, interval: 50 } },
     pool: 'forks',
     // All files use one machine, which boots once: they run in one process, one after the other.
     fileParallelism: false,

@@ -45,6 +45,11 @@ export function mcp23017(levels = 0): Mcp23017 {
       }
       chip.levels = after;
     },
+    drives(pin) {
+      const bit = 1 << (pin & 7);
+      if (get(IODIR + (pin >> 3)) & bit) return undefined;
+      return (get(OLAT + (pin >> 3)) & bit) !== 0;
+    },
     ...byteRegisters({
       next: (register) => (register + 1) % COUNT,
       read(register) {

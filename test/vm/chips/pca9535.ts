@@ -21,6 +21,11 @@ export function pca9535(levels = 0xffff): PinChip {
     get interrupting() {
       return [0, 1].some((port) => seen[port] !== undefined && seen[port] !== level(port));
     },
+    drives(pin) {
+      const bit = 1 << (pin & 7);
+      if ((registers[CONFIGURATION + (pin >> 3)] ?? 0) & bit) return undefined;
+      return ((registers[OUTPUT + (pin >> 3)] ?? 0) & bit) !== 0;
+    },
     ...byteRegisters({
       next: (register) => register ^ 1,
       read(register) {

@@ -10,6 +10,8 @@ export function pcf8574(levels = 0xff): PinChip {
     get interrupting() {
       return seen !== undefined && seen !== pins();
     },
+    // High only weakly, which it also is for an input.
+    drives: (pin) => (latch & (1 << pin)) !== 0,
     write(bytes) {
       for (const byte of bytes) latch = byte;
       if (bytes.length > 0) seen = pins();

@@ -6,4 +6,6 @@ export interface PinChip extends Chip {
   levels: number;
   /** Whether it pulls its interrupt output low. */
   readonly interrupting: boolean;
+  /** The level that it drives a pin to; undefined for an input. */
+  drives(pin: number): boolean | undefined;
 }

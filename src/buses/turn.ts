@@ -13,3 +13,16 @@ export function createTurn(): Turn {
 
 /** For who shares nothing. */
 export const atOnce: Turn = (operation) => operation();
+
+/** Turns by the place that is shared, such as a chip's address. */
+export type Turns = (place: string) => Turn;
+
+/** Each place has turns of its own, the same ones each time. */
+export function createTurns(): Turns {
+  const turns = new Map<string, Turn>();
+  return (place) => {
+    const turn = turns.get(place) ?? createTurn();
+    turns.set(place, turn);
+    return turn;
+  };
+}

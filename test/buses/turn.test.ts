@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import ads1115 from '../../drivers/ads1115.ts';
 import type { I2cDevice } from '../../src/buses/bus.ts';
+import { createTurn } from '../../src/buses/turn.ts';
 import { createSensing } from '../../src/sensing/sensing.ts';
-import { createTurn } from '../../src/sensing/turn.ts';
 import { fakeBuses } from '../support/fake-buses.ts';
 import { createManualClock, settle } from '../support/manual-clock.ts';
 import { createQuietLog } from '../support/quiet-log.ts';

@@ -1,0 +1,198 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+
+/**
+ * A segment: entries of one queue that were committed together, as one row on disk. Its blob has the entries one
+ * after the other, each: flags (1 byte), then as varints what its number and its time are more than those of the
+ * entry before, the length of its body, then the body; with the flag `SHARED_BODY` the number of the body that stands
+ * once for several queues, in its place. The first entry counts from the row's own `first` and `at`.
+ */
+export interface StoredSegment {
+  /** Last number less the first. */
+  readonly span: number;
+  readonly count: number;
+  /** Bytes of the bodies, shared ones too. */
+  readonly bytes: number;
+  /** When the first was queued, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly form: number;
+  readonly body: Uint8Array;
+}
+
+/** Bits of `form`. */
+export const NAMES_SHARED = 1;
+export const DEFLATED = 2;
+export const HAS_RELEASED = 4;
+
+/** Beside the flags of an entry: its body stands in the table of shared ones. */
+export const SHARED_BODY = 32;
+const KNOWN_FLAGS = 63;
+const RELEASED = 16;
+
+/** No further entry joins a segment of so many bytes. */
+export const SEGMENT_BYTES: number = 16 * 1024;
+/** The most that an entry takes beside its body. */
+export const HEAD_BYTES = 30;
+/** Nothing that was deflated is longer: a damaged blob must not take the memory. */
+const INFLATED_BYTES = 1024 * 1024;
+/** Not worth the work. */
+const SMALL_BYTES = 512;
+
+export interface SegmentEntry {
+  readonly seq: number;
+  flags: number;
+  readonly at: number;
+  /** Number of a shared body; 0 for none. */
+  readonly shared: number;
+  /** Bytes of the body, wherever it stands. */
+  readonly length: number;
+  /** Topic length, topic, payload; empty where it is shared. */
+  readonly body: Uint8Array;
+}
+
+/** Writes what stands before an entry's body; gives where that begins. */
+export function putHead(
+  out: Uint8Array,
+  offset: number,
+  flags: number,
+  seqMore: number,
+  atMore: number,
+  length: number,
+): number {
+  out[offset] = flags;
+  const afterSeq = putVarint(out, offset + 1, seqMore);
+  const afterAt = putVarint(out, afterSeq, atMore < 0 ? -2 * atMore - 1 : 2 * atMore);
+  return putVarint(out, afterAt, length);
+}
+
+export function putVarint(out: Uint8Array, offset: number, value: number): number {
+  let rest = value;
+  let at = offset;
+  while (rest >= 0x80) {
+    out[at++] = (rest & 0x7f) | 0x80;
+    rest = rest < 2 ** 31 ? rest >>> 7 : Math.floor(rest / 128);
+  }
+  out[at++] = rest;
+  return at;
+}
+
+/** Goes through a segment's blob without making an object of each entry. */
+export class SegmentReader {
+  seq: number;
+  at: number;
+  flags = 0;
+  shared = 0;
+  /** Where the body begins in the bytes that are read; of no meaning where it is shared. */
+  start = 0;
+  length = 0;
+  /** False once something made no sense: what comes after can't be told. */
+  sound = true;
+  readonly #bytes: Uint8Array;
+  readonly #end: number;
+  #position: number;
+
+  constructor(bytes: Uint8Array, start: number, end: number, first: number, at: number) {
+    this.#bytes = bytes;
+    this.#position = start;
+    this.#end = end;
+    this.seq = first;
+    this.at = at;
+  }
+
+  /** Goes to the next entry; false where there is none. */
+  next(): boolean {
+    if (this.#position >= this.#end) return false;
+    const bytes = this.#bytes;
+    const flags = bytes[this.#position++]!;
+    this.flags = flags;
+    this.seq += this.#varint();
+    const more = this.#varint();
+    this.at += more % 2 === 0 ? more / 2 : -(more + 1) / 2;
+    this.length = this.#varint();
+    this.shared = flags & SHARED_BODY ? this.#varint() : 0;
+    this.start = this.#position;
+    if (this.shared === 0) this.#position += this.length;
+    if (this.#position <= this.#end && this.#makesSense()) return true;
+    this.sound = false;
+    this.#position = this.#end;
+    return false;
+  }
+
+  #makesSense(): boolean {
+    const { flags, length, start } = this;
+    const qos = flags & 3;
+    if (qos === 0 || qos === 3 || flags > KNOWN_FLAGS || length < 2) return false;
+    if (this.shared > 0 || flags & SHARED_BODY) return this.shared > 0;
+    return 2 + ((this.#bytes[start]! << 8) | this.#bytes[start + 1]!) <= length;
+  }
+
+  #varint(): number {
+    const bytes = this.#bytes;
+    let byte = bytes[this.#position++]!;
+    let value = byte & 0x7f;
+    for (let unit = 128; byte >= 0x80; unit *= 128) {
+      byte = bytes[this.#position++]!;
+      value += (byte & 0x7f) * unit;
+    }
+    return value;
+  }
+}
+
+/** The entries of a segment, as far as they make sense; `sound` says whether all did. */
+export function decodeSegment(
+  { at, form, body }: Pick<StoredSegment, 'at' | 'form' | 'body'>,
+  first: number,
+): { entries: SegmentEntry[]; sound: boolean } {
+  const bytes = inflated(form, body);
+  const reader = new SegmentReader(bytes, 0, bytes.length, first, at);
+  const entries: SegmentEntry[] = [];
+  while (reader.next()) {
+    const { seq, flags, at: entryAt, shared, start, length } = reader;
+    const own = shared === 0 ? bytes.subarray(start, start + length) : EMPTY;
+    entries.push({ seq, flags, at: entryAt, shared, length, body: own });
+  }
+  return { entries, sound: reader.sound && entries.length > 0 };
+}
+
+/** Entries, at least one, in the order of their numbers as a segment whose numbers count from `first`. */
+export function encodeSegment(entries: readonly SegmentEntry[], first: number): StoredSegment {
+  const bytes = entries.reduce((sum, { length }) => sum + length, 0);
+  const out = new Uint8Array(bytes + entries.length * HEAD_BYTES);
+  const { at } = entries[0]!;
+  let [end, seq, before, form] = [0, first, at, 0];
+  for (const entry of entries) {
+    const { shared, length } = entry;
+    const flags = shared > 0 ? entry.flags | SHARED_BODY : entry.flags & ~SHARED_BODY;
+    if (shared > 0) form |= NAMES_SHARED;
+    if (flags & RELEASED) form |= HAS_RELEASED;
+    end = putHead(out, end, flags, entry.seq - seq, entry.at - before, length);
+    if (shared > 0) end = putVarint(out, end, shared);
+    else {
+      out.set(entry.body, end);
+      end += length;
+    }
+    seq = entry.seq;
+    before = entry.at;
+  }
+  return { span: seq - first, count: entries.length, bytes, at, form, body: out.subarray(0, end) };
+}
+
+/** The segment with a smaller blob where that can be had: readings resemble each other. */
+export function deflated(segment: StoredSegment): StoredSegment {
+  const { form, body } = segment;
+  if (form & DEFLATED || body.length < SMALL_BYTES) return segment;
+  const small = deflateRawSync(body, { level: 1 });
+  if (small.length > body.length * 0.75) return segment;
+  return { ...segment, form: form | DEFLATED, body: small };
+}
+
+/** The blob as it was encoded; empty where it can't be had. */
+export function inflated(form: number, body: Uint8Array): Uint8Array {
+  if (!(form & DEFLATED)) return body;
+  try {
+    return inflateRawSync(body, { maxOutputLength: INFLATED_BYTES });
+  } catch {
+    return EMPTY;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
