@@ -1,15 +1,37 @@
 import { defineConfig } from 'vitest/config';
 
+/** They compare times, so nothing else may run beside them. */
+const ALONE = ['test/isolation/**/*.test.ts', 'test/bench/**/*.test.ts'];
+/** They need a machine of their own: npm run test:vm, npm run test:systemd. */
+const ELSEWHERE = 'test/vm/**';
+
+const each = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' } as const;
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // They need a machine of their own and its times: npm run test:vm.
-    exclude: ['test/vm/**'],
     // The store's writer thread and the spawned gateway run the build, so it must be current.
     globalSetup: ['test/support/build.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    pool: 'forks',
     maxConcurrency: 12,
+    projects: [
+      {
+        test: {
+          ...each,
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: [ELSEWHERE, ...ALONE],
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...each,
+          name: 'alone',
+          include: ALONE,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
