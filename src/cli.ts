@@ -2,9 +2,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { processIo } from './cli/io.ts';
 
-// What a start loads and forgets would let the young generation grow to 16 MB, which it then keeps: it grows under
-// load only. Before the imports below, which are most of the start.
-setFlagsFromString('--semi-space-growth-factor=1');
+// What the gateway's start loads and forgets would let the young generation grow to 16 MB, which it then keeps: it
+// grows under load only. Before the imports below, which are most of the start.
+if (process.argv[2] === 'run') setFlagsFromString('--semi-space-growth-factor=1');
 const growUnderLoad = (): void => setFlagsFromString('--semi-space-growth-factor=2');
 
 // A reader that went away (`cellgate check | head`) is no reason to die with a stack.
