@@ -4,9 +4,8 @@ import { rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A second on a machine of its own; many on one that has other things to do. */
 const READY_MS = 30_000;
-const STOP_MS = 10_000;
+const STOP_MS = 30_000;
 
 /** A server that a test started: the gateway, or Mosquitto to compare with. */
 export interface ServerProcess {
