@@ -1,3 +1,11 @@
+/** No gateway ran before this. */
+const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
+
+/** Whether a moment of the wall clock can be true; a clock that shows less was never set. */
+export function isClockSet(wall: number): boolean {
+  return wall >= BEFORE_ALL_MS;
+}
+
 /** Time as a parameter: tests turn it by hand. */
 export interface Clock {
   /** Milliseconds since the Unix epoch; may jump when the system's clock is set. */
@@ -31,14 +39,6 @@ const after = (ms: number, callback: () => void): (() => void) => {
   const timer = setTimeout(callback, ms);
   return () => clearTimeout(timer);
 };
-
-/** No gateway ran before this. */
-const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
-
-/** Whether a moment of the wall clock can be true; a clock that shows less was never set. */
-export function isClockSet(wall: number): boolean {
-  return wall >= BEFORE_ALL_MS;
-}
 
 /** The machine's own clocks. */
 export const systemClock: Clock = {

@@ -1,4 +1,5 @@
-import { openSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { openSync, readdirSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { startGateway, type TestGateway } from './support/gateway.ts';
@@ -173,6 +174,43 @@ describe('a disk that takes no writes', () => {
       });
     },
   );
+});
+
+test('the database takes half of its file system, no more, and goes on once there is room in it', async (context) => {
+  context.skip(!mayMount, 'needs the right to mount a file system (root)');
+  const disk = mountSmallDisk(128);
+  const gateway = await startGateway({ config: { data: join(disk.folder, 'data') } });
+  onTestFinished(async () => {
+    await gateway.dispose();
+    disk.dispose();
+  });
+  const absent = await open(gateway, 'absent');
+  await absent.subscribe(['stored', 1]);
+  await absent.disconnect();
+  const publisher = await open(gateway, 'publisher');
+  // Nothing in it that could be made smaller, nor when it comes again.
+  const body = randomBytes(30_000).toString('base64');
+  const count = 2000;
+  for (let id = 1; id <= count; id++) {
+    publisher.send(packets.publish('stored', `${id} ${body}`, { qos: 1, id }));
+  }
+  await until('its share is told', () => told(gateway, /has taken its share/) > 0, 30_000);
+  const { bavail, blocks } = statfsSync(disk.folder);
+  expect(bavail / blocks).toBeGreaterThan(0.1);
+  expect(told(gateway, /no space left/)).toBe(0);
+  const acknowledged = publisher.inbox.filter(({ type }) => type === 'puback').length;
+  expect(acknowledged).toBeGreaterThan(0);
+  expect(acknowledged).toBeLessThan(count);
+
+  const reader = await open(gateway, 'absent');
+  const received = await reader.flow(count);
+  expect(received.map(({ payload }) => Number.parseInt(payload, 10))).toEqual(
+    Array.from({ length: count }, (_, n) => n + 1),
+  );
+  await until('all is acknowledged', () => {
+    return publisher.inbox.filter(({ type }) => type === 'puback').length === count;
+  });
+  expect(gateway.stdout()).toMatch(/the disk takes commits again/);
 });
 
 test('damage met at work ends the gateway with a sentence; the next start recovers', async () => {

@@ -14,7 +14,7 @@ const SAID = [
   String.raw`\breason: (?:reason \?\? )?`,
   String.raw`\b(?:bad|goSafe|makeSafe|giveUp)\((?:reason \?\? |undefined, )?\s*`,
   String.raw`\bdoubtful\(\w+, `,
-  String.raw`#note\(`,
+  String.raw`#note\(\s*'[a-z]+',\s*(?:[^;${'`'}]*?&&\s*)?`,
   '#trouble = ',
   'const (?:CLOCK_NOT_SET|CORRECTED) = ',
   String.raw`#to\('proving', `,

@@ -12,7 +12,9 @@ import { chromium } from 'playwright-core';
 import { stringify } from 'yaml';
 import { build, ROOT } from '../set-up.mjs';
 
-const [SENSORS, PAGES, SECONDS] = [200, 5, 20];
+const [SENSORS, PAGES, SECONDS, ROUNDS] = [200, 5, 15, 2];
+/** However busy the machine is. */
+const PATIENCE_MS = 120_000;
 const [PORT, HTTP_PORT] = [28_183, 28_180];
 /** Ticks of /proc/PID/stat a second. */
 const TICKS = 100;
@@ -51,31 +53,47 @@ build();
 const args = [join(ROOT, 'dist/src/cli.js'), 'run', '--config', join(folder, 'config.yaml')];
 const gateway = spawn(process.execPath, args, { stdio: 'inherit' });
 try {
-  await delay(5000);
-  await measure('no page');
+  await answers();
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
-  const pages = [];
-  for (let number = 0; number < PAGES; number++) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    const page = await context.newPage();
-    await page.goto(`http://127.0.0.1:${HTTP_PORT}/`);
-    await page
-      .locator('.tile')
-      .nth(SENSORS - 1)
-      .waitFor({ state: 'attached' });
-    pages.push(page);
+  for (let round = 0; round < ROUNDS; round++) {
+    await delay(5000);
+    await measure('no page');
+    const pages = [];
+    for (let number = 0; number < PAGES; number++) pages.push(await open(browser));
+    await delay(5000);
+    await measure(`${PAGES} pages`);
+    console.log(`frames a second: ${(await pages[0].evaluate(FRAMES)).toFixed(1)}`);
+    for (const page of pages) await page.context().close();
   }
-  await delay(5000);
-  await measure(`${PAGES} pages`);
-  console.log(`frames a second: ${(await pages[0].evaluate(FRAMES)).toFixed(1)}`);
   await browser.close();
 } finally {
   gateway.kill();
   await once(gateway, 'exit');
   rmSync(folder, { recursive: true });
+}
+
+/** Resolves once the gateway has started. */
+async function answers() {
+  const until = performance.now() + PATIENCE_MS;
+  while (!(await fetch(`http://127.0.0.1:${HTTP_PORT}/healthz`).catch(() => undefined))) {
+    if (performance.now() > until) throw new Error('the gateway has not started');
+    await delay(100);
+  }
+}
+
+async function open(browser) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.goto(`http://127.0.0.1:${HTTP_PORT}/`);
+  await page
+    .locator('.tile')
+    .nth(SENSORS - 1)
+    .waitFor({ state: 'attached' });
+  return page;
 }
 
 async function measure(what) {

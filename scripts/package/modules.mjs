@@ -9,11 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ROOT } from '../set-up.mjs';
 import { cached } from './cache.mjs';
 import { run } from './run.mjs';
-import { NODE_VERSION, nodeFor, short, TARGETS } from './target.mjs';
+import { nodeFor, short, TARGETS } from './target.mjs';
 
 /** Folders of a module, besides its own root, that nothing loads at run time. */
 const FOLDERS =
@@ -36,7 +36,7 @@ export function modulesFor(arch) {
   );
   const compiler = run(`${TARGETS[arch].tools}g++`, ['-dumpfullversion']);
   const key = [...texts, compiler];
-  return cached(`modules-${arch}-${NODE_VERSION}-${short(key.join('\0'))}`, (folder) => {
+  return cached(`modules-for-${basename(nodeFor(arch))}-${short(key.join('\0'))}`, (folder) => {
     // The place is no part of what is built: paths of it would be in messages of the native modules.
     const work = mkdtempSync(join(tmpdir(), 'cellgate-modules-'));
     try {

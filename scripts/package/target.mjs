@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cached } from './cache.mjs';
@@ -48,7 +48,7 @@ export function missingFor(arch) {
 /** Node for `arch` as the registry has it: bin/node without debug symbols, headers in include/node, LICENSE. */
 export function nodeFor(arch) {
   const { node, integrity, tools } = TARGETS[arch];
-  return cached(`${node}-${NODE_VERSION}-${short(integrity)}`, (folder) => {
+  return cached(`${node}-${NODE_VERSION}-without-hooks-${short(integrity)}`, (folder) => {
     const packed = mkdtempSync(join(tmpdir(), 'cellgate-node-'));
     try {
       run('npm', ['pack', `${node}@${NODE_VERSION}`, '--pack-destination', packed]);
@@ -62,7 +62,21 @@ export function nodeFor(arch) {
       rmSync(packed, { recursive: true });
     }
     run(`${tools}strip`, [join(folder, 'bin/node')]);
+    takeOutHooks(join(folder, 'include/node/node_object_wrap.h'));
   });
+}
+
+/**
+ * From 24.19 on ObjectWrap takes a hook of its environment away when it is collected, and Node aborts where a collection
+ * runs outside of any context, as when it is idle: better-sqlite3's statements end the gateway after a minute or hours
+ * (nodejs/node issue 65446). Without the hooks it is what it was. Can go with a Node that has mended it, or with a
+ * better-sqlite3 on Node-API; test/package/package.test.ts looks for what the hook needs.
+ */
+function takeOutHooks(file) {
+  const header = readFileSync(file, 'utf8');
+  const without = header.replace(/^ {4}(?:Add|Remove)CleanupHook\(\);\n/gm, '');
+  if (without === header) throw new Error(`${file} has no hooks to take out: is that mended?`);
+  writeFileSync(file, without);
 }
 
 /** Enough of a checksum to tell two apart in a name. */

@@ -93,11 +93,11 @@ export function createHealth(parts: HealthParts): Health {
     }
   };
 
-  const troubles = (): string[] =>
-    [
+  const troubles = (): string[] => {
+    const all = [
       parts.stuck(),
       store.trouble(),
-      broker.trouble(),
+      ...broker.troubles(),
       access()?.trouble?.(),
       parts.page()?.trouble?.(),
       outputs()?.trouble?.(),
@@ -106,6 +106,9 @@ export function createHealth(parts: HealthParts): Health {
       ...uplinks().map((uplink) => uplink.trouble()),
       wallClock.trouble?.(),
     ].filter((trouble) => trouble !== undefined);
+    // Listeners and the page may share a certificate.
+    return [...new Set(all)];
+  };
 
   const look = async (): Promise<void> => {
     const changed = publish('troubles', troubles());

@@ -172,8 +172,8 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   /** What is wrong with its certificates, in a sentence. */
-  trouble(): string | undefined {
-    return this.#doors.trouble();
+  troubles(): string[] {
+    return this.#doors.troubles();
   }
 
   get counts(): BrokerCounts {

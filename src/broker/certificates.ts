@@ -52,7 +52,7 @@ export class Certificates {
   /** What is wrong with new files, or a certificate that ends soon. */
   trouble(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;
-    for (const [file, end] of this.#ends) {
+    for (const [file, end] of [...this.#ends].sort((one, other) => one[1] - other[1])) {
       const days = (end - this.#parts.wall()) / DAY_MS;
       if (days > TOLD_DAYS) continue;
       const when = new Date(end).toISOString().slice(0, 10);

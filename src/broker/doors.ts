@@ -35,13 +35,10 @@ export class Doors {
     return [...this.#open.values()].map(({ listener }) => listener.url);
   }
 
-  /** What is wrong with a certificate, in a sentence. */
-  trouble(): string | undefined {
-    for (const { listener } of this.#open.values()) {
-      const trouble = listener.trouble();
-      if (trouble !== undefined) return trouble;
-    }
-    return undefined;
+  /** What is wrong with certificates, in a sentence each. */
+  troubles(): string[] {
+    const all = [...this.#open.values()].map(({ listener }) => listener.trouble());
+    return all.filter((trouble) => trouble !== undefined);
   }
 
   /**

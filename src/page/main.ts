@@ -21,6 +21,7 @@ const header = document.querySelector('header')!;
 const main = document.querySelector('main')!;
 setText(document.querySelector('.skip')!, say('skip'));
 
+let troubleCount = 0;
 let about = { cell: '', version: '', started: 0 };
 const gateway = new Gateway({ state: onState, message: onMessage, denied: onDenied });
 
@@ -118,6 +119,7 @@ function onMessage(topic: string, payload: string): void {
   if (name === 'gateway') {
     about = value;
     setText(title, about.cell);
+    showTitle();
     uplinks.only(value.uplinks);
     reveal('uplinks', value.uplinks.length > 0);
   } else if (name === 'troubles') showTroubles(value);
@@ -138,8 +140,16 @@ function onMessage(topic: string, payload: string): void {
   }
 }
 
+/** A page in the background tells of troubles too. */
+function showTitle(): void {
+  const count = troubleCount > 0 ? `(${troubleCount}) ` : '';
+  document.title = `${count}${about.cell} – cellgate`;
+}
+
 function showTroubles(sentences: readonly string[]): void {
   const well = sentences.length === 0;
+  troubleCount = sentences.length;
+  showTitle();
   setAttribute(troublesBox, 'data-well', well);
   if (well) return troublesBox.replaceChildren(element('p', {}, say('allWell')));
   troubles.replaceChildren(...sentences.map((sentence) => element('li', {}, sentence)));

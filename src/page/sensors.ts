@@ -27,6 +27,8 @@ interface Tile {
 }
 
 const FETCH_MS = 150;
+/** So many are found by eye. */
+const FOUND_BY_EYE = 24;
 
 /** One tile for each channel of each sensor. */
 export function createSensors(gateway: Gateway, cell: () => string) {
@@ -36,6 +38,22 @@ export function createSensors(gateway: Gateway, cell: () => string) {
     seen.observe(tile.node);
     tile.open.addEventListener('click', () => detail.open(subjectOf(tile)));
     return tile;
+  });
+
+  const find = element('input', {
+    type: 'search',
+    class: 'find',
+    hidden: true,
+    placeholder: say('find'),
+    'aria-label': say('find'),
+  });
+  const sift = (tile: Tile): void => {
+    const own = `${tile.name} ${say(tile.reading.quality)}`.toLowerCase();
+    const wanted = find.value.toLowerCase().split(/\s+/);
+    tile.node.hidden = !wanted.every((word) => own.includes(word));
+  };
+  find.addEventListener('input', () => {
+    for (const tile of tiles.parts.values()) sift(tile);
   });
 
   const detail = createDetail(gateway);
@@ -68,7 +86,7 @@ export function createSensors(gateway: Gateway, cell: () => string) {
   };
 
   return {
-    node: list,
+    node: element('div', {}, find, list),
     /** What the gateway says of its sensors: brings the tiles about, and corrects what a bare payload can't tell. */
     show(sensors: readonly SensorStatus[]): void {
       const channels = sensors.flatMap((sensor) => sensor.channels);
@@ -83,6 +101,7 @@ export function createSensors(gateway: Gateway, cell: () => string) {
           tile.shown &&= !news;
         },
       );
+      find.hidden = channels.length <= FOUND_BY_EYE && find.value === '';
       gateway.subscribe(channels.map(({ topic }) => topic));
     },
     /** False for a topic that is no sensor's. */
@@ -106,7 +125,10 @@ export function createSensors(gateway: Gateway, cell: () => string) {
       for (const tile of tiles.parts.values()) {
         const { time } = tile.reading;
         if (!tile.visible && tile.shown) continue;
-        if (!tile.shown) showReading(tile);
+        if (!tile.shown) {
+          showReading(tile);
+          sift(tile);
+        }
         if (tile.visible && time !== undefined) {
           const age = now - time;
           setText(tile.age, age < 2000 ? say('justNow') : say('ago', { time: span(age) }));

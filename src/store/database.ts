@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { moveIntoSegments } from './former-queue.ts';
@@ -192,11 +192,23 @@ export function openConnection(file: string): Connection {
     db.pragma('synchronous = FULL');
     db.pragma('cache_size = -4096');
     db.pragma('temp_store = MEMORY');
+    const pageSize = db.pragma('page_size', { simple: true }) as number;
+    db.pragma(`max_page_count = ${Math.floor(shareOf(file) / pageSize)}`);
     return db;
   } catch (cause) {
     db.close();
     throw cause;
   }
+}
+
+/** Of its file system the database takes this part at most: others live there too, and a full one stops them all. */
+const SHARE = 0.5;
+const LEAST_SHARE_BYTES = 4 * 1024 * 1024;
+
+/** Bytes that the database may have where it is. */
+export function shareOf(file: string): number {
+  const { blocks, bsize } = statfsSync(dirname(file));
+  return Math.max(blocks * bsize * SHARE, LEAST_SHARE_BYTES);
 }
 
 /** Opens the file as it is, whatever version it has. */

@@ -1,5 +1,5 @@
 import { Latency } from '../latency.ts';
-import { type Batch, type Operation, packBatch } from './batch.ts';
+import { type Batch, type Operation, packBatch, RANGE, SEGMENT } from './batch.ts';
 import { Pace } from './pace.ts';
 import { type QueueEntry, type QueueOwner, UNWRITTEN, WRITTEN } from './queue-entry.ts';
 import type { Receipt } from './receipt.ts';
@@ -417,7 +417,35 @@ export class Journal {
         await new Promise((resolve) => setTimeout(resolve, pause).unref());
         if (this.#stopped) throw error;
         pause = Math.min(pause * 2, RETRY_MS[1]);
+        if (error.code === 'SQLITE_FULL') await this.#makeRoom(batch);
       }
+    }
+  }
+
+  /** Where no space is left, what has been delivered meanwhile is deleted before the batch is tried again. */
+  async #makeRoom({ segments }: Batch): Promise<void> {
+    const firsts = new Map<number, number>();
+    for (let i = 0; i < segments.length; i += SEGMENT) {
+      const [session, first] = [segments[i]!, segments[i + 1]!];
+      firsts.set(session, Math.min(first, firsts.get(session) ?? first));
+    }
+    for (const owner of this.#changedOwners) if (!owner.ended) this.#endRun(owner);
+    const [early, late]: [number[], number[]] = [[], []];
+    const all = this.#deletes;
+    for (let i = 0; i < all.length; i += RANGE) {
+      const [session, first, last] = [all[i]!, all[i + 1]!, all[i + 2]!];
+      // What the batch itself holds must not be deleted before it is there.
+      const stop = firsts.get(session) ?? Number.POSITIVE_INFINITY;
+      if (first < stop) early.push(session, first, Math.min(last, stop - 1));
+      if (last >= stop) late.push(session, Math.max(first, stop), last);
+    }
+    if (early.length === 0) return;
+    this.#deletes = late;
+    try {
+      await this.#parts.writer.write(packBatch([], [], early, () => this.#messageId++));
+    } catch (error) {
+      if (!(error instanceof WriteError) || !error.batch || !error.ofDisk) throw error;
+      this.#deletes.push(...early);
     }
   }
 

@@ -1,4 +1,4 @@
-import { accessSync, constants, statfsSync } from 'node:fs';
+import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Service } from '../lifecycle.ts';
@@ -10,6 +10,7 @@ import {
   lockFolder,
   openError,
   prepareFolder,
+  shareOf,
 } from './database.ts';
 import { DurableState } from './durable-state.ts';
 import { Journal, type RetainedValue } from './journal.ts';
@@ -232,6 +233,9 @@ export class Store implements Service {
 
 function describeWriteError(code: string, folder: string): string {
   const effect = 'QoS 1 and 2 messages are not acknowledged until it does';
+  if (code === 'SQLITE_FULL' && hasItsShare(folder)) {
+    return `the database has taken its share, half of the file system of ${folder}: purge a queue (cellgate queue list), or give it a larger one; ${effect}`;
+  }
   if (code === 'SQLITE_FULL' || isFull(folder)) {
     return `no space left for ${folder}: free some; ${effect}`;
   }
@@ -239,6 +243,13 @@ function describeWriteError(code: string, folder: string): string {
     return `${folder} is read-only: remount it writable; ${effect}`;
   }
   return `${folder} does not take writes (${code}); ${effect}`;
+}
+
+/** Whether the database is as large as it may be, but for what is in its log. */
+function hasItsShare(folder: string): boolean {
+  const file = databaseFile(folder);
+  const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 };
+  return !isFull(folder) && size >= shareOf(file) * 0.75;
 }
 
 /** Less than SQLite needs to open a database. */

@@ -42,6 +42,8 @@ export interface LineStatus {
 const SHORTEST_PAUSE_MS = 1000;
 /** A line that held this long was a good one: the pauses begin anew. */
 const STABLE_MS = 60_000;
+/** How often the plant is asked again for what it has refused. */
+const AGAIN_MS = 20_000;
 /** How often the first address is looked at while another one serves. */
 const RETURN_MS = 60_000;
 const GOODBYE_MS = 2000;
@@ -57,9 +59,13 @@ export class Line {
   #since = 0;
   #url: string;
   #reason: string | null = null;
+  /** What is wrong beside the state, until the plant grants it or the connection ends. */
+  readonly #refused = new Map<'routes' | 'probe' | 'status', string>();
   #probe: Probe | undefined;
   #reconnects = 0;
   #running: Promise<void> = Promise.resolve();
+  /** Filters that the plant has refused when it was asked last. */
+  #denied: readonly string[] = [];
   /** Filters that were subscribed on a session that the plant may still have. */
   #subscribed = false;
 
@@ -73,7 +79,7 @@ export class Line {
       state: this.#state,
       url: this.#url,
       since: Math.round(this.#parts.monotonic() - this.#since),
-      reason: this.#reason,
+      reason: this.#reason ?? ([...this.#refused.values()].join('; ') || null),
       probe: this.#probe?.roundTrip ?? null,
       reconnects: this.#reconnects,
     };
@@ -135,6 +141,7 @@ export class Line {
         for (const watch of watches) clearInterval(watch);
         this.#probe?.stop();
         this.#plant = undefined;
+        this.#refused.clear();
         outbox.sender.disconnect();
         if (!this.#stop.signal.aborted) this.#to('down', sentence);
         resolve(upAt === undefined ? 0 : Math.max(1, monotonic() - upAt));
@@ -145,6 +152,7 @@ export class Line {
             upAt = monotonic();
             void this.#up(plant, resumed);
             watches.push(setInterval(() => this.#watchAcks(plant), 1000));
+            watches.push(setInterval(() => this.#askAgain(plant), AGAIN_MS));
             if (url !== config.urls[0]) {
               watches.push(setInterval(() => this.#lookAtFirst(plant), RETURN_MS));
             }
@@ -166,8 +174,7 @@ export class Line {
   async #up(plant: Plant, resumed: boolean): Promise<void> {
     const { config, outbox } = this.#parts;
     this.#to('proving', `${plant.url}: connected, waiting for the probe to come back`);
-    const online = plant.publish(config.status, 'online', 1, true);
-    online.catch((error: unknown) => this.#statusRefused(plant, error));
+    void this.#tellOnline(plant);
     await outbox.connect(plant, resumed);
     if (this.#plant !== plant) return;
     this.#probe = new Probe({
@@ -189,31 +196,56 @@ export class Line {
   async #subscribe(plant: Plant, probe: Probe, resumed: boolean): Promise<void> {
     const { config } = this.#parts;
     if (resumed) await this.#unsubscribeOthers(plant);
-    const wanted: PlantSubscription[] = [];
-    if (config.probe > 0) {
-      wanted.push({ filter: probe.topic, qos: 0, noLocal: false, keepRetain: false });
-    }
-    if (!resumed || !this.#subscribed) {
-      for (const route of config.in) {
-        const keepRetain = route.retain === 'keep';
-        wanted.push({ filter: route.in, qos: route.qos, noLocal: true, keepRetain });
-      }
-    }
-    const refused = await plant.subscribe(wanted);
+    // The session has the others already: asked for again, they would send their retained messages again.
+    const kept = resumed && this.#subscribed;
+    const wanted = config.in
+      .map((route) => route.in)
+      .filter((filter) => !kept || this.#denied.includes(filter));
+    const refused = await this.#askFor(plant, [
+      ...(config.probe > 0 ? [probe.topic] : []),
+      ...wanted,
+    ]);
     if (this.#plant !== plant) return;
     this.#parts.memory().set(
       SUBSCRIBED,
       config.in.map((route) => route.in),
     );
     this.#subscribed = true;
-    const routes = refused.filter((filter) => filter !== probe.topic);
-    if (routes.length > 0) this.#note(`${plant.url} refuses to send ${routes.join(', ')}`);
     if (config.probe > 0 && !refused.includes(probe.topic)) probe.start();
-    else {
-      // Without a probe the acknowledgement of the status message is the proof.
-      this.#to('connected', null);
-      if (config.probe > 0) this.#note(`${plant.url} refuses the probe on ${probe.topic}`);
-    }
+    // Without a probe the acknowledgement of the status message is the proof.
+    else this.#to('connected', null);
+  }
+
+  /** Subscribes to the probe's topic and filters of in routes. Resolves with those that the plant refuses. */
+  async #askFor(plant: Plant, filters: readonly string[]): Promise<readonly string[]> {
+    const { config } = this.#parts;
+    const wanted = filters.map((filter): PlantSubscription => {
+      const route = config.in.find((one) => one.in === filter);
+      if (!route) return { filter, qos: 0, noLocal: false, keepRetain: false };
+      return { filter, qos: route.qos, noLocal: true, keepRetain: route.retain === 'keep' };
+    });
+    const refused = await plant.subscribe(wanted);
+    if (this.#plant !== plant) return refused;
+    const topic = this.#probe?.topic;
+    const routes = refused.filter((filter) => filter !== topic);
+    this.#note('routes', routes.length > 0 && `${plant.url} refuses to send ${routes.join(', ')}`);
+    const blind = topic !== undefined && refused.includes(topic);
+    this.#note('probe', blind && `${plant.url} refuses the probe on ${topic}`);
+    this.#denied = refused;
+    return refused;
+  }
+
+  /** Rights at the plant may change while the line holds. */
+  #askAgain(plant: Plant): void {
+    if (this.#refused.has('status')) void this.#tellOnline(plant);
+    const probe = this.#probe;
+    if (this.#denied.length === 0 || !probe) return;
+    const wasBlind = this.#refused.has('probe');
+    this.#askFor(plant, this.#denied)
+      .then(() => {
+        if (wasBlind && this.#plant === plant && !this.#refused.has('probe')) probe.start();
+      })
+      .catch(() => undefined);
   }
 
   /** The session at the plant outlives the config: what no route asks for any more would come for ever. */
@@ -225,10 +257,15 @@ export class Line {
     await plant.unsubscribe(others);
   }
 
-  #statusRefused(plant: Plant, error: unknown): void {
-    if (this.#plant !== plant) return;
+  async #tellOnline(plant: Plant): Promise<void> {
     const { status } = this.#parts.config;
-    this.#note(`${plant.url} does not take ${status}: ${(error as Error).message}`);
+    try {
+      await plant.publish(status, 'online', 1, true);
+      if (this.#plant === plant) this.#note('status', false);
+    } catch (error) {
+      if (this.#plant !== plant) return;
+      this.#note('status', `${plant.url} does not take ${status}: ${(error as Error).message}`);
+    }
   }
 
   async #message(topic: string, packet: IPublishPacket): Promise<void> {
@@ -263,10 +300,12 @@ export class Line {
     socket.once('error', () => socket.destroy());
   }
 
-  /** Something is wrong beside the state. */
-  #note(sentence: string): void {
-    this.#reason = sentence;
-    this.#parts.notices.tell('warn', sentence);
+  /** Something is wrong beside the state, or no longer is. */
+  #note(of: 'routes' | 'probe' | 'status', sentence: string | false): void {
+    const before = this.#refused.get(of);
+    if (sentence === false) this.#refused.delete(of);
+    else this.#refused.set(of, sentence);
+    if (sentence && sentence !== before) this.#parts.notices.tell('warn', sentence);
   }
 
   #to(state: LineState, reason: string | null): void {

@@ -207,6 +207,8 @@ function clientOptions(config: UplinkConfig): IClientOptions {
     resubscribe: false,
     queueQoSZero: false,
     messageIdProvider: ownIds(),
+    // Its own asks for each acknowledgement a dozen times whether anybody listens.
+    log() {},
     will: { topic: config.status, payload: Buffer.from('offline'), qos: 1, retain: true },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: readSecret(password) }),

@@ -123,6 +123,13 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     }
   });
 
+  test('no native module takes hooks away while garbage is collected, which ends Node 24', () => {
+    const module = 'node_modules/better-sqlite3/build/Release/better_sqlite3.node';
+    const symbols = say('readelf', '--dyn-syms', '--wide', join(root, 'usr/lib/cellgate', module));
+    expect(symbols).toContain('AddEnvironmentCleanupHook');
+    expect(symbols).not.toContain('RemoveEnvironmentCleanupHook');
+  });
+
   test('its bill of materials has every locked module and Node', () => {
     const bill = JSON.parse(
       readFileSync(join(root, 'usr/share/doc/cellgate/sbom.cdx.json'), 'utf8'),

@@ -306,6 +306,31 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await close();
   });
 
+  test('among many sensors one is found by its name, and those that are bad', async () => {
+    const sensors = Array.from({ length: 40 }, (_, number) => ({
+      name: `zone${number}`,
+      driver: 'simulated',
+      signal: 'door',
+    }));
+    const many = await startGateway({ http: {}, sensors: [...sensors, ...SENSORS.slice(-1)] });
+    const { page, wrong, close } = await visit({}, many);
+    const find = page.getByRole('searchbox');
+    await find.fill('ZONE7');
+    await until('one is left', async () => (await page.locator('.tile:visible').count()) === 1);
+    expect(await page.locator('.tile:visible h3').innerText()).toBe('zone7');
+    await find.fill('bad');
+    await until(
+      'the bad one is left',
+      async () => (await page.locator('.tile:visible h3').allInnerTexts()).join() === 'boiler',
+    );
+    expect(await page.title()).toBe('(1) robotcell1 – cellgate');
+    await find.fill('');
+    await until('all are back', async () => (await page.locator('.tile:visible').count()) === 41);
+    expect(wrong).toEqual([]);
+    await close();
+    await many.dispose();
+  });
+
   test('the first load is small', async () => {
     const { page, close } = await visit();
     await lives(page);

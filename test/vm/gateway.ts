@@ -121,7 +121,9 @@ export async function startGateway(machine: Machine, yaml: string): Promise<Gate
         if ((await running()) === 'no') throw new Error(`no gateway: ${await gateway.log()}`);
         return (await shell(`grep -c 'is up' ${LOG} || true`)) !== '0';
       };
-      await until('the gateway is up', up, PATIENCE_MS);
+      await until('the gateway is up', up, PATIENCE_MS).catch(async (error: Error) => {
+        throw new Error(`${error.message}: ${await gateway.log()}`, { cause: error });
+      });
       watcher?.kill('SIGKILL');
       watcher = watch();
     },

@@ -219,6 +219,7 @@ test('at the stop they are made safe before the lines are given back', async () 
 });
 
 test('a process that hangs holds its lines until the watchdog ends it; the next one makes them safe', async () => {
+  await gateway.end();
   await header.drive(lines.lamp, true);
   await gateway.start('node /tmp/supervise.cjs 6000');
   await lampOn();

@@ -75,6 +75,8 @@ export interface ApplianceOptions {
 /** Boots it on an empty disk; resolves when the gateway accepts clients. */
 export async function startAppliance({ random, unsynced }: ApplianceOptions): Promise<Appliance> {
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-power-cut-'));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
   const initrd = makeInitrd(folder, unsynced);
   const port = await freePort();
   const disk = await createDisk(createRandom(random.between(0, 2 ** 31)));
@@ -91,7 +93,8 @@ export async function startAppliance({ random, unsynced }: ApplianceOptions): Pr
   const dispose = async (): Promise<void> => {
     await machine?.stop();
     await disk.close();
-    rmSync(folder, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   };
   try {
     await boot();

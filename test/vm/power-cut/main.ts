@@ -3,6 +3,8 @@ import { runCuts } from './cuts.ts';
 
 /** Power cuts from the command line; gives the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  // The machine and its files go with the process only when that ends by itself.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   const { values } = parseArgs({
     args: [...args],
     options: {

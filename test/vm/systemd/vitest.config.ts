@@ -4,8 +4,9 @@ export default defineConfig({
   test: {
     include: ['test/vm/systemd/*.test.ts'],
     globalSetup: ['test/support/build.ts'],
-    testTimeout: 240_000,
-    hookTimeout: 600_000,
+    // Of an emulated machine on a busy host.
+    testTimeout: 1_200_000,
+    hookTimeout: 1_200_000,
     pool: 'forks',
     // Each test goes on with the machine as the one before left it.
     bail: 1,
