@@ -278,7 +278,7 @@ async function ownSensors(broker, { ms, warmMs }) {
 
 /** How long and how much. `QUICK` only shows that all complete and that nothing is lost. */
 export const FULL = { ms: 2000, slowMs: 4000, warmMs: 2000, messages: 100_000, clients: 1000 };
-export const QUICK = { ms: 200, slowMs: 500, warmMs: 100, messages: 3000, clients: 100 };
+export const QUICK = { ms: 100, slowMs: 250, warmMs: 100, messages: 1000, clients: 50 };
 
 /** Name → what it measures, how it compares (`higher` or `lower` is better) and its run. */
 export const workloadsOf = ({ ms, slowMs, warmMs, messages, clients }) => ({
