@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { namesSecret } from './secrets.ts';
 
 /** Where the lines go: standard output, or whatever a test hands in. */
@@ -61,13 +61,7 @@ export function createLog(
   tail?: LogTail,
 ): Logger {
   const people = sink.isTTY === true && !env.JOURNAL_STREAM;
-  const format = people
-    ? prettyFactory({
-        colorize: usesColour(sink, env),
-        ignore: 'pid,hostname',
-        translateTime: 'SYS:HH:MM:ss.l',
-      })
-    : undefined;
+  const format = people ? createFormat(usesColour(sink, env)) : undefined;
   const journal = isJournal(sink, env);
   const log: Logger = pino(
     {
@@ -98,6 +92,18 @@ export function createLog(
   } as typeof child;
   families.set(log, children);
   return log;
+}
+
+/** Loaded where people read the log, which is nowhere in a cabinet. */
+function createFormat(colorize: boolean): (line: string) => string {
+  const { prettyFactory } = createRequire(import.meta.url)(
+    'pino-pretty',
+  ) as typeof import('pino-pretty');
+  return prettyFactory({
+    colorize,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+  });
 }
 
 /** Whether what is written there goes into systemd's journal: a child of a service may write elsewhere. */

@@ -19,8 +19,8 @@ import { systemClock } from './clock.ts';
 import type { Problem } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { createControl } from './control.ts';
-import { createHttp, type Http } from './http/http.ts';
-import { createMetrics } from './http/metrics.ts';
+import type { Http } from './http/http.ts';
+import type { Metrics } from './http/metrics.ts';
 import { type Service, startAll } from './lifecycle.ts';
 import { type LogTail, setLevel } from './log.ts';
 import { corrected } from './reading.ts';
@@ -250,9 +250,20 @@ export async function startGateway(
     wall: wallClock.now,
     isSet: wallClock.isSet,
   });
+  let metrics: Promise<Metrics> | undefined;
+  const createMetrics = async (): Promise<Metrics> => {
+    const module = await import('./http/metrics.ts');
+    return module.createMetrics({
+      status: health.status,
+      drops: () => broker.drops,
+      traffic: broker.traffic,
+      commitTimes: () => store.journal?.commitTimes,
+    });
+  };
+  // What nobody looks at is not loaded: the page, and the metrics until the first scrape.
   const page: Http | undefined =
     http &&
-    createHttp({
+    (await import('./http/http.ts')).createHttp({
       config: http,
       access: () => access,
       log,
@@ -262,12 +273,10 @@ export async function startGateway(
       day,
       pageFolder: join(installation, 'dist/page'),
       door: (anonymous) => broker.webSocketDoor(anonymous),
-      metrics: createMetrics({
-        status: health.status,
-        drops: () => broker.drops,
-        traffic: broker.traffic,
-        commitTimes: () => store.journal?.commitTimes,
-      }),
+      metrics: () => {
+        metrics ??= createMetrics();
+        return metrics;
+      },
       disconnect: (clientId) => broker.disconnectClient(clientId),
       troubles: health.troubles,
       stuck,

@@ -30,28 +30,28 @@ async function accepts(port, child) {
   throw new Error('the broker did not come up');
 }
 
-/** A certificate for the TLS workloads, made anew each time. */
-function certificate(folder) {
+/** A certificate for the TLS workloads; throws where openssl can't make one. */
+function makeCertificate(folder) {
   const made = spawnSync('openssl', [
     ...'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost'.split(' '),
     ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
   ]);
-  return made.status === 0;
+  if (made.status !== 0) throw new Error(`openssl made no certificate: ${made.stderr}`);
 }
 
-function gatewayConfig(folder, ports, withTls, sensors) {
-  const tls = withTls
-    ? [{ host: '127.0.0.1', port: ports.tls, tls: { cert: 'cert.pem', key: 'key.pem' } }]
-    : [];
+/** Beside plain MQTT only the listener that the workload uses: an idle one costs memory. */
+function gatewayConfig(folder, ports, transport, sensors) {
+  const host = '127.0.0.1';
+  const others = {
+    ws: { host, port: ports.ws, protocol: 'ws' },
+    tls: { host, port: ports.tls, tls: { cert: 'cert.pem', key: 'key.pem' } },
+  };
+  const other = others[transport];
   return {
     cell: 'gateway',
     data: join(folder, 'data'),
     broker: {
-      listeners: [
-        { host: '127.0.0.1', port: ports.tcp },
-        { host: '127.0.0.1', port: ports.ws, protocol: 'ws' },
-        ...tls,
-      ],
+      listeners: [{ host, port: ports.tcp }, ...(other ? [other] : [])],
       limits: { inflight: 1000, queuedMessages: 2000000, queuedBytes: '1GiB', connections: 2000 },
     },
     sensors: Array.from({ length: sensors }, (_, i) => ({
@@ -64,7 +64,7 @@ function gatewayConfig(folder, ports, withTls, sensors) {
   };
 }
 
-function mosquittoConfig(folder, ports, withTls, persistence) {
+function mosquittoConfig(folder, ports, transport, persistence) {
   const lines = [
     'log_type error',
     'allow_anonymous true',
@@ -79,10 +79,9 @@ function mosquittoConfig(folder, ports, withTls, persistence) {
         ]
       : ['persistence false']),
     `listener ${ports.tcp} 127.0.0.1`,
-    `listener ${ports.ws} 127.0.0.1`,
-    'protocol websockets',
   ];
-  if (withTls) {
+  if (transport === 'ws') lines.push(`listener ${ports.ws} 127.0.0.1`, 'protocol websockets');
+  if (transport === 'tls') {
     lines.push(
       `listener ${ports.tls} 127.0.0.1`,
       `certfile ${folder}/cert.pem`,
@@ -92,7 +91,7 @@ function mosquittoConfig(folder, ports, withTls, persistence) {
   return `${lines.join('\n')}\n`;
 }
 
-/** A library that makes each fsync and fdatasync take 20 ms, as on an SD card. */
+/** A library that makes each fsync and fdatasync take as long as on an SD card. */
 function slowSyncLibrary(folder) {
   const library = join(folder, 'slow-sync.so');
   const source = join(ROOT, 'test/support/slow-sync.c');
@@ -109,18 +108,18 @@ export const kinds = {
 
 /** A running broker of one of the kinds; `stop` ends it and removes its data. */
 export class Broker {
-  static async start(kind, keep, { sensors = 0, slowSync = false } = {}) {
+  static async start(kind, keep, { sensors = 0, slowSyncMs = 0, transport = 'tcp' } = {}) {
     const folder = keep?.folder ?? mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
     const ports = keep?.ports ?? {
       tcp: await freePort(),
       ws: await freePort(),
       tls: await freePort(),
     };
-    const withTls = keep ? keep.withTls : certificate(folder);
+    if (transport === 'tls') makeCertificate(folder);
     let command;
     if (kind === 'cellgate') {
       const file = join(folder, 'bench.yaml');
-      writeFileSync(file, JSON.stringify(gatewayConfig(folder, ports, withTls, sensors)));
+      writeFileSync(file, JSON.stringify(gatewayConfig(folder, ports, transport, sensors)));
       command = [
         process.execPath,
         [
@@ -133,19 +132,20 @@ export class Broker {
       ];
     } else {
       const file = join(folder, 'mosquitto.conf');
-      writeFileSync(file, mosquittoConfig(folder, ports, withTls, kind === 'mosquitto-autosave'));
+      writeFileSync(file, mosquittoConfig(folder, ports, transport, kind === 'mosquitto-autosave'));
       spawnSync('chmod', ['-R', 'a+rwX', folder]);
       command = ['mosquitto', ['-c', file]];
     }
     const began = performance.now();
-    const env = slowSync ? { ...process.env, LD_PRELOAD: slowSyncLibrary(folder) } : process.env;
+    const slow = slowSyncMs && { LD_PRELOAD: slowSyncLibrary(folder), SLOW_SYNC_MS: slowSyncMs };
+    const env = { ...process.env, ...slow };
     const child = spawn(command[0], command[1], { stdio: ['ignore', 'inherit', 'inherit'], env });
     await accepts(ports.tcp, child);
-    return new Broker(kind, child, folder, ports, withTls, performance.now() - began);
+    return new Broker(kind, child, folder, ports, performance.now() - began);
   }
 
-  constructor(kind, child, folder, ports, withTls, startMs) {
-    Object.assign(this, { kind, child, folder, ports, withTls, startMs });
+  constructor(kind, child, folder, ports, startMs) {
+    Object.assign(this, { kind, child, folder, ports, startMs });
   }
 
   /** CPU milliseconds, resident bytes and bytes handed to write(2) for files, as far as the kernel tells. */

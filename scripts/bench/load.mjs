@@ -40,8 +40,10 @@ function subscribePacket(filter, qos) {
   return packet(0x82, Buffer.concat([Buffer.from([0, 1]), field(filter), Buffer.from([qos])]));
 }
 
-function publishPacket(topic, payload, qos, retain) {
-  const id = qos > 0 ? Buffer.from([0, 0]) : Buffer.alloc(0);
+/** A client's message number `n`, which decides about the packet identifier. */
+function publishPacket(topic, payload, qos, retain, n = 0) {
+  const number = (n % 65535) + 1;
+  const id = Buffer.from(qos > 0 ? [number >> 8, number & 255] : []);
   return packet(0x30 | (qos << 1) | (retain ? 1 : 0), Buffer.concat([field(topic), id, payload]));
 }
 
@@ -203,6 +205,7 @@ class Publisher {
       if (this.running) this.pump();
     };
     this.client.stream.on('drain', () => this.running && this.pump());
+    this.client.stream.on('close', () => this.lost?.(new Error('the broker closed a connection')));
   }
 
   /** Encodes up to `count` frames into one buffer and writes it. */
@@ -210,10 +213,9 @@ class Publisher {
     const { frame, qos } = this;
     if (this.topics) {
       for (let i = 0; i < count; i++) {
-        const topic = `${this.topic}/${this.sent++}`;
-        this.client.stream.write(
-          publishPacket(topic, Buffer.alloc(this.payload, 120), qos, this.retain),
-        );
+        const topic = `${this.topic}/${this.sent}`;
+        const payload = Buffer.alloc(this.payload, 120);
+        this.client.stream.write(publishPacket(topic, payload, qos, this.retain, this.sent++));
       }
       return;
     }
@@ -255,11 +257,12 @@ class Publisher {
     this.limit = messages ?? Number.POSITIVE_INFINITY;
     this.until = performance.now() + (ms ?? 1e9);
     this.running = true;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.finish = () => {
         this.running = false;
         resolve();
       };
+      this.lost = reject;
       if (rate) this.pace(rate);
       else this.pump();
     });

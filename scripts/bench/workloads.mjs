@@ -197,6 +197,15 @@ async function retained(broker, { messages }) {
   }
 }
 
+/** What the broker takes while nobody is there. */
+async function alone(broker, { ms }) {
+  await wait(ms);
+  const before = broker.cost();
+  await wait(ms);
+  const after = broker.cost();
+  return { rss: after.rss, coreShare: (after.cpuMs - before.cpuMs) / ms, lost: 0 };
+}
+
 async function idle(broker, { connections }) {
   const generator = new Generator();
   const before = broker.cost().rss;
@@ -210,6 +219,26 @@ async function idle(broker, { connections }) {
     return { rss, perConnection: (rss - before) / connections, lost: 0 };
   } finally {
     generator.stop();
+  }
+}
+
+/** Measures while a publisher has messages stored for an absent session, so that the disk is never idle. */
+async function besideStoring(broker, measure) {
+  const session = { clientId: 'away', clean: false, filter: 'stored/#', qos: 1 };
+  await once(broker, { subscribe: [{ ...session, subscribe: true }] });
+  const storing = new Generator();
+  try {
+    const [one] = publishers({ count: 1, qos: 1 });
+    const publish = [{ ...one, clientId: 'storing', topic: 'stored/x' }];
+    await storing.connect({ target: targetOf(broker), publish });
+    const ended = storing.go({ ms: 3_600_000, rate: 200 });
+    // It ends with its process, unanswered.
+    ended.catch(() => undefined);
+    const before = broker.cost();
+    const figures = await measure();
+    return { ...figures, bytesWritten: broker.cost().written - before.written };
+  } finally {
+    storing.stop();
   }
 }
 
@@ -345,6 +374,7 @@ export const workloadsOf = ({ ms, slowMs, warmMs, messages, clients }) => ({
     of: 'p99',
     run: (b) => latency(b, { ms: slowMs, warmMs, qos: 1, rate: 20_000 }),
   },
+  idle: { better: 'lower', of: 'rss', run: (b) => alone(b, { ms: 2 * slowMs }) },
   'idle-1000': { better: 'lower', of: 'rss', run: (b) => idle(b, { connections: clients }) },
   'start-100k': {
     better: 'lower',
@@ -369,19 +399,21 @@ export const workloadsOf = ({ ms, slowMs, warmMs, messages, clients }) => ({
   'tls-qos1-10to10': {
     better: 'higher',
     of: 'perSecond',
+    transport: 'tls',
     run: (b) => stream(b, { ms, warmMs, qos: 1, transport: 'tls' }),
   },
   'websocket-qos1-10to10': {
     better: 'higher',
     of: 'perSecond',
+    transport: 'ws',
     run: (b) => stream(b, { ms, warmMs, qos: 1, transport: 'ws' }),
   },
   'slow-disk-qos0': {
     better: 'lower',
     of: 'p99',
-    slowSync: true,
+    slowSyncMs: 20,
     only: ['cellgate'],
-    run: (b) => latency(b, { ms: slowMs, warmMs, qos: 0, rate: 1000 }),
+    run: (b) => besideStoring(b, () => latency(b, { ms: slowMs, warmMs, qos: 0, rate: 1000 })),
   },
   'sensors-200-10hz': {
     better: 'lower',

@@ -24,13 +24,11 @@ export function freeSlot(start: number): void {
 /** Fewer bytes than this are not worth the move into the arena. */
 const SMALL = 1024;
 
-/** The chunk as it stands in the arena's first slot, good until the next one is read; or itself where that does not pay. */
-export function inArena(chunk: Buffer): { source: Buffer; start: number; end: number } {
-  if (chunk.length < SMALL || chunk.length > SLOT) {
-    return { source: chunk, start: 0, end: chunk.length };
-  }
+/** Where the chunk's bytes stand from 0 on: in the arena, until the next is read, or where they are if that does not pay. */
+export function inArena(chunk: Buffer): Buffer {
+  if (chunk.length < SMALL || chunk.length > SLOT) return chunk;
   arena.set(chunk, 0);
-  return { source: arena, start: 0, end: chunk.length };
+  return arena;
 }
 
 /** Copies [start, end) of the source to the target's place. */

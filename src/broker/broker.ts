@@ -32,7 +32,7 @@ import {
 import type { Session, SessionLimits } from './session.ts';
 import { Traffic } from './traffic.ts';
 import type { Transport, TransportEvents } from './transport.ts';
-import { createWebSocketDoor, type Upgrade } from './websockets.ts';
+import type { Upgrade } from './websockets.ts';
 
 /** Times in milliseconds, sizes in bytes. */
 export interface BrokerLimits extends SessionLimits {
@@ -207,7 +207,8 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   /** A way in for clients over an HTTP server of somebody else's, which looks at where they come from. */
-  webSocketDoor(anonymous: boolean): Upgrade {
+  async webSocketDoor(anonymous: boolean): Promise<Upgrade> {
+    const { createWebSocketDoor } = await import('./websockets.ts');
     const { packet } = this.#limits;
     const accept = (transport: Transport) => this.#accept(transport);
     return createWebSocketDoor({ packet, anonymous, accept, isWelcome: () => true });

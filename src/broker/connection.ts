@@ -151,8 +151,11 @@ export class Connection implements Link, TransportEvents {
     if (this.#closed || this.#leaving) return;
     const packets = this.packetsReceived;
     this.#traffic.bytesReceived += chunk.length;
-    const { source, start, end } = inArena(chunk);
-    this.#read(() => this.#frames.feed(source, start, end));
+    try {
+      this.#frames.feed(inArena(chunk), 0, chunk.length);
+    } catch (error) {
+      this.#endOn(error);
+    }
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
     if (this.packetsReceived !== packets) this.heardAt = this.#now();
     if (this.output.stuck) this.violated('reads too slowly what it asks for');
@@ -241,7 +244,11 @@ export class Connection implements Link, TransportEvents {
   /** Takes what was kept while nothing was read; the transport follows unless there is a reason again. */
   #readOn(): void {
     if (this.#holds.size > 0) return;
-    this.#read(() => this.#frames.resume());
+    try {
+      this.#frames.resume();
+    } catch (error) {
+      this.#endOn(error);
+    }
     if (!this.#closed && this.#holds.size === 0) this.#transport.resume();
   }
 
@@ -283,13 +290,9 @@ export class Connection implements Link, TransportEvents {
     this.#handler.closed(this, 'connection lost');
   }
 
-  #read(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.fail(error);
-    }
+  #endOn(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.fail(error);
   }
 
   #packet(source: Buffer, start: number, body: number, end: number): void {

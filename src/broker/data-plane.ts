@@ -82,7 +82,7 @@ export class DataPlane {
   recover(): void {
     const { recovered } = this.#parts.store;
     for (const { topic, qos, payload } of recovered.retained) {
-      this.retained.set({ topic, qos, message: createMessage(topic, payload) });
+      this.retained.set(topic, qos, createMessage(topic, payload));
     }
     this.#parts.store.readRetainedFrom((topic) => {
       const retained = this.retained.get(topic);
@@ -316,7 +316,7 @@ export class DataPlane {
       return;
     }
     // A message of its own: the publisher's receipt must not live as long as the retained value.
-    this.retained.set({ topic, qos, message: new Message(body, topicEnd) });
+    this.retained.set(topic, qos, new Message(body, topicEnd));
     if (!topic.startsWith(RESERVED)) store.journal.retain(topic, receipt);
   }
 
@@ -397,12 +397,10 @@ export class DataPlane {
 
   /** What was replaced since the subscription is not sent: the session was sent what replaced it. */
   #feedRetained(session: Session, matching: readonly Retained[], qos: Qos): void {
-    const isCurrent = (each: Retained): boolean => this.retained.get(each.topic) === each;
-    if (!session.persistent) {
-      this.#enqueueRetained(session, matching.filter(isCurrent), qos, false);
-    }
-    const once = matching.filter((each) => Math.min(qos, each.qos) === 0);
-    if (once.length > 0) session.feed(once, isCurrent);
+    const current = matching.filter((each) => each.current);
+    if (!session.persistent) this.#enqueueRetained(session, current, qos, false);
+    const once = current.filter((each) => Math.min(qos, each.qos) === 0);
+    if (once.length > 0) session.feed(once);
   }
 
   unsubscribe(connection: Connection, packet: UnsubscribePacket): void {

@@ -12,8 +12,8 @@ import type { ListenerConfig } from '../config/schema.ts';
 import { isWelcomeOrigin } from '../origin.ts';
 import { Certificates } from './certificates.ts';
 import { peerOf } from './peer.ts';
+import { readStraight } from './read-straight.ts';
 import { type Accept, LINGER_MS, type Transport } from './transport.ts';
-import { createWebSocketDoor } from './websockets.ts';
 
 /** A door that is open until `stop`. */
 export interface Listener {
@@ -72,6 +72,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {
+    const { createWebSocketDoor } = await import('./websockets.ts');
     server = tls ? createHttpsServer(tls) : createHttpServer();
     server.on('connection', onSocket);
     const isWelcome = ({ headers }: IncomingMessage): boolean => {
@@ -185,7 +186,7 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
     socket.destroy();
     return;
   }
-  socket.on('data', (chunk) => events.data(chunk));
+  readStraight(socket, (chunk) => events.data(chunk));
   socket.on('drain', () => events.drained());
   socket.on('end', () => {
     events.lost();

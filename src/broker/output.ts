@@ -137,8 +137,6 @@ export class Output {
     this.#traffic.bytesSent += bytes.length;
     this.#buffer = undefined;
     const transport = this.#transport;
-    this.measure();
-    if (!this.congested) this.#answers = 0;
     const shared = buffer === arena;
     if (shared && (transport.copies || transport.pending > 0)) {
       transport.write(Buffer.from(bytes));
@@ -148,6 +146,7 @@ export class Output {
       if (shared) this.#giveBack();
     }
     this.measure();
+    if (!this.congested) this.#answers = 0;
   }
 
   /** What the kernel did not take at once, the socket still reads from the slot. */

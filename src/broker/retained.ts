@@ -5,32 +5,41 @@ export interface Retained {
   readonly topic: string;
   readonly message: Message;
   readonly qos: Qos;
+  /** False once it was replaced or deleted. */
+  readonly current: boolean;
 }
 
 class Node {
   children: Map<string, Node> | undefined;
-  retained: Retained | undefined;
+  retained: { -readonly [Key in keyof Retained]: Retained[Key] } | undefined;
 }
 
 /** The retained message of every topic, found by filter through a tree of topic levels. */
 export class RetainedMessages {
-  count = 0;
   /** Topics and payloads together. */
   bytes = 0;
   readonly #root = new Node();
+  /** Where those that have one stand: a sensor's next value needs no way through the tree. */
+  readonly #places = new Map<string, Node>();
 
-  get(topic: string): Retained | undefined {
-    let node: Node | undefined = this.#root;
-    for (const level of topic.split('/')) {
-      node = node.children?.get(level);
-      if (!node) return undefined;
-    }
-    return node.retained;
+  get count(): number {
+    return this.#places.size;
   }
 
-  set(retained: Retained): void {
+  get(topic: string): Retained | undefined {
+    return this.#places.get(topic)?.retained;
+  }
+
+  set(topic: string, qos: Qos, message: Message): void {
+    const node = this.#places.get(topic) ?? this.#grow(topic);
+    this.#clear(node);
+    this.bytes += message.body.length;
+    node.retained = { topic, message, qos, current: true };
+  }
+
+  #grow(topic: string): Node {
     let node = this.#root;
-    for (const level of retained.topic.split('/')) {
+    for (const level of topic.split('/')) {
       node.children ??= new Map();
       let child = node.children.get(level);
       if (!child) {
@@ -39,26 +48,26 @@ export class RetainedMessages {
       }
       node = child;
     }
-    if (node.retained) this.bytes -= node.retained.message.body.length;
-    else this.count++;
-    this.bytes += retained.message.body.length;
-    node.retained = retained;
+    this.#places.set(topic, node);
+    return node;
+  }
+
+  #clear(node: Node): void {
+    if (!node.retained) return;
+    this.bytes -= node.retained.message.body.length;
+    node.retained.current = false;
+    node.retained = undefined;
   }
 
   /** False where there was none. */
   delete(topic: string): boolean {
+    const last = this.#places.get(topic);
+    if (!last) return false;
+    this.#places.delete(topic);
+    this.#clear(last);
     const levels = topic.split('/');
     const path = [this.#root];
-    for (const level of levels) {
-      const child = path.at(-1)!.children?.get(level);
-      if (!child) return false;
-      path.push(child);
-    }
-    const last = path.at(-1)!;
-    if (!last.retained) return false;
-    this.count--;
-    this.bytes -= last.retained.message.body.length;
-    last.retained = undefined;
+    for (const level of levels) path.push(path.at(-1)!.children!.get(level)!);
     for (let i = levels.length; i > 0; i--) {
       const node = path[i]!;
       if (node.retained || node.children?.size) break;

@@ -58,7 +58,6 @@ export interface SessionLimits {
 interface Feed {
   readonly retained: readonly Retained[];
   next: number;
-  isCurrent(each: Retained): boolean;
 }
 
 /** What a clean session may have waiting: it stands in memory alone. */
@@ -186,9 +185,9 @@ export class Session implements Subscriber, QueueOwner {
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
   }
 
-  /** Retained messages at QoS 0, sent as fast as the client reads; `isCurrent` says which still stand by then. */
-  feed(retained: readonly Retained[], isCurrent: (each: Retained) => boolean): void {
-    this.#feeds.push({ retained, next: 0, isCurrent });
+  /** Retained messages at QoS 0, sent as fast as the client reads: those that still stand by then. */
+  feed(retained: readonly Retained[]): void {
+    this.#feeds.push({ retained, next: 0 });
     this.#pump();
   }
 
@@ -321,7 +320,7 @@ export class Session implements Subscriber, QueueOwner {
       while (feed.next < feed.retained.length) {
         if (link.output.congested) return;
         const each = feed.retained[feed.next++]!;
-        if (!feed.isCurrent(each)) continue;
+        if (!each.current) continue;
         sendPublication(link.output, publication.of(each.message, each.topic, 0, true), 0x31, 0);
       }
       this.#feeds.shift();

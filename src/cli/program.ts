@@ -1,25 +1,14 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { askTimedatectl } from '../appliance/time-sync.ts';
-import { createKernelFiles } from '../buses/files.ts';
-import { readBoards } from '../config/boards.ts';
 import { createLog, usesColour } from '../log.ts';
 import { installation, version } from '../version.ts';
-import { backup, restore } from './backup.ts';
-import { check } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
-import { doctor } from './doctor.ts';
 import { EXIT, type Io } from './io.ts';
-import { probe } from './probe.ts';
-import { type QueueOption, queue } from './queue.ts';
-import { type ReadOptions, type ReadParts, read } from './read.ts';
-import { reload } from './reload.ts';
-import { type RunParts, run } from './run.ts';
-import { schema } from './schema.ts';
-import { type StatusOption, status } from './status.ts';
-import { type TlsOption, tls } from './tls.ts';
-import { askForPassword, user } from './user.ts';
-import { watch } from './watch.ts';
+import type { QueueOption } from './queue.ts';
+import type { ReadOptions, ReadParts } from './read.ts';
+import type { RunParts } from './run.ts';
+import type { StatusOption } from './status.ts';
+import type { TlsOption } from './tls.ts';
 
 const EXAMPLES = `
 Examples:
@@ -74,27 +63,32 @@ export async function runCommandLine(
   verb('run', 'runs the gateway')
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
+      const { run } = await import('./run.ts');
       code = await run(options, io, parts);
     });
   verb('check', 'checks the config; touches no hardware')
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
+      const { check } = await import('./check.ts');
       code = await check(options, io, parts.drivers);
     });
   verb('reload', 'has the running gateway go on by the config as it stands, wholly or not at all')
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
+      const { reload } = await import('./reload.ts');
       code = await reload(options, io, parts.drivers);
     });
   verb('status', 'says how the running gateway is')
     .option(...CONFIG)
     .option('--json', 'as JSON')
     .action(async (options: StatusOption) => {
+      const { status } = await import('./status.ts');
       code = await status(options, io, parts.drivers);
     });
   verb('watch', 'shows how the running gateway is, again and again')
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
+      const { watch } = await import('./watch.ts');
       code = await watch(options, io, parts);
     });
   const queues = verb('queue', 'shows, exports or deletes what waits for whom');
@@ -103,6 +97,7 @@ export async function runCommandLine(
     one.option(...CONFIG).option('--session <name>', 'only this one; uplink/NAME for a plant');
     if (action === 'purge') one.option('--yes', 'does not ask');
     one.action(async (options: QueueOption) => {
+      const { queue } = await import('./queue.ts');
       code = await queue(action, options, io, parts.drivers);
     });
   }
@@ -110,12 +105,14 @@ export async function runCommandLine(
     .argument('<file>', 'a new file')
     .option(...CONFIG)
     .action(async (file: string, options: ConfigOption) => {
+      const { backup } = await import('./backup.ts');
       code = await backup(file, options, io, parts.drivers);
     });
   verb('restore', 'puts a backup in the place of the database; the gateway must not run')
     .argument('<file>', 'a file of backup')
     .option(...CONFIG)
     .action(async (file: string, options: ConfigOption) => {
+      const { restore } = await import('./backup.ts');
       code = await restore(file, options, io, parts.drivers);
     });
   const users = verb('user', 'adds, removes or lists the users of the LAN');
@@ -125,6 +122,7 @@ export async function runCommandLine(
     one.option(...CONFIG).action(async (...words: unknown[]) => {
       const name = action === 'list' ? undefined : (words[0] as string);
       const options = words[action === 'list' ? 0 : 1] as ConfigOption;
+      const { askForPassword, user } = await import('./user.ts');
       code = await user(action, name, options, io, askForPassword);
     });
   }
@@ -139,10 +137,13 @@ export async function runCommandLine(
     one.option('--days <days>', 'how long it is valid', '3650').option(...CONFIG);
     one.action(async (...words: unknown[]) => {
       const [name, options] = action === 'client' ? words : [undefined, words[0]];
+      const { tls } = await import('./tls.ts');
       code = await tls(action, name as string | undefined, options as TlsOption, io);
     });
   }
   verb('probe', 'shows what hardware is here').action(async () => {
+    const { probe } = await import('./probe.ts');
+    const { readBoards } = await import('../config/boards.ts');
     const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
     const boards = await readBoards(join(installation, 'config/boards'));
     code = await probe({ buses, drivers: parts.drivers, boards }, io);
@@ -151,6 +152,9 @@ export async function runCommandLine(
   verb('doctor', 'looks at power, clock, card, certificates and rights, and says what to mend')
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
+      const { doctor } = await import('./doctor.ts');
+      const { askTimedatectl } = await import('../appliance/time-sync.ts');
+      const { createKernelFiles } = await import('../buses/files.ts');
       const files = createKernelFiles();
       const { drivers } = parts;
       code = await doctor(options, io, { drivers, files, askTimedatectl });
@@ -160,9 +164,11 @@ export async function runCommandLine(
     .option(...CONFIG)
     .option('--record <file>', 'keeps the I2C transfers as a test fixture')
     .action(async (sensor: string, options: ReadOptions) => {
+      const { read } = await import('./read.ts');
       code = await read(sensor, options, io, parts);
     });
   verb('schema', 'prints the JSON Schema of the config').action(async (options: object) => {
+    const { schema } = await import('./schema.ts');
     code = await schema(options, io, parts.drivers);
   });
 

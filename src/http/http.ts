@@ -27,7 +27,7 @@ export interface HttpParts extends RoutesParts {
   /** The folder of the built page. */
   readonly pageFolder: string;
   /** The broker's way in for MQTT over WebSocket. */
-  door(anonymous: boolean): Upgrade;
+  door(anonymous: boolean): Promise<Upgrade>;
 }
 
 /** A service with an address. */
@@ -136,7 +136,7 @@ export function createHttp(parts: HttpParts): Http {
         socket.setKeepAlive(true, KEEPALIVE_MS);
       });
       server.on('request', (request, response) => void serve(request, response));
-      server.on('upgrade', upgrade(door(anonymous)));
+      server.on('upgrade', upgrade(await door(anonymous)));
       await listen(server, host, port).catch((error: unknown) => {
         certificates?.stop();
         throw error;

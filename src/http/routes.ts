@@ -9,7 +9,8 @@ export interface RoutesParts {
   readonly history: Pick<History, 'of'>;
   readonly day: Pick<Day, 'of'>;
   readonly tail: LogTail;
-  readonly metrics: Metrics;
+  /** Made when first asked for. */
+  metrics(): Promise<Metrics>;
   /** Ends a client's connection; false where it is not connected. */
   disconnect(clientId: string): boolean;
   /** One sentence each. */
@@ -39,7 +40,7 @@ const CHALLENGE = { 'www-authenticate': 'Basic realm="cellgate", charset="UTF-8"
 
 /** Answers what is asked of the running gateway; undefined for paths that are none of these. */
 export function createRoutes(parts: RoutesParts) {
-  const { history, day, tail, metrics, troubles, stuck } = parts;
+  const { history, day, tail, troubles, stuck } = parts;
 
   const healthz = (): Answer => {
     const sentence = stuck();
@@ -56,6 +57,7 @@ export function createRoutes(parts: RoutesParts) {
   };
 
   const scrape = async (): Promise<Answer> => {
+    const metrics = await parts.metrics();
     const body = await metrics.text();
     return { status: 200, type: metrics.type, body, headers: { 'cache-control': 'no-store' } };
   };

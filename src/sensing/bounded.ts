@@ -11,16 +11,69 @@ export interface Bounded<T> {
   readonly hanging: boolean;
 }
 
-/** Stands for the reason of an abort, which is made anew with its stack where none is given. */
-const OVER = new Error('in time');
+/**
+ * Runs that share a signal: making one costs more than most reads. What an operation has left on it is let go of
+ * with the next.
+ */
+const RUNS = 100;
 
-/** An operation of at most `limitMs`, also one that ignores its signal. `late` gets what comes after it was given up. */
+/**
+ * An operation of at most `limitMs`, also one that ignores its signal. `late` gets what comes after it was given up;
+ * until what it does is done, the operation counts as not come back.
+ */
 export function createBounded<T>(
   clock: Clock,
   limitMs: number,
-  late: (result: T) => void = () => undefined,
+  late: (result: T) => unknown = () => undefined,
 ): Bounded<T> {
   let hanging: { readonly error: unknown } | undefined;
+  let own = new AbortController();
+  let runs = 0;
+  let followed: AbortSignal | undefined;
+  let giveUp: ((error: unknown) => void) | undefined;
+
+  const end = (): void => giveUp?.(followed?.reason);
+  const follow = (parent: AbortSignal): void => {
+    if (followed === parent) return;
+    followed?.removeEventListener('abort', end);
+    followed = parent;
+    parent.addEventListener('abort', end, { once: true });
+  };
+
+  const start = (operation: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      let given = false;
+      const over = (): void => {
+        cancel();
+        giveUp = undefined;
+      };
+      const cancel = clock.after(limitMs, () =>
+        giveUp?.(new Error(`no answer within ${limitMs}ms`)),
+      );
+      giveUp = (error) => {
+        over();
+        given = true;
+        hanging = { error };
+        reject(error);
+        own.abort(error);
+      };
+      const back = (): void => {
+        hanging = undefined;
+      };
+      operation(own.signal).then(
+        (result) => {
+          if (given) return void Promise.resolve(result).then(late).then(back, back);
+          over();
+          resolve(result);
+        },
+        (error: unknown) => {
+          if (given) return back();
+          over();
+          reject(error);
+        },
+      );
+    });
+
   return {
     get hanging() {
       return hanging !== undefined;
@@ -28,36 +81,9 @@ export function createBounded<T>(
     async run(parent, operation) {
       if (hanging !== undefined) throw hanging.error;
       parent.throwIfAborted();
-      const own = new AbortController();
-      const timer = new AbortController();
-      const follow = (): void => own.abort(parent.reason);
-      parent.addEventListener('abort', follow, { once: true });
-      clock.sleep(limitMs, timer.signal).then(
-        () => own.abort(new Error(`no answer within ${limitMs}ms`)),
-        () => undefined,
-      );
-      const givenUp = new Promise<never>((_resolve, reject) => {
-        own.signal.addEventListener('abort', () => reject(own.signal.reason), { once: true });
-      });
-      let over = false;
-      const running = (async () => operation(own.signal))().finally(() => {
-        over = true;
-      });
-      try {
-        return await Promise.race([running, givenUp]);
-      } catch (error) {
-        if (!over) {
-          hanging = { error };
-          const clear = (): void => {
-            hanging = undefined;
-          };
-          running.then(late).then(clear, clear);
-        }
-        throw error;
-      } finally {
-        timer.abort(OVER);
-        parent.removeEventListener('abort', follow);
-      }
+      follow(parent);
+      if (own.signal.aborted || runs++ % RUNS === 0) own = new AbortController();
+      return start(async (signal) => operation(signal));
     },
   };
 }

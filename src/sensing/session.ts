@@ -51,14 +51,18 @@ export async function runSession(
 async function readAtPace(sensor: Sensor, parts: SessionParts, signal: AbortSignal): Promise<void> {
   const { clock, everyMs, outlets, turn } = parts;
   const reading = createBounded<Samples>(clock, parts.timeoutMs);
+  const read = (own: AbortSignal): Promise<Samples> => sensor.read(own);
+  const readOnce = (): Promise<Samples> => reading.run(signal, read);
+  const pause = createPause(clock, signal);
   let deadline = clock.monotonic();
   let failures = 0;
   let lost = false;
+  const before: number[] = [];
   while (!signal.aborted) {
     // A channel that changes by itself during the read is newer than what the read brings.
-    const before = outlets.map((outlet) => outlet.taken);
+    for (const [index, outlet] of outlets.entries()) before[index] = outlet.taken;
     try {
-      const samples = await turn(() => reading.run(signal, (own) => sensor.read(own)));
+      const samples = await turn(readOnce);
       failures = 0;
       parts.succeeded();
       for (const [index, outlet] of outlets.entries()) {
@@ -76,8 +80,23 @@ async function readAtPace(sensor: Sensor, parts: SessionParts, signal: AbortSign
     parts.progressed(next.missed);
     deadline = next.deadline;
     if ((lost || failures >= REOPEN_AFTER) && !reading.hanging) return;
-    await clock.sleep(deadline - clock.monotonic(), signal).catch(() => undefined);
+    await pause(deadline - clock.monotonic());
   }
+}
+
+/** Waits for some milliseconds, one wait at a time, or until the signal is aborted. */
+function createPause(clock: Clock, signal: AbortSignal): (ms: number) => Promise<void> {
+  let wake = (): void => undefined;
+  signal.addEventListener('abort', () => wake(), { once: true });
+  return (ms) =>
+    new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const cancel = clock.after(ms, resolve);
+      wake = () => {
+        cancel();
+        resolve();
+      };
+    });
 }
 
 async function follow(

@@ -5,7 +5,7 @@ import type { State } from '../state.ts';
 import { describeEnding } from './failures.ts';
 import type { Notices } from './notices.ts';
 import type { Outbox } from './outbox.ts';
-import { Plant, type PlantSubscription } from './plant.ts';
+import type { Plant, PlantSubscription } from './plant.ts';
 import { Probe } from './probe.ts';
 
 export interface LineParts {
@@ -109,10 +109,12 @@ export class Line {
   async #run(): Promise<void> {
     const { config, random, monotonic } = this.#parts;
     const { signal } = this.#stop;
+    // Who has no uplink does not load mqtt.js.
+    const { Plant } = await import('./plant.ts');
     let wait = SHORTEST_PAUSE_MS;
     for (let place = 0; !signal.aborted; ) {
       const url = config.urls[place % config.urls.length] ?? '';
-      const upFor = await this.#attempt(url);
+      const upFor = await this.#attempt(Plant, url);
       if (signal.aborted) return;
       this.#reconnects++;
       const last = place % config.urls.length === config.urls.length - 1;
@@ -128,7 +130,7 @@ export class Line {
   }
 
   /** One connection from its begin to its end; resolves with the milliseconds that it worked. */
-  #attempt(url: string): Promise<number> {
+  #attempt(WorkingPlant: typeof Plant, url: string): Promise<number> {
     const { config, outbox, monotonic } = this.#parts;
     this.#url = url;
     if (this.#state !== 'down') this.#to('connecting', null);
@@ -145,7 +147,7 @@ export class Line {
         resolve(upAt === undefined ? 0 : Math.max(1, monotonic() - upAt));
       };
       try {
-        const plant = new Plant(config, url, {
+        const plant = new WorkingPlant(config, url, {
           up: (resumed) => {
             upAt = monotonic();
             void this.#up(plant, resumed);

@@ -4,11 +4,8 @@ import { createMessage } from '../../src/broker/publication.ts';
 import { RetainedMessages } from '../../src/broker/retained.ts';
 import { naiveMatch } from '../support/naive-match.ts';
 
-const retained = (topic: string, payload: string) => ({
-  topic,
-  qos: 0 as const,
-  message: createMessage(topic, Buffer.from(payload)),
-});
+const set = (tree: RetainedMessages, topic: string, payload: string): void =>
+  tree.set(topic, 0, createMessage(topic, Buffer.from(payload)));
 
 const name = fc.constantFrom('a', 'b', '', '$x');
 const topics = fc
@@ -31,7 +28,7 @@ test('finds what a naive matcher finds; counts and bytes are exact', () => {
       for (const { topic, payload, remove } of made) {
         if (remove) expect(tree.delete(topic)).toBe(model.delete(topic));
         else {
-          tree.set(retained(topic, payload));
+          set(tree, topic, payload);
           model.set(topic, payload);
         }
       }
@@ -57,8 +54,18 @@ test('finds what a naive matcher finds; counts and bytes are exact', () => {
 
 test('a topic between others has nothing of its own', () => {
   const tree = new RetainedMessages();
-  tree.set(retained('a/b/c', 'x'));
+  set(tree, 'a/b/c', 'x');
   expect(tree.get('a/b')).toBeUndefined();
   expect(tree.delete('a/b')).toBe(false);
   expect(tree.get('a/b/c/d')).toBeUndefined();
+});
+
+test('whoever holds one sees that it was replaced or deleted', () => {
+  const tree = new RetainedMessages();
+  for (const topic of ['a', 'b', 'c']) set(tree, topic, '1');
+  const [a, b, c] = tree.match('#');
+  set(tree, 'a', '2');
+  tree.delete('b');
+  expect([a?.current, b?.current, c?.current]).toEqual([false, false, true]);
+  expect(tree.get('a')?.current).toBe(true);
 });

@@ -3,6 +3,7 @@ import { PUBREL_HEADER } from '../../src/broker/codec.ts';
 import { Memory } from '../../src/broker/memory.ts';
 import { Output } from '../../src/broker/output.ts';
 import { createMessage, Publication } from '../../src/broker/publication.ts';
+import { RetainedMessages } from '../../src/broker/retained.ts';
 import { type Link, Session, type SessionLimits } from '../../src/broker/session.ts';
 import { Journal } from '../../src/store/journal.ts';
 import { Receipt } from '../../src/store/receipt.ts';
@@ -361,14 +362,14 @@ test('retained messages follow the pace of the reader, and only those that still
   const { session } = setUp({ persistent: false });
   const link = new FakeLink();
   session.connect(link);
-  const retained = ['a', 'b', 'c'].map((topic) => ({
-    topic,
-    qos: 0 as const,
-    message: createMessage(topic, Buffer.from(`of ${topic}`)),
-  }));
+  const retained = new RetainedMessages();
+  for (const topic of ['a', 'b', 'c']) {
+    retained.set(topic, 0, createMessage(topic, Buffer.from(`of ${topic}`)));
+  }
   link.transport.clog(BOUND + 1);
   link.output.measure();
-  session.feed(retained, ({ topic }) => topic !== 'b');
+  session.feed(retained.match('#'));
+  retained.delete('b');
   await pass();
   link.transport.clog(0);
   link.output.measure();

@@ -68,3 +68,19 @@ test("the parent's abort ends it", async () => {
   await expect(bounded.run(parent.signal, async () => undefined)).rejects.toThrow('stopped');
   expect(clock.sleeping).toBe(0);
 });
+
+test('runs share a signal, until one is given up and after a hundred at most', async () => {
+  const clock = createManualClock();
+  const bounded = createBounded<AbortSignal>(clock, 500);
+  const echo = async (signal: AbortSignal): Promise<AbortSignal> => signal;
+  const signals: AbortSignal[] = [];
+  for (let run = 0; run < 250; run++) signals.push(await bounded.run(never, echo));
+  expect(new Set(signals).size).toBe(3);
+
+  const hang = bounded.run(never, (signal) => clock.sleep(10_000, signal).then(() => signal));
+  const given = expect(hang).rejects.toThrow('no answer within 500ms');
+  await clock.advance(500);
+  await given;
+  expect(signals.at(-1)?.aborted).toBe(true);
+  expect((await bounded.run(never, echo)).aborted).toBe(false);
+});

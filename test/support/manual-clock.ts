@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/clock.ts';
+import { type Clock, sleepOn } from '../../src/clock.ts';
 
 /** A clock that stands still until it is turned by hand. */
 export interface ManualClock extends Clock {
@@ -20,26 +20,18 @@ export function createManualClock(): ManualClock {
   let now = 0;
   let offset = Date.UTC(2026, 10, 20, 20, 31);
   let sleepers: Sleeper[] = [];
+  const after = (ms: number, wake: () => void): (() => void) => {
+    const sleeper = { at: now + ms, wake };
+    sleepers.push(sleeper);
+    return () => {
+      sleepers = sleepers.filter((other) => other !== sleeper);
+    };
+  };
   return {
     wall: () => offset + now,
     monotonic: () => now,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        const sleeper: Sleeper = {
-          at: now + ms,
-          wake() {
-            signal?.removeEventListener('abort', onAbort);
-            resolve();
-          },
-        };
-        const onAbort = (): void => {
-          sleepers = sleepers.filter((other) => other !== sleeper);
-          reject(signal?.reason);
-        };
-        signal?.addEventListener('abort', onAbort, { once: true });
-        sleepers.push(sleeper);
-      }),
+    after,
+    sleep: sleepOn({ after }),
     async advance(ms) {
       const until = now + ms;
       await settle();
