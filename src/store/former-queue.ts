@@ -38,10 +38,11 @@ export function moveIntoSegments(db: Connection): void {
   const segments = new Segments(db);
   const read = db.prepare<unknown[], FormerRow>(
     `SELECT session, seq, flags, at, size, message, body FROM queue
-     WHERE (session, seq) > (?, ?) ORDER BY session, seq LIMIT ${STEP}`,
+     ORDER BY session, seq LIMIT ${STEP}`,
   );
-  for (let [session, seq] = [-1, 0]; ; ) {
-    const rows = read.all(session, seq);
+  // As it goes, for the room that it takes: the database may be as large as it may become.
+  const remove = db.prepare('DELETE FROM queue WHERE (session, seq) <= (?, ?)');
+  for (let rows = read.all(); rows.length > 0; rows = read.all()) {
     for (let from = 0; from < rows.length; ) {
       const to = endOf(rows, from);
       const own = rows.slice(from, to);
@@ -52,9 +53,8 @@ export function moveIntoSegments(db: Connection): void {
       }
       from = to;
     }
-    if (rows.length < STEP) return;
     const last = rows.at(-1)!;
-    [session, seq] = [last.session, last.seq];
+    remove.run(last.session, last.seq);
   }
 }
 

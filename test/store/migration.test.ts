@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
@@ -89,4 +90,18 @@ test('queue list and export say what to do with data of version 3, purge brings 
     ['b', 1],
     ['uplink/plant', 1],
   ]);
+});
+
+test('a database that may hardly grow any more is brought up to date all the same', () => {
+  const db = open();
+  const bodyOf = (): Buffer => Buffer.concat([Buffer.from('\0\x01t'), randomBytes(1000)]);
+  const insert = db.prepare('INSERT INTO queue VALUES (2, ?, 1, 1000, ?, NULL, ?)');
+  db.transaction(() => {
+    for (let seq = 1001; seq <= 6000; seq++) insert.run(seq, 1003, bodyOf());
+  })();
+  const pages = db.pragma('page_count', { simple: true }) as number;
+  db.pragma(`max_page_count = ${pages + pages / 4}`);
+  migrate(db);
+  expect(new Segments(db).count(2)).toBe(5001);
+  db.close();
 });
