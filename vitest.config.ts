@@ -7,8 +7,8 @@ export default defineConfig({
     exclude: ['test/vm/**'],
     // The store's writer thread and the spawned gateway run the build, so it must be current.
     globalSetup: ['test/support/build.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
     pool: 'forks',
     maxConcurrency: 12,
   },

@@ -43,7 +43,7 @@ export interface Outcome {
   readonly restartMs: number;
 }
 
-/** With nothing more for so long, what a subscriber has not got counts as lost. */
+/** How long a subscriber may take to catch up before what it has not got counts as lost. */
 const CATCH_UP_MS = 20_000;
 
 /** Loads the broker, kills it at a random moment, starts it again, lets everyone reconnect, and judges. */
@@ -131,7 +131,7 @@ async function runMessages(each: Run): Promise<Outcome> {
   const retained = options.deletes ? await checkRetained(port, name, trails, options.deletes) : [];
   const forgotten = await reconnect(random, publishers, subscriber);
   await Promise.all(publishers.map((publisher) => publisher.conclude()));
-  await drained(subscriber, followed);
+  await Promise.race([subscriber.caughtUp(), delay(CATCH_UP_MS)]);
   if (options.deletes) {
     retained.push(...(await checkRetained(port, name, trails, options.deletes)));
   }
@@ -147,17 +147,6 @@ async function runMessages(each: Run): Promise<Outcome> {
   for (const client of [...publishers, subscriber]) await forget(port, client);
   const verdict = judge(ledger);
   return { verdict, loadMs, restartMs };
-}
-
-/** Resolves when everything has come, or nothing more has for a while. */
-async function drained(subscriber: Subscriber, trails: readonly Trail[]): Promise<void> {
-  const received = (): number => trails.reduce((sum, one) => sum + one.received.length, 0);
-  const all = subscriber.caughtUp().then(() => 'all' as const);
-  for (;;) {
-    const before = received();
-    const end = await Promise.race([all, delay(CATCH_UP_MS)]);
-    if (end === 'all' || received() === before) return;
-  }
 }
 
 /** A publisher beside those of deletable values: its messages all carry a number. */
