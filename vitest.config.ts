@@ -5,7 +5,7 @@ const ALONE = ['test/isolation/**/*.test.ts', 'test/bench/**/*.test.ts'];
 /** They need a machine of their own: npm run test:vm, npm run test:systemd. */
 const ELSEWHERE = 'test/vm/**';
 
-const each = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' } as const;
+const each = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' } as const;
 
 export default defineConfig({
   test: {

@@ -95,7 +95,7 @@ export async function startGateway(
     files: buses.files,
     askTimedatectl,
     log,
-    memory: () => ({ boot: store.recovered.boot, state: store.state.of('clock') }),
+    memory: () => ({ boot: store.recovered.boot, state: store.state.of('$clock') }),
   });
   const sensing: Service = {
     name: 'sensing',

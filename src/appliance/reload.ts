@@ -29,7 +29,7 @@ export interface ReloadParts {
 /** Brings a running gateway to the config file as it stands: wholly, or not at all. */
 export function createReload({ config: first, parts, log, load }: ReloadParts) {
   let config = first;
-  let running: Promise<ReloadReport> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
 
   /** The parts that have changed go back, last first; whichever can't is told and tried no further. */
   const goBack = async (changed: readonly Part[]): Promise<void> => {
@@ -69,9 +69,9 @@ export function createReload({ config: first, parts, log, load }: ReloadParts) {
   };
 
   /** One at a time: who asks meanwhile gets one that begins after. */
-  return async (): Promise<ReloadReport> => {
-    await running?.catch(() => undefined);
-    running = reload();
-    return running;
+  return (): Promise<ReloadReport> => {
+    const report = last.catch(() => undefined).then(reload);
+    last = report;
+    return report;
   };
 }

@@ -31,7 +31,7 @@ export interface DropCounts {
   readonly sessions: readonly ({ readonly clientId: string } & Readonly<Record<string, unknown>>)[];
 }
 
-/** A client's session as `$SYS/cellgate/sessions` and the page show it. */
+/** A client's session as `$SYS/cellgate/clients` and the page show it. */
 export interface SessionStatus {
   readonly clientId: string;
   readonly user: string;
@@ -90,7 +90,7 @@ function busiest(sessions: Iterable<Session>): Session[] {
   return told.sort(byWaiting).slice(0, SESSIONS_TOLD);
 }
 
-/** What was dropped since the start, by reason, and by session for those that lost the most. */
+/** What was dropped since the start, by reason, and by session for a hundred of them at most. */
 export function dropsOf(sessions: ReadonlyMap<string, Session>, drops: Drops): DropCounts {
   const lossy = [...sessions.values()]
     .filter((session) => session.drops.size > 0)

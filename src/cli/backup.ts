@@ -1,8 +1,7 @@
 import path from 'node:path';
-import { loadConfig } from '../config/load.ts';
 import type { Drivers } from '../driver.ts';
 import { restore as copyIn, backup as copyOut } from '../store/backup.ts';
-import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
 /** `backup FILE`: the database as it is now, beside a gateway that goes on. */
@@ -12,7 +11,10 @@ export function backup(file: string, options: ConfigOption, io: Io, drivers: Dri
       if (io.stderr.isTTY)
         io.stderr.write(`\r${Math.floor(done * 100)} %${done === 1 ? '\n' : ''}`);
     });
-    return `${file} holds sessions, queues, retained messages and what sensors remember; config, access file and certificates are files of their own\n`;
+    io.stdout.write(
+      `${file} holds sessions, queues, retained messages and what sensors remember; config, access file and certificates are files of their own\n`,
+    );
+    return EXIT.ok;
   });
 }
 
@@ -22,26 +24,7 @@ export function restore(file: string, options: ConfigOption, io: Io, drivers: Dr
     const former = copyIn(folder, path.resolve(io.cwd, file));
     const kept =
       former === undefined ? '' : `; the one from before is ${former}, delete it when all is well`;
-    return `the database of ${folder} is the one of ${file}${kept}\n`;
-  });
-}
-
-async function withData(
-  options: ConfigOption,
-  io: Io,
-  drivers: Drivers,
-  work: (folder: string) => Promise<string>,
-): Promise<number> {
-  const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
-  if (!config) {
-    printProblems(problems, io.stderr, io);
-    return EXIT.trouble;
-  }
-  try {
-    io.stdout.write(await work(config.data));
+    io.stdout.write(`the database of ${folder} is the one of ${file}${kept}\n`);
     return EXIT.ok;
-  } catch (error) {
-    io.stderr.write(`cellgate: ${(error as Error).message}\n`);
-    return EXIT.trouble;
-  }
+  });
 }

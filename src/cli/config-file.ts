@@ -1,6 +1,8 @@
+import { loadConfig } from '../config/load.ts';
 import { formatProblem, type Problem } from '../config/problem.ts';
+import type { Drivers } from '../driver.ts';
 import { usesColour } from '../log.ts';
-import type { Io, Output } from './io.ts';
+import { EXIT, type Io, type Output } from './io.ts';
 
 /** The option that every verb with a config takes. */
 export interface ConfigOption {
@@ -18,4 +20,24 @@ export function configFile(options: ConfigOption, env: Io['env']): string {
 export function printProblems(problems: readonly Problem[], output: Output, io: Io): void {
   const colour = usesColour(output, io.env);
   for (const problem of problems) output.write(`${formatProblem(problem, colour)}\n`);
+}
+
+/** Works on the data folder of the config; what stands in the way is one line on standard error. */
+export async function withData(
+  options: ConfigOption,
+  io: Io,
+  drivers: Drivers,
+  work: (folder: string) => Promise<number>,
+): Promise<number> {
+  const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
+  if (!config) {
+    printProblems(problems, io.stderr, io);
+    return EXIT.trouble;
+  }
+  try {
+    return await work(config.data);
+  } catch (error) {
+    io.stderr.write(`cellgate: ${(error as Error).message}\n`);
+    return EXIT.trouble;
+  }
 }

@@ -1,9 +1,8 @@
 import { createInterface } from 'node:readline/promises';
-import { loadConfig } from '../config/load.ts';
 import { askGateway } from '../control.ts';
 import type { Drivers } from '../driver.ts';
 import { exportQueue, listQueues, purgeQueue } from '../store/queues.ts';
-import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
 export interface QueueOption extends ConfigOption {
@@ -12,30 +11,22 @@ export interface QueueOption extends ConfigOption {
 }
 
 /** `queue list|export|purge`: what waits for whom. */
-export async function queue(
+export function queue(
   action: 'list' | 'export' | 'purge',
   options: QueueOption,
   io: Io,
   drivers: Drivers,
 ): Promise<number> {
-  const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
-  if (!config) {
-    printProblems(problems, io.stderr, io);
-    return EXIT.trouble;
-  }
-  try {
-    if (action === 'list') list(config.data, options.session, io);
-    else if (action === 'purge') return await purge(config.data, options, io);
+  return withData(options, io, drivers, async (folder) => {
+    if (action === 'purge') return purge(folder, options, io);
+    if (action === 'list') list(folder, options.session, io);
     else {
-      for (const message of exportQueue(config.data, options.session)) {
+      for (const message of exportQueue(folder, options.session)) {
         io.stdout.write(`${JSON.stringify(message)}\n`);
       }
     }
     return EXIT.ok;
-  } catch (error) {
-    io.stderr.write(`cellgate: ${(error as Error).message}\n`);
-    return EXIT.trouble;
-  }
+  });
 }
 
 function list(folder: string, session: string | undefined, io: Io): void {

@@ -93,7 +93,7 @@ export class Uplink {
       config: this.#config,
       outbox: this.#outbox,
       notices: new Notices(this.#log),
-      memory: () => store.state.of(`uplink ${this.name}`),
+      memory: () => store.state.of(`$uplink/${this.name}`),
       receive: (topic, packet) => this.#receive(topic, packet),
       changed: () => onConnected?.(this.#line.status.state === 'connected'),
       monotonic: () => clock.monotonic(),

@@ -31,7 +31,9 @@ test.skipIf(!hasMosquitto)(
     expect([...theirs.keys()].filter((topic) => !ours.has(topic))).toEqual([]);
     const form = (value = ''): string => value.replaceAll(/\d+/g, '0');
     for (const [topic, value] of theirs) {
-      if (!topic.endsWith('/version')) expect(form(ours.get(topic)), topic).toBe(form(value));
+      // Mosquitto may count one client less than none for a moment; the gateway may not.
+      const expected = form(value.replace(/^-/, ''));
+      if (!topic.endsWith('/version')) expect(form(ours.get(topic)), topic).toBe(expected);
     }
   },
 );

@@ -1,9 +1,12 @@
 import { RawClient } from '../support/raw-client.ts';
-import { CATCH_UP_MS } from './wire.ts';
 
 /** What a new subscriber is given as retained, topic by topic. */
-export async function readRetained(port: number, filter: string): Promise<Map<string, string>> {
-  const client = await RawClient.open('tcp', port, CATCH_UP_MS);
+export async function readRetained(
+  port: number,
+  filter: string,
+  patienceMs?: number,
+): Promise<Map<string, string>> {
+  const client = await RawClient.open('tcp', port, patienceMs);
   await client.connect();
   await client.subscribe([filter, 0]);
   // Retained messages at QoS 0 come with the SUBACK or right after it, before anything asked for later.

@@ -27,6 +27,8 @@ export type Scenario = (typeof SCENARIOS)[number];
 /** A broker that can be ended without warning and comes up again on the data that is left. */
 export interface Mortal {
   readonly port: number;
+  /** How long it may be silent before what has not come counts as lost: CATCH_UP_MS, unless its processor is slow. */
+  readonly patienceMs?: number;
   /** Resolves when it is gone. */
   kill(): Promise<void>;
   /** Resolves when it accepts clients again. */
@@ -133,12 +135,14 @@ async function runMessages(each: Run): Promise<Outcome> {
   const killed = performance.now();
   await broker.restart();
   const restartMs = performance.now() - killed;
-  const retained = options.deletes ? await checkRetained(port, name, trails, options.deletes) : [];
+  const retained = options.deletes
+    ? await checkRetained(broker, name, trails, options.deletes)
+    : [];
   const forgotten = await reconnect(random, publishers, subscriber);
   await Promise.all(publishers.map((publisher) => publisher.conclude()));
-  await drained(subscriber, followed);
+  await drained(subscriber, followed, broker.patienceMs);
   if (options.deletes) {
-    retained.push(...(await checkRetained(port, name, trails, options.deletes)));
+    retained.push(...(await checkRetained(broker, name, trails, options.deletes)));
   }
 
   const ledger: Ledger = {
@@ -155,12 +159,16 @@ async function runMessages(each: Run): Promise<Outcome> {
 }
 
 /** Resolves when everything has come, or nothing more has for a while. */
-async function drained(subscriber: Subscriber, trails: readonly Trail[]): Promise<void> {
+async function drained(
+  subscriber: Subscriber,
+  trails: readonly Trail[],
+  patienceMs = CATCH_UP_MS,
+): Promise<void> {
   const received = (): number => trails.reduce((sum, one) => sum + one.received.length, 0);
   const all = subscriber.caughtUp().then(() => 'all' as const);
   for (;;) {
     const before = received();
-    const end = await Promise.race([all, delay(CATCH_UP_MS)]);
+    const end = await Promise.race([all, delay(patienceMs)]);
     if (end === 'all' || received() === before) return;
   }
 }
@@ -223,12 +231,12 @@ async function reconnect(
 }
 
 async function checkRetained(
-  port: number,
+  { port, patienceMs }: Mortal,
   name: string,
   trails: readonly Trail[],
   deletes: (topic: string, number: number) => boolean,
 ): Promise<RetainedTrail[]> {
-  const values = await readRetained(port, `${name}/#`);
+  const values = await readRetained(port, `${name}/#`, patienceMs);
   return trails.map(({ topic, published, acknowledged }) => {
     const numbers = Array.from({ length: published }, (_, i) => i + 1);
     return {

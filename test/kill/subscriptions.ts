@@ -4,8 +4,8 @@ import * as packets from '../support/packets.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { judge, type SubscriptionTrail } from './ledger.ts';
 import type { Random } from './random.ts';
-import type { Outcome, Run } from './run.ts';
-import { CATCH_UP_MS, Wire } from './wire.ts';
+import type { Mortal, Outcome, Run } from './run.ts';
+import { Wire } from './wire.ts';
 
 const FILTERS = 24;
 const PENDING = 8;
@@ -147,7 +147,7 @@ export async function runSubscriptions(each: Run): Promise<Outcome> {
   const forgotten: string[] = [];
   const subscriptions: SubscriptionTrail[] = [];
   for (const chooser of choosers) {
-    const found = await inForce(port, chooser);
+    const found = await inForce(each.broker, chooser);
     if (!found.sessionPresent && chooser.count > 0) forgotten.push(chooser.clientId);
     for (let n = 0; n < FILTERS; n++) {
       const filter = chooser.filter(n);
@@ -172,11 +172,11 @@ export async function runSubscriptions(each: Run): Promise<Outcome> {
 
 /** Which of its topics reach a client that comes back; its session is ended then. */
 async function inForce(
-  port: number,
+  { port, patienceMs }: Mortal,
   chooser: Chooser,
 ): Promise<{ sessionPresent: boolean; topics: Set<string> }> {
   const { clientId } = chooser;
-  const client = await RawClient.open('tcp', port, CATCH_UP_MS);
+  const client = await RawClient.open('tcp', port, patienceMs);
   await client.connect({ clientId, clean: false });
   const topics = new Set<string>();
   for (let n = 0; n < FILTERS; n++) client.send(packets.publish(chooser.filter(n), 'probe'));

@@ -51,6 +51,9 @@ export async function runCuts(options: CutsOptions): Promise<CutResult[]> {
   return results;
 }
 
+/** An emulated processor is slow. */
+const PATIENCE_MS = 60_000;
+
 /** All loads at once, one cut, and what each of them finds afterwards. */
 async function cut(appliance: Appliance, seed: number, n: number): Promise<CutResult> {
   const { pick } = createRandom(seed + n);
@@ -62,6 +65,7 @@ async function cut(appliance: Appliance, seed: number, n: number): Promise<CutRe
   ];
   const broker: Mortal = {
     port: appliance.port,
+    patienceMs: PATIENCE_MS,
     kill: together(loads.length, () => appliance.kill()),
     restart: together(loads.length, () => appliance.restart()),
   };
