@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** They compare times, so nothing else may run beside them. */
-const ALONE = ['test/isolation/**/*.test.ts', 'test/bench/**/*.test.ts'];
+const ALONE = [
+  'test/isolation/**/*.test.ts',
+  'test/bench/**/*.test.ts',
+  'test/uplink/outage.test.ts',
+];
 /** They need a machine of their own: npm run test:vm, npm run test:systemd. */
 const ELSEWHERE = 'test/vm/**';
 

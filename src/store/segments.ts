@@ -240,14 +240,15 @@ export class Segments {
     this.#update.run(span, count, bytes, at, form, blobOf(body), segmentId(session, first));
   }
 
-  /** A queue's segments from the one on that holds `seq`. */
+  /** A queue's segments that hold something from `seq` on; the first may begin before. */
   *from(session: number, seq: number): Iterable<LoadedSegment> {
     const [low, from] = [segmentId(session, 0), segmentId(session, seq)];
     for (const row of this.#from.iterate(low, from, segmentId(session + 1, 0))) {
-      const [first, , count, at, form, body] = row as Row;
+      const [first, span, count, at, form, body] = row as Row;
+      if (first + span < seq) continue;
       if (form & NAMES_SHARED) {
         const whole = this.#withBodies(decodeSegment({ at, form, body }, first).entries);
-        if (whole.length === 0) continue;
+        if ((whole.at(-1)?.seq ?? -1) < seq) continue;
         const segment = encodeSegment(whole, first);
         yield { first, count, at: segment.at, body: segment.body };
       } else yield { first, count, at, body: inflated(form, body) };

@@ -150,7 +150,8 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
     numbers.push(first, at, body.length);
     found.push(body);
     bytes += body.length;
-    count += segment.count;
+    // Of one that begins before `seq` no more than one may be asked for.
+    count += first < seq ? 1 : segment.count;
     if (count >= limit || bytes > LOAD_BYTES) break;
   }
   const joined = new Uint8Array(bytes);

@@ -35,7 +35,8 @@ describe('the gateway does what the model does', () => {
           seed: SEED + shard,
           numRuns: Math.ceil(RUNS / SHARDS),
           ...(process.env.MODEL_PATH ? { path: process.env.MODEL_PATH } : {}),
-          endOnFailure: process.env.MODEL_SHRINK === '0',
+          // A shorter sequence takes many minutes to find.
+          endOnFailure: process.env.MODEL_SHRINK !== '1',
         },
       );
     });

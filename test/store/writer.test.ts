@@ -124,6 +124,26 @@ test('one load stays small beside large messages, and never empty', async () => 
   expect((await writer.load(1, 5, 100)).map(({ seq }) => seq)).toEqual([5]);
 });
 
+test.each([10, 1_200_000])(
+  'a load from beyond a row that has %i bytes gives what comes after, however little is asked for',
+  async (size) => {
+    const { writer } = open();
+    const owner = new FakeOwner(1);
+    for (let row = 0; row < 2; row++) {
+      await writer.write(
+        pack([], [owner.entry(message('a')), owner.entry(message('x'.repeat(size)))]),
+      );
+    }
+    // Numbers that a queue has dropped: the first row is over, the second begins later.
+    await writer.write(pack([], [], [1, 3, 3]));
+    expect((await writer.load(1, 3, 1)).map(({ seq }) => seq)).toEqual([4]);
+    expect((await writer.load(1, 2, 1)).map(({ seq }) => seq)).toContain(2);
+    await writer.write(pack([], [], [1, 2, 2]));
+    expect((await writer.load(1, 2, 1)).map(({ seq }) => seq)).toEqual([4]);
+    expect(await writer.load(1, 5, 1)).toEqual([]);
+  },
+);
+
 test('a batch that fails leaves nothing behind, comes back whole and can be written later', async () => {
   const { writer, rows, exec } = open();
   const owner = new FakeOwner(1);

@@ -1,5 +1,6 @@
 import mqtt from 'mqtt';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createRandom } from '../kill/random.ts';
 import { startGateway } from '../support/gateway.ts';
 import { collect, startPlant } from '../support/plant.ts';
 import { startProxy } from '../support/proxy.ts';
@@ -17,6 +18,8 @@ const WHOLE = process.env.UPLINK_WHOLE === '1';
 const [MESSAGES, CUTS, KILLS] = WHOLE ? [100_000, 50, 10] : [6000, 8, 2];
 /** Messages every 5 ms: they last as long as the harms. */
 const PACE = WHOLE ? 5 : 2;
+/** Which harm comes when; printed, so that a run can be had again. */
+const SEED = Number(process.env.UPLINK_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const WINDOW = 100;
 const TOPICS = 20;
 
@@ -87,14 +90,15 @@ test(`nothing is lost through ${CUTS} cuts, ${KILLS} kills of the gateway and ${
     ends.push(async () => clearInterval(pace));
   });
 
+  const random = createRandom(SEED);
   const harms = [
     ...new Array<string>(CUTS).fill('cut'),
     ...new Array<string>(KILLS).fill('gateway'),
     ...new Array<string>(KILLS).fill('plant'),
-  ].sort(() => Math.random() - 0.5);
+  ].sort(() => random.next() - 0.5);
   let cut = 0;
   for (const harm of harms) {
-    await new Promise((resolve) => setTimeout(resolve, 200 + Math.random() * 2000));
+    await new Promise((resolve) => setTimeout(resolve, random.between(200, 2200)));
     if (harm === 'gateway') {
       await gateway.kill();
       await gateway.restart();
@@ -146,7 +150,16 @@ test(`nothing is lost through ${CUTS} cuts, ${KILLS} kills of the gateway and ${
   });
   const breaks = CUTS + 2 * KILLS;
   console.log(
-    JSON.stringify({ MESSAGES, lost, disordered, duplicates, breaks, readings: keys.length, gaps }),
+    JSON.stringify({
+      SEED,
+      MESSAGES,
+      lost,
+      disordered,
+      duplicates,
+      breaks,
+      readings: keys.length,
+      gaps,
+    }),
   );
   expect({ lost, disordered, unordered, gaps }).toEqual({
     lost: 0,

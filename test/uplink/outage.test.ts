@@ -1,0 +1,231 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import mqtt from 'mqtt';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Generator } from '../../scripts/bench/generator.mjs';
+import { startGateway } from '../support/gateway.ts';
+import { collect, startPlant, type TestPlant } from '../support/plant.ts';
+import { freePort, type ServerProcess, startServer } from '../support/server-process.ts';
+import { needs, tools } from '../support/tools.ts';
+
+beforeEach(needs(tools.mosquitto));
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** `npm run test:uplink` does all of it; a plain run a fraction, too short for percentiles. */
+const WHOLE = process.env.UPLINK_WHOLE === '1';
+const [QUEUED, WARM, LISTEN_MS] = WHOLE ? [1_000_000, 200_000, 10_000] : [40_000, 20_000, 500];
+const SOURCES = 10;
+const INFLIGHT = 100;
+/** Messages a second on the LAN whose way to another client of the LAN is timed. */
+const LAN_RATE = 1000;
+const MB = 1024 * 1024;
+
+interface Forwarder extends ServerProcess {
+  readonly port: number;
+}
+
+/** Sends `fill/#` to the plant as `out/fill/#`, at the same window as Mosquitto below. */
+async function cellgate(plant: TestPlant): Promise<Forwarder> {
+  return startGateway({
+    config: {
+      uplinks: [
+        {
+          name: 'plant',
+          url: `mqtt://127.0.0.1:${plant.port}`,
+          retry: '1s',
+          inflight: INFLIGHT,
+          queue: { messages: 2 * QUEUED, bytes: '4GiB' },
+          routes: [
+            { out: 'fill/#', to: 'out/' },
+            { out: 'alarm/#', to: 'out/', priority: 'high' },
+          ],
+        },
+      ],
+    },
+  });
+}
+
+async function mosquitto(plant: TestPlant): Promise<Forwarder> {
+  const port = await freePort();
+  const folder = await mkdtemp(join(tmpdir(), 'cellgate-bridge-'));
+  const configFile = join(folder, 'mosquitto.conf');
+  const lines = [
+    'user root',
+    'allow_anonymous true',
+    'log_type error',
+    'max_queued_messages 0',
+    `max_inflight_messages ${INFLIGHT}`,
+    `listener ${port} 127.0.0.1`,
+    'connection plant',
+    `address 127.0.0.1:${plant.port}`,
+    'cleansession false',
+    'notifications false',
+    'restart_timeout 1',
+    'topic fill/# out 1 "" out/',
+  ];
+  await writeFile(configFile, `${lines.join('\n')}\n`);
+  const server = await startServer({
+    command: '/usr/sbin/mosquitto',
+    args: ['-c', configFile],
+    cwd: folder,
+    ports: [port],
+    folder,
+  });
+  return Object.assign(server, { port });
+}
+
+function generator(): Generator {
+  const one = new Generator();
+  ends.push(() => one.stop());
+  return one;
+}
+
+const SINK = { clientId: 'sink', clean: false, filter: 'out/fill/#', qos: 1 };
+
+/** The plant's subscriber, which keeps its session, and a look at what it has got. */
+async function sinkAt(plant: TestPlant, subscribe: boolean): Promise<Generator> {
+  const sink = generator();
+  await sink.connect({ target: { port: plant.port }, subscribe: [{ ...SINK, subscribe }] });
+  return sink;
+}
+
+/** Resolves with messages a second, from the first to the last of `count`, and how many never came. */
+async function rate(sink: Generator, count: number): Promise<{ perSecond: number; lost: number }> {
+  let first = 0;
+  let before = { received: 0, at: performance.now() };
+  for (;;) {
+    const { received, lastAt } = await sink.report();
+    const now = performance.now();
+    if (received > 0) first ||= performance.timeOrigin + now;
+    if (received !== before.received) before = { received, at: now };
+    if (received >= count || now - before.at > 20_000) {
+      return { perSecond: received / ((lastAt - first) / 1000), lost: count - received };
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function rss({ pid }: ServerProcess): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
+}
+
+/** The 99th percentile, in milliseconds, of messages from one client of the LAN to another. */
+async function lanP99(lan: Generator): Promise<number> {
+  const before = (await lan.report()).latencies.length;
+  await lan.go({ ms: LISTEN_MS, rate: LAN_RATE });
+  const times = (await lan.report()).latencies.slice(before).sort((a: number, b: number) => a - b);
+  return times[Math.floor(times.length * 0.99)];
+}
+
+interface Outage {
+  readonly perSecond: number;
+  readonly lost: number;
+  readonly quietP99: number;
+  readonly drainP99: number;
+  /** Bytes that memory has grown at most, from the moment before the outage to the end of the drain. */
+  readonly grown: number;
+}
+
+/** Fills a queue while the plant is away, and times its drain; `meanwhile` runs beside that. */
+async function outage(
+  start: typeof cellgate,
+  meanwhile: (forwarder: Forwarder, plant: TestPlant) => Promise<() => unknown>,
+): Promise<Outage> {
+  const plant = await startPlant();
+  ends.push(() => plant.dispose());
+  const warmSink = await sinkAt(plant, true);
+  const forwarder = await start(plant);
+  ends.push(() => forwarder.dispose());
+
+  const target = { port: forwarder.port };
+  const sources = generator();
+  const publisher = { payload: 128, qos: 1, window: 1000 };
+  await sources.connect({
+    target,
+    publish: Array.from({ length: SOURCES }, (_, n) => ({
+      ...publisher,
+      clientId: `p${n}`,
+      topic: `fill/${n}`,
+    })),
+  });
+  await sources.go({ messages: WARM / SOURCES });
+  expect((await rate(warmSink, WARM)).lost).toBe(0);
+  const lan = generator();
+  await lan.connect({
+    target,
+    publish: [{ ...publisher, clientId: 'lan', topic: 'lan/a' }],
+    subscribe: [
+      { clientId: 'hmi', clean: true, filter: 'lan/a', qos: 1, subscribe: true, timed: true },
+    ],
+  });
+  await lanP99(lan);
+  const quietP99 = await lanP99(lan);
+
+  await warmSink.close();
+  await plant.stop();
+  const before = rss(forwarder);
+  let most = before;
+  const watch = setInterval(() => {
+    most = Math.max(most, rss(forwarder));
+  }, 100);
+  try {
+    await sources.go({ messages: (WARM + QUEUED) / SOURCES });
+    await plant.restart();
+    const finish = await meanwhile(forwarder, plant);
+    const sink = await sinkAt(plant, false);
+    const drained = rate(sink, QUEUED);
+    while ((await sink.report()).received < QUEUED / 100) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const drainP99 = await lanP99(lan);
+    // Otherwise nothing was drained while the LAN was listened to.
+    const atEnd = (await sink.report()).received;
+    if (WHOLE) expect(atEnd).toBeLessThan(QUEUED);
+    const { perSecond, lost } = await drained;
+    await finish();
+    return { perSecond, lost, quietP99, drainP99, grown: most - before };
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+test(`${QUEUED} messages queued in an outage reach the plant, and harm nobody meanwhile`, {
+  timeout: WHOLE ? 900_000 : 90_000,
+}, async () => {
+  const urgent: number[] = [];
+  const ours = await outage(cellgate, async (gateway, plant) => {
+    const collector = await collect(plant.port, 'out/alarm/#', 1);
+    ends.push(() => collector.close());
+    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.port}`);
+    ends.push(() => client.endAsync(true));
+    const sent: number[] = [];
+    const timer = setInterval(() => {
+      client.publish('alarm/a', `${sent.push(performance.now()) - 1}`, { qos: 1 });
+    }, 50);
+    ends.push(() => clearInterval(timer));
+    return async () => {
+      clearInterval(timer);
+      await collector.until((all) => all.length >= sent.length);
+      urgent.push(
+        ...collector.arrivals.map(({ at, payload }) => at - (sent[Number(payload)] ?? 0)),
+      );
+    };
+  });
+  const theirs = await outage(mosquitto, async () => () => undefined);
+
+  urgent.sort((a, b) => a - b);
+  const urgentP99 = urgent[Math.floor(urgent.length * 0.99)] ?? Number.NaN;
+  console.log(JSON.stringify({ QUEUED, ours, theirs, urgentP99, urgent: urgent.length }));
+  expect(ours.lost).toBe(0);
+  expect(ours.perSecond / theirs.perSecond).toBeGreaterThanOrEqual(0.5);
+  expect(urgentP99).toBeLessThanOrEqual(1000);
+  if (!WHOLE) return;
+  expect(ours.grown).toBeLessThanOrEqual(30 * MB);
+  expect(ours.drainP99).toBeLessThanOrEqual(2 * ours.quietP99);
+});
