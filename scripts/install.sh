@@ -35,7 +35,7 @@ rm -rf "$new"
 mkdir -p "$new"
 say "copying and building in $new (some minutes on a Pi)"
 (cd "$from" && tar -cf - --exclude=./node_modules --exclude=./dist --exclude=./.git --exclude=./data .) | tar -xf - -C "$new"
-(cd "$new" && npm ci --no-audit --no-fund && npm run build && npm prune --omit=dev --no-audit --no-fund)
+(cd "$new" && npm ci --no-audit --no-fund && node -e 'import("./scripts/set-up.mjs").then((s) => s.checkModules())' && npm run build && npm prune --omit=dev --no-audit --no-fund)
 
 systemd-sysusers "$from/systemd/cellgate.sysusers"
 mkdir -p /etc/cellgate

@@ -21,7 +21,7 @@ export function checkNode() {
 /** Runs `npm ci` unless node_modules was made from this very package-lock.json. */
 export function installDependencies() {
   const lock = hash([readFileSync(join(ROOT, 'package-lock.json'))]);
-  if (read(LOCK_STAMP) === lock) return;
+  if (read(LOCK_STAMP) === lock) return checkModules();
   const npm = process.env.npm_execpath;
   const [command, first] = npm ? [process.execPath, [npm]] : ['npm', []];
   const { status, output } = step('installing dependencies (npm ci)', command, [...first, 'ci']);
@@ -34,6 +34,23 @@ export function installDependencies() {
     );
   }
   writeFileSync(LOCK_STAMP, lock);
+  checkModules();
+}
+
+/** Ends with a clear sentence where a compiled module would end the gateway sooner or later. */
+export function checkModules() {
+  const module = join(ROOT, 'node_modules/better-sqlite3/build/Release/better_sqlite3.node');
+  const reason = whyUnfit(process.versions.node, readFileSync(module));
+  if (reason) fail(reason);
+}
+
+/**
+ * Node 24 from 24.19 on aborts when an object of a module that was compiled for it is collected in an idle moment
+ * (nodejs/node issue 65446); one that was compiled for an earlier 24 has no such call.
+ */
+export function whyUnfit(version, module) {
+  if (!version.startsWith('24.') || !module.includes('RemoveEnvironmentCleanupHook')) return;
+  return `Node ${version} would end the gateway after minutes or hours, as better-sqlite3 was compiled for it (nodejs/node issue 65446). Take Node 22, or the Debian package, which brings its own: docs/install.md.`;
 }
 
 /** Compiles src and drivers, and the page for browsers, to dist unless nothing has changed since the last time. */
