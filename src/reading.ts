@@ -66,6 +66,9 @@ export function dated(reading: Reading, clockIsSet: boolean): Reading {
   return { ...reading, quality: reading.quality === 'bad' ? 'bad' : 'uncertain', reason: why };
 }
 
+const BRACE = 0x7b;
+const NOT_SET = Buffer.from(`${CLOCK_NOT_SET}"`);
+
 /**
  * The payload of a reading from before the clock was set, with its right time; undefined where it is none.
  * `stepOf` gives the milliseconds by which the clock was wrong in that start of the gateway, where that is known.
@@ -74,7 +77,7 @@ export function corrected(
   payload: Buffer,
   stepOf: (boot: number) => number | undefined,
 ): Buffer | undefined {
-  if (!payload.includes(`${CLOCK_NOT_SET}"`)) return undefined;
+  if (payload[0] !== BRACE || !payload.includes(NOT_SET)) return undefined;
   try {
     const reading = JSON.parse(payload.toString());
     const step = stepOf(reading.boot);

@@ -9,6 +9,10 @@ export class Generator {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 
+  get pid() {
+    return this.#process.pid;
+  }
+
   connect(job) {
     return this.#ask({ kind: 'connect', ...job }, 'ready');
   }

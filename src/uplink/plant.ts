@@ -203,6 +203,8 @@ function clientOptions(config: UplinkConfig): IClientOptions {
     clean: false,
     keepalive: Math.ceil(config.keepalive / 1000),
     connectTimeout: Math.min(config.keepalive, LONGEST_CONNECT_MS),
+    // Else each acknowledgement of the plant sets its timer anew.
+    reschedulePings: false,
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,

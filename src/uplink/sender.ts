@@ -22,6 +22,8 @@ export interface SenderParts {
 
 /** In flight at once beside the count: a slow line must not hold what is urgent for long. */
 const INFLIGHT_BYTES = 1024 * 1024;
+/** Frames sent in one turn: the gateway's own clients are served in between. */
+const TURN = 25;
 /** A message that the plant can't take for the moment is tried so often before it counts as refused. */
 const TRIES = 3;
 /** Sends what waits, in order, within the window; keeps each message until the plant's own acknowledgement. */
@@ -116,6 +118,10 @@ export class Sender {
     // Some of the window stays free for what is urgent.
     const usual = Math.max(1, window - Math.max(1, Math.floor(window / 10)));
     while (!wire.congested && this.#bytes < INFLIGHT_BYTES) {
+      if (frames.length === TURN) {
+        this.pump();
+        break;
+      }
       const used = this.#inFlight.size;
       if (used >= window) break;
       const entry = this.#again[0] ?? this.#next(used < usual);

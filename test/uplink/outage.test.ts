@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { Generator } from '../../scripts/bench/generator.mjs';
 import { startGateway } from '../support/gateway.ts';
 import { collect, startPlant, type TestPlant } from '../support/plant.ts';
 import { freePort, type ServerProcess, startServer } from '../support/server-process.ts';
+import { watchSteal } from '../support/steal.ts';
 import { needs, tools } from '../support/tools.ts';
 
 beforeEach(needs(tools.mosquitto));
@@ -19,7 +20,10 @@ afterEach(async () => {
 
 /** `npm run test:uplink` does all of it; a plain run a fraction, too short for percentiles. */
 const WHOLE = process.env.UPLINK_WHOLE === '1';
-const [QUEUED, WARM, LISTEN_MS] = WHOLE ? [1_000_000, 200_000, 10_000] : [40_000, 20_000, 500];
+const [QUEUED, WARM, WINDOWS] = WHOLE ? [1_000_000, 200_000, 20] : [40_000, 20_000, 1];
+/** A while in which something is timed; one in which the host took more of our processors says nothing. */
+const WINDOW_MS = 500;
+const STEAL = 0.02;
 const SOURCES = 10;
 const INFLIGHT = 100;
 /** Messages a second on the LAN whose way to another client of the LAN is timed. */
@@ -88,39 +92,67 @@ function generator(): Generator {
 
 const SINK = { clientId: 'sink', clean: false, filter: 'out/fill/#', qos: 1 };
 
+/** The plant is another machine: what it does on this one must not keep the gateway waiting. */
+function farAway(pid: number): void {
+  setPriority(pid, 19);
+}
+
 /** The plant's subscriber, which keeps its session, and a look at what it has got. */
 async function sinkAt(plant: TestPlant, subscribe: boolean): Promise<Generator> {
   const sink = generator();
+  farAway(sink.pid!);
   await sink.connect({ target: { port: plant.port }, subscribe: [{ ...SINK, subscribe }] });
   return sink;
 }
 
-/** Resolves with messages a second, from the first to the last of `count`, and how many never came. */
+/** Resolves with messages a second, the median of windows in which the host let us be, and how many never came. */
 async function rate(sink: Generator, count: number): Promise<{ perSecond: number; lost: number }> {
-  let first = 0;
-  let before = { received: 0, at: performance.now() };
-  for (;;) {
-    const { received, lastAt } = await sink.report();
+  const [quiet, all]: [number[], number[]] = [[], []];
+  let moved = performance.now();
+  for (let received = 0; ; ) {
+    const [began, steal] = [performance.now(), watchSteal()];
+    await new Promise((resolve) => setTimeout(resolve, WHOLE ? WINDOW_MS : 50));
+    const report = await sink.report();
     const now = performance.now();
-    if (received > 0) first ||= performance.timeOrigin + now;
-    if (received !== before.received) before = { received, at: now };
-    if (received >= count || now - before.at > 20_000) {
-      return { perSecond: received / ((lastAt - first) / 1000), lost: count - received };
+    const perSecond = ((report.received - received) * 1000) / (now - began);
+    const within = received > 0 && report.received < count;
+    if (within) all.push(perSecond);
+    if (within && steal() < STEAL) quiet.push(perSecond);
+    if (report.received !== received) moved = now;
+    received = report.received;
+    if (received >= count || now - moved > 20_000) {
+      console.log(`drained: ${quiet.length} of ${all.length} windows without the host`);
+      return { perSecond: median(quiet.length > 2 ? quiet : all), lost: count - received };
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
 function rss({ pid }: ServerProcess): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 }
 
-/** The 99th percentile, in milliseconds, of messages from one client of the LAN to another. */
-async function lanP99(lan: Generator): Promise<number> {
-  const before = (await lan.report()).latencies.length;
-  await lan.go({ ms: LISTEN_MS, rate: LAN_RATE });
-  const times = (await lan.report()).latencies.slice(before).sort((a: number, b: number) => a - b);
-  return times[Math.floor(times.length * 0.99)];
+/** The 99th percentile, in milliseconds, of messages from one client of the LAN to another, while `going` holds. */
+async function lanP99(lan: Generator, going = async () => true): Promise<number> {
+  const times: number[] = [];
+  let [windows, tries, heard] = [0, 0, (await lan.report()).latencies.length];
+  for (; windows < WINDOWS && tries < 6 * WINDOWS; tries++) {
+    const steal = watchSteal();
+    await lan.go({ ms: WINDOW_MS, rate: LAN_RATE });
+    const stolen = steal();
+    const { latencies } = await lan.report();
+    if (!(await going())) break;
+    if (stolen < STEAL || !WHOLE) {
+      windows++;
+      times.push(...latencies.slice(heard));
+    }
+    heard = latencies.length;
+  }
+  console.log(`LAN: ${windows} of ${tries} windows without the host`);
+  return times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Number.NaN;
 }
 
 interface Outage {
@@ -139,6 +171,7 @@ async function outage(
 ): Promise<Outage> {
   const plant = await startPlant();
   ends.push(() => plant.dispose());
+  farAway(plant.pid);
   const warmSink = await sinkAt(plant, true);
   const forwarder = await start(plant);
   ends.push(() => forwarder.dispose());
@@ -177,16 +210,17 @@ async function outage(
   try {
     await sources.go({ messages: (WARM + QUEUED) / SOURCES });
     await plant.restart();
+    farAway(plant.pid);
     const finish = await meanwhile(forwarder, plant);
     const sink = await sinkAt(plant, false);
     const drained = rate(sink, QUEUED);
     while ((await sink.report()).received < QUEUED / 100) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    const drainP99 = await lanP99(lan);
-    // Otherwise nothing was drained while the LAN was listened to.
-    const atEnd = (await sink.report()).received;
-    if (WHOLE) expect(atEnd).toBeLessThan(QUEUED);
+    const drainP99 = await lanP99(
+      lan,
+      async () => !WHOLE || (await sink.report()).received < QUEUED,
+    );
     const { perSecond, lost } = await drained;
     await finish();
     return { perSecond, lost, quietP99, drainP99, grown: most - before };
