@@ -22,8 +22,8 @@ export interface SenderParts {
 
 /** In flight at once beside the count: a slow line must not hold what is urgent for long. */
 const INFLIGHT_BYTES = 1024 * 1024;
-/** Frames sent in one turn: the gateway's own clients are served in between. */
-const TURN = 25;
+/** The backlog goes on when no more than this part of the window is in flight: many at once cost less than one by one. */
+const REFILL = 0.75;
 /** A message that the plant can't take for the moment is tried so often before it counts as refused. */
 const TRIES = 3;
 /** Sends what waits, in order, within the window; keeps each message until the plant's own acknowledgement. */
@@ -117,14 +117,11 @@ export class Sender {
     const frames: Buffer[] = [];
     // Some of the window stays free for what is urgent.
     const usual = Math.max(1, window - Math.max(1, Math.floor(window / 10)));
+    const room = this.#inFlight.size <= usual * REFILL;
     while (!wire.congested && this.#bytes < INFLIGHT_BYTES) {
-      if (frames.length === TURN) {
-        this.pump();
-        break;
-      }
       const used = this.#inFlight.size;
       if (used >= window) break;
-      const entry = this.#again[0] ?? this.#next(used < usual);
+      const entry = this.#again[0] ?? this.#next(room && used < usual);
       if (!entry) break;
       if (this.#again[0]) this.#again.shift();
       const frame = this.#frame(entry, wire);
