@@ -56,7 +56,7 @@ export function bme280(): Bme280 {
         if (register === ID) return chip.id;
         if (register === STATUS) return (doneAt > 0 ? 0x08 : 0) | (now() < copiedAt ? 0x01 : 0);
         // In normal mode it measures all the time.
-        if (register === DATA && ((registers.get(CTRL_MEAS) ?? 0) & 3) === 3) data = measured();
+        if (register >= DATA && ((registers.get(CTRL_MEAS) ?? 0) & 3) === 3) data = measured();
         if (register >= DATA && register < DATA + 8) return data[register - DATA] ?? 0;
         return calibration.get(register) ?? registers.get(register) ?? 0;
       },
