@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Broker, kinds, mosquittoVersion } from './bench/brokers.mjs';
 import { header, markdown, picture } from './bench/report.mjs';
+import { watchSteal } from './bench/steal.mjs';
 import { FULL, QUICK, workloadsOf } from './bench/workloads.mjs';
 import { build, ROOT } from './set-up.mjs';
 
@@ -58,7 +59,9 @@ for (const name of names) {
     for (const kind of compared) {
       const broker = await Broker.start(kind, undefined, workload);
       try {
+        const steal = watchSteal();
         const figures = await workload.run(broker, kind);
+        figures.stolen = steal();
         results[name][kind].push(figures);
         if (kind === 'cellgate') lost += figures.lost;
         const shown = Object.entries(figures).map(([key, value]) => `${key} ${round(value)}`);
@@ -73,7 +76,12 @@ for (const name of names) {
   }
 }
 
-const head = header({ repeats, mosquitto: installed });
+const runs = Object.values(results).flatMap((compared) => Object.values(compared).flat());
+const head = header({
+  repeats,
+  mosquitto: installed,
+  stolen: runs.map(({ stolen }) => stolen),
+});
 const table = markdown(results, workloads);
 console.log(`\n${head}\n${table}`);
 if (options.write) {

@@ -9,16 +9,20 @@ export function median(values) {
 
 const pick = (runs, key) => runs.map((run) => run[key]).filter((value) => Number.isFinite(value));
 
-export function header({ repeats, mosquitto }) {
+/** `stolen` is the share of the processors' time that the host took in each repeat. */
+export function header({ repeats, mosquitto, stolen }) {
   const [cpu] = cpus();
   return [
     `Measured ${new Date().toISOString().slice(0, 10)} on ${cpus().length} × ${cpu.model.trim()},`,
     `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, Mosquitto ${mosquitto ?? 'not installed'};`,
     `medians of ${repeats} interleaved repeats, each broker alone on loopback, the load generator on the same machine.`,
+    `The host of this virtual machine took ${percent(median(stolen))} of its processors in the median repeat, ${percent(Math.max(...stolen))} in the worst.`,
     'Both brokers may have 1,000 messages in flight to a client; payloads are 128 bytes unless said otherwise.',
     '',
   ].join('\n');
 }
+
+const percent = (share) => `${(share * 100).toFixed(0)} %`;
 
 const FORMATS = {
   perSecond: (value) => `${(value / 1000).toFixed(1)}k/s`,

@@ -134,7 +134,8 @@ export class Deliveries {
     copy.again = 'nothing';
     copy.needed = true;
     copy.mayBeDup = false;
-    // A second copy stands only for the case that the first did not arrive.
+    // A second copy stands only for the case that the first did not arrive; a retained one for a further subscription.
+    if (copy.retain) return;
     for (const other of this.#copies) {
       if (other !== copy && other.state === 'waiting' && other.sent === copy.sent && same(other)) {
         other.needed = false;

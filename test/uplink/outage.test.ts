@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Generator } from '../../scripts/bench/generator.mjs';
+import { watchSteal } from '../../scripts/bench/steal.mjs';
 import { startGateway } from '../support/gateway.ts';
 import { collect, startPlant, type TestPlant } from '../support/plant.ts';
 import { freePort, type ServerProcess, startServer } from '../support/server-process.ts';
-import { watchSteal } from '../support/steal.ts';
 import { needs, tools } from '../support/tools.ts';
 
 beforeEach(needs(tools.mosquitto));
