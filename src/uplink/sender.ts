@@ -22,7 +22,7 @@ export interface SenderParts {
 
 /** In flight at once beside the count: a slow line must not hold what is urgent for long. */
 const INFLIGHT_BYTES = 1024 * 1024;
-/** The backlog goes on when no more than this part of the window is in flight: many at once cost less than one by one. */
+/** What is not urgent goes on when no more than this part of the window is in flight: many at once cost less than one by one. */
 const REFILL = 0.75;
 /** A message that the plant can't take for the moment is tried so often before it counts as refused. */
 const TRIES = 3;

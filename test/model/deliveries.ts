@@ -114,6 +114,8 @@ export class Deliveries {
     const copy =
       // With DUP it is one that may have been sent; its publisher's second copy need not be that.
       (packet.dup ? candidates.find(({ mayBeDup }) => mayBeDup) : undefined) ??
+      // Empty messages can't be told apart: it is rather the one that must come.
+      (packet.payload === '' ? candidates.find(isOwed) : undefined) ??
       candidates.find(({ state }) => state === 'waiting') ??
       candidates[0];
     if (!copy) throw new Error(`must not arrive: ${show(packet)}`);
@@ -278,6 +280,10 @@ export class Deliveries {
       if (copy.sent === sent && copy.state === 'waiting') copy.needed = true;
     }
   }
+}
+
+function isOwed({ state, needed }: Copy): boolean {
+  return state === 'waiting' && needed;
 }
 
 function tell({ sent, qos, retain, id }: Copy): string {
