@@ -1,7 +1,7 @@
 /** `npm test`: sets up what is missing, then everything that continuous integration runs. Arguments go to vitest. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { runVmTests, SAMPLE } from '../test/vm/run.mjs';
+import { runVmTests, SAMPLE, whyNot } from '../test/vm/run.mjs';
 import { MACHINE, missingFor } from './package/target.mjs';
 import { build, checkNode, fail, installDependencies, ROOT, step } from './set-up.mjs';
 
@@ -22,8 +22,14 @@ if (MACHINE && missingFor(MACHINE).length === 0) {
   check('building the Debian package', join(ROOT, 'scripts/package.mjs'));
 }
 
-const vitest = [bin('vitest/vitest.mjs'), 'run', ...process.argv.slice(2)];
-const { status } = spawnSync(process.execPath, vitest, { cwd: ROOT, stdio: 'inherit' });
-if (status !== 0) process.exit(status ?? 1);
-// All of them are done by `npm run test:vm`.
-if (process.argv.length === 2) process.exit(runVmTests(['-t', SAMPLE]));
+const run = (...args) => {
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+};
+run(bin('vitest/vitest.mjs'), 'run', ...process.argv.slice(2));
+if (process.argv.length === 2) {
+  // All of them are done by `npm run test:vm` and `npm run test:power-cut`.
+  const failed = runVmTests(['-t', SAMPLE]);
+  if (failed) process.exit(failed);
+  if (!whyNot()) run(join(ROOT, 'scripts/power-cut.mjs'), '--cuts', '2');
+}

@@ -2,17 +2,40 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayOptions, TestGateway } from './gateway.ts';
-import { freePort, startServer } from './server-process.ts';
+import { freePort, type ServerProcess, startServer } from './server-process.ts';
 
-/** Starts a private Mosquitto that looks like the gateway to a test; of the limits it knows `packet`, in KiB. */
-export async function startMosquitto(options: GatewayOptions = {}): Promise<TestGateway> {
-  const [port, wsPort] = [await freePort(), await freePort()];
+/** A private Mosquitto. */
+export interface Mosquitto extends ServerProcess {
+  readonly folder: string;
+  /** For what it keeps. */
+  readonly dataDir: string;
+  readonly configFile: string;
+}
+
+/** Starts a Mosquitto that listens on these ports, with the lines of its configuration. */
+export async function runMosquitto(
+  ports: readonly number[],
+  lines: (dataDir: string) => readonly string[],
+): Promise<Mosquitto> {
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-mosquitto-'));
   const dataDir = join(folder, 'data');
   const configFile = join(folder, 'mosquitto.conf');
   await mkdir(dataDir);
-  const lines = [
-    'user root',
+  await writeFile(configFile, `${['user root', ...lines(dataDir)].join('\n')}\n`);
+  const server = await startServer({
+    command: '/usr/sbin/mosquitto',
+    args: ['-c', configFile],
+    cwd: folder,
+    ports,
+    folder,
+  });
+  return Object.assign(server, { folder, dataDir, configFile });
+}
+
+/** Starts one that looks like the gateway to a test; of the limits it knows `packet`, in KiB. */
+export async function startMosquitto(options: GatewayOptions = {}): Promise<TestGateway> {
+  const [port, wsPort] = [await freePort(), await freePort()];
+  const server = await runMosquitto([port, wsPort], (dataDir) => [
     'allow_anonymous true',
     'sys_interval 1',
     'max_queued_messages 100000',
@@ -24,14 +47,6 @@ export async function startMosquitto(options: GatewayOptions = {}): Promise<Test
     `listener ${port} 127.0.0.1`,
     `listener ${wsPort} 127.0.0.1`,
     'protocol websockets',
-  ];
-  await writeFile(configFile, `${lines.join('\n')}\n`);
-  const server = await startServer({
-    command: '/usr/sbin/mosquitto',
-    args: ['-c', configFile],
-    cwd: folder,
-    ports: [port, wsPort],
-    folder,
-  });
-  return Object.assign(server, { port, wsPort, httpPort: 0, dataDir, configFile });
+  ]);
+  return Object.assign(server, { port, wsPort, httpPort: 0 });
 }

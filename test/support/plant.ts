@@ -1,40 +1,25 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt';
-import { freePort, type ServerProcess, startServer } from './server-process.ts';
+import { type Mosquitto, runMosquitto } from './mosquitto.ts';
+import { freePort } from './server-process.ts';
 
 /** A Mosquitto that plays the plant's broker: it keeps sessions and queues over a stop. */
-export interface TestPlant extends ServerProcess {
+export interface TestPlant extends Mosquitto {
   readonly port: number;
-  readonly folder: string;
 }
 
 /** Starts a plant; `lines` are added to its configuration, `listener` replaces that of its port. */
 export async function startPlant(lines: readonly string[] = []): Promise<TestPlant> {
   const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'cellgate-plant-'));
-  await mkdir(join(folder, 'data'));
-  const configFile = join(folder, 'mosquitto.conf');
-  const config = [
-    'user root',
+  const server = await runMosquitto([port], (dataDir) => [
     'max_queued_messages 0',
     'max_inflight_messages 1000',
     'persistence true',
-    `persistence_location ${folder}/data/`,
+    `persistence_location ${dataDir}/`,
     ...(lines.some((line) => line.startsWith('password_file')) ? [] : ['allow_anonymous true']),
     `listener ${port} 127.0.0.1`,
     ...lines,
-  ];
-  await writeFile(configFile, `${config.join('\n')}\n`);
-  const server = await startServer({
-    command: '/usr/sbin/mosquitto',
-    args: ['-c', configFile],
-    cwd: folder,
-    ports: [port],
-    folder,
-  });
-  return Object.assign(server, { port, folder });
+  ]);
+  return Object.assign(server, { port });
 }
 
 /** A message as the plant's subscriber saw it. */

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { setPriority, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { setPriority } from 'node:os';
 import mqtt from 'mqtt';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Generator } from '../../scripts/bench/generator.mjs';
 import { watchSteal } from '../../scripts/bench/steal.mjs';
 import { startGateway } from '../support/gateway.ts';
+import { runMosquitto } from '../support/mosquitto.ts';
 import { collect, startPlant, type TestPlant } from '../support/plant.ts';
-import { freePort, type ServerProcess, startServer } from '../support/server-process.ts';
+import { freePort, type ServerProcess } from '../support/server-process.ts';
 import { needs, tools } from '../support/tools.ts';
 
 beforeEach(needs(tools.mosquitto));
@@ -60,10 +59,7 @@ async function cellgate(plant: TestPlant): Promise<Forwarder> {
 
 async function mosquitto(plant: TestPlant): Promise<Forwarder> {
   const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'cellgate-bridge-'));
-  const configFile = join(folder, 'mosquitto.conf');
-  const lines = [
-    'user root',
+  const server = await runMosquitto([port], () => [
     'allow_anonymous true',
     'log_type error',
     'max_queued_messages 0',
@@ -75,15 +71,7 @@ async function mosquitto(plant: TestPlant): Promise<Forwarder> {
     'notifications false',
     'restart_timeout 1',
     'topic fill/# out 1 "" out/',
-  ];
-  await writeFile(configFile, `${lines.join('\n')}\n`);
-  const server = await startServer({
-    command: '/usr/sbin/mosquitto',
-    args: ['-c', configFile],
-    cwd: folder,
-    ports: [port],
-    folder,
-  });
+  ]);
   return Object.assign(server, { port });
 }
 
