@@ -61,6 +61,76 @@ function close(is: Reading['value'], wanted: Reading['value']): boolean {
   return Math.abs(is - wanted) <= 0.5001 * 10 ** -digits;
 }
 
+const bad = (topic: string, reason: RegExp): Promise<Reading> =>
+  gateway.next(
+    topic,
+    ({ quality, value, reason: said = '' }) =>
+      quality === 'bad' && value === null && reason.test(said),
+  );
+const good = (topic: string): Promise<Reading> =>
+  gateway.next(topic, ({ quality }) => quality === 'good');
+
+describe('what has not been there from the start on, first, as it is tried ever more seldom:', () => {
+  test('a chip that a kernel driver owns is read through the kernel, until it is given free', async () => {
+    await bad('owned', /^0x4c on i2c-1 is owned by a kernel driver$/);
+    expect(await good('kernel')).toMatchObject({ value: 33.5 });
+    await machine.shell(`echo 0x4c > ${BUS}/delete_device`);
+    expect(await good('owned')).toMatchObject({ value: 33.5 });
+  });
+
+  test('what the kernel itself measures', async () => {
+    const { shell, i2c } = machine;
+    const parameters = '/sys/module/thermal_sim/parameters';
+    await shell('modprobe thermal-sim');
+    await Promise.all(
+      ['thermal', 'processor'].map((topic) => gateway.next(topic, ({ value }) => value === 47.236)),
+    );
+    await shell(`echo -12345 > ${parameters}/millidegrees`);
+    await say(['thermal', -12.345], ['processor', -12.345]);
+    await shell(`echo 126000 > ${parameters}/millidegrees`);
+    await say(['thermal', 126, 'uncertain']);
+    await shell(`echo 1 > ${parameters}/broken`);
+    await say(['thermal', null, 'bad'], ['processor', null, 'bad']);
+    await shell(`echo 0 > ${parameters}/broken; echo 50000 > ${parameters}/millidegrees`);
+    const well = (topic: string) => gateway.next(topic, ({ value }) => value === 50);
+    await Promise.all([well('thermal'), well('processor')]);
+    for (const topic of ['cpu', 'memory', 'disk'].map((name) => `host/${name}`)) {
+      const { value } = await gateway.next(topic, ({ quality }) => quality === 'good');
+      expect(value).toBeGreaterThan(0);
+      expect(value).toBeLessThanOrEqual(100);
+    }
+    i2c.chips.set(0x77, bme280());
+    await shell(`modprobe bmp280-i2c && echo bme280 0x77 > ${BUS}/new_device`);
+    await gateway.next('iio', ({ value }) => close(value, 1006.5));
+    await shell(`echo 0x77 > ${BUS}/delete_device`);
+    await say(['iio', null, 'bad']);
+    i2c.chips.delete(0x77);
+  });
+
+  test('1-Wire, through the bridge and the driver of the kernel', async () => {
+    const { shell, i2c } = machine;
+    expect(gateway.reading('ds18b20')).toMatchObject({ value: null, quality: 'bad' });
+    i2c.chips.set(0x1a, ds2482(chips.wire));
+    chips.wire.celsius = -10.125;
+    await shell(`modprobe ds2482 && modprobe w1_therm && echo ds2482 0x1a > ${BUS}/new_device`);
+    const says = (value: number | null, quality = 'good') =>
+      gateway.next('ds18b20', (one) => one.value === value && one.quality === quality);
+    await says(-10.125);
+    chips.wire.celsius = 125;
+    await says(125);
+    chips.wire.celsius = 85;
+    await says(85, 'uncertain');
+    chips.wire.noisy = true;
+    await says(null, 'bad');
+    chips.wire.noisy = false;
+    chips.wire.celsius = -55;
+    await says(-55);
+    await shell(`echo 0x1a > ${BUS}/delete_device`);
+    await says(null, 'bad');
+    i2c.chips.delete(0x1a);
+  });
+});
+
 describe('every driver reads its chip right', () => {
   test('temperatures, from a millidegree to the ends of their scales', async () => {
     chips.tmp102.celsius = -0.0625;
@@ -131,58 +201,6 @@ describe('every driver reads its chip right', () => {
     await say(['ntc', null, 'bad'], ['pt1000', null, 'bad']);
   });
 
-  test('1-Wire, through the bridge and the driver of the kernel', async () => {
-    const { shell, i2c } = machine;
-    expect(gateway.reading('ds18b20')).toMatchObject({ value: null, quality: 'bad' });
-    i2c.chips.set(0x1a, ds2482(chips.wire));
-    chips.wire.celsius = -10.125;
-    await shell(`modprobe ds2482 && modprobe w1_therm && echo ds2482 0x1a > ${BUS}/new_device`);
-    const says = (value: number | null, quality = 'good') =>
-      gateway.next('ds18b20', (one) => one.value === value && one.quality === quality);
-    await says(-10.125);
-    chips.wire.celsius = 125;
-    await says(125);
-    chips.wire.celsius = 85;
-    await says(85, 'uncertain');
-    chips.wire.noisy = true;
-    await says(null, 'bad');
-    chips.wire.noisy = false;
-    chips.wire.celsius = -55;
-    await says(-55);
-    await shell(`echo 0x1a > ${BUS}/delete_device`);
-    await says(null, 'bad');
-    i2c.chips.delete(0x1a);
-  });
-
-  test('what the kernel itself measures', async () => {
-    const { shell, i2c } = machine;
-    const parameters = '/sys/module/thermal_sim/parameters';
-    await shell('modprobe thermal-sim');
-    await Promise.all(
-      ['thermal', 'processor'].map((topic) => gateway.next(topic, ({ value }) => value === 47.236)),
-    );
-    await shell(`echo -12345 > ${parameters}/millidegrees`);
-    await say(['thermal', -12.345], ['processor', -12.345]);
-    await shell(`echo 126000 > ${parameters}/millidegrees`);
-    await say(['thermal', 126, 'uncertain']);
-    await shell(`echo 1 > ${parameters}/broken`);
-    await say(['thermal', null, 'bad'], ['processor', null, 'bad']);
-    await shell(`echo 0 > ${parameters}/broken; echo 50000 > ${parameters}/millidegrees`);
-    const well = (topic: string) => gateway.next(topic, ({ value }) => value === 50);
-    await Promise.all([well('thermal'), well('processor')]);
-    for (const topic of ['cpu', 'memory', 'disk'].map((name) => `host/${name}`)) {
-      const { value } = await gateway.next(topic, ({ quality }) => quality === 'good');
-      expect(value).toBeGreaterThan(0);
-      expect(value).toBeLessThanOrEqual(100);
-    }
-    i2c.chips.set(0x77, bme280());
-    await shell(`modprobe bmp280-i2c && echo bme280 0x77 > ${BUS}/new_device`);
-    await gateway.next('iio', ({ value }) => close(value, 1006.5));
-    await shell(`echo 0x77 > ${BUS}/delete_device`);
-    await say(['iio', null, 'bad']);
-    i2c.chips.delete(0x77);
-  });
-
   test('a driver from outside the tree', async () => {
     for (const celsius of [-40, 21.5, 124]) {
       chips.sts3x.celsius = celsius;
@@ -232,15 +250,6 @@ describe('every driver reads its chip right', () => {
 });
 
 describe('a fault is told, with its reason, and ends by itself', () => {
-  const bad = (topic: string, reason: RegExp): Promise<Reading> =>
-    gateway.next(
-      topic,
-      ({ quality, value, reason: said = '' }) =>
-        quality === 'bad' && value === null && reason.test(said),
-    );
-  const good = (topic: string): Promise<Reading> =>
-    gateway.next(topic, ({ quality }) => quality === 'good');
-
   /** They are read every second and may take ten; `door` is on no bus. */
   const BYSTANDERS = ['tmp102', 'lm75', 'ina219/voltage', 'left'];
 
@@ -350,13 +359,6 @@ describe('a fault is told, with its reason, and ends by itself', () => {
       }
     });
     await good('sht4x/temperature');
-  });
-
-  test('a chip that a kernel driver owns is read through the kernel, until it is given free', async () => {
-    await bad('owned', /^0x4c on i2c-1 is owned by a kernel driver$/);
-    expect(await good('kernel')).toMatchObject({ value: 33.5 });
-    await machine.shell(`echo 0x4c > ${BUS}/delete_device`);
-    expect(await good('owned')).toMatchObject({ value: 33.5 });
   });
 });
 

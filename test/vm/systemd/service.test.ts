@@ -48,7 +48,10 @@ export default ({ defineDriver, z }) =>
     channels: () => [{ name: '', unit: '' }],
     open: async (_bus, _options, tools) => ({
       async read() {
-        if (existsSync('/etc/cellgate/stick')) tools.clock.sleep = () => new Promise(() => undefined);
+        if (existsSync('/etc/cellgate/stick')) {
+          tools.clock.sleep = () => new Promise(() => undefined);
+          tools.clock.after = () => () => undefined;
+        }
         return { '': { value: true } };
       },
     }),
