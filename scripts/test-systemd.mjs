@@ -1,6 +1,6 @@
 /**
- * `npm run test:systemd`: the package for amd64, installed in an emulated machine with a Debian and a systemd of its own.
- * Arguments go to vitest.
+ * `npm run test:systemd`: the package for amd64, installed in an emulated machine with a Debian and a systemd of its own,
+ * and a machine whose clock jumps. Arguments go to vitest.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
