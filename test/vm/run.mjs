@@ -31,7 +31,7 @@ export function runVmTests(args) {
     vitest,
     'run',
     ...config,
-    '--disable-console-intercept',
+    '--disable-console-intercept=true',
     '--reporter=verbose',
     ...args,
   ];

@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 1_200_000,
     hookTimeout: 1_200_000,
     pool: 'forks',
+    maxWorkers: 2,
     // Each test goes on with the machine as the one before left it.
     bail: 1,
   },
