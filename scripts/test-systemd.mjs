@@ -20,7 +20,7 @@ if (why) {
 }
 const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
 const config = ['--config', 'test/vm/systemd/vitest.config.ts'];
-const all = [vitest, 'run', ...config, '--disable-console-intercept=true', ...process.argv.slice(2)];
+const all = [vitest, 'run', ...config, ...process.argv.slice(2)];
 process.exit(spawnSync(process.execPath, all, { cwd: ROOT, stdio: 'inherit' }).status ?? 1);
 
 /** Why the package can't be built and put on a disk here; undefined when it can. */

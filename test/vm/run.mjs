@@ -27,14 +27,7 @@ export function runVmTests(args) {
   }
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
   const config = ['--config', 'test/vm/vitest.config.ts'];
-  const all = [
-    vitest,
-    'run',
-    ...config,
-    '--disable-console-intercept=true',
-    '--reporter=verbose',
-    ...args,
-  ];
+  const all = [vitest, 'run', ...config, '--reporter=verbose', ...args];
   return spawnSync(process.execPath, all, { cwd: ROOT, stdio: 'inherit' }).status ?? 1;
 }
 

@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 600_000,
     hookTimeout: 600_000,
     expect: { poll: { timeout: 240_000, interval: 50 } },
+    disableConsoleIntercept: true,
     pool: 'forks',
     // The files of one process share a machine, which boots once. Two machines, as one is idle for half of the time.
     maxWorkers: 2,
