@@ -250,8 +250,12 @@ export class Segments {
         const whole = this.#withBodies(decodeSegment({ at, form, body }, first).entries);
         if ((whole.at(-1)?.seq ?? -1) < seq) continue;
         const segment = encodeSegment(whole, first);
-        yield { first, count, at: segment.at, body: segment.body };
-      } else yield { first, count, at, body: inflated(form, body) };
+        yield { first, count: whole.length, at: segment.at, body: segment.body };
+        continue;
+      }
+      const bytes = inflated(form, body);
+      // Damage: what comes after it is not lost.
+      if (bytes.length > 0) yield { first, count, at, body: bytes };
     }
   }
 

@@ -144,6 +144,17 @@ test.each([10, 1_200_000])(
   },
 );
 
+test('a row that is damaged ends no load: what comes after it is given', async () => {
+  const { writer, exec } = open();
+  const owner = new FakeOwner(1);
+  for (let row = 0; row < 2; row++) {
+    await writer.write(pack([], [owner.entry(message('a')), owner.entry(message('b'))]));
+  }
+  // A form that says deflated, of bytes that are not.
+  exec("UPDATE segment SET form = 2, body = X'FFFF' WHERE first = 1");
+  expect((await writer.load(1, 1, 1)).map(({ seq }) => seq)).toEqual([3, 4]);
+});
+
 test('a batch that fails leaves nothing behind, comes back whole and can be written later', async () => {
   const { writer, rows, exec } = open();
   const owner = new FakeOwner(1);
