@@ -61,6 +61,11 @@ async function startLoad(name: string) {
   return { trail, publisher, subscriber };
 }
 
+/** Resolves when more than ten of its messages are acknowledged. */
+function underWay({ publisher }: Awaited<ReturnType<typeof startLoad>>): Promise<void> {
+  return until('messages are acknowledged', () => publisher.acknowledgements > 10, PATIENCE_MS);
+}
+
 /** The session is there again and gets everything that was acknowledged, in order. */
 async function collect({ trail, publisher, subscriber }: Awaited<ReturnType<typeof startLoad>>) {
   await publisher.finish();
@@ -115,7 +120,7 @@ test.each([
   void silent.wire.closed.then(() => {
     silentMs = performance.now() - connected;
   });
-  await until('messages are acknowledged', () => load.publisher.acknowledgements > 10, PATIENCE_MS);
+  await underWay(load);
   const acknowledgedBefore = load.publisher.acknowledgements;
 
   await setClock(jump);
@@ -156,7 +161,7 @@ test('the clock stands at 1970 when the gateway starts, and is set later', async
   const uncertain = await gateway.next('robot/j1', ({ quality }) => quality === 'uncertain');
   expect(uncertain.reason).toBe('clock not yet set');
   const load = await startLoad('first-sync');
-  await delay(2000);
+  await underWay(load);
 
   await setClock(0);
   const from = gateway.messages.length;
