@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** No gateway ran before this. */
 const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
@@ -43,6 +45,7 @@ const after = (ms: number, callback: () => void): (() => void) => {
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   wall: () => Date.now(),
+  // Not the global of that name, which looks itself up at each call.
   monotonic: () => performance.now(),
   after,
   sleep: sleepOn({ after }),

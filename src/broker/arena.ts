@@ -40,5 +40,6 @@ export function move(
   place: number,
 ): void {
   if (source === target) target.copyWithin(place, start, end);
+  else if (start === 0 && end === source.length) target.set(source, place);
   else source.copy(target, place, start, end);
 }

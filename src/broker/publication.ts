@@ -74,7 +74,7 @@ export class Publication {
 const EMPTY = Buffer.alloc(0);
 
 /** Up to here a loop takes less time than the call of `copy`. */
-const FEW_BYTES = 256;
+const FEW_BYTES = 32;
 
 function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset: number): void {
   if (end - start > FEW_BYTES) {

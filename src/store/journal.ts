@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { Latency } from '../latency.ts';
 import { type Batch, type Operation, packBatch, RANGE, SEGMENT } from './batch.ts';
 import { Pace } from './pace.ts';
