@@ -53,7 +53,8 @@ const results = {};
 let lost = 0;
 for (const name of names) {
   const workload = workloads[name];
-  const compared = ['cellgate', ...against].filter((kind) => workload.only?.includes(kind) ?? true);
+  const others = workload.theirs && against.length > 0 ? [workload.theirs] : against;
+  const compared = ['cellgate', ...others].filter((kind) => workload.only?.includes(kind) ?? true);
   results[name] = Object.fromEntries(compared.map((kind) => [kind, []]));
   for (let repeat = 0; repeat < repeats; repeat++) {
     for (const kind of compared) {

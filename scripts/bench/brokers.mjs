@@ -64,20 +64,19 @@ function gatewayConfig(folder, ports, transport, sensors) {
   };
 }
 
-function mosquittoConfig(folder, ports, transport, persistence) {
+function mosquittoConfig(folder, ports, transport, kind) {
+  const persistence = {
+    mosquitto: ['persistence false'],
+    'mosquitto-autosave': ['persistence true', 'autosave_on_changes true', 'autosave_interval 1'],
+    'mosquitto-stored': ['persistence true'],
+  };
   const lines = [
     'log_type error',
     'allow_anonymous true',
     'max_queued_messages 0',
     'max_inflight_messages 1000',
-    ...(persistence
-      ? [
-          'persistence true',
-          `persistence_location ${folder}/`,
-          'autosave_on_changes true',
-          'autosave_interval 1',
-        ]
-      : ['persistence false']),
+    ...persistence[kind],
+    `persistence_location ${folder}/`,
     `listener ${ports.tcp} 127.0.0.1`,
   ];
   if (transport === 'ws') lines.push(`listener ${ports.ws} 127.0.0.1`, 'protocol websockets');
@@ -104,6 +103,7 @@ export const kinds = {
   cellgate: 'cellgate, every acknowledged message on disk',
   mosquitto: 'Mosquitto, no persistence',
   'mosquitto-autosave': 'Mosquitto, autosave_on_changes',
+  'mosquitto-stored': 'Mosquitto, written to disk when it ends',
 };
 
 /** A running broker of one of the kinds; `stop` ends it and removes its data. */
@@ -132,7 +132,7 @@ export class Broker {
       ];
     } else {
       const file = join(folder, 'mosquitto.conf');
-      writeFileSync(file, mosquittoConfig(folder, ports, transport, kind === 'mosquitto-autosave'));
+      writeFileSync(file, mosquittoConfig(folder, ports, transport, kind));
       spawnSync('chmod', ['-R', 'a+rwX', folder]);
       command = ['mosquitto', ['-c', file]];
     }

@@ -10,7 +10,10 @@ const PUBACK = 0x40;
 const PUBREC = 0x50;
 const PUBREL = 0x62;
 const PUBCOMP = 0x70;
+const PINGRESP = 0xd0;
 const HIGH_WATER = 256 * 1024;
+/** Bytes of acknowledgements that go out in one write. */
+const ACKS = 4096;
 
 function lengthBytes(length) {
   const bytes = [];
@@ -64,14 +67,12 @@ class Client {
     this.stream = open(target);
     this.rest = null;
     this.acksLength = 0;
-    this.sessionPresent = false;
     this.onPacket = () => undefined;
     this.stream.on('error', (error) => this.fail?.(error));
     this.stream.on('data', (chunk) => this.data(chunk));
     this.ready = new Promise((resolve, reject) => {
       this.fail = reject;
       this.first = (_header, source, body) => {
-        this.sessionPresent = source[body] === 1;
         if (source[body + 1] === 0) resolve();
         else reject(new Error(`CONNACK ${source[body + 1]}`));
       };
@@ -88,6 +89,10 @@ class Client {
     let at = 0;
     const size = chunk.length;
     while (size - at >= 2) {
+      if (this.run) {
+        at = this.run(chunk, at, size);
+        if (size - at < 2) break;
+      }
       let length = 0;
       let shift = 0;
       let body = at + 1;
@@ -101,16 +106,17 @@ class Client {
       if (this.first) {
         this.first(chunk[at], chunk, body);
         this.first = null;
-      } else this.onPacket(chunk[at], chunk, body, body + length);
+      } else this.onPacket(chunk[at], chunk, body, body + length, at);
       at = body + length;
     }
     if (at < size) this.rest = Buffer.from(chunk.subarray(at));
     this.flush();
+    this.onChunk?.();
   }
 
   /** Acknowledgements gathered while a chunk is read go out in one write. */
   acknowledge(header, source, at) {
-    this.acks ??= Buffer.allocUnsafe(64 * 1024);
+    this.acks ??= Buffer.allocUnsafe(ACKS);
     const n = this.acksLength;
     this.acks[n] = header;
     this.acks[n + 1] = 2;
@@ -127,24 +133,33 @@ class Client {
     this.acksLength = 0;
   }
 
+  /** Resolves once the broker has taken all acknowledgements, which stand before PINGREQ, and the end is on its way. */
   end() {
     this.stream.on('error', () => undefined);
-    this.stream.write(Buffer.from([0xe0, 0]));
-    this.stream.end();
-    this.stream.destroySoon?.();
+    return new Promise((resolve) => {
+      this.onPacket = (header) => {
+        if (header !== PINGRESP) return;
+        this.stream.end(Buffer.from([0xe0, 0]), resolve);
+      };
+      this.stream.once('close', resolve);
+      this.stream.write(Buffer.from([0xc0, 0]));
+    });
   }
 }
 
 /** Counts what arrives, acknowledges at its QoS, and measures latency where the payload has a time. */
 class Subscriber {
-  constructor(target, { clientId, clean, filter, qos, subscribe, timed, silent }) {
+  constructor(target, { clientId, clean, filter, qos, subscribe, timed }) {
     this.count = 0;
     this.retained = 0;
     this.latencies = timed ? [] : null;
     this.lastAt = 0;
     this.client = new Client(target, clientId, clean);
-    this.client.onPacket = (header, source, body, end) => this.packet(header, source, body, end);
-    this.silent = silent;
+    this.client.onPacket = (header, source, body, end, start) =>
+      this.packet(header, source, body, end, start);
+    this.client.onChunk = () => {
+      this.lastAt = performance.now();
+    };
     this.ready = this.client.ready.then(() => {
       if (!subscribe) return undefined;
       this.client.stream.write(subscribePacket(filter, qos));
@@ -154,10 +169,11 @@ class Subscriber {
     });
   }
 
-  packet(header, source, body) {
+  packet(header, source, body, end, start) {
     const type = header >> 4;
     if (type === 3) {
       this.count++;
+      if (!this.latencies) this.client.run = this.runOf(source, body, end, start);
       if (header & 1) this.retained++;
       const qos = (header >> 1) & 3;
       const topicLength = (source[body] << 8) | source[body + 1];
@@ -168,10 +184,31 @@ class Subscriber {
         const sentAt = source.readDoubleLE(qos > 0 ? id + 2 : id);
         this.latencies.push(performance.now() - sentAt);
       }
-      this.lastAt = performance.now();
-      this.onCount?.();
     } else if (type === 6) this.client.acknowledge(PUBCOMP, source, body);
     else if (type === 9) this.subscribed?.();
+  }
+
+  /** Counts packets that begin like this one and are as long: no more of them is looked at than their fixed header. */
+  runOf(source, body, end, start) {
+    const [header, first, second] = source.subarray(start, start + 3);
+    const long = body - start === 3;
+    if (!long && body - start !== 2) return undefined;
+    const qos = (header >> 1) & 3;
+    const answer = qos === 1 ? PUBACK : PUBREC;
+    const length = end - start;
+    const id = body + 2 + ((source[body] << 8) | source[body + 1]) - start;
+    return (chunk, from, size) => {
+      let at = from;
+      while (at + length <= size) {
+        if (chunk[at] !== header || chunk[at + 1] !== first) break;
+        if (long && chunk[at + 2] !== second) break;
+        if (qos > 0) this.client.acknowledge(answer, chunk, at + id);
+        this.count++;
+        if (header & 1) this.retained++;
+        at += length;
+      }
+      return at;
+    };
   }
 }
 
@@ -254,7 +291,7 @@ class Publisher {
 
   /** Resolves when all is sent and, above QoS 0, acknowledged. */
   run({ messages, ms, rate }) {
-    this.limit = messages ?? Number.POSITIVE_INFINITY;
+    this.limit = this.sent + (messages ?? Number.POSITIVE_INFINITY);
     this.until = performance.now() + (ms ?? 1e9);
     this.running = true;
     return new Promise((resolve, reject) => {
@@ -270,16 +307,13 @@ class Publisher {
 
   pace(rate) {
     const began = performance.now();
-    let sent = 0;
+    const first = this.sent;
     this.running = false;
     const tick = () => {
       const now = performance.now();
-      const due = Math.min(Math.floor(((now - began) / 1000) * rate), this.limit);
-      while (sent < due) {
-        this.write(1, true);
-        sent++;
-      }
-      if (now < this.until && sent < this.limit) setTimeout(tick, 0);
+      const due = Math.min(first + Math.floor(((now - began) / 1000) * rate), this.limit);
+      while (this.sent < due) this.write(1, true);
+      if (now < this.until && this.sent < this.limit) setTimeout(tick, 0);
       else {
         this.running = true;
         this.limit = this.sent;
@@ -336,10 +370,10 @@ process.on('message', async (message) => {
     } else if (message.kind === 'go') await go(message);
     else if (message.kind === 'report') report();
     else if (message.kind === 'close') {
-      for (const { client } of [...publishers, ...subscribers]) client.end();
+      await Promise.all([...publishers, ...subscribers].map(({ client }) => client.end()));
       publishers = [];
       subscribers = [];
-      setTimeout(() => process.send({ kind: 'closed' }), 50);
+      process.send({ kind: 'closed' });
     } else if (message.kind === 'exit') process.exit(0);
   } catch (error) {
     process.send({ kind: 'failed', message: error.message });

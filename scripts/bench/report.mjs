@@ -43,11 +43,11 @@ function cell(runs, of) {
   return FORMATS[of](median(values)) + spread;
 }
 
-function ratio(results, of) {
+function ratio(results, { of, theirs = 'mosquitto' }) {
   const ours = pick(results.cellgate, of);
-  const theirs = pick(results.mosquitto ?? [], of);
-  if (ours.length === 0 || theirs.length === 0) return undefined;
-  return median(ours) / median(theirs);
+  const compared = pick(results[theirs] ?? [], of);
+  if (ours.length === 0 || compared.length === 0 || median(compared) === 0) return undefined;
+  return median(ours) / median(compared);
 }
 
 export function markdown(results, workloads) {
@@ -58,7 +58,7 @@ export function markdown(results, workloads) {
   ];
   for (const [name, result] of Object.entries(results)) {
     const { of } = workloads[name];
-    const both = ratio(result, of);
+    const both = ratio(result, workloads[name]);
     const extra = (key, format) =>
       kinds
         .map((kind) => pick(result[kind] ?? [], key))
@@ -77,7 +77,7 @@ export function markdown(results, workloads) {
 export function picture(results, workloads) {
   const rows = Object.entries(results)
     .map(([name, result]) => {
-      const both = ratio(result, workloads[name].of);
+      const both = ratio(result, workloads[name]);
       if (!both) return undefined;
       return { name, times: workloads[name].better === 'higher' ? both : 1 / both };
     })

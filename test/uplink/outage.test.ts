@@ -200,7 +200,7 @@ async function outage(
     most = Math.max(most, rss(forwarder));
   }, 100);
   try {
-    await sources.go({ messages: (WARM + queued) / SOURCES });
+    await sources.go({ messages: queued / SOURCES });
     await plant.restart();
     farAway(plant.pid);
     const sink = await sinkAt(plant, false);
