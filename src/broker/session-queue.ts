@@ -5,8 +5,8 @@ import type { StoredSession } from '../store/recovery.ts';
 const IN_MEMORY = 256;
 const IN_MEMORY_BYTES = 1024 * 1024;
 /** Fewer than this in memory and the next are read from disk, so that a client that drains its queue need not wait. */
-const LOW = 2048;
-const LOAD = 2048;
+const LOW = 768;
+const LOAD = 256;
 /** By then the row of a discarded entry is gone. */
 const DELETED_MS = 2000;
 /** Pause after a load that failed. */
