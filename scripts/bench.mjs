@@ -64,7 +64,7 @@ for (const name of names) {
         const figures = await workload.run(broker, kind);
         figures.stolen = steal();
         results[name][kind].push(figures);
-        if (kind === 'cellgate') lost += figures.lost;
+        if (kind === 'cellgate') lost += Math.max(0, figures.lost);
         const shown = Object.entries(figures).map(([key, value]) => `${key} ${round(value)}`);
         console.log(`${name} ${kind} ${repeat + 1}/${repeats}: ${shown.join(', ')}`);
       } catch (error) {

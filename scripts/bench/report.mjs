@@ -14,10 +14,11 @@ export function header({ repeats, mosquitto, stolen }) {
   const [cpu] = cpus();
   return [
     `Measured ${new Date().toISOString().slice(0, 10)} on ${cpus().length} × ${cpu.model.trim()},`,
-    `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, Mosquitto ${mosquitto ?? 'not installed'};`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split('-')[0]}, Node ${process.version}, Mosquitto ${mosquitto ?? 'not installed'};`,
     `medians of ${repeats} interleaved repeats, each broker alone on loopback, the load generator on the same machine.`,
     `The host of this virtual machine took ${percent(median(stolen))} of its processors in the median repeat, ${percent(Math.max(...stolen))} in the worst.`,
     'Both brokers may have 1,000 messages in flight to a client; payloads are 128 bytes unless said otherwise.',
+    '`mosquitto-stored` writes what waits to a file when it ends: as it is otherwise it would start with nothing.',
     '',
   ].join('\n');
 }

@@ -126,6 +126,19 @@ function rss({ pid }: ServerProcess): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 }
 
+/** Two clients of one broker's LAN. */
+async function lanOf({ port }: Forwarder): Promise<Generator> {
+  const lan = generator();
+  await lan.connect({
+    target: { port },
+    publish: [{ clientId: 'lan', topic: 'lan/a', payload: 128, qos: 1, window: 1000 }],
+    subscribe: [
+      { clientId: 'hmi', clean: true, filter: 'lan/a', qos: 1, subscribe: true, timed: true },
+    ],
+  });
+  return lan;
+}
+
 /** The 99th percentile, in milliseconds, of messages from one client of the LAN to another, while `going` holds. */
 async function lanP99(lan: Generator, wanted: number, going = async () => true): Promise<number> {
   const times: number[] = [];
@@ -151,6 +164,8 @@ interface Outage {
   readonly lost: number;
   readonly quietP99: number;
   readonly drainP99: number;
+  /** The same between clients of a gateway that only stands beside. */
+  readonly elsewhereP99: number;
   /** Bytes that memory has grown at most, from the moment before the outage to the end of the drain. */
   readonly grown: number;
 }
@@ -168,27 +183,24 @@ async function outage(
   const forwarder = await start(plant);
   ends.push(() => forwarder.dispose());
 
-  const target = { port: forwarder.port };
   const sources = generator();
-  const publisher = { payload: 128, qos: 1, window: 1000 };
   await sources.connect({
-    target,
+    target: { port: forwarder.port },
     publish: Array.from({ length: SOURCES }, (_, n) => ({
-      ...publisher,
       clientId: `p${n}`,
       topic: `fill/${n}`,
+      payload: 128,
+      qos: 1,
+      window: 1000,
     })),
   });
   await sources.go({ messages: WARM / SOURCES });
   expect((await rate(warmSink, WARM)).lost).toBe(0);
-  const lan = generator();
-  await lan.connect({
-    target,
-    publish: [{ ...publisher, clientId: 'lan', topic: 'lan/a' }],
-    subscribe: [
-      { clientId: 'hmi', clean: true, filter: 'lan/a', qos: 1, subscribe: true, timed: true },
-    ],
-  });
+  // What the drain does to a gateway that has no part in it is the machine's doing.
+  const bystander = await startGateway({ config: {} });
+  ends.push(() => bystander.dispose());
+  const [lan, elsewhere] = [await lanOf(forwarder), await lanOf(bystander)];
+  await lanP99(elsewhere, windows);
   await lanP99(lan, windows);
   const quietP99 = await lanP99(lan, windows);
 
@@ -209,14 +221,12 @@ async function outage(
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const finish = await meanwhile(forwarder, plant);
-    const drainP99 = await lanP99(
-      lan,
-      windows,
-      async () => !WHOLE || (await sink.report()).received < queued,
-    );
+    const draining = async () => !WHOLE || (await sink.report()).received < queued;
+    const drainP99 = await lanP99(lan, windows, draining);
+    const elsewhereP99 = await lanP99(elsewhere, windows, draining);
     const { perSecond, lost } = await drained;
     await finish();
-    return { perSecond, lost, quietP99, drainP99, grown: most - before };
+    return { perSecond, lost, quietP99, drainP99, elsewhereP99, grown: most - before };
   } finally {
     clearInterval(watch);
     await endAll();
