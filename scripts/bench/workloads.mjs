@@ -139,24 +139,36 @@ async function once(broker, job) {
   }
 }
 
-/** A persistent session that is away, or comes back to what it missed; once unmeasured, so that all is warm. */
-async function absent(broker, { messages, drain, rate }) {
+/** Has `run` work with a persistent session that is away: `fill` publishes to it, `drain` has it come for what it missed. */
+async function withAbsent(broker, run) {
   const session = { clientId: 'away', clean: false, filter: 'bench/#', qos: 1 };
   await once(broker, { subscribe: [{ ...session, subscribe: true }] });
   const sources = new Generator();
   const sink = new Generator();
   try {
     await sources.connect({ target: targetOf(broker), publish: publishers({ qos: 1 }) });
+    return await run({
+      fill: (messages, pace) => sources.go({ messages: messages / PAIRS, ...pace }),
+      drain: (wanted) => drained(broker, sink, session, wanted),
+    });
+  } finally {
+    sources.stop();
+    sink.stop();
+  }
+}
+
+/** What is queued for an absent session, or what it comes back to; once unmeasured, so that all is warm. */
+function absent(broker, { messages, drain: ofDrain, rate }) {
+  return withAbsent(broker, async ({ fill, drain }) => {
     const pace = rate ? { rate: rate / PAIRS } : {};
-    const fill = (count) => sources.go({ messages: count / PAIRS, ...pace });
-    const warm = await fill(rate ? messages / 5 : messages);
-    await drained(broker, sink, session, warm.sent);
+    const warm = await fill(rate ? messages / 5 : messages, pace);
+    await drain(warm.sent);
     const before = broker.cost();
-    const all = await fill(messages);
+    const all = await fill(messages, pace);
     const after = broker.cost();
     const sent = all.sent - warm.sent;
-    const { perSecond, lost } = await drained(broker, sink, session, sent);
-    if (drain) return { perSecond, rss: broker.cost().rss, lost };
+    const { perSecond, lost } = await drain(sent);
+    if (ofDrain) return { perSecond, rss: broker.cost().rss, lost };
     return {
       perSecond: sent / (all.publishedMs / 1000),
       cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / sent,
@@ -164,10 +176,7 @@ async function absent(broker, { messages, drain, rate }) {
       rss: after.rss,
       lost,
     };
-  } finally {
-    sources.stop();
-    sink.stop();
-  }
+  });
 }
 
 /** The session comes, takes what it missed and goes. */
@@ -205,23 +214,15 @@ async function retained(broker, { messages }) {
 }
 
 /** What a long queue takes, and what is left of that a minute after it was drained. */
-async function queueMemory(broker, { messages, ms }) {
-  const session = { clientId: 'away', clean: false, filter: 'bench/#', qos: 1 };
-  await once(broker, { subscribe: [{ ...session, subscribe: true }] });
-  const sources = new Generator();
-  const sink = new Generator();
-  try {
-    await sources.connect({ target: targetOf(broker), publish: publishers({ qos: 1 }) });
-    const { sent } = await sources.go({ messages: messages / PAIRS });
+function queueMemory(broker, { messages, ms }) {
+  return withAbsent(broker, async ({ fill, drain }) => {
+    const { sent } = await fill(messages);
     const { rss } = broker.cost();
-    const { lost } = await drained(broker, sink, session, sent);
+    const { lost } = await drain(sent);
     const afterDrain = broker.cost().rss;
     await wait(ms);
     return { rss, afterDrain, later: broker.cost().rss, lost };
-  } finally {
-    sources.stop();
-    sink.stop();
-  }
+  });
 }
 
 /** What the broker takes while nobody is there. */
