@@ -2,12 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 /** They compare times, so nothing else may run beside them. */
 const ALONE = [
-  'test/isolation/**/*.test.ts',
-  'test/bench/**/*.test.ts',
-  'test/uplink/outage.test.ts',
+  'test/scenarios/isolation/**/*.test.ts',
+  'test/scenarios/bench/**/*.test.ts',
+  'test/scenarios/uplink/outage.test.ts',
 ];
 /** They need a machine of their own: npm run test:vm, npm run test:systemd. */
-const ELSEWHERE = 'test/vm/**';
+const ELSEWHERE = 'test/scenarios/vm/**';
 
 const each = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' } as const;
 

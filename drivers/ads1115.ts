@@ -9,7 +9,7 @@ import {
   tableToCelsius,
   toResistance,
   z,
-} from '../src/driver.ts';
+} from '../src/driver-kit/driver.ts';
 
 /** Conversion register, section 8.1.2: 16 bits, two's complement. */
 const CONVERSION = 0x00;

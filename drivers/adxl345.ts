@@ -6,7 +6,7 @@ import {
   toVibration,
   uint16le,
   z,
-} from '../src/driver.ts';
+} from '../src/driver-kit/driver.ts';
 
 /** Register names as in section "Register Map". */
 const DEVID = 0x00;

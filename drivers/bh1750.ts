@@ -1,4 +1,4 @@
-import { defineDriver, uint16, z } from '../src/driver.ts';
+import { defineDriver, uint16, z } from '../src/driver-kit/driver.ts';
 
 /** Instruction "Power On", table "Instruction Set Architecture". */
 const POWER_ON = Uint8Array.of(0x01);

@@ -1,4 +1,11 @@
-import { defineDriver, type I2cDevice, signed, type Tools, uint16le, z } from '../src/driver.ts';
+import {
+  defineDriver,
+  type I2cDevice,
+  signed,
+  type Tools,
+  uint16le,
+  z,
+} from '../src/driver-kit/driver.ts';
 
 /** Register names as in section 5.3, "Memory map". */
 const ID = 0xd0;

@@ -1,4 +1,4 @@
-import { defineDriver, duration, z } from '../src/driver.ts';
+import { defineDriver, duration, z } from '../src/driver-kit/driver.ts';
 
 export default defineDriver({
   name: 'digital-input',

@@ -1,4 +1,4 @@
-import { defineDriver, type KernelFiles, type Sample, z } from '../src/driver.ts';
+import { defineDriver, type KernelFiles, type Sample, z } from '../src/driver-kit/driver.ts';
 
 const DEVICES = '/sys/bus/w1/devices';
 /** Families that the kernel's w1_therm reads: DS18S20, DS1822, DS18B20, DS1825, DS28EA00. */

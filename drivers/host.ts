@@ -1,4 +1,4 @@
-import { defineDriver, type KernelFiles, type Sample, z } from '../src/driver.ts';
+import { defineDriver, type KernelFiles, type Sample, z } from '../src/driver-kit/driver.ts';
 
 /** Time the processors have spent since boot, in the kernel's ticks. */
 export interface CpuTimes {

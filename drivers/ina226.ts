@@ -1,4 +1,4 @@
-import { defineDriver, type Sample, signed, uint16, z } from '../src/driver.ts';
+import { defineDriver, type Sample, signed, uint16, z } from '../src/driver-kit/driver.ts';
 
 /** Register names as in section 7.6, "Register Maps". */
 const CONFIGURATION = 0x00;

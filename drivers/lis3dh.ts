@@ -6,7 +6,7 @@ import {
   toVibration,
   uint16le,
   z,
-} from '../src/driver.ts';
+} from '../src/driver-kit/driver.ts';
 
 /** Register names as in section 8, "Register description". */
 const WHO_AM_I = 0x0f;

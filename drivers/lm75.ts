@@ -1,4 +1,4 @@
-import { defineDriver, signed, uint16, z } from '../src/driver.ts';
+import { defineDriver, signed, uint16, z } from '../src/driver-kit/driver.ts';
 
 /** Temperature register (read only): 16 bits, two's complement, the highest bit is the sign. */
 const TEMPERATURE = 0x00;

@@ -1,4 +1,4 @@
-import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver.ts';
+import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver-kit/driver.ts';
 
 /** Register pairs, port A first, while IOCON.BANK is 0 as after power-on: table 3-3. */
 const IODIR = 0x00;

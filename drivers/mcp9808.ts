@@ -1,4 +1,4 @@
-import { defineDriver, signed, uint16, z } from '../src/driver.ts';
+import { defineDriver, signed, uint16, z } from '../src/driver-kit/driver.ts';
 
 /** Configuration register, section 5.1.1. */
 const CONFIGURATION = 0x01;

@@ -1,4 +1,4 @@
-import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver.ts';
+import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver-kit/driver.ts';
 
 /** Register pairs, port 0 first: section "Register Descriptions" / "Control Register and Command Byte". */
 const INPUT = 0x00;

@@ -1,4 +1,10 @@
-import { defineDriver, type I2cDevice, type OutputChip, pinSensor, z } from '../src/driver.ts';
+import {
+  defineDriver,
+  type I2cDevice,
+  type OutputChip,
+  pinSensor,
+  z,
+} from '../src/driver-kit/driver.ts';
 
 const NAMES = Array.from({ length: 8 }, (_, pin) => `p${pin}`);
 /** A pin is an input while it is written as high, section "Quasi-bidirectional I/Os"; the chip has no registers. */

@@ -1,4 +1,4 @@
-import { defineDriver, duration, type Sample, z } from '../src/driver.ts';
+import { defineDriver, duration, type Sample, z } from '../src/driver-kit/driver.ts';
 
 /** A total at a moment of the monotonic clock, in milliseconds. */
 interface Mark {

@@ -1,4 +1,4 @@
-import { defineDriver, duration, type Sample, z } from '../src/driver.ts';
+import { defineDriver, duration, type Sample, z } from '../src/driver-kit/driver.ts';
 
 /** Place in the cycle 00, 10, 11, 01 of (A, B), in which A is ahead. */
 export function phaseOf(a: boolean, b: boolean): number {

@@ -1,4 +1,4 @@
-import { defineDriver, sensirionWords, z } from '../src/driver.ts';
+import { defineDriver, sensirionWords, z } from '../src/driver-kit/driver.ts';
 
 /** Break: ends periodic measurements, section "Break command / Stop Periodic Data Acquisition Mode". */
 const BREAK = Uint8Array.of(0x30, 0x93);

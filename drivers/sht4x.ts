@@ -1,4 +1,4 @@
-import { defineDriver, sensirionWords, z } from '../src/driver.ts';
+import { defineDriver, sensirionWords, z } from '../src/driver-kit/driver.ts';
 
 /** Soft reset, table "Overview of I2C commands"; ready after 1 ms. */
 const RESET = Uint8Array.of(0x94);

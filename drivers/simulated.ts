@@ -1,4 +1,4 @@
-import { type Channel, defineDriver, duration, type Samples, z } from '../src/driver.ts';
+import { type Channel, defineDriver, duration, type Samples, z } from '../src/driver-kit/driver.ts';
 
 /** What the signals below are computed from: the same seed, time and cycle give the same values. */
 export interface Moment {

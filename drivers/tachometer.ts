@@ -1,4 +1,4 @@
-import { defineDriver, duration, type Sample, z } from '../src/driver.ts';
+import { defineDriver, duration, type Sample, z } from '../src/driver-kit/driver.ts';
 
 const NS_PER_MINUTE = 60e9;
 

@@ -1,4 +1,4 @@
-import { defineDriver, type KernelFiles, z } from '../src/driver.ts';
+import { defineDriver, type KernelFiles, z } from '../src/driver-kit/driver.ts';
 
 const FOLDER = '/sys/class/thermal';
 

@@ -1,4 +1,4 @@
-import { defineDriver, z } from '../src/driver.ts';
+import { defineDriver, z } from '../src/driver-kit/driver.ts';
 
 /** Temperature register (read only), section "Temperature Register". */
 const TEMPERATURE = 0x00;

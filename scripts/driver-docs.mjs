@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const folder = process.argv[2] ?? join(ROOT, 'docs/drivers');
-const { drivers } = await import(new URL('../dist/src/drivers.js', import.meta.url));
+const { drivers } = await import(new URL('../dist/src/driver-table.js', import.meta.url));
 const schema = JSON.parse(readFileSync(join(ROOT, 'config/cellgate.schema.json'), 'utf8'));
 const variants = schema.properties.sensors.items.oneOf;
 

@@ -8,8 +8,14 @@ import { parseArgs } from 'node:util';
 import { ROOT } from './set-up.mjs';
 
 const SUITES = {
-  model: { file: 'test/model/model.test.ts', options: { runs: 'MODEL_RUNS', seed: 'MODEL_SEED' } },
-  fuzz: { file: 'test/fuzz.test.ts', options: { minutes: 'FUZZ_MINUTES', seed: 'FUZZ_SEED' } },
+  model: {
+    file: 'test/scenarios/model/model.test.ts',
+    options: { runs: 'MODEL_RUNS', seed: 'MODEL_SEED' },
+  },
+  fuzz: {
+    file: 'test/scenarios/fuzz/fuzz.test.ts',
+    options: { minutes: 'FUZZ_MINUTES', seed: 'FUZZ_SEED' },
+  },
 };
 
 const [name, ...args] = process.argv.slice(2);

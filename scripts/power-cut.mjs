@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { runnerImport } from 'vite';
-import { whyNot } from '../test/vm/run.mjs';
+import { whyNot } from '../test/scenarios/vm/run.mjs';
 import { build, checkNode, fail, installDependencies, ROOT } from './set-up.mjs';
 
 checkNode();
@@ -14,7 +14,7 @@ await import('./setup-tests.mjs');
 build();
 const missing = whyNot();
 if (missing) fail(`no power can be cut here: ${missing}`);
-const { module } = await runnerImport(join(ROOT, 'test/vm/power-cut/main.ts'), {
+const { module } = await runnerImport(join(ROOT, 'test/scenarios/vm/power-cut/main.ts'), {
   logLevel: 'error',
 });
 process.exit(await module.main(process.argv.slice(2)));

@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { VM_PACKAGES } from '../test/vm/image.mjs';
+import { VM_PACKAGES } from '../test/scenarios/vm/image.mjs';
 import { step } from './set-up.mjs';
 
 const FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/bin'];

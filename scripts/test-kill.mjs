@@ -8,5 +8,7 @@ import { runnerImport } from 'vite';
 import { build, ROOT } from './set-up.mjs';
 
 build();
-const { module } = await runnerImport(join(ROOT, 'test/kill/main.ts'), { logLevel: 'error' });
+const { module } = await runnerImport(join(ROOT, 'test/scenarios/crash/kill/main.ts'), {
+  logLevel: 'error',
+});
 process.exit(await module.main(process.argv.slice(2)));

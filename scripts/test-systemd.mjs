@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { whyNot } from '../test/vm/run.mjs';
+import { whyNot } from '../test/scenarios/vm/run.mjs';
 import { missingFor } from './package/target.mjs';
 import { build, checkNode, installDependencies, ROOT } from './set-up.mjs';
 
@@ -15,11 +15,13 @@ build();
 const why = whyNot() ?? whyNoPackage();
 if (why) {
   const line = '='.repeat(78);
-  console.error(`${line}\nThe tests with systemd (test/vm/systemd) are SKIPPED: ${why}\n${line}`);
+  console.error(
+    `${line}\nThe tests with systemd (test/scenarios/vm/systemd) are SKIPPED: ${why}\n${line}`,
+  );
   process.exit(0);
 }
 const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
-const config = ['--config', 'test/vm/systemd/vitest.config.ts'];
+const config = ['--config', 'test/scenarios/vm/systemd/vitest.config.ts'];
 const all = [vitest, 'run', ...config, ...process.argv.slice(2)];
 process.exit(spawnSync(process.execPath, all, { cwd: ROOT, stdio: 'inherit' }).status ?? 1);
 

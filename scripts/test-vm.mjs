@@ -1,5 +1,5 @@
 /** `npm run test:vm`: the gateway in an emulated machine with a kernel of its own. Arguments go to vitest. */
-import { runVmTests } from '../test/vm/run.mjs';
+import { runVmTests } from '../test/scenarios/vm/run.mjs';
 import { build, checkNode, installDependencies } from './set-up.mjs';
 
 checkNode();

@@ -1,7 +1,7 @@
 /** `npm test`: sets up what is missing, then everything that continuous integration runs. Arguments go to vitest. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { runVmTests, SAMPLE, whyNot } from '../test/vm/run.mjs';
+import { runVmTests, SAMPLE, whyNot } from '../test/scenarios/vm/run.mjs';
 import { MACHINE, missingFor } from './package/target.mjs';
 import { build, checkNode, fail, installDependencies, ROOT, step } from './set-up.mjs';
 

@@ -16,8 +16,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 const [{ createBuses }, { runCommandLine }, { systemClock }, { drivers }] = await Promise.all([
   import('./buses/buses.ts'),
   import('./cli/program.ts'),
-  import('./clock.ts'),
-  import('./drivers.ts'),
+  import('./base/clock.ts'),
+  import('./driver-table.ts'),
 ]);
 
 process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {

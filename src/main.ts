@@ -1,34 +1,34 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
-import { createOutputGroups, type OutputGroups } from './acting/groups.ts';
-import { createPins } from './acting/pins.ts';
-import { askedTopics, createDay } from './appliance/day.ts';
-import { createHealth } from './appliance/health.ts';
-import { courses, createHistory } from './appliance/history.ts';
-import { createPowerFail } from './appliance/power-fail.ts';
-import { createReload, type Part, type ReloadReport } from './appliance/reload.ts';
-import { createSupervision } from './appliance/supervision.ts';
-import { askTimedatectl } from './appliance/time-sync.ts';
-import { createWallClock } from './appliance/wall-clock.ts';
+import { systemClock } from './base/clock.ts';
+import { type Service, startAll } from './base/lifecycle.ts';
+import { type LogTail, setLevel } from './base/log.ts';
+import { createKeyedMutex } from './base/mutex.ts';
+import { installation, version } from './base/version.ts';
 import { Broker } from './broker/broker.ts';
-import { createSysTopics } from './broker/sys-topics.ts';
+import { createSysTopics } from './broker/stats/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
-import { createTurns } from './buses/turn.ts';
-import { systemClock } from './clock.ts';
-import type { Problem } from './config/problem.ts';
-import type { Config } from './config/schema.ts';
-import { createControl } from './control.ts';
+import type { Config } from './config/schema/schema.ts';
+import type { Problem } from './config/yaml/problem.ts';
+import { corrected } from './driver-kit/reading.ts';
+import { createDayHistory, recordedTopics } from './history/day-history.ts';
+import { chartedValues, createHourHistory } from './history/hour-history.ts';
 import type { Http } from './http/http.ts';
 import type { Metrics } from './http/metrics.ts';
-import { type Service, startAll } from './lifecycle.ts';
-import { type LogTail, setLevel } from './log.ts';
-import { corrected } from './reading.ts';
-import { createSensing, type Sensing } from './sensing/sensing.ts';
+import { statusTopic } from './mqtt/topics.ts';
+import { createOutputGroups, type OutputGroups } from './outputs/groups.ts';
+import { createPins } from './outputs/pins.ts';
+import { createAdminSocket } from './runtime/admin-socket.ts';
+import { createHealth } from './runtime/health.ts';
+import { createPowerFail } from './runtime/power-fail.ts';
+import { createReload, type Reconfigurable, type ReloadReport } from './runtime/reload.ts';
+import { createSystemd } from './runtime/systemd.ts';
+import { askTimedatectl } from './runtime/time-sync.ts';
+import { createWallClock } from './runtime/wall-clock.ts';
+import { createSensors, type Sensors } from './sensors/sensors.ts';
 import { Store } from './store/store.ts';
-import { statusTopic } from './topics.ts';
 import { createUplinks } from './uplink/uplink.ts';
-import { installation, version } from './version.ts';
 
 /** The slowest card answers sooner; a disk that fails answers too, with an error. */
 const STUCK_S = 30;
@@ -63,7 +63,7 @@ export async function startGateway(
 
   const store = new Store({
     folder: config.data,
-    relaxedMs: config.store.readingsWithin,
+    deferredMs: config.store.readingsWithin,
     log,
     // Without its writer the gateway can promise nothing: it ends, and is started anew from outside.
     onFatal: (error) => {
@@ -89,7 +89,7 @@ export async function startGateway(
   };
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
-  const turns = createTurns();
+  const turns = createKeyedMutex();
   const wallClock = createWallClock({
     clock,
     files: buses.files,
@@ -105,7 +105,7 @@ export async function startGateway(
       const { state } = store;
       const dated = { clock: { ...clock, wall: wallClock.now }, clockIsSet: wallClock.isSet };
       const own = { cell, boot, sensors, drivers, buses, turns, log, publish, state };
-      running = createSensing({ ...own, ...dated });
+      running = createSensors({ ...own, ...dated });
       await running.start();
     },
     async stop() {
@@ -113,7 +113,7 @@ export async function startGateway(
       await buses.close();
     },
   };
-  let running: Sensing | undefined;
+  let running: Sensors | undefined;
   let configured = config.sensors;
 
   const acting: Service = {
@@ -146,7 +146,7 @@ export async function startGateway(
       log,
       publish,
       supplyChanged: async (fails) => driving?.supplyChanged(fails),
-      secure: () => store.secure(),
+      flushAndCheckpoint: () => store.flushAndCheckpoint(),
     });
 
   const parts = { cell, store, broker, clock, log };
@@ -187,22 +187,22 @@ export async function startGateway(
     log,
     load,
     parts: [
-      { name: 'log', use: async (next) => setLevel(log, next.log.level) },
+      { name: 'log', applyConfig: async (next) => setLevel(log, next.log.level) },
       {
         name: 'store',
-        async use(next) {
-          store.journal.relaxedMs = next.store.readingsWithin;
+        async applyConfig(next) {
+          store.journal.deferredMs = next.store.readingsWithin;
         },
       },
       {
         name: 'broker',
-        async use({ broker: next }) {
+        async applyConfig({ broker: next }) {
           const former = access;
           const isNew = next.access !== former?.file;
           const wanted = isNew ? createAccess(next.access) : former;
           if (isNew) await wanted?.start();
           try {
-            await broker.use({ ...next, access: wanted });
+            await broker.applyConfig({ ...next, access: wanted });
           } catch (error) {
             if (isNew) await wanted?.stop();
             throw error;
@@ -211,18 +211,21 @@ export async function startGateway(
           if (isNew) await former?.stop();
         },
       },
-      { name: 'uplinks', use: (next) => uplinks.use(next.uplinks) },
+      { name: 'uplinks', applyConfig: (next) => uplinks.applyConfig(next.uplinks) },
       {
         name: 'day',
-        async use(next) {
+        async applyConfig(next) {
           configured = next.sensors;
         },
       },
-      { name: 'sensing', use: async (next) => running?.use(next.sensors, next.drivers) },
-      { name: 'outputs', use: async (next) => driving?.use(next.outputs) },
-    ] satisfies Part[],
+      {
+        name: 'sensing',
+        applyConfig: async (next) => running?.applyConfig(next.sensors, next.drivers),
+      },
+      { name: 'outputs', applyConfig: async (next) => driving?.applyConfig(next.outputs) },
+    ] satisfies Reconfigurable[],
   });
-  const control = createControl(
+  const control = createAdminSocket(
     config.data,
     async (request) => {
       if (request.ask === 'status') return health.status();
@@ -234,17 +237,17 @@ export async function startGateway(
     log,
   );
 
-  const supervision = createSupervision({ env: process.env, log, stuck });
+  const supervision = createSystemd({ env: process.env, log, stuck });
 
   const { http } = config;
-  const history = createHistory({
+  const history = createHourHistory({
     monotonic: () => clock.monotonic(),
     wall: () => clock.wall(),
-    values: () => courses(running?.status() ?? [], uplinks.all()),
+    values: () => chartedValues(running?.status() ?? [], uplinks.all()),
   });
-  const day = createDay({
+  const day = createDayHistory({
     history,
-    topics: () => askedTopics(configured, running?.status() ?? []),
+    topics: () => recordedTopics(configured, running?.status() ?? []),
     state: () => store.state.of('$day'),
     monotonic: () => clock.monotonic(),
     wall: wallClock.now,
@@ -272,7 +275,7 @@ export async function startGateway(
       history,
       day,
       pageFolder: join(installation, 'dist/page'),
-      door: (anonymous) => broker.webSocketDoor(anonymous),
+      upgradeHandler: (anonymous) => broker.webSocketUpgradeHandler(anonymous),
       metrics: () => {
         metrics ??= createMetrics();
         return metrics;

@@ -2,60 +2,50 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { REPOSITORY } from './support/gateway.ts';
+import { circles, longFunctions } from './support/source-tree.ts';
 
-/** The rooms from the ground up: each imports only from those before it. One of an inner list knows nothing of its neighbours. */
+/** The rooms from the ground up: each imports only from rows above its own. Rooms of one row do not know each other. */
 const ROOMS: readonly (readonly string[])[] = [
-  ['ground'],
-  ['src/buses', 'src/store'],
-  ['src/measuring'],
-  ['src/driver.ts'],
+  ['src/base'],
+  ['src/mqtt', 'src/queue', 'src/buses'],
+  ['src/store'],
+  ['src/driver-kit'],
   ['drivers'],
-  ['src/drivers.ts'],
+  ['src/driver-table.ts'],
   ['src/config'],
-  ['src/access'],
-  ['src/sensing', 'src/acting', 'src/broker'],
+  ['src/net', 'src/access'],
+  ['src/sensors', 'src/outputs', 'src/broker'],
   ['src/uplink'],
-  ['src/appliance'],
+  ['src/runtime', 'src/history'],
   ['src/http'],
   ['src/page'],
   ['src/main.ts'],
   ['src/cli', 'src/cli.ts'],
 ];
-const GROUND = [
-  'reading',
-  'topics',
-  'units',
-  'clock',
-  'control',
-  'latency',
-  'lifecycle',
-  'log',
-  'origin',
-  'owned-file',
-  'secrets',
-  'sequence',
-  'state',
-  'version',
-];
 
 /** Who may load which module; types cost nothing and are free. */
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
   aedes: [
-    'src/broker/control-plane.ts',
-    'src/broker/control-stream.ts',
-    'src/store/aedes-persistence.ts',
+    'src/broker/control/control-plane.ts',
+    'src/broker/control/control-stream.ts',
+    'src/broker/control/aedes-persistence.ts',
   ],
-  'better-sqlite3': ['src/store/database.ts'],
+  'better-sqlite3': ['src/store/database/sqlite.ts'],
   'i2c-bus': ['src/buses/i2c.ts'],
   onoff: ['src/buses/gpio-sysfs.ts'],
   ioctl: ['src/buses/gpio-kernel.ts'],
   epoll: ['src/buses/gpio-kernel.ts'],
-  'unix-dgram': ['src/appliance/supervision.ts'],
-  mqtt: ['src/uplink/plant.ts', 'src/page/gateway.ts'],
+  'unix-dgram': ['src/runtime/systemd.ts'],
+  mqtt: ['src/uplink/plant-client.ts', 'src/page/gateway.ts'],
   uplot: ['src/page/chart.ts'],
   commander: ['src/cli/program.ts'],
   'prom-client': ['src/http/metrics.ts'],
 };
+
+const LONGEST_FILE = 320;
+/** A table with one entry a metric, which is read from top to bottom. */
+const LONG_TABLES = ['src/http/metric-definitions.ts'];
+const LONGEST_FUNCTION = 80;
 
 interface Import {
   readonly from: string;
@@ -69,9 +59,10 @@ const files = ['src', 'drivers'].flatMap((folder) =>
     .filter((name) => name.endsWith('.ts'))
     .map((name) => `${folder}/${name}`),
 );
+const textOf = (file: string): string => readFileSync(join(REPOSITORY, file), 'utf8');
 
 const imports: readonly Import[] = files.flatMap((from) => {
-  const text = readFileSync(join(REPOSITORY, from), 'utf8');
+  const text = textOf(from);
   const found = [
     ...text.matchAll(/^(?:import|export) (type )?[^;]*?from '([^']+)';/gms),
     ...text.matchAll(/\bimport\(()'([^']+)'\)/g),
@@ -84,36 +75,48 @@ const imports: readonly Import[] = files.flatMap((from) => {
     typeOnly: Boolean(type),
   }));
 });
+const inside = imports.filter(({ to }) => files.includes(to));
 
 function roomOf(file: string): string {
-  const ground = /^src\/([a-z-]+)\.ts$/.exec(file)?.[1];
-  if (ground !== undefined && GROUND.includes(ground)) return 'ground';
   if (file.startsWith('drivers/')) return 'drivers';
   return /^src\/[a-z-]+\//.exec(file)?.[0].slice(0, -1) ?? file;
 }
 
-const floorOf = (room: string): number => ROOMS.findIndex((rooms) => rooms.includes(room));
+const rowOf = (room: string): number => ROOMS.findIndex((rooms) => rooms.includes(room));
 
-describe('the house', () => {
+describe('module dependencies', () => {
   test('every file is in a room', () => {
-    expect(files.filter((file) => floorOf(roomOf(file)) < 0)).toEqual([]);
+    expect(files.filter((file) => rowOf(roomOf(file)) < 0)).toEqual([]);
     expect(imports.length).toBeGreaterThan(files.length);
   });
 
   test('arrows go down', () => {
-    const wrong = imports.filter(({ from, to }) => {
-      if (!files.includes(to)) return false;
+    const wrong = inside.filter(({ from, to }) => {
       const [here, there] = [roomOf(from), roomOf(to)];
-      // The program is the door to the room of verbs.
+      // The program starts the verbs.
       if (here === there || (from === 'src/cli.ts' && there === 'src/cli')) return false;
-      return floorOf(there) >= floorOf(here);
+      return rowOf(there) >= rowOf(here);
     });
     expect(wrong).toEqual([]);
   });
 
+  test('no files import each other in a circle, not even types', () => {
+    expect(circles(inside)).toEqual([]);
+  });
+
+  test('no inner rooms import each other in a circle', () => {
+    const innerOf = (file: string): string => dirname(file);
+    const edges = inside
+      .map(({ from, to }) => ({ from: innerOf(from), to: innerOf(to) }))
+      .filter(({ from, to }) => from !== to && roomOf(`${from}/`) === roomOf(`${to}/`))
+      // The files directly in a room stand on its inner rooms.
+      .filter(({ from, to }) => from !== roomOf(`${from}/`) && to !== roomOf(`${to}/`));
+    expect(circles(edges)).toEqual([]);
+  });
+
   test('a driver imports nothing but what drivers are given', () => {
     const own = imports.filter(({ from }) => from.startsWith('drivers/'));
-    expect([...new Set(own.map(({ to }) => to))]).toEqual(['src/driver.ts']);
+    expect([...new Set(own.map(({ to }) => to))]).toEqual(['src/driver-kit/driver.ts']);
   });
 
   test.each(Object.entries(RESERVED))('%s is loaded only where it belongs', (module, allowed) => {
@@ -122,7 +125,19 @@ describe('the house', () => {
     for (const file of allowed) expect(files).toContain(file);
   });
 
-  test('no room has a lumber-room', () => {
+  test('no utils, helpers or index files', () => {
     expect(files.filter((file) => /utils?|helpers?|misc|common|index\.ts/.test(file))).toEqual([]);
+  });
+});
+
+describe('sizes', () => {
+  test(`no file has more than ${LONGEST_FILE} lines, except a table`, () => {
+    const long = files.filter((file) => textOf(file).split('\n').length - 1 > LONGEST_FILE);
+    expect(long.filter((file) => !LONG_TABLES.includes(file))).toEqual([]);
+  });
+
+  test(`no function has more than ${LONGEST_FUNCTION} lines without its reason beside it`, () => {
+    const long = files.flatMap((file) => longFunctions(file, textOf(file), LONGEST_FUNCTION));
+    expect(long.filter(({ reason }) => !reason)).toEqual([]);
   });
 });

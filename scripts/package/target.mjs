@@ -70,7 +70,7 @@ export function nodeFor(arch) {
  * From 24.19 on ObjectWrap takes a hook of its environment away when it is collected, and Node aborts where a collection
  * runs outside of any context, as when it is idle: better-sqlite3's statements end the gateway after a minute or hours
  * (nodejs/node issue 65446). Without the hooks it is what it was. Can go with a Node that has mended it, or with a
- * better-sqlite3 on Node-API; test/package/package.test.ts looks for what the hook needs.
+ * better-sqlite3 on Node-API; test/scenarios/package/package.test.ts looks for what the hook needs.
  */
 function takeOutHooks(file) {
   const header = readFileSync(file, 'utf8');

@@ -1,10 +1,10 @@
 import { lstat } from 'node:fs/promises';
 import { z } from 'zod';
+import { ownershipProblem } from '../base/file-ownership.ts';
 import { validate } from '../config/findings.ts';
-import { byPosition, formatPath, type Problem } from '../config/problem.ts';
-import { parseSource } from '../config/source.ts';
-import { readText } from '../config/text-file.ts';
-import { strangerMayChange } from '../owned-file.ts';
+import { byPosition, formatPath, type Problem } from '../config/yaml/problem.ts';
+import { parseSource } from '../config/yaml/source.ts';
+import { readText } from '../config/yaml/text-file.ts';
 import { PASSWORD_FORM } from './passwords.ts';
 import type { Rule } from './rules.ts';
 
@@ -103,7 +103,7 @@ async function whyUnsafe(file: string): Promise<string | undefined> {
     if ((await lstat(file)).isSymbolicLink()) {
       return `${file} is a symbolic link, expected the file itself: name the place that it points to`;
     }
-    return await strangerMayChange(file);
+    return await ownershipProblem(file);
   } catch (error) {
     return `could not look at ${file}: ${(error as Error).message}`;
   }

@@ -1,14 +1,14 @@
 import { type StatWatcher, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
-import { formatProblem } from '../config/problem.ts';
-import type { Service } from '../lifecycle.ts';
+import type { Service } from '../base/lifecycle.ts';
+import { formatProblem } from '../config/yaml/problem.ts';
 import { type AccessRules, readAccess } from './access-file.ts';
-import { Guesses } from './guesses.ts';
-import { PasswordJudge } from './passwords.ts';
+import { LoginThrottle } from './login-throttle.ts';
+import { PasswordVerifier } from './passwords.ts';
 import { Rights } from './rules.ts';
 
 /** Who asks to be let in. */
-export interface Candidate {
+export interface ConnectRequest {
   readonly address: string;
   readonly clientId: string;
   readonly username: string | undefined;
@@ -39,7 +39,7 @@ export interface AccessParts {
 }
 
 /** How often the access file is looked at. */
-const LOOK_MS = 1000;
+const POLL_MS = 1000;
 const [UNAVAILABLE, BAD_USER_OR_PASSWORD, NOT_AUTHORISED] = [3, 4, 5] as const;
 
 /** Lets clients in and says what they may do, by the access file as it stands. */
@@ -50,8 +50,8 @@ export class Access implements Service {
   /** Called when other rules have come into force. */
   onChanged: (() => void) | undefined;
   readonly #parts: AccessParts;
-  readonly #judge = new PasswordJudge();
-  readonly #guesses: Guesses;
+  readonly #judge = new PasswordVerifier();
+  readonly #guesses: LoginThrottle;
   #rules!: AccessRules;
   #trouble: string | undefined;
   #watcher: StatWatcher | undefined;
@@ -59,7 +59,7 @@ export class Access implements Service {
   constructor(parts: AccessParts) {
     this.#parts = parts;
     this.file = parts.file;
-    this.#guesses = new Guesses(parts.now);
+    this.#guesses = new LoginThrottle(parts.now);
   }
 
   /** Rejects with the first thing that is wrong with the file. */
@@ -68,7 +68,7 @@ export class Access implements Service {
     const read = await readAccess(file);
     if ('problems' in read) throw new Error(formatProblem(read.problems[0]!, false));
     this.#rules = read.rules;
-    this.#watcher = watchFile(file, { interval: LOOK_MS, persistent: false }, () => {
+    this.#watcher = watchFile(file, { interval: POLL_MS, persistent: false }, () => {
       void this.#readAgain();
     });
   }
@@ -97,7 +97,7 @@ export class Access implements Service {
     this.onChanged?.();
   }
 
-  async admit(candidate: Candidate): Promise<Admission> {
+  async admit(candidate: ConnectRequest): Promise<Admission> {
     const { certificate, username, clientId } = candidate;
     if (certificate !== undefined && username === undefined) return this.#byCertificate(candidate);
     if (username !== undefined) return this.#byPassword(candidate, username);
@@ -108,14 +108,17 @@ export class Access implements Service {
     return { identity: { user: undefined, proof: undefined }, rights };
   }
 
-  #byCertificate({ certificate, clientId }: Candidate): Admission {
+  #byCertificate({ certificate, clientId }: ConnectRequest): Admission {
     const identity = { user: certificate, proof: 'certificate' };
     const rights = this.rightsOf(identity, clientId);
     if (!rights) return refused(NOT_AUTHORISED, `a certificate of ${certificate}, who is no user`);
     return { identity, rights };
   }
 
-  async #byPassword({ address, password, clientId }: Candidate, user: string): Promise<Admission> {
+  async #byPassword(
+    { address, password, clientId }: ConnectRequest,
+    user: string,
+  ): Promise<Admission> {
     const pause = this.#guesses.pause(address, user);
     if (pause > 0) {
       return refused(BAD_USER_OR_PASSWORD, `too many wrong passwords for ${shown(user)}`);

@@ -26,7 +26,7 @@ export async function hashPassword(password: string): Promise<string> {
 const NOBODY = `scrypt$${COST.N}$${COST.r}$${COST.p}$${randomBytes(SALT_BYTES).toString('base64')}$${randomBytes(HASH_BYTES).toString('base64')}`;
 
 /** Compares passwords, few at a time, so that guessing takes no time from clients that are connected. */
-export class PasswordJudge {
+export class PasswordVerifier {
   readonly #key = randomBytes(32);
   #remembered = new Map<string, Buffer>();
   #running = 0;

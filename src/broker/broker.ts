@@ -1,10 +1,8 @@
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
-import type { Clock } from '../clock.ts';
-import { isLoopback, type ListenerConfig } from '../config/schema.ts';
-import type { Service } from '../lifecycle.ts';
-import type { Store } from '../store/store.ts';
-import { admit } from './admission.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Service } from '../base/lifecycle.ts';
+import { isLoopback, type ListenerConfig } from '../config/schema/schema.ts';
 import {
   type ConnectPacket,
   encodeConnack,
@@ -12,15 +10,21 @@ import {
   SERVER_UNAVAILABLE,
   type SubscribePacket,
   type UnsubscribePacket,
-} from './codec.ts';
-import { Connection, type ConnectionHandler } from './connection.ts';
-import { ControlPlane } from './control-plane.ts';
-import { DataPlane, type LocalMessage, type ReceivedMessage } from './data-plane.ts';
-import { Doors } from './doors.ts';
-import { Drops } from './drops.ts';
-import { Expiry } from './expiry.ts';
-import { Memory } from './memory.ts';
-import type { Publication, Subscriber } from './publication.ts';
+} from '../mqtt/codec.ts';
+import { ListenerSet } from '../net/listeners.ts';
+import type { Transport, TransportEvents } from '../net/transport.ts';
+import type { Upgrade } from '../net/websocket.ts';
+import type { Store } from '../store/store.ts';
+import { admit } from './clients/admission.ts';
+import { Connection, type ConnectionHandler } from './clients/connection.ts';
+import { MemoryBudget } from './clients/memory-budget.ts';
+import { TrafficCounters } from './clients/traffic-counters.ts';
+import { ControlPlane } from './control/control-plane.ts';
+import { DataPlane, type LocalMessage, type ReceivedMessage } from './messages/data-plane.ts';
+import { Expiry } from './messages/expiry.ts';
+import type { Publication, Subscriber } from './messages/publication.ts';
+import type { Session, SessionLimits } from './messages/session.ts';
+import { DropCounter } from './stats/drop-counter.ts';
 import {
   type BrokerCounts,
   type DropCounts,
@@ -28,11 +32,7 @@ import {
   type SessionStatus,
   sessionsOf,
   sumsOf,
-} from './report.ts';
-import type { Session, SessionLimits } from './session.ts';
-import { Traffic } from './traffic.ts';
-import type { Transport, TransportEvents } from './transport.ts';
-import type { Upgrade } from './websockets.ts';
+} from './stats/status.ts';
 
 /** Times in milliseconds, sizes in bytes. */
 export interface BrokerLimits extends SessionLimits {
@@ -74,13 +74,13 @@ export class Broker implements Service, ConnectionHandler {
   readonly #perAddress = new Map<string, number>();
   readonly #packets = new WeakMap<Connection, ConnectPacket>();
   readonly #present = new WeakMap<Connection, { session: Session; present: boolean }>();
-  readonly #drops: Drops;
+  readonly #drops: DropCounter;
   readonly #plane: DataPlane;
-  readonly #memory = new Memory();
-  readonly traffic: Traffic = new Traffic();
+  readonly #memory = new MemoryBudget();
+  readonly traffic: TrafficCounters = new TrafficCounters();
   readonly #expiry: Expiry;
   #control!: ControlPlane;
-  readonly #doors: Doors;
+  readonly #doors: ListenerSet;
   readonly #limits: { -readonly [Key in keyof BrokerLimits]: BrokerLimits[Key] };
   #access: Access | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -92,19 +92,19 @@ export class Broker implements Service, ConnectionHandler {
 
   constructor(parts: BrokerParts) {
     this.#parts = parts;
-    this.#drops = new Drops(parts.log);
+    this.#drops = new DropCounter(parts.log);
     const { store, clock } = parts;
     this.#limits = { ...parts.limits };
     const limits = this.#limits;
     this.#access = parts.access;
-    this.#doors = new Doors({
+    this.#doors = new ListenerSet({
       limits,
       clock,
       log: parts.log,
       accept: (transport) => this.#accept(transport),
       onTrouble: (address, reason) => this.#logOnce(address, reason, 'listener in trouble'),
     });
-    const now = (): number => store.ages.now();
+    const now = (): number => store.storedClock.now();
     this.#plane = new DataPlane({
       store,
       limits,
@@ -135,7 +135,7 @@ export class Broker implements Service, ConnectionHandler {
     const { wills, stoppedCleanly } = store.recovered;
     await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
-      await this.#doors.use(listeners);
+      await this.#doors.applyConfig(listeners);
     } catch (error) {
       await this.#closeAll();
       throw error;
@@ -147,10 +147,10 @@ export class Broker implements Service, ConnectionHandler {
    * Other listeners, limits and access rules, while clients are connected. With another access file everybody has to
    * come anew. Rejects when a listener can't open; calling it with what was before then puts that back.
    */
-  async use({ listeners, limits, access }: Omit<BrokerParts, 'store' | 'clock' | 'log'>) {
+  async applyConfig({ listeners, limits, access }: Omit<BrokerParts, 'store' | 'clock' | 'log'>) {
     Object.assign(this.#limits, limits);
     if (access !== this.#access) this.#useAccess(access);
-    await this.#doors.use(listeners);
+    await this.#doors.applyConfig(listeners);
   }
 
   #useAccess(access: Access | undefined): void {
@@ -189,7 +189,11 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   get sessions(): readonly SessionStatus[] {
-    return sessionsOf(this.#plane.sessions.values(), this.#connections, this.#parts.store.ages);
+    return sessionsOf(
+      this.#plane.sessions.values(),
+      this.#connections,
+      this.#parts.store.storedClock,
+    );
   }
 
   get drops(): DropCounts {
@@ -207,11 +211,11 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   /** A way in for clients over an HTTP server of somebody else's, which looks at where they come from. */
-  async webSocketDoor(anonymous: boolean): Promise<Upgrade> {
-    const { createWebSocketDoor } = await import('./websockets.ts');
+  async webSocketUpgradeHandler(anonymous: boolean): Promise<Upgrade> {
+    const { createWebSocketUpgradeHandler } = await import('../net/websocket.ts');
     const { packet } = this.#limits;
     const accept = (transport: Transport) => this.#accept(transport);
-    return createWebSocketDoor({ packet, anonymous, accept, isWelcome: () => true });
+    return createWebSocketUpgradeHandler({ packet, anonymous, accept, isAllowed: () => true });
   }
 
   /** Resolves when all that the message owes is on disk; a QoS 0 message owes nothing. */
@@ -322,12 +326,12 @@ export class Broker implements Service, ConnectionHandler {
         continue;
       }
       connection.access = { identity, rights };
-      this.#plane.restrict(session, rights);
+      this.#plane.revokeSubscriptions(session, rights);
     }
   }
 
   #refuse(connection: Connection, reason: string, returnCode: number): void {
-    connection.output.write(encodeConnack(false, returnCode));
+    connection.sendBuffer.write(encodeConnack(false, returnCode));
     connection.close(reason);
   }
 
@@ -338,8 +342,8 @@ export class Broker implements Service, ConnectionHandler {
     this.#present.set(connection, opened);
     if (!connection.access) return;
     const { identity, rights } = connection.access;
-    this.#plane.own(opened.session, identity.user ?? '');
-    this.#plane.restrict(opened.session, rights);
+    this.#plane.setOwner(opened.session, identity.user ?? '');
+    this.#plane.revokeSubscriptions(opened.session, rights);
   }
 
   #connack(connection: Connection, returnCode: number): void {
@@ -355,10 +359,10 @@ export class Broker implements Service, ConnectionHandler {
     }
     const { keepalive, protocolName } = this.#packets.get(connection)!;
     this.#packets.delete(connection);
-    connection.patience = keepalive * 1500;
+    connection.silenceLimitMs = keepalive * 1500;
     // MQTT 3.1 has no session-present flag.
     const present = opened.present && protocolName === 'MQTT';
-    connection.output.write(encodeConnack(present, 0));
+    connection.sendBuffer.write(encodeConnack(present, 0));
     connection.open(opened.session);
   }
 
@@ -394,7 +398,7 @@ export class Broker implements Service, ConnectionHandler {
     if (left > 0) this.#perAddress.set(remoteAddress, left);
     else this.#perAddress.delete(remoteAddress);
     const opened = session ?? this.#present.get(connection)?.session;
-    if (opened) this.#plane.leave(opened);
+    if (opened) this.#plane.clientGone(opened);
     if (!connection.leaving) this.#control.lost(connection);
     if (!this.#stopping && !connection.leaving) {
       this.#logOnce(opened?.clientId || remoteAddress, reason);
@@ -415,7 +419,7 @@ export class Broker implements Service, ConnectionHandler {
 
   #sweepConnections(): void {
     for (const connection of this.#connections) {
-      connection.output.measure();
+      connection.sendBuffer.measure();
       if (!connection.overdue) continue;
       const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
       connection.fail(new ProtocolError(reason));

@@ -1,7 +1,7 @@
 import type { GpioInputs, GpioOutput } from './bus.ts';
 import type { GpioBackend, LineSpec } from './gpio.ts';
 
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
 /** Lines that exist in memory alone, to try a config without its hardware: an input is what the output of the same name is. */
 export function createSimulatedBackend(): GpioBackend {
@@ -21,7 +21,7 @@ export function createSimulatedBackend(): GpioBackend {
         async *edges(signal) {
           let before = levels();
           while (!signal.aborted) {
-            await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+            await new Promise((resolve) => setTimeout(resolve, POLL_MS));
             const now = levels();
             for (const [line, rising] of now.entries()) {
               if (rising !== before[line])

@@ -1,5 +1,5 @@
 import type { PromisifiedBus } from 'i2c-bus';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { BusError, type BusFault, hex, type I2cBus, type I2cDevice } from './bus.ts';
 
 /** The part of an open i2c-bus bus that is used here. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import type { Drivers } from '../driver.ts';
-import { restore as copyIn, backup as copyOut } from '../store/backup.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { restore as copyIn, backup as copyOut } from '../store/admin/backup.ts';
 import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 

@@ -1,6 +1,6 @@
 import { readAccess } from '../access/access-file.ts';
 import { loadConfig } from '../config/load.ts';
-import type { Drivers } from '../driver.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 

@@ -1,8 +1,8 @@
+import { usesColour } from '../base/log.ts';
 import { loadConfig } from '../config/load.ts';
-import { formatProblem, type Problem } from '../config/problem.ts';
-import type { Drivers } from '../driver.ts';
-import { usesColour } from '../log.ts';
-import { EXIT, type Io, type Output } from './io.ts';
+import { formatProblem, type Problem } from '../config/yaml/problem.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { EXIT, type Io, type OutputStream } from './io.ts';
 
 /** The option that every verb with a config takes. */
 export interface ConfigOption {
@@ -17,7 +17,7 @@ export function configFile(options: ConfigOption, env: Io['env']): string {
 }
 
 /** Writes one line a problem. */
-export function printProblems(problems: readonly Problem[], output: Output, io: Io): void {
+export function printProblems(problems: readonly Problem[], output: OutputStream, io: Io): void {
   const colour = usesColour(output, io.env);
   for (const problem of problems) output.write(`${formatProblem(problem, colour)}\n`);
 }

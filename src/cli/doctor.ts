@@ -1,10 +1,10 @@
-import type { GatewayStatus } from '../appliance/health.ts';
 import type { KernelFiles } from '../buses/bus.ts';
 import { loadConfig } from '../config/load.ts';
-import { askGateway } from '../control.ts';
-import type { Drivers } from '../driver.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { askGateway } from '../runtime/admin-socket.ts';
+import type { GatewayStatus } from '../runtime/health.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
-import { EXAMINATIONS, type Patient } from './examinations.ts';
+import { type CheckContext, DOCTOR_CHECKS } from './doctor-checks.ts';
 import { EXIT, type Io } from './io.ts';
 
 export interface DoctorParts {
@@ -24,9 +24,9 @@ export async function doctor(options: ConfigOption, io: Io, parts: DoctorParts):
   const status = (await askGateway(config.data, { ask: 'status' }).catch(() => undefined)) as
     | GatewayStatus
     | undefined;
-  const patient: Patient = { config, files, status, askTimedatectl, now: Date.now() };
+  const patient: CheckContext = { config, files, status, askTimedatectl, now: Date.now() };
   let count = 0;
-  for (const [name, examine] of Object.entries(EXAMINATIONS)) {
+  for (const [name, examine] of Object.entries(DOCTOR_CHECKS)) {
     for (const { found, remedy } of await examine(patient)) {
       if (remedy !== undefined) count++;
       const mark = remedy === undefined ? 'ok  ' : 'MEND';

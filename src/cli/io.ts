@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 
 /** Where a verb writes lines. */
-export interface Output {
+export interface OutputStream {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
   /** Size of the terminal. */
@@ -11,8 +11,8 @@ export interface Output {
 
 /** What a verb sees of the world, so that a test can run it in its own process. */
 export interface Io {
-  readonly stdout: Output;
-  readonly stderr: Output;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Emits the signals and, as `process` does, `uncaughtException` and `unhandledRejection`. */

@@ -1,7 +1,7 @@
-import { askTimedatectl, isSynchronised } from '../appliance/time-sync.ts';
 import { BusError, type Buses, hex, type I2cBus, type KernelFiles } from '../buses/bus.ts';
 import { type Board, fittingBoards } from '../config/boards.ts';
-import type { Drivers } from '../driver.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { askTimedatectl, isSynchronised } from '../runtime/time-sync.ts';
 import { EXIT, type Io } from './io.ts';
 
 export interface ProbeParts {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { createLog, usesColour } from '../log.ts';
-import { installation, version } from '../version.ts';
+import { createLog, usesColour } from '../base/log.ts';
+import { installation, version } from '../base/version.ts';
 import type { ConfigOption } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import type { QueueOption } from './queue.ts';
@@ -153,7 +153,7 @@ export async function runCommandLine(
     .option(...CONFIG)
     .action(async (options: ConfigOption) => {
       const { doctor } = await import('./doctor.ts');
-      const { askTimedatectl } = await import('../appliance/time-sync.ts');
+      const { askTimedatectl } = await import('../runtime/time-sync.ts');
       const { createKernelFiles } = await import('../buses/files.ts');
       const files = createKernelFiles();
       const { drivers } = parts;

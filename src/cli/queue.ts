@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
-import { askGateway } from '../control.ts';
-import type { Drivers } from '../driver.ts';
-import { exportQueue, listQueues, purgeQueue } from '../store/queues.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { askGateway } from '../runtime/admin-socket.ts';
+import { exportQueue, listQueues, purgeQueue } from '../store/admin/queue-admin.ts';
 import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 

@@ -1,24 +1,24 @@
 import { writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import type { Clock } from '../base/clock.ts';
+import { createLog } from '../base/log.ts';
+import { createMemoryState } from '../base/state.ts';
 import { type Buses, hex } from '../buses/bus.ts';
 import type { Transfer } from '../buses/playback.ts';
 import { type Exchange, traced } from '../buses/traced.ts';
-import type { Clock } from '../clock.ts';
 import { loadConfig } from '../config/load.ts';
-import type { Config } from '../config/schema.ts';
-import type { SensorConfig } from '../config/sensors.ts';
-import { didYouMean } from '../config/suggestion.ts';
-import type { Driver, Drivers, Samples, Tools } from '../driver.ts';
-import { createLog } from '../log.ts';
-import { createBounded } from '../sensing/bounded.ts';
-import { addressOf, handleFor, LEAST_OPEN_MS } from '../sensing/handle.ts';
-import { judge } from '../sensing/outlet.ts';
-import type { Recording } from '../sensing/recording.ts';
-import { createMemoryState } from '../state.ts';
-import { isInUse } from '../store/database.ts';
-import { readingTopic } from '../topics.ts';
+import type { Config } from '../config/schema/schema.ts';
+import type { SensorConfig } from '../config/schema/sensors.ts';
+import { didYouMean } from '../config/yaml/suggestion.ts';
+import type { Driver, Drivers, Samples, Tools } from '../driver-kit/driver.ts';
+import { readingTopic } from '../mqtt/topics.ts';
+import { addressOf, handleFor, LEAST_OPEN_MS } from '../sensors/bus-handle.ts';
+import { assessQuality } from '../sensors/channel-publisher.ts';
+import { createTimeLimited } from '../sensors/time-limited.ts';
+import { isInUse } from '../store/database/database.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
+import type { Recording } from './recording.ts';
 
 /** `record` is where the transfers are kept as a test fixture; I2C sensors only. */
 export interface ReadOptions extends ConfigOption {
@@ -114,7 +114,7 @@ async function show(
 function showSamples(sensor: SensorConfig, driver: Driver, samples: Samples, io: Io): number {
   let code: number = EXIT.ok;
   for (const channel of driver.channels(sensor.options)) {
-    const { value, quality, reason } = judge(samples[channel.name], channel);
+    const { value, quality, reason } = assessQuality(samples[channel.name], channel);
     const shown = [
       channel.name === '' ? sensor.name : `${sensor.name}/${channel.name}`,
       String(value),
@@ -141,7 +141,7 @@ async function sampleOnce(
     state: createMemoryState().of(config.name),
     line: (line) => buses.gpio.line(line),
   };
-  const opening = createBounded<Awaited<ReturnType<Driver['open']>>>(
+  const opening = createTimeLimited<Awaited<ReturnType<Driver['open']>>>(
     clock,
     Math.max(config.timeout, LEAST_OPEN_MS),
   );
@@ -149,7 +149,7 @@ async function sampleOnce(
     driver.open(handleFor(config, driver, buses), config.options, tools, signal),
   );
   try {
-    const reading = createBounded<Samples>(clock, config.timeout);
+    const reading = createTimeLimited<Samples>(clock, config.timeout);
     return await reading.run(never, (signal) => sensor.read(signal));
   } finally {
     await sensor.close?.();

@@ -1,5 +1,5 @@
 import { jsonSchema } from '../config/json-schema.ts';
-import type { Drivers } from '../driver.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
 import { EXIT, type Io } from './io.ts';
 
 /** Prints the JSON Schema of the config, for editors. */

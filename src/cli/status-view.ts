@@ -1,4 +1,4 @@
-import type { GatewayStatus } from '../appliance/health.ts';
+import type { GatewayStatus } from '../runtime/health.ts';
 
 const UNITS = [
   ['d', 86_400],

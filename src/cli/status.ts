@@ -1,7 +1,7 @@
-import type { GatewayStatus } from '../appliance/health.ts';
 import { loadConfig } from '../config/load.ts';
-import { askGateway } from '../control.ts';
-import type { Drivers } from '../driver.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { askGateway } from '../runtime/admin-socket.ts';
+import type { GatewayStatus } from '../runtime/health.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import { duration } from './status-view.ts';

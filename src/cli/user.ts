@@ -5,9 +5,9 @@ import { Writable } from 'node:stream';
 import { isMap, isSeq, parseDocument, type YAMLMap, YAMLSeq } from 'yaml';
 import { readAccess } from '../access/access-file.ts';
 import { hashPassword } from '../access/passwords.ts';
-import { formatProblem } from '../config/problem.ts';
-import { parseSource } from '../config/source.ts';
-import { readText } from '../config/text-file.ts';
+import { formatProblem } from '../config/yaml/problem.ts';
+import { parseSource } from '../config/yaml/source.ts';
+import { readText } from '../config/yaml/text-file.ts';
 import { type ConfigOption, configFile } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 

@@ -1,8 +1,8 @@
-import type { GatewayStatus } from '../appliance/health.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { loadConfig } from '../config/load.ts';
-import { askGateway } from '../control.ts';
-import type { Drivers } from '../driver.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { askGateway } from '../runtime/admin-socket.ts';
+import type { GatewayStatus } from '../runtime/health.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import { statusLines } from './status-view.ts';

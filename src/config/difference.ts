@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from './schema.ts';
+import type { Config } from './schema/schema.ts';
 
 /** One thing that another config says otherwise, e.g. `sensors.temperature.every: 1000 -> 5000`. */
 export type Change = string;

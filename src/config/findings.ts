@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { namesSecret } from '../secrets.ts';
-import type { Finding, Path } from './problem.ts';
-import type { Source } from './source.ts';
-import { alternatives, didYouMean, didYouMeanNumber } from './suggestion.ts';
+import { isSecretKey } from '../base/secrets.ts';
+import type { Finding, Path } from './yaml/problem.ts';
+import type { Source } from './yaml/source.ts';
+import { alternatives, didYouMean, didYouMeanNumber } from './yaml/suggestion.ts';
 
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
@@ -70,7 +70,7 @@ function finding(issue: Issue, source: Source): Finding {
     const remedy = section && typeof path.at(-1) === 'string' ? ', or no such key at all' : '';
     return { path, at: 'key', message: `empty, ${expected}${remedy}` };
   }
-  const secret = path.some((part) => typeof part === 'string' && namesSecret(part));
+  const secret = path.some((part) => typeof part === 'string' && isSecretKey(part));
   return { path, at: 'value', message: `found ${secret ? 'a value' : written}, ${expected}` };
 }
 

@@ -1,11 +1,11 @@
 import path from 'node:path';
-import type { Drivers } from '../driver.ts';
-import { crossChecks, type Parts, type Placed } from './cross-checks.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import { crossChecks, type Parts, type Placed } from './checks/checks.ts';
+import { passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
 import { type KeyExplainer, validate } from './findings.ts';
-import { outputSchema } from './outputs.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
-import { powerFailSchema } from './power-fail.ts';
-import { byPosition, type Finding, formatPath, type Path, type Problem } from './problem.ts';
+import { outputSchema } from './schema/outputs.ts';
+import { powerFailSchema } from './schema/power-fail.ts';
 import {
   type Config,
   cellSchema,
@@ -15,12 +15,12 @@ import {
   type ListenerConfig,
   listenerSchema,
   type Settings,
-} from './schema.ts';
-import { sensorSchema } from './sensors.ts';
-import { parseSource, type Source } from './source.ts';
-import { readText } from './text-file.ts';
-import { passwordFileChecks, tlsFileChecks } from './tls-files.ts';
-import { type UplinkConfig, uplinkSchema } from './uplinks.ts';
+} from './schema/schema.ts';
+import { sensorSchema } from './schema/sensors.ts';
+import { type UplinkConfig, uplinkSchema } from './schema/uplinks.ts';
+import { byPosition, type Finding, formatPath, type Path, type Problem } from './yaml/problem.ts';
+import { parseSource, type Source } from './yaml/source.ts';
+import { readText } from './yaml/text-file.ts';
 
 /** The config, or at least one problem. */
 export type LoadResult =

@@ -1,8 +1,8 @@
 import path from 'node:path';
-import type { Driver, Drivers } from '../driver.ts';
-import { loadDriver } from '../drivers.ts';
-import type { Finding } from './problem.ts';
-import { sensorSchema } from './sensors.ts';
+import type { Driver, Drivers } from '../driver-kit/driver.ts';
+import { loadDriver } from '../driver-table.ts';
+import { sensorSchema } from './schema/sensors.ts';
+import type { Finding } from './yaml/problem.ts';
 
 /** A driver in a file of its own, as a config names it. */
 const FILE = /\.[cm]?js$/;

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { isOwnName } from '../origin.ts';
+import { isOwnName } from '../net/origin.ts';
 
 /** Nothing from elsewhere, nothing written into the page, no frame around it. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {

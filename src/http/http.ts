@@ -6,11 +6,11 @@ import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
-import { Certificates } from '../broker/certificates.ts';
-import { listenError } from '../broker/listeners.ts';
-import type { Upgrade } from '../broker/websockets.ts';
-import { type HttpConfig, isLoopback } from '../config/schema.ts';
-import type { Service } from '../lifecycle.ts';
+import type { Service } from '../base/lifecycle.ts';
+import { type HttpConfig, isLoopback } from '../config/schema/schema.ts';
+import { Certificates } from '../net/certificates.ts';
+import { listenError } from '../net/listener.ts';
+import type { Upgrade } from '../net/websocket.ts';
 import { type Answer, textAnswer, zip } from './answer.ts';
 import { isOwnHost, isOwnOrigin, SECURITY_HEADERS } from './guard.ts';
 import { loginOf } from './login.ts';
@@ -27,7 +27,7 @@ export interface HttpParts extends RoutesParts {
   /** The folder of the built page. */
   readonly pageFolder: string;
   /** The broker's way in for MQTT over WebSocket. */
-  door(anonymous: boolean): Promise<Upgrade>;
+  upgradeHandler(anonymous: boolean): Promise<Upgrade>;
 }
 
 /** A service with an address. */
@@ -48,7 +48,7 @@ const LEAST_ZIPPED = 1024;
 
 /** The page, its data, health and metrics over HTTP; MQTT over WebSocket on the same port, for pages of ours alone. */
 export function createHttp(parts: HttpParts): Http {
-  const { config, access, log, pageFolder, door } = parts;
+  const { config, access, log, pageFolder, upgradeHandler } = parts;
   const { host, port } = config;
   const anonymous = isLoopback(host);
   const route = createRoutes(parts);
@@ -136,7 +136,7 @@ export function createHttp(parts: HttpParts): Http {
         socket.setKeepAlive(true, KEEPALIVE_MS);
       });
       server.on('request', (request, response) => void serve(request, response));
-      server.on('upgrade', upgrade(await door(anonymous)));
+      server.on('upgrade', upgrade(await upgradeHandler(anonymous)));
       await listen(server, host, port).catch((error: unknown) => {
         certificates?.stop();
         throw error;

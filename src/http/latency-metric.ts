@@ -1,5 +1,5 @@
 import type { Histogram } from 'prom-client';
-import { BOUNDS_S, type Latency } from '../latency.ts';
+import { BOUNDS_S, type Latency } from '../base/latency.ts';
 
 /** A histogram of what was counted elsewhere: prom-client's own takes 300 ns for each of some 100,000 messages a second. */
 export function createLatencyMetric(

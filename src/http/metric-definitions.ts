@@ -1,6 +1,6 @@
-import type { GatewayStatus } from '../appliance/health.ts';
-import type { DropCounts } from '../broker/report.ts';
-import type { Traffic } from '../broker/traffic.ts';
+import type { TrafficCounters } from '../broker/clients/traffic-counters.ts';
+import type { DropCounts } from '../broker/stats/status.ts';
+import type { GatewayStatus } from '../runtime/health.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Rows = Iterable<readonly [labels: Labels, value: number]>;
@@ -8,7 +8,7 @@ type Rows = Iterable<readonly [labels: Labels, value: number]>;
 export interface Now {
   readonly status: GatewayStatus;
   readonly drops: DropCounts;
-  readonly traffic: Traffic;
+  readonly traffic: TrafficCounters;
 }
 type Definition = readonly [
   kind: 'gauge' | 'counter',

@@ -1,15 +1,15 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { GatewayStatus } from '../appliance/health.ts';
-import type { DropCounts } from '../broker/report.ts';
-import type { Traffic } from '../broker/traffic.ts';
-import type { Latency } from '../latency.ts';
+import type { Latency } from '../base/latency.ts';
+import type { TrafficCounters } from '../broker/clients/traffic-counters.ts';
+import type { DropCounts } from '../broker/stats/status.ts';
+import type { GatewayStatus } from '../runtime/health.ts';
 import { createLatencyMetric } from './latency-metric.ts';
 import { DEFINITIONS, type Now } from './metric-definitions.ts';
 
 export interface MetricsParts {
   status(): Promise<GatewayStatus>;
   drops(): DropCounts;
-  readonly traffic: Traffic;
+  readonly traffic: TrafficCounters;
   /** How long commits took; undefined before the store has started. */
   commitTimes(): Latency | undefined;
 }

@@ -1,13 +1,13 @@
-import type { Day } from '../appliance/day.ts';
-import type { History } from '../appliance/history.ts';
-import type { LogTail } from '../log.ts';
+import type { LogTail } from '../base/log.ts';
+import type { DayHistory } from '../history/day-history.ts';
+import type { HourHistory } from '../history/hour-history.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
 import type { Visitor } from './login.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface RoutesParts {
-  readonly history: Pick<History, 'of'>;
-  readonly day: Pick<Day, 'of'>;
+  readonly history: Pick<HourHistory, 'of'>;
+  readonly day: Pick<DayHistory, 'of'>;
   readonly tail: LogTail;
   /** Made when first asked for. */
   metrics(): Promise<Metrics>;
@@ -20,7 +20,7 @@ export interface RoutesParts {
 }
 
 /** What is asked for, and by whom: `visitor` is undefined for who is not let in. */
-export interface Question {
+export interface PageRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
@@ -47,7 +47,7 @@ export function createRoutes(parts: RoutesParts) {
     return sentence === undefined ? textAnswer(200, 'alive') : textAnswer(503, sentence);
   };
 
-  const readyz = ({ visitor }: Question): Answer => {
+  const readyz = ({ visitor }: PageRequest): Answer => {
     const now = troubles();
     const status = now.length === 0 ? 200 : 503;
     return jsonAnswer(
@@ -62,7 +62,7 @@ export function createRoutes(parts: RoutesParts) {
     return { status: 200, type: metrics.type, body, headers: { 'cache-control': 'no-store' } };
   };
 
-  const courses = ({ query, visitor }: Question): Answer => {
+  const courses = ({ query, visitor }: PageRequest): Answer => {
     const topics = query.getAll('topic').slice(0, TOPICS_AT_ONCE);
     const kept = query.get('span') === 'day' ? day : history;
     const found = topics.flatMap((topic) => {
@@ -73,13 +73,13 @@ export function createRoutes(parts: RoutesParts) {
   };
 
   /** To which topics the visitor may publish: the page offers no switch that the broker would not take. */
-  const rights = ({ query, visitor }: Question): Answer => {
+  const rights = ({ query, visitor }: PageRequest): Answer => {
     const topics = query.getAll('topic').slice(0, TOPICS_AT_ONCE);
     const found = topics.map((topic) => [topic, visitor?.mayPublish(topic) === true]);
     return jsonAnswer(Object.fromEntries(found));
   };
 
-  const end = ({ method, query, visitor }: Question): Answer => {
+  const end = ({ method, query, visitor }: PageRequest): Answer => {
     if (!visitor?.mayPublish(DISCONNECT)) {
       return textAnswer(403, `This user may not write ${DISCONNECT}.`);
     }
@@ -88,12 +88,12 @@ export function createRoutes(parts: RoutesParts) {
     return done ? jsonAnswer({ ok: true }) : textAnswer(404, 'No such client is connected.');
   };
 
-  const log = ({ query }: Question): Answer => {
+  const log = ({ query }: PageRequest): Answer => {
     const after = Number(query.get('after'));
     return jsonAnswer(tail.after(Number.isSafeInteger(after) ? after : 0));
   };
 
-  return async (question: Question): Promise<Answer | undefined> => {
+  return async (question: PageRequest): Promise<Answer | undefined> => {
     const { path, visitor } = question;
     const needs = (filter: string, challenge: Readonly<Record<string, string>> = {}) => {
       if (!visitor) return textAnswer(401, LOG_IN, challenge);

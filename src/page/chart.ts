@@ -1,13 +1,13 @@
 import uPlot from 'uplot';
-import type { Course } from '../appliance/history.ts';
-import { number, say } from './words.ts';
+import type { Series } from '../history/hour-history.ts';
+import { number, translate } from './translations.ts';
 
 export interface Chart {
   readonly node: HTMLElement;
   /** Lowest and highest value that it shows, in words; undefined while it is empty. */
   readonly range: { readonly low: string; readonly high: string } | undefined;
   /** The last hour or day, as the gateway kept it. */
-  show(course: Course): void;
+  show(course: Series): void;
   /** The value at this moment; a new point begins once the newest is full. */
   add(timeMs: number, value: number | null): void;
   /** Nothing of it is left. */
@@ -65,7 +65,7 @@ export function createChart(look: Look): Chart {
   };
 
   const written = (value: number): string =>
-    look.steps ? say(value > 0.5 ? 'yes' : 'no') : number(value);
+    look.steps ? translate(value > 0.5 ? 'yes' : 'no') : number(value);
 
   const textAt = (index: number | null | undefined): string => {
     const [time, from, to, value] = [times, low, high, last].map((column) => column[index ?? -1]);

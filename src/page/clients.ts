@@ -1,8 +1,8 @@
-import type { SessionStatus } from '../broker/report.ts';
+import type { SessionStatus } from '../broker/stats/status.ts';
+import type { ConfirmDialog } from './confirm-dialog.ts';
 import { createFacts, createKeyed, element, setAttribute, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
-import type { Question } from './question.ts';
-import { number, say, span } from './words.ts';
+import { number, span, translate } from './translations.ts';
 
 interface Card {
   readonly node: HTMLLIElement;
@@ -18,24 +18,24 @@ interface Card {
 const RIGHT = '$SYS/cellgate/disconnect';
 
 /** One card for each session of the broker, connected or not. */
-export function createClients(gateway: Gateway, question: Question) {
+export function createClients(gateway: Gateway, question: ConfirmDialog) {
   const list = element('ul', { class: 'cards' });
   let may = false;
 
   const cards = createKeyed<SessionStatus, Card>(list, ({ clientId }) => {
     const state = element('span', { class: 'pill' });
     const facts = createFacts([
-      ['user', say('user')],
-      ['address', say('address')],
-      ['waiting', say('waiting')],
-      ['inflight', say('inflight')],
-      ['dropped', say('dropped')],
-      ['subscriptions', say('subscriptions')],
+      ['user', translate('user')],
+      ['address', translate('address')],
+      ['waiting', translate('waiting')],
+      ['inflight', translate('inflight')],
+      ['dropped', translate('dropped')],
+      ['subscriptions', translate('subscriptions')],
     ]);
     const title = element('h3', { lang: 'en' }, clientId);
     const head = element('div', { class: 'head' }, title, state);
-    const button = element('button', { type: 'button', class: 'small' }, say('disconnect'));
-    setAttribute(button, 'aria-label', `${say('disconnect')} ${clientId}`);
+    const button = element('button', { type: 'button', class: 'small' }, translate('disconnect'));
+    setAttribute(button, 'aria-label', `${translate('disconnect')} ${clientId}`);
     button.addEventListener('click', () => void disconnect(clientId));
     const whose = element('p', { class: 'address' });
     const node = element('li', { class: 'card client' }, head, whose, facts.node, button);
@@ -43,8 +43,8 @@ export function createClients(gateway: Gateway, question: Question) {
   });
 
   const disconnect = async (clientId: string): Promise<void> => {
-    const title = say('askDisconnect', { name: clientId });
-    const words = { title, why: say('disconnectWhy'), action: say('disconnect') };
+    const title = translate('askDisconnect', { name: clientId });
+    const words = { title, why: translate('disconnectWhy'), action: translate('disconnect') };
     if (await question.ask(words)) await gateway.disconnect(clientId).catch(() => undefined);
   };
 
@@ -63,12 +63,12 @@ export function createClients(gateway: Gateway, question: Question) {
           const { online, since, user, address } = session;
           card.online = online;
           setAttribute(node, 'data-state', online ? 'connected' : 'down');
-          const time = say('since', { time: span(gateway.now() - since) });
+          const time = translate('since', { time: span(gateway.now() - since) });
           card.own = session.clientId === gateway.clientId;
-          setText(card.whose, card.own ? say('thisPage') : '');
+          setText(card.whose, card.own ? translate('thisPage') : '');
           offer(card);
-          setText(state, `${say(online ? 'online' : 'away')} ${time}`);
-          facts.set('user', user || say('anonymous'));
+          setText(state, `${translate(online ? 'online' : 'away')} ${time}`);
+          facts.set('user', user || translate('anonymous'));
           facts.set('address', address ?? '–');
           facts.set('waiting', number(session.queued));
           facts.set('inflight', number(session.inflight));

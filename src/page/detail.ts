@@ -1,8 +1,8 @@
-import type { Course } from '../appliance/history.ts';
+import type { Series } from '../history/hour-history.ts';
 import { type Chart, createChart } from './chart.ts';
 import { element, setAttribute, setText } from './dom.ts';
 import type { Gateway, Span } from './gateway.ts';
-import { say } from './words.ts';
+import { translate } from './translations.ts';
 
 /** What is shown of one sensor. */
 export interface Subject {
@@ -27,17 +27,17 @@ export function createDetail(gateway: Gateway) {
   const title = element('h2', { id: 'detail', class: 'question', lang: 'en' });
   const value = element('p', { class: 'figure' });
   const quality = element('p', { class: 'quality' });
-  const buttons = SPANS.map((span) => element('button', { type: 'button' }, say(span)));
+  const buttons = SPANS.map((span) => element('button', { type: 'button' }, translate(span)));
   const choice = element(
     'div',
-    { class: 'choice', role: 'group', 'aria-label': say('span') },
+    { class: 'choice', role: 'group', 'aria-label': translate('span') },
     ...buttons,
   );
   const place = element('div', { class: 'large' });
   const under = element('p', { class: 'under', 'aria-hidden': 'true' });
   const course = element('p', { class: 'age' });
-  const hint = element('p', { class: 'age' }, say('keepDay'));
-  const close = element('button', { type: 'button', class: 'primary' }, say('close'));
+  const hint = element('p', { class: 'age' }, translate('keepDay'));
+  const close = element('button', { type: 'button', class: 'primary' }, translate('close'));
   const dialog = element(
     'dialog',
     { class: 'detail', 'aria-labelledby': 'detail' },
@@ -54,15 +54,15 @@ export function createDetail(gateway: Gateway) {
   let subject: Subject | undefined;
   let chart: Chart | undefined;
   let span: Span = 'hour';
-  const courses: Partial<Record<Span, Course>> = {};
+  const courses: Partial<Record<Span, Series>> = {};
 
   const describe = (): void => {
     const range = chart?.range;
     const unit = subject?.now().unit ?? '';
     const words = span === 'day' ? 'lastDay' : 'lastHour';
     const of = (text: string): string => `${text} ${unit}`.trim();
-    const text = range && say(words, { low: of(range.low), high: of(range.high) });
-    setText(course, text ?? say('noCourse'));
+    const text = range && translate(words, { low: of(range.low), high: of(range.high) });
+    setText(course, text ?? translate('noCourse'));
     place.hidden = range === undefined;
   };
 
@@ -106,7 +106,7 @@ export function createDetail(gateway: Gateway) {
     if (!subject) return;
     const { text, quality: worth, unit } = subject.now();
     setText(value, `${text} ${unit}`.trim());
-    setText(quality, say(worth as 'good'));
+    setText(quality, translate(worth as 'good'));
     setAttribute(dialog, 'data-quality', worth);
   };
 

@@ -1,6 +1,6 @@
 import mqtt, { type MqttClient } from 'mqtt';
-import type { Course } from '../appliance/history.ts';
-import type { NumberedLine } from '../log.ts';
+import type { NumberedLine } from '../base/log.ts';
+import type { Series } from '../history/hour-history.ts';
 
 export interface Credentials {
   readonly username: string;
@@ -113,7 +113,7 @@ export class Gateway {
   }
 
   /** The last hour or day of each topic that has one. */
-  courses(topics: readonly string[], span: Span = 'hour'): Promise<Record<string, Course>> {
+  courses(topics: readonly string[], span: Span = 'hour'): Promise<Record<string, Series>> {
     return this.#askForEach('api/history', topics, [['span', span]]);
   }
 

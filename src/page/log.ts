@@ -1,6 +1,6 @@
 import { element } from './dom.ts';
 import type { Gateway } from './gateway.ts';
-import { say } from './words.ts';
+import { translate } from './translations.ts';
 
 const LINES = 200;
 
@@ -9,7 +9,7 @@ export function createLog(gateway: Gateway) {
   const list = element('ol', { class: 'lines', lang: 'en' });
   const node = element(
     'div',
-    { class: 'card log', tabindex: 0, role: 'group', 'aria-label': say('log') },
+    { class: 'card log', tabindex: 0, role: 'group', 'aria-label': translate('log') },
     list,
   );
   let after = 0;
@@ -22,7 +22,8 @@ export function createLog(gateway: Gateway) {
       asking = true;
       const lines = await gateway.log(after).catch(() => []);
       asking = false;
-      if (lines === undefined) return list.replaceChildren(element('li', {}, say('notAllowed')));
+      if (lines === undefined)
+        return list.replaceChildren(element('li', {}, translate('notAllowed')));
       if (lines.length === 0) return;
       const atEnd = node.scrollTop + node.clientHeight >= node.scrollHeight - 8;
       for (const { number, line } of lines) {

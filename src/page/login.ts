@@ -1,6 +1,6 @@
 import { element, setText } from './dom.ts';
 import type { Credentials } from './gateway.ts';
-import { say } from './words.ts';
+import { translate } from './translations.ts';
 
 /** A form for user and password; they stay in the memory of this page. */
 export function createLogin(enter: (credentials: Credentials) => void) {
@@ -14,14 +14,14 @@ export function createLogin(enter: (credentials: Credentials) => void) {
   const form = element(
     'form',
     { class: 'card login', 'aria-labelledby': 'login' },
-    element('h2', { id: 'login' }, say('login')),
-    element('p', {}, say('loginWhy')),
-    element('label', { for: 'user' }, say('name')),
+    element('h2', { id: 'login' }, translate('login')),
+    element('p', {}, translate('loginWhy')),
+    element('label', { for: 'user' }, translate('name')),
     user,
-    element('label', { for: 'password' }, say('password')),
+    element('label', { for: 'password' }, translate('password')),
     password,
     wrong,
-    element('button', { type: 'submit', class: 'primary' }, say('login')),
+    element('button', { type: 'submit', class: 'primary' }, translate('login')),
   );
   form.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -30,7 +30,7 @@ export function createLogin(enter: (credentials: Credentials) => void) {
   return {
     node: form,
     show(wasWrong: boolean): void {
-      setText(wrong, wasWrong ? say('loginWrong') : '');
+      setText(wrong, wasWrong ? translate('loginWrong') : '');
       password.value = '';
       (user.value === '' ? user : password).focus();
     },

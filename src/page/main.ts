@@ -1,15 +1,15 @@
 import 'uplot/dist/uPlot.min.css';
 import { createClients } from './clients.ts';
+import { createConfirmDialog } from './confirm-dialog.ts';
 import { element, setAttribute, setText } from './dom.ts';
 import { Gateway, type State } from './gateway.ts';
 import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
-import { createQuestion } from './question.ts';
 import { createSensors } from './sensors.ts';
 import { createStore } from './store.ts';
+import { chooseLanguage, language, span, translate } from './translations.ts';
 import { createUplinks } from './uplinks.ts';
-import { chooseLanguage, language, say, span } from './words.ts';
 
 const SYS = '$SYS/cellgate/';
 const RENDER_MS = 250;
@@ -19,7 +19,7 @@ const POINT_MS = 5000;
 document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
 const header = document.querySelector('header')!;
 const main = document.querySelector('main')!;
-setText(document.querySelector('.skip')!, say('skip'));
+setText(document.querySelector('.skip')!, translate('skip'));
 
 let troubleCount = 0;
 let about = { cell: '', version: '', started: 0 };
@@ -28,7 +28,7 @@ const gateway = new Gateway({ state: onState, message: onMessage, denied: onDeni
 const title = element('h1', { lang: 'en' }, 'cellgate');
 const version = element('p', { class: 'version' });
 const line = element('span', { class: 'pill line', role: 'status' });
-const logout = element('button', { type: 'button', hidden: true }, say('logout'));
+const logout = element('button', { type: 'button', hidden: true }, translate('logout'));
 logout.addEventListener('click', () => location.reload());
 const other = language === 'zh' ? 'en' : 'zh';
 const choice = element(
@@ -46,11 +46,11 @@ const troubles = element('ul', { lang: 'en' });
 const troublesBox = element('section', {
   class: 'troubles',
   'aria-live': 'polite',
-  'aria-label': say('troubles'),
+  'aria-label': translate('troubles'),
 });
 const lostBox = element('p', { class: 'lost', role: 'alert' });
 const sensors = createSensors(gateway, () => about.cell);
-const question = createQuestion();
+const question = createConfirmDialog();
 const outputs = createOutputs(gateway, question);
 const uplinks = createUplinks(gateway);
 const clients = createClients(gateway, question);
@@ -65,7 +65,7 @@ const section = (
   element(
     'section',
     { id: name, 'aria-labelledby': `${name}-title`, hidden: true },
-    element('h2', { id: `${name}-title` }, say(name)),
+    element('h2', { id: `${name}-title` }, translate(name)),
     node,
   );
 const sections = {
@@ -86,8 +86,8 @@ function reveal(name: keyof typeof sections, filled: boolean): void {
 
 function onState(state: State, wrong: boolean): void {
   document.body.dataset.state = state;
-  setText(line, say(state));
-  setText(lostBox, state === 'lost' ? say('lostLong') : '');
+  setText(line, translate(state));
+  setText(lostBox, state === 'lost' ? translate('lostLong') : '');
   logout.hidden = gateway.user === undefined || state === 'login';
   if (state === 'login') {
     main.replaceChildren(login.node);
@@ -105,7 +105,7 @@ function onState(state: State, wrong: boolean): void {
 }
 
 function onDenied(filters: readonly string[]): void {
-  if (filters.some((filter) => filter.startsWith(SYS))) showTroubles([say('notAllowed')]);
+  if (filters.some((filter) => filter.startsWith(SYS))) showTroubles([translate('notAllowed')]);
 }
 
 function onMessage(topic: string, payload: string): void {
@@ -151,10 +151,10 @@ function showTroubles(sentences: readonly string[]): void {
   troubleCount = sentences.length;
   showTitle();
   setAttribute(troublesBox, 'data-well', well);
-  if (well) return troublesBox.replaceChildren(element('p', {}, say('allWell')));
+  if (well) return troublesBox.replaceChildren(element('p', {}, translate('allWell')));
   troubles.replaceChildren(...sentences.map((sentence) => element('li', {}, sentence)));
   if (!troublesBox.contains(troubles)) {
-    troublesBox.replaceChildren(element('h2', {}, say('troubles')), troubles);
+    troublesBox.replaceChildren(element('h2', {}, translate('troubles')), troubles);
   }
 }
 
@@ -162,7 +162,7 @@ setInterval(() => {
   sensors.render();
   if (about.version === '') return;
   const time = span(gateway.now() - about.started);
-  setText(version, say('version', { version: about.version, time }));
+  setText(version, translate('version', { version: about.version, time }));
 }, RENDER_MS);
 setInterval(() => {
   if (document.body.dataset.state === 'live') void log.look();

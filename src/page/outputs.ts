@@ -1,8 +1,8 @@
-import type { OutputStatus } from '../acting/output.ts';
+import type { OutputStatus } from '../outputs/output.ts';
+import type { ConfirmDialog } from './confirm-dialog.ts';
 import { createKeyed, element, setAttribute, setText } from './dom.ts';
 import { type Gateway, randomId } from './gateway.ts';
-import type { Question } from './question.ts';
-import { say } from './words.ts';
+import { translate } from './translations.ts';
 
 interface Card {
   readonly node: HTMLLIElement;
@@ -19,7 +19,7 @@ interface Card {
 const PATIENCE_MS = 3000;
 
 /** One card for each output, with a switch that asks first and says what came of it. */
-export function createOutputs(gateway: Gateway, question: Question) {
+export function createOutputs(gateway: Gateway, question: ConfirmDialog) {
   const list = element('ul', { class: 'cards' });
 
   const cards = createKeyed<OutputStatus, Card>(list, (status) => {
@@ -58,15 +58,15 @@ export function createOutputs(gateway: Gateway, question: Question) {
     const { name, topic, value } = card.status;
     if (toggleIsOff(card.toggle)) return;
     const wanted = value !== true;
-    const title = say(wanted ? 'askOn' : 'askOff', { name });
-    const action = say(wanted ? 'switchOn' : 'switchOff');
-    if (!(await question.ask({ title, why: say('askWhy'), action }))) return;
+    const title = translate(wanted ? 'askOn' : 'askOff', { name });
+    const action = translate(wanted ? 'switchOn' : 'switchOff');
+    if (!(await question.ask({ title, why: translate('askWhy'), action }))) return;
     const id = `page-${randomId()}`;
     card.pending = id;
-    setText(card.result, say('sent'));
+    setText(card.result, translate('sent'));
     const publishing = gateway.publish(`${topic}/set`, { value: wanted, id });
-    publishing.catch(() => settle(card, id, say('noAnswer')));
-    setTimeout(() => settle(card, id, say('noAnswer')), PATIENCE_MS);
+    publishing.catch(() => settle(card, id, translate('noAnswer')));
+    setTimeout(() => settle(card, id, translate('noAnswer')), PATIENCE_MS);
   };
 
   const settle = (card: Card, id: string, text: string): void => {
@@ -106,7 +106,7 @@ export function createOutputs(gateway: Gateway, question: Question) {
       if (!card) return false;
       const { id, ok, reason } = parseResult(payload);
       if (id !== undefined) {
-        settle(card, id, ok ? say('done') : say('refused', { reason: reason ?? '' }));
+        settle(card, id, ok ? translate('done') : translate('refused', { reason: reason ?? '' }));
       }
       return true;
     },
@@ -121,10 +121,10 @@ export function createOutputs(gateway: Gateway, question: Question) {
 function showCard({ node, toggle, state, reason, status, may }: Card): void {
   const { value, quality, reason: why } = status;
   setAttribute(node, 'data-quality', quality);
-  setText(state, say(value === null ? 'unknown' : value ? 'on' : 'off'));
+  setText(state, translate(value === null ? 'unknown' : value ? 'on' : 'off'));
   setAttribute(toggle, 'aria-checked', String(value === true));
   setAttribute(toggle, 'aria-disabled', may !== true || undefined);
-  setText(reason, why ?? (may === false ? say('mayNot') : ''));
+  setText(reason, why ?? (may === false ? translate('mayNot') : ''));
   setAttribute(reason, 'lang', why === undefined ? undefined : 'en');
 }
 

@@ -1,4 +1,4 @@
-import type { Quality, Unit, Value } from '../reading.ts';
+import type { Quality, Unit, Value } from '../driver-kit/reading.ts';
 
 /** A reading as it came over MQTT. `time` is in milliseconds since the epoch; undefined where the payload is bare. */
 export interface LiveReading {

@@ -1,10 +1,10 @@
-import type { SensorStatus } from '../sensing/sampler.ts';
+import type { SensorStatus } from '../sensors/sampler.ts';
 import { type Chart, createChart } from './chart.ts';
 import { createDetail, type Subject } from './detail.ts';
 import { createKeyed, element, setAttribute, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
 import { type LiveReading, parseReading } from './reading.ts';
-import { number, say, span } from './words.ts';
+import { number, span, translate } from './translations.ts';
 
 type Channel = SensorStatus['channels'][number];
 
@@ -44,11 +44,11 @@ export function createSensors(gateway: Gateway, cell: () => string) {
     type: 'search',
     class: 'find',
     hidden: true,
-    placeholder: say('find'),
-    'aria-label': say('find'),
+    placeholder: translate('find'),
+    'aria-label': translate('find'),
   });
   const sift = (tile: Tile): void => {
-    const own = `${tile.name} ${say(tile.reading.quality)}`.toLowerCase();
+    const own = `${tile.name} ${translate(tile.reading.quality)}`.toLowerCase();
     const wanted = find.value.toLowerCase().split(/\s+/);
     tile.node.hidden = !wanted.every((word) => own.includes(word));
   };
@@ -131,7 +131,10 @@ export function createSensors(gateway: Gateway, cell: () => string) {
         }
         if (tile.visible && time !== undefined) {
           const age = now - time;
-          setText(tile.age, age < 2000 ? say('justNow') : say('ago', { time: span(age) }));
+          setText(
+            tile.age,
+            age < 2000 ? translate('justNow') : translate('ago', { time: span(age) }),
+          );
         }
       }
     },
@@ -212,20 +215,20 @@ function showReading(tile: Tile): void {
   tile.shown = true;
   setText(tile.value, textOf(value));
   setText(tile.unit, value === null ? '' : (unit ?? ''));
-  setText(tile.quality, say(quality));
+  setText(tile.quality, translate(quality));
   setText(tile.reason, reason ?? '');
   setAttribute(tile.node, 'data-quality', quality);
 }
 
 function textOf(value: LiveReading['value']): string {
   if (value === null) return '—';
-  if (typeof value === 'boolean') return say(value ? 'yes' : 'no');
+  if (typeof value === 'boolean') return translate(value ? 'yes' : 'no');
   return typeof value === 'number' ? number(value) : value;
 }
 
 function describe({ chart, course }: Tile): void {
   const { range } = chart;
-  const text = range ? say('lastHour', range) : say('noCourse');
+  const text = range ? translate('lastHour', range) : translate('noCourse');
   setText(course, text);
   chart.node.hidden = range === undefined;
 }

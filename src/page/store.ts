@@ -1,14 +1,14 @@
 import type { StoreStatus } from '../store/store.ts';
 import { createFacts, element } from './dom.ts';
-import { bytes, number, say } from './words.ts';
+import { bytes, number, translate } from './translations.ts';
 
 /** What the disk does. */
 export function createStore() {
   const facts = createFacts([
-    ['commits', say('commits')],
-    ['times', say('commitTime')],
-    ['written', say('written')],
-    ['free', say('free')],
+    ['commits', translate('commits')],
+    ['times', translate('commitTime')],
+    ['written', translate('written')],
+    ['free', translate('free')],
   ]);
   const time = (ms: number | null): string => (ms === null ? '–' : `${number(ms)} ms`);
   return {

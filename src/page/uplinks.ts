@@ -2,7 +2,7 @@ import type { UplinkStatus } from '../uplink/uplink.ts';
 import { type Chart, createChart } from './chart.ts';
 import { createFacts, createKeyed, element, setAttribute, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
-import { number, say, span } from './words.ts';
+import { number, span, translate } from './translations.ts';
 
 interface Card {
   readonly node: HTMLLIElement;
@@ -27,13 +27,13 @@ export function createUplinks(gateway: Gateway) {
       url: element('p', { class: 'address', lang: 'en' }),
       reason: element('p', { class: 'reason', lang: 'en' }),
       facts: createFacts([
-        ['waiting', say('waiting')],
-        ['oldest', say('oldest')],
-        ['rate', say('rate')],
-        ['eta', say('eta')],
-        ['sent', say('sentTotal')],
-        ['dropped', say('dropped')],
-        ['dead', say('deadLetters')],
+        ['waiting', translate('waiting')],
+        ['oldest', translate('oldest')],
+        ['rate', translate('rate')],
+        ['eta', translate('eta')],
+        ['sent', translate('sentTotal')],
+        ['dropped', translate('dropped')],
+        ['dead', translate('deadLetters')],
       ]),
       course: element('p', { class: 'hidden' }),
       chart: createChart({ height: 120, axes: true, steps: false, fromZero: true }),
@@ -97,16 +97,16 @@ function showCard(card: Card, status: UplinkStatus): void {
   const { node, state, url, reason, facts } = card;
   card.status = status;
   setAttribute(node, 'data-state', status.state);
-  setText(state, `${say(status.state)} · ${span(status.since)}`);
+  setText(state, `${translate(status.state)} · ${span(status.since)}`);
   setText(url, status.url);
   setText(reason, status.reason ?? '');
   const dropped = Object.values(status.dropped).reduce((sum, count) => sum + count, 0);
   facts.set('waiting', number(status.queued));
   facts.set('oldest', status.oldestAge === null ? '–' : span(status.oldestAge));
-  facts.set('rate', say('perSecond', { count: number(status.rate) }));
+  facts.set('rate', translate('perSecond', { count: number(status.rate) }));
   facts.set(
     'eta',
-    status.queued === 0 ? '–' : status.eta === null ? say('unknown') : span(status.eta),
+    status.queued === 0 ? '–' : status.eta === null ? translate('unknown') : span(status.eta),
   );
   facts.set('sent', number(status.sent));
   facts.set('dropped', number(dropped));
@@ -115,5 +115,5 @@ function showCard(card: Card, status: UplinkStatus): void {
 
 function describe({ chart, course }: Card): void {
   const { range } = chart;
-  if (range) setText(course, say('lastHourBacklog', range));
+  if (range) setText(course, translate('lastHourBacklog', range));
 }

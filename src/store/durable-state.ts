@@ -1,13 +1,13 @@
-import type { State, StateKeeper } from '../state.ts';
-import type { Journal } from './journal.ts';
-import { Receipt } from './receipt.ts';
-import type { StoredState } from './recovery.ts';
+import type { KeyValueStore, StateStore } from '../base/state.ts';
+import { PendingAck } from '../queue/pending-ack.ts';
+import type { Journal } from './commit/journal.ts';
+import type { StoredState } from './recovery/load-state.ts';
 
 /** What is set is on disk at most this late: a total that a power cut sets back by so much is no harm to the card. */
 const KEPT_MS = 5000;
 
 /** Memories that outlive a restart: all that changed since the last time is committed together. */
-export class DurableState implements StateKeeper {
+export class DurableState implements StateStore {
   readonly #journal: Journal;
   readonly #owners = new Map<string, Map<string, unknown>>();
   readonly #changed = new Map<string, Set<string>>();
@@ -23,10 +23,10 @@ export class DurableState implements StateKeeper {
         // What makes no sense is as good as never set.
       }
     }
-    this.#timer = setInterval(() => this.keep(), KEPT_MS).unref();
+    this.#timer = setInterval(() => this.save(), KEPT_MS).unref();
   }
 
-  of(owner: string): State {
+  of(owner: string): KeyValueStore {
     const values = this.#valuesOf(owner);
     return {
       get: (key) => values.get(key),
@@ -40,26 +40,26 @@ export class DurableState implements StateKeeper {
   }
 
   /** Hands what has changed to the journal; while it has not taken the last, changes wait and the newer replaces the older. */
-  keep(): void {
+  save(): void {
     if (this.#writing || this.#changed.size === 0) return;
     this.#writing = true;
-    const receipt = new Receipt(() => {
+    const pendingAck = new PendingAck(() => {
       this.#writing = false;
     });
     for (const [owner, keys] of this.#changed) {
       for (const key of keys) {
         const value = JSON.stringify(this.#valuesOf(owner).get(key)) ?? 'null';
-        this.#journal.add(['setState', owner, key, value], receipt);
+        this.#journal.add(['setState', owner, key, value], pendingAck);
       }
     }
     this.#changed.clear();
-    receipt.pay();
+    pendingAck.done();
   }
 
   stop(): void {
     clearInterval(this.#timer);
     this.#writing = false;
-    this.keep();
+    this.save();
   }
 
   #valuesOf(owner: string): Map<string, unknown> {

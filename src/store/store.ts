@@ -1,9 +1,9 @@
 import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { type Clock, systemClock } from '../clock.ts';
-import type { Service } from '../lifecycle.ts';
-import { type Ages, createAges, MARK_OWNER } from './ages.ts';
-import { isDamage, isWriteFailure, openSound, recoverUnwritable, suspectDamage } from './damage.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
+import type { Service } from '../base/lifecycle.ts';
+import { Journal, type RetainedValue } from './commit/journal.ts';
+import { type StoredEntry, startWriter, WriteError, type Writer } from './commit/writer.ts';
 import {
   checkPermissions,
   databaseFile,
@@ -11,18 +11,24 @@ import {
   openError,
   prepareFolder,
   shareOf,
-} from './database.ts';
+} from './database/database.ts';
+import { LAST_SESSION } from './database/segment-table.ts';
 import { DurableState } from './durable-state.ts';
-import { Journal, type RetainedValue } from './journal.ts';
-import { countStart, type Recovered, recover } from './recovery.ts';
-import { LAST_SESSION } from './segments.ts';
-import { type StoredEntry, startWriter, WriteError, type Writer } from './writer.ts';
+import { countStart, type Recovered, recover } from './recovery/load-state.ts';
+import {
+  isDamage,
+  isWriteFailure,
+  openSound,
+  recoverUnwritable,
+  suspectDamage,
+} from './recovery/repair.ts';
+import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
 
 export interface StoreParts {
   /** The data folder. */
   readonly folder: string;
   /** What nobody was promised is on disk at most this late. */
-  readonly relaxedMs: number;
+  readonly deferredMs: number;
   readonly log: Logger;
   readonly clock?: Clock;
   /** The writer has failed for good: the gateway has to be started anew. */
@@ -57,7 +63,7 @@ export class Store implements Service {
   /** What sensors remember. */
   state!: DurableState;
   /** The time of everything that is stored. */
-  ages!: Ages;
+  storedClock!: StoredClock;
   #keeping: NodeJS.Timeout | undefined;
   #writer!: Writer;
   #unlock: (() => void) | undefined;
@@ -75,7 +81,7 @@ export class Store implements Service {
    * aside and recovered; a disk that takes no writes is read, and acknowledgements wait until it does.
    */
   async start(): Promise<void> {
-    const { folder, relaxedMs, log } = this.#parts;
+    const { folder, deferredMs, log } = this.#parts;
     const file = databaseFile(folder);
     prepareFolder(folder);
     checkPermissions(file);
@@ -85,14 +91,17 @@ export class Store implements Service {
       this.#writer = startWriter(file);
       this.journal = new Journal({
         writer: this.#writer,
-        relaxedMs,
+        deferredMs,
         nextMessageId: this.recovered.nextMessageId,
         retainedValue: (topic) => this.#retainedValue(topic),
         onTrouble: (error) => this.#onTrouble(error),
         onFatal: (error) => this.#onFatal(error),
       });
       this.state = new DurableState(this.journal, this.recovered.states);
-      this.ages = createAges(this.#parts.clock ?? systemClock, this.state.of(MARK_OWNER));
+      this.storedClock = createStoredClock(
+        this.#parts.clock ?? systemClock,
+        this.state.of(MARK_OWNER),
+      );
       this.#keeping = setInterval(() => this.#keepAges(), AGES_MS).unref();
       if (!writable) this.journal.add(['setMeta', 'boot', this.recovered.boot]);
     } catch (error) {
@@ -144,7 +153,7 @@ export class Store implements Service {
 
   /** A clock that was set is on disk at once: a power cut must not undo it. */
   #keepAges(): void {
-    if (this.ages.keep()) this.state.keep();
+    if (this.storedClock.save()) this.state.save();
   }
 
   trouble(): string | undefined {
@@ -152,7 +161,7 @@ export class Store implements Service {
   }
 
   /** Resolves when all that was handed in is on disk, the unpromised too, and in the database itself. */
-  async secure(): Promise<void> {
+  async flushAndCheckpoint(): Promise<void> {
     await this.journal.flush();
     await this.#writer.checkpoint();
   }

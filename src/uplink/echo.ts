@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { encodeUserProperty } from './frames.ts';
+import { encodeUserProperty } from '../mqtt/publish-encoder.ts';
 
 /** User property that says which gateway a message came from (MQTT 5). */
 const MARK = 'cellgate-from';

@@ -1,18 +1,24 @@
-import { OWN_SESSION } from '../broker/data-plane.ts';
-import type { Drops } from '../broker/drops.ts';
-import type { Publication, Subscriber } from '../broker/publication.ts';
-import type { QueueConfig } from '../config/uplink-routes.ts';
-import type { UplinkConfig } from '../config/uplinks.ts';
-import type { QueueEntry } from '../store/queue-entry.ts';
-import { Receipt } from '../store/receipt.ts';
+import { OWN_SESSION } from '../broker/messages/data-plane.ts';
+import type { Publication, Subscriber } from '../broker/messages/publication.ts';
+import type { DropCounter } from '../broker/stats/drop-counter.ts';
+import type { QueueConfig } from '../config/schema/uplink-routes.ts';
+import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import { PendingAck } from '../queue/pending-ack.ts';
+import type { QueueEntry } from '../queue/queue-entry.ts';
 import type { Store } from '../store/store.ts';
-import { LANE_IDS, Lane, type LaneDrop, type LaneParts, topicOf } from './lane.ts';
+import type { PlantTransport } from './plant-transport.ts';
 import type { Routes } from './routes.ts';
 import { Sender } from './sender.ts';
-import type { Wire } from './wire.ts';
+import {
+  QUEUE_PACKET_IDS,
+  topicOf,
+  UplinkQueue,
+  type UplinkQueueDrop,
+  type UplinkQueueParts,
+} from './uplink-queue.ts';
 
 /** What decides over the messages at present. */
-export interface Way {
+export interface CurrentRouting {
   readonly config: UplinkConfig;
   readonly routes: Routes;
   /** What the plant takes each message with beside its topic and payload: MQTT 5 properties. */
@@ -20,9 +26,9 @@ export interface Way {
 }
 
 export interface OutboxParts {
-  way(): Way;
+  way(): CurrentRouting;
   readonly store: Store;
-  readonly drops: Drops;
+  readonly drops: DropCounter;
   /** Milliseconds that never jump and go on over restarts. */
   now(): number;
   /** Milliseconds that never jump. */
@@ -61,7 +67,7 @@ export class Outbox implements Subscriber {
   readonly dropped = new Map<string, number>();
   deadLetters = 0;
   readonly #parts: OutboxParts;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, UplinkQueue>();
   #expiry: NodeJS.Timeout | undefined;
   #rated = { at: 0, sent: 0, rate: 0 };
 
@@ -119,7 +125,7 @@ export class Outbox implements Subscriber {
     }
   }
 
-  get #way(): Way {
+  get #way(): CurrentRouting {
     return this.#parts.way();
   }
 
@@ -144,11 +150,12 @@ export class Outbox implements Subscriber {
   #add(
     identity: { name: string; slot: number; key: number; high: boolean },
     limits: QueueConfig,
-    stored?: ConstructorParameters<typeof Lane>[3],
+    stored?: ConstructorParameters<typeof UplinkQueue>[3],
   ): void {
-    if ((identity.slot + 1) * LANE_IDS > 64_000) throw new Error(`too many queues for one uplink`);
+    if ((identity.slot + 1) * QUEUE_PACKET_IDS > 64_000)
+      throw new Error(`too many queues for one uplink`);
     const { store, now } = this.#parts;
-    const parts: LaneParts = {
+    const parts: UplinkQueueParts = {
       journal: store.journal,
       load: (key, seq, limit) => store.load(key, seq, limit),
       now,
@@ -156,7 +163,7 @@ export class Outbox implements Subscriber {
       ready: () => this.sender.pump(),
       flowing: () => this.sender.flowing,
     };
-    this.#lanes.set(identity.name, new Lane(parts, identity, limits, stored));
+    this.#lanes.set(identity.name, new UplinkQueue(parts, identity, limits, stored));
   }
 
   /** Takes what a route wants; messages that came from a plant go to none. */
@@ -170,7 +177,7 @@ export class Outbox implements Subscriber {
     this.sender.pump();
   }
 
-  #laneOf(route: UplinkConfig['out'][number]): Lane {
+  #laneOf(route: UplinkConfig['out'][number]): UplinkQueue {
     const own = route.queue && this.#lanes.get(`route ${route.out}`);
     if (own) return own;
     if (route.priority === 'high') return this.#lanes.get(HIGH)!;
@@ -181,7 +188,7 @@ export class Outbox implements Subscriber {
   }
 
   /** The line is up. Without `resumed` the plant knows nothing of what it was sent before. */
-  async connect(wire: Wire, resumed: boolean): Promise<void> {
+  async connect(wire: PlantTransport, resumed: boolean): Promise<void> {
     const { store } = this.#parts;
     if (!resumed) {
       for (const lane of this.#lanes.values()) lane.lostBefore = lane.sent;
@@ -193,13 +200,14 @@ export class Outbox implements Subscriber {
   /** On disk too: after a crash a release for a message that the plant never had would lose it. */
   #forgetReleases(store: Store): Promise<void> {
     return new Promise((resolve) => {
-      const receipt = new Receipt(resolve);
-      for (const { key } of this.#lanes.values()) store.journal.add(['unreleased', key], receipt);
-      receipt.pay();
+      const pendingAck = new PendingAck(resolve);
+      for (const { key } of this.#lanes.values())
+        store.journal.add(['unreleased', key], pendingAck);
+      pendingAck.done();
     });
   }
 
-  #drop(topic: string, reason: LaneDrop | 'refused' | 'no-route'): void {
+  #drop(topic: string, reason: UplinkQueueDrop | 'refused' | 'no-route'): void {
     const route = this.#way.routes.out(topic)?.route.out ?? topic;
     const key = `${route} ${reason}`;
     this.dropped.set(key, (this.dropped.get(key) ?? 0) + 1);
@@ -211,7 +219,7 @@ export class Outbox implements Subscriber {
     this.deadLetters++;
     const body = new Uint8Array(entry.message.body);
     store.journal.add(['deadLetter', this.#way.config.name, now(), reason, body]);
-    store.journal.gone(entry);
+    store.journal.discard(entry);
     this.#drop(topicOf(entry), 'refused');
   }
 

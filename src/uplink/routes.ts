@@ -1,5 +1,5 @@
-import type { InRoute, OutRoute } from '../config/uplink-routes.ts';
-import { covers, matches } from '../topics.ts';
+import type { InRoute, OutRoute } from '../config/schema/uplink-routes.ts';
+import { covers, matches } from '../mqtt/topics.ts';
 
 /** How a local topic goes to the plant. */
 export interface Sending {

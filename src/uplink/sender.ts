@@ -1,21 +1,26 @@
-import { type QueueEntry, WRITTEN } from '../store/queue-entry.ts';
-import { Receipt } from '../store/receipt.ts';
+import {
+  encodePublish,
+  encodePubrel,
+  type OutgoingPublish,
+  publishSize,
+} from '../mqtt/publish-encoder.ts';
+import { PendingAck } from '../queue/pending-ack.ts';
+import { type QueueEntry, WRITTEN } from '../queue/queue-entry.ts';
 import type { Store } from '../store/store.ts';
-import { Culprit } from './culprit.ts';
-import { encodePublish, encodePubrel, type OutgoingPublish, publishSize } from './frames.ts';
-import { type Lane, topicOf } from './lane.ts';
-import type { Way } from './outbox.ts';
+import type { CurrentRouting } from './outbox.ts';
+import { PERMANENT_REFUSALS, type PlantTransport } from './plant-transport.ts';
+import { PoisonMessageDetector } from './poison-message.ts';
 import type { Sending } from './routes.ts';
-import { FOR_EVER, type Wire } from './wire.ts';
+import { topicOf, type UplinkQueue } from './uplink-queue.ts';
 
 export interface SenderParts {
-  way(): Way;
+  way(): CurrentRouting;
   readonly store: Store;
   monotonic(): number;
   onSent?(topic: string, body: Buffer, start: number): void;
   /** A better payload than the one that was kept. */
   correct?(payload: Buffer): Buffer | undefined;
-  lanes(): Iterable<Lane>;
+  lanes(): Iterable<UplinkQueue>;
   /** The plant will never take it. */
   refuse(entry: QueueEntry, reason: string): void;
 }
@@ -35,7 +40,7 @@ export class Sender {
   /** When something was last sent while nothing was in flight, on the same clock. */
   lastSend = 0;
   readonly #parts: SenderParts;
-  #wire: Wire | undefined;
+  #wire: PlantTransport | undefined;
   readonly #inFlight = new Map<number, QueueEntry>();
   #bytes = 0;
   /** What was in flight when the line broke, in order. */
@@ -45,7 +50,7 @@ export class Sender {
   #tokens = { count: 0, at: 0 };
   #later: NodeJS.Timeout | undefined;
   #scheduled = false;
-  readonly #culprit = new Culprit();
+  readonly #culprit = new PoisonMessageDetector();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
@@ -70,7 +75,7 @@ export class Sender {
   }
 
   /** Begins with what the plant has not acknowledged; without `resumed` as if it had never been sent. */
-  connect(wire: Wire, resumed: boolean): void {
+  connect(wire: PlantTransport, resumed: boolean): void {
     this.#wire = wire;
     this.#culprit.connected();
     this.lastAck = this.#parts.monotonic();
@@ -94,7 +99,7 @@ export class Sender {
     this.#again = [...inFlight.filter((entry) => entry !== refused), ...this.#again];
     if (refused) this.#parts.refuse(refused, 'the plant ends the connection whenever it is sent');
     for (const lane of this.#parts.lanes()) {
-      this.#parts.store.journal.hurry(lane);
+      this.#parts.store.journal.flushSoon(lane);
       lane.queue.spill();
     }
   }
@@ -132,8 +137,8 @@ export class Sender {
 
   /** The next of the lanes: urgent ones first, then by share. */
   #next(usual: boolean): QueueEntry | undefined {
-    const others: Lane[] = [];
-    let live: Lane | undefined;
+    const others: UplinkQueue[] = [];
+    let live: UplinkQueue | undefined;
     for (const lane of this.#parts.lanes()) {
       if (lane.queue.count === 0) continue;
       if (lane.high) {
@@ -159,7 +164,7 @@ export class Sender {
   }
 
   /** Whether the drain rate has room for one more of a backlog. */
-  #mayDrain(lane: Lane): boolean {
+  #mayDrain(lane: UplinkQueue): boolean {
     const { drainRate, inflight } = this.#parts.way().config;
     if (drainRate === undefined || lane.queue.count <= inflight) return true;
     const now = this.#parts.monotonic();
@@ -178,8 +183,8 @@ export class Sender {
   }
 
   /** The packet of the entry, which is in flight then; undefined when it is not to be sent. */
-  #frame(entry: QueueEntry, wire: Wire): Buffer | undefined {
-    const lane = entry.owner as Lane;
+  #frame(entry: QueueEntry, wire: PlantTransport): Buffer | undefined {
+    const lane = entry.owner as UplinkQueue;
     const packetId = lane.packetIdOf(entry);
     const topic = topicOf(entry);
     if (entry.released) {
@@ -200,13 +205,13 @@ export class Sender {
     }
     this.#parts.onSent?.(topic, packet.body, packet.start);
     if (packet.qos === 0) {
-      this.#parts.store.journal.gone(entry);
+      this.#parts.store.journal.discard(entry);
       this.sent++;
       return encodePublish(packet);
     }
     entry.sent = true;
     if (entry.seq > lane.sent) lane.sent = entry.seq;
-    if (entry.written === WRITTEN) this.#parts.store.journal.sent(lane);
+    if (entry.written === WRITTEN) this.#parts.store.journal.markSent(lane);
     this.#keep(packetId, entry);
     return encodePublish(packet);
   }
@@ -221,7 +226,7 @@ export class Sender {
     entry: QueueEntry,
     { route, remote }: Sending,
     packetId: number,
-    wire: Wire,
+    wire: PlantTransport,
   ): OutgoingPublish {
     const { body, start } = this.#content(entry);
     const qos = Math.min(entry.qos, route.qos, wire.maximumQos) as 0 | 1 | 2;
@@ -272,11 +277,11 @@ export class Sender {
       return;
     }
     entry.released = true;
-    const receipt = new Receipt(() => {
+    const pendingAck = new PendingAck(() => {
       if (this.#wire === wire) wire?.write(encodePubrel(packetId));
     });
-    this.#parts.store.journal.add(['released', entry.owner!.key, entry.seq], receipt);
-    receipt.pay();
+    this.#parts.store.journal.add(['released', entry.owner!.key, entry.seq], pendingAck);
+    pendingAck.done();
   }
 
   /** PUBCOMP: it has arrived exactly once. */
@@ -289,7 +294,7 @@ export class Sender {
 
   #done(packetId: number, entry: QueueEntry): void {
     this.#release(packetId, entry);
-    this.#parts.store.journal.gone(entry);
+    this.#parts.store.journal.discard(entry);
     this.sent++;
     this.pump();
   }
@@ -302,7 +307,7 @@ export class Sender {
 
   #refused(packetId: number, entry: QueueEntry, reason: number): void {
     const hex = `0x${reason.toString(16)}`;
-    const known = FOR_EVER.get(reason);
+    const known = PERMANENT_REFUSALS.get(reason);
     const tries = (this.#tries.get(entry) ?? 0) + 1;
     if (known === undefined && tries < TRIES) {
       this.#tries.set(entry, tries);

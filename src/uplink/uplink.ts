@@ -1,18 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { IPublishPacket } from 'mqtt';
 import type { Logger } from 'pino';
+import type { Clock } from '../base/clock.ts';
+import type { Service } from '../base/lifecycle.ts';
 import type { Broker } from '../broker/broker.ts';
-import { Drops } from '../broker/drops.ts';
-import type { Clock } from '../clock.ts';
-import type { UplinkConfig } from '../config/uplinks.ts';
-import type { Service } from '../lifecycle.ts';
+import { DropCounter } from '../broker/stats/drop-counter.ts';
+import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import { statusTopic, topicProblem } from '../mqtt/topics.ts';
 import type { Store } from '../store/store.ts';
-import { statusTopic, topicProblem } from '../topics.ts';
 import { EchoGuard } from './echo.ts';
-import { Line, type LineStatus } from './line.ts';
-import { Notices } from './notices.ts';
-import { Outbox, type OutboxStatus, type Way } from './outbox.ts';
+import { type CurrentRouting, Outbox, type OutboxStatus } from './outbox.ts';
 import { Routes } from './routes.ts';
+import { ThrottledLog } from './throttled-log.ts';
+import { type ConnectionStatus, UplinkConnection } from './uplink-connection.ts';
 
 export interface UplinkParts {
   readonly cell: string;
@@ -30,7 +30,7 @@ export interface UplinkParts {
 }
 
 /** An uplink as `$SYS/cellgate/uplink/<name>` and `status` show it. */
-export interface UplinkStatus extends LineStatus, OutboxStatus {
+export interface UplinkStatus extends ConnectionStatus, OutboxStatus {
   readonly name: string;
   readonly echoes: number;
   readonly received: number;
@@ -41,12 +41,12 @@ export class Uplink {
   readonly name: string;
   readonly #parts: UplinkParts;
   readonly #log: Logger;
-  readonly #drops: Drops;
+  readonly #drops: DropCounter;
   readonly #outbox: Outbox;
   #config: UplinkConfig;
   #echo: EchoGuard | undefined;
-  #way: Way;
-  #line: Line;
+  #way: CurrentRouting;
+  #line: UplinkConnection;
   /** How to end taking what a filter matches. */
   readonly #attached = new Map<string, () => void>();
   #received = 0;
@@ -57,14 +57,14 @@ export class Uplink {
     this.#config = config;
     this.name = config.name;
     this.#log = parts.log.child({ uplink: config.name });
-    this.#drops = new Drops(this.#log);
+    this.#drops = new DropCounter(this.#log);
     this.#echo = this.#newEchoGuard();
     this.#way = this.#newWay();
     this.#outbox = new Outbox({
       way: () => this.#way,
       store,
       drops: this.#drops,
-      now: () => store.ages.now(),
+      now: () => store.storedClock.now(),
       monotonic: () => clock.monotonic(),
       onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
       ...(correct ? { correct } : {}),
@@ -72,7 +72,7 @@ export class Uplink {
     this.#line = this.#newLine();
   }
 
-  #newWay(): Way {
+  #newWay(): CurrentRouting {
     const { protocol } = this.#config;
     return {
       config: this.#config,
@@ -87,12 +87,12 @@ export class Uplink {
     return new EchoGuard(clientId, protocol, () => this.#parts.clock.monotonic());
   }
 
-  #newLine(): Line {
+  #newLine(): UplinkConnection {
     const { clock, store, random = Math.random, onConnected } = this.#parts;
-    return new Line({
+    return new UplinkConnection({
       config: this.#config,
       outbox: this.#outbox,
-      notices: new Notices(this.#log),
+      notices: new ThrottledLog(this.#log),
       memory: () => store.state.of(`$uplink/${this.name}`),
       receive: (topic, packet) => this.#receive(topic, packet),
       changed: () => onConnected?.(this.#line.status.state === 'connected'),
@@ -127,7 +127,7 @@ export class Uplink {
    * Goes on by another config: what waits stays, and nothing that comes meanwhile is missed. The line begins anew
    * only where something of it has changed.
    */
-  async use(config: UplinkConfig): Promise<void> {
+  async applyConfig(config: UplinkConfig): Promise<void> {
     const begins = !isDeepStrictEqual(lineOf(this.#config), lineOf(config));
     if (begins) await this.#line.stop();
     this.#config = config;
@@ -216,7 +216,7 @@ export interface Uplinks {
   /** Those of the config in force. */
   all(): readonly Uplink[];
   /** Brings them to another config: each that is the same in it is left alone. */
-  use(configs: readonly UplinkConfig[]): Promise<void>;
+  applyConfig(configs: readonly UplinkConfig[]): Promise<void>;
 }
 
 export function createUplinks(
@@ -252,7 +252,7 @@ export function createUplinks(
       await Promise.all(all().map((uplink) => uplink.disconnect()));
     },
   };
-  const use = async (next: readonly UplinkConfig[]): Promise<void> => {
+  const applyConfig = async (next: readonly UplinkConfig[]): Promise<void> => {
     const before = new Map(configs.map((config) => [config.name, config]));
     const names = new Set(next.map(({ name }) => name));
     configs = next;
@@ -268,11 +268,11 @@ export function createUplinks(
         fresh.open();
         fresh.connect();
       } else if (!isDeepStrictEqual(former, config)) {
-        await uplink.use(config);
+        await uplink.applyConfig(config);
         if (!former) uplink.connect();
       }
     }
     onConnected();
   };
-  return { outboxes, lines, all, use };
+  return { outboxes, lines, all, applyConfig };
 }

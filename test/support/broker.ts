@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.ts';
-import { systemClock } from '../../src/clock.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createQuietLog } from './quiet-log.ts';
 import { RawClient } from './raw-client.ts';

@@ -1,6 +1,12 @@
-import type { SensorConfig } from '../../src/config/sensors.ts';
-import { type Driver, defineDriver, type Samples, type Sensor, z } from '../../src/driver.ts';
-import { createSensing, type SensingParts } from '../../src/sensing/sensing.ts';
+import type { SensorConfig } from '../../src/config/schema/sensors.ts';
+import {
+  type Driver,
+  defineDriver,
+  type Samples,
+  type Sensor,
+  z,
+} from '../../src/driver-kit/driver.ts';
+import { createSensors, type SensorsParts } from '../../src/sensors/sensors.ts';
 import { fakeBuses } from './fake-buses.ts';
 import { createManualClock } from './manual-clock.ts';
 import { createQuietLog } from './quiet-log.ts';
@@ -39,12 +45,12 @@ export interface Published {
 export function createCell(
   driver: Driver,
   config: Partial<SensorConfig> = {},
-  parts: Partial<SensingParts> = {},
+  parts: Partial<SensorsParts> = {},
 ) {
   const clock = createManualClock();
   const { log, lines } = createQuietLog();
   const published: Published[] = [];
-  const sensing = createSensing({
+  const sensing = createSensors({
     cell: 'robotcell1',
     boot: 12,
     sensors: [

@@ -1,5 +1,5 @@
-import { Message, QueueEntry, type QueueOwner } from '../../src/store/queue-entry.ts';
-import { Receipt } from '../../src/store/receipt.ts';
+import { PendingAck } from '../../src/queue/pending-ack.ts';
+import { Message, QueueEntry, type QueueOwner } from '../../src/queue/queue-entry.ts';
 
 /** A session as the journal sees it. */
 export class FakeOwner implements QueueOwner {
@@ -28,9 +28,9 @@ export class FakeOwner implements QueueOwner {
   }
 }
 
-/** A message with the topic `t`; `settled` is called when its receipt is paid. */
+/** A message with the topic `t`; `settled` is called when its pendingAck is paid. */
 export function message(payload: string, settled?: () => void): Message {
   const made = new Message(Buffer.concat([Buffer.from('\0\x01t'), Buffer.from(payload)]), 3);
-  if (settled) made.receipt = new Receipt(settled);
+  if (settled) made.pendingAck = new PendingAck(settled);
   return made;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Driver, Drivers } from '../../src/driver.ts';
-import { duration } from '../../src/units.ts';
+import type { Driver, Drivers } from '../../src/driver-kit/driver.ts';
+import { duration } from '../../src/driver-kit/units.ts';
 
 const one = [{ name: '', unit: '' }];
 const ADDRESSES = [0x48, 0x49, 0x4a, 0x4b];

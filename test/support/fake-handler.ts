@@ -1,6 +1,6 @@
-import type { SubscribePacket, UnsubscribePacket } from '../../src/broker/codec.ts';
-import type { Connection, ConnectionHandler } from '../../src/broker/connection.ts';
-import type { Publication } from '../../src/broker/publication.ts';
+import type { Connection, ConnectionHandler } from '../../src/broker/clients/connection.ts';
+import type { Publication } from '../../src/broker/messages/publication.ts';
+import type { SubscribePacket, UnsubscribePacket } from '../../src/mqtt/codec.ts';
 
 /** What a connection's packets were taken for; a test puts functions of its own in their place. */
 export class FakeHandler implements ConnectionHandler {

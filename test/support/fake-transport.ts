@@ -1,4 +1,4 @@
-import type { Transport } from '../../src/broker/transport.ts';
+import type { Transport } from '../../src/net/transport.ts';
 
 /** A transport whose peer reads only when it is told to: what was written stays `pending` until `take`. */
 export class FakeTransport implements Transport {

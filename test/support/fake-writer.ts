@@ -1,6 +1,6 @@
-import { type Batch, RANGE, SEGMENT, SHARED } from '../../src/store/batch.ts';
-import { decodeSegment, SHARED_BODY } from '../../src/store/segment.ts';
-import { type StoredEntry, WriteError, type Writer } from '../../src/store/writer.ts';
+import { type Batch, RANGE, SEGMENT, SHARED } from '../../src/store/commit/batch.ts';
+import { type StoredEntry, WriteError, type Writer } from '../../src/store/commit/writer.ts';
+import { decodeSegment, SHARED_BODY } from '../../src/store/database/segment.ts';
 
 /** A batch in words. */
 export interface Written {

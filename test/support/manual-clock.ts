@@ -1,4 +1,4 @@
-import { type Clock, sleepOn } from '../../src/clock.ts';
+import { type Clock, sleepOn } from '../../src/base/clock.ts';
 
 /** A clock that stands still until it is turned by hand. */
 export interface ManualClock extends Clock {

@@ -1,6 +1,6 @@
-import type { Batch } from '../../src/store/batch.ts';
-import type { Recovered } from '../../src/store/recovery.ts';
-import { type StoredEntry, WriteError, type Writer } from '../../src/store/writer.ts';
+import type { Batch } from '../../src/store/commit/batch.ts';
+import { type StoredEntry, WriteError, type Writer } from '../../src/store/commit/writer.ts';
+import type { Recovered } from '../../src/store/recovery/load-state.ts';
 import { decodeBatch } from './fake-writer.ts';
 
 interface Row extends StoredEntry {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Driver, Handles, Sensor, Tools } from '../../src/driver.ts';
-import { createMemoryState } from '../../src/state.ts';
+import { createMemoryState } from '../../src/base/state.ts';
+import type { Driver, Handles, Sensor, Tools } from '../../src/driver-kit/driver.ts';
 import { createManualClock, type ManualClock } from './manual-clock.ts';
 
 export const never: AbortSignal = new AbortController().signal;

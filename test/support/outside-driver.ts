@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Driver } from '../../src/driver.ts';
-import { loadDriver } from '../../src/drivers.ts';
+import type { Driver } from '../../src/driver-kit/driver.ts';
+import { loadDriver } from '../../src/driver-table.ts';
 
 /** The file that docs/write-a-driver.md makes: a driver outside the tree, for a chip that the gateway does not know. */
 export function outsideDriverText(): string {

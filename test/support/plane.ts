@@ -1,15 +1,15 @@
+import { Connection } from '../../src/broker/clients/connection.ts';
+import { MemoryBudget } from '../../src/broker/clients/memory-budget.ts';
+import { TrafficCounters } from '../../src/broker/clients/traffic-counters.ts';
+import { DataPlane } from '../../src/broker/messages/data-plane.ts';
+import type { Publication } from '../../src/broker/messages/publication.ts';
+import { DropCounter } from '../../src/broker/stats/drop-counter.ts';
 import {
   encodeConnack,
   type SubscribePacket,
   type UnsubscribePacket,
-} from '../../src/broker/codec.ts';
-import { Connection } from '../../src/broker/connection.ts';
-import { DataPlane } from '../../src/broker/data-plane.ts';
-import { Drops } from '../../src/broker/drops.ts';
-import { Memory } from '../../src/broker/memory.ts';
-import type { Publication } from '../../src/broker/publication.ts';
-import { Traffic } from '../../src/broker/traffic.ts';
-import { Journal } from '../../src/store/journal.ts';
+} from '../../src/mqtt/codec.ts';
+import { Journal } from '../../src/store/commit/journal.ts';
 import type { Store } from '../../src/store/store.ts';
 import { LIMITS } from './broker.ts';
 import { FakeHandler } from './fake-handler.ts';
@@ -23,7 +23,7 @@ export class TestPlane extends FakeHandler {
   readonly plane: DataPlane;
   readonly journal: Journal;
   readonly disk: MemoryDisk;
-  readonly #memory = new Memory();
+  readonly #memory = new MemoryBudget();
 
   constructor(disk: MemoryDisk) {
     super();
@@ -31,7 +31,7 @@ export class TestPlane extends FakeHandler {
     let retainedValue: Parameters<Store['readRetainedFrom']>[0] = () => undefined;
     this.journal = new Journal({
       writer: disk,
-      relaxedMs: 1000,
+      deferredMs: 1000,
       nextMessageId: 1000,
       retainedValue: (topic) => retainedValue(topic),
       onTrouble: () => undefined,
@@ -53,9 +53,9 @@ export class TestPlane extends FakeHandler {
     this.plane = new DataPlane({
       store,
       limits: { ...LIMITS, inflight: 4 },
-      drops: new Drops(createQuietLog().log),
+      drops: new DropCounter(createQuietLog().log),
       memory: this.#memory,
-      traffic: new Traffic(),
+      traffic: new TrafficCounters(),
       refused: () => undefined,
       now: () => 0,
     });
@@ -69,7 +69,7 @@ export class TestPlane extends FakeHandler {
     const connection = new Connection(transport, this, limits, () => 0, this.#memory);
     connection.data(packets.connect());
     const { session, present } = this.plane.openSession(clientId, clean);
-    connection.output.write(encodeConnack(present, 0));
+    connection.sendBuffer.write(encodeConnack(present, 0));
     connection.open(session);
     return { connection, transport };
   }
@@ -87,6 +87,6 @@ export class TestPlane extends FakeHandler {
     this.plane.unsubscribe(connection, packet);
   }
   override closed(connection: Connection): void {
-    if (connection.session) this.plane.leave(connection.session);
+    if (connection.session) this.plane.clientGone(connection.session);
   }
 }

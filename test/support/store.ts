@@ -1,6 +1,6 @@
-import { databaseFile, migrate, openConnection } from '../../src/store/database.ts';
+import { startWriter, type Writer } from '../../src/store/commit/writer.ts';
+import { databaseFile, migrate, openConnection } from '../../src/store/database/database.ts';
 import { Store } from '../../src/store/store.ts';
-import { startWriter, type Writer } from '../../src/store/writer.ts';
 import { createQuietLog } from './quiet-log.ts';
 
 /** A store on this folder that has started; its log lines and fatal errors can be looked at. */
@@ -12,7 +12,7 @@ export async function startStore(
   const fatal: Error[] = [];
   const store = new Store({
     folder,
-    relaxedMs: 50,
+    deferredMs: 50,
     log,
     onFatal: (error) => fatal.push(error),
     ...options,

@@ -1,0 +1,159 @@
+import { fstatSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Logger, pino } from 'pino';
+import { isSecretKey } from './secrets.ts';
+
+/** Where the lines go: standard output, or whatever a test hands in. */
+export interface LogSink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  /** Where it is a file of the system. */
+  readonly fd?: number | undefined;
+}
+
+/** What systemd's journal calls them: it reads the number in front of a line. */
+const PRIORITIES: Readonly<Record<string, number>> = { fatal: 2, error: 3, warn: 4, info: 6 };
+const DEBUG = 7;
+
+/** A line of the log, numbered since the start. */
+export interface NumberedLine {
+  readonly number: number;
+  /** JSON, as it was logged. */
+  readonly line: string;
+}
+
+/** The last lines of the log in memory, for people who look from elsewhere. */
+export interface LogTail {
+  keep(line: string): void;
+  /** Those that came after this number, oldest first. */
+  after(number: number): NumberedLine[];
+}
+
+const TAIL_LINES = 300;
+const TAIL_LINE = 4096;
+
+/** A tail without lines. It keeps 300 at most; one that is too long is left out. */
+export function createLogTail(): LogTail {
+  let lines: NumberedLine[] = [];
+  let count = 0;
+  return {
+    keep(line) {
+      count++;
+      if (line.length > TAIL_LINE) return;
+      lines.push({ number: count, line: line.trimEnd() });
+      if (lines.length >= 2 * TAIL_LINES) lines = lines.slice(-TAIL_LINES);
+    },
+    after: (number) => lines.slice(-TAIL_LINES).filter((line) => line.number > number),
+  };
+}
+
+/** Deeper than this nothing is logged on purpose; it also ends circles. */
+const DEPTH = 6;
+
+/**
+ * Logs JSON lines, or lines for people on a terminal that is not systemd's journal.
+ * Writes before it returns, so that the last words of a process are not lost. Secrets are blanked by their key.
+ */
+export function createLog(
+  level: string,
+  sink: LogSink,
+  env: Readonly<Record<string, string | undefined>>,
+  tail?: LogTail,
+): Logger {
+  const people = sink.isTTY === true && !env.JOURNAL_STREAM;
+  const format = people ? createFormat(usesColour(sink, env)) : undefined;
+  const journal = isJournal(sink, env);
+  const log: Logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { error: pino.stdSerializers.err },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => blank(fields, 0) as Record<string, unknown>,
+      },
+    },
+    {
+      write(line: string) {
+        tail?.keep(line);
+        if (journal) sink.write(`<${priorityOf(line)}>${line}`);
+        else sink.write(format ? format(line) : line);
+      },
+    },
+  );
+  // pino hands the bindings of a child to no formatter; children inherit this method.
+  const { child } = log;
+  const children: WeakRef<{ level: string }>[] = [];
+  log.child = function (this: Logger, bindings: object, options?: object) {
+    const made = child.call(this, blank(bindings, 0) as object, options);
+    children.push(new WeakRef(made));
+    return made;
+  } as typeof child;
+  families.set(log, children);
+  return log;
+}
+
+/** Loaded where people read the log, which is nowhere in a cabinet. */
+function createFormat(colorize: boolean): (line: string) => string {
+  const { prettyFactory } = createRequire(import.meta.url)(
+    'pino-pretty',
+  ) as typeof import('pino-pretty');
+  return prettyFactory({
+    colorize,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+  });
+}
+
+/** Whether what is written there goes into systemd's journal: a child of a service may write elsewhere. */
+function isJournal({ fd }: LogSink, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (fd === undefined || !env.JOURNAL_STREAM) return false;
+  const { dev, ino } = fstatSync(fd);
+  return env.JOURNAL_STREAM === `${dev}:${ino}`;
+}
+
+function priorityOf(line: string): number {
+  const [, level = ''] = /^\{"level":"([a-z]+)"/.exec(line) ?? [];
+  return PRIORITIES[level] ?? DEBUG;
+}
+
+/** The children of each log that `createLog` made. */
+const families = new WeakMap<Logger, WeakRef<{ level: string }>[]>();
+
+/** From then on the log and its children say what has this level and more. */
+export function setLevel(log: Logger, level: string): void {
+  log.level = level;
+  const children = families.get(log) ?? [];
+  const alive = children.filter((child) => child.deref() !== undefined);
+  children.splice(0, children.length, ...alive);
+  for (const child of alive) {
+    const one = child.deref();
+    if (one) one.level = level;
+  }
+}
+
+/** Colours only on a terminal, and not when `NO_COLOR` is set. */
+export function usesColour(
+  sink: { readonly isTTY?: boolean | undefined },
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return sink.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
+}
+
+function blank(value: unknown, depth: number): unknown {
+  if (Array.isArray(value)) return depth < DEPTH ? value.map((one) => blank(one, depth + 1)) : '…';
+  if (!isPlain(value)) return value;
+  if (depth >= DEPTH) return '…';
+  const entries = Object.entries(value).map(([key, one]) => [
+    key,
+    isSecretKey(key) ? '[redacted]' : blank(one, depth + 1),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

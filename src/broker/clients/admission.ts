@@ -1,0 +1,47 @@
+import type { Access } from '../../access/access.ts';
+import type { ConnectPacket } from '../../mqtt/codec.ts';
+import type { Session } from '../messages/session.ts';
+import type { Connection } from './connection.ts';
+
+/** CONNACK's return code [MQTT 3.1.1, table 3.1] and a reason for the log. */
+export interface Refusal {
+  readonly returnCode: number;
+  readonly reason: string;
+}
+
+const IDENTIFIER_REJECTED = 2;
+const NOT_AUTHORISED = 5;
+
+/** Gives the connection what the access rules grant it; resolves with why it is refused, or with nothing. */
+export async function admit(
+  access: Access,
+  connection: Connection,
+  packet: ConnectPacket,
+  sessions: ReadonlyMap<string, Session>,
+): Promise<Refusal | undefined> {
+  const { remoteAddress, certificate, anonymous } = connection;
+  const { clientId, username, password, will } = packet;
+  const admission = await access.admit({
+    address: remoteAddress,
+    clientId,
+    username,
+    password,
+    certificate,
+    anonymous,
+  });
+  if ('reason' in admission) return admission;
+  const { identity, rights } = admission;
+  // Whoever owns a session has messages waiting in it that are nobody else's.
+  const owner = sessions.get(clientId)?.owner;
+  if (owner && owner !== identity.user) {
+    return {
+      returnCode: IDENTIFIER_REJECTED,
+      reason: 'its client id is the session of another user',
+    };
+  }
+  if (will && !rights.mayPublish(will.topic)) {
+    return { returnCode: NOT_AUTHORISED, reason: `may not publish its will on ${will.topic}` };
+  }
+  connection.access = admission;
+  return undefined;
+}

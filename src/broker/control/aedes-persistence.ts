@@ -1,0 +1,117 @@
+import { Readable } from 'node:stream';
+import type { Store } from '../../store/store.ts';
+
+/** A will as aedes hands it over and asks for it. */
+export interface AedesWill {
+  topic: string;
+  payload: Buffer | string;
+  qos: number;
+  retain: boolean;
+  brokerId?: string;
+  clientId?: string;
+}
+
+interface AedesClient {
+  readonly id: string;
+}
+
+/**
+ * What aedes as the control plane still asks of a persistence: wills. Sessions, queues and retained messages
+ * are the data plane's, so those calls have nothing to do.
+ */
+export class AedesPersistence {
+  readonly #store: Store;
+  readonly #registered: (clientId: string) => object | undefined;
+  readonly #wills = new Map<string, { will: AedesWill; owner: AedesClient }>();
+  #brokerId = '';
+  keepsWills = false;
+
+  /** `registered` gives aedes' client object that has the id now. */
+  constructor(store: Store, registered: (clientId: string) => object | undefined) {
+    this.#store = store;
+    this.#registered = registered;
+  }
+
+  /** A native async function: aedes refuses any other. */
+  async setup(broker: { id: string }): Promise<void> {
+    this.#brokerId = broker.id;
+  }
+
+  async putWill(client: AedesClient, will: AedesWill): Promise<void> {
+    will.brokerId = this.#brokerId;
+    will.clientId = client.id;
+    this.#wills.set(client.id, { will, owner: client });
+    const payload = Uint8Array.from(Buffer.from(will.payload as string));
+    this.#store.journal.add([
+      'putWill',
+      client.id,
+      will.topic,
+      will.qos,
+      will.retain ? 1 : 0,
+      payload,
+    ]);
+  }
+
+  async getWill(client: AedesClient): Promise<AedesWill | undefined> {
+    return this.#wills.get(client.id)?.will;
+  }
+
+  /** The will is published in this turn: one commit takes it off the disk and has what it owes, so that it comes once. */
+  publishing(will: AedesWill): void {
+    const clientId = will.clientId!;
+    if (this.#wills.get(clientId)?.will !== will) return;
+    this.#wills.delete(clientId);
+    this.forget(clientId);
+  }
+
+  /**
+   * aedes deletes by client id when a client has closed, also when that close was a takeover and the will
+   * that stands under the id is already the new client's: that one stays.
+   */
+  async delWill(client: AedesClient): Promise<AedesWill | undefined> {
+    const stored = this.#wills.get(client.id);
+    if (!stored || this.keepsWills) return undefined;
+    const registered = this.#registered(client.id);
+    if (registered && registered !== stored.owner && client !== stored.owner) return undefined;
+    this.#wills.delete(client.id);
+    this.forget(client.id);
+    return stored.will;
+  }
+
+  /** From now on a client's end leaves its will where it is: the gateway stops. */
+  keepWills(): void {
+    this.keepsWills = true;
+  }
+
+  /** Deletes what is on disk under this id, unless a client that has come meanwhile has its will there. */
+  forget(clientId: string): void {
+    if (!this.#wills.has(clientId)) this.#store.journal.add(['deleteWill', clientId]);
+  }
+
+  /** Wills of other brokers than this one; ours are published when their client is lost, or after a crash at start. */
+  streamWill(brokers: Record<string, unknown> = {}): Readable {
+    const foreign = [...this.#wills.values()]
+      .map(({ will }) => will)
+      .filter(({ brokerId }) => brokerId !== this.#brokerId && !brokers[brokerId ?? '']);
+    return Readable.from(foreign);
+  }
+
+  async storeRetained(): Promise<void> {}
+  async addSubscriptions(): Promise<void> {}
+  async removeSubscriptions(): Promise<void> {}
+  async cleanSubscriptions(): Promise<void> {}
+  async cleanIncoming(): Promise<void> {}
+  async subscriptionsByClient(): Promise<never[]> {
+    return [];
+  }
+  async subscriptionsByTopic(): Promise<never[]> {
+    return [];
+  }
+  async outgoingEnqueueCombi(): Promise<void> {}
+  outgoingStream(): Readable {
+    return Readable.from([]);
+  }
+  createRetainedStreamCombi(): Readable {
+    return Readable.from([]);
+  }
+}

@@ -1,0 +1,99 @@
+import { Duplex } from 'node:stream';
+import type { ConnectPacket } from '../../mqtt/codec.ts';
+import { DISCONNECT, encodeLength, PINGREQ } from '../../mqtt/codec.ts';
+import type { Connection } from '../clients/connection.ts';
+
+const CONNACK_LENGTH = 4;
+
+/** What aedes says to a client, as far as it concerns us. */
+export interface ControlEvents {
+  /** CONNACK, by its return code; 0 is accepted. */
+  connack(returnCode: number): void;
+  /** Everything after it, e.g. PINGRESP. */
+  bytes(bytes: Buffer): void;
+  /** aedes has let go of the client: a refusal, a takeover, its own close. */
+  ended(): void;
+}
+
+/**
+ * The socket as aedes sees it: CONNECT, PINGREQ and DISCONNECT go in, CONNACK and PINGRESP come out.
+ * All other packets pass beside it.
+ */
+export class ControlStream extends Duplex {
+  readonly connection: Connection;
+  readonly #events: ControlEvents;
+  #connack = Buffer.alloc(0);
+  #answered = false;
+
+  constructor(connection: Connection, events: ControlEvents) {
+    super({ emitClose: true });
+    this.connection = connection;
+    this.#events = events;
+  }
+
+  /** Gives aedes the CONNECT; without its keepalive, which the connection watches over itself. */
+  connect(packet: ConnectPacket): void {
+    this.push(encodeConnect(packet));
+  }
+
+  ping(): void {
+    this.push(Buffer.from([PINGREQ << 4, 0]));
+  }
+
+  /** Gives aedes the DISCONNECT: the will is dropped [MQTT-3.14.4-3]. */
+  disconnect(): void {
+    this.push(Buffer.from([DISCONNECT << 4, 0]));
+  }
+
+  override _read(): void {
+    // Packets are pushed as they come.
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    if (this.#answered) this.#events.bytes(chunk);
+    else {
+      this.#connack = Buffer.concat([this.#connack, chunk]);
+      if (this.#connack.length >= CONNACK_LENGTH) {
+        this.#answered = true;
+        this.#events.connack(this.#connack[3]!);
+      }
+    }
+    done();
+  }
+
+  override _final(done: () => void): void {
+    done();
+    this.destroy();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#events.ended();
+    done(error);
+  }
+}
+
+function encodeConnect(packet: ConnectPacket): Buffer {
+  const { protocolName, clean, clientId, will, username, password } = packet;
+  const flags =
+    (clean ? 0x02 : 0) |
+    (will ? 0x04 | (will.qos << 3) | (will.retain ? 0x20 : 0) : 0) |
+    (password !== undefined ? 0x40 : 0) |
+    (username !== undefined ? 0x80 : 0);
+  const fields = [
+    field(protocolName),
+    Buffer.from([protocolName === 'MQTT' ? 4 : 3, flags, 0, 0]),
+    field(clientId),
+  ];
+  if (will) fields.push(field(will.topic), field(will.payload));
+  if (username !== undefined) fields.push(field(username));
+  if (password !== undefined) fields.push(field(password));
+  const body = Buffer.concat(fields);
+  return Buffer.concat([Buffer.from([0x10, ...encodeLength(body.length)]), body]);
+}
+
+function field(value: string | Buffer): Buffer {
+  const bytes = Buffer.from(value as string);
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}

@@ -1,0 +1,136 @@
+import { decodeTopic, type Qos } from '../../mqtt/codec.ts';
+import type { Subscriber } from './publication.ts';
+
+class Node {
+  children: Map<string, Node> | undefined;
+  subscribers: Map<Subscriber, Qos> | undefined;
+}
+
+/** Who gets a topic's messages, each once and at the highest QoS of their matching filters. */
+export interface Route {
+  readonly topic: string;
+  readonly subscribers: readonly Subscriber[];
+  readonly qos: readonly Qos[];
+  /** Whether one of them is persistent. */
+  readonly persistent: boolean;
+}
+
+interface CachedRoute {
+  readonly bytes: Buffer;
+  readonly generation: number;
+  readonly route: Route;
+}
+
+/** Bounds of the cache; it is emptied when one is reached. */
+const CACHED_TOPICS = 20_000;
+const CACHED_TOPIC_BYTES = 512;
+
+/** Finds the subscribers of a topic; remembers the answer by the topic's bytes until a subscription changes. */
+export class Router {
+  /** Subscriptions held by all subscribers together. */
+  count = 0;
+  readonly #root = new Node();
+  #cache = new Map<number, CachedRoute>();
+  #generation = 1;
+
+  subscribe(filter: string, subscriber: Subscriber, qos: Qos): void {
+    let node = this.#root;
+    for (const level of filter.split('/')) {
+      node.children ??= new Map();
+      let child = node.children.get(level);
+      if (!child) {
+        child = new Node();
+        node.children.set(level, child);
+      }
+      node = child;
+    }
+    node.subscribers ??= new Map();
+    if (!node.subscribers.has(subscriber)) this.count++;
+    node.subscribers.set(subscriber, qos);
+    this.#generation++;
+  }
+
+  unsubscribe(filter: string, subscriber: Subscriber): void {
+    const levels = filter.split('/');
+    const path: Node[] = [this.#root];
+    for (const level of levels) {
+      const child = path.at(-1)!.children?.get(level);
+      if (!child) return;
+      path.push(child);
+    }
+    if (!path.at(-1)!.subscribers?.delete(subscriber)) return;
+    this.count--;
+    // What is remembered would keep one alive that is gone, with all that waited for it.
+    if (this.#cache.size > 0) this.#cache = new Map();
+    for (let i = levels.length; i > 0; i--) {
+      const node = path[i]!;
+      if (node.subscribers?.size || node.children?.size) return;
+      path[i - 1]!.children!.delete(levels[i - 1]!);
+    }
+  }
+
+  /** The route of the topic at [start, end); throws ProtocolError where these bytes are no topic name. */
+  find(source: Buffer, start: number, end: number): Route {
+    const length = end - start;
+    if (length > CACHED_TOPIC_BYTES) return this.route(decodeTopic(source.subarray(start, end)));
+    let hash = length;
+    for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + source[i]!) | 0;
+    const cached = this.#cache.get(hash);
+    if (cached && sameBytes(cached.bytes, source, start, length)) {
+      if (cached.generation === this.#generation) return cached.route;
+      return this.#remember(hash, cached.bytes, cached.route.topic);
+    }
+    const bytes = Buffer.from(source.subarray(start, end));
+    return this.#remember(hash, bytes, decodeTopic(bytes));
+  }
+
+  #remember(hash: number, bytes: Buffer, topic: string): Route {
+    const route = this.route(topic);
+    if (this.#cache.size >= CACHED_TOPICS) this.#cache = new Map();
+    this.#cache.set(hash, { bytes, generation: this.#generation, route });
+    return route;
+  }
+
+  /** The route of a topic name, looked up anew. */
+  route(topic: string): Route {
+    const found = new Map<Subscriber, Qos>();
+    collect(this.#root, topic.split('/'), 0, topic.startsWith('$'), found);
+    const subscribers = [...found.keys()];
+    const persistent = subscribers.some((subscriber) => subscriber.persistent);
+    return { topic, subscribers, qos: [...found.values()], persistent };
+  }
+}
+
+function sameBytes(bytes: Buffer, source: Buffer, start: number, length: number): boolean {
+  if (bytes.length !== length) return false;
+  for (let i = 0; i < length; i++) if (bytes[i] !== source[start + i]) return false;
+  return true;
+}
+
+/** [MQTT-4.7.1-2], [MQTT-4.7.2-1]: `#` matches its parent too; a leading wildcard matches no `$` topic. */
+function collect(
+  node: Node,
+  levels: readonly string[],
+  depth: number,
+  reserved: boolean,
+  found: Map<Subscriber, Qos>,
+): void {
+  const wildcards = !(reserved && depth === 0);
+  if (wildcards) take(node.children?.get('#'), found);
+  if (depth === levels.length) {
+    take(node, found);
+    return;
+  }
+  const exact = node.children?.get(levels[depth]!);
+  if (exact) collect(exact, levels, depth + 1, reserved, found);
+  const any = wildcards ? node.children?.get('+') : undefined;
+  if (any) collect(any, levels, depth + 1, reserved, found);
+}
+
+function take(node: Node | undefined, found: Map<Subscriber, Qos>): void {
+  if (!node?.subscribers) return;
+  for (const [subscriber, qos] of node.subscribers) {
+    const before = found.get(subscriber);
+    if (before === undefined || before < qos) found.set(subscriber, qos);
+  }
+}

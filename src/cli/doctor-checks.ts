@@ -1,0 +1,234 @@
+import { X509Certificate } from 'node:crypto';
+import { access, constants, readFile } from 'node:fs/promises';
+import type { KernelFiles } from '../buses/bus.ts';
+import type { Config } from '../config/schema/schema.ts';
+import type { GatewayStatus } from '../runtime/health.ts';
+import { isSynchronised } from '../runtime/time-sync.ts';
+
+/** What an examination looks at. */
+export interface CheckContext {
+  readonly config: Config;
+  readonly files: KernelFiles;
+  /** Of the gateway that runs; undefined when none does. */
+  readonly status: GatewayStatus | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** What systemd says about NTP: `yes`, `no`; rejects where it can't be asked. */
+  askTimedatectl(): Promise<string>;
+}
+
+/** One sentence; with what to do where something is wrong. */
+export interface CheckResult {
+  readonly found: string;
+  readonly remedy?: string;
+}
+
+type DoctorCheck = (patient: CheckContext) => Promise<readonly CheckResult[]>;
+
+const DAY_MS = 86_400_000;
+const MIB = 1024 ** 2;
+/** Less free space than this is told. */
+const LEAST_FREE = 200 * MIB;
+/** A card of 16 GB with 1,000 cycles lasts for 8 years at this rate, whole-card writes counted thrice. */
+const MUCH_A_DAY = 2000 * MIB;
+const HOT_C = 80;
+const SOON_DAYS = 30;
+
+/** Everything that is looked at, in the order in which it is told. */
+export const DOCTOR_CHECKS: Readonly<Record<string, DoctorCheck>> = {
+  gateway,
+  power,
+  temperature,
+  clock,
+  disk,
+  wear,
+  certificates,
+  devices,
+};
+
+async function gateway({ status }: CheckContext): Promise<readonly CheckResult[]> {
+  if (!status) {
+    return [
+      { found: 'no gateway runs', remedy: 'systemctl start cellgate, journalctl -u cellgate' },
+    ];
+  }
+  const { troubles, version } = status;
+  if (troubles.length === 0) return [{ found: `version ${version} runs and is healthy` }];
+  return troubles.map((found) => ({ found, remedy: 'docs/operations.md has each with its cause' }));
+}
+
+/** Bits of the firmware's `get_throttled`: now, and since the start. */
+async function power({ files }: CheckContext): Promise<readonly CheckResult[]> {
+  const text = await read(files, '/sys/devices/platform/soc/soc:firmware/get_throttled');
+  if (text === undefined) return [];
+  const bits = Number.parseInt(text, 16);
+  const remedy = 'a stronger supply, or a shorter and thicker cable';
+  const findings: CheckResult[] = [];
+  if (bits & 0x1) findings.push({ found: 'the supply is too weak at this moment', remedy });
+  else if (bits & 0x1_0000)
+    findings.push({ found: 'the supply was too weak since the start', remedy });
+  if (bits & 0xe) {
+    findings.push({ found: 'the processor is slowed down', remedy: 'cool the cabinet' });
+  } else if (bits & 0xe_0000) {
+    const found = 'the processor was slowed down since the start';
+    findings.push({ found, remedy: 'cool the cabinet, or see to the supply' });
+  }
+  return findings.length > 0 ? findings : [{ found: 'the supply has held since the start' }];
+}
+
+async function temperature({ files }: CheckContext): Promise<readonly CheckResult[]> {
+  const text = await read(files, '/sys/class/thermal/thermal_zone0/temp');
+  if (text === undefined) return [];
+  const celsius = Number(text) / 1000;
+  const found = `${celsius.toFixed(0)} °C`;
+  return [
+    celsius >= HOT_C ? { found, remedy: 'cool the cabinet: it slows down from here' } : { found },
+  ];
+}
+
+async function clock({ files, askTimedatectl }: CheckContext): Promise<readonly CheckResult[]> {
+  const rtc = (await list(files, '/sys/class/rtc')).length > 0;
+  if (await isSynchronised(files, askTimedatectl)) return [{ found: 'is synchronised' }];
+  const remedy = 'give it a time server on the LAN: NTP= in /etc/systemd/timesyncd.conf';
+  return [
+    {
+      found: rtc
+        ? 'is not synchronised, and goes by the battery clock of the board'
+        : 'is not synchronised and the board has no battery clock: after a power cut it is late',
+      remedy,
+    },
+  ];
+}
+
+async function disk({ config, files }: CheckContext): Promise<readonly CheckResult[]> {
+  const findings: CheckResult[] = [];
+  const mount = await mountOf(files, config.data);
+  if (mount?.options.split(',').includes('ro')) {
+    const remedy = 'look at dmesg for errors of the disk, then mount it writable again';
+    findings.push({ found: `${config.data} is on a file system that is read-only`, remedy });
+  }
+  if (mount) {
+    const errors = Number(await read(files, `/sys/fs/ext4/${mount.device}/errors_count`));
+    if (errors > 0) {
+      const found = `the file system on ${mount.device} has counted ${errors} errors`;
+      findings.push({ found, remedy: 'save a backup, check it (fsck) and think of a new card' });
+    }
+  }
+  const space = await files.space(config.data).catch(() => undefined);
+  if (!space) {
+    findings.push({
+      found: `${config.data} is not there`,
+      remedy: 'it is made at the first start',
+    });
+  } else {
+    const found = `${(space.free / MIB).toFixed(0)} MiB free for ${config.data}`;
+    const remedy = 'free some: when it is full, nothing is acknowledged any more';
+    findings.push(space.free < LEAST_FREE ? { found, remedy } : { found });
+  }
+  return findings;
+}
+
+/** What the card says of itself, and what the gateway writes to it. */
+async function wear({ config, files, status, now }: CheckContext): Promise<readonly CheckResult[]> {
+  const findings: CheckResult[] = [];
+  const mount = await mountOf(files, config.data);
+  const card = mount && diskOf(mount.device);
+  const life = card && (await read(files, `/sys/block/${card}/device/life_time`));
+  const used = life?.split(/\s+/).map((one) => Number.parseInt(one, 16));
+  if (card && used) {
+    const worst = Math.max(...used) * 10;
+    const found = `${card} has used up to ${worst} % of its life`;
+    findings.push(worst >= 80 ? { found, remedy: 'plan a new one' } : { found });
+  }
+  const ran = status && now - status.started;
+  if (status && ran && ran > 3_600_000) {
+    const aDay = (status.store.bytesWritten / ran) * DAY_MS;
+    const found = `the gateway writes ${(aDay / MIB).toFixed(0)} MiB a day`;
+    const remedy = 'a larger readingsWithin, deadbands on sensors that chatter';
+    findings.push(aDay > MUCH_A_DAY ? { found, remedy } : { found });
+  }
+  return findings;
+}
+
+async function certificates({ config, now }: CheckContext): Promise<readonly CheckResult[]> {
+  const files = new Set<string>();
+  const all = [
+    ...config.broker.listeners,
+    ...config.uplinks,
+    ...(config.http ? [config.http] : []),
+  ];
+  for (const { tls } of all) {
+    for (const file of [tls?.cert, tls && 'ca' in tls ? tls.ca : undefined]) {
+      if (file !== undefined) files.add(file);
+    }
+  }
+  return Promise.all([...files].map((file) => certificate(file, now)));
+}
+
+async function certificate(file: string, now: number): Promise<CheckResult> {
+  const remedy = 'put a new one in its place: the gateway takes it up by itself';
+  try {
+    const days = (Date.parse(new X509Certificate(await readFile(file)).validTo) - now) / DAY_MS;
+    if (days < 0) return { found: `${file} has ended`, remedy };
+    const found = `${file} is valid for ${Math.floor(days)} days`;
+    return days < SOON_DAYS ? { found, remedy } : { found };
+  } catch (error) {
+    return { found: `${file} can't be read: ${(error as Error).message}`, remedy };
+  }
+}
+
+/** Whether this user may use the devices that the config names. */
+async function devices({ config, files }: CheckContext): Promise<readonly CheckResult[]> {
+  const names = new Set<string>();
+  for (const { bus } of config.sensors) if (bus !== undefined) names.add(bus.split('/')[0]!);
+  const usesLines =
+    config.outputs.length > 0 || config.sensors.some(({ line, lines }) => line ?? lines);
+  if (usesLines && config.gpio.backend !== 'simulated') {
+    for (const name of await list(files, '/dev')) if (/^gpiochip\d+$/.test(name)) names.add(name);
+  }
+  return Promise.all(
+    [...names].map(async (name) => {
+      const device = `/dev/${name}`;
+      try {
+        await access(device, constants.R_OK | constants.W_OK);
+        return { found: `${device} can be used` };
+      } catch (error) {
+        const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+        return missing
+          ? { found: `${device} is not there`, remedy: 'cellgate probe shows what is' }
+          : { found: `${device} may not be used by this user`, remedy: 'groups gpio and i2c' };
+      }
+    }),
+  );
+}
+
+interface Mount {
+  readonly device: string;
+  readonly options: string;
+}
+
+/** The file system that holds a path, by /proc/self/mounts. */
+async function mountOf(files: KernelFiles, path: string): Promise<Mount | undefined> {
+  const lines = (await read(files, '/proc/self/mounts'))?.split('\n') ?? [];
+  let best: (Mount & { readonly at: string }) | undefined;
+  for (const line of lines) {
+    const [source = '', at = '', , options = ''] = line.split(' ');
+    const holds = path === at || path.startsWith(at === '/' ? '/' : `${at}/`);
+    if (!holds || (best && at.length < best.at.length)) continue;
+    best = { device: source.replace(/^\/dev\//, ''), options, at };
+  }
+  return best;
+}
+
+/** The whole disk that a partition is on. */
+function diskOf(partition: string): string {
+  return partition.replace(/^((?:mmcblk|nvme\d+n)\d+)p\d+$/, '$1').replace(/^(sd[a-z]+)\d+$/, '$1');
+}
+
+function read(files: KernelFiles, path: string): Promise<string | undefined> {
+  return files.read(path).catch(() => undefined);
+}
+
+function list(files: KernelFiles, path: string): Promise<string[]> {
+  return files.list(path).catch(() => []);
+}

@@ -1,0 +1,217 @@
+import { hex } from '../../buses/bus.ts';
+import type { Drivers } from '../../driver-kit/driver.ts';
+import { powerTopics, readingTopic, statusTopic } from '../../mqtt/topics.ts';
+import type { PartialOutput } from '../schema/outputs.ts';
+import type { PowerFailConfig } from '../schema/power-fail.ts';
+import { type HttpConfig, isLoopback, type ListenerConfig } from '../schema/schema.ts';
+import type { PartialSensor } from '../schema/sensors.ts';
+import type { PartialUplink } from '../schema/uplinks.ts';
+import type { Finding, Path } from '../yaml/problem.ts';
+import { outputChecks } from './output-checks.ts';
+import { uplinkChecks } from './uplink-checks.ts';
+
+/** An element of a list that is right by itself, with its place in that list. */
+export interface Placed<Element> {
+  readonly index: number;
+  readonly element: Element;
+}
+
+/** The parts of a config that are right by themselves, and the lines on which they stand. */
+export interface Parts {
+  readonly cell: string;
+  readonly sensors: readonly Placed<PartialSensor>[];
+  readonly outputs: readonly Placed<PartialOutput>[];
+  readonly powerFail: PowerFailConfig | undefined;
+  readonly listeners: readonly Placed<ListenerConfig>[];
+  readonly uplinks: readonly Placed<PartialUplink>[];
+  readonly http: HttpConfig | undefined;
+  /** Whether there is an access file, so that clients need a user. */
+  readonly hasAccess: boolean;
+  readonly drivers: Drivers;
+  lineOf(path: Path): number;
+}
+
+/** What is wrong between parts that are right by themselves: names, topics, wires and doors that meet. */
+export function crossChecks(parts: Parts): readonly Finding[] {
+  return [
+    ...sameNames(parts),
+    ...sameTopics(parts),
+    ...sameAddresses(parts),
+    ...sameLines(parts),
+    ...outputChecks(parts),
+    ...samePorts(parts),
+    ...openDoors(parts),
+    ...openPage(parts),
+    ...uplinkChecks(parts),
+  ];
+}
+
+function* sameNames({ sensors, lineOf }: Parts): Iterable<Finding> {
+  const seen = new Map<string, number>();
+  for (const { index, element } of sensors) {
+    const path = ['sensors', index, 'name'];
+    const first = seen.get(element.name);
+    if (first === undefined) seen.set(element.name, index);
+    else {
+      const line = lineOf(['sensors', first, 'name']);
+      const message = `the sensor in line ${line} is named "${element.name}" already, expected a name of its own`;
+      yield { path, at: 'value', message };
+    }
+  }
+}
+
+function* sameTopics({ cell, sensors, powerFail, drivers, lineOf }: Parts): Iterable<Finding> {
+  const status = statusTopic(cell);
+  const power = powerFail ? Object.values(powerTopics(cell)) : [];
+  const seen = new Map<string, { readonly index: number; readonly name: string }>();
+  for (const { index, element } of sensors) {
+    const path = ['sensors', index, 'name'];
+    const channels = drivers.get(element.driver)?.channels(element.options) ?? [];
+    const clashes: string[] = [];
+    for (const channel of channels) {
+      const topic = readingTopic(cell, element.name, channel.name);
+      if (topic === status) {
+        clashes.push(`its topic ${topic} is the one on which the gateway says that it is online`);
+      }
+      if (power.includes(topic)) {
+        clashes.push(`its topic ${topic} is that of powerFail`);
+      }
+      const first = seen.get(topic);
+      if (first === undefined) seen.set(topic, { index, name: element.name });
+      else if (first.name !== element.name) {
+        const line = lineOf(['sensors', first.index, 'name']);
+        clashes.push(
+          `its topic ${topic} is also one of the sensor "${first.name}" in line ${line}`,
+        );
+      }
+    }
+    if (clashes[0]) yield { path, at: 'value', message: `${clashes[0]}, expected another name` };
+  }
+}
+
+function* sameAddresses({ sensors, lineOf }: Parts): Iterable<Finding> {
+  const seen = new Map<string, { readonly index: number; readonly driver: string }>();
+  for (const { index, element } of sensors) {
+    const { bus, address, driver } = element;
+    if (bus === undefined || address === undefined) continue;
+    const path = ['sensors', index, 'address'];
+    const place = `${hex(address)} on ${bus}`;
+    const first = seen.get(place);
+    if (first === undefined) seen.set(place, { index, driver });
+    else if (first.driver !== driver) {
+      const line = lineOf(['sensors', first.index, 'address']);
+      const message = `${place} is the ${first.driver} of line ${line} already, expected the address of another chip`;
+      yield { path, at: 'value', message };
+    }
+    const [trunk, multiplexer] = bus.split('/');
+    if (multiplexer === undefined) continue;
+    // What hangs on the bus itself answers also while a channel is open.
+    const shadow = sensors.find(
+      ({ element: other }) => other.bus === trunk && other.address === address,
+    );
+    const clash =
+      shadow &&
+      `the ${shadow.element.driver} in line ${lineOf(['sensors', shadow.index, 'address'])}`;
+    const itself = multiplexer === hex(address) ? 'the multiplexer' : undefined;
+    if (clash === undefined && itself === undefined) continue;
+    const message = `${hex(address)} is ${itself ?? clash} on ${trunk} itself, which would answer too, expected another address`;
+    yield { path, at: 'value', message };
+  }
+}
+
+function* sameLines({ sensors, lineOf }: Parts): Iterable<Finding> {
+  const seen = new Map<string, Path>();
+  for (const { index, element } of sensors) {
+    for (const [path, line] of linesOf(['sensors', index], element)) {
+      const first = seen.get(line);
+      if (first === undefined) seen.set(line, path);
+      else {
+        const message = `${line} is taken by the sensor in line ${lineOf(first)} already, expected another input`;
+        yield { path, at: 'value', message };
+      }
+    }
+  }
+}
+
+/** Every GPIO line that a sensor takes, with where it is named. */
+export function* linesOf(
+  path: Path,
+  { line, lines = [], options }: Parts['sensors'][number]['element'],
+): Iterable<readonly [path: Path, line: string]> {
+  if (line !== undefined) yield [[...path, 'line'], line];
+  for (const [index, one] of lines.entries()) yield [[...path, 'lines', index], one];
+  if (typeof options.interrupt === 'string') yield [[...path, 'interrupt'], options.interrupt];
+}
+
+const EVERY_INTERFACE = ['0.0.0.0', '::'];
+
+type Door = Pick<HttpConfig, 'host' | 'port'>;
+
+function* samePorts({ listeners, http, lineOf }: Parts): Iterable<Finding> {
+  const doors = [
+    ...listeners.map(({ index, element }) => ({
+      path: ['broker', 'listeners', index, 'port'],
+      index,
+      element,
+    })),
+    ...(http ? [{ path: ['http', 'port'], index: -1, element: http }] : []),
+  ];
+  const host = (door: Door): string =>
+    door.host.toLowerCase() === 'localhost' ? '127.0.0.1' : door.host.toLowerCase();
+  for (const [place, { path, element }] of doors.entries()) {
+    if (element.port === 0) continue;
+    const first = doors.slice(0, place).find(({ element: other }) => {
+      const wide = [host(other), host(element)].some((one) => EVERY_INTERFACE.includes(one));
+      return other.port === element.port && (wide || host(other) === host(element));
+    });
+    if (!first) continue;
+    const line = lineOf(['broker', 'listeners', first.index, 'port']);
+    const message = `the listener in line ${line} (${first.element.host}) has port ${element.port} already, expected another port`;
+    yield { path, at: 'value', message };
+  }
+}
+
+function* openDoors({ listeners, hasAccess }: Parts): Iterable<Finding> {
+  for (const { index, element } of listeners) {
+    const path = ['broker', 'listeners', index];
+    const { host, anonymous, tls, protocol, origins } = element;
+    if (origins && protocol !== 'ws') {
+      const message = 'only browsers have an origin, expected protocol: ws beside it';
+      yield { path: [...path, 'origins'], at: 'key', message };
+    }
+    if (tls && tls.clientCert !== 'none' && tls.ca === undefined) {
+      const message = `found ${tls.clientCert} without a ca, expected tls.ca: the authority that signs the client certificates`;
+      yield { path: [...path, 'tls', 'clientCert'], at: 'value', message };
+    }
+    if (tls?.ca !== undefined && tls.clientCert === 'none') {
+      const message = 'has no effect while clientCert is none, expected clientCert: required';
+      yield { path: [...path, 'tls', 'ca'], at: 'value', message };
+    }
+    if (anonymous || tls?.clientCert === 'required' || hasAccess) continue;
+    const wanted =
+      'broker.access with users, tls with clientCert: required, or anonymous: true to let everybody in';
+    yield isLoopback(host)
+      ? {
+          path: [...path, 'anonymous'],
+          at: 'value',
+          message: `nobody could connect, expected ${wanted}`,
+        }
+      : {
+          path: [...path, 'host'],
+          at: 'value',
+          message: `${host} is open to the network, expected ${wanted}`,
+        };
+  }
+}
+
+/** The page switches outputs: from the network it takes a user, whose password must not be read on the way. */
+function* openPage({ http, hasAccess }: Parts): Iterable<Finding> {
+  if (!http || isLoopback(http.host)) return;
+  const missing = [
+    ...(hasAccess ? [] : ['broker.access with users']),
+    ...(http.tls ? [] : ['http.tls with cert and key']),
+  ];
+  if (missing.length === 0) return;
+  const message = `${http.host} is open to the network, expected ${missing.join(' and ')}`;
+  yield { path: ['http', 'host'], at: 'value', message };
+}

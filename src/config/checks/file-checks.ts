@@ -1,0 +1,115 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { access, constants, open, stat } from 'node:fs/promises';
+import type { Finding, Path } from '../yaml/problem.ts';
+import { describeFileError } from '../yaml/text-file.ts';
+
+/** Far more than a certificate chain; a path that leads to a database must not fill the memory. */
+const LIMIT_BYTES = 256 * 1024;
+const READ_OR_WRITE_BY_OTHERS = 0o006;
+
+/** The files of a `tls` section; their paths are absolute. */
+export interface TlsFiles {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+}
+
+/** What is wrong with the files that a `tls` section names. */
+export async function tlsFileChecks(tls: TlsFiles, path: Path): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const report = (key: string, message: string): void => {
+    findings.push({ path: [...path, key], at: 'value', message });
+  };
+  const read = async <Parsed>(
+    name: keyof TlsFiles,
+    parse: (pem: string) => Parsed | string,
+  ): Promise<Parsed | undefined> => {
+    const file = tls[name];
+    return file === undefined
+      ? undefined
+      : readPem(file, parse, (message) => report(name, message));
+  };
+  const cert = await read('cert', certificateOf);
+  const key = await read('key', keyOf);
+  const mode = tls.key === undefined ? 0 : await modeOf(tls.key);
+  if (key && mode & READ_OR_WRITE_BY_OTHERS) {
+    const remedy = `expected 640 or stricter: chmod 640 ${tls.key}`;
+    report('key', `every user can use ${tls.key} (mode ${mode.toString(8)}), ${remedy}`);
+  }
+  await read('ca', certificateOf);
+  if (cert && key && !cert.checkPrivateKey(key)) {
+    report(
+      'key',
+      `${tls.key} is not the private key of ${tls.cert}, expected the two to belong together`,
+    );
+  }
+  return findings;
+}
+
+/** What is wrong with the file of a password such as `file:/etc/cellgate/plant.password`. */
+export async function passwordFileChecks(
+  password: string,
+  path: Path,
+): Promise<readonly Finding[]> {
+  if (!password.startsWith('file:')) return [];
+  const file = password.slice('file:'.length);
+  const problem = await access(file, constants.R_OK).then(() => undefined, describeFileError);
+  if (problem !== undefined) {
+    return [{ path, at: 'value', message: `${file}: ${problem}, expected a file with one line` }];
+  }
+  const mode = await modeOf(file);
+  if ((mode & READ_OR_WRITE_BY_OTHERS) === 0) return [];
+  const message = `every user can use ${file} (mode ${mode.toString(8)}), expected 640 or stricter: chmod 640 ${file}`;
+  return [{ path, at: 'value', message }];
+}
+
+/** The permission bits; 0 where the file can't be seen. */
+function modeOf(file: string): Promise<number> {
+  return stat(file).then(
+    ({ mode }) => mode & 0o777,
+    () => 0,
+  );
+}
+
+async function readPem<Parsed>(
+  file: string,
+  parse: (pem: string) => Parsed | string,
+  report: (message: string) => void,
+): Promise<Parsed | undefined> {
+  let pem: string;
+  try {
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(LIMIT_BYTES));
+      pem = buffer.toString('latin1', 0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    report(`${file}: ${describeFileError(error)}, expected a PEM file`);
+    return undefined;
+  }
+  const parsed = parse(pem);
+  if (typeof parsed !== 'string') return parsed;
+  report(`${file} holds ${parsed}`);
+  return undefined;
+}
+
+function certificateOf(pem: string): X509Certificate | string {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return `${pem.includes('PRIVATE KEY') ? 'a private key' : 'no certificate'}, expected a certificate in PEM form`;
+  }
+}
+
+function keyOf(pem: string): KeyObject | string {
+  if (/ENCRYPTED/.test(pem)) {
+    return 'a key with a passphrase, expected one without: the gateway starts unattended';
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return `${pem.includes('CERTIFICATE') ? 'a certificate' : 'no private key'}, expected a private key in PEM form`;
+  }
+}

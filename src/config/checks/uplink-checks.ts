@@ -1,0 +1,173 @@
+import type { Drivers } from '../../driver-kit/driver.ts';
+import { covers, matches, overlaps, readingTopic } from '../../mqtt/topics.ts';
+import type { PartialSensor } from '../schema/sensors.ts';
+import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
+import type { PartialUplink } from '../schema/uplinks.ts';
+import type { Finding, Path } from '../yaml/problem.ts';
+import type { Placed } from './checks.ts';
+
+export interface UplinkParts {
+  readonly cell: string;
+  readonly uplinks: readonly Placed<PartialUplink>[];
+  readonly sensors: readonly Placed<PartialSensor>[];
+  readonly drivers: Drivers;
+  lineOf(path: Path): number;
+}
+
+/** A route with its place and its filters on both sides of the line. */
+interface Placement {
+  readonly uplink: string;
+  readonly index: number;
+  readonly urls: readonly string[];
+  readonly path: Path;
+  readonly line: number;
+  /** Topics here. */
+  readonly local: string;
+  /** Topics at the plant. */
+  readonly remote: string;
+}
+
+/**
+ * Routes that would loop, send twice or contradict each other; each finding names the other line.
+ * A broad out route beside a narrow in route is fine: what comes in is not sent out again.
+ */
+export function* uplinkChecks(parts: UplinkParts): Iterable<Finding> {
+  yield* sameNames(parts);
+  const outs = parts.uplinks.flatMap((one) => placements(one, 'out', parts));
+  const ins = parts.uplinks.flatMap((one) => placements(one, 'in', parts));
+  for (const [index, route] of outs.entries()) {
+    yield* sentTwice(route, outs.slice(0, index));
+  }
+  for (const [index, route] of ins.entries()) {
+    yield* receivedTwice(route, ins.slice(0, index));
+    yield* comesBack(route, outs);
+    yield* posesAsOwn(route, parts);
+  }
+}
+
+function* sameNames({ uplinks, lineOf }: UplinkParts): Iterable<Finding> {
+  const names = new Map<string, number>();
+  const ids = new Map<string, number>();
+  for (const { index, element } of uplinks) {
+    const first = names.get(element.name);
+    if (first === undefined) names.set(element.name, index);
+    else {
+      const line = lineOf(['uplinks', first, 'name']);
+      const message = `the uplink in line ${line} is named "${element.name}" already, expected a name of its own`;
+      yield { path: ['uplinks', index, 'name'], at: 'value', message };
+    }
+    for (const url of element.urls) {
+      const key = JSON.stringify([endpoint(url), element.clientId ?? element.name]);
+      const other = ids.get(key);
+      if (other === undefined) ids.set(key, index);
+      else if (other !== index && element.clientId !== undefined) {
+        const line = lineOf(['uplinks', other, 'clientId']);
+        const message = `the uplink in line ${line} has this client id at the same broker already, expected another: the two would throw each other out`;
+        yield { path: ['uplinks', index, 'clientId'], at: 'value', message };
+        break;
+      }
+    }
+  }
+}
+
+function placements(
+  { index, element }: Placed<PartialUplink>,
+  direction: 'in' | 'out',
+  { lineOf }: UplinkParts,
+): Placement[] {
+  return element.routes.flatMap((route, place) => {
+    if (!(direction in route)) return [];
+    const path = ['uplinks', index, 'routes', place, direction];
+    const { local, remote } = filters(route);
+    const { name, urls } = element;
+    return [{ uplink: name, index, urls, path, line: lineOf(path), local, remote }];
+  });
+}
+
+/** The route's filter on each side of the line. */
+function filters(route: OutRoute | InRoute): { local: string; remote: string } {
+  if ('out' in route) return { local: route.out, remote: `${route.to}${route.out}` };
+  return { local: `${route.to}${route.in.slice(route.strip.length)}`, remote: route.in };
+}
+
+function* sentTwice(route: Placement, before: readonly Placement[]): Iterable<Finding> {
+  for (const other of before) {
+    if (!overlaps(route.local, other.local)) continue;
+    const { path } = route;
+    if (route.index === other.index) {
+      if (route.local === other.local) {
+        const message = `the route in line ${other.line} takes ${route.local} already, expected each message to have one route`;
+        yield { path, at: 'value', message };
+      } else if (!covers(route.local, other.local) && !covers(other.local, route.local)) {
+        const message = `overlaps ${other.local} of line ${other.line} and neither is the narrower one, expected each message to have one route`;
+        yield { path, at: 'value', message };
+      }
+    } else if (sameBroker(route, other) && overlaps(route.remote, other.remote)) {
+      const message = `the uplink "${other.uplink}" sends the same messages to the same broker by line ${other.line}, expected one of them`;
+      yield { path, at: 'value', message };
+    }
+  }
+}
+
+function* receivedTwice(route: Placement, before: readonly Placement[]): Iterable<Finding> {
+  for (const other of before) {
+    const same = route.index === other.index || sameBroker(route, other);
+    if (!same || !overlaps(route.remote, other.remote)) continue;
+    const message = `brings messages that ${other.remote} in line ${other.line} brings already, expected each message to come in once`;
+    yield { path: route.path, at: 'value', message };
+  }
+}
+
+function* comesBack(route: Placement, outs: readonly Placement[]): Iterable<Finding> {
+  for (const out of outs) {
+    const { path } = route;
+    const same = route.index === out.index;
+    const atPlant = (same || sameBroker(route, out)) && overlaps(route.remote, out.remote);
+    const here = overlaps(route.local, out.local);
+    const whose = same ? `line ${out.line}` : `the uplink "${out.uplink}" in line ${out.line}`;
+    if (atPlant && (!same || !isNarrower(route.remote, out.remote))) {
+      const message = `brings back what ${whose} sends to ${out.remote}, expected topics at the plant that no out route writes`;
+      yield { path, at: 'value', message };
+    } else if (here && !isNarrower(route.local, out.local)) {
+      const message = `brings ${route.local}, which ${whose} would send on as ${out.remote}, expected topics here that no out route takes`;
+      yield { path, at: 'value', message };
+    }
+  }
+}
+
+/** Whether `narrow` is a part of what `wide` matches, and not all of it. */
+function isNarrower(narrow: string, wide: string): boolean {
+  return covers(wide, narrow) && !covers(narrow, wide);
+}
+
+function* posesAsOwn(route: Placement, parts: UplinkParts): Iterable<Finding> {
+  const { cell, sensors, drivers, lineOf } = parts;
+  const { path } = route;
+  if (matches(route.local, `${cell}/status`)) {
+    const message = `brings ${cell}/status, on which the gateway says that it is online, expected other topics here`;
+    yield { path, at: 'value', message };
+    return;
+  }
+  for (const { index, element } of sensors) {
+    for (const channel of drivers.get(element.driver)?.channels(element.options) ?? []) {
+      const topic = readingTopic(cell, element.name, channel.name);
+      if (!matches(route.local, topic)) continue;
+      const line = lineOf(['sensors', index, 'name']);
+      const message = `brings ${topic}, the readings of the sensor in line ${line}, expected other topics here`;
+      yield { path, at: 'value', message };
+      return;
+    }
+  }
+}
+
+function sameBroker(a: Placement, b: Placement): boolean {
+  return a.urls.some((url) => b.urls.some((other) => endpoint(url) === endpoint(other)));
+}
+
+/** Host and port of an address; the same broker may well have other names. */
+function endpoint(url: string): string {
+  const match = /^(\w+):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d+))?/.exec(url.toLowerCase());
+  const usual = { mqtt: '1883', mqtts: '8883', ws: '80', wss: '443' }[match?.[1] ?? ''];
+  const host = match?.[2] === 'localhost' ? '127.0.0.1' : match?.[2];
+  return `${host}:${match?.[3] ?? usual}`;
+}

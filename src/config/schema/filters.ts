@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { duration } from '../../driver-kit/units.ts';
+import { expectation, mapSuchAs, text, wholeNumber } from './values.ts';
+
+/** One step of a sensor's filter chain; times in milliseconds, `round` in decimals, `calibrate` as [raw, true] twice. */
+export type FilterConfig =
+  | { readonly offset: number }
+  | { readonly multiply: number }
+  | { readonly calibrate: readonly [readonly [number, number], readonly [number, number]] }
+  | { readonly polynomial: readonly number[] }
+  | { readonly clamp: readonly [low: number, high: number] }
+  | { readonly round: number }
+  | { readonly median: number }
+  | { readonly min: number }
+  | { readonly max: number }
+  | { readonly quantile: { readonly of: number; readonly at: number } }
+  | { readonly slidingAverage: number }
+  | { readonly exponentialAverage: number }
+  | { readonly derivative: number }
+  | { readonly integrate: number }
+  | { readonly unit: string }
+  | { readonly invert: true }
+  | { readonly map: Readonly<Record<string, string | number | boolean>> }
+  | { readonly deadband: number | { readonly percent: number } }
+  | { readonly heartbeat: number }
+  | { readonly throttle: number }
+  | { readonly throttleAverage: number }
+  | { readonly debounce: number }
+  | { readonly delayedOn: number }
+  | { readonly delayedOff: number }
+  | { readonly timeout: number };
+
+const number = z.number();
+const point = z.tuple([number, number], { error: 'a pair [raw, true]' });
+
+const band = 'a number above 0, or percent such as 5%';
+const windowSize = wholeNumber(2, 1000);
+const fraction = 'a number above 0 and at most 1';
+
+const filterShape = {
+  offset: number.optional().describe('Adds this.'),
+  multiply: number.optional().describe('Multiplies with this.'),
+  polynomial: z
+    .array(number, { error: 'coefficients such as [0, 1.02, -0.0003]' })
+    .min(1)
+    .max(10)
+    .optional()
+    .describe('Correction c0 + c1·x + c2·x² + …, the coefficients in this order.'),
+  min: windowSize.optional().describe('Least of the last n samples.'),
+  max: windowSize.optional().describe('Greatest of the last n samples.'),
+  quantile: z
+    .strictObject(
+      {
+        of: windowSize.describe('Samples that are looked at.'),
+        at: z
+          .number({ error: 'a number from 0 to 1' })
+          .min(0, { error: 'a number from 0 to 1' })
+          .max(1, { error: 'a number from 0 to 1' })
+          .describe('Part of them that lies below: 0.5 is the median.'),
+      },
+      mapSuchAs('{ of: 20, at: 0.9 }'),
+    )
+    .optional()
+    .describe('Quantile of the last samples: { of: 20, at: 0.9 }.'),
+  slidingAverage: windowSize.optional().describe('Mean of the last n samples.'),
+  exponentialAverage: z
+    .number({ error: fraction })
+    .positive({ error: fraction })
+    .max(1, { error: fraction })
+    .optional()
+    .describe('Mean in which the newest sample counts this much, all before it the rest.'),
+  derivative: duration('1ms', '7d')
+    .optional()
+    .describe('Change in this time, e.g. 1m for degrees per minute.'),
+  integrate: duration('1ms', '7d')
+    .optional()
+    .describe('Value times time in this unit, e.g. 1h makes W into Wh; survives restarts.'),
+  unit: text('a unit such as Wh or °C/min', /./, 32)
+    .optional()
+    .describe('The unit that the value has here.'),
+  invert: z.literal(true, { error: 'true' }).optional().describe('Turns true and false round.'),
+  map: z
+    .record(z.string(), z.union([z.string(), number, z.boolean()]), {
+      error: 'a map such as { 0: stopped, 1: running }',
+    })
+    .optional()
+    .describe('Other words for values: { 0: stopped, 1: running }; others are uncertain.'),
+  throttleAverage: duration('10ms', '7d')
+    .optional()
+    .describe('Publishes the mean of each such time.'),
+  debounce: duration('1ms', '1h')
+    .optional()
+    .describe('A change passes when it has lasted for so long.'),
+  delayedOn: duration('1ms', '7d')
+    .optional()
+    .describe('True passes when it has lasted for so long, false at once.'),
+  delayedOff: duration('1ms', '7d')
+    .optional()
+    .describe('False passes when it has lasted for so long, true at once.'),
+  timeout: duration('100ms', '7d')
+    .optional()
+    .describe('Publishes bad when no sample came for so long.'),
+  median: wholeNumber(3, 99)
+    .refine((window) => window % 2 === 1, {
+      error: 'an odd number from 3 to 99',
+      params: expectation,
+    })
+    .optional()
+    .describe('Median of the last n samples (odd, 3 to 99): takes out single spikes.'),
+  deadband: z
+    .union(
+      [
+        z.number({ error: band }).positive({ error: band }),
+        z
+          .string()
+          .regex(/^\d+(\.\d+)?%$/, { error: band })
+          .transform((text) => ({ percent: Number(text.slice(0, -1)) })),
+      ],
+      { error: band },
+    )
+    .optional()
+    .describe('Holds back values that differ less than this, or 5%, from the last one published.'),
+  heartbeat: duration('100ms', '7d')
+    .optional()
+    .describe('Publishes at least this often, also what deadband or throttle hold back.'),
+  throttle: duration('10ms', '7d').optional().describe('Publishes at most once in this time.'),
+  round: wholeNumber(0, 9).optional().describe('Digits after the decimal point.'),
+  calibrate: z
+    .tuple([point, point], { error: 'two points [[raw, true], [raw, true]]' })
+    .refine(([low, high]) => low[0] !== high[0], {
+      error: 'two points [[raw, true], [raw, true]] with different raw values',
+      params: expectation,
+    })
+    .optional()
+    .describe('Linear correction through two points [[raw, true], [raw, true]].'),
+  clamp: z
+    .tuple([number, number], { error: 'two numbers [low, high]' })
+    .refine(([low, high]) => low < high, {
+      error: '[low, high] with low below high',
+      params: expectation,
+    })
+    .optional()
+    .describe('Publishes values outside [low, high] as uncertain.'),
+};
+
+/** The schema of one filter. */
+export const filterSchema = z
+  .strictObject(filterShape, mapSuchAs('"median: 5"'))
+  .check((ctx) => {
+    if (ctx.issues.length > 0) return;
+    const keys = Object.keys(ctx.value);
+    if (keys.length === 1) return;
+    const found = keys.length === 0 ? 'no filter' : `${keys.length} filters (${keys.join(', ')})`;
+    const message = `found ${found} in one list item, expected one in each: start every filter with a dash of its own`;
+    ctx.issues.push({ code: 'custom', input: ctx.value, message });
+  })
+  .transform((filter) => filter as FilterConfig)
+  .meta({ id: 'filter', minProperties: 1, maxProperties: 1 });

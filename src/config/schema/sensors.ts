@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import { hex } from '../../buses/bus.ts';
+import type { Driver, Drivers } from '../../driver-kit/driver.ts';
+import type { PayloadForm } from '../../driver-kit/reading.ts';
+import { duration } from '../../driver-kit/units.ts';
+import { alternatives, didYouMean } from '../yaml/suggestion.ts';
+import { type FilterConfig, filterSchema } from './filters.ts';
+import { text } from './values.ts';
+
+/** One sensor, its defaults filled in: milliseconds, `bus` as `i2c-1`, `options` as the driver's own schema gives them. */
+export interface SensorConfig {
+  readonly name: string;
+  readonly driver: string;
+  readonly bus?: string;
+  readonly address?: number;
+  readonly line?: string;
+  readonly lines?: readonly string[];
+  readonly every: number;
+  readonly timeout: number;
+  readonly payload: PayloadForm;
+  /** How far back the page shows it; an hour where it does not say. */
+  readonly history?: 'hour' | 'day';
+  readonly filters: readonly FilterConfig[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** The schema of `payload`, for the whole config and for one sensor. */
+export const payloadSchema = z
+  .enum(['json', 'value'])
+  .describe('How readings are written: json (value, unit, quality, time) or the bare value.');
+
+/** The schema of a name, which becomes part of topics. */
+export const nameSchema = text(
+  'a name such as temperature or door/closed',
+  /^(?!\$)[^/+#]+(\/[^/+#]+)*$/,
+  128,
+  (name) => {
+    if (/[+#]/.test(name)) return 'a name without + and #, which stand for other topics';
+    if (name.startsWith('$'))
+      return "a name that does not start with $, the mark of the broker's own";
+    return name.includes('/') ? 'a word on both sides of every "/"' : undefined;
+  },
+);
+/** Longest time that a read may take when the sensor does not say. */
+const LONGEST_TIMEOUT_MS = 5000;
+/** Shortest one: below, a busy scheduler would look like a broken sensor. */
+const SHORTEST_TIMEOUT_MS = 100;
+
+const sensorShape = {
+  every: duration('10ms', '1d').prefault('1s').describe('Time from one read to the next.'),
+  timeout: duration('10ms', '10m')
+    .optional()
+    .describe(
+      'A read that takes longer is published as bad. Default: `every`, within 100ms and 5s.',
+    ),
+  payload: payloadSchema
+    .optional()
+    .describe(
+      'How this sensor is written: json or value. Default: the payload of the whole config.',
+    ),
+  history: z
+    .enum(['hour', 'day'])
+    .prefault('hour')
+    .describe(
+      'How far back the page shows it: the last hour, kept in memory, or also the last day, kept in the store.',
+    ),
+  filters: z
+    .array(filterSchema, { error: 'a list of filters such as [median: 5, deadband: 0.1]' })
+    .max(16, { error: 'at most 16 filters' })
+    .prefault([])
+    .describe('Filters in the order in which they work, each a map with one key.'),
+};
+
+const busError = ({ input }: { input?: unknown }): string =>
+  `an I2C bus such as i2c-1${/^\d+$/.test(`${input}`) ? ` (did you mean i2c-${input}?)` : ''}`;
+const busSchema = z
+  .string({ error: busError })
+  .regex(/^(\/dev\/)?i2c-\d{1,3}(\/0x7[0-7]\/[0-7])?$/, { error: busError })
+  .transform((bus) => bus.replace('/dev/', ''));
+
+const lineError = ({ input }: { input?: unknown }): string =>
+  `a line such as DI0, GPIO17 or gpiochip0:17${/^\d+$/.test(`${input}`) ? ` (did you mean GPIO${input}?)` : ''}`;
+/** How a GPIO line is written. */
+export const LINE = /^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/;
+/** The schema of a GPIO line. */
+export const lineSchema = z.string({ error: lineError }).regex(LINE, { error: lineError });
+
+/** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
+function meantAddress(input: unknown, fits: (address: number) => boolean): string {
+  const address = Number.parseInt(String(input), 16);
+  return fits(address) ? ` (did you mean ${hex(address)}?)` : '';
+}
+
+function chipAddress(name: string, addresses: readonly number[]) {
+  const expected = `an address that the ${name} can have: ${addresses.map(hex).join(', ')}`;
+  return z
+    .literal([...addresses], {
+      error: ({ input }) => expected + meantAddress(input, (one) => addresses.includes(one)),
+    })
+    .prefault(addresses[0]!);
+}
+
+function anyAddress() {
+  const error = ({ input }: { input?: unknown }): string =>
+    `an address from 0x08 to 0x77${typeof input === 'string' ? meantAddress(input, (one) => one >= 0x08 && one <= 0x77) : ''}`;
+  return z.int({ error }).min(0x08, { error }).max(0x77, { error });
+}
+
+function wiring(driver: Driver): z.core.$ZodLooseShape {
+  if (driver.bus === 'gpio-input') {
+    return { line: lineSchema.describe('Input line: DI0, GPIO17 or gpiochip0:17.') };
+  }
+  if (driver.bus === 'gpio-inputs') {
+    const roles = driver.lines ?? [];
+    const expected = `${roles.length} lines of one chip such as [DI0, DI1]: ${roles.join(', ')}`;
+    const lines = z
+      .array(lineSchema, { error: expected })
+      .length(roles.length, { error: expected });
+    return { lines: lines.describe(`Input lines of one chip: ${roles.join(', ')}.`) };
+  }
+  if (driver.bus !== 'i2c') return {};
+  const { addresses } = driver;
+  const address = addresses?.[0] ? chipAddress(driver.name, addresses) : anyAddress();
+  return {
+    bus: busSchema.describe(
+      'I2C bus: i2c-1 or /dev/i2c-1; i2c-1/0x70/3 is channel 3 of a TCA9548A at 0x70.',
+    ),
+    address: address.describe('I2C address, best written in hex, e.g. 0x48.'),
+  };
+}
+
+type SensorInput = Omit<SensorConfig, 'payload' | 'timeout' | 'options'> &
+  Partial<Pick<SensorConfig, 'payload' | 'timeout'>> &
+  Readonly<Record<string, unknown>>;
+
+/** A sensor before the payload of the whole config is filled in. */
+export type PartialSensor = Omit<SensorConfig, 'payload'> & { readonly payload?: PayloadForm };
+
+function sensorOf(driver: Driver) {
+  const shape = {
+    name: nameSchema.describe('Topic below the cell, e.g. door/closed; unique.'),
+    driver: z.literal(driver.name).describe(driver.summary),
+    ...sensorShape,
+    ...wiring(driver),
+  };
+  const optionKeys = Object.keys(driver.options.shape);
+  const taken = optionKeys.find(
+    (key) => key in shape || ['bus', 'address', 'line', 'lines'].includes(key),
+  );
+  if (taken) throw new Error(`driver ${driver.name}: every sensor has a key "${taken}" already`);
+  return driver.options
+    .safeExtend(shape)
+    .strict()
+    .transform((sensor): PartialSensor => {
+      const { every, timeout, ...rest } = sensor as unknown as SensorInput;
+      const usual = Math.max(SHORTEST_TIMEOUT_MS, Math.min(every, LONGEST_TIMEOUT_MS));
+      const common = Object.entries(rest).filter(([key]) => !optionKeys.includes(key));
+      const options = Object.entries(rest).filter(([key]) => optionKeys.includes(key));
+      return {
+        ...(Object.fromEntries(common) as Omit<PartialSensor, 'every' | 'timeout' | 'options'>),
+        every,
+        timeout: timeout ?? usual,
+        options: Object.fromEntries(options),
+      };
+    });
+}
+
+/** The schema of one sensor: the variant that its `driver` names, with that driver's options at the same level. */
+export function sensorSchema(drivers: Drivers) {
+  const [first, ...others] = [...drivers.values()].map(sensorOf);
+  if (!first) throw new Error('the table of drivers is empty');
+  const names = [...drivers.keys()];
+  return z.discriminatedUnion('driver', [first, ...others], {
+    error: ({ code, input }) => {
+      if (code !== 'invalid_union')
+        return 'a map such as { name: door, driver: digital-input, line: DI0 }';
+      const given = String((input as { driver?: unknown }).driver ?? '');
+      return `a driver: ${alternatives(names)}${didYouMean(given, names)}`;
+    },
+  });
+}

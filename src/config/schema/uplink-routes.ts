@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { duration, size } from '../../driver-kit/units.ts';
+import { filterProblem, topicProblem } from '../../mqtt/topics.ts';
+import { expectation, mapSuchAs, wholeNumber } from './values.ts';
+
+/** The bounds of one queue: messages, bytes, milliseconds, and what gives way when one is reached. */
+export interface QueueConfig {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly age: number;
+  readonly full: 'drop-oldest' | 'drop-newest' | 'latest-per-topic';
+}
+
+/** Local messages that the filter matches go to the plant under the prefix `to`; `queue` asks for a queue of its own. */
+export interface OutRoute {
+  readonly out: string;
+  readonly to: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: 'keep' | 'clear';
+  readonly priority: 'normal' | 'high';
+  readonly queue?: QueueConfig;
+}
+
+/** Messages of the plant that the filter matches are published here without the prefix `strip`, under the prefix `to`. */
+export interface InRoute {
+  readonly in: string;
+  readonly strip: string;
+  readonly to: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: 'keep' | 'clear';
+}
+
+function prefix(description: string) {
+  return z
+    .string({ error: 'the beginning of a topic such as plant/line4/' })
+    .refine((word) => word === '' || (word.endsWith('/') && topicProblem(word) === undefined), {
+      error: 'whole levels of a topic such as plant/line4/: a / at the end, no + or #',
+      params: expectation,
+    })
+    .describe(description);
+}
+
+function filter(description: string) {
+  const error = 'a topic filter such as robotcell1/# or +/alarm/#';
+  return z
+    .string({ error })
+    .refine((word) => filterProblem(word) === undefined && !word.startsWith('$'), {
+      error,
+      params: expectation,
+    })
+    .optional()
+    .describe(description);
+}
+
+const queueShape = {
+  messages: wholeNumber(1, 100_000_000).prefault(1_000_000).describe('Messages that may wait.'),
+  bytes: size('1KiB', '1024GiB').prefault('1GiB').describe('Bytes that may wait.'),
+  age: duration('1s', '3650d').prefault('7d').describe('How long a message may wait.'),
+  full: z
+    .enum(['drop-oldest', 'drop-newest', 'latest-per-topic'])
+    .prefault('drop-oldest')
+    .describe(
+      'What gives way in a full queue; latest-per-topic: the oldest message that a newer one of its topic has overtaken.',
+    ),
+};
+/** The schema of `queue`, for an uplink and for one route. */
+export const queueSchema = z.strictObject(
+  queueShape,
+  mapSuchAs('{ messages: 1000000, full: drop-oldest }'),
+);
+
+/** The schema of one route. */
+export const routeSchema = z
+  .strictObject(
+    {
+      out: filter('Local messages that go to the plant.'),
+      in: filter('Messages of the plant that are published here.'),
+      to: prefix(
+        'Put in front of the topic. A message that several out routes match takes the narrowest.',
+      ).optional(),
+      strip: prefix('Taken off the front of the topic of a message that comes in.').optional(),
+      qos: z
+        .literal([0, 1, 2], { error: '0, 1 or 2' })
+        .prefault(1)
+        .describe(
+          'Highest QoS on the line; messages that came with QoS 0 are sent with it. At 0 a message leaves the queue when it is sent.',
+        ),
+      retain: z
+        .enum(['keep', 'clear'])
+        .optional()
+        .describe('Whether messages stay retained on the other side. Default: out keep, in clear.'),
+      priority: z
+        .enum(['normal', 'high'])
+        .optional()
+        .describe('high overtakes everything that waits; only for out.'),
+      queue: queueSchema
+        .optional()
+        .describe('A queue for this route alone, with bounds of its own; only for out.'),
+    },
+    mapSuchAs("{ out: '#', to: plant/line4/ }"),
+  )
+  .check((ctx) => {
+    if (ctx.issues.length > 0) return;
+    const { in: remote, out, strip, priority, queue } = ctx.value;
+    const push = (path: readonly string[], message: string): void => {
+      ctx.issues.push({ code: 'custom', input: ctx.value, path: [...path], message });
+    };
+    if ((out === undefined) === (remote === undefined)) {
+      const found = out === undefined ? 'neither "out" nor "in"' : 'both "out" and "in"';
+      return push([], `found ${found}, expected one of them: make two routes of it`);
+    }
+    if (out !== undefined && strip !== undefined) {
+      push(['strip'], 'only a route with "in" strips, expected no such key beside "out"');
+    }
+    if (remote === undefined) return;
+    if (ctx.value.qos === 2) {
+      push(['qos'], 'what comes in is on disk before it is acknowledged, expected 0 or 1');
+    }
+    if (priority !== undefined || queue !== undefined) {
+      const key = priority === undefined ? 'queue' : 'priority';
+      push([key], 'what comes in does not wait here, expected no such key beside "in"');
+    }
+    if (strip !== undefined && (!remote.startsWith(strip) || remote === strip)) {
+      push(['strip'], `"${strip}" is not how "${remote}" begins, expected the beginning of "in"`);
+    }
+  })
+  .meta({ id: 'route' });

@@ -1,0 +1,240 @@
+import { z } from 'zod';
+import { duration } from '../../driver-kit/units.ts';
+import { topicProblem } from '../../mqtt/topics.ts';
+import {
+  type InRoute,
+  type OutRoute,
+  type QueueConfig,
+  queueSchema,
+  routeSchema,
+} from './uplink-routes.ts';
+import { expectation, mapSuchAs, text, wholeNumber } from './values.ts';
+
+export interface UplinkTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly alpn: readonly string[];
+  readonly serverName?: string;
+}
+
+/** One plant broker, every default filled in: milliseconds and bytes. */
+export interface UplinkConfig {
+  readonly name: string;
+  /** In the order in which they are tried. */
+  readonly urls: readonly string[];
+  readonly protocol: 4 | 5;
+  readonly clientId: string;
+  readonly username?: string;
+  /** Where the password stands: `credential:NAME`, `file:PATH` or `env:NAME`. */
+  readonly password?: string;
+  readonly tls?: UplinkTls;
+  readonly keepalive: number;
+  readonly sessionExpiry: number;
+  readonly inflight: number;
+  /** Longest pause between two attempts. */
+  readonly retry: number;
+  /** 0 for none. */
+  readonly probe: number;
+  readonly live: number;
+  /** Messages a second from the backlog; undefined for as fast as the line is. */
+  readonly drainRate?: number;
+  /** Topic at the plant that says `online` or `offline`. */
+  readonly status: string;
+  readonly queue: QueueConfig;
+  readonly out: readonly OutRoute[];
+  readonly in: readonly InRoute[];
+}
+
+const URL_SHAPE = /^(mqtts?|wss?):\/\/(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?(\/\S*)?$/i;
+const urlSchema = text(
+  'an address such as mqtts://plant.example:8883 (mqtt, mqtts, ws or wss; user and password stand in keys of their own)',
+  URL_SHAPE,
+  1024,
+);
+
+const tlsSchema = z.strictObject(
+  {
+    ca: text('the path of a file', /./, 4096)
+      .optional()
+      .describe(
+        "Authority that signed the plant's certificate, PEM. Default: those of the system.",
+      ),
+    cert: text('the path of a file', /./, 4096)
+      .optional()
+      .describe('Certificate that the gateway shows, PEM.'),
+    key: text('the path of a file', /./, 4096)
+      .optional()
+      .describe('Its private key, PEM; other users must not be able to read it.'),
+    alpn: z
+      .array(text('a protocol name such as x-amzn-mqtt-ca', /./, 255), { error: 'a list of names' })
+      .max(8, { error: 'at most 8 names' })
+      .prefault([])
+      .describe('Protocols offered by ALPN.'),
+    serverName: text('a host name', /^[\w.-]+$/, 253)
+      .optional()
+      .describe('Name that the certificate must have. Default: the host of the address.'),
+  },
+  mapSuchAs('{ ca: plant-ca.crt }'),
+);
+
+/** Says what is expected of `password`; the value itself is never printed. */
+const passwordSchema = text(
+  'credential:NAME, file:PATH or env:NAME: where it stands, never the password itself',
+  /^(credential:[\w.-]+|file:\S+|env:[A-Za-z_]\w*)$/,
+  4096,
+);
+
+/** The schema of one uplink. */
+export const uplinkSchema = z
+  .strictObject(
+    {
+      name: text('a name such as plant', /^[\w-]+$/, 64).describe(
+        'Names the uplink and its queue: under another name it begins an empty one.',
+      ),
+      url: urlSchema.optional().describe('Address of the plant broker.'),
+      urls: z
+        .array(urlSchema, { error: 'a list of addresses' })
+        .min(1, { error: 'at least one address' })
+        .max(8, { error: 'at most 8 addresses' })
+        .optional()
+        .describe('Several addresses in place of url, tried in order; the first is returned to.'),
+      protocol: z
+        .literal([4, 5], { error: '4 (MQTT 3.1.1) or 5' })
+        .prefault(5)
+        .describe('MQTT version: 4 (3.1.1) or 5.'),
+      clientId: text('a client id', /./, 256)
+        .optional()
+        .describe('Client id at the plant. Default: the cell, a dash, the name.'),
+      username: text('a user name', /./, 1024).optional().describe('User at the plant.'),
+      password: passwordSchema
+        .optional()
+        .describe('Where the password stands: credential:NAME (systemd), file:PATH or env:NAME.'),
+      tls: tlsSchema.optional().describe('For mqtts and wss.'),
+      keepalive: duration('1s', '18h').prefault('30s').describe('Longest silence on the line.'),
+      sessionExpiry: duration('1m', '3650d')
+        .prefault('7d')
+        .describe('How long the plant keeps our session (MQTT 5).'),
+      inflight: wholeNumber(1, 1000)
+        .prefault(100)
+        .describe('Messages sent that the plant has not acknowledged yet.'),
+      retry: duration('1s', '1h')
+        .prefault('60s')
+        .describe('Longest pause between two attempts to connect; the shortest is 1s.'),
+      probe: z
+        .union([z.literal('off'), duration('1s', '1d')], {
+          error: 'off, or a duration of 1s to 1d, written like 30s or 5m',
+        })
+        .prefault('30s')
+        .describe(
+          'How often a message is sent through the plant and back, to prove that messages flow.',
+        ),
+      live: z
+        .number({ error: 'a number from 0 to 0.9' })
+        .min(0, { error: 'a number from 0 to 0.9' })
+        .max(0.9, { error: 'a number from 0 to 0.9' })
+        .prefault(0)
+        .describe(
+          'Share of the line for new messages while a backlog drains. Above 0 they overtake older ones of their topic.',
+        ),
+      drainRate: wholeNumber(1, 1_000_000)
+        .optional()
+        .describe('Messages a second from the backlog at most.'),
+      status: z
+        .string({ error: 'a topic such as robotcell1/status' })
+        .refine((word) => topicProblem(word) === undefined && !word.startsWith('$'), {
+          error: 'a topic such as robotcell1/status',
+          params: expectation,
+        })
+        .optional()
+        .describe('Topic at the plant that says online or offline. Default: the cell, /status.'),
+      queue: queueSchema.prefault({}).describe('Bounds of what waits for the plant.'),
+      routes: z
+        .array(routeSchema, { error: "a list such as [{ out: '#', to: plant/line4/ }]" })
+        .min(1, { error: 'at least one route' })
+        .max(100, { error: 'at most 100 routes' })
+        .describe('What goes to the plant and what comes from it.'),
+    },
+    mapSuchAs('{ name: plant, url: mqtts://plant.example, routes: […] }'),
+  )
+  .check((ctx) => {
+    if (ctx.issues.length > 0) return;
+    const { url, urls, tls, password, username, protocol, routes } = ctx.value;
+    const push = (path: readonly PropertyKey[], message: string): void => {
+      ctx.issues.push({ code: 'custom', input: ctx.value, path: [...path], message });
+    };
+    if ((url === undefined) === (urls === undefined)) {
+      const found = url === undefined ? 'neither url nor urls' : 'both url and urls';
+      push(url === undefined ? [] : ['urls'], `found ${found}, expected one of them`);
+    }
+    const secure = [url ?? '', ...(urls ?? [])].some((one) => /^(mqtts|wss):/i.test(one));
+    if (tls && !secure) {
+      push(
+        ['tls'],
+        'has no effect without encryption, expected an address with mqtts:// or wss://',
+      );
+    }
+    if (tls && (tls.cert === undefined) !== (tls.key === undefined)) {
+      const key = tls.cert === undefined ? 'key' : 'cert';
+      push(['tls', key], `found ${key} alone, expected cert and key together`);
+    }
+    if (password !== undefined && username === undefined && protocol === 4) {
+      push(['password'], 'found a password without a username, expected both (MQTT 3.1.1)');
+    }
+    if (routes.filter(({ queue }) => queue !== undefined).length > MOST_OWN_QUEUES) {
+      push(['routes'], `expected at most ${MOST_OWN_QUEUES} routes with a queue of their own`);
+    }
+  })
+  .transform(
+    ({ url, urls, tls, routes, probe, ...uplink }): PartialUplink => ({
+      ...defined(uplink),
+      urls: urls ?? [url ?? ''],
+      probe: probe === 'off' ? 0 : probe,
+      ...(tls ? { tls: defined(tls) as UplinkTls } : {}),
+      routes: routes.map((route): OutRoute | InRoute => {
+        const { in: remote, out, to = '', strip = '', qos, priority, queue } = route;
+        if (remote !== undefined) {
+          return { in: remote, strip, to, qos, retain: route.retain ?? 'clear' };
+        }
+        return {
+          out: out ?? '',
+          to,
+          qos,
+          retain: route.retain ?? 'keep',
+          priority: priority ?? 'normal',
+          ...(queue ? { queue } : {}),
+        };
+      }),
+    }),
+  );
+
+/** Each queue has its own run of packet identifiers at the plant. */
+const MOST_OWN_QUEUES = 28;
+
+/** An uplink as it stands in the list, before the cell fills in its defaults. */
+export type PartialUplink = Omit<UplinkConfig, 'clientId' | 'status' | 'out' | 'in'> & {
+  readonly clientId?: string;
+  readonly status?: string;
+  readonly routes: readonly (OutRoute | InRoute)[];
+};
+
+/** The uplink with what follows from the cell's name. */
+export function completeUplink(uplink: PartialUplink, cell: string): UplinkConfig {
+  const { routes, clientId, status, ...rest } = uplink;
+  return {
+    ...rest,
+    clientId: clientId ?? `${cell}-${uplink.name}`,
+    status: status ?? `${cell}/status`,
+    out: routes.filter((route): route is OutRoute => 'out' in route),
+    in: routes.filter((route): route is InRoute => 'in' in route),
+  };
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Without the keys that are undefined, as `exactOptionalPropertyTypes` wants it. */
+function defined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, one]) => one !== undefined),
+  ) as Defined<T>;
+}

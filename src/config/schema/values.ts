@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { didYouMeanNumber } from '../yaml/suggestion.ts';
+
+/** Marks a check whose message is what was expected, not a whole sentence. */
+export const expectation = { expectation: true };
+
+/** A whole number of `min` to `max`. */
+export function wholeNumber(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`;
+  const error = ({ input }: { input?: unknown }): string => `${expected}${didYouMeanNumber(input)}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/**
+ * Text of at most `maxBytes` without control characters or spaces at its ends.
+ * `explain` may say more about a text that does not match `pattern`.
+ */
+export function text(
+  expected: string,
+  pattern: RegExp,
+  maxBytes: number,
+  explain: (input: string) => string | undefined = () => undefined,
+) {
+  const error = ({ input }: { input?: unknown }): string => {
+    if (typeof input === 'string') return explain(input) ?? expected;
+    const bare = typeof input === 'number' || typeof input === 'boolean';
+    return bare && pattern.test(`${input}`) ? `${expected} (did you mean "${input}"?)` : expected;
+  };
+  return z
+    .string({ error })
+    .regex(pattern, { error, abort: true })
+    .refine((word) => Buffer.byteLength(word) <= maxBytes, {
+      error: `at most ${maxBytes} bytes`,
+      params: expectation,
+      abort: true,
+    })
+    .refine((word) => !/[\p{Cc}\p{Cs}]|^\s|\s$/u.test(word), {
+      error: 'no control character, no space at either end',
+      params: expectation,
+    });
+}
+
+/** The words for something that is no map; other problems of the map keep their own. */
+export function mapSuchAs(example: string) {
+  return {
+    error: (issue: { code?: string }): string | undefined =>
+      issue.code === 'invalid_type' ? `a map such as ${example}` : undefined,
+  };
+}

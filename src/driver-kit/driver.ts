@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { GpioLine, GpioLines, I2cDevice, KernelFiles } from '../buses/bus.ts';
+import type { OutputChip } from './pins.ts';
+import type { Channel, Sensor, Tools } from './sensor.ts';
+import { duration } from './units.ts';
+
+export type { KeyValueStore } from '../base/state.ts';
+export type {
+  Edge,
+  GpioInput,
+  GpioInputs,
+  GpioLine,
+  GpioLines,
+  I2cDevice,
+  KernelFiles,
+  LineEdge,
+} from '../buses/bus.ts';
+export {
+  fromCurrentLoop,
+  ntcToCelsius,
+  platinumToCelsius,
+  tableToCelsius,
+  toResistance,
+} from './analogue.ts';
+export { crc8, sensirionWords, signed, uint16, uint16le } from './bytes.ts';
+export { type OutputChip, pinSensor, registerPins } from './pins.ts';
+export type { Channel, Sample, Samples, Sensor, Tools } from './sensor.ts';
+export { type Acceleration, toVibration } from './vibration.ts';
+export { duration, z };
+
+/** What a driver is handed when it is opened, by the name of the bus that it declares. */
+export interface Handles {
+  i2c: I2cDevice;
+  'gpio-input': GpioLine;
+  'gpio-inputs': GpioLines;
+  files: KernelFiles;
+  none: undefined;
+}
+
+/** The whole of what a driver file declares. Options are checked by `cellgate check`; no hardware is touched before `open`. */
+export interface Driver<
+  Bus extends keyof Handles = keyof Handles,
+  Options extends z.ZodObject = z.ZodObject,
+> {
+  readonly name: string;
+  readonly summary: string;
+  /** An https address; only drivers of the gateway's own have none. */
+  readonly datasheet?: string;
+  readonly bus: Bus;
+  /** I2C only: the addresses that the chip can have, the usual one first. */
+  readonly addresses?: readonly number[];
+  /** `gpio-inputs` only: what each of its lines is, e.g. `phase A`. */
+  readonly lines?: readonly string[];
+  /** I2C only: pins that `outputs` may drive, numbered from 0. Other pins stay as they are. */
+  readonly outputs?: {
+    readonly pins: number;
+    /** Whether a pin that is not driven can't be told from one that is: then no sensor may read the chip. */
+    readonly alone?: boolean;
+    open(chip: I2cDevice): Promise<OutputChip>;
+  };
+  readonly options: Options;
+  channels(options: z.output<Options>): readonly Channel[];
+  /** Resolves when the sensor can be read; the signal is aborted when it takes too long or the gateway stops. */
+  open(
+    handle: Handles[Bus],
+    options: z.output<Options>,
+    tools: Tools,
+    signal: AbortSignal,
+  ): Promise<Sensor>;
+}
+
+/** The drivers that a config may name, by their names. */
+export type Drivers = ReadonlyMap<string, Driver>;
+
+/** Gives a driver file its types; adds nothing at run time. */
+export function defineDriver<Bus extends keyof Handles, Options extends z.ZodObject>(
+  driver: Driver<Bus, Options>,
+): Driver<Bus, Options> {
+  return driver;
+}

@@ -1,0 +1,88 @@
+import { parseDuration } from '../driver-kit/units.ts';
+
+/** What somebody wants an output to be. */
+export interface Command {
+  readonly value: boolean;
+  /** Told again in the result, and the mark by which a repeated command is known. */
+  readonly id?: string;
+  /** Milliseconds after which it is the other way round again. */
+  readonly forMs?: number;
+  /** When it was given, in milliseconds since the Unix epoch. */
+  readonly given?: number;
+}
+
+/** A command that is refused, with its id as far as it could be read. */
+export interface Refused {
+  readonly refused: string;
+  readonly id?: string;
+}
+
+const WORDS: Readonly<Record<string, boolean>> = {
+  on: true,
+  true: true,
+  '1': true,
+  off: false,
+  false: false,
+  '0': false,
+};
+const EXPECTED = 'expected on, off or JSON such as {"value":true,"id":"7","for":"2s"}';
+const KEYS = ['value', 'id', 'for', 'time'];
+const LONGEST_BYTES = 1024;
+const LONGEST_ID = 128;
+const LONGEST_FOR_MS = 86_400_000;
+
+/**
+ * A payload of `<cell>/<output>/set`: `on`, `off`, `true`, `1` and alike, or JSON with `value` and, if wanted, `id`, `for`
+ * (a duration) and `time` (ISO 8601). A key that is not known is refused: what it wanted can't be done.
+ */
+export function parseCommand(payload: Uint8Array): Command | Refused {
+  if (payload.length > LONGEST_BYTES) return { refused: `longer than ${LONGEST_BYTES} bytes` };
+  const text = Buffer.from(payload).toString('utf8').trim();
+  const word = WORDS[text.toLowerCase()];
+  if (word !== undefined) return { value: word };
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { refused: EXPECTED };
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    return { refused: EXPECTED };
+  }
+  return fromObject(json as Readonly<Record<string, unknown>>);
+}
+
+function fromObject(json: Readonly<Record<string, unknown>>): Command | Refused {
+  const id = idOf(json.id);
+  const refuse = (refused: string): Refused => ({ refused, ...(id === undefined ? {} : { id }) });
+  if (json.id !== undefined && id === undefined) {
+    return refuse(`id: expected text of at most ${LONGEST_ID} characters`);
+  }
+  const unknown = Object.keys(json).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    return refuse(
+      `${JSON.stringify(unknown).slice(0, 50)}: unknown key, expected ${KEYS.join(', ')}`,
+    );
+  }
+  const value = WORDS[String(json.value).toLowerCase()];
+  if (value === undefined) return refuse('value: expected true or false');
+  const forMs = json.for === undefined ? undefined : parseDuration(String(json.for));
+  if (json.for !== undefined && !(forMs !== undefined && forMs >= 1 && forMs <= LONGEST_FOR_MS)) {
+    return refuse('for: expected a duration from 1ms to 1d, such as 2s');
+  }
+  const given = typeof json.time === 'string' ? Date.parse(json.time) : Number.NaN;
+  if (json.time !== undefined && Number.isNaN(given)) {
+    return refuse('time: expected a moment such as 2026-11-20T20:31:00Z');
+  }
+  return {
+    value,
+    ...(id === undefined ? {} : { id }),
+    ...(forMs === undefined ? {} : { forMs }),
+    ...(Number.isNaN(given) ? {} : { given }),
+  };
+}
+
+function idOf(id: unknown): string | undefined {
+  if (typeof id !== 'string' && typeof id !== 'number') return undefined;
+  return String(id).length <= LONGEST_ID ? String(id) : undefined;
+}

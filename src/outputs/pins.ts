@@ -1,0 +1,65 @@
+import type { KeyedMutex } from '../base/mutex.ts';
+import {
+  BusError,
+  type Buses,
+  chipPlace,
+  type GpioOutput,
+  type GpioOutputOptions,
+} from '../buses/bus.ts';
+import type { PinSpec } from '../config/schema/pins.ts';
+import type { Drivers, OutputChip } from '../driver-kit/driver.ts';
+
+export interface PinsParts {
+  readonly drivers: Drivers;
+  readonly buses: Buses;
+  readonly turns: KeyedMutex;
+}
+
+/** Pins of chips on I2C, as outputs like lines. */
+export interface Pins {
+  /** Takes the pin: it has the initial level from then on. Rejects with a sentence. */
+  open(spec: PinSpec, options: GpioOutputOptions): Promise<GpioOutput>;
+}
+
+/** Pins that nobody has taken; hardware is not touched. */
+export function createPins({ drivers, buses, turns }: PinsParts): Pins {
+  const chips = new Map<string, OutputChip>();
+
+  const chipOf = async ({ driver, bus, address }: PinSpec): Promise<OutputChip> => {
+    const place = chipPlace(bus, address);
+    const known = chips.get(place);
+    if (known) return known;
+    const outputs = drivers.get(driver)?.outputs;
+    if (!outputs) throw new BusError('missing', `the ${driver} at ${place} has no outputs`);
+    const chip = await outputs.open(buses.i2c(bus).device(address));
+    chips.set(place, chip);
+    return chip;
+  };
+
+  return {
+    async open(spec, { activeLow = false, initial }) {
+      const place = chipPlace(spec.bus, spec.address);
+      const turn = turns(place);
+      const { pin } = spec;
+      /** A chip that fails is looked at afresh next time. */
+      const use = <T>(operation: (chip: OutputChip) => Promise<T>): Promise<T> =>
+        turn(async () => {
+          try {
+            return await operation(await chipOf(spec));
+          } catch (error) {
+            chips.delete(place);
+            throw error;
+          }
+        });
+      const write = (value: boolean): Promise<void> =>
+        use((chip) => chip.drive(pin, value !== activeLow));
+      await write(initial);
+      return {
+        write,
+        read: () => use(async (chip) => (await chip.read(pin)) !== activeLow),
+        // The pin stays as it is driven.
+        close: async () => undefined,
+      };
+    },
+  };
+}

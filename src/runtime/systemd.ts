@@ -1,0 +1,86 @@
+import { createRequire } from 'node:module';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Service } from '../base/lifecycle.ts';
+
+export interface SystemdParts {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  /** What stands still that a restart would mend, as a sentence; undefined while all goes on. */
+  stuck(): string | undefined;
+}
+
+/** The part of unix-dgram that sends; it calls back before it returns. */
+interface Datagrams {
+  createSocket(type: 'unix_dgram'): {
+    send(bytes: Buffer, offset: number, length: number, path: string, sent: Sent): void;
+    close(): void;
+  };
+}
+type Sent = (error?: Error) => void;
+
+/** Times that the watchdog is fed within its limit. */
+const FEEDS = 3;
+/** systemd reads its socket late while it is busy: tries until then, in all two seconds. */
+const TRIES = 20;
+const RETRY_MS = 100;
+
+/**
+ * Tells systemd that the gateway is up, and from then on that it is alive: only while broker, store and samplers
+ * go on. Told by this very process, so that the unit need not listen to others (NotifyAccess=main).
+ */
+export function createSystemd({ env, log, stuck }: SystemdParts): Service {
+  let timer: NodeJS.Timeout | undefined;
+  let told: string | undefined;
+  const notify = async (state: string): Promise<void> => {
+    if (!env.NOTIFY_SOCKET) return;
+    try {
+      await tell(env.NOTIFY_SOCKET, state);
+      told = undefined;
+    } catch (error) {
+      const { message } = error as Error;
+      if (told !== message) log.warn({ error }, 'could not tell systemd');
+      told = message;
+    }
+  };
+  const feed = (): void => {
+    const what = stuck();
+    if (what === undefined) void notify('WATCHDOG=1');
+    else log.error(`the watchdog is not fed: ${what}`);
+  };
+  return {
+    name: 'supervision',
+    async start() {
+      await notify('READY=1');
+      const limit = Number(env.WATCHDOG_USEC ?? 0) / 1000;
+      if (limit > 0) timer = setInterval(feed, limit / FEEDS);
+    },
+    async stop() {
+      clearInterval(timer);
+      await notify('STOPPING=1');
+    },
+  };
+}
+
+/** Sends one datagram; rejects with the last error when systemd does not take it. */
+async function tell(path: string, state: string): Promise<void> {
+  for (let left = TRIES; ; left--) {
+    const error = send(path, Buffer.from(state));
+    if (!error) return;
+    if (left <= 1) throw error;
+    await wait(RETRY_MS);
+  }
+}
+
+/** Node has no datagrams on Unix sockets; the module is loaded only where somebody listens. */
+function send(path: string, bytes: Buffer): Error | undefined {
+  const datagrams = createRequire(import.meta.url)('unix-dgram') as Datagrams;
+  let failed: Error | undefined;
+  // A socket for each message: one that stays open would keep the process from ending.
+  const socket = datagrams.createSocket('unix_dgram');
+  socket.send(bytes, 0, bytes.length, path, (error) => {
+    failed = error;
+  });
+  socket.close();
+  return failed;
+}

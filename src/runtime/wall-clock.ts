@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import { type Clock, isClockSet } from '../base/clock.ts';
+import type { Service } from '../base/lifecycle.ts';
+import type { KeyValueStore } from '../base/state.ts';
+import type { KernelFiles } from '../buses/bus.ts';
+import { isSynchronised } from './time-sync.ts';
+
+export interface WallClockParts {
+  readonly clock: Clock;
+  readonly files: KernelFiles;
+  /** What `timedatectl` says about NTP. */
+  askTimedatectl(): Promise<string>;
+  readonly log: Logger;
+  /** Which start of the gateway this is, and what it remembers of those before; asked once it starts. */
+  memory(): { readonly boot: number; readonly state: KeyValueStore };
+}
+
+/** The time of day on a board that has none until a time server gives it one. */
+export interface WallClock extends Service {
+  /** Whether the time can be believed. */
+  isSet(): boolean;
+  /** Milliseconds since the epoch; until it is set they go on evenly, whatever is done to the system's clock. */
+  now(): number;
+  /** By how many milliseconds the clock was wrong in that start of the gateway, until it was set; undefined when unknown. */
+  stepOf(boot: number): number | undefined;
+}
+
+const POLL_MS = 1000;
+/** Time enough for a network to come up and a server to answer. */
+const PATIENCE_MS = 120_000;
+/** Starts whose readings may still wait for a plant. */
+const REMEMBERED = 16;
+const STEPS = 'steps';
+
+type Step = readonly [boot: number, ms: number];
+
+export function createWallClock(parts: WallClockParts): WallClock {
+  const { clock, files, log } = parts;
+  const life = new AbortController();
+  const [wall, began] = [clock.wall(), clock.monotonic()];
+  const evenly = (): number => wall + clock.monotonic() - began;
+  let set = false;
+  let steps: readonly Step[] = [];
+
+  const believable = async (): Promise<boolean> => {
+    if (!isClockSet(clock.wall())) return false;
+    const has = async (folder: string, name: RegExp): Promise<boolean> => {
+      const names = await files.list(folder).catch((): string[] => []);
+      return names.some((one) => name.test(one));
+    };
+    // Nobody is there who could set it: whoever did so before must be believed.
+    const servant = (await has('/run/systemd', /^timesync$/)) || (await has('/run', /^chrony$/));
+    if (!servant || (await hasBattery(files))) return true;
+    return (await isSynchronised(files, parts.askTimedatectl)) !== false;
+  };
+
+  const look = async (): Promise<void> => {
+    if (!(await believable())) return;
+    const step = Math.round(clock.wall() - evenly());
+    set = true;
+    if (clock.monotonic() - began < POLL_MS) return;
+    const { boot, state } = parts.memory();
+    steps = [...steps, [boot, step] as const].slice(-REMEMBERED);
+    state.set(STEPS, steps);
+    log.info({ step }, 'the clock is set');
+  };
+
+  const watch = async (): Promise<void> => {
+    while (!set) {
+      await clock.sleep(POLL_MS, life.signal);
+      await look();
+    }
+  };
+
+  return {
+    name: 'clock',
+    isSet: () => set,
+    now: () => (set ? clock.wall() : evenly()),
+    stepOf: (boot) => steps.find((step) => step[0] === boot)?.[1],
+    async start() {
+      steps = stepsOf(parts.memory().state.get(STEPS));
+      await look();
+      if (!set) log.warn('the clock is not set yet: readings are uncertain until it is');
+      // Ends with an abort only: looking takes no error for an answer.
+      watch().catch(() => undefined);
+    },
+    async stop() {
+      life.abort();
+    },
+    trouble() {
+      if (set || clock.monotonic() - began < PATIENCE_MS) return undefined;
+      return 'the clock is not set: no time server has answered, and the board has no battery clock';
+    },
+  };
+}
+
+/** Whether a battery has kept the time while the power was off. */
+async function hasBattery(files: KernelFiles): Promise<boolean> {
+  const seconds = await files.read('/sys/class/rtc/rtc0/since_epoch').catch(() => '');
+  return isClockSet(Number(seconds) * 1000);
+}
+
+function stepsOf(stored: unknown): readonly Step[] {
+  if (!Array.isArray(stored)) return [];
+  return stored.filter((step) => Array.isArray(step) && step.every(Number.isFinite));
+}

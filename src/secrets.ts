@@ -1,7 +1,0 @@
-const SECRET =
-  /pass(word|phrase|code)?$|secret|token|credential|authorization|(^|_|-|private|api)key$/i;
-
-/** Whether a key's name says that its value must never be printed. */
-export function namesSecret(key: string): boolean {
-  return SECRET.test(key);
-}

@@ -1,0 +1,138 @@
+import type { Clock } from '../base/clock.ts';
+import type { Sequence } from '../base/sequence.ts';
+import type { KeyValueStore } from '../base/state.ts';
+import type { FilterConfig } from '../config/schema/filters.ts';
+import type { Channel, Sample } from '../driver-kit/driver.ts';
+import {
+  CLOCK_NOT_SET,
+  dated,
+  encodeReading,
+  type PayloadForm,
+  type Reading,
+} from '../driver-kit/reading.ts';
+import { createFilterChain } from './filters.ts';
+import type { QualifiedSample } from './qualified-sample.ts';
+
+/** One channel on its way out: judged, filtered, numbered, published under its own topic. */
+export interface ChannelPublisher {
+  readonly channel: Channel;
+  /** The channel's own, or what a filter makes of it. */
+  readonly unit: string;
+  readonly topic: string;
+  /** Published readings so far; the number of the last one. */
+  readonly seq: number;
+  /** Samples taken so far, also those that the filters held back. */
+  readonly taken: number;
+  /** What was published last; undefined before the first. */
+  readonly latest: QualifiedSample | undefined;
+  /** Takes a sample of the moment `now`, in milliseconds that never jump. */
+  take(sample: Sample | undefined, now: number): void;
+  /** Publishes nothing more by itself. */
+  stop(): void;
+}
+
+export interface ChannelPublisherParts {
+  readonly sensor: string;
+  readonly topic: string;
+  readonly payload: PayloadForm;
+  readonly sequence: Sequence;
+  readonly boot: number;
+  readonly filters: readonly FilterConfig[];
+  readonly clock: Clock;
+  /** What filters remember over restarts. */
+  readonly state: KeyValueStore;
+  /** Whether `wall` can be believed. */
+  clockIsSet(): boolean;
+  publish(topic: string, payload: Uint8Array): void;
+}
+
+/** An outlet that has published nothing. Throws a RangeError when the filters make no sense. */
+export function createChannelPublisher(
+  channel: Channel,
+  parts: ChannelPublisherParts,
+): ChannelPublisher {
+  const { sensor, topic, payload, boot, clock, sequence } = parts;
+  const chain = createFilterChain(parts.filters, parts.state);
+  const unit = chain.unit ?? channel.unit;
+  const life = new AbortController();
+  let taken = 0;
+  let latest: QualifiedSample | undefined;
+  let alarm: number | undefined;
+
+  const publish = (passed: QualifiedSample | undefined): void => {
+    if (passed === undefined) return;
+    latest = passed;
+    const seq = sequence.next(topic);
+    const reading: Reading = { sensor, unit, time: clock.wall(), ...passed };
+    const told = dated(reading, parts.clockIsSet());
+    parts.publish(topic, encodeReading(told, { payload, boot, seq }));
+  };
+
+  /** Filters that keep a sample want to be asked again. An alarm that comes too early sets the next one. */
+  const schedule = (now: number): void => {
+    const due = chain.due();
+    if (due === undefined || life.signal.aborted || (alarm !== undefined && alarm <= due)) return;
+    alarm = due;
+    clock.sleep(Math.max(1, due - now), life.signal).then(
+      () => {
+        if (alarm === due) alarm = undefined;
+        const later = clock.monotonic();
+        publish(chain.tick(later));
+        schedule(later);
+      },
+      () => undefined,
+    );
+  };
+
+  return {
+    channel,
+    unit,
+    topic,
+    get seq() {
+      return sequence.last(topic);
+    },
+    get taken() {
+      return taken;
+    },
+    get latest() {
+      return latest;
+    },
+    take(sample, now) {
+      taken += 1;
+      publish(chain.push(assessQuality(sample, channel, parts.clockIsSet()), now));
+      schedule(now);
+    },
+    stop: () => life.abort(),
+  };
+}
+
+/** What a driver's sample is worth: nothing when it has no finite value, doubtful outside the channel's range. */
+export function assessQuality(
+  sample: Sample | undefined,
+  channel: Channel,
+  clockIsSet = true,
+): QualifiedSample {
+  if (sample === undefined) return bad('the driver gave no value');
+  const { value, quality = 'good', reason } = sample;
+  if (value === null || quality === 'bad') return bad(reason ?? 'the driver gave no value');
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return bad(`not a finite number: ${value}`);
+  }
+  if (quality === 'uncertain') return { value, quality, reason: reason ?? 'the driver doubts it' };
+  const [low, high] = channel.range ?? [];
+  if (typeof value === 'number' && low !== undefined && high !== undefined) {
+    if (value < low || value > high) {
+      const unit = channel.unit === '' ? '' : ` ${channel.unit}`;
+      return doubtful(value, `outside the sensor's range of ${low} to ${high}${unit}`);
+    }
+  }
+  return clockIsSet ? { value, quality: 'good' } : doubtful(value, CLOCK_NOT_SET);
+}
+
+function bad(reason: string): QualifiedSample {
+  return { value: null, quality: 'bad', reason };
+}
+
+function doubtful(value: QualifiedSample['value'], reason: string): QualifiedSample {
+  return { value, quality: 'uncertain', reason };
+}

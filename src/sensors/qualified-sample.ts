@@ -1,0 +1,16 @@
+import type { Quality, Value } from '../driver-kit/reading.ts';
+
+/** A sample that has been judged: `value` is null exactly when `quality` is `bad`. */
+export interface QualifiedSample {
+  readonly value: Value;
+  readonly quality: Quality;
+  readonly reason?: string;
+}
+
+/** Changes a sample; sees each one, with its moment in milliseconds that never jump. Bad ones must come out bad. */
+export type Transform = (sample: QualifiedSample, now: number) => QualifiedSample;
+
+/** The same sample, doubted; what was doubted already keeps its reason. */
+export function asUncertain(sample: QualifiedSample, reason: string): QualifiedSample {
+  return sample.quality === 'good' ? { ...sample, quality: 'uncertain', reason } : sample;
+}

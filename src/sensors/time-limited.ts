@@ -1,0 +1,89 @@
+import type { Clock } from '../base/clock.ts';
+
+/** An operation that has a time limit and never runs twice at once. */
+export interface TimeLimited<T> {
+  /**
+   * Runs it; rejects when it fails, when its time is over (`no answer within 500ms`) or when the parent is aborted.
+   * While an earlier run has not come back, this one rejects at once with what that one was given up for.
+   */
+  run(parent: AbortSignal, operation: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Whether a run that was given up has not come back. */
+  readonly hanging: boolean;
+}
+
+/**
+ * Runs that share a signal: making one costs more than most reads. What an operation has left on it is let go of
+ * with the next.
+ */
+const RUNS = 100;
+
+/**
+ * An operation of at most `limitMs`, also one that ignores its signal. `late` gets what comes after it was given up;
+ * until what it does is done, the operation counts as not come back.
+ */
+export function createTimeLimited<T>(
+  clock: Clock,
+  limitMs: number,
+  late: (result: T) => unknown = () => undefined,
+): TimeLimited<T> {
+  let hanging: { readonly error: unknown } | undefined;
+  let own = new AbortController();
+  let runs = 0;
+  let followed: AbortSignal | undefined;
+  let giveUp: ((error: unknown) => void) | undefined;
+
+  const end = (): void => giveUp?.(followed?.reason);
+  const follow = (parent: AbortSignal): void => {
+    if (followed === parent) return;
+    followed?.removeEventListener('abort', end);
+    followed = parent;
+    parent.addEventListener('abort', end, { once: true });
+  };
+
+  const start = (operation: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      let given = false;
+      const over = (): void => {
+        cancel();
+        giveUp = undefined;
+      };
+      const cancel = clock.after(limitMs, () =>
+        giveUp?.(new Error(`no answer within ${limitMs}ms`)),
+      );
+      giveUp = (error) => {
+        over();
+        given = true;
+        hanging = { error };
+        reject(error);
+        own.abort(error);
+      };
+      const back = (): void => {
+        hanging = undefined;
+      };
+      operation(own.signal).then(
+        (result) => {
+          if (given) return void Promise.resolve(result).then(late).then(back, back);
+          over();
+          resolve(result);
+        },
+        (error: unknown) => {
+          if (given) return back();
+          over();
+          reject(error);
+        },
+      );
+    });
+
+  return {
+    get hanging() {
+      return hanging !== undefined;
+    },
+    async run(parent, operation) {
+      if (hanging !== undefined) throw hanging.error;
+      parent.throwIfAborted();
+      follow(parent);
+      if (own.signal.aborted || runs++ % RUNS === 0) own = new AbortController();
+      return start(async (signal) => operation(signal));
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import type { KeyValueStore } from '../base/state.ts';
+import type { Value } from '../driver-kit/reading.ts';
+import { asUncertain, type QualifiedSample, type Transform } from './qualified-sample.ts';
+
+/** A shaper that changes numbers only. */
+export function numeric(change: (value: number) => number): Transform {
+  return (sample) =>
+    typeof sample.value === 'number' ? { ...sample, value: change(sample.value) } : sample;
+}
+
+/** The straight line through two points; values beyond them are extrapolated. */
+export function createCalibration([[rawA, trueA], [rawB, trueB]]: readonly [
+  readonly [number, number],
+  readonly [number, number],
+]): Transform {
+  if (rawA === rawB) throw new RangeError(`calibrate: both points have the raw value ${rawA}`);
+  const slope = (trueB - trueA) / (rawB - rawA);
+  return numeric((value) => trueA + (value - rawA) * slope);
+}
+
+/** c0 + c1 x + c2 x² + … */
+export function createPolynomial(coefficients: readonly number[]): Transform {
+  if (coefficients.length === 0) throw new RangeError('polynomial: no coefficient');
+  return numeric((value) => coefficients.reduceRight((sum, one) => sum * value + one, 0));
+}
+
+export function createRound(decimals: number): Transform {
+  if (!Number.isInteger(decimals) || decimals < 0 || decimals > 20) {
+    throw new RangeError(`round: ${decimals} is no number of decimals from 0 to 20`);
+  }
+  return numeric((value) => Number(value.toFixed(decimals)));
+}
+
+/** Leaves the value as it is but says when it can't be: clipping it would show a value that nobody measured. */
+export function createClamp([low, high]: readonly [number, number]): Transform {
+  if (!(low <= high)) throw new RangeError(`clamp: ${low} is more than ${high}`);
+  return (sample) => {
+    const { value } = sample;
+    if (typeof value !== 'number' || (value >= low && value <= high)) return sample;
+    return { value, quality: 'uncertain', reason: `outside ${low} to ${high}` };
+  };
+}
+
+/** One value of the last `size` numbers; `uncertain` until there are as many, and again after a bad sample. */
+export function createWindow(
+  name: string,
+  size: number,
+  of: (window: readonly number[]) => number,
+): Transform {
+  if (!Number.isInteger(size) || size < 1) throw new RangeError(`${name}: ${size} is no count`);
+  const window: number[] = [];
+  return (sample) => {
+    if (sample.quality === 'bad') window.length = 0;
+    if (typeof sample.value !== 'number') return sample;
+    window.push(sample.value);
+    if (window.length > size) window.shift();
+    const shaped = { ...sample, value: of(window) };
+    if (window.length === size) return shaped;
+    return asUncertain(shaped, `filter warming up (${window.length} of ${size})`);
+  };
+}
+
+/** The value that a part of the window lies below, interpolated between two; 0.5 is the median. */
+export function quantileOf(window: readonly number[], at: number): number {
+  const sorted = window.toSorted((a, b) => a - b);
+  const place = at * (sorted.length - 1);
+  const lower = sorted[Math.floor(place)] ?? Number.NaN;
+  const upper = sorted[Math.ceil(place)] ?? Number.NaN;
+  // No product of a difference, which may be infinite.
+  const part = place - Math.floor(place);
+  return lower === upper ? lower : lower * (1 - part) + upper * part;
+}
+
+export function meanOf(window: readonly number[]): number {
+  return window.reduce((sum, value) => sum + value / window.length, 0);
+}
+
+/** Each value counts `alpha`, all before it the rest; begins anew with the first after a bad sample. */
+export function createExponentialAverage(alpha: number): Transform {
+  if (!(alpha > 0 && alpha <= 1)) {
+    throw new RangeError(`exponentialAverage: ${alpha} is not above 0 and at most 1`);
+  }
+  let mean: number | undefined;
+  return (sample) => {
+    if (sample.quality === 'bad') mean = undefined;
+    if (typeof sample.value !== 'number') return sample;
+    mean = mean === undefined ? sample.value : mean + alpha * (sample.value - mean);
+    return { ...sample, value: mean };
+  };
+}
+
+/** True becomes false and the other way round. */
+export function invert(sample: QualifiedSample): QualifiedSample {
+  return typeof sample.value === 'boolean' ? { ...sample, value: !sample.value } : sample;
+}
+
+/** Other words for values; one without is doubted. */
+export function createMap(words: Readonly<Record<string, Exclude<Value, null>>>): Transform {
+  const known = new Map(Object.entries(words));
+  return (sample) => {
+    if (sample.value === null) return sample;
+    const value = known.get(String(sample.value));
+    return value === undefined
+      ? asUncertain(sample, `${sample.value} is not in the map`)
+      : { ...sample, value };
+  };
+}
+
+/** Change in `perMs`, between two samples that are not bad; the first is doubted. */
+export function createDerivative(perMs: number): Transform {
+  if (!(perMs > 0)) throw new RangeError(`derivative: ${perMs} is no time`);
+  let before: { readonly value: number; readonly now: number } | undefined;
+  return (sample, now) => {
+    const { value } = sample;
+    if (typeof value !== 'number') {
+      if (sample.quality === 'bad') before = undefined;
+      return sample;
+    }
+    const from = before;
+    before = { value, now };
+    if (from === undefined || now <= from.now) {
+      return asUncertain({ ...sample, value: 0 }, 'filter warming up (1 of 2)');
+    }
+    return { ...sample, value: ((value - from.value) / (now - from.now)) * perMs };
+  };
+}
+
+/** Value times time in `perMs`, by trapezoids between samples that are not bad; kept over restarts under `key`. */
+export function createIntegral(perMs: number, state: KeyValueStore, key: string): Transform {
+  if (!(perMs > 0)) throw new RangeError(`integrate: ${perMs} is no time`);
+  const kept = state.get(key);
+  let sum = typeof kept === 'number' && Number.isFinite(kept) ? kept : 0;
+  let before: { readonly value: number; readonly now: number } | undefined;
+  return (sample, now) => {
+    const { value } = sample;
+    if (typeof value !== 'number') {
+      if (sample.quality === 'bad') before = undefined;
+      return sample;
+    }
+    if (before !== undefined) {
+      sum += (((before.value + value) / 2) * (now - before.now)) / perMs;
+      state.set(key, sum);
+    }
+    before = { value, now };
+    return { ...sample, value: sum };
+  };
+}

@@ -1,0 +1,181 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import {
+  type Connection,
+  databaseFile,
+  isSqliteError,
+  lockFolder,
+  NewerDataError,
+  openFile,
+  openReadOnly,
+  prepareFolder,
+  SCHEMA_VERSION,
+} from '../database/database.ts';
+import { forgetDamage } from '../recovery/repair.ts';
+
+/** Hears how far the work is, from 0 to 1. */
+export type Progress = (done: number) => void;
+
+/** Pages copied before others get their turn. */
+const PAGES_A_STEP = 2000;
+/** The count of starts goes on at the next multiple: a number that was given since the backup must not come again. */
+const STARTS_APART = 10_000;
+
+/**
+ * Copies the database of a data folder into one file as it is at this moment, beside a gateway that goes on writing.
+ * The file is there when it is whole, and never in the place of another. Rejects with a sentence.
+ */
+export async function backup(folder: string, to: string, progress: Progress): Promise<void> {
+  const file = databaseFile(folder);
+  if (!existsSync(file)) throw new Error(`there is nothing to back up: ${file} is missing`);
+  if (existsSync(to)) throw new Error(`${to} is there already, expected a name that is free`);
+  const part = `${to}.part`;
+  rmSync(part, { force: true });
+  // What was published in the cell is not for every user of this machine.
+  closeSync(openSync(part, 'wx', 0o600));
+  const db = openReadOnly(file);
+  try {
+    // A read that stays open keeps the moment: without it each commit of the gateway would begin the copy anew.
+    db.exec('BEGIN');
+    db.pragma('user_version');
+    await db.backup(part, {
+      progress({ totalPages, remainingPages }) {
+        progress(totalPages === 0 ? 0 : 1 - remainingPages / totalPages);
+        return PAGES_A_STEP;
+      },
+    });
+    settle(part);
+    renameSync(part, to);
+    synchronise(dirname(resolve(to)));
+    progress(1);
+  } finally {
+    db.close();
+    rmSync(part, { force: true });
+  }
+}
+
+/** Makes one file of it that needs no other beside it, on disk. */
+function settle(file: string): void {
+  const db = openFile(file);
+  try {
+    db.pragma('journal_mode = DELETE');
+    const [first] = db.pragma('quick_check(1)') as object[];
+    if (Object.values(first ?? {})[0] !== 'ok') throw new Error(`the copy ${file} is not sound`);
+  } finally {
+    db.close();
+  }
+  synchronise(file);
+}
+
+/**
+ * Puts a backup in the place of a data folder's database; no gateway may run on it. Gives the name under which the
+ * database from before is kept; undefined where there was none. Throws a sentence and leaves all as it was when it can't.
+ */
+export function restore(folder: string, from: string): string | undefined {
+  checkBackup(from);
+  prepareFolder(folder);
+  const unlock = lockFolder(folder);
+  const file = databaseFile(folder);
+  const next = `${file}.restoring`;
+  try {
+    rmSync(next, { force: true });
+    copyFileSync(from, next);
+    const { uid, gid } = statSync(folder);
+    if (process.getuid?.() === 0) chownSync(next, uid, gid);
+    chmodSync(next, 0o640);
+    countOn(next, startsOf(file));
+    synchronise(next);
+    const former = setAside(file);
+    forgetDamage(file);
+    renameSync(next, file);
+    synchronise(folder);
+    return former;
+  } finally {
+    rmSync(next, { force: true });
+    unlock();
+  }
+}
+
+function checkBackup(file: string): void {
+  if (!existsSync(file))
+    throw new Error(`${file} is missing, expected a file of "cellgate backup"`);
+  let db: Connection | undefined;
+  try {
+    db = openReadOnly(file);
+    const version = db.pragma('user_version', { simple: true }) as number;
+    if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
+    const sound = db.pragma('integrity_check(1)', { simple: true });
+    if (sound !== 'ok') throw new Error(`${file} is damaged: ${sound}`);
+    db.prepare('SELECT 1 FROM meta, session').get();
+  } catch (error) {
+    if (!isSqliteError(error)) throw error;
+    throw new Error(`${file} is no file of "cellgate backup" (${error.message})`, { cause: error });
+  } finally {
+    db?.close();
+  }
+}
+
+/** The count of starts of the database that is replaced; 0 where it can't be read. */
+function startsOf(file: string): number {
+  if (!existsSync(file)) return 0;
+  try {
+    return withConnection(file, (db) => bootOf(db));
+  } catch {
+    return 0;
+  }
+}
+
+function countOn(file: string, former: number): void {
+  withConnection(file, (db) => {
+    const last = Math.max(bootOf(db), former);
+    const boot = (Math.floor(last / STARTS_APART) + 1) * STARTS_APART;
+    db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
+  });
+}
+
+function bootOf(db: Connection): number {
+  return (db.prepare(`SELECT value FROM meta WHERE key = 'boot'`).pluck().get() as number) ?? 0;
+}
+
+function withConnection<Result>(file: string, use: (db: Connection) => Result): Result {
+  const db = openFile(file);
+  try {
+    return use(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** Keeps the database under another name too, its log written into it, so that its own name can be taken at once. */
+function setAside(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const former = `${file}.before-restore-${new Date().toISOString().replaceAll(':', '')}`;
+  try {
+    withConnection(file, (db) => db.pragma('wal_checkpoint(TRUNCATE)'));
+  } catch {
+    // Damaged: its log is kept as it is.
+  }
+  linkSync(file, former);
+  for (const part of ['-wal', '-shm']) {
+    if (existsSync(file + part)) renameSync(file + part, former + part);
+  }
+  return former;
+}
+
+function synchronise(path: string): void {
+  const handle = openSync(path, 'r');
+  fsyncSync(handle);
+  closeSync(handle);
+}

@@ -1,0 +1,164 @@
+import {
+  entryFlags,
+  type Message,
+  type QueueEntry,
+  type QueueOwner,
+  WRITING,
+} from '../../queue/queue-entry.ts';
+import {
+  HAS_RELEASED,
+  HEAD_BYTES,
+  NAMES_SHARED,
+  putHead,
+  putVarint,
+  SEGMENT_BYTES,
+  SHARED_BODY,
+} from '../database/segment.ts';
+
+/** One statement of the writer's table and its arguments. */
+export type Operation =
+  | ['openSession', key: number, clientId: string, seen: number]
+  | ['endSession', key: number]
+  | ['sessionSeen', seen: number, key: number]
+  | ['sessionOwner', owner: string, key: number]
+  | ['sessionSent', sent: number, key: number]
+  | ['subscribe', key: number, filter: string, qos: number]
+  | ['unsubscribe', key: number, filter: string]
+  | ['incoming', key: number, packetId: number]
+  | ['incomingDone', key: number, packetId: number]
+  | ['released', key: number, seq: number]
+  | ['unreleased', key: number]
+  | ['retain', topic: string, qos: number, payload: Uint8Array]
+  | ['unretain', topic: string]
+  | ['putWill', clientId: string, topic: string, qos: number, retain: number, payload: Uint8Array]
+  | ['deleteWill', clientId: string]
+  | ['deadLetter', uplink: string, at: number, reason: string, body: Uint8Array]
+  | ['setState', owner: string, key: string, value: string]
+  | ['setMeta', key: string, value: number];
+
+/** Numbers that a segment takes: session, first number, span, count, bytes, time, form, offset and length of its blob. */
+export const SEGMENT = 9;
+/** Numbers a shared body takes in `shared`: id, new holders, offset, length. */
+export const SHARED = 4;
+/** Numbers a range takes in `deletes`: session, first seq, last seq. */
+export const RANGE = 3;
+
+/** What one commit writes; the arrays cross to the writer thread without being copied. */
+export interface Batch {
+  readonly operations: Operation[];
+  /** Shared bodies and the blobs of segments. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly segments: Float64Array<ArrayBuffer>;
+  readonly shared: Float64Array<ArrayBuffer>;
+  readonly deletes: Float64Array<ArrayBuffer>;
+}
+
+interface Share {
+  holders: number;
+}
+
+/** Packs what the journal has gathered; marks the entries as being written. */
+export function packBatch(
+  operations: Operation[],
+  entries: readonly QueueEntry[],
+  deletes: readonly number[],
+  nextMessageId: () => number,
+): Batch {
+  const shares = new Map<Message, Share>();
+  const queues = new Map<QueueOwner, QueueEntry[]>();
+  let bytes = entries.length * HEAD_BYTES;
+  let owner: QueueOwner | null = null;
+  let queue: QueueEntry[] = [];
+  for (const entry of entries) {
+    if (entry.owner !== owner) {
+      owner = entry.owner!;
+      queue = queues.get(owner) ?? [];
+      if (queue.length === 0) queues.set(owner, queue);
+    }
+    queue.push(entry);
+    const { message } = entry;
+    if (message.holders > 1) {
+      const share = shares.get(message);
+      if (share) {
+        share.holders++;
+        continue;
+      }
+      shares.set(message, { holders: 1 });
+      if (message.id === 0) message.id = nextMessageId();
+    }
+    bytes += message.body.length;
+  }
+  const packer = new Packer(bytes);
+  const shared = packer.packShared(shares);
+  for (const [{ key }, waiting] of queues) packer.packQueue(key, waiting);
+  return {
+    operations,
+    bytes: packer.bytes,
+    segments: Float64Array.from(packer.segments),
+    shared,
+    deletes: Float64Array.from(deletes),
+  };
+}
+
+class Packer {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly segments: number[] = [];
+  #offset = 0;
+
+  constructor(bytes: number) {
+    // A buffer of its own, and unlike a new array not filled with zeros first.
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
+  }
+
+  packShared(shares: ReadonlyMap<Message, Share>): Float64Array<ArrayBuffer> {
+    const shared = new Float64Array(shares.size * SHARED);
+    let at = 0;
+    for (const [{ id, body }, { holders }] of shares) {
+      shared[at++] = id;
+      shared[at++] = holders;
+      shared[at++] = this.#offset;
+      shared[at++] = body.length;
+      this.bytes.set(body, this.#offset);
+      this.#offset += body.length;
+    }
+    return shared;
+  }
+
+  /** Segments have no gaps in their numbers: what is written later may have one of these. */
+  packQueue(session: number, entries: readonly QueueEntry[]): void {
+    for (let next = 0; next < entries.length; ) next = this.#packSegment(session, entries, next);
+  }
+
+  /** Packs a segment from the entry at `from` on; gives the index of the first that is not in it. */
+  #packSegment(session: number, entries: readonly QueueEntry[], from: number): number {
+    const { bytes } = this;
+    const { seq: first, at } = entries[from]!;
+    const start = this.#offset;
+    let [offset, seq, before, form, total, index] = [start, first, at, 0, 0, from];
+    for (; index < entries.length; index++) {
+      const entry = entries[index]!;
+      if (index > from && (entry.seq !== seq + 1 || offset - start >= SEGMENT_BYTES)) break;
+      const { message } = entry;
+      const { body } = message;
+      const isShared = message.holders > 1;
+      const flags = entryFlags(entry) | (isShared ? SHARED_BODY : 0);
+      offset = putHead(bytes, offset, flags, entry.seq - seq, entry.at - before, body.length);
+      if (isShared) {
+        offset = putVarint(bytes, offset, message.id);
+        form |= NAMES_SHARED;
+      } else {
+        bytes.set(body, offset);
+        offset += body.length;
+      }
+      if (entry.released) form |= HAS_RELEASED;
+      total += body.length;
+      seq = entry.seq;
+      before = entry.at;
+      entry.written = WRITING;
+    }
+    const count = index - from;
+    this.segments.push(session, first, seq - first, count, total, at, form, start, offset - start);
+    this.#offset = offset;
+    return index;
+  }
+}

@@ -1,0 +1,250 @@
+import { readFileSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import type Database from 'better-sqlite3';
+import { type Connection, migrate, openConnection } from '../database/database.ts';
+import { SegmentTable } from '../database/segment-table.ts';
+import { type Batch, type Operation, RANGE, SEGMENT, SHARED } from './batch.ts';
+import { type Reply, type Request, transferable } from './writer.ts';
+
+const { file } = workerData as { file: string };
+const port = parentPort!;
+
+/** A commit of no more than this comes from a steady stream: its pages are worth more than the time to fill them. */
+const STEADY_BYTES = 64 * 1024;
+
+type Statement = Database.Statement<unknown[]>;
+type OperationName = Operation[0];
+type SegmentNumbers = [
+  session: number,
+  first: number,
+  span: number,
+  count: number,
+  bytes: number,
+  at: number,
+  form: number,
+  offset: number,
+  length: number,
+];
+
+interface OnSegments {
+  endSession(key: number): void;
+  released(key: number, seq: number): void;
+  unreleased(key: number): void;
+}
+
+interface Prepared {
+  readonly db: Connection;
+  readonly begin: Statement;
+  readonly commit: Statement;
+  readonly rollback: Statement;
+  readonly operations: Record<Exclude<OperationName, keyof OnSegments>, Statement>;
+  readonly onSegments: OnSegments;
+  readonly segments: SegmentTable;
+}
+
+function open(): Prepared {
+  const db = openConnection(file);
+  try {
+    // A start on a disk that took no writes has left this to the first write.
+    migrate(db);
+    return prepare(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function prepare(db: Connection): Prepared {
+  const sql = (text: string): Statement => db.prepare(text);
+  const segments = new SegmentTable(db);
+  const endSession = [
+    sql('DELETE FROM subscription WHERE session = ?'),
+    sql('DELETE FROM incoming WHERE session = ?'),
+    sql('DELETE FROM session WHERE key = ?'),
+  ];
+  return {
+    db,
+    begin: sql('BEGIN IMMEDIATE'),
+    commit: sql('COMMIT'),
+    rollback: sql('ROLLBACK'),
+    operations: {
+      openSession: sql(
+        'INSERT OR REPLACE INTO session (key, client_id, seen, sent) VALUES (?, ?, ?, 0)',
+      ),
+      sessionSeen: sql('UPDATE session SET seen = ? WHERE key = ?'),
+      sessionOwner: sql('UPDATE session SET owner = ? WHERE key = ?'),
+      sessionSent: sql('UPDATE session SET sent = ? WHERE key = ?'),
+      subscribe: sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)'),
+      unsubscribe: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
+      incoming: sql('INSERT OR IGNORE INTO incoming (session, packet_id) VALUES (?, ?)'),
+      incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
+      retain: sql('INSERT OR REPLACE INTO retained (topic, qos, payload) VALUES (?, ?, ?)'),
+      unretain: sql('DELETE FROM retained WHERE topic = ?'),
+      putWill: sql(
+        'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
+      ),
+      deleteWill: sql('DELETE FROM will WHERE client_id = ?'),
+      deadLetter: sql('INSERT INTO dead_letter (uplink, at, reason, body) VALUES (?, ?, ?, ?)'),
+      setState: sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)'),
+      setMeta: sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
+    },
+    segments,
+    onSegments: {
+      endSession(key) {
+        segments.dropSession(key);
+        for (const statement of endSession) statement.run(key);
+      },
+      released: (key, seq) => segments.released(key, seq),
+      unreleased: (key) => segments.unreleased(key),
+    },
+  };
+}
+
+function write(to: Prepared, batch: Batch): void {
+  const { bytes, segments, shared, deletes } = batch;
+  const part = (offset: number, length: number): Buffer =>
+    Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
+  to.segments.discardEdits();
+  for (const operation of batch.operations) operate(to, operation);
+  for (let i = 0; i < shared.length; i += SHARED) {
+    to.segments.hold(shared[i]!, shared[i + 1]!, part(shared[i + 2]!, shared[i + 3]!));
+  }
+  const steady = bytes.length <= STEADY_BYTES;
+  for (let i = 0; i < segments.length; i += SEGMENT) {
+    const [session, first, span, count, total, at, form, offset, length] = segments.subarray(
+      i,
+      i + SEGMENT,
+    ) as unknown as SegmentNumbers;
+    const body = part(offset, length);
+    to.segments.insert(session, first, { span, count, bytes: total, at, form, body }, steady);
+  }
+  for (let i = 0; i < deletes.length; i += RANGE) {
+    to.segments.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
+  }
+  to.segments.flushEdits();
+}
+
+function operate({ operations, onSegments }: Prepared, operation: Operation): void {
+  const [name, ...values] = operation;
+  switch (name) {
+    case 'endSession':
+    case 'unreleased':
+      onSegments[name](operation[1]);
+      return;
+    case 'released':
+      onSegments[name](operation[1], operation[2]);
+      return;
+    default:
+      operations[name].run(...values);
+  }
+}
+
+/** Segments of a queue as two buffers, which cross to the other thread without being copied. */
+function load(from: Prepared, session: number, seq: number, limit: number): Loaded {
+  const numbers: number[] = [];
+  const found: Uint8Array[] = [];
+  let bytes = 0;
+  let count = 0;
+  for (const segment of from.segments.from(session, seq)) {
+    const { first, at, body } = segment;
+    numbers.push(first, at, body.length);
+    found.push(body);
+    bytes += body.length;
+    // Of one that begins before `seq` no more than one may be asked for.
+    count += first < seq ? 1 : segment.count;
+    if (count >= limit || bytes > LOAD_BYTES) break;
+  }
+  const joined = new Uint8Array(bytes);
+  let offset = 0;
+  for (const body of found) {
+    joined.set(body, offset);
+    offset += body.length;
+  }
+  return { kind: 'loaded', segments: Float64Array.from(numbers), bytes: joined };
+}
+
+type Loaded = Extract<Reply, { kind: 'loaded' }>;
+
+/** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
+const LOAD_BYTES = 1024 * 1024;
+
+/** Bytes that this thread has handed to write(2), by the kernel's own count. */
+function bytesWritten(): number {
+  const wchar = /^wchar: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
+  return Number(wchar?.[1] ?? 0);
+}
+
+function buffersOf(reply: Reply): ArrayBuffer[] {
+  if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
+  if (reply.kind === 'written') return [reply.bytes.buffer];
+  return reply.kind === 'loaded' ? [reply.segments.buffer, reply.bytes.buffer] : [];
+}
+
+let prepared: Prepared | undefined;
+/** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
+let inDoubt = false;
+
+/** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
+function isWritten(to: Prepared, { segments }: Batch): boolean {
+  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  to.db.pragma('wal_checkpoint(TRUNCATE)');
+  return segments.length > 0 && to.segments.has(segments[0]!, segments[1]!);
+}
+
+/** Gets over a failure, so that the next request finds a connection that works or opens one. */
+function giveUp(code: string): void {
+  try {
+    // A full disk spoils no connection, and what is stored can still be read over this one.
+    if (code === 'SQLITE_FULL') {
+      if (prepared?.db.inTransaction) prepared.rollback.run();
+      return;
+    }
+    prepared?.db.close();
+  } catch {
+    // It is given up either way.
+  }
+  prepared = undefined;
+}
+
+function handle(request: Request): Reply {
+  if (request.kind === 'close') {
+    prepared?.db.close();
+    prepared = undefined;
+    return { kind: 'closed' };
+  }
+  if (request.kind === 'count') return { kind: 'counted', bytes: bytesWritten() };
+  prepared ??= open();
+  switch (request.kind) {
+    case 'write': {
+      const began = performance.now();
+      if (!inDoubt || !isWritten(prepared, request.batch)) {
+        prepared.begin.run();
+        write(prepared, request.batch);
+        prepared.commit.run();
+      }
+      inDoubt = false;
+      return { kind: 'written', ms: performance.now() - began, bytes: request.batch.bytes };
+    }
+    case 'checkpoint':
+      prepared.db.pragma('wal_checkpoint(TRUNCATE)');
+      return { kind: 'checkpointed' };
+    case 'load':
+      return load(prepared, request.session, request.seq, request.limit);
+  }
+}
+
+port.on('message', (request: Request) => {
+  let reply: Reply;
+  try {
+    reply = handle(request);
+  } catch (error) {
+    const { message, code = 'ERROR' } = error as Error & { code?: string };
+    if (request.kind === 'write' && code !== 'SQLITE_FULL') inDoubt = true;
+    giveUp(code);
+    reply =
+      request.kind === 'write'
+        ? { kind: 'failed', code, message, batch: request.batch }
+        : { kind: 'failed', code, message };
+  }
+  port.postMessage(reply, buffersOf(reply));
+});

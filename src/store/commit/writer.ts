@@ -1,0 +1,144 @@
+import { Worker } from 'node:worker_threads';
+import { SegmentReader } from '../database/segment.ts';
+import type { Batch } from './batch.ts';
+
+export type Request =
+  | { kind: 'write'; batch: Batch }
+  | { kind: 'load'; session: number; seq: number; limit: number }
+  | { kind: 'count' }
+  | { kind: 'checkpoint' }
+  | { kind: 'close' };
+
+export interface StoredEntry {
+  readonly seq: number;
+  readonly flags: number;
+  readonly at: number;
+  readonly body: Buffer;
+}
+
+export type Reply =
+  // The bytes come back, for this thread collects garbage and the writer's hardly ever does.
+  | { kind: 'written'; ms: number; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'counted'; bytes: number }
+  | { kind: 'checkpointed' }
+  | { kind: 'closed' }
+  | { kind: 'failed'; code: string; message: string; batch?: Batch };
+
+/** SQLite's code (e.g. `SQLITE_FULL`) with its sentence, and the batch back that was not written. */
+export class WriteError extends Error {
+  readonly code: string;
+  readonly batch: Batch | undefined;
+
+  constructor(code: string, message: string, batch: Batch | undefined) {
+    super(message);
+    this.code = code;
+    this.batch = batch;
+  }
+
+  /** Whether the disk is to blame and may mend; else the database is damaged or this program has a fault. */
+  get ofDisk(): boolean {
+    return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PERM|AUTH|NOMEM|PROTOCOL)/.test(
+      this.code,
+    );
+  }
+}
+
+/** The parts of a batch that cross between threads without being copied. */
+export function transferable(batch: Batch): ArrayBuffer[] {
+  return [batch.bytes.buffer, batch.segments.buffer, batch.shared.buffer, batch.deletes.buffer];
+}
+
+/** The thread that owns the database while the gateway runs; answers in the order of the requests. */
+export interface Writer {
+  /** Resolves with the commit's milliseconds when the batch is on disk; rejects with a WriteError when it is not. */
+  write(batch: Batch): Promise<number>;
+  /** Entries of a session's queue from `seq` on, in order: `limit` or some more, fewer where they are large or none are left. */
+  load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
+  /** Bytes that the thread has written to files since it started. */
+  bytesWritten(): Promise<number>;
+  /** Resolves when all commits are in the database itself, so that the next start has nothing to take up from the journal. */
+  checkpoint(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A worker thread can't load TypeScript under Node 20: from the sources it runs the build. */
+const SCRIPT = import.meta.url.endsWith('.ts')
+  ? new URL('../../../dist/src/store/commit/writer-thread.js', import.meta.url)
+  : new URL('./writer-thread.js', import.meta.url);
+
+/** How long the worker may take to close the database. */
+const CLOSE_MS = 5000;
+
+/** Numbers that a loaded segment takes: first number, time, length of its blob. */
+export const LOADED = 3;
+
+function unpack(
+  segments: Float64Array,
+  bytes: Uint8Array<ArrayBuffer>,
+  from: number,
+): StoredEntry[] {
+  const entries: StoredEntry[] = [];
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let offset = 0;
+  for (let i = 0; i < segments.length; i += LOADED) {
+    const end = offset + segments[i + 2]!;
+    const reader = new SegmentReader(source, offset, end, segments[i]!, segments[i + 1]!);
+    while (reader.next()) {
+      const { seq, flags, at, start, length } = reader;
+      if (seq < from || reader.shared > 0) continue;
+      entries.push({ seq, flags, at, body: source.subarray(start, start + length) });
+    }
+    offset = end;
+  }
+  return entries;
+}
+
+export function startWriter(file: string): Writer {
+  const worker = new Worker(SCRIPT, { workerData: { file } });
+  const waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
+  let broken: Error | undefined;
+  const fail = (error: Error): void => {
+    broken = error;
+    for (const { reject } of waiting.splice(0)) reject(error);
+  };
+  worker.on('message', (reply: Reply) => {
+    const request = waiting.shift();
+    if (reply.kind === 'failed')
+      request?.reject(new WriteError(reply.code, reply.message, reply.batch));
+    else request?.resolve(reply);
+  });
+  worker.on('error', fail);
+  worker.on('exit', () => fail(new Error('the writer thread has ended')));
+
+  const ask = (request: Request): Promise<Reply> =>
+    new Promise((resolve, reject) => {
+      if (broken) return reject(broken);
+      waiting.push({ resolve, reject });
+      worker.postMessage(request, request.kind === 'write' ? transferable(request.batch) : []);
+    });
+
+  return {
+    async write(batch) {
+      const reply = await ask({ kind: 'write', batch });
+      return reply.kind === 'written' ? reply.ms : 0;
+    },
+    async load(session, seq, limit) {
+      const reply = await ask({ kind: 'load', session, seq, limit });
+      return reply.kind === 'loaded' ? unpack(reply.segments, reply.bytes, seq) : [];
+    },
+    async bytesWritten() {
+      const reply = await ask({ kind: 'count' });
+      return reply.kind === 'counted' ? reply.bytes : 0;
+    },
+    async checkpoint() {
+      await ask({ kind: 'checkpoint' });
+    },
+    async close() {
+      // A disk that hangs must not hold up the end: what is not on it by now was not promised.
+      const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
+      await Promise.race([ask({ kind: 'close' }), late]);
+      await Promise.race([worker.terminate(), late]);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import type { Connection } from '../database/database.ts';
+import { segmentId } from '../database/segment-table.ts';
+
+export interface StoredSession {
+  readonly key: number;
+  readonly clientId: string;
+  /** Milliseconds since the epoch, when it was last connected; 0: it was when the gateway died. */
+  readonly seen: number;
+  /** The user whose session it is; '' where nobody has proved that. */
+  readonly owner: string;
+  /** Entries up to this sequence number were sent at least once. */
+  readonly sent: number;
+  readonly subscriptions: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[];
+  readonly incoming: readonly number[];
+  readonly queue: {
+    readonly first: number;
+    readonly last: number;
+    readonly count: number;
+    readonly bytes: number;
+    /** Milliseconds since the epoch, when the oldest was queued. */
+    readonly oldestAt: number;
+  };
+}
+
+export interface StoredRetained {
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+  readonly payload: Buffer;
+}
+
+export interface StoredWill {
+  readonly clientId: string;
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly payload: Buffer;
+}
+
+/** A value that a sensor keeps, as JSON. */
+export interface StoredState {
+  readonly owner: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** All that the gateway takes up again when it starts; queued bodies stay on disk. */
+export interface Recovered {
+  /** Counts the starts on this data folder, from 1. */
+  readonly boot: number;
+  readonly sessions: readonly StoredSession[];
+  readonly retained: readonly StoredRetained[];
+  /** Whether the last run ended by a stop, not by a crash. */
+  readonly stoppedCleanly: boolean;
+  /** Wills of clients that were connected when the gateway stopped or died. */
+  readonly wills: readonly StoredWill[];
+  readonly states: readonly StoredState[];
+  readonly nextSessionKey: number;
+  readonly nextMessageId: number;
+}
+
+/** Puts the count of starts on disk. */
+export function countStart(db: Connection, boot: number): void {
+  db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
+  db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('stopped', 0)`).run();
+}
+
+/** Reads what is stored. */
+export function recover(db: Connection): Recovered {
+  return {
+    boot: number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1,
+    stoppedCleanly: number(db, `SELECT value FROM meta WHERE key = 'stopped'`) === 1,
+    sessions: sessions(db),
+    retained: db
+      .prepare('SELECT topic, qos, payload FROM retained')
+      .all() as unknown as StoredRetained[],
+    wills: db
+      .prepare('SELECT client_id AS clientId, topic, qos, retain, payload FROM will')
+      .all()
+      .map((row) => ({ ...(row as StoredWill), retain: (row as { retain: number }).retain === 1 })),
+    states: db.prepare('SELECT owner, key, value FROM state').all() as StoredState[],
+    nextSessionKey: number(db, 'SELECT max(key) FROM session') + 1,
+    nextMessageId: number(db, 'SELECT max(id) FROM message') + 1,
+  };
+}
+
+function number(db: Connection, sql: string): number {
+  return (db.prepare(sql).pluck().get() as number | null | undefined) ?? 0;
+}
+
+function sessions(db: Connection): StoredSession[] {
+  const subscriptions = grouped<{ session: number; filter: string; qos: 0 | 1 | 2 }>(
+    db,
+    'SELECT session, filter, qos FROM subscription',
+  );
+  const incoming = grouped<{ session: number; packetId: number }>(
+    db,
+    'SELECT session, packet_id AS packetId FROM incoming',
+  );
+  const queue = db.prepare<[bigint, bigint], StoredSession['queue']>(
+    `SELECT coalesce(min(first), 0) AS first, coalesce(max(first + span), 0) AS last,
+       coalesce(sum(count), 0) AS count, coalesce(sum(bytes), 0) AS bytes,
+       coalesce(min(at), 0) AS oldestAt
+     FROM segment WHERE id >= ? AND id < ?`,
+  );
+  const rows = db
+    .prepare('SELECT key, client_id AS clientId, seen, sent, owner FROM session ORDER BY key')
+    .all() as Pick<StoredSession, 'key' | 'clientId' | 'seen' | 'sent' | 'owner'>[];
+  return rows.map((row) => ({
+    ...row,
+    subscriptions: subscriptions.get(row.key) ?? [],
+    incoming: (incoming.get(row.key) ?? []).map(({ packetId }) => packetId),
+    queue: queue.get(segmentId(row.key, 0), segmentId(row.key + 1, 0))!,
+  }));
+}
+
+function grouped<Row extends { session: number }>(db: Connection, sql: string): Map<number, Row[]> {
+  const groups = new Map<number, Row[]>();
+  for (const row of db.prepare(sql).iterate() as IterableIterator<Row>) {
+    const group = groups.get(row.session);
+    if (group) group.push(row);
+    else groups.set(row.session, [row]);
+  }
+  return groups;
+}

@@ -1,0 +1,272 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { Logger } from 'pino';
+import {
+  type Connection,
+  migrate,
+  NewerDataError,
+  openConnection,
+  referenceDatabase,
+  SCHEMA_VERSION,
+} from '../database/database.ts';
+import { SegmentTable } from '../database/segment-table.ts';
+import { type RawRow, rawRows } from './leaf-pages.ts';
+import { type Recovered, recover } from './load-state.ts';
+import { type Salvaged, salvage } from './salvage.ts';
+import { type DatabaseImage, isWalUnreadable, openImage, readImage } from './wal-image.ts';
+
+/** Larger files are looked through only when a run has found damage: on a card that takes half a minute a gigabyte. */
+const CHECK_BYTES = 1024 ** 3;
+const PARTS = ['', '-wal', '-shm'] as const;
+const VERSION_OFFSET = 60;
+
+/** Left behind by a run that met damage: the next start looks through the whole file. */
+const suspicion = (file: string): string => `${file}.suspect`;
+/** A recovered database that is complete and only has to take its place. */
+const complete = (file: string): string => `${file}.recovered`;
+const unfinished = (file: string): string => `${file}.recovering`;
+
+/** Whether the disk takes no writes: full, read-only or failing. */
+export function isWriteFailure(error: unknown): boolean {
+  const { code = '' } = error as { code?: string };
+  return /^(SQLITE_(FULL|READONLY|CANTOPEN|IOERR|PERM)|EROFS$|ENOSPC$|EDQUOT$)/.test(code);
+}
+
+/** What is stored, from a disk that takes no writes; an older version is brought to this one in memory alone. */
+export function recoverUnwritable(file: string): Recovered {
+  const image = readImage(file);
+  if (!image.walReadable) throw new Error(`${file} is damaged, and the disk takes no writes`);
+  const db = image.bytes.length > 0 ? openImage(image) : referenceDatabase();
+  try {
+    migrate(db);
+    return recover(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** Whether SQLite says by this code that the file's content is not what it should be. */
+export function isDamage(code: string): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_READ|IOERR_CORRUPTFS)/.test(code);
+}
+
+/** Makes the next start look through the whole file. */
+export function suspectDamage(file: string): void {
+  try {
+    writeFileSync(suspicion(file), '');
+  } catch {
+    // A disk that takes no mark: the next start finds what its usual check finds.
+  }
+}
+
+/** Another database takes the place of this one: what was found out about it is void. */
+export function forgetDamage(file: string): void {
+  for (const trace of [suspicion, complete, unfinished]) rmSync(trace(file), { force: true });
+}
+
+/**
+ * Opens the database, new, as it was or of an older version. A damaged one is set aside as
+ * `cellgate.db.damaged-<time>`, and what can be read of it is in the one that is opened.
+ * Throws where the disk takes no writes, and for data of a newer version, of which nothing is touched.
+ */
+export function openSound(file: string, log: Logger): Connection {
+  finishRecovery(file);
+  const version = headerVersion(file);
+  if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
+  const damage = inspect(file);
+  if (typeof damage !== 'string') {
+    rmSync(suspicion(file), { force: true });
+    mend(damage, log);
+    return damage;
+  }
+  const image = readIfPossible(file, log);
+  const { found, readable } = rebuild(file, image);
+  // From here on the recovered database is the one that counts, also when the power fails in between.
+  renameSync(unfinished(file), complete(file));
+  sync(dirname(file));
+  const aside = finishRecovery(file);
+  rmSync(suspicion(file), { force: true });
+  const { holes, ...kept } = found;
+  const extent = !readable
+    ? 'nothing in it could be read: the gateway starts empty'
+    : holes > 0
+      ? 'what could be read is recovered, the rest is lost'
+      : !image?.walReadable
+        ? 'what stood in its write-ahead log alone is lost, the rest is recovered'
+        : 'every row that is in it could be read and is recovered';
+  log.error({ damage, aside, ...kept, holes }, `${file} was damaged and is set aside: ${extent}`);
+  return openConnection(file);
+}
+
+/** The open database when nothing is wrong with it, else what is, in a few words. */
+function inspect(file: string): Connection | string {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats && !stats.isFile()) return 'it is no file';
+  if (stats?.size === 0) return 'it is empty';
+  if (stats && isWalUnreadable(file)) return 'the head of its write-ahead log is unreadable';
+  let db: Connection | undefined;
+  let fault: string | undefined;
+  try {
+    db = openConnection(file);
+    migrate(db);
+    fault = schemaFault(db) ?? contentFault(db, file, stats?.size ?? 0);
+    if (fault === undefined) return db;
+  } catch (error) {
+    db?.close();
+    const { code = '', message } = error as Error & { code?: string };
+    // SQLITE_ERROR: a step of the migration does not fit what is there.
+    if (isDamage(code) || code === 'SQLITE_ERROR') return message;
+    throw error;
+  }
+  db.close();
+  return fault;
+}
+
+function schemaFault(db: Connection): string | undefined {
+  const reference = referenceDatabase();
+  const expected = tables(reference);
+  reference.close();
+  const actual = tables(db);
+  for (const [name, sql] of expected) {
+    if (!actual.has(name)) return `table ${name} is missing`;
+    if (actual.get(name) !== sql) return `table ${name} is not as this version made it`;
+  }
+  return undefined;
+}
+
+function tables(db: Connection): Map<string, string> {
+  const rows = db.prepare(`SELECT name, sql FROM sqlite_schema WHERE type = 'table'`).all();
+  return new Map((rows as { name: string; sql: string }[]).map(({ name, sql }) => [name, sql]));
+}
+
+function contentFault(db: Connection, file: string, size: number): string | undefined {
+  const suspect = existsSync(suspicion(file));
+  if (!suspect && size > CHECK_BYTES) return undefined;
+  const [first] = db.pragma(suspect ? 'integrity_check(1)' : 'quick_check(1)') as object[];
+  const answer = String(Object.values(first ?? {})[0]);
+  return answer === 'ok' ? undefined : answer.replaceAll(/\s+/g, ' ');
+}
+
+/** The version that the file's own header tells, read without opening the database; 0 where it is none. */
+function headerVersion(file: string): number {
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return 0;
+  const header = Buffer.alloc(100);
+  const handle = openSync(file, 'r');
+  readSync(handle, header, 0, header.length, 0);
+  closeSync(handle);
+  return header.toString('latin1', 0, 15) === 'SQLite format 3'
+    ? header.readUInt32BE(VERSION_OFFSET)
+    : 0;
+}
+
+function readIfPossible(file: string, log: Logger): DatabaseImage | undefined {
+  try {
+    return readImage(file);
+  } catch (error) {
+    log.error({ err: error }, `${file} can't be read`);
+    return undefined;
+  }
+}
+
+/** Builds the new database beside the old one; `readable` is false when nothing of the old one could be. */
+function rebuild(
+  file: string,
+  image: DatabaseImage | undefined,
+): { found: Salvaged; readable: boolean } {
+  const target = unfinished(file);
+  for (const part of PARTS) rmSync(target + part, { force: true });
+  const db = openConnection(target);
+  try {
+    migrate(db);
+    const source = image && openDamaged(image);
+    const raw = (): Iterable<RawRow> => (image ? rawRows(image.bytes, image.pageSize) : []);
+    const found = source ? salvage(source, db, raw) : NOTHING;
+    // Boot and seq together must never repeat: without the count of starts, the time takes its place.
+    db.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('boot', ?)`).run(
+      Math.floor(Date.now() / 1000),
+    );
+    source?.close();
+    return { found, readable: source !== undefined };
+  } finally {
+    db.close();
+  }
+}
+
+const NOTHING: Salvaged = {
+  sessions: 0,
+  subscriptions: 0,
+  queued: 0,
+  retained: 0,
+  wills: 0,
+  holes: 0,
+};
+
+/** The image as it is, or under the first page that a new database has where its own is of no use. */
+function openDamaged(image: DatabaseImage): Connection | undefined {
+  const { bytes, pageSize } = image;
+  if (bytes.length < 2 * pageSize) return undefined;
+  const reference = referenceDatabase();
+  const expected = tables(reference);
+  const firstPage = reference.serialize().subarray(0, pageSize);
+  reference.close();
+  const isUsable = (db: Connection): boolean => {
+    try {
+      const actual = tables(db);
+      return [...expected.keys()].some((name) => actual.has(name));
+    } catch {
+      return false;
+    }
+  };
+  const pages = Math.floor(bytes.length / pageSize);
+  const attempts = [bytes, Buffer.concat([firstPage, bytes.subarray(pageSize)])];
+  for (const attempt of attempts) {
+    // A file cut short still names the pages that it had.
+    attempt.writeUInt32BE(pages, 28);
+    try {
+      const db = openImage({ ...image, bytes: attempt.subarray(0, pages * pageSize) });
+      if (isUsable(db)) return db;
+      db.close();
+    } catch {
+      // Not even a database.
+    }
+  }
+  return undefined;
+}
+
+/** Puts a complete recovered database in its place; gives where the old one went. */
+function finishRecovery(file: string): string | undefined {
+  if (!existsSync(complete(file))) return undefined;
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+  let aside = `${file}.damaged-${time}`;
+  for (let n = 2; existsSync(aside); n++) aside = `${file}.damaged-${time}-${n}`;
+  // The log first: left behind, it would be taken for the new database's own.
+  for (const part of ['-wal', '-shm', '']) {
+    if (existsSync(file + part)) renameSync(file + part, aside + part);
+  }
+  renameSync(complete(file), file);
+  sync(dirname(file));
+  return basename(aside);
+}
+
+function sync(folder: string): void {
+  const handle = openSync(folder, 'r');
+  fsyncSync(handle);
+  closeSync(handle);
+}
+
+/** Removes queued entries that could never be delivered, of no session or without their body, and says so. */
+function mend(db: Connection, log: Logger): void {
+  const count = db.transaction(() => new SegmentTable(db).removeOrphans())();
+  if (count === 0) return;
+  log.error({ count }, 'queued messages without a session or a body were removed');
+}

@@ -1,0 +1,38 @@
+import type { Logger } from 'pino';
+
+const EVERY_MS = 60_000;
+
+/** Tells the log how a line is, at most once a minute: what changes faster is told as it stands then. */
+export class ThrottledLog {
+  readonly #log: Logger;
+  readonly #everyMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #told = '';
+  #latest: { level: 'info' | 'warn'; sentence: string } | undefined;
+
+  constructor(log: Logger, everyMs = EVERY_MS) {
+    this.#log = log;
+    this.#everyMs = everyMs;
+  }
+
+  log(level: 'info' | 'warn', sentence: string): void {
+    this.#latest = { level, sentence };
+    if (!this.#timer) this.#write();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #write(): void {
+    this.#timer = undefined;
+    const { level, sentence } = this.#latest ?? {};
+    this.#latest = undefined;
+    if (!level || !sentence || sentence === this.#told) return;
+    this.#told = sentence;
+    this.#log[level](sentence);
+    this.#timer = setTimeout(() => this.#write(), this.#everyMs);
+    this.#timer.unref();
+  }
+}

@@ -1,0 +1,137 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { REPOSITORY } from '../support/gateway.ts';
+
+const read = (file: string): string => readFileSync(join(REPOSITORY, file), 'utf8');
+const filesOf = (folder: string): string[] =>
+  readdirSync(join(REPOSITORY, folder)).map((name) => `${folder}/${name}`);
+
+const LITERAL = String.raw`(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|${'`'}((?:[^${'`'}\\]|\\.)*)${'`'})`;
+/** Where a reason or a trouble is said. */
+const SAID = [
+  String.raw`\bnew (?:Bus)?Error\(\s*(?:(?:'[a-z]+'|fault),\s*)?`,
+  String.raw`\breason: (?:reason \?\? )?`,
+  String.raw`\b(?:bad|goSafe|makeSafe|giveUp)\((?:reason \?\? |undefined, )?\s*`,
+  String.raw`\bdoubtful\(\w+, `,
+  String.raw`#note\(\s*'[a-z]+',\s*(?:[^;${'`'}]*?&&\s*)?`,
+  '#trouble = ',
+  'const (?:CLOCK_NOT_SET|CORRECTED) = ',
+  String.raw`#to\('proving', `,
+  String.raw`return (?:failure \?\? )?`,
+];
+
+/** Every literal after the words, or every one where there are none. */
+function literals(text: string, before?: string): string[] {
+  const code = text
+    .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+    .replaceAll(/^\s*\/\/.*$/gm, '')
+    .replaceAll(/^import .*$/gm, '')
+    .replaceAll(/\blog\.\w+\([\s\S]*?\);/g, '');
+  const found = code.matchAll(new RegExp(`${before ?? ''}${LITERAL}`, 'g'));
+  return [...found].map(([, one, two, three]) => one ?? two ?? three ?? '');
+}
+
+/** The parts of a sentence that always stand in it. */
+const fixed = (sentence: string): string[] =>
+  sentence
+    .replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '…')
+    .split('…')
+    .map((part) => part.replaceAll("\\'", "'").trim())
+    .filter((part) => part !== '');
+const isSentence = (text: string): boolean =>
+  fixed(text)
+    .join(' ')
+    .split(/\s+/)
+    .filter((word) => /[a-zA-Z]{2}/.test(word)).length >= 3;
+
+/** Parts of sentences, and what only the log or `probe` says. */
+const NOT_TOLD = [
+  'there is no uplink',
+  'the disk did not take the last commit',
+  'line was still exported',
+  'GPIO backend chosen',
+  'in config.txt does',
+  "the board's chip",
+  'no chip at all',
+  'write it as GPIO17 or gpiochip0:17',
+  'a BMP280, which has no humidity',
+  'is no time',
+  'over in time',
+  'more lines)',
+];
+
+const WHOLE = [
+  'src/uplink/failures.ts',
+  'src/uplink/secret.ts',
+  'src/sensors/time-limited.ts',
+  'src/driver-kit/bytes.ts',
+  'src/driver-kit/analogue.ts',
+  ...filesOf('src/buses').filter((file) =>
+    /\/(?:i2c|i2c-mux|gpio(?!-simulated)[a-z-]*|buses|files)\.ts$/.test(file),
+  ),
+];
+const PARTLY = [
+  'src/net/certificates.ts',
+  'src/main.ts',
+  'src/driver-kit/reading.ts',
+  'src/runtime/wall-clock.ts',
+  'src/store/store.ts',
+  'src/access/access.ts',
+  'src/uplink/uplink-connection.ts',
+  'src/outputs/output.ts',
+  'src/runtime/power-fail.ts',
+  'src/outputs/outputs.ts',
+  ...['outlet', 'delays', 'sampler'].map((name) => `src/sensing/${name}.ts`),
+  ...filesOf('drivers'),
+];
+
+const sentences = [
+  ...WHOLE.flatMap((file) => literals(read(file))),
+  ...PARTLY.flatMap((file) => SAID.flatMap((words) => literals(read(file), words))),
+].filter((text) => isSentence(text) && !NOT_TOLD.some((one) => text.includes(one)));
+
+const [, page = ''] = read('docs/operations.md').split('## Every trouble');
+const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+const entries = rows.flatMap((row) =>
+  [...(row.split(' | ')[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, entry = '']) => entry),
+);
+
+/** Whether the parts stand in the entry in this order. */
+function contains(entry: string, parts: readonly string[]): boolean {
+  let at = 0;
+  return parts.every((part) => {
+    const found = entry.indexOf(part, at);
+    at = found + part.length;
+    return found >= 0;
+  });
+}
+
+test('there are sentences to look for', () => {
+  expect(sentences.length).toBeGreaterThan(120);
+  expect(entries.length).toBeGreaterThan(100);
+});
+
+test('every trouble that the program can tell stands in docs/operations.md', () => {
+  const missing = sentences.filter(
+    (text) => !entries.some((entry) => contains(entry, fixed(text))),
+  );
+  expect([...new Set(missing)]).toEqual([]);
+});
+
+test('docs/operations.md tells of none that the program does not know', () => {
+  const all = [...WHOLE, ...PARTLY, 'src/sensors/transforms.ts'].flatMap((file) =>
+    literals(read(file)),
+  );
+  const unknown = entries.filter(
+    (entry) =>
+      !all.some(
+        (text) => fixed(text).length > 0 && contains(text.replaceAll("\\'", "'"), fixed(entry)),
+      ),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test('every row says what it comes from and what to do', () => {
+  for (const row of rows) expect(row.split(/(?<!\\) \| /).length, row).toBe(3);
+});

@@ -1,0 +1,238 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MACHINE, missingFor } from '../../../scripts/package/target.mjs';
+import {
+  bring,
+  type Container,
+  startContainer,
+  variant,
+  whyNoContainer,
+} from '../../support/container.ts';
+import { REPOSITORY } from '../../support/gateway.ts';
+import { buildPackage } from '../../support/package.ts';
+import { tools } from '../../support/tools.ts';
+
+const MINUTES = 60_000;
+const arch = MACHINE ?? 'amd64';
+const missing: readonly string[] = missingFor(arch);
+const why =
+  missing.length > 0 ? `missing to build a package: ${missing.join(', ')}` : whyNoContainer();
+const { mosquittoSub, mosquittoPub } = tools;
+const reason = why ?? (mosquittoSub.path ? undefined : 'not installed: mosquitto-clients');
+
+test.runIf(reason !== undefined)('installing the package', (context) => {
+  context.skip(true, `${reason} (npm run setup-tests installs what is missing)`);
+});
+
+/** Adds a step to the schema of an unpacked package, as a later version has. */
+function addMigration(root: string): void {
+  edit(join(root, 'usr/lib/cellgate/dist/src/store/database.js'), (text) =>
+    text.replace(
+      /\n\];\nexport const SCHEMA_VERSION/,
+      '\n"CREATE TABLE IF NOT EXISTS of_a_later_version (id INTEGER PRIMARY KEY);",$&',
+    ),
+  );
+  for (const script of ['preinst', 'postinst']) {
+    edit(join(root, 'DEBIAN', script), (text) =>
+      text.replace(/^schema=(\d+)$/m, (_, number) => `schema=${Number(number) + 1}`),
+    );
+  }
+}
+
+/** Makes it fail at the end of its start, when the database is migrated already. */
+function failLate(root: string): void {
+  edit(join(root, 'usr/lib/cellgate/dist/src/appliance/supervision.js'), (text) =>
+    text.replace(/async start\(\) \{/, '$& throw new Error("made to fail");'),
+  );
+}
+
+function edit(file: string, change: (text: string) => string): void {
+  const before = readFileSync(file, 'utf8');
+  const after = change(before);
+  if (after === before) throw new Error(`${file} is not what this test expects`);
+  writeFileSync(file, after);
+}
+
+describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
+  let folder: string;
+  let deb: string;
+  let machine: Container;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cellgate-install-'));
+    deb = buildPackage(arch, folder);
+    machine = await startContainer();
+  }, 15 * MINUTES);
+  afterAll(async () => {
+    await machine?.stop();
+    rmSync(folder, { recursive: true });
+  }, MINUTES);
+
+  const must = (line: string): string => {
+    const { status, output } = machine.sh(line);
+    if (status !== 0) throw new Error(`${line}: ${status}\n${output}`);
+    return output;
+  };
+  const sub = (topic: string, ...args: string[]): string =>
+    machine.besides(mosquittoSub.path!, '-t', topic, '-W', '10', '-C', '1', ...args).output.trim();
+  const isActive = (): boolean => must('systemctl is-active cellgate || true').trim() === 'active';
+  const installed = (): string =>
+    must(`dpkg-query -W -f='\${Version} \${db:Status-Status}' cellgate`);
+
+  test('is installed as the first page says, and reads', { timeout: 5 * MINUTES }, () => {
+    bring(machine, deb, `cellgate_1.0.0_${arch}.deb`);
+    const page = readFileSync(join(REPOSITORY, 'docs/install.md'), 'utf8');
+    const commands = /```sh\n(.+?)```/s.exec(page)?.[1] ?? '';
+    expect(commands).toContain('apt install ./cellgate_');
+    for (const command of commands.trim().split('\n')) {
+      must(
+        `cd /root && ${command
+          .replace(/ *#.*$/, '')
+          .replace('sudo ', '')
+          .replace('arm64', arch)}`,
+      );
+    }
+    expect(isActive()).toBe(true);
+    expect(must('systemctl is-enabled cellgate').trim()).toBe('enabled');
+    expect(sub('robotcell1/status')).toBe('online');
+    expect(JSON.parse(sub('robotcell1/host/memory'))).toMatchObject({ unit: '%', quality: 'good' });
+    const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect(must('cellgate --version').trim()).toContain(version);
+    expect(must('cellgate check')).toContain('fine, 1 sensor');
+    expect(must('cellgate status')).toContain('healthy');
+  });
+
+  test('runs as a user of its own, who may use lines and buses', () => {
+    expect(must('stat -c %U /proc/$(systemctl show -p MainPID --value cellgate)')).toBe(
+      'cellgate\n',
+    );
+    expect(must('id -nG cellgate').trim().split(' ').sort()).toEqual(['cellgate', 'gpio', 'i2c']);
+    expect(must('stat -c "%U:%G %a" /etc/cellgate/config.yaml /var/lib/cellgate')).toBe(
+      'root:cellgate 640\ncellgate:cellgate 750\n',
+    );
+    expect(must('systemctl show -p NotifyAccess cellgate')).toContain('main');
+  });
+
+  test('every native module loads in it', () => {
+    for (const name of ['better-sqlite3', 'epoll', 'i2c-bus', 'ioctl', 'unix-dgram']) {
+      must(`cd /usr/lib/cellgate && bin/node -e 'require("${name}")'`);
+    }
+    must(`cd /usr/lib/cellgate && bin/node -e 'new (require("better-sqlite3"))(":memory:")'`);
+  });
+
+  test('an upgrade keeps config, retained messages and queues', { timeout: 5 * MINUTES }, () => {
+    must("sed -i 's/^cell: robotcell1$/cell: hall7/' /etc/cellgate/config.yaml");
+    must('systemctl restart cellgate');
+    const subscribe = ['-i', 'absent', '-c', '-q', '1', '-t', 'order'];
+    machine.besides(mosquittoSub.path!, ...subscribe, '-E');
+    machine.besides(mosquittoPub.path!, '-t', 'order', '-q', '1', '-m', 'waits', '-r');
+    const next = variant(deb, folder, '2.0.0', (root) => {
+      addMigration(root);
+      edit(join(root, 'usr/share/cellgate/config.yaml'), (text) => `${text}# Of this version.\n`);
+    });
+    bring(machine, next, 'next.deb');
+    must('dpkg --unpack /root/next.deb');
+    // The version from before runs until the new one is configured.
+    expect(isActive()).toBe(true);
+    expect(sub('order')).toBe('waits');
+    must('dpkg --configure cellgate');
+    expect(installed()).toBe('2.0.0 installed');
+    expect(isActive()).toBe(true);
+    expect(sub('hall7/status')).toBe('online');
+    expect(sub('order')).toBe('waits');
+    expect(readdirSync(join(machine.root, 'var/lib/cellgate'))).not.toContain('before-upgrade');
+    expect(readdirSync(join(machine.root, 'usr/lib'))).not.toContain('cellgate.old');
+  });
+
+  test('a backup of the running service is put back', { timeout: 2 * MINUTES }, () => {
+    const publish = (payload: string): unknown =>
+      machine.besides(mosquittoPub.path!, '-t', 'kept', '-q', '1', '-m', payload, '-r');
+    publish('first');
+    must('cellgate backup /root/backup');
+    publish('second');
+    must('systemctl stop cellgate && cellgate restore /root/backup && systemctl start cellgate');
+    expect(sub('kept')).toBe('first');
+    expect(sub('order')).toBe('waits');
+    expect(must('find /var/lib/cellgate ! -user cellgate')).toBe('');
+  });
+
+  test('systemd reloads it, inside its sandbox', () => {
+    must("sed -i 's/^cell: hall7$/cell: hall7\\nlog: { level: debug }/' /etc/cellgate/config.yaml");
+    must('systemctl reload cellgate');
+    expect(must('journalctl --unit cellgate --output cat --lines 50')).toMatch(/log.level/);
+    must("sed -i 's/level: debug/level: nonsense/' /etc/cellgate/config.yaml");
+    expect(machine.sh('systemctl reload cellgate').status).not.toBe(0);
+    expect(isActive()).toBe(true);
+    must("sed -i '/^log: /d' /etc/cellgate/config.yaml");
+    must('cellgate reload');
+  });
+
+  test('a failed upgrade gives way to what ran before', { timeout: 5 * MINUTES }, () => {
+    const broken = variant(deb, folder, '3.0.0', (root) => {
+      addMigration(root);
+      // One more than the version that is installed.
+      addMigration(root);
+      failLate(root);
+    });
+    bring(machine, broken, 'broken.deb');
+    const { status, output } = machine.sh('apt-get install -y /root/broken.deb');
+    expect(status).not.toBe(0);
+    expect(output).toContain('The upgrade is undone');
+    expect(isActive()).toBe(true);
+    expect(must('cellgate status')).toContain('healthy');
+    expect(sub('order')).toBe('waits');
+    expect(sub('order', '-i', 'absent', '-c', '-q', '1')).toBe('waits');
+    expect(readdirSync(join(machine.root, 'var/lib/cellgate'))).toContain('failed-upgrade');
+
+    // Again the same, as somebody does who has mended nothing.
+    expect(machine.sh('dpkg --configure cellgate').status).not.toBe(0);
+    expect(isActive()).toBe(true);
+
+    bring(machine, variant(deb, folder, '4.0.0', addMigration), 'mended.deb');
+    must('apt-get install -y /root/mended.deb');
+    expect(installed()).toBe('4.0.0 installed');
+    expect(sub('order')).toBe('waits');
+    expect(readdirSync(join(machine.root, 'usr/lib'))).not.toContain('cellgate.failed');
+  });
+
+  test('a config that is not in order stops an upgrade, not the gateway', {
+    timeout: 5 * MINUTES,
+  }, () => {
+    must("echo 'nonsense: 1' >> /etc/cellgate/config.yaml");
+    bring(machine, variant(deb, folder, '5.0.0', addMigration), 'fifth.deb');
+    const { status, output } = machine.sh('apt-get install -y /root/fifth.deb');
+    expect(status).not.toBe(0);
+    expect(output).toContain('nonsense');
+    must("sed -i '/^nonsense/d' /etc/cellgate/config.yaml");
+    must('dpkg --configure cellgate');
+    expect(installed()).toBe('5.0.0 installed');
+    expect(isActive()).toBe(true);
+  });
+
+  test('removed it leaves its data, reinstalled it has them again', {
+    timeout: 5 * MINUTES,
+  }, () => {
+    must('apt-get remove -y cellgate');
+    expect(isActive()).toBe(false);
+    expect(readdirSync(join(machine.root, 'usr/lib'))).not.toContain('cellgate');
+    expect(readdirSync(join(machine.root, 'var/lib/cellgate'))).toContain('cellgate.db');
+    must('apt-get install -y /root/fifth.deb');
+    expect(isActive()).toBe(true);
+    expect(sub('order')).toBe('waits');
+    expect(sub('hall7/status')).toBe('online');
+  });
+
+  test('purged it leaves nothing', { timeout: 5 * MINUTES }, () => {
+    must('touch /etc/cellgate/access.yaml');
+    must('apt-get purge -y cellgate');
+    const found = must(
+      "find / -xdev -path /proc -prune -o -iname '*cellgate*' -not -path '/root/*' -not -path '/tmp/*' -not -path '/var/log/*' -print",
+    );
+    expect(found).toBe('');
+    expect(must('systemctl --failed --no-legend')).toBe('');
+  });
+});

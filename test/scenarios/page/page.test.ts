@@ -1,0 +1,436 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import mqtt, { type MqttClient } from 'mqtt';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hashPassword } from '../../../src/access/passwords.ts';
+import { hasBrowser, startBrowser } from '../../support/browser.ts';
+import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { startPlant, type TestPlant } from '../../support/plant.ts';
+import { startProxy, type TestProxy } from '../../support/proxy.ts';
+import { until } from '../../support/until.ts';
+
+const SENSORS = [
+  { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '200ms' },
+  { name: 'door/closed', driver: 'simulated', signal: 'door', every: '1s', history: 'day' },
+  {
+    name: 'bare',
+    driver: 'simulated',
+    signal: 'joint-temperature',
+    every: '500ms',
+    payload: 'value',
+  },
+  { name: 'boiler', driver: 'tmp102', bus: 'i2c-77', address: 0x48, every: '1s' },
+];
+const OUTPUTS = {
+  gpio: { backend: 'simulated' },
+  outputs: [
+    { name: 'lamp', driver: 'digital-output', line: 'DO0' },
+    { name: 'fan', driver: 'digital-output', line: 'DO1' },
+  ],
+};
+/** A page on the gateway that shows what is there. */
+interface Visit {
+  readonly page: Page;
+  /** What went wrong in it: console, uncaught errors, requests to other places. */
+  readonly wrong: string[];
+  close(): Promise<void>;
+}
+
+describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => {
+  let browser: Browser;
+  let gateway: TestGateway;
+  let plant: TestPlant;
+  let proxy: TestProxy;
+  let client: MqttClient;
+
+  beforeAll(async () => {
+    plant = await startPlant();
+    proxy = await startProxy(plant.port);
+    const url = `mqtt://127.0.0.1:${proxy.port}`;
+    const routes = [{ out: 'robotcell1/#', to: 'p/' }];
+    gateway = await startGateway({
+      http: {},
+      sensors: SENSORS,
+      config: { ...OUTPUTS, uplinks: [{ name: 'plant', url, retry: '1s', routes }] },
+    });
+    client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.port}`, { clientId: 'plc' });
+    browser = await startBrowser();
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await client?.endAsync(true);
+    await gateway?.dispose();
+    await proxy?.close();
+    await plant?.dispose();
+  });
+
+  const visit = async (options: BrowserContextOptions = {}, of = gateway): Promise<Visit> => {
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      ...options,
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    const wrong: string[] = [];
+    const home = `127.0.0.1:${of.httpPort}`;
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) wrong.push(message.text());
+    });
+    page.on('pageerror', (error) => wrong.push(String(error)));
+    page.on('request', (request) => {
+      if (new URL(request.url()).host !== home) wrong.push(`request to ${request.url()}`);
+    });
+    page.on('websocket', (socket) => {
+      if (new URL(socket.url()).host !== home) wrong.push(`WebSocket to ${socket.url()}`);
+    });
+    await page.goto(`http://${home}/`);
+    return { page, wrong, close: () => context.close() };
+  };
+  const tile = (page: Page, topic: string): Locator =>
+    page.locator(`[data-topic="robotcell1/${topic}"]`);
+  const tabTo = async (page: Page, target: Locator): Promise<void> => {
+    for (let i = 0; i < 40; i++) {
+      await page.keyboard.press('Tab');
+      if (await target.and(page.locator(':focus')).count()) return;
+    }
+    throw new Error('not reached by Tab');
+  };
+  const problems = async (page: Page): Promise<string[]> => {
+    await page.evaluate(axe.source);
+    return page.evaluate(async () => {
+      const { axe: tool } = globalThis as unknown as { axe: typeof axe };
+      const { violations } = await tool.run();
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    });
+  };
+  const lives = (page: Page): Promise<void> => tile(page, 'gripper/position').waitFor();
+
+  test('readings move, with unit and quality, whatever their payload; a failed sensor says why', async () => {
+    const { page, wrong, close } = await visit();
+    await lives(page);
+    const position = tile(page, 'gripper/position');
+    const seen = new Set<string>();
+    await until(
+      'the position has moved',
+      async () => {
+        seen.add(await position.locator('.value').innerText());
+        return seen.size > 2;
+      },
+      20_000,
+    );
+    expect(await position.locator('.unit').innerText()).toBe('mm');
+    expect(await position.getAttribute('data-quality')).toBe('good');
+    expect(await tile(page, 'bare/j1').locator('.value').innerText()).toMatch(/^\d+(\.\d+)?$/);
+    expect(await tile(page, 'bare/j1').locator('.unit').innerText()).toBe('°C');
+    expect(await tile(page, 'door/closed').locator('.value').innerText()).toMatch(/^(yes|no)$/);
+
+    const boiler = tile(page, 'boiler');
+    await page.locator('[data-topic="robotcell1/boiler"][data-quality="bad"]').waitFor();
+    expect(await boiler.locator('.value').innerText()).toBe('—');
+    expect(await boiler.locator('.reason').innerText()).toMatch(/i2c-77/);
+    expect(await page.locator('.troubles li').allInnerTexts()).toEqual([
+      expect.stringMatching(/^boiler: .*i2c-77/),
+    ]);
+    await position.locator('canvas').waitFor();
+    expect(await position.locator('.chart + .hidden').innerText()).toMatch(/^Last hour: /);
+    await page.locator('.lines li', { hasText: 'gateway of robotcell1 is up' }).waitFor();
+    await page.locator('.client', { hasText: 'plc' }).waitFor();
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('a line that is cut shows at once; its backlog grows and drains', async () => {
+    const { page, wrong, close } = await visit();
+    const card = page.locator('[data-uplink="plant"]');
+    const waiting = async (): Promise<number> => {
+      const [text = ''] = await card.locator('dd').allInnerTexts();
+      return Number(text.replaceAll(',', ''));
+    };
+    await page.locator('[data-uplink="plant"][data-state="connected"]').waitFor();
+    proxy.refuse(true);
+    const cutAt = performance.now();
+    proxy.cut();
+    await page.locator('[data-uplink="plant"]:not([data-state="connected"])').waitFor();
+    // Two seconds, and as many for a machine that has other things to do.
+    expect(performance.now() - cutAt).toBeLessThan(4000);
+    await page.locator('.troubles li', { hasText: /^uplink plant: / }).waitFor();
+    await until('the backlog has grown', async () => (await waiting()) > 30, 20_000);
+    proxy.refuse(false);
+    await page.locator('[data-uplink="plant"][data-state="connected"]').waitFor();
+    await until('the backlog has drained', async () => (await waiting()) < 10, 20_000);
+    await until(
+      'the trouble has gone',
+      async () => (await page.locator('.troubles li', { hasText: /^uplink/ }).count()) === 0,
+    );
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('an output is switched by keyboard alone, after a question, and read back', async () => {
+    const { page, wrong, close } = await visit();
+    const lamp = page.getByRole('switch', { name: 'lamp' });
+    await page.locator('[role="switch"][aria-label="lamp"]:not([aria-disabled])').waitFor();
+    await tabTo(page, page.locator('.skip'));
+    await page.keyboard.press('Enter');
+    await tabTo(page, lamp);
+    await page.keyboard.press('Space');
+    const dialog = page.getByRole('dialog', { name: 'Switch lamp on?' });
+    await dialog.waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+    expect(await lamp.getAttribute('aria-checked')).toBe('false');
+    expect(await lamp.and(page.locator(':focus')).count()).toBe(1);
+
+    const read = new Promise<string>((resolve) => {
+      client.on('message', (topic, payload) => {
+        if (topic === 'robotcell1/lamp' && payload.includes('"value":true'))
+          resolve(String(payload));
+      });
+    });
+    await client.subscribeAsync('robotcell1/lamp');
+    await page.keyboard.press('Space');
+    await dialog.waitFor();
+    await tabTo(page, dialog.getByRole('button', { name: 'Switch on' }));
+    await page.keyboard.press('Enter');
+    await page.locator('[role="switch"][aria-label="lamp"][aria-checked="true"]').waitFor();
+    await page.locator('[data-output="lamp"] .result', { hasText: 'Done.' }).waitFor();
+    expect(JSON.parse(await read)).toMatchObject({ value: true, quality: 'good' });
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('a tile opens a large chart, by click and by keyboard', async () => {
+    const { page, wrong, close } = await visit();
+    await lives(page);
+    const position = tile(page, 'gripper/position');
+    await position.locator('canvas').waitFor();
+    await position.click();
+    const dialog = page.getByRole('dialog', { name: 'gripper/position' });
+    await dialog.locator('canvas').waitFor();
+    expect(await dialog.getByText(/^Last hour: .* mm$/).count()).toBe(1);
+    expect(await dialog.getByRole('button', { name: 'Day' }).count()).toBe(0);
+    await dialog.getByText('With history: day in its config').waitFor();
+    const before = await dialog.locator('.figure').innerText();
+    await until(
+      'its value moves',
+      async () => (await dialog.locator('.figure').innerText()) !== before,
+      20_000,
+    );
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+
+    const door = tile(page, 'door/closed').getByRole('button', { name: 'door/closed' });
+    await position.getByRole('button').focus();
+    await tabTo(page, door);
+    await page.keyboard.press('Enter');
+    const large = page.getByRole('dialog', { name: 'door/closed' });
+    const day = large.getByRole('button', { name: 'Day' });
+    await day.waitFor();
+    await tabTo(page, day);
+    await page.keyboard.press('Space');
+    expect(await day.getAttribute('aria-pressed')).toBe('true');
+    await large.getByText(/^Last day: (yes|no) to (yes|no)$/).waitFor();
+    expect(await large.locator('canvas').count()).toBe(1);
+    expect(await problems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await large.waitFor({ state: 'hidden' });
+    expect(await door.and(page.locator(':focus')).count()).toBe(1);
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('the large chart of a sensor that is bad says that there is none', async () => {
+    const { page, close } = await visit({ locale: 'zh-CN', viewport: { width: 360, height: 640 } });
+    await tile(page, 'boiler').click();
+    const dialog = page.getByRole('dialog', { name: 'boiler' });
+    await dialog.getByText('此期间没有数值').waitFor();
+    expect(await dialog.locator('canvas').isVisible()).toBe(false);
+    const box = (await dialog.boundingBox())!;
+    expect([box.x >= 0, box.x + box.width <= 360, box.y >= 0, box.y + box.height <= 640]).toEqual(
+      Array(4).fill(true),
+    );
+    await close();
+  });
+
+  test.each([
+    ['light', 1280],
+    ['dark', 1280],
+    ['light', 360],
+    ['dark', 360],
+  ] as const)('everybody can use it: %s, %i px wide', async (colorScheme, width) => {
+    const { page, wrong, close } = await visit({ colorScheme, viewport: { width, height: 780 } });
+    await lives(page);
+    await page.locator('.troubles li').first().waitFor();
+    await page.locator('[data-quality="bad"]').first().waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    expect(await problems(page)).toEqual([]);
+    await page.getByRole('switch', { name: 'fan' }).click();
+    await page.getByRole('dialog').waitFor();
+    expect(await problems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await tile(page, 'door/closed').click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Day' }).waitFor();
+    expect(await problems(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('a client is sent away after a question', async () => {
+    const url = `mqtt://127.0.0.1:${gateway.port}`;
+    const guest = await mqtt.connectAsync(url, { clientId: 'intruder', reconnectPeriod: 0 });
+    const { page, wrong, close } = await visit();
+    await page.getByRole('button', { name: 'Disconnect intruder' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    expect(guest.connected).toBe(true);
+    const closed = new Promise<void>((resolve) => guest.once('close', () => resolve()));
+    await page.getByRole('button', { name: 'Disconnect intruder' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Disconnect' }).click();
+    await closed;
+    await page.locator('.client', { hasText: 'intruder' }).waitFor({ state: 'detached' });
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
+  test('speaks Chinese to who prefers it, and to who asks for it', async () => {
+    const { page, close } = await visit({ locale: 'zh-CN' });
+    await page.getByRole('heading', { name: '传感器' }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByRole('heading', { name: 'Sensors' }).waitFor();
+    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByRole('heading', { name: '传感器' }).waitFor();
+    await close();
+  });
+
+  test('among many sensors one is found by its name, and those that are bad', async () => {
+    const sensors = Array.from({ length: 40 }, (_, number) => ({
+      name: `zone${number}`,
+      driver: 'simulated',
+      signal: 'door',
+    }));
+    const many = await startGateway({ http: {}, sensors: [...sensors, ...SENSORS.slice(-1)] });
+    const { page, wrong, close } = await visit({}, many);
+    const find = page.getByRole('searchbox');
+    await find.fill('ZONE7');
+    await until('one is left', async () => (await page.locator('.tile:visible').count()) === 1);
+    expect(await page.locator('.tile:visible h3').innerText()).toBe('zone7');
+    await find.fill('bad');
+    await until(
+      'the bad one is left',
+      async () => (await page.locator('.tile:visible h3').allInnerTexts()).join() === 'boiler',
+    );
+    expect(await page.title()).toBe('(1) robotcell1 – cellgate');
+    await find.fill('');
+    await until('all are back', async () => (await page.locator('.tile:visible').count()) === 41);
+    expect(wrong).toEqual([]);
+    await close();
+    await many.dispose();
+  });
+
+  test('the first load is small', async () => {
+    const { page, close } = await visit();
+    await lives(page);
+    const session = await page.context().newCDPSession(page);
+    await session.send('Network.enable');
+    await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+    let bytes = 0;
+    session.on('Network.loadingFinished', ({ encodedDataLength }) => {
+      bytes += encodedDataLength;
+    });
+    await page.reload();
+    await lives(page);
+    expect(bytes).toBeGreaterThan(50_000);
+    expect(bytes).toBeLessThan(150 * 1024);
+    await close();
+  });
+
+  test('a gateway that is gone is not taken for one that lives, and comes back by itself', async () => {
+    const other = await startGateway({ http: {}, sensors: SENSORS, config: OUTPUTS });
+    const { page, close } = await visit({}, other);
+    await lives(page);
+    await other.stop();
+    await page.locator('body[data-state="lost"]').waitFor();
+    expect(await page.locator('.lost').innerText()).toMatch(/old/);
+    await other.restart();
+    await page.locator('body[data-state="live"]').waitFor();
+    await until(
+      'the line about it has gone',
+      async () => (await page.locator('.lost').innerText()) === '',
+    );
+    await close();
+    await other.dispose();
+  });
+
+  describe('with users', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cellgate-page-'));
+    let guarded: TestGateway;
+    beforeAll(async () => {
+      const access = join(folder, 'access.yaml');
+      const password = await hashPassword('right');
+      const rules = [
+        { topic: 'robotcell1/#', allow: 'read' },
+        { topic: '$SYS/#', allow: 'read' },
+      ];
+      const users = [
+        { name: 'anna', password },
+        { name: 'guest', password, rules },
+      ];
+      writeFileSync(access, JSON.stringify({ users }), { mode: 0o600 });
+      guarded = await startGateway({ access, http: {}, sensors: SENSORS, config: OUTPUTS });
+    });
+    afterAll(async () => {
+      await guarded?.dispose();
+      rmSync(folder, { recursive: true });
+    });
+
+    const enter = async (page: Page, user: string, password: string): Promise<void> => {
+      await page.getByLabel('User name').fill(user);
+      await page.getByLabel('Password').fill(password);
+      await page.getByRole('button', { name: 'Log in' }).click();
+    };
+
+    test('nobody sees anything without a password', async () => {
+      const { page, close } = await visit({}, guarded);
+      await enter(page, 'anna', 'wrong');
+      await page.getByText('Wrong user or password.').waitFor();
+      expect(await page.locator('.tile').count()).toBe(0);
+      await enter(page, 'anna', 'right');
+      await lives(page);
+      await page.getByRole('button', { name: 'Log out' }).click();
+      await page.getByLabel('User name').waitFor();
+      expect(await page.locator('.tile').count()).toBe(0);
+      await close();
+    });
+
+    test('who may only read is offered no switch, and switches nothing', async () => {
+      const { page, close } = await visit({}, guarded);
+      await enter(page, 'guest', 'right');
+      await lives(page);
+      await page.getByText('This user may not switch it.').first().waitFor();
+      const lamp = page.getByRole('switch', { name: 'lamp' });
+      expect(await lamp.getAttribute('aria-disabled')).not.toBeNull();
+      await lamp.click();
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      // Past the page, the broker itself refuses.
+      const guest = await mqtt.connectAsync(`ws://127.0.0.1:${guarded.httpPort}/mqtt`, {
+        username: 'guest',
+        password: 'right',
+      });
+      await guest.publishAsync('robotcell1/lamp/set', 'on', { qos: 1 });
+      await guest.endAsync();
+      const anna = await visit({}, guarded);
+      await enter(anna.page, 'anna', 'right');
+      await anna.page.locator('[role="switch"][aria-label="lamp"]:not([aria-disabled])').click();
+      await anna.page.getByRole('button', { name: 'Switch on' }).click();
+      await page.locator('[role="switch"][aria-label="lamp"][aria-checked="true"]').waitFor();
+      const drops = await page.locator('.lines li', { hasText: 'not-authorised' }).count();
+      expect(drops).toBeGreaterThan(0);
+      await anna.close();
+      await close();
+    });
+  });
+});

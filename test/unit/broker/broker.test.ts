@@ -1,0 +1,184 @@
+import { createConnection, createServer } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import { Broker } from '../../../src/broker/broker.ts';
+import { LIMITS, startBroker } from '../../support/broker.ts';
+import * as packets from '../../support/packets.ts';
+import { createQuietLog } from '../../support/quiet-log.ts';
+import { RawClient } from '../../support/raw-client.ts';
+import { startStore } from '../../support/store.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+test('a part of the gateway that fails on a message takes nobody along', async () => {
+  const { broker, client, lines, fatal } = await startBroker(tempFolder());
+  broker.subscribeLocal('#', () => {
+    throw new Error('the driver is confused');
+  });
+  const received: string[] = [];
+  broker.subscribeLocal('#', ({ payload }) => received.push(Buffer.from(payload).toString()));
+  const persistent = await client({ clientId: 'p', clean: false });
+  await persistent.subscribe(['#', 2]);
+  for (const qos of [0, 1, 2]) {
+    await persistent.publish('t', `${qos}`, { qos, retain: true });
+    expect((await persistent.message()).payload).toBe(`${qos}`);
+  }
+  await broker.publishLocal({ topic: 't', payload: Buffer.from('own'), qos: 1, retain: false });
+  await vi.waitFor(() => expect(received).toEqual(['0', '1', '2', 'own']));
+  expect(lines).toContain('a part of the gateway failed on a message');
+  expect(fatal).toEqual([]);
+});
+
+test('a part of the gateway that no longer listens hears nothing', async () => {
+  const { broker } = await startBroker(tempFolder());
+  const received: string[] = [];
+  const stop = broker.subscribeLocal('a/+', ({ topic }) => received.push(topic));
+  const publish = (topic: string) =>
+    broker.publishLocal({ topic, payload: Buffer.from('x'), qos: 0, retain: false });
+  await publish('a/1');
+  stop();
+  await publish('a/2');
+  expect(received).toEqual(['a/1']);
+  expect(broker.counts.subscriptions).toBe(0);
+});
+
+test('a client that is taken over leaves its session to the new one', async () => {
+  const { client, broker } = await startBroker(tempFolder());
+  const first = await client({ clientId: 'c', clean: false });
+  await first.subscribe(['t', 1]);
+  for (let i = 0; i < 5; i++) {
+    const next = await client({ clientId: 'c', clean: false });
+    expect(next.connack.sessionPresent).toBe(true);
+    await broker.publishLocal({ topic: 't', payload: Buffer.from(`${i}`), qos: 1, retain: false });
+    expect((await next.message()).payload).toBe(`${i}`);
+  }
+  await first.gone();
+  expect(broker.counts).toMatchObject({ connected: 1, sessions: 1, away: 0, subscriptions: 1 });
+});
+
+test('many connections with one id at once end as one', async () => {
+  const { port, broker, client } = await startBroker(tempFolder());
+  const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open('tcp', port)));
+  for (const each of clients) each.send(packets.connect({ clientId: 'same', clean: false }));
+  await vi.waitFor(() => expect(broker.counts).toMatchObject({ connected: 1, sessions: 1 }));
+  const open = () => clients.filter(({ state }) => state === 'open');
+  await vi.waitFor(() => expect(open()).toHaveLength(1));
+  const last = open();
+  await last[0]!.next('connack');
+  await last[0]!.subscribe(['t', 1]);
+  const publisher = await client();
+  await publisher.publish('t', 'arrives', { qos: 1 });
+  expect((await last[0]!.message()).payload).toBe('arrives');
+});
+
+test('what has ended leaves nothing behind', async () => {
+  const { client, broker } = await startBroker(tempFolder());
+  for (let i = 0; i < 20; i++) {
+    const each = await client({ clientId: `clean ${i}` });
+    await each.subscribe([`t/${i}/#`, 1]);
+    if (i % 2) await each.disconnect();
+    else each.destroy();
+  }
+  await vi.waitFor(() =>
+    expect(broker.counts).toMatchObject({ connected: 0, sessions: 0, subscriptions: 0, away: 0 }),
+  );
+});
+
+test('clients over the limit are told so', async () => {
+  const { client, port } = await startBroker(tempFolder(), { connections: 2 });
+  await client();
+  await client();
+  const third = await RawClient.open('tcp', port);
+  third.send(packets.connect());
+  expect(await third.next('connack')).toMatchObject({ code: 3 });
+  await third.closed();
+});
+
+test('a socket that says nothing is closed in time', async () => {
+  const { port, broker } = await startBroker(tempFolder(), { connectTimeout: 300 });
+  const silent = await RawClient.open('tcp', port);
+  await silent.closed();
+  expect(broker.counts.connected).toBe(0);
+});
+
+test('a broker that stops while clients connect lets go of all of them', async () => {
+  const { port, stop, broker, lines } = await startBroker(tempFolder());
+  let ended = 0;
+  for (let i = 0; i < 40; i++) {
+    const socket = createConnection({ host: '127.0.0.1', port });
+    onTestFinished(() => void socket.destroy());
+    socket.on('error', () => undefined);
+    socket.on('close', () => ended++);
+    socket.resume();
+    if (i % 4) socket.write(packets.connect({ clientId: `c${i}`, clean: i % 2 === 0 }));
+    if (i === 20) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await stop();
+  await vi.waitFor(() => expect(ended).toBe(40));
+  expect(broker.counts.connected).toBe(0);
+  expect(lines).not.toContain('a part of the gateway failed on a message');
+});
+
+test('a start that fails half way closes the listeners that were open', async () => {
+  const occupied = createServer();
+  await new Promise<void>((resolve) => occupied.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void occupied.close());
+  const taken = (occupied.address() as { port: number }).port;
+  const { store } = await startStore(tempFolder());
+  const { log } = createQuietLog();
+  const free = { host: '127.0.0.1', port: 0, protocol: 'tcp', anonymous: true } as const;
+  const broker = new Broker({
+    listeners: [free, { ...free, port: taken, protocol: 'ws' }],
+    limits: LIMITS,
+    store,
+    clock: systemClock,
+    log,
+  });
+  await expect(broker.start()).rejects.toThrow(`port ${taken} on 127.0.0.1 is in use`);
+  expect(broker.urls).toEqual([]);
+  await store.stop();
+});
+
+test('acknowledged messages, sessions and handshakes are there after a restart', async () => {
+  const folder = tempFolder();
+  const first = await startBroker(folder);
+  const subscriber = await first.client({ clientId: 's', clean: false });
+  await subscriber.subscribe(['t', 2]);
+  await subscriber.disconnect();
+  const publisher = await first.client({ clientId: 'p', clean: false });
+  await publisher.publish('t', 'one', { qos: 1, retain: true });
+  await publisher.publish('t', 'two', { qos: 2 });
+  // An open handshake: published, not released.
+  publisher.send(packets.publish('t', 'three', { qos: 2, id: 77 }));
+  await publisher.next('pubrec');
+  await first.stop();
+
+  const second = await startBroker(folder);
+  const back = await second.client({ clientId: 'p', clean: false });
+  expect(back.connack.sessionPresent).toBe(true);
+  back.send(packets.publish('t', 'three', { qos: 2, id: 77, dup: true }));
+  await back.next('pubrec');
+  back.send(packets.pubrel(77));
+  await back.next('pubcomp');
+  const reader = await second.client({ clientId: 's', clean: false });
+  const payloads = (await reader.flow(3)).map(({ payload, qos }) => `${payload} ${qos}`);
+  expect(payloads).toEqual(['one 1', 'two 2', 'three 2']);
+  const fresh = await second.client();
+  await fresh.subscribe(['t', 0]);
+  expect(await fresh.message()).toMatchObject({ payload: 'one', retain: true });
+});
+
+test('a subscriber that reads nothing holds nobody up', async () => {
+  const { client, broker } = await startBroker(tempFolder());
+  const slow = await client({ clientId: 'slow' });
+  await slow.subscribe(['t', 0]);
+  slow.pause();
+  const quick = await client({ clientId: 'quick' });
+  await quick.subscribe(['t', 0]);
+  const publisher = await client();
+  const payload = Buffer.alloc(256 * 1024, 'x');
+  for (let i = 0; i < 100; i++) {
+    publisher.send(packets.publish('t', payload));
+    await quick.message();
+  }
+  expect(broker.counts.dropped).toBeGreaterThan(0);
+});

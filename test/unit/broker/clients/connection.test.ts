@@ -1,0 +1,208 @@
+import { expect, test } from 'vitest';
+import { Connection } from '../../../../src/broker/clients/connection.ts';
+import { MemoryBudget } from '../../../../src/broker/clients/memory-budget.ts';
+import type { Session } from '../../../../src/broker/messages/session.ts';
+import { PUBACK_HEADER } from '../../../../src/mqtt/codec.ts';
+import type { PendingAck } from '../../../../src/queue/pending-ack.ts';
+import { FakeHandler } from '../../../support/fake-handler.ts';
+import { FakeTransport } from '../../../support/fake-transport.ts';
+import { settle } from '../../../support/manual-clock.ts';
+import * as packets from '../../../support/packets.ts';
+
+/** A session that wants nothing of its connection. */
+const session = { connect: () => undefined, drained: () => undefined } as unknown as Session;
+
+function connected() {
+  const transport = new FakeTransport();
+  const handler = new FakeHandler();
+  let now = 0;
+  const connection = new Connection(
+    transport,
+    handler,
+    { packet: 1024 * 1024, connectTimeout: 5000 },
+    () => now,
+    new MemoryBudget(),
+  );
+  connection.data(packets.connect());
+  connection.open(session);
+  const pendingAcks: PendingAck[] = [];
+  return {
+    transport,
+    handler,
+    connection,
+    pendingAcks,
+    turn: (ms: number) => {
+      now += ms;
+    },
+    /** Every PUBLISH is acknowledged when its pendingAck is paid. */
+    promiseAll() {
+      handler.onPublish = (self, _publication, packetId) => {
+        pendingAcks.push(self.ackWhenStored(PUBACK_HEADER, packetId));
+      };
+    },
+    pay(count: number) {
+      for (const pendingAck of pendingAcks.splice(0, count)) pendingAck.done();
+    },
+  };
+}
+
+function publishes(count: number, first = 1): Buffer {
+  const all: Buffer[] = [];
+  for (let id = first; id < first + count; id++) {
+    all.push(packets.publish('t', `message ${id}`, { qos: 1, id }));
+  }
+  return Buffer.concat(all);
+}
+
+function acknowledged(bytes: Buffer): number[] {
+  const ids: number[] = [];
+  for (let at = 0; at < bytes.length; at += 4) {
+    expect(bytes[at]).toBe(PUBACK_HEADER);
+    ids.push(bytes.readUInt16BE(at + 2));
+  }
+  return ids;
+}
+
+test('acknowledgements leave in the order of the packets, whatever the order of the disk', async () => {
+  const { connection, transport, handler, pendingAcks, promiseAll } = connected();
+  promiseAll();
+  connection.data(publishes(3));
+  handler.onPublish = (self, _publication, packetId) => self.acknowledge(PUBACK_HEADER, packetId);
+  connection.data(publishes(1, 4));
+  const [first, second, third] = pendingAcks;
+  third!.done();
+  second!.done();
+  await settle();
+  expect(acknowledged(transport.take())).toEqual([]);
+  first!.done();
+  await settle();
+  expect(acknowledged(transport.take())).toEqual([1, 2, 3, 4]);
+});
+
+test('a client to whom thousands of acknowledgements are owed is not read until they are paid', async () => {
+  const { connection, transport, handler, promiseAll, pay } = connected();
+  promiseAll();
+  connection.data(publishes(10_000));
+  expect(transport.paused).toBe(true);
+  const taken = handler.heard.length;
+  expect(taken).toBeLessThan(4200);
+  // What was kept meanwhile brings as many again: it stays unread.
+  pay(3500);
+  await settle();
+  expect(handler.heard.length).toBeGreaterThan(taken);
+  expect(transport.paused).toBe(true);
+  for (let round = 0; round < 10; round++) {
+    pay(10_000);
+    await settle();
+  }
+  expect(transport.paused).toBe(false);
+  expect(handler.heard).toHaveLength(10_001);
+  const ids = acknowledged(transport.take());
+  expect(ids).toHaveLength(10_000);
+  expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+});
+
+test('acknowledgements that only wait for their turn are bounded too', () => {
+  const { connection, transport, handler, promiseAll } = connected();
+  promiseAll();
+  connection.data(publishes(1));
+  handler.onPublish = (self, _publication, packetId) => self.acknowledge(PUBACK_HEADER, packetId);
+  connection.data(publishes(10_000, 2));
+  expect(transport.paused).toBe(true);
+  expect(handler.heard.length).toBeLessThan(4200);
+});
+
+test('packets before CONNACK that owe too much leave the client unread', () => {
+  const transport = new FakeTransport();
+  const handler = new FakeHandler();
+  const connection = new Connection(
+    transport,
+    handler,
+    { packet: 1024 * 1024, connectTimeout: 5000 },
+    () => 0,
+    new MemoryBudget(),
+  );
+  handler.onPublish = (self, _publication, packetId) =>
+    void self.ackWhenStored(PUBACK_HEADER, packetId);
+  connection.data(Buffer.concat([packets.connect(), publishes(5000)]));
+  connection.open(session);
+  expect(transport.paused).toBe(true);
+});
+
+test("paying one client's debt reads no other client's packets in the middle of its own", async () => {
+  const a = connected();
+  const b = connected();
+  b.promiseAll();
+  b.connection.data(publishes(6000));
+  const seen: string[] = [];
+  a.handler.onPublish = (_self, publication) => {
+    b.pay(6000);
+    const { source, payloadStart, end } = publication;
+    seen.push(source.toString('utf8', payloadStart, end));
+  };
+  a.connection.data(packets.publish('t', 'from a', { qos: 1, id: 7 }));
+  expect(seen).toEqual(['from a']);
+  await settle();
+  expect(b.handler.heard).toHaveLength(6001);
+});
+
+test('a client that is not read because of the disk is not silent', async () => {
+  const { connection, promiseAll, pay, turn } = connected();
+  connection.silenceLimitMs = 1500;
+  promiseAll();
+  connection.data(publishes(5000));
+  turn(60_000);
+  expect(connection.overdue).toBe(false);
+  for (let round = 0; round < 3; round++) {
+    pay(5000);
+    await settle();
+  }
+  expect(connection.overdue).toBe(false);
+  turn(1501);
+  expect(connection.overdue).toBe(true);
+});
+
+test('a client that reads nothing and asks on is closed', async () => {
+  const { connection, transport, handler } = connected();
+  handler.onPublish = (self, _publication, packetId) => self.acknowledge(PUBACK_HEADER, packetId);
+  const asks = publishes(60_000);
+  const closed = (): boolean => handler.heard.at(-1)?.startsWith('closed') ?? false;
+  // Large messages for a slow reader are no fault of his.
+  transport.clog(100 * 1024 * 1024);
+  connection.data(asks);
+  await settle();
+  expect(closed()).toBe(false);
+  for (let round = 0; round < 40 && !closed(); round++) {
+    connection.data(asks);
+    await settle();
+    handler.heard.splice(0, handler.heard.length - 1);
+  }
+  expect(handler.heard.at(-1)).toBe('closed: reads too slowly what it asks for');
+  expect(transport.calls).toContain('end');
+});
+
+test('a closed connection sends nothing and reads nothing, whatever is paid later', async () => {
+  const { connection, transport, handler, promiseAll, pay } = connected();
+  promiseAll();
+  connection.data(publishes(5000));
+  connection.close('test');
+  transport.take();
+  pay(5000);
+  connection.data(publishes(1));
+  await settle();
+  expect(transport.take()).toHaveLength(0);
+  expect(handler.heard.filter((line) => line.startsWith('closed'))).toEqual(['closed: test']);
+  const heard = handler.heard.length;
+  await settle();
+  expect(handler.heard).toHaveLength(heard);
+});
+
+test('losing the transport while it is not read ends the connection', async () => {
+  const { connection, handler, promiseAll, pay } = connected();
+  promiseAll();
+  connection.data(publishes(5000));
+  connection.lost();
+  pay(5000);
+  await settle();
+  expect(handler.heard.at(-1)).toBe('closed: connection lost');
+});

@@ -1,0 +1,146 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Subscriber } from '../../../../src/broker/messages/publication.ts';
+import { Router } from '../../../../src/broker/messages/router.ts';
+import type { Qos } from '../../../../src/mqtt/codec.ts';
+import { matches } from '../../../../src/mqtt/topics.ts';
+import { naiveMatch } from '../../../support/naive-match.ts';
+
+const subscriber = (persistent = false): Subscriber => ({ persistent, deliver: () => undefined });
+
+function find(router: Router, topic: string) {
+  const bytes = Buffer.from(`..${topic}..`);
+  return router.find(bytes, 2, bytes.length - 2);
+}
+
+/** Few names, so that filters and topics meet; empty levels and `$` among them. */
+const name = fc.constantFrom('a', 'b', '', '$x', 'é');
+const topics = fc
+  .array(name, { minLength: 1, maxLength: 4 })
+  .map((levels) => levels.join('/'))
+  .filter((topic) => topic !== '');
+const filters = fc
+  .tuple(fc.array(fc.oneof(name, fc.constant('+')), { minLength: 1, maxLength: 4 }), fc.boolean())
+  .map(([levels, all]) => (all ? [...levels.slice(1), '#'] : levels).join('/'))
+  .filter((filter) => filter !== '');
+
+test('finds the same subscribers as a naive matcher, each once and at its highest QoS', () => {
+  const changes = fc.array(
+    fc.record({
+      filter: filters,
+      who: fc.integer({ min: 0, max: 3 }),
+      qos: fc.constantFrom<Qos>(0, 1, 2),
+      remove: fc.boolean(),
+    }),
+    { maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(changes, fc.array(topics, { minLength: 1, maxLength: 5 }), (made, asked) => {
+      const router = new Router();
+      const subscribers = [0, 1, 2, 3].map((i) => subscriber(i === 3));
+      const model = new Map<string, Map<number, Qos>>();
+      for (const { filter, who, qos, remove } of made) {
+        const held = model.get(filter) ?? new Map<number, Qos>();
+        model.set(filter, held);
+        if (remove) {
+          router.unsubscribe(filter, subscribers[who]!);
+          held.delete(who);
+        } else {
+          router.subscribe(filter, subscribers[who]!, qos);
+          held.set(who, qos);
+        }
+        for (const topic of asked) {
+          const expected = new Map<number, Qos>();
+          for (const [each, holders] of model) {
+            if (!naiveMatch(each, topic)) continue;
+            for (const [holder, granted] of holders) {
+              expected.set(holder, Math.max(granted, expected.get(holder) ?? 0) as Qos);
+            }
+          }
+          const route = find(router, topic);
+          const found = route.subscribers.map((each, i) => [
+            subscribers.indexOf(each),
+            route.qos[i],
+          ]);
+          expect(found.toSorted()).toEqual([...expected].toSorted());
+          expect(route.persistent).toBe(expected.has(3));
+          expect(route.topic).toBe(topic);
+        }
+      }
+      const count = [...model.values()].reduce((sum, holders) => sum + holders.size, 0);
+      expect(router.count).toBe(count);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("the gateway's own matcher agrees with the naive one", () => {
+  fc.assert(
+    fc.property(filters, topics, (filter, topic) => {
+      expect(matches(filter, topic)).toBe(naiveMatch(filter, topic));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a route that is remembered changes with the subscriptions', () => {
+  const router = new Router();
+  const [a, b] = [subscriber(), subscriber()];
+  router.subscribe('t', a, 0);
+  expect(find(router, 't')).toBe(find(router, 't'));
+  router.subscribe('#', b, 1);
+  expect(find(router, 't').subscribers).toHaveLength(2);
+  router.unsubscribe('t', a);
+  expect(find(router, 't').subscribers).toEqual([b]);
+  router.unsubscribe('t', a);
+  router.unsubscribe('never/there', b);
+  expect(router.count).toBe(1);
+});
+
+test('topics are told apart by their bytes, however many there are', () => {
+  const router = new Router();
+  const all = subscriber();
+  router.subscribe('#', all, 0);
+  for (let round = 0; round < 2; round++) {
+    let right = 0;
+    for (let i = 0; i < 25_000; i++) if (find(router, `topic/${i}`).topic === `topic/${i}`) right++;
+    expect(right).toBe(25_000);
+  }
+  // The same sum by the router's own arithmetic: 31 × 'A' + 'a' is 31 × 'B' + 'B'.
+  expect(find(router, 'Aa').topic).toBe('Aa');
+  expect(find(router, 'BB').topic).toBe('BB');
+  const long = 'x'.repeat(2000);
+  expect(find(router, long).topic).toBe(long);
+});
+
+test.each(['a/+', '#', 'a/#/b', 'x+y', '', 'nul\0', '/'.repeat(200)])(
+  'bytes that are no topic name are refused: %j',
+  (topic) => {
+    const router = new Router();
+    for (let i = 0; i < 2; i++) expect(() => find(router, topic)).toThrow(/topic|U\+0000/);
+  },
+);
+
+test('bytes that are no UTF-8 are refused', () => {
+  const router = new Router();
+  expect(() => router.find(Buffer.from([0xff, 0xfe]), 0, 2)).toThrow('not UTF-8');
+});
+
+test('a subscriber that is gone is not kept alive by what was remembered', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const router = new Router();
+  router.subscribe('other', subscriber(), 0);
+  const gone = (() => {
+    const leaving = subscriber();
+    router.subscribe('#', leaving, 0);
+    for (let i = 0; i < 10; i++) find(router, `topic/${i}`);
+    router.unsubscribe('#', leaving);
+    return new WeakRef(leaving);
+  })();
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  expect(gone.deref()).toBeUndefined();
+});

@@ -1,0 +1,48 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { DropCounter } from '../../../../src/broker/stats/drop-counter.ts';
+import { createQuietLog } from '../../../support/quiet-log.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test('a burst is told when it begins and when it is over, however long it is', () => {
+  const { log, lines } = createQuietLog();
+  const drops = new DropCounter(log);
+  for (let i = 0; i < 100; i++) {
+    drops.count('hmi', 'queue-full');
+    vi.advanceTimersByTime(9000);
+  }
+  expect(lines).toEqual(['messages are being dropped']);
+  vi.advanceTimersByTime(1001);
+  expect(lines).toEqual(['messages are being dropped', 'messages were dropped']);
+  drops.count('hmi', 'queue-full');
+  expect(lines).toHaveLength(3);
+  expect(drops.total).toBe(101);
+});
+
+test('each reason and each loser is a burst of its own; totals are by reason', () => {
+  const { log, lines } = createQuietLog();
+  const drops = new DropCounter(log);
+  drops.count('a', 'queue-full', 3);
+  drops.count('b', 'queue-full');
+  drops.count('a', 'expired');
+  expect(lines).toHaveLength(3);
+  expect(Object.fromEntries(drops.byReason)).toEqual({ 'queue-full': 4, expired: 1 });
+  expect(drops.total).toBe(5);
+});
+
+test('thousands of losers are counted, but not all of them told', () => {
+  const { log, lines } = createQuietLog();
+  const drops = new DropCounter(log);
+  for (let i = 0; i < 5000; i++) drops.count(`client ${i}`, 'slow-reader');
+  expect(lines).toHaveLength(1000);
+  expect(drops.total).toBe(5000);
+});
+
+test('after a stop no timer is left', () => {
+  const { log } = createQuietLog();
+  const drops = new DropCounter(log);
+  drops.count('a', 'queue-full');
+  drops.stop();
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,104 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { createKernelFiles } from '../../../src/buses/files.ts';
+import { doctor } from '../../../src/cli/doctor.ts';
+import { type CheckContext, DOCTOR_CHECKS } from '../../../src/cli/doctor-checks.ts';
+import { drivers } from '../../../src/driver-table.ts';
+import { Authority } from '../../support/certificates.ts';
+import { fakeIo } from '../../support/fake-io.ts';
+
+/** A machine of files; what a Pi's kernel and firmware show. */
+async function machine(files: Readonly<Record<string, string>>) {
+  const root = await mkdtemp(join(tmpdir(), 'cellgate-doctor-'));
+  onTestFinished(() => rm(root, { recursive: true }));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  return { root, files: createKernelFiles(root) };
+}
+
+async function run(files: Readonly<Record<string, string>>, config: string, ntp = 'no') {
+  const { root, files: kernel } = await machine({ 'cell.yaml': config, ...files });
+  const io = fakeIo();
+  const parts = { drivers, files: kernel, askTimedatectl: async () => ntp };
+  const code = await doctor({ config: join(root, 'cell.yaml') }, io, parts);
+  return { code, lines: io.out().trim().split('\n') };
+}
+
+const DATA = '/var/lib/cellgate';
+const config = `cell: a\ndata: ${DATA}\n`;
+
+test('a machine that is well, but for a gateway that does not run', async () => {
+  const { code, lines } = await run(
+    {
+      [`${DATA}/cellgate.db`]: '',
+      'sys/devices/platform/soc/soc:firmware/get_throttled': '0',
+      'sys/class/thermal/thermal_zone0/temp': '51234',
+      'run/systemd/timesync/synchronized': '',
+      'proc/self/mounts': '/dev/mmcblk0p2 / ext4 rw,noatime 0 0\n',
+      'sys/fs/ext4/mmcblk0p2/errors_count': '0',
+      'sys/block/mmcblk0/device/life_time': '0x02 0x01',
+    },
+    config,
+  );
+  expect(lines).toEqual([
+    'MEND  gateway: no gateway runs: systemctl start cellgate, journalctl -u cellgate',
+    'ok    power: the supply has held since the start',
+    'ok    temperature: 51 °C',
+    'ok    clock: is synchronised',
+    expect.stringMatching(/^ok {4}disk: \d+ MiB free for \/var\/lib\/cellgate$/),
+    'ok    wear: mmcblk0 has used up to 20 % of its life',
+  ]);
+  expect(code).toBe(1);
+});
+
+test('a machine that is ill is told so, with what to do', async () => {
+  const authority = new Authority();
+  authority.expired('gateway', 'serverAuth');
+  const tls = `{ cert: ${authority.file('gateway.crt')}, key: ${authority.file('gateway.key')}, ca: ${authority.file('ca.crt')}, clientCert: required }`;
+  const door = `broker: { listeners: [{ host: 0.0.0.0, port: 8883, tls: ${tls} }] }\n`;
+  const sensor = 'sensors: [{ name: t, driver: tmp102, bus: i2c-77, address: 0x48 }]\n';
+  const { code, lines } = await run(
+    {
+      [`${DATA}/cellgate.db`]: '',
+      'sys/devices/platform/soc/soc:firmware/get_throttled': '50005',
+      'sys/class/thermal/thermal_zone0/temp': '84000',
+      'proc/self/mounts':
+        '/dev/mmcblk0p2 / ext4 rw 0 0\n/dev/mmcblk0p3 /var/lib ext4 ro,noatime 0 0\n',
+      'sys/fs/ext4/mmcblk0p3/errors_count': '7',
+      'sys/block/mmcblk0/device/life_time': '0x09 0x0a',
+    },
+    `${config}${door}${sensor}`,
+  );
+  const told = lines.join('\n');
+  for (const words of [
+    /^MEND {2}power: the supply is too weak at this moment: a stronger supply/m,
+    /^MEND {2}power: the processor is slowed down: cool the cabinet/m,
+    /^MEND {2}temperature: 84 °C: cool the cabinet/m,
+    /^MEND {2}clock: .*no battery clock: after a power cut it is late: .*timesyncd/m,
+    /^MEND {2}disk: .* is on a file system that is read-only: look at dmesg/m,
+    /^MEND {2}disk: the file system on mmcblk0p3 has counted 7 errors: save a backup/m,
+    /^MEND {2}wear: mmcblk0 has used up to 100 % of its life: plan a new one/m,
+    /^MEND {2}certificates: .*gateway\.crt has ended: put a new one in its place/m,
+    /^ok {4}certificates: .*ca\.crt is valid for 36\d\d days/m,
+    /^MEND {2}devices: \/dev\/i2c-77 is not there: cellgate probe shows what is/m,
+  ]) {
+    expect.soft(told).toMatch(words);
+  }
+  expect(code).toBe(1);
+});
+
+test('writes a day are those of the gateway that runs', async () => {
+  const { files } = await machine({});
+  const wear = (bytesWritten: number) => {
+    const status = { started: 0, store: { bytesWritten } } as CheckContext['status'];
+    const patient = { config: { data: DATA }, files, status, now: 86_400_000 } as CheckContext;
+    return DOCTOR_CHECKS.wear!(patient);
+  };
+  expect(await wear(100 * 1024 ** 2)).toEqual([{ found: 'the gateway writes 100 MiB a day' }]);
+  expect((await wear(3000 * 1024 ** 2))[0]?.remedy).toMatch(/readingsWithin/);
+});

@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type RunParts, run } from '../../../src/cli/run.ts';
+import type { Gateway } from '../../../src/main.ts';
+import { fakeDrivers } from '../../support/fake-drivers.ts';
+import { fakeIo } from '../../support/fake-io.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'cellgate-run-'));
+  writeFileSync(path.join(folder, 'good.yaml'), 'cell: robotcell1\nlog: { level: info }\n');
+  writeFileSync(path.join(folder, 'debug.yaml'), 'cell: robotcell1\nlog: { level: debug }\n');
+  writeFileSync(path.join(folder, 'bad.yaml'), 'cel: robotcell1\n');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function deferred<Value>() {
+  let resolve!: (value: Value) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<Value>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  return { promise, resolve, reject };
+}
+
+/** A gateway whose start and stop the test decides. */
+function fakeGateway() {
+  const started = deferred<Gateway>();
+  const stopped = deferred<void>();
+  const asked = { start: deferred<void>(), stop: deferred<void>() };
+  const gateway: Gateway = {
+    urls: [],
+    reload: () => Promise.resolve({ applied: true, changes: [] }),
+    stop() {
+      asked.stop.resolve();
+      return stopped.promise;
+    },
+  };
+  const parts: RunParts = {
+    drivers: fakeDrivers,
+    start() {
+      asked.start.resolve();
+      return started.promise;
+    },
+  };
+  return { parts, gateway, started, stopped, asked };
+}
+
+function running(config = 'good.yaml') {
+  const io = fakeIo({}, folder);
+  const fake = fakeGateway();
+  return { io, ...fake, code: run({ config }, io, fake.parts) };
+}
+
+describe('run', () => {
+  it.each(['SIGTERM', 'SIGINT'])(
+    'stops cleanly on %s with 0 and leaves no listener behind',
+    async (signal) => {
+      const { io, code, asked, started, stopped, gateway } = running();
+      await asked.start.promise;
+      started.resolve(gateway);
+      io.events.emit(signal, signal);
+      await asked.stop.promise;
+      stopped.resolve();
+      expect(await code).toBe(0);
+      expect(io.exits).toEqual([]);
+      expect(io.events.eventNames()).toEqual([]);
+      expect(io.err()).toBe('');
+    },
+  );
+
+  it('stops after the start when the signal comes in the middle of it', async () => {
+    const { io, code, asked, started, stopped, gateway } = running();
+    await asked.start.promise;
+    io.events.emit('SIGTERM', 'SIGTERM');
+    stopped.resolve();
+    started.resolve(gateway);
+    expect(await code).toBe(0);
+  });
+
+  it('ends at once with 1 on a second signal', async () => {
+    const { io, code, asked, started, stopped, gateway } = running();
+    await asked.start.promise;
+    started.resolve(gateway);
+    io.events.emit('SIGINT', 'SIGINT');
+    expect(io.exits).toEqual([]);
+    io.events.emit('SIGTERM', 'SIGTERM');
+    expect(io.exits).toEqual([1]);
+    stopped.resolve();
+    await code;
+  });
+
+  it('says in one line why it could not start, without a stack', async () => {
+    const { io, code, asked, started } = running();
+    await asked.start.promise;
+    started.reject(new Error('broker: port 1883 on 127.0.0.1\nis taken'));
+    expect(await code).toBe(1);
+    expect(io.err()).toBe('cellgate: could not start: broker: port 1883 on 127.0.0.1 is taken\n');
+    expect(io.out()).not.toContain('run.test.ts');
+    expect(io.events.eventNames()).toEqual([]);
+  });
+
+  it('logs the stack of a failed start at debug level', async () => {
+    const { io, code, asked, started } = running('debug.yaml');
+    await asked.start.promise;
+    started.reject(new Error('no'));
+    expect(await code).toBe(1);
+    expect(io.out()).toContain('run.test.ts');
+  });
+
+  it('ends with 1 when it could not stop cleanly', async () => {
+    const { io, code, asked, started, stopped, gateway } = running();
+    await asked.start.promise;
+    started.resolve(gateway);
+    io.events.emit('SIGTERM', 'SIGTERM');
+    await asked.stop.promise;
+    stopped.reject(new Error('store: disk is full'));
+    expect(await code).toBe(1);
+    expect(io.err()).toBe('cellgate: could not stop cleanly: store: disk is full\n');
+  });
+
+  it.each(['uncaughtException', 'unhandledRejection'])(
+    'logs %s as fatal and ends with 70',
+    async (event) => {
+      const { io, code, asked, started, stopped, gateway } = running();
+      await asked.start.promise;
+      started.resolve(gateway);
+      io.events.emit(event, new Error('a bug'));
+      expect(io.exits).toEqual([70]);
+      expect(io.out()).toMatch(/"level":"fatal".*a bug/);
+      io.events.emit('SIGTERM', 'SIGTERM');
+      stopped.resolve();
+      await code;
+    },
+  );
+
+  it('prints the problems of a config to standard error, starts nothing and ends with 1', async () => {
+    const { io, code } = running('bad.yaml');
+    expect(await code).toBe(1);
+    expect(io.out()).toBe('');
+    expect(io.err()).toMatch(/^bad\.yaml:1:1: cel: unknown key \(did you mean cell\?\)$/m);
+  });
+});

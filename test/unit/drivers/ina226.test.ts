@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import ina226, { toBusVolts, toShuntVolts } from '../../../drivers/ina226.ts';
+import { playback } from '../../../src/buses/playback.ts';
+import { createHastyTools, never, openSensor } from '../../support/open-sensor.ts';
+
+// The datasheet's example of a 10 A load at 12 V: 20 mV at the shunt, 11.98 V at the bus.
+test('the example of the datasheet', () => {
+  expect(toShuntVolts(0x1f40)).toBeCloseTo(0.02, 9);
+  expect(toBusVolts(0x2570)).toBeCloseTo(11.98, 9);
+});
+
+// -80 mV, the datasheet's example of a negative shunt voltage.
+test('a negative shunt voltage', () => expect(toShuntVolts(0x8300)).toBeCloseTo(-0.08, 9));
+
+test.each([
+  [1, '004127', 3],
+  [16, '004527', 39],
+  [1024, '004f27', 2479],
+] as const)('averages %d conversions', async (average, configuration, wait) => {
+  const chip = playback([
+    { write: 'fe', read: '5449' },
+    { write: configuration, read: '' },
+    { write: '01', read: '1f40' },
+    { write: '02', read: '2570' },
+  ]);
+  const { tools, slept } = createHastyTools();
+  const sensor = await openSensor(ina226, chip, { shunt: 0.002, average }, tools);
+  expect(slept).toEqual([wait]);
+  const { voltage, current, power } = await sensor.read(never);
+  expect(voltage?.value).toBeCloseTo(11.98, 9);
+  expect(current?.value).toBeCloseTo(10, 9);
+  expect(power?.value).toBeCloseTo(119.8, 6);
+  chip.done();
+});
+
+test('doubts the current at full scale', async () => {
+  const chip = playback([
+    { write: 'fe', read: '5449' },
+    { write: '004527', read: '' },
+    { write: '01', read: '7fff' },
+    { write: '02', read: '2570' },
+  ]);
+  const sensor = await openSensor(ina226, chip, { shunt: 0.1 });
+  expect(await sensor.read(never)).toMatchObject({
+    current: { quality: 'uncertain', reason: 'the shunt is at ±81.92 mV or more' },
+    power: { quality: 'uncertain' },
+  });
+});
+
+test('an INA219 or another chip is not taken for one, and a bus error is the reason', async () => {
+  const other = playback([{ write: 'fe', read: '399f' }]);
+  await expect(openSensor(ina226, other, { shunt: 1 })).rejects.toThrow(
+    'not an INA226: its manufacturer ID is 399f, expected 5449',
+  );
+  const gone = playback([{ write: 'fe', error: 'no answer from 0x40 on i2c-1' }]);
+  await expect(openSensor(ina226, gone, { shunt: 1 })).rejects.toThrow('no answer from 0x40');
+});

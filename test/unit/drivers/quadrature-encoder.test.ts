@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import quadratureEncoder, { phaseOf, stepsBetween } from '../../../drivers/quadrature-encoder.ts';
+import { settle } from '../../support/manual-clock.ts';
+import { createHastyTools, never, openSensor } from '../../support/open-sensor.ts';
+import { playbackLines } from '../../support/playback-gpio.ts';
+
+describe('steps', () => {
+  const cycle = [
+    phaseOf(false, false),
+    phaseOf(true, false),
+    phaseOf(true, true),
+    phaseOf(false, true),
+  ];
+
+  test('A ahead of B is forward', () => {
+    expect(cycle).toEqual([0, 1, 2, 3]);
+    expect(cycle.map((from) => stepsBetween(from, (from + 1) % 4))).toEqual([1, 1, 1, 1]);
+    expect(cycle.map((from) => stepsBetween(from, (from + 3) % 4))).toEqual([-1, -1, -1, -1]);
+    expect(stepsBetween(2, 2)).toBe(0);
+    expect(stepsBetween(1, 3)).toBeUndefined();
+  });
+});
+
+async function setUp(options: Parameters<typeof quadratureEncoder.options.parse>[0] = {}) {
+  const lines = playbackLines([false, false]);
+  const { tools, clock } = createHastyTools();
+  const sensor = await openSensor(quadratureEncoder, lines, options as object, tools);
+  const turn = async (cycles: number): Promise<void> => {
+    for (let cycle = 0; cycle < Math.abs(cycles); cycle += 1) {
+      const order = cycles > 0 ? [0, 1, 0, 1] : [1, 0, 1, 0];
+      for (const [index, line] of order.entries()) lines.set(line, index < 2);
+    }
+    await settle();
+  };
+  return { lines, clock, sensor, turn };
+}
+
+test('counts each edge, in both directions', async () => {
+  const { lines, clock, sensor, turn } = await setUp({ bias: 'pull-up' });
+  expect(lines.taken).toEqual({
+    activeLow: false,
+    debounceMs: 0,
+    everyEdge: true,
+    bias: 'pull-up',
+  });
+  await turn(100);
+  await clock.advance(2000);
+  expect(await sensor.read(never)).toEqual({ position: { value: 400 }, speed: { value: 200 } });
+  await turn(-30);
+  await clock.advance(1000);
+  expect(await sensor.read(never)).toEqual({ position: { value: 280 }, speed: { value: -120 } });
+  await sensor.close?.();
+  expect(lines.taken).toBeUndefined();
+  expect(lines.watching).toBe(0);
+});
+
+test('in units, and reversed', async () => {
+  const { clock, sensor, turn } = await setUp({ perUnit: 400, unit: 'mm', reverse: true });
+  await turn(50);
+  await clock.advance(1000);
+  expect(await sensor.read(never)).toEqual({ position: { value: -0.5 }, speed: { value: -0.5 } });
+  await sensor.close?.();
+});
+
+test('an edge that was missed is told and doubted', async () => {
+  const { lines, clock, sensor, turn } = await setUp();
+  await turn(1);
+  lines.set(0, true, 5n, 2);
+  await settle();
+  await clock.advance(1000);
+  expect((await sensor.read(never)).position).toEqual({
+    value: 5,
+    quality: 'uncertain',
+    reason: '2 edges were missed since the start',
+  });
+  await sensor.close?.();
+});
+
+test('a bus error is the reason', async () => {
+  const { lines, sensor } = await setUp();
+  lines.fail('line DI0: its chip gpiochip0 was removed');
+  await settle();
+  await expect(sensor.read(never)).rejects.toThrow('was removed');
+  await sensor.close?.();
+});

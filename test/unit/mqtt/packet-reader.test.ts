@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ProtocolError } from '../../../src/mqtt/codec.ts';
+import { PacketReader } from '../../../src/mqtt/packet-reader.ts';
+import * as packets from '../../support/packets.ts';
+
+const CONNECT = packets.connect({ clientId: 'c' });
+
+/** A reader that keeps every packet as hex; `every` is called after each. */
+function reader(
+  limit = 1024 * 1024,
+  every: (frames: PacketReader, count: number) => void = () => undefined,
+) {
+  const got: string[] = [];
+  const frames: PacketReader = new PacketReader(limit, (source, start, body, end) => {
+    let at = start + 1;
+    while (source[at]! & 0x80) at++;
+    expect(body).toBe(at + 1);
+    got.push(source.toString('hex', start, end));
+    every(frames, got.length);
+  });
+  return { frames, got };
+}
+
+const size = fc.oneof(
+  { weight: 5, arbitrary: fc.integer({ min: 0, max: 30 }) },
+  fc.integer({ min: 100, max: 300 }),
+  fc.integer({ min: 16_000, max: 17_000 }),
+);
+const stream = fc
+  .array(
+    fc.oneof(
+      size.map((length) => packets.publish('t', Buffer.alloc(length, 7), { qos: 1, id: 5 })),
+      fc.constant(packets.pingreq),
+      fc.constant(packets.puback(3)),
+    ),
+    { maxLength: 20 },
+  )
+  .map((all) => [CONNECT, ...all]);
+const cuts = fc.array(
+  fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 20_000 })),
+  {
+    minLength: 1,
+    maxLength: 50,
+  },
+);
+
+/** Cuts the bytes into pieces of these lengths, over and over. */
+function* pieces(all: Buffer, lengths: readonly number[]): Iterable<Buffer> {
+  for (let at = 0, i = 0; at < all.length; i++) {
+    const length = lengths[i % lengths.length]!;
+    yield Buffer.from(all.subarray(at, at + length));
+    at += length;
+  }
+}
+
+test('however the stream is cut, the packets are the same', () => {
+  fc.assert(
+    fc.property(stream, cuts, (all, lengths) => {
+      const { frames, got } = reader();
+      for (const piece of pieces(Buffer.concat(all), lengths)) {
+        frames.feed(piece);
+        // The chunk is the socket's again.
+        piece.fill(0xee);
+      }
+      expect(got).toEqual(all.map((each) => each.toString('hex')));
+    }),
+  );
+});
+
+test('however often it is paused and resumed, the packets are the same', () => {
+  fc.assert(
+    fc.property(
+      stream,
+      cuts,
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 5 }),
+      (all, lengths, nth, later) => {
+        const { frames, got } = reader(1024 * 1024, (self, count) => {
+          if (count % nth === 0) self.pause();
+        });
+        let i = 0;
+        for (const piece of pieces(Buffer.concat(all), lengths)) {
+          frames.feed(piece);
+          if (++i % later === 0) frames.resume();
+        }
+        for (let round = 0; round <= all.length; round++) frames.resume();
+        expect(got).toEqual(all.map((each) => each.toString('hex')));
+      },
+    ),
+  );
+});
+
+test('while it is paused nothing is read', () => {
+  const { frames, got } = reader(1024, (self) => self.pause());
+  frames.feed(Buffer.concat([CONNECT, packets.pingreq, packets.pingreq]));
+  frames.feed(packets.pingreq.subarray(0, 1));
+  frames.feed(packets.pingreq.subarray(1));
+  expect(got).toHaveLength(1);
+  frames.resume();
+  expect(got).toHaveLength(2);
+});
+
+test('what was kept can be forgotten', () => {
+  const { frames, got } = reader(1024, (self) => self.pause());
+  frames.feed(Buffer.concat([CONNECT, packets.pingreq]));
+  frames.clear();
+  frames.resume();
+  expect(got).toHaveLength(1);
+});
+
+test('a packet over the limit is refused by its length, before it comes', () => {
+  const { frames, got } = reader(100);
+  expect(() => frames.feed(Buffer.from('10ffffff7f', 'hex'))).toThrow(
+    'a packet of 268435460 bytes is too large',
+  );
+  expect(got).toEqual([]);
+  const exact = reader(100);
+  exact.frames.feed(packets.frame(0x10, Buffer.alloc(98)));
+  expect(exact.got).toHaveLength(1);
+  expect(() => exact.frames.feed(packets.frame(0x30, Buffer.alloc(99)))).toThrow('101 bytes');
+});
+
+test.each([
+  ['PINGREQ first', 'c000', 'the first packet is not CONNECT'],
+  ['a length of five bytes', '10ffffffff01', 'more than four bytes'],
+  ['CONNECT with flags', '1100', 'reserved flags'],
+  ['type 0', '0000', 'packet type 0'],
+  ['type 15', 'f000', 'packet type 15'],
+  ['CONNACK', '2000', 'packet type 2'],
+])('%s is refused', (_name, hex, message) => {
+  const { frames } = reader();
+  expect(() => frames.feed(Buffer.from(hex, 'hex'))).toThrow(ProtocolError);
+  expect(() => reader().frames.feed(Buffer.from(hex, 'hex'))).toThrow(message);
+});
+
+test.each(['6000', '8000', 'a000', '9000', 'c100', 'd000', 'e200'])(
+  'header %s after CONNECT is refused',
+  (hex) => {
+    const { frames } = reader();
+    frames.feed(CONNECT);
+    expect(() => frames.feed(Buffer.from(hex, 'hex'))).toThrow(ProtocolError);
+  },
+);

@@ -1,0 +1,202 @@
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { systemClock } from '../../../src/base/clock.ts';
+import type { ListenerConfig } from '../../../src/config/schema/schema.ts';
+import { type Listener, type ListenerParts, openListener } from '../../../src/net/listener.ts';
+import type { Accept, Transport, TransportEvents } from '../../../src/net/transport.ts';
+import { createQuietLog } from '../../support/quiet-log.ts';
+import { RawClient } from '../../support/raw-client.ts';
+
+const LIMITS = { packet: 1024 * 1024, keepalive: 600_000, connections: 2 };
+
+type Protocol = ListenerConfig['protocol'];
+
+function config(protocol: Protocol, port = 0, host = '127.0.0.1'): ListenerConfig {
+  return { host, port, protocol, anonymous: true };
+}
+
+/** Keeps every transport with what it was told. */
+class Accepted {
+  readonly transports: Transport[] = [];
+  readonly heard: string[] = [];
+  refuse = false;
+
+  readonly accept: Accept = (transport): TransportEvents | undefined => {
+    if (this.refuse) return undefined;
+    this.transports.push(transport);
+    return {
+      data: (chunk) => void this.heard.push(`data ${chunk.toString('hex')}`),
+      drained: () => void this.heard.push('drained'),
+      lost: () => void this.heard.push('lost'),
+      violated: (reason) => void this.heard.push(reason),
+    };
+  };
+}
+
+async function open(
+  protocol: Protocol,
+  accepted = new Accepted(),
+): Promise<{ listener: Listener; port: number; accepted: Accepted; errors: Error[] }> {
+  const errors: Error[] = [];
+  const listener = await openListener({
+    ...parts(config(protocol)),
+    accept: accepted.accept,
+    onTrouble: (error) => errors.push(error),
+  });
+  onTestFinished(() => listener.stop());
+  return { listener, port: Number(new URL(listener.url).port), accepted, errors };
+}
+
+async function occupiedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as { port: number }).port;
+}
+
+const parts = (listener: ListenerConfig): ListenerParts => ({
+  config: listener,
+  index: 0,
+  limits: LIMITS,
+  accept: () => undefined,
+  clock: systemClock,
+  log: createQuietLog().log,
+  onTrouble: () => undefined,
+});
+
+test.each<Protocol>(['tcp', 'ws'])('%s: a port in use is a sentence', async (protocol) => {
+  const port = await occupiedPort();
+  const opened = openListener(parts(config(protocol, port)));
+  await expect(opened).rejects.toThrow(
+    `port ${port} on 127.0.0.1 is in use by another program: stop that one, or change broker.listeners[0].port`,
+  );
+});
+
+test.each<Protocol>(['tcp', 'ws'])('%s: an address of another machine', async (protocol) => {
+  const opened = openListener(parts(config(protocol, 0, '192.0.2.1')));
+  await expect(opened).rejects.toThrow('192.0.2.1 is no address of this machine: change');
+});
+
+test('a certificate that is not there is an error, not a crash', async () => {
+  const tls = { cert: '/nowhere.crt', key: '/nowhere.key', clientCert: 'none' } as const;
+  const opened = openListener(parts({ ...config('tcp'), tls }));
+  await expect(opened).rejects.toThrow('/nowhere.crt');
+});
+
+/** The open servers of this process, as the kernel's errors reach them. */
+function servers(): Server[] {
+  const handles = (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles();
+  return handles.filter((handle) => 'listen' in handle && 'address' in handle) as Server[];
+}
+
+test.each<Protocol>(['tcp', 'ws'])(
+  '%s: errors of an open listener, e.g. no file descriptors left, are told and survived',
+  async (protocol) => {
+    const { errors, port, accepted } = await open(protocol);
+    const server = servers().find((each) => {
+      const address = each.address();
+      return address !== null && typeof address === 'object' && address.port === port;
+    })!;
+    server.emit('error', new Error('accept EMFILE'));
+    server.emit('error', new Error('accept EMFILE'));
+    expect(errors.map(({ message }) => message)).toEqual(['accept EMFILE', 'accept EMFILE']);
+    await RawClient.open(protocol, port);
+    await vi.waitFor(() => expect(accepted.transports).toHaveLength(1));
+  },
+);
+
+test.each<Protocol>(['tcp', 'ws'])('%s: bytes come, go, and the end is told', async (protocol) => {
+  const { port, accepted } = await open(protocol);
+  const client = await RawClient.open(protocol, port);
+  client.send(Buffer.from('c000', 'hex'));
+  await vi.waitFor(() => expect(accepted.heard).toEqual(['data c000']));
+  const [transport] = accepted.transports;
+  transport!.write(Buffer.from('d000', 'hex'));
+  expect((await client.next()).type).toBe('pingresp');
+  client.destroy();
+  await vi.waitFor(() => expect(accepted.heard).toContain('lost'));
+});
+
+test.each<Protocol>(['tcp', 'ws'])('%s: a refused transport is closed', async (protocol) => {
+  const accepted = new Accepted();
+  accepted.refuse = true;
+  const { port } = await open(protocol, accepted);
+  const client = await RawClient.open(protocol, port);
+  await client.closed();
+});
+
+test('a peer that half-closes and reads nothing is cut', async () => {
+  const { port, accepted } = await open('tcp');
+  const client = await RawClient.open('tcp', port);
+  await vi.waitFor(() => expect(accepted.transports).toHaveLength(1));
+  const [transport] = accepted.transports;
+  client.pause();
+  for (let i = 0; i < 32; i++) transport!.write(Buffer.alloc(1024 * 1024));
+  expect(transport!.pending).toBeGreaterThan(0);
+  client.halfClose();
+  await vi.waitFor(() => expect(accepted.heard).toContain('lost'));
+  await vi.waitFor(() => expect(transport!.pending).toBe(0), { timeout: 10_000 });
+});
+
+test('no more sockets than clients are kept in their handshake', async () => {
+  const { port } = await open('ws');
+  const clients: Socket[] = [];
+  let refused = 0;
+  for (let i = 0; i < LIMITS.connections + 210; i++) {
+    const socket = createConnection({ host: '127.0.0.1', port });
+    socket.on('error', () => undefined);
+    socket.on('close', () => refused++);
+    clients.push(socket);
+  }
+  onTestFinished(() => {
+    for (const socket of clients) socket.destroy();
+  });
+  await vi.waitFor(() => expect(refused).toBeGreaterThanOrEqual(10));
+});
+
+test('a stopped listener has let go of its port', async () => {
+  const { listener, port } = await open('ws');
+  const half = await RawClient.open('tcp', port);
+  half.send(Buffer.from('GET / HTTP/1.1\r\n'));
+  await listener.stop();
+  const again = await openListener(parts(config('tcp', port)));
+  await again.stop();
+  await half.closed();
+});
+
+test('a text frame is a violation, a plain request is answered', async () => {
+  const { port, accepted } = await open('ws');
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`, ['mqtt']);
+  await new Promise((resolve) => socket.once('open', resolve));
+  expect(socket.protocol).toBe('mqtt');
+  socket.send('text');
+  await vi.waitFor(() => expect(accepted.heard).toEqual(['a text frame on a WebSocket']));
+  socket.terminate();
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  expect(response.status).toBe(426);
+  expect(await response.text()).toContain('MQTT over WebSocket');
+});
+
+test('a WebSocket without the sub-protocol is refused', async () => {
+  const { port, accepted } = await open('ws');
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+  const error = await new Promise<Error>((resolve) => socket.once('error', resolve));
+  expect(error.message).toContain('401');
+  expect(accepted.transports).toHaveLength(0);
+});
+
+test('bytes handed to a WebSocket with nothing pending are not read again', async () => {
+  const { port, accepted } = await open('ws');
+  const client = await RawClient.open('ws', port);
+  await vi.waitFor(() => expect(accepted.transports).toHaveLength(1));
+  const [transport] = accepted.transports;
+  for (const size of [2, 200, 4096]) {
+    const bytes = Buffer.alloc(size, 'd000', 'hex');
+    transport!.write(bytes);
+    const free = transport!.pending === 0 && !transport!.copies;
+    bytes.fill(0xff);
+    expect(free).toBe(true);
+    for (let i = 0; i < size / 2; i++) expect((await client.next()).type).toBe('pingresp');
+  }
+});

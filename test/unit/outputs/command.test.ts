@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { parseCommand } from '../../../src/outputs/command.ts';
+
+const parse = (text: string) => parseCommand(Buffer.from(text));
+
+test.each([
+  ['on', true],
+  [' ON\n', true],
+  ['true', true],
+  ['1', true],
+  ['off', false],
+  ['False', false],
+  ['0', false],
+])('%j', (text, value) => expect(parse(text)).toEqual({ value }));
+
+test.each([
+  ['{"value":true}', { value: true }],
+  ['{"value":"off","id":"a7"}', { value: false, id: 'a7' }],
+  ['{"value":1,"id":7,"for":"2s"}', { value: true, id: '7', forMs: 2000 }],
+  [
+    '{"value":true,"time":"2026-11-20T20:31:00Z"}',
+    { value: true, given: Date.UTC(2026, 10, 20, 20, 31) },
+  ],
+])('%s', (text, command) => expect(parse(text)).toEqual(command));
+
+test.each([
+  ['', 'expected on, off or JSON'],
+  ['maybe', 'expected on, off or JSON'],
+  ['{"value":', 'expected on, off or JSON'],
+  ['[true]', 'expected on, off or JSON'],
+  ['null', 'expected on, off or JSON'],
+  ['2', 'expected on, off or JSON'],
+  ['{}', 'value: expected true or false'],
+  ['{"value":2}', 'value: expected true or false'],
+  ['{"value":true,"fro":"2s"}', '"fro": unknown key, expected value, id, for, time'],
+  ['{"value":true,"for":2}', 'for: expected a duration from 1ms to 1d, such as 2s'],
+  ['{"value":true,"for":"0ms"}', 'for: expected a duration'],
+  ['{"value":true,"for":"2d"}', 'for: expected a duration'],
+  ['{"value":true,"time":"soon"}', 'time: expected a moment'],
+  ['{"value":true,"id":{}}', 'id: expected text'],
+  ['x'.repeat(1025), 'longer than 1024 bytes'],
+])('%s is refused', (text, reason) => {
+  expect(parse(text)).toEqual({ refused: expect.stringContaining(reason) });
+});
+
+test('a refusal keeps the id, so that its sender knows which', () => {
+  expect(parse('{"value":2,"id":"a7"}')).toMatchObject({ id: 'a7' });
+});

@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { PagedQueue } from '../../../src/queue/paged-queue.ts';
+import { type QueueEntry, WRITTEN } from '../../../src/queue/queue-entry.ts';
+import { FakeOwner, message } from '../../support/entries.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A queue over a disk that answers loads when the test says so, and an array that says what is right. */
+class Bench {
+  readonly owner = new FakeOwner(1);
+  readonly queue: PagedQueue;
+  /** What stands on disk, rows included that are to be deleted later. */
+  readonly disk = new Map<number, QueueEntry>();
+  readonly model: QueueEntry[] = [];
+  readonly #unwritten: QueueEntry[] = [];
+  readonly #loads: { answer(): void; fail(): void }[] = [];
+  loadedTwice = 0;
+  notified = 0;
+
+  constructor(stored = 0) {
+    for (let i = 0; i < stored; i++) {
+      const entry = this.#make(i % 300);
+      entry.written = WRITTEN;
+      this.disk.set(entry.seq, entry);
+      this.model.push(entry);
+    }
+    const bytes = this.model.reduce((sum, each) => sum + each.message.body.length, 0);
+    this.queue = new PagedQueue(
+      (seq, limit) =>
+        new Promise((resolve, reject) => {
+          if (this.#loads.length > 0) this.loadedTwice++;
+          // The answer is what stood on disk when the load came to its turn there.
+          const rows = [...this.disk.values()].filter((row) => row.seq >= seq);
+          const answer = rows.toSorted((a, b) => a.seq - b.seq).slice(0, limit);
+          this.#loads.push({
+            answer: () => resolve(answer.map((row) => this.#copy(row))),
+            fail: () => reject(new Error('disk')),
+          });
+        }),
+      () => this.notified++,
+      stored > 0
+        ? {
+            first: this.model[0]!.seq,
+            last: this.model.at(-1)!.seq,
+            count: stored,
+            bytes,
+            oldestAt: 0,
+          }
+        : undefined,
+    );
+  }
+
+  #make(size: number): QueueEntry {
+    return this.owner.entry(message('x'.repeat(size)));
+  }
+
+  #copy(row: QueueEntry): QueueEntry {
+    return Object.assign(Object.create(Object.getPrototypeOf(row)), row) as QueueEntry;
+  }
+
+  push(size: number): void {
+    const entry = this.#make(size);
+    this.model.push(entry);
+    this.#unwritten.push(entry);
+    this.queue.push(entry);
+  }
+
+  /** The disk has so many more of them. */
+  commit(count: number): void {
+    const landed = this.#unwritten.splice(0, count);
+    for (const entry of landed) {
+      entry.written = WRITTEN;
+      this.disk.set(entry.seq, entry);
+    }
+    for (const _ of landed) this.queue.spill();
+  }
+
+  async answerLoad(): Promise<void> {
+    this.#loads.shift()?.answer();
+    await vi.advanceTimersByTimeAsync(0);
+  }
+
+  async failLoad(): Promise<void> {
+    this.#loads.shift()?.fail();
+    await vi.advanceTimersByTimeAsync(0);
+  }
+
+  get loading(): boolean {
+    return this.#loads.length > 0;
+  }
+
+  /** Takes the oldest, if it is in memory. */
+  shift(): boolean {
+    const oldest = this.queue.peek();
+    if (!oldest) return false;
+    expect(oldest.seq).toBe(this.model[0]!.seq);
+    expect(this.queue.shift()).toBe(oldest);
+    this.model.shift();
+    const at = this.#unwritten.findIndex(({ seq }) => seq === oldest.seq);
+    if (at >= 0) this.#unwritten.splice(at, 1);
+    // The row is deleted some time later; half of them at once.
+    if (oldest.seq % 2) this.disk.delete(oldest.seq);
+    return true;
+  }
+
+  check(): void {
+    expect(this.queue.count).toBe(this.model.length);
+    const bytes = this.model.reduce((sum, each) => sum + each.message.body.length, 0);
+    expect(this.queue.bytes).toBe(bytes);
+    expect(this.loadedTwice).toBe(0);
+  }
+
+  async drain(): Promise<void> {
+    for (let i = 0; this.model.length > 0; i++) {
+      if (i > 100_000) throw new Error('the queue does not end');
+      if (this.shift()) continue;
+      expect(this.loading).toBe(true);
+      await this.answerLoad();
+    }
+    this.check();
+    expect(this.queue.peek()).toBeUndefined();
+    expect(this.queue.inMemory).toBe(0);
+  }
+}
+
+test('a short queue stays in memory', async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 200; i++) bench.push(i);
+  bench.commit(200);
+  expect(bench.queue.inMemory).toBe(200);
+  await bench.drain();
+});
+
+test('a long one costs the memory of a short one, and comes back in order', async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 8000; i++) {
+    bench.push(i % 50);
+    if (i % 7 === 0) bench.commit(7);
+  }
+  bench.commit(8000);
+  bench.check();
+  expect(bench.queue.inMemory).toBeLessThanOrEqual(512);
+  await bench.drain();
+});
+
+test('a stored queue is read from where it begins', async () => {
+  const bench = new Bench(3000);
+  bench.check();
+  expect(bench.queue.peek()).toBeUndefined();
+  await bench.drain();
+});
+
+test('rows that turn out not to be there are not counted any more', async () => {
+  const bench = new Bench(1500);
+  for (const entry of bench.model.splice(700)) bench.disk.delete(entry.seq);
+  bench.push(3);
+  bench.queue.peek();
+  await bench.drain();
+});
+
+test('rows missing in the middle leave the others in order', async () => {
+  const bench = new Bench(2000);
+  for (const entry of bench.model.splice(300, 900)) bench.disk.delete(entry.seq);
+  await bench.drain();
+});
+
+test('a load that fails is tried again by itself', async () => {
+  const bench = new Bench(600);
+  expect(bench.queue.peek()).toBeUndefined();
+  for (let i = 0; i < 3; i++) {
+    expect(bench.loading).toBe(true);
+    await bench.failLoad();
+    expect(bench.loading).toBe(false);
+    const before = bench.notified;
+    await vi.advanceTimersByTimeAsync(5000);
+    // Whoever owns the queue looks again.
+    expect(bench.notified).toBe(before + 1);
+    bench.queue.peek();
+  }
+  await bench.drain();
+});
+
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ push: fc.integer({ min: 1, max: 400 }), size: fc.integer({ min: 0, max: 40 }) }),
+    fc.record({ commit: fc.integer({ min: 1, max: 700 }) }),
+    fc.record({ shift: fc.integer({ min: 1, max: 500 }) }),
+    fc.constant('answer' as const),
+    fc.constant('fail' as const),
+    fc.constant('spill' as const),
+  ),
+  { maxLength: 60 },
+);
+
+test('count, bytes and order are right whatever happens in which order', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 1200 }), steps, async (stored, wishes) => {
+      const bench = new Bench(stored);
+      for (const wish of wishes) {
+        if (wish === 'answer') await bench.answerLoad();
+        else if (wish === 'fail') await bench.failLoad();
+        else if (wish === 'spill') bench.queue.spill();
+        else if ('push' in wish) for (let i = 0; i < wish.push; i++) bench.push(wish.size);
+        else if ('commit' in wish) bench.commit(wish.commit);
+        else for (let i = 0; i < wish.shift && bench.shift(); i++);
+        bench.check();
+      }
+      await bench.drain();
+    }),
+    { numRuns: 50 },
+  );
+});

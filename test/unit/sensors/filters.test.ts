@@ -1,0 +1,347 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createMemoryState } from '../../../src/base/state.ts';
+import type { FilterConfig } from '../../../src/config/schema/filters.ts';
+import { createFilterChain } from '../../../src/sensors/filters.ts';
+import type { QualifiedSample } from '../../../src/sensors/qualified-sample.ts';
+
+const state = () => createMemoryState().of('sensor');
+const good = (value: QualifiedSample['value']): QualifiedSample => ({ value, quality: 'good' });
+const bad = (reason: string): QualifiedSample => ({ value: null, quality: 'bad', reason });
+
+/** Pushes one value a second; a gap where one was held back. Qualities other than good stand behind the value. */
+function run(
+  filters: readonly FilterConfig[],
+  samples: readonly (QualifiedSample | QualifiedSample['value'])[],
+) {
+  const chain = createFilterChain(filters, state());
+  return samples.map((sample, second) => {
+    const judged = sample !== null && typeof sample === 'object' ? sample : good(sample);
+    const out = chain.push(judged, second * 1000);
+    if (out === undefined) return '-';
+    return out.quality === 'good' ? out.value : `${out.value} ${out.quality}: ${out.reason}`;
+  });
+}
+
+const warming = (value: number, have: number, of: number): string =>
+  `${value} uncertain: filter warming up (${have} of ${of})`;
+
+test('without filters every sample passes as it is', () => {
+  expect(run([], [1, 1, true, 'on', bad('x')])).toEqual([1, 1, true, 'on', 'null bad: x']);
+});
+
+describe('median', () => {
+  test('takes a single spike out and is uncertain until its window is full', () => {
+    expect(run([{ median: 3 }], [1, 99, 2, 3, -50, 4])).toEqual([
+      warming(1, 1, 3),
+      warming(50, 2, 3),
+      2,
+      3,
+      2,
+      3,
+    ]);
+  });
+
+  test('begins anew after a bad sample', () => {
+    expect(run([{ median: 3 }], [1, 1, 1, bad('gone'), 5, 5, 5])).toEqual([
+      warming(1, 1, 3),
+      warming(1, 2, 3),
+      1,
+      'null bad: gone',
+      warming(5, 1, 3),
+      warming(5, 2, 3),
+      5,
+    ]);
+  });
+
+  test('leaves alone what is no number, and keeps the reason of a doubtful sample', () => {
+    expect(run([{ median: 3 }], [true, 'on'])).toEqual([true, 'on']);
+    const doubtful = { value: 130, quality: 'uncertain', reason: 'outside' } as const;
+    expect(run([{ median: 3 }], [1, 1, doubtful])[2]).toBe('1 uncertain: outside');
+  });
+
+  test('lies between the least and the greatest of its window', () => {
+    const numbers = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9 }), numbers, (size, values) => {
+        const chain = createFilterChain([{ median: size }], state());
+        for (const [index, value] of values.entries()) {
+          const window = values.slice(Math.max(0, index + 1 - size), index + 1);
+          const out = chain.push(good(value), index)?.value;
+          expect(out).toBeGreaterThanOrEqual(Math.min(...window));
+          expect(out).toBeLessThanOrEqual(Math.max(...window));
+        }
+      }),
+    );
+  });
+});
+
+describe('deadband', () => {
+  test('holds back what differs too little from what was published', () => {
+    expect(run([{ deadband: 0.1 }], [20, 20.05, 20.09, 20.1, 20.1, 20.0, 19])).toEqual([
+      20,
+      '-',
+      '-',
+      20.1,
+      '-',
+      20,
+      19,
+    ]);
+  });
+
+  test('a slow drift is not lost', () => {
+    const out = run([{ deadband: 1 }], [0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4]);
+    expect(out).toEqual([0, '-', '-', 1.2, '-', '-', 2.4]);
+  });
+
+  test('of 0 holds back what is equal, also where it is no number', () => {
+    expect(run([{ deadband: 0 }], [1, 1, 2, true, true, false])).toEqual([
+      1,
+      '-',
+      2,
+      true,
+      '-',
+      false,
+    ]);
+  });
+
+  test('never hides a change of quality', () => {
+    const samples = [
+      20,
+      bad('gone'),
+      bad('gone'),
+      20,
+      { value: 20, quality: 'uncertain', reason: 'x' },
+    ];
+    expect(run([{ deadband: 5 }], samples as QualifiedSample[])).toEqual([
+      20,
+      'null bad: gone',
+      'null bad: gone',
+      20,
+      '20 uncertain: x',
+    ]);
+  });
+
+  test('what is shown is never further than the band from what is measured', () => {
+    const walk = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1 });
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1e6, noNaN: true }), walk, (band, values) => {
+        const chain = createFilterChain([{ deadband: band }], state());
+        let shown = Number.NaN;
+        for (const [index, value] of values.entries()) {
+          const out = chain.push(good(value), index);
+          if (out !== undefined) shown = Number(out.value);
+          expect(Math.abs(value - shown)).toBeLessThanOrEqual(band);
+        }
+      }),
+    );
+  });
+});
+
+describe('throttle and heartbeat', () => {
+  test('throttle lets one pass in its time', () => {
+    expect(run([{ throttle: 3000 }], [1, 2, 3, 4, 5, 6, 7])).toEqual([1, '-', '-', 4, '-', '-', 7]);
+  });
+
+  test('throttle hides no change of quality and no new reason, but repeats', () => {
+    const samples = [1, 2, bad('a'), bad('a'), bad('b'), bad('b'), bad('b'), bad('b'), 9];
+    expect(run([{ throttle: 3000 }], samples)).toEqual([
+      1,
+      '-',
+      'null bad: a',
+      '-',
+      'null bad: b',
+      '-',
+      '-',
+      'null bad: b',
+      9,
+    ]);
+  });
+
+  test.each([
+    ['in front', [{ heartbeat: 3000 }, { deadband: 5 }]],
+    ['behind', [{ deadband: 5 }, { heartbeat: 3000 }]],
+  ])('heartbeat %s shows the current value, not the old one', (_place, filters) => {
+    expect(run(filters, [20, 20.1, 20.2, 20.3, 20.4, 30, 30, 30, 30])).toEqual([
+      20,
+      '-',
+      '-',
+      20.3,
+      '-',
+      30,
+      '-',
+      '-',
+      30,
+    ]);
+  });
+
+  test('heartbeat alone holds nothing back', () => {
+    expect(run([{ heartbeat: 60_000 }], [1, 1, 1])).toEqual([1, 1, 1]);
+  });
+
+  test('silence is never longer than the heartbeat where samples come', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 50 }), (values) => {
+        const filters = [{ deadband: 2 }, { throttle: 2000 }, { heartbeat: 5000 }];
+        expect(run(filters, values).join('')).not.toContain('-----');
+      }),
+    );
+  });
+});
+
+describe('round, calibrate, clamp', () => {
+  test('round', () => {
+    expect(run([{ round: 1 }], [23.4567, -0.04, true])).toEqual([23.5, -0, true]);
+    expect(run([{ round: 0 }], [23.5, 1e21])).toEqual([24, 1e21]);
+  });
+
+  test('calibrate goes through both points and beyond', () => {
+    const calibrate: FilterConfig = {
+      calibrate: [
+        [0.4, 0],
+        [2, 100],
+      ],
+    };
+    const out = run([calibrate], [0.4, 2, 1.2, 0, 2.4]).map(Number);
+    for (const [index, expected] of [0, 100, 50, -25, 125].entries()) {
+      expect(out[index]).toBeCloseTo(expected, 9);
+    }
+  });
+
+  test('clamp doubts what is outside and leaves the value', () => {
+    expect(run([{ clamp: [0, 100] }], [0, 100, 100.1, -1, false])).toEqual([
+      0,
+      100,
+      '100.1 uncertain: outside 0 to 100',
+      '-1 uncertain: outside 0 to 100',
+      false,
+    ]);
+  });
+
+  test('bad stays bad', () => {
+    const all: FilterConfig[] = [
+      { median: 3 },
+      {
+        calibrate: [
+          [0, 1],
+          [1, 2],
+        ],
+      },
+      { round: 1 },
+      { clamp: [5, 6] },
+    ];
+    expect(run(all, [bad('gone')])).toEqual(['null bad: gone']);
+  });
+});
+
+describe('order', () => {
+  test('a filter sees what those before it have made', () => {
+    expect(run([{ round: 0 }, { deadband: 1 }], [20.4, 20.6, 20.9])).toEqual([20, 21, '-']);
+    expect(run([{ deadband: 1 }, { round: 0 }], [20.4, 20.6, 20.9])).toEqual([20, '-', '-']);
+  });
+
+  test('a median behind a deadband still sees every sample', () => {
+    expect(run([{ deadband: 10 }, { median: 3 }], [1, 2, 3, 4, 50])).toEqual([
+      warming(1, 1, 3),
+      '-',
+      2,
+      '-',
+      4,
+    ]);
+  });
+
+  test('leaving warm-up is a change of quality', () => {
+    expect(run([{ median: 2 }, { deadband: 5 }], [1, 1, 1])).toEqual([warming(1, 1, 2), 1, '-']);
+  });
+});
+
+test.each([
+  [{ median: 0 }, 'median: 0'],
+  [{ deadband: -1 }, 'deadband: -1'],
+  [{ throttle: 0 }, 'throttle: 0'],
+  [{ heartbeat: Number.NaN }, 'heartbeat: NaN'],
+  [{ round: 1.5 }, 'round: 1.5'],
+  [
+    {
+      calibrate: [
+        [1, 0],
+        [1, 5],
+      ],
+    },
+    'calibrate: both points',
+  ],
+  [{ clamp: [5, 1] }, 'clamp: 5 is more than 1'],
+] as const)('%j makes no sense', (filter, message) => {
+  expect(() => createFilterChain([filter], state())).toThrow(message);
+});
+
+describe('filters with a memory', () => {
+  test('integrate goes on after a restart', () => {
+    const memory = state();
+    const first = createFilterChain([{ integrate: 1000 }], memory);
+    first.push(good(10), 0);
+    expect(first.push(good(10), 2000)).toEqual(good(20));
+    const second = createFilterChain([{ integrate: 1000 }], memory);
+    expect(second.push(good(10), 50_000)).toEqual(good(20));
+    expect(second.push(good(10), 51_000)).toEqual(good(30));
+  });
+
+  test('a memory that makes no sense begins at 0', () => {
+    const memory = state();
+    memory.set('filter 0', 'x');
+    expect(createFilterChain([{ integrate: 1000 }], memory).push(good(1), 0)).toEqual(good(0));
+  });
+});
+
+describe('delays', () => {
+  test('tell when they have something to say, and say it once', () => {
+    const chain = createFilterChain([{ debounce: 100 }, { multiply: 2 }], state());
+    expect(chain.push(good(1), 0)).toEqual(good(2));
+    expect(chain.due()).toBeUndefined();
+    expect(chain.push(good(2), 50)).toBeUndefined();
+    expect(chain.due()).toBe(150);
+    expect(chain.tick(149)).toBeUndefined();
+    expect(chain.tick(150)).toEqual(good(4));
+    expect(chain.due()).toBeUndefined();
+    expect(chain.tick(300)).toBeUndefined();
+  });
+
+  test('bad passes at once and forgets what waits', () => {
+    const chain = createFilterChain([{ delayedOn: 100 }, { throttleAverage: 1000 }], state());
+    expect(chain.push(good(true), 0)).toBeUndefined();
+    expect(chain.push(bad('gone'), 10)).toEqual(bad('gone'));
+    expect(chain.due()).toBeUndefined();
+  });
+
+  test('gates in front of a delay keep comparing', () => {
+    const chain = createFilterChain([{ deadband: 1 }, { throttleAverage: 1000 }], state());
+    for (const [now, value] of [10, 10.2, 10.4].entries()) chain.push(good(value), now * 100);
+    expect(chain.tick(1000)?.value).toBeCloseTo(10.2, 9);
+  });
+
+  test('a mean of doubtful values is doubted', () => {
+    const chain = createFilterChain([{ throttleAverage: 1000 }], state());
+    chain.push({ value: 1, quality: 'uncertain', reason: 'clock not yet set' }, 0);
+    chain.push(good(3), 500);
+    expect(chain.tick(1000)).toEqual({
+      value: 2,
+      quality: 'uncertain',
+      reason: 'clock not yet set',
+    });
+    chain.push(good(3), 1500);
+    expect(chain.tick(2500)).toEqual(good(3));
+  });
+});
+
+test.each([
+  [{ polynomial: [] }, 'polynomial'],
+  [{ min: 0 }, 'min: 0'],
+  [{ exponentialAverage: 0 }, 'exponentialAverage: 0'],
+  [{ derivative: 0 }, 'derivative: 0'],
+  [{ integrate: -1 }, 'integrate: -1'],
+  [{ debounce: 0 }, 'debounce: 0'],
+  [{ throttleAverage: 0 }, 'throttleAverage: 0'],
+  [{ timeout: 0 }, 'timeout: 0'],
+] as const)('%j makes no sense either', (filter, message) => {
+  expect(() => createFilterChain([filter], state())).toThrow(message);
+});

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { createCell, reader, scriptedDriver } from '../../support/cell.ts';
+import { createManualClock, settle } from '../../support/manual-clock.ts';
+
+const hang = (): Promise<never> => new Promise(() => undefined);
+
+describe('sensing as a whole', () => {
+  const sensor = { driver: 'scripted', every: 1000, timeout: 500, payload: 'json' } as const;
+  const named = (name: string) => ({ ...sensor, name, filters: [], options: {} });
+
+  test('tells the troubles of several sensors in one sentence', async () => {
+    const driver = scriptedDriver(() => Promise.reject(new Error('not here')));
+    const cell = createCell(driver, {}, { sensors: [named('a'), named('b/c')] });
+    expect(cell.sensing.name).toBe('sensing');
+    expect(cell.sensing.trouble?.()).toBeUndefined();
+    await cell.sensing.start();
+    await settle();
+    expect(cell.sensing.trouble?.()).toBe('2 of 2 sensors: a: not here; b/c: not here');
+    expect(cell.sensing.status()).toMatchObject([
+      { name: 'a', failure: 'not here', failures: 1 },
+      { name: 'b/c', channels: [{ topic: 'robotcell1/b/c', quality: 'bad', seq: 1 }] },
+    ]);
+    await cell.sensing.stop();
+  });
+
+  test('refuses a driver that it does not know', () => {
+    const driver = scriptedDriver(hang);
+    expect(() => createCell(driver, { driver: 'nothing' })).toThrow(
+      'sensor boiler: there is no driver "nothing"',
+    );
+  });
+
+  test('a publish that throws does not end the sensor', async () => {
+    let calls = 0;
+    const publish = (): void => {
+      calls += 1;
+      throw new Error('broker is gone');
+    };
+    const driver = scriptedDriver(reader(async () => ({ '': { value: 1 } })));
+    const cell = createCell(driver, {}, { publish });
+    await cell.sensing.start();
+    await cell.clock.advance(2000);
+    expect(calls).toBe(3);
+    expect(cell.lines[0]).toBe('sensor boiler: a reading could not be handed on');
+    expect(cell.sensing.trouble?.()).toBeUndefined();
+    await cell.sensing.stop();
+  });
+
+  test('a loop that stands still is told', async () => {
+    const clock = createManualClock();
+    let ahead = 0;
+    const driver = scriptedDriver(reader(async () => ({ '': { value: 1 } })));
+    const cell = createCell(
+      driver,
+      {},
+      { clock: { ...clock, monotonic: () => clock.monotonic() + ahead } },
+    );
+    ahead = 100_000;
+    expect(cell.sensing.stalled()).toEqual([]);
+    ahead = 0;
+    await cell.sensing.start();
+    await clock.advance(5000);
+    expect(cell.sensing.stalled()).toEqual([]);
+    ahead = 62_000;
+    expect(cell.sensing.stalled()).toEqual(['boiler']);
+    await cell.sensing.stop();
+  });
+});

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { CommitPacer } from '../../../../src/store/commit/commit-pacer.ts';
+
+function setUp() {
+  let now = 1000;
+  const pace = new CommitPacer(() => now);
+  return {
+    pace,
+    pass: (ms: number) => {
+      now += ms;
+    },
+    /** One message comes; gives how long its commit waits. */
+    arrive: (bytes = 100): number => {
+      pace.arrived(bytes);
+      return pace.delay;
+    },
+  };
+}
+
+/** Uses up what may begin at once. */
+function spend({ pace, arrive }: ReturnType<typeof setUp>): void {
+  for (let i = 0; i < 8; i++) {
+    expect(arrive()).toBe(0);
+    pace.began();
+  }
+}
+
+test('now and then a message is committed at once', () => {
+  const { pace, pass, arrive } = setUp();
+  for (let i = 0; i < 100; i++) {
+    expect(arrive()).toBe(0);
+    pace.began();
+    pass(40);
+  }
+});
+
+test('a stream of single messages shares a commit each 40 ms', () => {
+  const all = setUp();
+  const { pace, pass, arrive } = all;
+  spend(all);
+  let commits = 0;
+  for (let ms = 0; ms < 4000; ms++) {
+    if (arrive() === 0) {
+      commits++;
+      pace.began();
+    }
+    pass(1);
+  }
+  expect(commits).toBeLessThan(4000 / 40 + 10);
+});
+
+test('what fills its pages does not wait', () => {
+  const all = setUp();
+  const { arrive } = all;
+  spend(all);
+  expect(arrive()).toBeGreaterThan(0);
+  for (let i = 0; i < 62; i++) arrive();
+  expect(arrive()).toBe(0);
+  all.pace.began();
+  expect(arrive(20_000)).toBe(0);
+});
+
+test('a client that waits for each acknowledgement is held up by few commits', () => {
+  const all = setUp();
+  const { pace, pass, arrive } = all;
+  spend(all);
+  let waited = 0;
+  for (let i = 0; i < 5000; i++) {
+    const delay = arrive();
+    waited += delay;
+    pass(delay + 1);
+    pace.began();
+  }
+  expect(waited).toBeLessThan(1000);
+});
+
+test('a stream that begins after such a client is found out', () => {
+  const all = setUp();
+  const { pace, pass, arrive } = all;
+  spend(all);
+  for (let i = 0; i < 2000; i++) {
+    pass(arrive() + 1);
+    pace.began();
+  }
+  let commits = 0;
+  for (let ms = 0; ms < 5000; ms++) {
+    if (arrive() === 0) {
+      commits++;
+      pace.began();
+    }
+    pass(1);
+  }
+  expect(commits).toBeLessThan(700);
+});

@@ -1,0 +1,256 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { type Batch, type Operation, packBatch } from '../../../../src/store/commit/batch.ts';
+import { startWriter, WriteError } from '../../../../src/store/commit/writer.ts';
+import { databaseFile, openConnection } from '../../../../src/store/database/database.ts';
+import { FakeOwner, message } from '../../../support/entries.ts';
+import { openWriter } from '../../../support/store.ts';
+import { tempFolder } from '../../../support/temp-folder.ts';
+
+function open() {
+  const opened = openWriter(tempFolder());
+  onTestFinished(() => opened.close());
+  return opened;
+}
+
+let nextId = 1;
+const pack = (
+  operations: Operation[],
+  entries: Parameters<typeof packBatch>[1] = [],
+  deletes: readonly number[] = [],
+): Batch => packBatch(operations, entries, deletes, () => nextId++);
+
+test('every operation is a statement', async () => {
+  const { writer, rows } = open();
+  const payload = Uint8Array.from([1, 2]);
+  await writer.write(
+    pack([
+      ['openSession', 1, 'client', 1000],
+      ['sessionSeen', 2000, 1],
+      ['sessionOwner', 'hmi', 1],
+      ['sessionSent', 9, 1],
+      ['subscribe', 1, 'a/#', 1],
+      ['subscribe', 1, 'a/#', 2],
+      ['subscribe', 1, 'b', 0],
+      ['unsubscribe', 1, 'b'],
+      ['incoming', 1, 5],
+      ['incoming', 1, 5],
+      ['incoming', 1, 6],
+      ['incomingDone', 1, 6],
+      ['retain', 't', 1, payload],
+      ['retain', 'u', 0, payload],
+      ['unretain', 'u'],
+      ['putWill', 'client', 'w', 2, 1, payload],
+      ['putWill', 'other', 'w', 0, 0, payload],
+      ['deleteWill', 'other'],
+      ['setMeta', 'x', 4],
+    ]),
+  );
+  expect(rows('SELECT * FROM session')).toEqual([[1, 'client', 2000, 9, 'hmi']]);
+  expect(rows('SELECT * FROM subscription')).toEqual([[1, 'a/#', 2]]);
+  expect(rows('SELECT * FROM incoming')).toEqual([[1, 5]]);
+  expect(rows('SELECT * FROM retained')).toEqual([['t', 1, Buffer.from(payload)]]);
+  expect(rows('SELECT * FROM will')).toEqual([['client', 'w', 2, 1, Buffer.from(payload)]]);
+  expect(rows('SELECT * FROM meta')).toEqual([['x', 4]]);
+});
+
+test('a queue is written, read back in order and deleted by runs', async () => {
+  const { writer, rows } = open();
+  const [a, b] = [new FakeOwner(1), new FakeOwner(2)];
+  const shared = message('shared');
+  const entries = [
+    a.entry(message('one')),
+    a.entry(shared),
+    b.entry(shared),
+    a.entry(message('three'), 2),
+  ];
+  await writer.write(pack([], entries));
+  const loaded = await writer.load(1, 1, 10);
+  expect(
+    loaded.map(({ seq, flags, at, body }) => [
+      seq,
+      flags,
+      at,
+      Buffer.from(body).toString('latin1'),
+    ]),
+  ).toEqual([
+    [1, 1, 1000, '\0\x01tone'],
+    [2, 1, 1000, '\0\x01tshared'],
+    [3, 2, 1000, '\0\x01tthree'],
+  ]);
+  // Those that were committed together come together.
+  expect((await writer.load(1, 2, 1)).map(({ seq }) => seq)).toEqual([2, 3]);
+  expect(rows('SELECT refs FROM message')).toEqual([[2]]);
+  await writer.write(pack([['released', 1, 3]], [], [1, 1, 2]));
+  expect((await writer.load(1, 0, 10)).map(({ seq, flags }) => [seq, flags])).toEqual([[3, 18]]);
+  expect(rows('SELECT refs FROM message')).toEqual([[1]]);
+  await writer.write(pack([], [], [2, 1, 1]));
+  expect(rows('SELECT * FROM message')).toEqual([]);
+});
+
+test('a session that ends takes its rows along, and its hold on shared bodies', async () => {
+  const { writer, rows } = open();
+  const [a, b] = [new FakeOwner(1), new FakeOwner(2)];
+  const shared = message('shared');
+  const onlyA = message('twice');
+  await writer.write(
+    pack(
+      [
+        ['openSession', 1, 'a', 0],
+        ['openSession', 2, 'b', 0],
+        ['subscribe', 1, 'f', 1],
+        ['incoming', 1, 3],
+      ],
+      [a.entry(shared), b.entry(shared), a.entry(onlyA)],
+    ),
+  );
+  await writer.write(pack([['endSession', 1]]));
+  expect(rows('SELECT session, first, count FROM segment')).toEqual([[2, 1, 1]]);
+  expect(rows('SELECT refs FROM message')).toEqual([[1]]);
+  expect(rows('SELECT key FROM session')).toEqual([[2]]);
+  expect(rows('SELECT * FROM subscription')).toEqual([]);
+  expect(rows('SELECT * FROM incoming')).toEqual([]);
+  await writer.write(pack([['endSession', 2]]));
+  expect(rows('SELECT * FROM message')).toEqual([]);
+});
+
+test('one load stays small beside large messages, and never empty', async () => {
+  const { writer } = open();
+  const owner = new FakeOwner(1);
+  const entries = Array.from({ length: 5 }, () => owner.entry(message('x'.repeat(700_000))));
+  await writer.write(pack([], entries));
+  const first = await writer.load(1, 1, 100);
+  expect(first.map(({ seq }) => seq)).toEqual([1, 2]);
+  expect((await writer.load(1, 5, 100)).map(({ seq }) => seq)).toEqual([5]);
+});
+
+test.each([10, 1_200_000])(
+  'a load from beyond a row that has %i bytes gives what comes after, however little is asked for',
+  async (size) => {
+    const { writer } = open();
+    const owner = new FakeOwner(1);
+    for (let row = 0; row < 2; row++) {
+      await writer.write(
+        pack([], [owner.entry(message('a')), owner.entry(message('x'.repeat(size)))]),
+      );
+    }
+    // Numbers that a queue has dropped: the first row is over, the second begins later.
+    await writer.write(pack([], [], [1, 3, 3]));
+    expect((await writer.load(1, 3, 1)).map(({ seq }) => seq)).toEqual([4]);
+    expect((await writer.load(1, 2, 1)).map(({ seq }) => seq)).toContain(2);
+    await writer.write(pack([], [], [1, 2, 2]));
+    expect((await writer.load(1, 2, 1)).map(({ seq }) => seq)).toEqual([4]);
+    expect(await writer.load(1, 5, 1)).toEqual([]);
+  },
+);
+
+test('a row that is damaged ends no load: what comes after it is given', async () => {
+  const { writer, exec } = open();
+  const owner = new FakeOwner(1);
+  for (let row = 0; row < 2; row++) {
+    await writer.write(pack([], [owner.entry(message('a')), owner.entry(message('b'))]));
+  }
+  // A form that says deflated, of bytes that are not.
+  exec("UPDATE segment SET form = 2, body = X'FFFF' WHERE first = 1");
+  expect((await writer.load(1, 1, 1)).map(({ seq }) => seq)).toEqual([3, 4]);
+});
+
+test('a batch that fails leaves nothing behind, comes back whole and can be written later', async () => {
+  const { writer, rows, exec } = open();
+  const owner = new FakeOwner(1);
+  exec(`CREATE TRIGGER full BEFORE INSERT ON segment BEGIN SELECT RAISE(ABORT, 'no'); END`);
+  const batch = pack(
+    [
+      ['deleteWill', 'x'],
+      ['setMeta', 'k', 1],
+    ],
+    [owner.entry(message('m'))],
+  );
+  const error = await writer.write(batch).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(WriteError);
+  const failed = error as WriteError;
+  expect([failed.code, failed.ofDisk]).toEqual(['SQLITE_CONSTRAINT_TRIGGER', false]);
+  expect(rows('SELECT * FROM meta')).toEqual([]);
+  exec('DROP TRIGGER full');
+  await writer.write(failed.batch!);
+  expect(rows('SELECT first FROM segment')).toEqual([[1]]);
+  expect(rows('SELECT key FROM meta')).toEqual([['k']]);
+});
+
+test('a batch whose failed try was on disk after all is not counted twice', async () => {
+  const { writer, rows, exec } = open();
+  const [a, b] = [new FakeOwner(1), new FakeOwner(2)];
+  const shared = message('shared');
+  const make = () => {
+    const entries = [a.entry(shared), b.entry(shared), a.entry(message('own'))];
+    return pack([['openSession', 1, 'a', 0]], entries);
+  };
+  const batch = make();
+  const copy = structuredClone(batch);
+  // The commit is found in the write-ahead log by the connection that is opened after its error.
+  await writer.write(batch);
+  exec(`CREATE TRIGGER sick BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END`);
+  await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
+  await writer.write(copy);
+  expect(rows('SELECT session, first, count FROM segment')).toEqual([
+    [1, 1, 2],
+    [2, 1, 1],
+  ]);
+  expect(rows('SELECT refs FROM message')).toEqual([[2]]);
+  await writer.write(pack([], [], [1, 1, 2, 2, 1, 1]));
+  expect(rows('SELECT * FROM message')).toEqual([]);
+});
+
+test('requests are answered in order, loads see what was written before', async () => {
+  const { writer } = open();
+  const owner = new FakeOwner(1);
+  const counts: Promise<number>[] = [];
+  for (let i = 0; i < 20; i++) {
+    void writer.write(pack([], [owner.entry(message(`m${i}`))]));
+    counts.push(writer.load(1, 1, 100).then((entries) => entries.length));
+  }
+  expect(await Promise.all(counts)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+});
+
+test('a database that can not be used is told, and no file is left open', async () => {
+  const folder = tempFolder();
+  const file = databaseFile(folder);
+  // A table of ours that is not ours.
+  const db = openConnection(file);
+  db.exec('CREATE TABLE queue (something TEXT)');
+  db.close();
+  const writer = startWriter(file);
+  onTestFinished(() => writer.close());
+  for (let i = 0; i < 5; i++) {
+    await expect(writer.load(1, 1, 1)).rejects.toThrow('table queue already exists');
+  }
+  const open = readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === file;
+    } catch {
+      return false;
+    }
+  });
+  expect(open).toEqual([]);
+});
+
+test('what is asked of a closed writer is refused', async () => {
+  const { writer } = openWriter(tempFolder());
+  expect(await writer.bytesWritten()).toBeGreaterThanOrEqual(0);
+  await writer.close();
+  await vi.waitFor(() =>
+    expect(writer.load(1, 1, 1)).rejects.toThrow('the writer thread has ended'),
+  );
+});
+
+test.each([
+  ['SQLITE_FULL', true],
+  ['SQLITE_IOERR_FSYNC', true],
+  ['SQLITE_READONLY_DBMOVED', true],
+  ['SQLITE_BUSY', true],
+  ['SQLITE_CONSTRAINT_PRIMARYKEY', false],
+  ['SQLITE_ERROR', false],
+  ['ERROR', false],
+])('%s: the disk may mend it: %s', (code, ofDisk) => {
+  expect(new WriteError(code, '', undefined).ofDisk).toBe(ofDisk);
+});

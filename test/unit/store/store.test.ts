@@ -1,0 +1,216 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { PendingAck } from '../../../src/queue/pending-ack.ts';
+import { databaseFile, openConnection } from '../../../src/store/database/database.ts';
+import { LAST_SESSION } from '../../../src/store/database/segment-table.ts';
+import { Store } from '../../../src/store/store.ts';
+import { FakeOwner, message } from '../../support/entries.ts';
+import { createQuietLog } from '../../support/quiet-log.ts';
+import { startStore } from '../../support/store.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+/** Resolves when all that `hand` gives its pendingAck to is on disk. */
+function onDisk(hand: (pendingAck: PendingAck) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const pendingAck = new PendingAck(resolve);
+    hand(pendingAck);
+    pendingAck.done();
+  });
+}
+
+/** The store's own, from the first run on. */
+const AGES = expect.objectContaining({ owner: '$ages', key: 'mark' });
+
+test('an empty folder is an empty store, and starts are counted', async () => {
+  const folder = tempFolder();
+  for (const boot of [1, 2, 3]) {
+    const { store, lines } = await startStore(folder);
+    expect(store.recovered).toEqual({
+      boot,
+      stoppedCleanly: boot > 1,
+      sessions: [],
+      retained: [],
+      states: boot > 1 ? [AGES] : [],
+      wills: [],
+      nextSessionKey: 1,
+      nextMessageId: 1,
+    });
+    expect(lines).toEqual(['store open']);
+    expect(store.trouble()).toBeUndefined();
+    await store.stop();
+  }
+});
+
+test('all that was on disk is there after the next start', async () => {
+  const folder = tempFolder();
+  const { store } = await startStore(folder);
+  const { journal } = store;
+  store.readRetainedFrom((topic) => ({ qos: 1, payload: Buffer.from(`of ${topic}`) }));
+  const [a, b] = [new FakeOwner(3), new FakeOwner(5)];
+  a.online = false;
+  const shared = message('shared');
+  await onDisk((pendingAck) => {
+    journal.add(['openSession', 3, 'client a', 1000], pendingAck);
+    journal.add(['openSession', 5, 'client b', 2000]);
+    journal.add(['sessionOwner', 'hmi', 3]);
+    journal.add(['setState', 'counter', 'total', '12']);
+    journal.add(['subscribe', 3, 'x/#', 2]);
+    journal.add(['subscribe', 3, 'y', 0]);
+    journal.add(['incoming', 5, 40_000]);
+    journal.add(['putWill', 'client a', 'will/a', 1, 1, Buffer.from('gone')]);
+    journal.retain('r/1', pendingAck);
+    for (const entry of [a.entry(message('first')), a.entry(shared), b.entry(shared)]) {
+      journal.enqueue(entry, false);
+    }
+  });
+  journal.retain('r/relaxed', undefined);
+  a.sent = 1;
+  journal.markSent(a);
+  await store.stop();
+
+  const again = await startStore(folder);
+  expect(again.store.recovered).toEqual({
+    boot: 2,
+    stoppedCleanly: true,
+    sessions: [
+      {
+        key: 3,
+        clientId: 'client a',
+        seen: 1000,
+        sent: 1,
+        owner: 'hmi',
+        subscriptions: [
+          { session: 3, filter: 'x/#', qos: 2 },
+          { session: 3, filter: 'y', qos: 0 },
+        ],
+        incoming: [],
+        queue: {
+          first: 1,
+          last: 2,
+          count: 2,
+          bytes: 8 + 9,
+          oldestAt: expect.any(Number),
+        },
+      },
+      {
+        key: 5,
+        clientId: 'client b',
+        seen: 2000,
+        sent: 0,
+        owner: '',
+        subscriptions: [],
+        incoming: [40_000],
+        queue: { first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
+      },
+    ],
+    retained: [
+      { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1') },
+      { topic: 'r/relaxed', qos: 1, payload: Buffer.from('of r/relaxed') },
+    ],
+    states: [AGES, { owner: 'counter', key: 'total', value: '12' }],
+    wills: [
+      { clientId: 'client a', topic: 'will/a', qos: 1, retain: true, payload: Buffer.from('gone') },
+    ],
+    nextSessionKey: 6,
+    nextMessageId: 2,
+  });
+  const loaded = await again.store.load(3, 1, 10);
+  expect(loaded.map(({ body }) => Buffer.from(body).toString('latin1'))).toEqual([
+    '\0\x01tfirst',
+    '\0\x01tshared',
+  ]);
+  expect((await again.store.status()).bytesWritten).toBeGreaterThanOrEqual(0);
+  await again.store.stop();
+});
+
+test('after the last number sessions begin anew with those that are free', async () => {
+  const folder = tempFolder();
+  const { store } = await startStore(folder);
+  for (const key of [1, 3, LAST_SESSION]) {
+    store.journal.add(['openSession', key, `client ${key}`, 0]);
+  }
+  await store.stop();
+  const again = await startStore(folder);
+  const keys = Array.from({ length: 3 }, () => again.store.takeSessionKey());
+  expect(keys).toEqual([2, 4, 5]);
+  await again.store.stop();
+});
+
+test('a second store on the folder is refused, and the first is not disturbed', async () => {
+  const folder = tempFolder();
+  const { store } = await startStore(folder);
+  await expect(startStore(folder)).rejects.toThrow('is in use by another cellgate');
+  await onDisk((pendingAck) => store.journal.add(['setMeta', 'x', 1], pendingAck));
+  await store.stop();
+});
+
+test('a start that fails lets go of the folder', async () => {
+  const folder = tempFolder();
+  const db = openConnection(databaseFile(folder));
+  db.pragma('user_version = 99');
+  db.close();
+  for (let i = 0; i < 2; i++) {
+    await expect(startStore(folder)).rejects.toThrow('was written by a newer cellgate');
+  }
+});
+
+test('a disk that does not take writes is said in words, and so is its end', async () => {
+  const folder = tempFolder();
+  const { store, lines, fatal } = await startStore(folder);
+  // Another connection that holds the write lock looks like a disk in trouble.
+  const other = openConnection(databaseFile(folder));
+  other.exec('BEGIN IMMEDIATE');
+  let paid = false;
+  const written = onDisk((pendingAck) => store.journal.add(['setMeta', 'x', 1], pendingAck)).then(
+    () => {
+      paid = true;
+    },
+  );
+  await expect
+    .poll(() => store.trouble(), { timeout: 15_000 })
+    .toBe(
+      `${folder} does not take writes (SQLITE_BUSY); QoS 1 and 2 messages are not acknowledged until it does`,
+    );
+  expect(paid).toBe(false);
+  other.exec('COMMIT');
+  other.close();
+  await written;
+  expect(store.trouble()).toBeUndefined();
+  expect(lines.at(-1)).toBe('the disk takes commits again');
+  expect(fatal).toEqual([]);
+  await store.stop();
+});
+
+test('a fault of the writer is fatal', async () => {
+  const folder = tempFolder();
+  const { store, fatal } = await startStore(folder);
+  const other = openConnection(databaseFile(folder));
+  other.exec('DROP TABLE meta');
+  other.close();
+  store.journal.add(['setMeta', 'x', 1]);
+  await expect.poll(() => fatal.length).toBe(1);
+  expect(fatal[0]!.message).toContain('meta');
+  await store.stop().catch(() => undefined);
+});
+
+test('a stop does not wait for ever, and says what it left behind', async () => {
+  const folder = tempFolder();
+  const { store } = await startStore(folder);
+  const other = openConnection(databaseFile(folder));
+  other.exec('BEGIN IMMEDIATE');
+  store.journal.add(['setMeta', 'x', 1]);
+  const began = performance.now();
+  await expect(store.stop()).rejects.toThrow('the disk did not take the last commit');
+  expect(performance.now() - began).toBeLessThan(9000);
+  other.close();
+  await (await startStore(folder)).store.stop();
+});
+
+test('a folder that is a file is a sentence', async () => {
+  const folder = `${tempFolder()}/file`;
+  writeFileSync(folder, '');
+  chmodSync(folder, 0o600);
+  const { log } = createQuietLog();
+  const store = new Store({ folder, deferredMs: 50, log, onFatal: () => undefined });
+  await expect(store.start()).rejects.toThrow(`can't write to the data folder ${folder} (EEXIST)`);
+});
