@@ -1,11 +1,11 @@
 /**
  * `npm run bench`: the gateway beside Mosquitto on this machine, interleaved, each alone on loopback.
- * Options: --workload NAME (repeatable), --repeats N, --against KIND (repeatable), --quick, --write.
+ * Options: --workload NAME (repeatable), --repeats N, --against KIND (repeatable), --before FOLDER, --quick, --write.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Broker, kinds, mosquittoVersion } from './bench/brokers.mjs';
+import { addCheckout, Broker, kinds, mosquittoVersion } from './bench/brokers.mjs';
 import { header, markdown, picture } from './bench/report.mjs';
 import { watchSteal } from './bench/steal.mjs';
 import { FULL, QUICK, workloadsOf } from './bench/workloads.mjs';
@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
     workload: { type: 'string', multiple: true },
     repeats: { type: 'string', default: '5' },
     against: { type: 'string', multiple: true },
+    before: { type: 'string' },
     quick: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -25,10 +26,11 @@ const { values: options } = parseArgs({
 const workloads = workloadsOf(options.quick ? QUICK : FULL);
 
 if (options.help) {
-  console.log(`npm run bench -- [--workload NAME …] [--repeats 5] [--against KIND …] [--quick] [--write]
+  console.log(`npm run bench -- [--workload NAME …] [--repeats 5] [--against KIND …] [--before FOLDER] [--quick] [--write]
 
   --workload  one of ${Object.keys(workloads).join(', ')}
   --against   one of ${Object.keys(kinds).slice(1).join(', ')}, none
+  --before    another checkout of the gateway, built: measured in the same run, and compared with
   --quick     one short repeat of each: that all complete and lose nothing
   --write     puts the table and the picture under docs/benchmarks/`);
   process.exit(0);
@@ -48,13 +50,22 @@ const against = installed
   : [];
 const repeats = options.quick ? 1 : Number(options.repeats);
 
+if (options.before && !addCheckout(resolve(options.before))) {
+  console.error(`${options.before} is not a built checkout: run npm run build in it first.`);
+  process.exit(2);
+}
 build();
 const results = {};
 let lost = 0;
 for (const name of names) {
   const workload = workloads[name];
   const others = workload.theirs && against.length > 0 ? [workload.theirs] : against;
-  const compared = ['cellgate', ...others].filter((kind) => workload.only?.includes(kind) ?? true);
+  const before = options.before ? ['before'] : [];
+  const compared = [
+    'cellgate',
+    ...before,
+    ...others.filter((kind) => workload.only?.includes(kind) ?? true),
+  ];
   results[name] = Object.fromEntries(compared.map((kind) => [kind, []]));
   for (let repeat = 0; repeat < repeats; repeat++) {
     for (const kind of compared) {
@@ -83,7 +94,7 @@ const head = header({
   mosquitto: installed,
   stolen: runs.map(({ stolen }) => stolen),
 });
-const table = markdown(results, workloads);
+const table = markdown(results, workloads, options.before ? 'before' : undefined);
 console.log(`\n${head}\n${table}`);
 if (options.write) {
   const folder = join(ROOT, 'docs/benchmarks');

@@ -1,6 +1,6 @@
 /** Starts the brokers that are compared, each alone on loopback with data of its own, and reads what they cost. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,8 +39,18 @@ function makeCertificate(folder) {
   if (made.status !== 0) throw new Error(`openssl made no certificate: ${made.stderr}`);
 }
 
+/** The limits under the names that a checkout's own schema has. */
+function limitsOf(checkout) {
+  const schema = readFileSync(join(checkout, 'config/cellgate.schema.json'), 'utf8');
+  const [messages, bytes] = [2_000_000, '1GiB'];
+  const queue = schema.includes('"tcpKeepalive"')
+    ? { queue: { messages, bytes } }
+    : { queuedMessages: messages, queuedBytes: bytes };
+  return { inflight: 1000, connections: 2000, ...queue };
+}
+
 /** Beside plain MQTT only the listener that the workload uses: an idle one costs memory. */
-function gatewayConfig(folder, ports, transport, sensors) {
+function gatewayConfig(checkout, folder, ports, transport, sensors) {
   const host = '127.0.0.1';
   const others = {
     ws: { host, port: ports.ws, protocol: 'ws' },
@@ -52,7 +62,7 @@ function gatewayConfig(folder, ports, transport, sensors) {
     data: join(folder, 'data'),
     broker: {
       listeners: [{ host, port: ports.tcp }, ...(other ? [other] : [])],
-      limits: { inflight: 1000, queuedMessages: 2000000, queuedBytes: '1GiB', connections: 2000 },
+      limits: limitsOf(checkout),
     },
     sensors: Array.from({ length: sensors }, (_, i) => ({
       name: `s${i}`,
@@ -106,6 +116,15 @@ export const kinds = {
   'mosquitto-stored': 'Mosquitto, written to disk when it ends',
 };
 
+/** Folders with a built gateway, by kind. */
+const checkouts = { cellgate: ROOT };
+
+/** Adds the gateway of another checkout as the kind `before`; false where that checkout is not built. */
+export function addCheckout(folder) {
+  checkouts.before = folder;
+  return existsSync(join(folder, 'dist/src/cli.js'));
+}
+
 /** A running broker of one of the kinds; `stop` ends it and removes its data. */
 export class Broker {
   static async start(kind, keep, { sensors = 0, slowSyncMs = 0, transport = 'tcp' } = {}) {
@@ -117,14 +136,16 @@ export class Broker {
     };
     if (transport === 'tls') makeCertificate(folder);
     let command;
-    if (kind === 'cellgate') {
+    const checkout = checkouts[kind];
+    if (checkout) {
       const file = join(folder, 'bench.yaml');
-      writeFileSync(file, JSON.stringify(gatewayConfig(folder, ports, transport, sensors)));
+      const config = gatewayConfig(checkout, folder, ports, transport, sensors);
+      writeFileSync(file, JSON.stringify(config));
       command = [
         process.execPath,
         [
           ...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []),
-          join(ROOT, 'dist/src/cli.js'),
+          join(checkout, 'dist/src/cli.js'),
           'run',
           '--config',
           file,

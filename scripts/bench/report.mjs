@@ -44,14 +44,15 @@ function cell(runs, of) {
   return FORMATS[of](median(values)) + spread;
 }
 
-function ratio(results, { of, theirs = 'mosquitto' }) {
+function ratio(results, { of, theirs = 'mosquitto' }, against = theirs) {
   const ours = pick(results.cellgate, of);
-  const compared = pick(results[theirs] ?? [], of);
+  const compared = pick(results[against] ?? [], of);
   if (ours.length === 0 || compared.length === 0 || median(compared) === 0) return undefined;
   return median(ours) / median(compared);
 }
 
-export function markdown(results, workloads) {
+/** The ratio is to Mosquitto, or to the kind `against`. */
+export function markdown(results, workloads, against) {
   const kinds = [...new Set(Object.values(results).flatMap((result) => Object.keys(result)))];
   const lines = [
     `| workload | ${kinds.join(' | ')} | ratio | CPU µs a message | memory |`,
@@ -59,7 +60,7 @@ export function markdown(results, workloads) {
   ];
   for (const [name, result] of Object.entries(results)) {
     const { of } = workloads[name];
-    const both = ratio(result, workloads[name]);
+    const both = ratio(result, workloads[name], against);
     const extra = (key, format) =>
       kinds
         .map((kind) => pick(result[kind] ?? [], key))

@@ -28,7 +28,7 @@ test.runIf(reason !== undefined)('installing the package', (context) => {
 
 /** Adds a step to the schema of an unpacked package, as a later version has. */
 function addMigration(root: string): void {
-  edit(join(root, 'usr/lib/cellgate/dist/src/store/database.js'), (text) =>
+  edit(join(root, 'usr/lib/cellgate/dist/src/store/database/migrations.js'), (text) =>
     text.replace(
       /\n\];\nexport const SCHEMA_VERSION/,
       '\n"CREATE TABLE IF NOT EXISTS of_a_later_version (id INTEGER PRIMARY KEY);",$&',
@@ -43,7 +43,7 @@ function addMigration(root: string): void {
 
 /** Makes it fail at the end of its start, when the database is migrated already. */
 function failLate(root: string): void {
-  edit(join(root, 'usr/lib/cellgate/dist/src/appliance/supervision.js'), (text) =>
+  edit(join(root, 'usr/lib/cellgate/dist/src/runtime/systemd.js'), (text) =>
     text.replace(/async start\(\) \{/, '$& throw new Error("made to fail");'),
   );
 }

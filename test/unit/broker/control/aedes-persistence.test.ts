@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import {
@@ -7,6 +8,7 @@ import {
   type AedesWill,
 } from '../../../../src/broker/control/aedes-persistence.ts';
 import type { Store } from '../../../../src/store/store.ts';
+import { REPOSITORY } from '../../../support/gateway.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -39,7 +41,7 @@ test("keeps to the parts of aedes-persistence's own suite that apply, and knows 
 
 test('the versions are those whose seams were looked at', () => {
   const versions = ['aedes', 'aedes-persistence'].map((name) => {
-    const file = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
+    const file = join(REPOSITORY, 'node_modules', name, 'package.json');
     return `${name} ${(require(file) as { version: string }).version}`;
   });
   // A new version: read its changes, see whether test/unit/broker/control/control-plane.test.ts still says all, then put it here.
