@@ -11,7 +11,7 @@ RUN apt-get update \
  && rm -rf /tmp/cellgate.deb /var/lib/apt/lists/*
 USER cellgate
 VOLUME /var/lib/cellgate
-# 3: no gateway runs; 1: it runs and has troubles, which a restart does not mend.
+# 3: no gateway runs; 1: it runs and has troubles, which a restart does not correct.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD cellgate status > /dev/null; [ $? -le 1 ]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["cellgate"]

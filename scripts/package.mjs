@@ -33,7 +33,7 @@ if (missing.length > 0) {
 const { version, date, changed } = commit();
 const deb = join(ROOT, `build/cellgate_${version}_${arch}.deb`);
 if (!changed && existsSync(deb)) {
-  told('there already');
+  report('there already');
   process.exit(0);
 }
 installDependencies();
@@ -55,14 +55,14 @@ try {
     env: { SOURCE_DATE_EPOCH: String(date.getTime() / 1000) },
   });
   renameSync(making, deb);
-  told(`in ${Math.round((performance.now() - started) / 1000)} s`);
+  report(`in ${Math.round((performance.now() - started) / 1000)} s`);
 } catch (error) {
   fail(error.message);
 } finally {
   rmSync(folder, { recursive: true });
 }
 
-function told(how) {
+function report(how) {
   console.log(`${deb.slice(ROOT.length + 1)}: ${(statSync(deb).size / 1e6).toFixed(1)} MB, ${how}`);
 }
 

@@ -114,7 +114,7 @@ async function comeAndGo(clientId, clean, qos) {
     try {
       const client = await subscribe(clientId, clean, qos);
       await pause(1000 + Math.random() * 5000);
-      // mqtt.js tells of acknowledgements that it still wanted to send as errors.
+      // mqtt.js reports acknowledgements that it could not send any more as errors.
       client.removeAllListeners('error').on('error', () => undefined);
       if (turn % 2 === 0) await client.endAsync();
       else client.end(true);

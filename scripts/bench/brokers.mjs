@@ -169,7 +169,7 @@ export class Broker {
     Object.assign(this, { kind, child, folder, ports, startMs });
   }
 
-  /** CPU milliseconds, resident bytes and bytes handed to write(2) for files, as far as the kernel tells. */
+  /** CPU milliseconds, resident bytes and bytes handed to write(2) for files, as far as the kernel reports them. */
   cost() {
     const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
     const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');

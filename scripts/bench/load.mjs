@@ -188,7 +188,7 @@ class Subscriber {
     else if (type === 9) this.subscribed?.();
   }
 
-  /** Counts packets that begin like this one and are as long: no more of them is looked at than their fixed header. */
+  /** Counts packets that begin like this one and are as long: only their fixed header is read. */
   runOf(source, body, end, start) {
     const [header, first, second] = source.subarray(start, start + 3);
     const long = body - start === 3;

@@ -18,7 +18,7 @@ export function header({ repeats, mosquitto, stolen }) {
     `medians of ${repeats} interleaved repeats, each broker alone on loopback, the load generator on the same machine.`,
     `The host of this virtual machine took ${percent(median(stolen))} of its processors in the median repeat, ${percent(Math.max(...stolen))} in the worst.`,
     'Both brokers may have 1,000 messages in flight to a client; payloads are 128 bytes unless said otherwise.',
-    '`mosquitto-stored` writes what waits to a file when it ends: as it is otherwise it would start with nothing.',
+    '`mosquitto-stored` saves its queues to a file when it ends; without that it would start with empty queues.',
     '',
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** What npm tells its scripts would reach the programs below it and what they build, but for the way to the registry. */
+/** npm's variables for its scripts would reach the programs below and what they build; only the registry's settings are kept. */
 const ENV = Object.fromEntries(
   Object.entries(process.env).filter(
     ([name]) =>

@@ -38,7 +38,7 @@ export function layOut(root, { arch, version, date }) {
   run(process.execPath, [tsc, '-p', 'tsconfig.json', ...out, '--incremental', 'false'], {
     cwd: ROOT,
   });
-  // Built with the rest of the checkout; .built tells its next build what to do.
+  // Built with the rest of the checkout; .built is for its next build.
   copy(join(ROOT, 'dist/page'), `${program}/dist/page`);
   rmSync(join(root, program, 'dist/page/.built'));
   copy(join(nodeFor(arch), 'bin/node'), `${program}/bin/node`);
@@ -106,7 +106,7 @@ function copyright(arch) {
   return `cellgate
 
 ${read('LICENSE')}
-It comes with these modules; the licence of each stands in its folder below /usr/lib/cellgate/node_modules:
+It comes with these modules; the licence of each is in its folder below /usr/lib/cellgate/node_modules:
 
 ${[...new Set(modules)].sort().join('\n')}
 

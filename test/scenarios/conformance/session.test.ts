@@ -260,7 +260,7 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     await (await mqtt.connect({ clientId, clean: false })).quiet();
   });
 
-  test('[cellgate] on resume a session does not get retained messages as if it had subscribed anew', async () => {
+  test('[cellgate] on resume a session does not get retained messages as if it had subscribed again', async () => {
     const { topic, client, resume, publisher } = await persistent(1);
     await publisher.publish(topic, 'kept', { retain: true, qos: 1 });
     await client.message();
