@@ -37,7 +37,7 @@ const OLD_WORDS: Readonly<Record<string, string>> = {
   'suspicions?|suspects?': 'needs check',
   'former queues?|former rows?': 'legacy queue',
   'drop useless': 'remove orphans',
-  'notices': 'throttled log',
+  notices: 'throttled log',
   'read straight': 'direct read',
   'he|him|himself|his|she|her': 'the client, the user',
   'lumber|kitchen sink': 'utils',
@@ -61,7 +61,7 @@ const files = [
 ];
 
 /** The words of a line, also those inside an identifier: `lookMs` and `LOOK_MS` are "look ms". */
-export function wordsOf(line: string): string {
+function wordsOf(line: string): string {
   return line
     .replaceAll(/([a-z\d])([A-Z])/g, '$1 $2')
     .replaceAll('_', ' ')
