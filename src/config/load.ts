@@ -1,7 +1,8 @@
 import path from 'node:path';
 import type { Drivers } from '../driver-kit/driver.ts';
-import { crossChecks, type Parts, type Placed } from './checks/checks.ts';
+import { crossChecks } from './checks/checks.ts';
 import { passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
+import type { Parts, Placed } from './checks/parts.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
 import { outputSchema } from './schema/outputs.ts';
