@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
-import { isLoopback, type ListenerConfig } from '../config/schema/schema.ts';
+import { isLoopback, type ListenerConfig } from '../config/schema/listeners.ts';
 import {
   type ConnectPacket,
   encodeConnack,

@@ -5,18 +5,11 @@ import { passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
 import type { Parts, Placed } from './checks/parts.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
+import { type HttpConfig, httpSchema } from './schema/http.ts';
+import { type ListenerConfig, listenerSchema } from './schema/listeners.ts';
 import { outputSchema } from './schema/outputs.ts';
 import { powerFailSchema } from './schema/power-fail.ts';
-import {
-  type Config,
-  cellSchema,
-  configSchema,
-  type HttpConfig,
-  httpSchema,
-  type ListenerConfig,
-  listenerSchema,
-  type Settings,
-} from './schema/schema.ts';
+import { type Config, cellSchema, configSchema, type Settings } from './schema/schema.ts';
 import { sensorSchema } from './schema/sensors.ts';
 import { type UplinkConfig, uplinkSchema } from './schema/uplinks.ts';
 import { byPosition, type Finding, formatPath, type Path, type Problem } from './yaml/problem.ts';

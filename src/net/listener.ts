@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import type { ListenerConfig } from '../config/schema/schema.ts';
+import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { Certificates } from './certificates.ts';
 import { readDirectly } from './direct-read.ts';
 import { isAllowedOrigin } from './origin.ts';

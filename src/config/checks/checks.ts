@@ -1,6 +1,7 @@
 import { hex } from '../../buses/bus.ts';
 import { powerTopics, readingTopic, statusTopic } from '../../mqtt/topics.ts';
-import { type HttpConfig, isLoopback } from '../schema/schema.ts';
+import type { HttpConfig } from '../schema/http.ts';
+import { isLoopback } from '../schema/listeners.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { outputChecks } from './output-checks.ts';
 import { linesOf, type Parts } from './parts.ts';

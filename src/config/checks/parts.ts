@@ -1,7 +1,8 @@
 import type { Drivers } from '../../driver-kit/driver.ts';
+import type { HttpConfig } from '../schema/http.ts';
+import type { ListenerConfig } from '../schema/listeners.ts';
 import type { PartialOutput } from '../schema/outputs.ts';
 import type { PowerFailConfig } from '../schema/power-fail.ts';
-import type { HttpConfig, ListenerConfig } from '../schema/schema.ts';
 import type { PartialSensor } from '../schema/sensors.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Path } from '../yaml/problem.ts';

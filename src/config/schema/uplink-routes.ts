@@ -53,14 +53,16 @@ function filter(description: string) {
 }
 
 const queueShape = {
-  messages: wholeNumber(1, 100_000_000).prefault(1_000_000).describe('Messages that may wait.'),
-  bytes: size('1KiB', '1024GiB').prefault('1GiB').describe('Bytes that may wait.'),
-  age: duration('1s', '3650d').prefault('7d').describe('How long a message may wait.'),
+  messages: wholeNumber(1, 100_000_000).prefault(1_000_000).describe('Most messages in the queue.'),
+  bytes: size('1KiB', '1024GiB').prefault('1GiB').describe('Most bytes in the queue.'),
+  age: duration('1s', '3650d')
+    .prefault('7d')
+    .describe('Longest time that a message waits in the queue.'),
   full: z
     .enum(['drop-oldest', 'drop-newest', 'latest-per-topic'])
     .prefault('drop-oldest')
     .describe(
-      'What gives way in a full queue; latest-per-topic: the oldest message that a newer one of its topic has overtaken.',
+      'What is dropped when the queue is full; latest-per-topic: the oldest message that has a newer one of its topic.',
     ),
 };
 /** The schema of `queue`, for an uplink and for one route. */
@@ -73,29 +75,31 @@ export const queueSchema = z.strictObject(
 export const routeSchema = z
   .strictObject(
     {
-      out: filter('Local messages that go to the plant.'),
-      in: filter('Messages of the plant that are published here.'),
-      to: prefix(
-        'Put in front of the topic. A message that several out routes match takes the narrowest.',
-      ).optional(),
-      strip: prefix('Taken off the front of the topic of a message that comes in.').optional(),
+      out: filter(
+        'Filter of local messages that go to the plant. If several out routes match, the narrowest one applies.',
+      ),
+      in: filter('Filter of messages of the plant that are published here.'),
+      to: prefix('Prefix that is added to the topic.').optional(),
+      strip: prefix('Prefix that is removed from the topic of a received message.').optional(),
       qos: z
         .literal([0, 1, 2], { error: '0, 1 or 2' })
         .prefault(1)
         .describe(
-          'Highest QoS on the line; messages that came with QoS 0 are sent with it. At 0 a message leaves the queue when it is sent.',
+          'Highest QoS between here and the plant. A message that came with QoS 0 is sent with QoS 0. At 0, a message leaves the queue when it is sent.',
         ),
       retain: z
         .enum(['keep', 'clear'])
         .optional()
-        .describe('Whether messages stay retained on the other side. Default: out keep, in clear.'),
+        .describe(
+          'Whether messages stay retained on the other side. Default: keep for out, clear for in.',
+        ),
       priority: z
         .enum(['normal', 'high'])
         .optional()
-        .describe('high overtakes everything that waits; only for out.'),
+        .describe('high: sent before all other messages that wait; only for out.'),
       queue: queueSchema
         .optional()
-        .describe('A queue for this route alone, with bounds of its own; only for out.'),
+        .describe('Separate queue for this route, with its own limits; only for out.'),
     },
     mapSuchAs("{ out: '#', to: plant/line4/ }"),
   )
