@@ -39,7 +39,7 @@ export interface BrokerLimits extends SessionLimits {
   readonly connections: number;
   readonly connectionsPerAddress: number;
   readonly packet: number;
-  readonly keepalive: number;
+  readonly tcpKeepalive: number;
   readonly connectTimeout: number;
   readonly sessionExpiry: number;
   readonly retainedMessages: number;

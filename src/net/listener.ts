@@ -29,7 +29,7 @@ export interface ListenerParts {
   readonly index: number;
   readonly limits: {
     readonly packet: number;
-    readonly keepalive: number;
+    readonly tcpKeepalive: number;
     readonly connections: number;
   };
   readonly accept: Accept;
@@ -68,7 +68,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     socket.on('close', () => sockets.delete(socket));
     socket.setNoDelay(true);
     // A peer that died without a word is found by the kernel, whatever keepalive it asked for.
-    socket.setKeepAlive(true, limits.keepalive);
+    socket.setKeepAlive(true, limits.tcpKeepalive);
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {

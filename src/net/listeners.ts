@@ -9,7 +9,7 @@ export interface ListenerSetParts {
   /** Bytes, milliseconds and a count; read whenever a listener opens. */
   readonly limits: {
     readonly packet: number;
-    readonly keepalive: number;
+    readonly tcpKeepalive: number;
     readonly connections: number;
   };
   readonly clock: Pick<Clock, 'wall'>;

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { duration, size } from '../../driver-kit/units.ts';
+import { queueSchema } from './queue.ts';
 import { wholeNumber } from './values.ts';
+
+const QUEUE = { messages: 100_000, bytes: '256MiB' };
+const whenFull = z
+  .enum(['drop-oldest', 'drop-newest'])
+  .prefault('drop-oldest')
+  .describe('What is dropped when the queue is full.');
 
 /** The schema of `broker.limits`. */
 export const limitsSchema = z.strictObject({
@@ -14,23 +21,11 @@ export const limitsSchema = z.strictObject({
   inflight: wholeNumber(1, 65_535)
     .prefault(20)
     .describe('Most messages sent to one client that it has not acknowledged yet.'),
-  queuedMessages: wholeNumber(1, 100_000_000)
-    .prefault(100_000)
-    .describe('Messages that wait for one session.'),
-  queuedBytes: size('1KiB', '1024GiB')
-    .prefault('256MiB')
-    .describe('Bytes that wait for one session.'),
-  queuedAge: duration('1s', '3650d')
-    .prefault('7d')
-    .describe('How long a message waits for a session.'),
-  queueFull: z
-    .enum(['drop-oldest', 'drop-newest'])
-    .prefault('drop-oldest')
-    .describe('What gives way when a queue is full.'),
+  queue: queueSchema(QUEUE, whenFull).prefault({}).describe('Limits of the queue of each session.'),
   sessionExpiry: duration('1s', '3650d')
     .prefault('7d')
     .describe('How long the session of an absent client is kept.'),
-  keepalive: duration('1s', '18h')
+  tcpKeepalive: duration('1s', '18h')
     .prefault('10m')
     .describe('Silence before TCP checks whether a client is still there (TCP keep-alive).'),
   connectTimeout: duration('100ms', '10m')

@@ -1,15 +1,7 @@
 import { z } from 'zod';
-import { duration, size } from '../../driver-kit/units.ts';
 import { filterProblem, topicProblem } from '../../mqtt/topics.ts';
-import { expectation, mapSuchAs, wholeNumber } from './values.ts';
-
-/** The bounds of one queue: messages, bytes, milliseconds, and what gives way when one is reached. */
-export interface QueueConfig {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly age: number;
-  readonly full: 'drop-oldest' | 'drop-newest' | 'latest-per-topic';
-}
+import { type QueueConfig, queueSchema } from './queue.ts';
+import { expectation, mapSuchAs } from './values.ts';
 
 /** Local messages that the filter matches go to the plant under the prefix `to`; `queue` asks for a queue of its own. */
 export interface OutRoute {
@@ -52,24 +44,15 @@ function filter(description: string) {
     .describe(description);
 }
 
-const queueShape = {
-  messages: wholeNumber(1, 100_000_000).prefault(1_000_000).describe('Most messages in the queue.'),
-  bytes: size('1KiB', '1024GiB').prefault('1GiB').describe('Most bytes in the queue.'),
-  age: duration('1s', '3650d')
-    .prefault('7d')
-    .describe('Longest time that a message waits in the queue.'),
-  full: z
-    .enum(['drop-oldest', 'drop-newest', 'latest-per-topic'])
-    .prefault('drop-oldest')
-    .describe(
-      'What is dropped when the queue is full; latest-per-topic: the oldest message that has a newer one of its topic.',
-    ),
-};
+const QUEUE = { messages: 1_000_000, bytes: '1GiB' };
+const whenFull = z
+  .enum(['drop-oldest', 'drop-newest', 'latest-per-topic'])
+  .prefault('drop-oldest')
+  .describe(
+    'What is dropped when the queue is full; latest-per-topic: the oldest message that has a newer one of its topic.',
+  );
 /** The schema of `queue`, for an uplink and for one route. */
-export const queueSchema = z.strictObject(
-  queueShape,
-  mapSuchAs('{ messages: 1000000, full: drop-oldest }'),
-);
+export const uplinkQueueSchema = queueSchema(QUEUE, whenFull);
 
 /** The schema of one route. */
 export const routeSchema = z
@@ -97,7 +80,7 @@ export const routeSchema = z
         .enum(['normal', 'high'])
         .optional()
         .describe('high: sent before all other messages that wait; only for out.'),
-      queue: queueSchema
+      queue: uplinkQueueSchema
         .optional()
         .describe('Separate queue for this route, with its own limits; only for out.'),
     },

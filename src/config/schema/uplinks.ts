@@ -1,13 +1,8 @@
 import { z } from 'zod';
 import { duration } from '../../driver-kit/units.ts';
 import { topicProblem } from '../../mqtt/topics.ts';
-import {
-  type InRoute,
-  type OutRoute,
-  type QueueConfig,
-  queueSchema,
-  routeSchema,
-} from './uplink-routes.ts';
+import type { QueueConfig } from './queue.ts';
+import { type InRoute, type OutRoute, routeSchema, uplinkQueueSchema } from './uplink-routes.ts';
 import { expectation, mapSuchAs, text, wholeNumber } from './values.ts';
 
 export interface UplinkTls {
@@ -32,8 +27,8 @@ export interface UplinkConfig {
   readonly keepalive: number;
   readonly sessionExpiry: number;
   readonly inflight: number;
-  /** Longest pause between two attempts. */
-  readonly retry: number;
+  /** Longest pause between two attempts to connect. */
+  readonly reconnectMax: number;
   /** 0 for none. */
   readonly probe: number;
   readonly live: number;
@@ -122,7 +117,7 @@ export const uplinkSchema = z
       inflight: wholeNumber(1, 1000)
         .prefault(100)
         .describe('Most messages sent that the plant has not acknowledged yet.'),
-      retry: duration('1s', '1h')
+      reconnectMax: duration('1s', '1h')
         .prefault('60s')
         .describe('Longest pause between two attempts to connect; the shortest is 1s.'),
       probe: z
@@ -152,7 +147,7 @@ export const uplinkSchema = z
         })
         .optional()
         .describe('Topic at the plant that says online or offline. Default: `<cell>/status`.'),
-      queue: queueSchema.prefault({}).describe('Limits of the queue for the plant.'),
+      queue: uplinkQueueSchema.prefault({}).describe('Limits of the queue for the plant.'),
       routes: z
         .array(routeSchema, { error: "a list such as [{ out: '#', to: plant/line4/ }]" })
         .min(1, { error: 'at least one route' })

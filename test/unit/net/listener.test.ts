@@ -8,7 +8,7 @@ import type { Accept, Transport, TransportEvents } from '../../../src/net/transp
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 
-const LIMITS = { packet: 1024 * 1024, keepalive: 600_000, connections: 2 };
+const LIMITS = { packet: 1024 * 1024, tcpKeepalive: 600_000, connections: 2 };
 
 type Protocol = ListenerConfig['protocol'];
 

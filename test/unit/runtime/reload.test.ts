@@ -66,7 +66,7 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['another port', (c) => (c.broker.listeners[1]!.port = 0), /listeners\.127\.0\.0\.1:0: new/],
   ['a listener less', (c) => c.broker.listeners.splice(1, 1), /listeners\.127\.0\.0\.1:0: gone/],
   ['a WebSocket', (c) => c.broker.listeners.push(webSocket), /listeners\.127\.0\.0\.1:0: new/],
-  ['a longer queue', (c) => (c.broker.limits.queuedMessages = 5e5), /limits\.queuedMessages/],
+  ['a longer queue', (c) => (c.broker.limits.queue = { messages: 5e5 }), /limits\.queue\.messages/],
   ['more clients', (c) => (c.broker.limits.connections = 2000), /limits\.connections/],
   ['a smaller window', (c) => (c.broker.limits.inflight = 5), /limits\.inflight: 20 -> 5/],
   ['a larger window', (c) => (c.broker.limits.inflight = 300), /limits\.inflight: 5 -> 300/],
