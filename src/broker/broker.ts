@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
-import { isLoopback, type ListenerConfig } from '../config/schema/schema.ts';
+import { isLoopback, type ListenerConfig } from '../config/schema/listeners.ts';
 import {
   type ConnectPacket,
   encodeConnack,
@@ -39,7 +39,7 @@ export interface BrokerLimits extends SessionLimits {
   readonly connections: number;
   readonly connectionsPerAddress: number;
   readonly packet: number;
-  readonly keepalive: number;
+  readonly tcpKeepalive: number;
   readonly connectTimeout: number;
   readonly sessionExpiry: number;
   readonly retainedMessages: number;
