@@ -1,4 +1,4 @@
-import type { Edge } from './bus.ts';
+import type { Edge } from './gpio-line.ts';
 
 /** Edges between the kernel's callback and whoever iterates; beyond the limit the oldest go and are counted as lost. */
 export interface EdgeQueue<E extends Edge = Edge> {

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import { BusError, type GpioChip, type GpioInputOptions, type GpioOutputOptions } from './bus.ts';
-import type { GpioBackend } from './gpio.ts';
+import { BusError } from './bus-error.ts';
+import type { GpioBackend } from './gpio-backend.ts';
 import { type GpioKernel, openGpioKernel } from './gpio-kernel.ts';
+import type { GpioChip, GpioInputOptions, GpioOutputOptions } from './gpio-line.ts';
 import { eachChip, type FoundLine, findLines, hasCode, lineError } from './gpio-lookup.ts';
 import { createLineInputs, createLineOutput } from './gpio-request.ts';
 import {

@@ -1,6 +1,7 @@
-import { BOARD_LABELS, BusError, type BusFault } from './bus.ts';
-import type { LineSpec } from './gpio.ts';
+import { BusError, type BusFault } from './bus-error.ts';
+import type { LineSpec } from './gpio-backend.ts';
 import type { GpioKernel } from './gpio-kernel.ts';
+import { BOARD_LABELS } from './gpio-line.ts';
 import {
   type ChipInfo,
   chipInfoRequest,

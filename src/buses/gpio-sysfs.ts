@@ -2,18 +2,17 @@ import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Gpio, Options } from 'onoff';
 import type { Logger } from 'pino';
+import { BusError, type BusFault } from './bus-error.ts';
+import { createEdgeQueue } from './edge-queue.ts';
+import type { GpioBackend, LineSpec } from './gpio-backend.ts';
 import {
   BOARD_LABELS,
-  BusError,
-  type BusFault,
   type GpioChip,
   type GpioInputOptions,
   type GpioInputs,
   type GpioOutput,
   type LineEdge,
-} from './bus.ts';
-import { createEdgeQueue } from './edge-queue.ts';
-import type { GpioBackend, LineSpec } from './gpio.ts';
+} from './gpio-line.ts';
 
 /** The part of an onoff line that is used here. */
 export type RawGpio = Pick<Gpio, 'read' | 'write' | 'watch' | 'unwatch' | 'unexport'>;

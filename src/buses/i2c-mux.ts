@@ -1,4 +1,5 @@
-import { BusError, type I2cBus, type I2cDevice } from './bus.ts';
+import { BusError } from './bus-error.ts';
+import type { I2cBus, I2cDevice } from './i2c-device.ts';
 
 /** A way to a chip: the bus of the machine and, behind a multiplexer, its address and channel. */
 export interface I2cPath {

@@ -1,6 +1,7 @@
 import type { PromisifiedBus } from 'i2c-bus';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { BusError, type BusFault, hex, type I2cBus, type I2cDevice } from './bus.ts';
+import { BusError, type BusFault } from './bus-error.ts';
+import { hex, type I2cBus, type I2cDevice } from './i2c-device.ts';
 
 /** The part of an open i2c-bus bus that is used here. */
 export type RawI2c = Pick<PromisifiedBus, 'i2cRead' | 'i2cWrite' | 'readI2cBlock' | 'close'>;

@@ -1,4 +1,6 @@
-import { BusError, type I2cDevice, type KernelFiles } from './bus.ts';
+import { BusError } from './bus-error.ts';
+import type { I2cDevice } from './i2c-device.ts';
+import type { KernelFiles } from './kernel-files.ts';
 
 /** One transfer in hex: what must be written, and what comes back or how it fails. */
 export type Transfer =

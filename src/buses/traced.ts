@@ -1,11 +1,6 @@
-import {
-  type Buses,
-  type GpioInput,
-  type GpioInputs,
-  type GpioOutput,
-  hex,
-  type I2cDevice,
-} from './bus.ts';
+import type { Buses } from './buses.ts';
+import type { GpioInput, GpioInputs, GpioOutput } from './gpio-line.ts';
+import { hex, type I2cDevice } from './i2c-device.ts';
 
 /** One exchange with the hardware: `sent` and `received` as people read them; an error is a sentence. */
 export interface Exchange {

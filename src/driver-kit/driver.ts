@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import type { GpioLine, GpioLines, I2cDevice, KernelFiles } from '../buses/bus.ts';
+import type { GpioLine, GpioLines } from '../buses/gpio-line.ts';
+import type { I2cDevice } from '../buses/i2c-device.ts';
+import type { KernelFiles } from '../buses/kernel-files.ts';
 import type { OutputChip } from './pins.ts';
 import type { Channel, Sensor, Tools } from './sensor.ts';
 import { duration } from './units.ts';
@@ -11,10 +13,10 @@ export type {
   GpioInputs,
   GpioLine,
   GpioLines,
-  I2cDevice,
-  KernelFiles,
   LineEdge,
-} from '../buses/bus.ts';
+} from '../buses/gpio-line.ts';
+export type { I2cDevice } from '../buses/i2c-device.ts';
+export type { KernelFiles } from '../buses/kernel-files.ts';
 export {
   fromCurrentLoop,
   ntcToCelsius,

@@ -1,4 +1,4 @@
-import type { I2cDevice } from '../buses/bus.ts';
+import type { I2cDevice } from '../buses/i2c-device.ts';
 import type { Samples, Sensor, Tools } from './sensor.ts';
 
 /** A chip with input pins, ready to be read. */

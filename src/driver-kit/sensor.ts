@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { KeyValueStore } from '../base/state.ts';
-import type { GpioLine } from '../buses/bus.ts';
+import type { GpioLine } from '../buses/gpio-line.ts';
 import type { Quality, Unit, Value } from './reading.ts';
 
 /** One value that a sensor gives. An empty name means: the sensor has only this one, its topic is the sensor's own. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Mutex } from '../base/mutex.ts';
-import { BusError } from '../buses/bus.ts';
+import { BusError } from '../buses/bus-error.ts';
 import type { Samples, Sensor } from '../driver-kit/driver.ts';
 import type { ChannelPublisher } from './channel-publisher.ts';
 import { nextDeadline } from './read-schedule.ts';

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Mutex } from '../base/mutex.ts';
 import type { Sequence } from '../base/sequence.ts';
 import type { StateStore } from '../base/state.ts';
-import type { Buses } from '../buses/bus.ts';
+import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Sensor, Tools } from '../driver-kit/driver.ts';
 import type { Quality, Unit, Value } from '../driver-kit/reading.ts';

@@ -5,7 +5,7 @@ import type { Service } from '../base/lifecycle.ts';
 import { createKeyedMutex, type KeyedMutex, noLock } from '../base/mutex.ts';
 import { Sequence } from '../base/sequence.ts';
 import { createMemoryState, type StateStore } from '../base/state.ts';
-import type { Buses } from '../buses/bus.ts';
+import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
 import { sharedPlace } from './bus-handle.ts';

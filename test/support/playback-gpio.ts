@@ -1,13 +1,13 @@
-import {
-  BusError,
-  type GpioInputOptions,
-  type GpioInputs,
-  type GpioLine,
-  type GpioLines,
-  type GpioOutputOptions,
-  type LineEdge,
-} from '../../src/buses/bus.ts';
+import { BusError } from '../../src/buses/bus-error.ts';
 import { createEdgeQueue, type EdgeQueue } from '../../src/buses/edge-queue.ts';
+import type {
+  GpioInputOptions,
+  GpioInputs,
+  GpioLine,
+  GpioLines,
+  GpioOutputOptions,
+  LineEdge,
+} from '../../src/buses/gpio-line.ts';
 import { firstLine } from '../../src/buses/gpio-request.ts';
 
 /** Lines that a test moves by hand. */

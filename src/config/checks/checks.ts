@@ -1,4 +1,4 @@
-import { hex } from '../../buses/bus.ts';
+import { hex } from '../../buses/i2c-device.ts';
 import type { Drivers } from '../../driver-kit/driver.ts';
 import { powerTopics, readingTopic, statusTopic } from '../../mqtt/topics.ts';
 import type { PartialOutput } from '../schema/outputs.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { GpioInputs } from '../../../src/buses/bus.ts';
 import { createGpio } from '../../../src/buses/gpio.ts';
 import { createChardevBackend } from '../../../src/buses/gpio-chardev.ts';
+import type { GpioInputs } from '../../../src/buses/gpio-line.ts';
 import { createFakeGpioKernel, type FakeChip } from '../../support/fake-gpio-kernel.ts';
 import { settle } from '../../support/manual-clock.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';

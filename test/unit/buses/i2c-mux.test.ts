@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BusError, type I2cBus } from '../../../src/buses/bus.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
+import type { I2cBus } from '../../../src/buses/i2c-device.ts';
 import { createMultiplexing, parseI2cPath } from '../../../src/buses/i2c-mux.ts';
 import { settle } from '../../support/manual-clock.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BusError } from '../../../src/buses/bus.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
 import { createI2cBus, type RawI2c } from '../../../src/buses/i2c.ts';
 import { createManualClock, settle } from '../../support/manual-clock.ts';
 

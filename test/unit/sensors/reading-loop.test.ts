@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BusError } from '../../../src/buses/bus.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
 import type { Samples } from '../../../src/driver-kit/driver.ts';
 import { createCell, reader, scriptedDriver } from '../../support/cell.ts';
 import { settle } from '../../support/manual-clock.ts';

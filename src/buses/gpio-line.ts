@@ -1,44 +1,3 @@
-/** Why a bus gave nothing: nobody there, lines held, taken by the kernel, no such bus or line, no right to use it, other. */
-export type BusFault = 'absent' | 'stuck' | 'owned' | 'missing' | 'denied' | 'failed';
-
-/** A bus error as a sentence for people, e.g. `no answer from 0x48 on i2c-1`; `cause` is what the kernel said. */
-export class BusError extends Error {
-  readonly fault: BusFault;
-
-  constructor(fault: BusFault, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'BusError';
-    this.fault = fault;
-  }
-}
-
-/** One I2C chip: the address is already bound, transfers of the same bus never overlap. */
-export interface I2cDevice {
-  /**
-   * Writes `write`, then reads `readLength` bytes; no other transfer comes in between.
-   * After a single byte written, up to 32 are read with a repeated start, else the bus stops before it reads.
-   * Rejects with a BusError.
-   */
-  transfer(write: Uint8Array, readLength: number): Promise<Uint8Array>;
-}
-
-/** An I2C address as datasheets and i2cdetect write it: `0x48`. */
-export function hex(address: number): string {
-  return `0x${address.toString(16).padStart(2, '0')}`;
-}
-
-/** Where a chip is, as a key: those who share it take turns. */
-export function chipPlace(bus: string, address: number): string {
-  return `${hex(address)} on ${bus}`;
-}
-
-/** One I2C bus, opened when it is first used. */
-export interface I2cBus {
-  /** The chip at an address; `place` is what errors call the bus, where that is not its own name. */
-  device(address: number, place?: string): I2cDevice;
-  close(): Promise<void>;
-}
-
 /** A change of a line. `time` is the kernel's timestamp in nanoseconds of CLOCK_MONOTONIC, or ours where it gives none. */
 export interface Edge {
   readonly rising: boolean;
@@ -138,25 +97,4 @@ export interface GpioBus {
   lines(names: readonly string[]): GpioLines;
   /** The chips that are here; empty when there are none. */
   chips(): Promise<GpioChip[]>;
-}
-
-/** Files the kernel offers under /sys and /proc, seen from a root that tests move. */
-export interface KernelFiles {
-  /** The file's text without the trailing newline. */
-  read(path: string): Promise<string>;
-  list(path: string): Promise<string[]>;
-  /** Free and total bytes of the file system that holds `path`. */
-  space(path: string): Promise<{ free: number; total: number }>;
-}
-
-/** All that sensors can hang on. */
-export interface Buses {
-  /**
-   * The bus of that name, e.g. `i2c-1`, or `i2c-1/0x70/3` behind a multiplexer; the same one each time.
-   * Throws a BusError when it is no name of an I2C bus.
-   */
-  i2c(name: string): I2cBus;
-  readonly gpio: GpioBus;
-  readonly files: KernelFiles;
-  close(): Promise<void>;
 }
