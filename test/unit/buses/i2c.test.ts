@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BusError } from '../../../src/buses/bus-error.ts';
-import { createI2cBus, type RawI2c } from '../../../src/buses/i2c.ts';
+import { createI2cBus } from '../../../src/buses/i2c.ts';
+import type { RawI2c } from '../../../src/buses/i2c-transfer.ts';
 import { createManualClock, settle } from '../../support/manual-clock.ts';
 
 type Answer = () => Promise<number | undefined>;
