@@ -24,10 +24,16 @@ export {
   tableToCelsius,
   toResistance,
 } from './analogue.ts';
-export { crc8, sensirionWords, signed, uint16, uint16le } from './bytes.ts';
-export { type OutputChip, pinSensor, registerPins } from './pins.ts';
+export { crc8, signed, uint16, uint16le } from './bytes.ts';
+export { inputPins, type OutputChip, pinChannels, pinSensor, registerPins } from './pins.ts';
+export { openSht, SHT_CHANNELS, sensirionWords } from './sensirion.ts';
 export type { Channel, Sample, Samples, Sensor, Tools } from './sensor.ts';
-export { type Acceleration, toVibration } from './vibration.ts';
+export {
+  type Acceleration,
+  readVibration,
+  toVibration,
+  VIBRATION_CHANNELS,
+} from './vibration.ts';
 export { duration, z };
 
 /** What a driver is handed when it is opened, by the name of the bus that it declares. */
