@@ -6,6 +6,7 @@ import type { OutputChip } from './pins.ts';
 import type { Channel, Sensor, Tools } from './sensor.ts';
 import { duration } from './units.ts';
 
+// The exports of this file are all that a driver may import, and all that a driver file outside the installation receives.
 export type { KeyValueStore } from '../base/state.ts';
 export type {
   Edge,
@@ -36,7 +37,7 @@ export {
 } from './vibration.ts';
 export { duration, z };
 
-/** What a driver is handed when it is opened, by the name of the bus that it declares. */
+/** The handle that `open` receives, by the bus that the driver declares. */
 export interface Handles {
   i2c: I2cDevice;
   'gpio-input': GpioLine;
@@ -45,14 +46,14 @@ export interface Handles {
   none: undefined;
 }
 
-/** The whole of what a driver file declares. Options are checked by `cellgate check`; no hardware is touched before `open`. */
+/** All that a driver declares. `cellgate check` checks the options; no hardware is touched before `open`. */
 export interface Driver<
   Bus extends keyof Handles = keyof Handles,
   Options extends z.ZodObject = z.ZodObject,
 > {
   readonly name: string;
   readonly summary: string;
-  /** An https address; only drivers of the gateway's own have none. */
+  /** An https address; drivers that read no chip have none. */
   readonly datasheet?: string;
   readonly bus: Bus;
   /** I2C only: the addresses that the chip can have, the usual one first. */
@@ -62,7 +63,7 @@ export interface Driver<
   /** I2C only: pins that `outputs` may drive, numbered from 0. Other pins stay as they are. */
   readonly outputs?: {
     readonly pins: number;
-    /** Whether a pin that is not driven can't be told from one that is: then no sensor may read the chip. */
+    /** Whether the chip does not say which pins are driven: then no sensor may read it. */
     readonly alone?: boolean;
     open(chip: I2cDevice): Promise<OutputChip>;
   };
