@@ -8,7 +8,7 @@ import { createManualClock } from '../../support/manual-clock.ts';
 function setUp(filters: readonly FilterConfig[], clockIsSet = () => true) {
   const clock = createManualClock();
   const seen: string[] = [];
-  const outlet = createChannelPublisher(
+  const publisher = createChannelPublisher(
     { name: '', unit: 'W' },
     {
       sensor: 'power',
@@ -27,8 +27,8 @@ function setUp(filters: readonly FilterConfig[], clockIsSet = () => true) {
       },
     },
   );
-  const take = (value: number | boolean) => outlet.take({ value }, clock.monotonic());
-  return { clock, seen, outlet, take };
+  const take = (value: number | boolean) => publisher.take({ value }, clock.monotonic());
+  return { clock, seen, publisher, take };
 }
 
 test('a filter that waits speaks up by itself, at its time', async () => {
@@ -54,9 +54,9 @@ test('an alarm that is put off does not ring early', async () => {
 });
 
 test('after the stop nothing more is said, and nobody sleeps', async () => {
-  const { clock, seen, outlet, take } = setUp([{ delayedOn: 100 }]);
+  const { clock, seen, publisher, take } = setUp([{ delayedOn: 100 }]);
   take(true);
-  outlet.stop();
+  publisher.stop();
   await clock.advance(1000);
   expect(seen).toEqual([]);
   expect(clock.sleeping).toBe(0);
@@ -64,8 +64,8 @@ test('after the stop nothing more is said, and nobody sleeps', async () => {
 
 test('whatever else is wrong, it is said that the clock was not set', async () => {
   let isSet = false;
-  const { clock, seen, take, outlet } = setUp([{ throttleAverage: 1000 }], () => isSet);
-  outlet.take({ value: null, reason: 'no answer from 0x48' }, clock.monotonic());
+  const { clock, seen, take, publisher } = setUp([{ throttleAverage: 1000 }], () => isSet);
+  publisher.take({ value: null, reason: 'no answer from 0x48' }, clock.monotonic());
   take(3);
   await clock.advance(500);
   isSet = true;

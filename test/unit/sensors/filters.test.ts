@@ -16,8 +16,8 @@ function run(
 ) {
   const chain = createFilterChain(filters, state());
   return samples.map((sample, second) => {
-    const judged = sample !== null && typeof sample === 'object' ? sample : good(sample);
-    const out = chain.push(judged, second * 1000);
+    const qualified = sample !== null && typeof sample === 'object' ? sample : good(sample);
+    const out = chain.push(qualified, second * 1000);
     if (out === undefined) return '-';
     return out.quality === 'good' ? out.value : `${out.value} ${out.quality}: ${out.reason}`;
   });
