@@ -26,7 +26,7 @@ async function outputChip(chip: I2cDevice): Promise<OutputChip> {
     },
     async read(pin) {
       const high = ((await readLevels(chip)) & (1 << pin)) !== 0;
-      // A pin that is driven low is stronger than what could pull it up.
+      // No pull-up is stronger than a pin that is driven low.
       if (high && (latch & (1 << pin)) === 0)
         throw new Error('the chip was reset: its pin is no longer driven');
       return high;

@@ -6,7 +6,7 @@ export function phaseOf(a: boolean, b: boolean): number {
   return a ? 1 : 0;
 }
 
-/** Steps from one phase to another: 1 forward, -1 back, 0 none, undefined when two edges can't be told apart. */
+/** Steps from one phase to another: 1 forward, -1 back, 0 none, undefined when two edges were missed or came at once. */
 export function stepsBetween(from: number, to: number): number | undefined {
   return [0, 1, undefined, -1][(to - from + 4) % 4];
 }

@@ -7,7 +7,7 @@ import type { I2cBus } from './i2c-device.ts';
 import { createMultiplexing, type Multiplexing, parseI2cPath } from './i2c-mux.ts';
 import { createKernelFiles, type KernelFiles } from './kernel-files.ts';
 
-/** All that sensors can hang on. */
+/** All buses of the machine. */
 export interface Buses {
   /**
    * The bus of that name, e.g. `i2c-1`, or `i2c-1/0x70/3` behind a multiplexer; the same one each time.
@@ -23,7 +23,7 @@ export interface BusesParts {
   readonly log: Logger;
   readonly i2c?: I2cParts;
   readonly gpio?: Omit<GpioParts, 'log'>;
-  /** Where /sys and /proc are looked for. */
+  /** The folder that has /sys and /proc. */
   readonly root?: string;
 }
 

@@ -19,11 +19,11 @@ import {
 
 export interface ChardevParts {
   readonly log: Logger;
-  /** The system calls; the real ones are loaded when they are first needed. Throws where they can't be had. */
+  /** The system calls; the real ones are loaded when they are first needed. Throws if they are not available. */
   readonly kernel?: () => GpioKernel;
 }
 
-/** Who we are to others who ask for a line of ours. */
+/** The owner of our lines, as the kernel reports it to other programs. */
 const CONSUMER = 'cellgate';
 const EDGES = {
   rising: LINE_FLAG.edgeRising,
@@ -43,7 +43,7 @@ const DRIVE = {
   'open-source': LINE_FLAG.openSource,
 } as const;
 
-/** GPIO through /dev/gpiochip*, with names, kernel timestamps, debounce, bias, and gaps that are seen. */
+/** GPIO through /dev/gpiochip*, with names, kernel timestamps, debounce, bias, and a count of lost edges. */
 export function createChardevBackend(parts: ChardevParts): GpioBackend {
   const { log } = parts;
   let loaded: GpioKernel | undefined;

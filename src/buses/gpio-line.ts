@@ -1,8 +1,8 @@
-/** A change of a line. `time` is the kernel's timestamp in nanoseconds of CLOCK_MONOTONIC, or ours where it gives none. */
+/** A change of a line. `time` is the kernel's timestamp in nanoseconds of CLOCK_MONOTONIC, or ours if it has none. */
 export interface Edge {
   readonly rising: boolean;
   readonly time: bigint;
-  /** Changes that the kernel says it dropped since the edge before; 0 where it can't say. */
+  /** Changes that the kernel dropped since the edge before; 0 if it does not count them. */
   readonly lost: number;
 }
 
@@ -12,14 +12,14 @@ export interface GpioInputOptions {
   readonly debounceMs?: number;
   /** Only these edges, after `activeLow`; both unless said otherwise. */
   readonly edge?: 'rising' | 'falling';
-  /** Every edge matters, as in counting: refused where the kernel or the chip would lose some unseen. */
+  /** Every edge counts, as for a counter: refused if the kernel or the chip could lose edges unnoticed. */
   readonly everyEdge?: boolean;
 }
 
 /** One input line, owned while it is open. `true` is active (after `activeLow`). */
 export interface GpioInput {
   read(): Promise<boolean>;
-  /** Yields changes until aborted; leaves no listener behind. Nothing where the chip raises no interrupts. */
+  /** Yields changes until aborted; leaves no listener behind. Yields nothing if the chip raises no interrupts. */
   edges(signal: AbortSignal): AsyncIterable<Edge>;
   close(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export interface GpioInputs {
 
 export interface GpioOutputOptions {
   readonly activeLow?: boolean;
-  /** What the line is from the moment it is taken. */
+  /** The value from the moment the line is taken. */
   readonly initial: boolean;
   readonly drive?: 'push-pull' | 'open-drain' | 'open-source';
 }
@@ -46,13 +46,13 @@ export interface GpioOutputOptions {
 /** One output line, owned while it is open. `true` is active (after `activeLow`). */
 export interface GpioOutput {
   write(value: boolean): Promise<void>;
-  /** What the line is, as far as the chip can tell: the pin's level on a Pi, what was written on some expanders. */
+  /** The value as the chip reports it: the level of the pin on a Pi, the written value on some expanders. */
   read(): Promise<boolean>;
-  /** Gives the line back; what it is from then on is up to the chip. */
+  /** Releases the line; its level from then on depends on the chip. */
   close(): Promise<void>;
 }
 
-/** A line that is not yet taken: who takes it says how. */
+/** A line that is not yet taken. */
 export interface GpioLine {
   /** Takes the line; rejects with a BusError. */
   input(options: GpioInputOptions): Promise<GpioInput>;
@@ -65,7 +65,7 @@ export interface GpioLines {
   input(options: GpioInputOptions): Promise<GpioInputs>;
 }
 
-/** A line of a chip: `owner` is who has taken it, a program or a kernel driver. */
+/** A line of a chip: `owner` is the program or the kernel driver that has taken it. */
 export interface GpioLineInfo {
   readonly offset: number;
   readonly name?: string;
@@ -79,13 +79,13 @@ export const BOARD_LABELS: readonly string[] = [
   'pinctrl-rp1',
 ];
 
-/** A GPIO chip as far as the kernel shows it; `lines` counts them, `base` is its first number in sysfs. */
+/** A GPIO chip as the kernel shows it; `lines` counts them, `base` is its first number in sysfs. */
 export interface GpioChip {
   readonly name: string;
   readonly label: string;
   readonly lines: number;
   readonly base?: number;
-  /** Lines that have a name or an owner, where the kernel tells. */
+  /** Lines that have a name or an owner, if the kernel reports them. */
   readonly named?: readonly GpioLineInfo[];
 }
 

@@ -20,7 +20,7 @@ export interface FoundLine {
   readonly offset: number;
 }
 
-/** A chip while it is looked at. */
+/** A chip while it is open. */
 export interface OpenChip {
   readonly device: string;
   readonly info: ChipInfo;

@@ -15,11 +15,11 @@ export interface GpioParts {
   readonly use?: 'auto' | GpioBackend['name'];
 }
 
-/** The machine's GPIO. The backend is looked for at each opening, as the hardware may come later than the gateway. */
+/** The machine's GPIO. The backend is chosen at each opening, as the hardware may appear later than the gateway. */
 export function createGpio(parts: GpioParts): GpioBus {
   const { log, use = 'auto' } = parts;
   const real = (): GpioBackend[] => [createChardevBackend({ log }), createSysfsBackend({ log })];
-  // Nothing simulated stands in for hardware that is missing: it has to be asked for.
+  // Simulated lines never replace missing hardware: the config has to choose them.
   const backends = parts.backends ?? (use === 'simulated' ? [createSimulatedBackend()] : real());
   let announced: string | undefined;
 

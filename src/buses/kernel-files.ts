@@ -1,7 +1,7 @@
 import { open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Files the kernel offers under /sys and /proc, seen from a root that tests move. */
+/** The kernel's files under /sys and /proc; tests use another root. */
 export interface KernelFiles {
   /** The file's text without the trailing newline. */
   read(path: string): Promise<string>;

@@ -35,7 +35,7 @@ describe('signals', () => {
         expect(time).toBeLessThan(1.21 * moment.cycle);
         expect(phase).toBeGreaterThanOrEqual(0);
         expect(phase).toBeLessThanOrEqual(1);
-        expect(door(moment).nextLook).toBeGreaterThan(0);
+        expect(door(moment).nextCheck).toBeGreaterThan(0);
       }),
     );
   });
