@@ -22,7 +22,7 @@ export interface PlaybackLines extends GpioLines {
   readonly watching: number;
 }
 
-/** Lines at these levels that nobody has taken. */
+/** Lines at these levels, not yet taken. */
 export function playbackLines(initial: readonly boolean[]): PlaybackLines {
   const levels = [...initial];
   const queues = new Set<EdgeQueue<LineEdge>>();
@@ -91,7 +91,7 @@ export interface PlaybackLine extends GpioLine {
   readonly written: readonly boolean[];
 }
 
-/** A line at the given level that nobody has taken. */
+/** A line at the given level, not yet taken. */
 export function playbackLine(initial = false): PlaybackLine {
   const lines = playbackLines([initial]);
   const written: boolean[] = [];

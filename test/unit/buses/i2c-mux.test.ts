@@ -37,7 +37,7 @@ function createBus() {
 
 const register = Uint8Array.of(0);
 
-test('the channel is chosen before each transfer, and nobody else chooses in between', async () => {
+test('the channel is chosen before each transfer, with no other choice in between', async () => {
   const { bus, seen } = createBus();
   const multiplexing = createMultiplexing(bus);
   const third = multiplexing.channel('i2c-1/0x70/3', 0x70, 3).device(0x48);
@@ -59,7 +59,7 @@ test('a multiplexer is closed before another one opens', async () => {
   expect(seen.slice(5)).toEqual(['70:01', '48:00']);
 });
 
-test('errors say where, and those who wait go on', async () => {
+test('errors name the place, and the waiting transfers go on', async () => {
   const { bus, absent } = createBus();
   const multiplexing = createMultiplexing(bus);
   const chip = multiplexing.channel('i2c-1/0x70/3', 0x70, 3).device(0x48);

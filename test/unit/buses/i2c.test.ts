@@ -150,7 +150,7 @@ describe('errors', () => {
     await expect(failed).rejects.toThrow('1 of 2 bytes came');
   });
 
-  test('the bus is opened anew after an error, but not because a chip is absent', async () => {
+  test('the bus is opened again after an error, but not because a chip is absent', async () => {
     const errors = [errno(121), errno(121), errno(16), undefined];
     const { open, calls } = createRaw(async () => {
       const error = errors.shift();
@@ -210,7 +210,7 @@ describe('a bus that is stuck', () => {
     expect(said).toEqual(['read', holds('0x49'), 'read', 'read', holds('0x49'), 'read']);
   });
 
-  test('two in a row tell all who wait, without a try for each', async () => {
+  test('two in a row reject all waiting transfers, without a try for each', async () => {
     const said = await sixTimes(new Set([0x48, 0x49, 0x4a]));
     const none = 'i2c-1 is stuck: a line is held low, no chip can be reached';
     expect(said).toEqual([holds('0x48'), holds('0x49'), none, none, none, none]);

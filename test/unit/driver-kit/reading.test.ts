@@ -74,7 +74,7 @@ test('a reading from before the clock was set gets its right time, once the step
 test.each([
   ['a good reading', encodeReading(good, json)],
   ['no JSON', Buffer.from('clock not yet set"')],
-  ['JSON of somebody else', Buffer.from('{"said":"clock not yet set","boot":12}')],
+  ['JSON of another client', Buffer.from('{"said":"clock not yet set","boot":12}')],
   ['nothing', Buffer.alloc(0)],
 ])('%s is left as it is', (_what, payload) => {
   expect(corrected(Buffer.from(payload), () => 1000)).toBeUndefined();

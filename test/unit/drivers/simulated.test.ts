@@ -78,7 +78,7 @@ test('the same seed and time give the same samples, another seed gives others', 
   expect(await read(7)).not.toEqual(await read(8));
 });
 
-test('the door tells its changes when they happen, and stops when told', async () => {
+test('the door reports its changes when they happen, until it is stopped', async () => {
   const clock = createManualClock();
   const { tools: hasty } = createHastyTools();
   const sleep = (ms: number, signal: AbortSignal) => clock.sleep(ms, signal);

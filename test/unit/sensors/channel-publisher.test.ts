@@ -31,7 +31,7 @@ function setUp(filters: readonly FilterConfig[], clockIsSet = () => true) {
   return { clock, seen, publisher, take };
 }
 
-test('a filter that waits speaks up by itself, at its time', async () => {
+test('a filter that waits publishes by itself, at its time', async () => {
   const { clock, seen, take } = setUp([{ throttleAverage: 1000 }, { unit: 'kW' }]);
   take(1);
   await clock.advance(400);
@@ -53,7 +53,7 @@ test('an alarm that is put off does not ring early', async () => {
   expect(seen.at(-1)).toBe('1700: null W #3 (no sample for 1 s)');
 });
 
-test('after the stop nothing more is said, and nobody sleeps', async () => {
+test('after the stop nothing more is published, and no timer is left', async () => {
   const { clock, seen, publisher, take } = setUp([{ delayedOn: 100 }]);
   take(true);
   publisher.stop();

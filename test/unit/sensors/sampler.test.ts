@@ -5,7 +5,7 @@ import { settle } from '../../support/manual-clock.ts';
 const hang = (): Promise<never> => new Promise(() => undefined);
 
 describe('hardware that is missing or late', () => {
-  test('is tried again for ever, from 1 s up to 30 s apart, and works when it comes', async () => {
+  test('is tried again from 1 s up to 30 s apart without end, and works when it appears', async () => {
     const tries: number[] = [];
     let here = false;
     const cell = createCell(
@@ -148,7 +148,7 @@ describe('changes', () => {
     await cell.sensing.stop();
   });
 
-  test('when they fail the sensor is opened anew', async () => {
+  test('when they fail the sensor is opened again', async () => {
     const door = createSwitch();
     const cell = createCell(door.driver);
     await cell.sensing.start();
