@@ -174,6 +174,20 @@ describe('errors', () => {
     ]);
   });
 
+  test('after ENODEV the bus is opened again: i2c-bus keeps a file without the address', async () => {
+    const errors = [errno(19), undefined];
+    const { open, opened } = createRaw(async () => {
+      const error = errors.shift();
+      if (error !== undefined) throw error;
+      return undefined;
+    });
+    const chip = createI2cBus('i2c-1', { open }).device(0x48);
+    const failed = chip.transfer(Uint8Array.of(0), 2);
+    await expect(failed).rejects.toMatchObject({ fault: 'absent' });
+    await chip.transfer(Uint8Array.of(0), 2);
+    expect(opened()).toBe(2);
+  });
+
   test('a name that is no bus is refused', () => {
     expect(() => createI2cBus('spi0')).toThrow('"spi0" is no I2C bus');
   });
