@@ -26,6 +26,7 @@ export {
   toResistance,
 } from './analogue.ts';
 export { crc8, signed, uint16, uint16le } from './bytes.ts';
+export { followEdges } from './edges.ts';
 export { inputPins, type OutputChip, pinChannels, pinSensor, registerPins } from './pins.ts';
 export { openSht, SHT_CHANNELS, sensirionWords } from './sensirion.ts';
 export type { Channel, Sample, Samples, Sensor, Tools } from './sensor.ts';
