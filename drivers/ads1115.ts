@@ -5,9 +5,11 @@ import {
   ntcToCelsius,
   platinumToCelsius,
   type Sample,
+  signed,
   type Tools,
   tableToCelsius,
   toResistance,
+  uint16,
   z,
 } from '../src/driver-kit/driver.ts';
 
@@ -66,7 +68,7 @@ const READY_CHECKS = 3;
 
 /** Volts of a conversion result (two's complement, 16 bits) at a full scale in volts. */
 export function toVolts(raw: number, fullScale: number): number {
-  return (((raw << 16) >> 16) * fullScale) / 32_768;
+  return (signed(raw, 16) * fullScale) / 32_768;
 }
 
 /** The codes at which the output clips: the input may be far beyond. */
@@ -74,7 +76,7 @@ export function isFullScale(raw: number): boolean {
   return raw === 0x7fff || raw === 0x8000;
 }
 
-/** A divided supply of 0 to 10 V may be off by so much before it is doubted. */
+/** A 0 to 10 V signal that is further outside than this is `uncertain`. */
 const TOLERANCE_VOLTS = 0.1;
 /** Parts of the supply beyond which a resistor is missing or short-circuited. */
 const SHORTED = 0.005;
@@ -217,7 +219,7 @@ export default defineDriver({
   },
 });
 
-/** The conversion register still holds the result before while OS reads 0. */
+/** While OS reads 0 the conversion register still holds the previous result. */
 async function untilReady(chip: I2cDevice, tools: Tools, signal: AbortSignal): Promise<void> {
   for (let check = 0; check < READY_CHECKS; check += 1) {
     if (((await register(chip, CONFIG)) & READY) !== 0) return;
@@ -227,6 +229,5 @@ async function untilReady(chip: I2cDevice, tools: Tools, signal: AbortSignal): P
 }
 
 async function register(chip: I2cDevice, pointer: number): Promise<number> {
-  const bytes = await chip.transfer(Uint8Array.of(pointer), 2);
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
+  return uint16(await chip.transfer(Uint8Array.of(pointer), 2));
 }

@@ -2,9 +2,10 @@ import {
   type Acceleration,
   defineDriver,
   type I2cDevice,
+  readVibration,
   signed,
-  toVibration,
   uint16le,
+  VIBRATION_CHANNELS,
   z,
 } from '../src/driver-kit/driver.ts';
 
@@ -43,9 +44,6 @@ const RANGES = new Map([
 /** In full resolution. */
 const STEPS_PER_G = 256;
 
-/** Samples that may gather before the next look: half of the FIFO. */
-const LOOK_EVERY = 16;
-
 /** g of the three axes from DATAX0 to DATAZ1: two's complement in full resolution, the low byte first. */
 export function toAcceleration(bytes: Uint8Array): Acceleration {
   const axis = (at: number): number => signed(uint16le(bytes, at), 16) / STEPS_PER_G;
@@ -74,46 +72,24 @@ export default defineDriver({
       .default(128)
       .describe('Samples of one reading; `timeout` must be longer than window / rate.'),
   }),
-  channels: () => [
-    { name: 'rms', unit: 'g' },
-    { name: 'peak', unit: 'g' },
-    { name: 'frequency', unit: 'Hz' },
-  ],
+  channels: () => VIBRATION_CHANNELS,
   async open(chip, { range, rate, window }, tools) {
     await setUp(chip, RATES.get(rate) ?? 0, RANGES.get(range) ?? 0);
-    const lookMs = Math.floor((1000 * LOOK_EVERY) / rate);
 
-    return {
-      async read(signal) {
+    const fifo = {
+      async restart(): Promise<void> {
         await chip.transfer(Uint8Array.of(FIFO_CTL, BYPASS), 0);
         await chip.transfer(Uint8Array.of(FIFO_CTL, STREAM), 0);
-        const samples: Acceleration[] = [];
-        while (samples.length < window) {
-          await tools.sleep(lookMs, signal);
-          const [status = 0] = await chip.transfer(Uint8Array.of(FIFO_STATUS), 1);
-          const entries = status & ENTRIES;
-          if (entries >= FIFO_SIZE) throw new Error('samples were lost: the bus is too busy');
-          const here = Math.min(entries, window - samples.length);
-          for (let index = 0; index < here; index += 1) {
-            signal.throwIfAborted();
-            samples.push(toAcceleration(await chip.transfer(Uint8Array.of(DATAX0), 6)));
-          }
-        }
-        const clipped = samples.flat().some((value) => Math.abs(value) >= 0.99 * range);
-        const { rms, peak, frequency } = toVibration(samples, rate);
-        const doubt = clipped
-          ? ({ quality: 'uncertain', reason: `an axis is at full scale, ±${range} g` } as const)
-          : {};
-        return {
-          rms: { value: rms, ...doubt },
-          peak: { value: peak, ...doubt },
-          frequency:
-            frequency === undefined
-              ? { value: 0, quality: 'uncertain', reason: 'no frequency stands out' }
-              : { value: frequency, ...doubt },
-        };
       },
+      async count(): Promise<number> {
+        const [status = 0] = await chip.transfer(Uint8Array.of(FIFO_STATUS), 1);
+        const entries = status & ENTRIES;
+        if (entries >= FIFO_SIZE) throw new Error('samples were lost: the bus is too busy');
+        return entries;
+      },
+      take: async () => toAcceleration(await chip.transfer(Uint8Array.of(DATAX0), 6)),
     };
+    return { read: (signal) => readVibration(fifo, { window, rate, range }, tools, signal) };
   },
 });
 

@@ -15,7 +15,7 @@ export default defineDriver({
     bias: z
       .enum(['pull-up', 'pull-down', 'disabled'])
       .optional()
-      .describe("The line's resistor; left as it is where none is named."),
+      .describe("The line's resistor; without it the line stays as it is."),
   }),
   channels: () => [{ name: '', unit: '' }],
   async open(line, { activeLow, debounce, bias }) {

@@ -29,7 +29,7 @@ export default defineDriver({
       .string()
       .regex(THERMOMETER, { error: 'an id such as 28-0316a2795abf' })
       .optional()
-      .describe('Which one, as in /sys/bus/w1/devices; may be left out where there is only one.'),
+      .describe('Which one, as in /sys/bus/w1/devices; not needed if there is only one.'),
   }),
   channels: () => [{ name: '', unit: '°C', range: [-55, 125] }],
   async open(files, { id }) {

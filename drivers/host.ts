@@ -17,13 +17,13 @@ export function parseCpu(stat: string): CpuTimes {
   return { idle: idle + (waiting ?? 0), total };
 }
 
-/** Percent of the time between two looks that the processors were busy; undefined when no tick has gone by. */
+/** Percent of the time between two readings in which the processors were busy; undefined when no tick has passed. */
 export function toCpuUsed(before: CpuTimes, after: CpuTimes): number | undefined {
   const total = after.total - before.total;
   return total > 0 ? Math.max(0, 100 * (1 - (after.idle - before.idle) / total)) : undefined;
 }
 
-/** Percent of the memory that programs can't have, from /proc/meminfo's MemTotal and MemAvailable. */
+/** Percent of the memory that is not available to programs, from /proc/meminfo's MemTotal and MemAvailable. */
 export function toMemoryUsed(meminfo: string): number {
   const kilobytes = (key: string): number =>
     Number(new RegExp(`^${key}: +(\\d+) kB$`, 'm').exec(meminfo)?.[1]);
@@ -58,7 +58,7 @@ async function candidates(
   return found;
 }
 
-/** One channel, to two decimals; its failure must not take the others with it. */
+/** One channel, to two decimals; its failure must not affect the other channels. */
 async function sample(take: () => Promise<Sample>): Promise<Sample> {
   try {
     const { value, ...rest } = await take();
@@ -77,7 +77,7 @@ export default defineDriver({
       .string()
       .startsWith('/', 'a path that begins with /')
       .default('/')
-      .describe('A path on the file system that `disk` tells of.'),
+      .describe('A path on the file system that the channel `disk` measures.'),
   }),
   channels: () => [
     { name: 'cpu', unit: '%' },

@@ -2,7 +2,7 @@ import { defineDriver, type KernelFiles, z } from '../src/driver-kit/driver.ts';
 
 const FOLDER = '/sys/class/hwmon';
 
-/** Units and how many of the file's make one of them: the kernel's Documentation/hwmon/sysfs-interface. */
+/** Units, and by how much the file's value is divided: the kernel's Documentation/hwmon/sysfs-interface. */
 const KINDS = {
   temp: { unit: '°C', divisor: 1000 },
   in: { unit: 'V', divisor: 1000 },
@@ -27,7 +27,7 @@ export default defineDriver({
     chip: z
       .string()
       .regex(/^[\w-]+$/, { error: 'a name such as cpu_thermal or rpi_volt' })
-      .describe('What /sys/class/hwmon/hwmon*/name says, e.g. cpu_thermal.'),
+      .describe('The name in /sys/class/hwmon/hwmon*/name, e.g. cpu_thermal.'),
     input: z
       .string()
       .regex(/^(temp|in|curr|power|energy|humidity|fan)\d+$/, {
@@ -51,7 +51,7 @@ export default defineDriver({
   },
 });
 
-/** The numbers change from start to start; the names do not. */
+/** The numbers of the chips change from start to start; the names do not. */
 async function findChip(files: KernelFiles, chip: string): Promise<string> {
   const entries = await files.list(FOLDER).catch((): string[] => []);
   const names: string[] = [];

@@ -2,7 +2,7 @@ import { defineDriver, type KernelFiles, z } from '../src/driver-kit/driver.ts';
 
 const FOLDER = '/sys/bus/iio/devices';
 
-/** Units and how many of the kernel's make one of them: Documentation/ABI/testing/sysfs-bus-iio. */
+/** Units, and by how much the kernel's value is divided: Documentation/ABI/testing/sysfs-bus-iio. */
 const KINDS = {
   voltage: { unit: 'V', divisor: 1000 },
   current: { unit: 'A', divisor: 1000 },
@@ -32,7 +32,7 @@ export default defineDriver({
     device: z
       .string()
       .regex(/^[\w.,-]+$/, { error: 'a name such as ads1015 or bme280' })
-      .describe('What /sys/bus/iio/devices/iio:device*/name says.'),
+      .describe('The name in /sys/bus/iio/devices/iio:device*/name.'),
     channel: z
       .string()
       .regex(new RegExp(`^(${Object.keys(KINDS).join('|')})(\\d+(-voltage\\d+)?|_[a-z]+)?$`), {
@@ -65,7 +65,7 @@ async function processed(files: KernelFiles, folder: string, channel: string): P
     }
     return value;
   };
-  /** Scale and offset may stand for all channels of a kind. */
+  /** Scale and offset may be those of all channels of a kind. */
   const kind = channel.replace(/(\d+(-voltage\d+)?|_[a-z]+)$/, '');
   const input = await number(`${channel}_input`);
   if (input !== undefined) return input;

@@ -53,14 +53,14 @@ export default defineDriver({
         const voltage = toBusVolts(await register(BUS_VOLTAGE));
         const current = toShuntVolts(raw) / shunt;
         const beyond = Math.abs(signed(raw, 16)) >= SHUNT_FULL_SCALE;
-        const judged = (value: number): Sample =>
+        const qualified = (value: number): Sample =>
           beyond
             ? { value, quality: 'uncertain', reason: 'the shunt is at ±320 mV or more' }
             : { value };
         return {
           voltage: { value: voltage },
-          current: judged(current),
-          power: judged(voltage * current),
+          current: qualified(current),
+          power: qualified(voltage * current),
         };
       },
     };

@@ -67,12 +67,12 @@ export default defineDriver({
         const current = toShuntVolts(raw) / shunt;
         const beyond = raw === 0x7fff || raw === 0x8000;
         const reason = 'the shunt is at ±81.92 mV or more';
-        const judged = (value: number): Sample =>
+        const qualified = (value: number): Sample =>
           beyond ? { value, quality: 'uncertain', reason } : { value };
         return {
           voltage: { value: voltage },
-          current: judged(current),
-          power: judged(voltage * current),
+          current: qualified(current),
+          power: qualified(voltage * current),
         };
       },
     };

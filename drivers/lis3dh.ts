@@ -2,9 +2,10 @@ import {
   type Acceleration,
   defineDriver,
   type I2cDevice,
+  readVibration,
   signed,
-  toVibration,
   uint16le,
+  VIBRATION_CHANNELS,
   z,
 } from '../src/driver-kit/driver.ts';
 
@@ -48,9 +49,6 @@ const RANGES = new Map([
   [16, { bits: 0x30, step: 12 }],
 ]);
 
-/** Samples that may gather before the next look: half of the FIFO. */
-const LOOK_EVERY = 16;
-
 /** g of the three axes from OUT_X_L to OUT_Z_H: 12 bits each, left-justified; a step in milli-g. */
 export function toAcceleration(bytes: Uint8Array, step: number): Acceleration {
   const axis = (at: number): number => ((signed(uint16le(bytes, at), 16) >> 4) * step) / 1000;
@@ -77,54 +75,32 @@ export default defineDriver({
       .default(128)
       .describe('Samples of one reading; `timeout` must be longer than window / rate.'),
   }),
-  channels: () => [
-    { name: 'rms', unit: 'g' },
-    { name: 'peak', unit: 'g' },
-    { name: 'frequency', unit: 'Hz' },
-  ],
+  channels: () => VIBRATION_CHANNELS,
   async open(chip, { range, rate, window }, tools) {
     const { bits, step } = RANGES.get(range) ?? { bits: 0, step: 1 };
     await setUp(chip, RATES.get(rate) ?? 0, bits);
-    const lookMs = Math.floor((1000 * LOOK_EVERY) / rate);
 
-    return {
-      async read(signal) {
+    const fifo = {
+      async restart(): Promise<void> {
         await chip.transfer(Uint8Array.of(FIFO_CTRL_REG, BYPASS), 0);
         await chip.transfer(Uint8Array.of(FIFO_CTRL_REG, STREAM), 0);
-        const samples: Acceleration[] = [];
-        while (samples.length < window) {
-          await tools.sleep(lookMs, signal);
-          const [source = 0] = await chip.transfer(Uint8Array.of(FIFO_SRC_REG), 1);
-          if ((source & OVERRUN) !== 0) throw new Error('samples were lost: the bus is too busy');
-          const here = Math.min(source & COUNT, window - samples.length);
-          for (let index = 0; index < here; index += 1) {
-            signal.throwIfAborted();
-            const bytes = await chip.transfer(Uint8Array.of(OUT_X_L | INCREMENT), 6);
-            samples.push(toAcceleration(bytes, step));
-          }
-        }
-        const clipped = samples.flat().some((value) => Math.abs(value) >= 0.99 * range);
-        const { rms, peak, frequency } = toVibration(samples, rate);
-        const doubt = clipped
-          ? ({ quality: 'uncertain', reason: `an axis is at full scale, ±${range} g` } as const)
-          : {};
-        return {
-          rms: { value: rms, ...doubt },
-          peak: { value: peak, ...doubt },
-          frequency:
-            frequency === undefined
-              ? { value: 0, quality: 'uncertain', reason: 'no frequency stands out' }
-              : { value: frequency, ...doubt },
-        };
       },
+      async count(): Promise<number> {
+        const [source = 0] = await chip.transfer(Uint8Array.of(FIFO_SRC_REG), 1);
+        if ((source & OVERRUN) !== 0) throw new Error('samples were lost: the bus is too busy');
+        return source & COUNT;
+      },
+      take: async () =>
+        toAcceleration(await chip.transfer(Uint8Array.of(OUT_X_L | INCREMENT), 6), step),
     };
+    return { read: (signal) => readVibration(fifo, { window, rate, range }, tools, signal) };
   },
 });
 
 async function setUp(chip: I2cDevice, rateBits: number, rangeBits: number): Promise<void> {
-  const [who = 0] = await chip.transfer(Uint8Array.of(WHO_AM_I), 1);
-  if (who !== LIS3DH) {
-    const shown = who.toString(16).padStart(2, '0');
+  const [id = 0] = await chip.transfer(Uint8Array.of(WHO_AM_I), 1);
+  if (id !== LIS3DH) {
+    const shown = id.toString(16).padStart(2, '0');
     throw new Error(`not a LIS3DH: WHO_AM_I is 0x${shown}, expected 0x33`);
   }
   await chip.transfer(Uint8Array.of(CTRL_REG1, rateBits | AXES), 0);

@@ -24,7 +24,7 @@ export function toCelsius(raw: number, resolution: number): number {
 
 export default defineDriver({
   name: 'lm75',
-  summary: 'LM75 temperature sensor and its kin: LM75A, LM75B, TMP75, DS75 and alike',
+  summary: 'LM75 temperature sensor and compatible ones: LM75A, LM75B, TMP75, DS75 and others',
   datasheet: 'https://www.ti.com/lit/ds/symlink/lm75b.pdf',
   bus: 'i2c',
   addresses: [0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f],

@@ -1,4 +1,11 @@
-import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver-kit/driver.ts';
+import {
+  defineDriver,
+  inputPins,
+  pinChannels,
+  pinSensor,
+  registerPins,
+  z,
+} from '../src/driver-kit/driver.ts';
 
 /** Register pairs, port A first, while IOCON.BANK is 0 as after power-on: table 3-3. */
 const IODIR = 0x00;
@@ -39,29 +46,21 @@ export default defineDriver({
     interrupt: z
       .string()
       .optional()
-      .describe('GPIO line that INTA or INTB is wired to; changes are then told at once.'),
+      .describe('GPIO line that INTA or INTB is wired to; changes are then published at once.'),
   }),
-  channels: ({ pins }) => [...new Set(pins)].map((pin) => ({ name: NAMES[pin] ?? '', unit: '' })),
+  channels: ({ pins }) => pinChannels(NAMES, pins),
   async open(chip, { pins, pullUps, activeLow, interrupt }, tools) {
-    const pair = async (register: number): Promise<number> =>
-      uint16le(await chip.transfer(Uint8Array.of(register), 2));
-    const write = (register: number, value: number): Promise<unknown> =>
-      chip.transfer(Uint8Array.of(register, value & 0xff, value >> 8), 0);
-
-    const mask = pins.reduce((bits, pin) => bits | (1 << pin), 0);
-    const change = async (register: number, on: boolean): Promise<void> => {
-      const before = await pair(register);
-      await write(register, on ? before | mask : before & ~mask & 0xffff);
-    };
-    await change(IPOL, false);
-    await change(GPPU, pullUps);
-    await change(IODIR, true);
+    const inputs = inputPins(chip, pins);
+    await inputs.set(IPOL, false);
+    await inputs.set(GPPU, pullUps);
+    await inputs.set(IODIR, true);
     if (interrupt !== undefined) {
       await chip.transfer(Uint8Array.of(IOCON, MIRROR | OPEN_DRAIN), 0);
       // Each change counts, not a difference from a fixed value.
-      await change(INTCON, false);
-      await change(GPINTEN, true);
+      await inputs.set(INTCON, false);
+      await inputs.set(GPINTEN, true);
     }
-    return pinSensor({ names: NAMES, pins, activeLow, interrupt, tools, levels: () => pair(GPIO) });
+    const levels = (): Promise<number> => inputs.read(GPIO);
+    return pinSensor({ names: NAMES, pins, activeLow, interrupt, tools, levels });
   },
 });

@@ -1,4 +1,11 @@
-import { defineDriver, pinSensor, registerPins, uint16le, z } from '../src/driver-kit/driver.ts';
+import {
+  defineDriver,
+  inputPins,
+  pinChannels,
+  pinSensor,
+  registerPins,
+  z,
+} from '../src/driver-kit/driver.ts';
 
 /** Register pairs, port 0 first: section "Register Descriptions" / "Control Register and Command Byte". */
 const INPUT = 0x00;
@@ -37,25 +44,14 @@ export default defineDriver({
     interrupt: z
       .string()
       .optional()
-      .describe('GPIO line that INT is wired to; changes are then told at once.'),
+      .describe('GPIO line that INT is wired to; changes are then published at once.'),
   }),
-  channels: ({ pins }) => [...new Set(pins)].map((pin) => ({ name: NAMES[pin] ?? '', unit: '' })),
+  channels: ({ pins }) => pinChannels(NAMES, pins),
   async open(chip, { pins, activeLow, interrupt }, tools) {
-    const pair = async (register: number): Promise<number> =>
-      uint16le(await chip.transfer(Uint8Array.of(register), 2));
-    const write = (register: number, value: number): Promise<unknown> =>
-      chip.transfer(Uint8Array.of(register, value & 0xff, value >> 8), 0);
-
-    const mask = pins.reduce((bits, pin) => bits | (1 << pin), 0);
-    await write(POLARITY, (await pair(POLARITY)) & ~mask & 0xffff);
-    await write(CONFIGURATION, (await pair(CONFIGURATION)) | mask);
-    return pinSensor({
-      names: NAMES,
-      pins,
-      activeLow,
-      interrupt,
-      tools,
-      levels: () => pair(INPUT),
-    });
+    const inputs = inputPins(chip, pins);
+    await inputs.set(POLARITY, false);
+    await inputs.set(CONFIGURATION, true);
+    const levels = (): Promise<number> => inputs.read(INPUT);
+    return pinSensor({ names: NAMES, pins, activeLow, interrupt, tools, levels });
   },
 });

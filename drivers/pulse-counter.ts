@@ -1,4 +1,4 @@
-import { defineDriver, duration, type Sample, z } from '../src/driver-kit/driver.ts';
+import { defineDriver, duration, followEdges, type Sample, z } from '../src/driver-kit/driver.ts';
 
 /** A total at a moment of the monotonic clock, in milliseconds. */
 interface Mark {
@@ -54,19 +54,11 @@ export default defineDriver({
     const kept = state.get(PULSES);
     let pulses = typeof kept === 'number' && kept >= 0 ? kept : 0;
     let lost = 0;
-    let failure: unknown;
     const marks: Mark[] = [{ at: clock.monotonic(), pulses }];
-    const life = new AbortController();
-
-    const count = async (): Promise<void> => {
-      for await (const one of input.edges(life.signal)) {
-        // The kernel numbers what it drops, so those are known to have been.
-        pulses += 1 + one.lost;
-        lost += one.lost;
-      }
-    };
-    const counting = count().catch((error: unknown) => {
-      failure = error;
+    const counting = followEdges(input, (edge) => {
+      // The kernel numbers the edges that it drops, so they are known to have been there.
+      pulses += 1 + edge.lost;
+      lost += edge.lost;
     });
 
     const rate = (): Sample => {
@@ -84,7 +76,7 @@ export default defineDriver({
 
     return {
       async read() {
-        if (failure !== undefined) throw failure;
+        counting.check();
         state.set(PULSES, pulses);
         const total = pulses / perUnit;
         const reason = `${lost} pulses came too fast to be looked at; they are counted`;
@@ -95,8 +87,7 @@ export default defineDriver({
         };
       },
       async close() {
-        life.abort();
-        await counting;
+        await counting.stop();
         state.set(PULSES, pulses);
         await input.close();
       },

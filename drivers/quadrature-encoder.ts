@@ -1,4 +1,4 @@
-import { defineDriver, duration, type Sample, z } from '../src/driver-kit/driver.ts';
+import { defineDriver, duration, followEdges, type Sample, z } from '../src/driver-kit/driver.ts';
 
 /** Place in the cycle 00, 10, 11, 01 of (A, B), in which A is ahead. */
 export function phaseOf(a: boolean, b: boolean): number {
@@ -6,7 +6,7 @@ export function phaseOf(a: boolean, b: boolean): number {
   return a ? 1 : 0;
 }
 
-/** Steps from one phase to another: 1 forward, -1 back, 0 none, undefined when two edges can't be told apart. */
+/** Steps from one phase to another: 1 forward, -1 back, 0 none, undefined when two edges were missed or came at once. */
 export function stepsBetween(from: number, to: number): number | undefined {
   return [0, 1, undefined, -1][(to - from + 4) % 4];
 }
@@ -50,22 +50,15 @@ export default defineDriver({
     let phase = phaseOf(a, b);
     let position = 0;
     let missed = 0;
-    let failure: unknown;
     let mark = { at: clock.monotonic(), position };
-    const life = new AbortController();
 
-    const follow = async (): Promise<void> => {
-      for await (const { line, rising, lost } of inputs.edges(life.signal)) {
-        levels[line] = rising;
-        const next = phaseOf(levels[0] ?? false, levels[1] ?? false);
-        const steps = stepsBetween(phase, next);
-        phase = next;
-        if (steps === undefined || lost > 0) missed += Math.max(1, lost);
-        position += (reverse ? -1 : 1) * (steps ?? 0);
-      }
-    };
-    const following = follow().catch((error: unknown) => {
-      failure = error;
+    const following = followEdges(inputs, ({ line, rising, lost }) => {
+      levels[line] = rising;
+      const next = phaseOf(levels[0] ?? false, levels[1] ?? false);
+      const steps = stepsBetween(phase, next);
+      phase = next;
+      if (steps === undefined || lost > 0) missed += Math.max(1, lost);
+      position += (reverse ? -1 : 1) * (steps ?? 0);
     });
 
     const speed = (): Sample => {
@@ -79,7 +72,7 @@ export default defineDriver({
 
     return {
       async read() {
-        if (failure !== undefined) throw failure;
+        following.check();
         const value = position / perUnit;
         const reason = `${missed} edges were missed since the start`;
         return {
@@ -88,8 +81,7 @@ export default defineDriver({
         };
       },
       async close() {
-        life.abort();
-        await following;
+        await following.stop();
         await inputs.close();
       },
     };

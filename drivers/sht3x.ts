@@ -1,4 +1,4 @@
-import { defineDriver, sensirionWords, z } from '../src/driver-kit/driver.ts';
+import { defineDriver, openSht, SHT_CHANNELS, z } from '../src/driver-kit/driver.ts';
 
 /** Break: ends periodic measurements, section "Break command / Stop Periodic Data Acquisition Mode". */
 const BREAK = Uint8Array.of(0x30, 0x93);
@@ -8,12 +8,7 @@ const MEASURE = Uint8Array.of(0x24, 0x00);
 /** Longest measurement at high repeatability: 15.5 ms at low supply. */
 const MEASUREMENT_MS = 16;
 
-/** Degrees Celsius of the 16 bits, section "Conversion of Signal Output". */
-export function toCelsius(raw: number): number {
-  return -45 + (175 * raw) / 65_535;
-}
-
-/** Percent relative humidity of the 16 bits, same section. */
+/** Percent relative humidity of the 16 bits, section "Conversion of Signal Output". */
 export function toHumidity(raw: number): number {
   return (100 * raw) / 65_535;
 }
@@ -25,25 +20,15 @@ export default defineDriver({
   bus: 'i2c',
   addresses: [0x44, 0x45],
   options: z.strictObject({}),
-  channels: () => [
-    { name: 'temperature', unit: '°C', range: [-40, 125] },
-    { name: 'humidity', unit: '%', range: [0, 100] },
-  ],
-  async open(chip, _options, tools, openSignal) {
-    await chip.transfer(BREAK, 0);
-    await tools.sleep(BREAK_MS, openSignal);
-    return {
-      async read(signal) {
-        await chip.transfer(MEASURE, 0);
-        await tools.sleep(MEASUREMENT_MS, signal);
-        const [temperature = 0, humidity = 0] = sensirionWords(
-          await chip.transfer(new Uint8Array(), 6),
-        );
-        return {
-          temperature: { value: toCelsius(temperature) },
-          humidity: { value: toHumidity(humidity) },
-        };
-      },
+  channels: () => SHT_CHANNELS,
+  open(chip, _options, tools, signal) {
+    const parts = {
+      reset: BREAK,
+      resetMs: BREAK_MS,
+      measure: MEASURE,
+      measurementMs: MEASUREMENT_MS,
+      toHumidity,
     };
+    return openSht(chip, parts, tools, signal);
   },
 });

@@ -1,4 +1,4 @@
-import { defineDriver, sensirionWords, z } from '../src/driver-kit/driver.ts';
+import { defineDriver, openSht, SHT_CHANNELS, z } from '../src/driver-kit/driver.ts';
 
 /** Soft reset, table "Overview of I2C commands"; ready after 1 ms. */
 const RESET = Uint8Array.of(0x94);
@@ -8,12 +8,7 @@ const MEASURE = Uint8Array.of(0xfd);
 /** Longest measurement at high precision: 8.3 ms. */
 const MEASUREMENT_MS = 10;
 
-/** Degrees Celsius of the 16 bits, section "Conversion of Signal Output". */
-export function toCelsius(raw: number): number {
-  return -45 + (175 * raw) / 65_535;
-}
-
-/** Percent relative humidity of the 16 bits, same section; the ends of the scale lie outside 0 to 100. */
+/** Percent relative humidity of the 16 bits, section "Conversion of Signal Output"; the ends of the scale lie outside 0 to 100. */
 export function toHumidity(raw: number): number {
   return -6 + (125 * raw) / 65_535;
 }
@@ -25,25 +20,15 @@ export default defineDriver({
   bus: 'i2c',
   addresses: [0x44, 0x45, 0x46],
   options: z.strictObject({}),
-  channels: () => [
-    { name: 'temperature', unit: '°C', range: [-40, 125] },
-    { name: 'humidity', unit: '%', range: [0, 100] },
-  ],
-  async open(chip, _options, tools, openSignal) {
-    await chip.transfer(RESET, 0);
-    await tools.sleep(RESET_MS, openSignal);
-    return {
-      async read(signal) {
-        await chip.transfer(MEASURE, 0);
-        await tools.sleep(MEASUREMENT_MS, signal);
-        const [temperature = 0, humidity = 0] = sensirionWords(
-          await chip.transfer(new Uint8Array(), 6),
-        );
-        return {
-          temperature: { value: toCelsius(temperature) },
-          humidity: { value: toHumidity(humidity) },
-        };
-      },
+  channels: () => SHT_CHANNELS,
+  open(chip, _options, tools, signal) {
+    const parts = {
+      reset: RESET,
+      resetMs: RESET_MS,
+      measure: MEASURE,
+      measurementMs: MEASUREMENT_MS,
+      toHumidity,
     };
+    return openSht(chip, parts, tools, signal);
   },
 });

@@ -1,6 +1,6 @@
 import { type Channel, defineDriver, duration, type Samples, z } from '../src/driver-kit/driver.ts';
 
-/** What the signals below are computed from: the same seed, time and cycle give the same values. */
+/** The input of all signals: the same seed, time and cycle give the same values. */
 export interface Moment {
   readonly seed: number;
   /** Seconds since the robot was switched on. */
@@ -9,7 +9,7 @@ export interface Moment {
   readonly cycle: number;
 }
 
-/** A number in [0, 1) that looks random and depends on nothing but its arguments. */
+/** A pseudo-random number in [0, 1) that depends only on its arguments. */
 function noise(seed: number, stream: number, index: number): number {
   let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(stream + 1, 0xc2b2ae35);
   state = Math.imul(state ^ (state >>> 15) ^ index, 0x2c1b3c6d);
@@ -50,7 +50,7 @@ export function workCycles(moment: Moment): { count: number; time: number; phase
 const OPEN_MM = 85;
 const PART_MM = 32;
 
-/** Opening in millimetres and grip force in newtons: closes on a part at 30 % of the cycle, lets go at 70 %. */
+/** Opening in millimetres and grip force in newtons: closes on a part at 30 % of the cycle, opens at 70 %. */
 export function gripper(moment: Moment): { position: number; force: number } {
   const { phase, count } = workCycles(moment);
   const ramp = (from: number): number => Math.min(1, Math.max(0, (phase - from) / 0.05));
@@ -70,15 +70,15 @@ function doorOpening(seed: number, minute: number): { from: number; to: number }
   return { from, to: from + 3 + 12 * noise(seed, 22, minute) };
 }
 
-/** Whether the cell's door is closed, and in how many seconds to look again as it changes then or a minute ends. */
-export function door({ seed, seconds }: Moment): { closed: boolean; nextLook: number } {
+/** Whether the cell's door is closed, and in how many seconds to check again: it changes then, or a minute ends. */
+export function door({ seed, seconds }: Moment): { closed: boolean; nextCheck: number } {
   const minute = Math.floor(seconds / 60);
   const opening = doorOpening(seed, minute);
   const closed = opening === undefined || seconds < opening.from || seconds >= opening.to;
   const ahead = [opening?.from, opening?.to, 60 * (minute + 1)].filter(
     (time): time is number => time !== undefined && time > seconds,
   );
-  return { closed, nextLook: Math.min(...ahead) - seconds };
+  return { closed, nextCheck: Math.min(...ahead) - seconds };
 }
 
 function rounded(value: number, decimals: number): number {
@@ -124,7 +124,7 @@ const SIGNALS = {
 
 export default defineDriver({
   name: 'simulated',
-  summary: 'Signals of a robot cell that is not there, to try the gateway without hardware',
+  summary: 'Signals of a simulated robot cell, to try the gateway without hardware',
   bus: 'none',
   options: z.strictObject({
     signal: z
@@ -149,7 +149,7 @@ export default defineDriver({
       async *changes(signal) {
         let { closed } = door(moment());
         while (!signal.aborted) {
-          const ended = await sleep(1000 * door(moment()).nextLook + 1, signal).then(
+          const ended = await sleep(1000 * door(moment()).nextCheck + 1, signal).then(
             () => false,
             () => true,
           );

@@ -1,4 +1,4 @@
-import { defineDriver, duration, type Sample, z } from '../src/driver-kit/driver.ts';
+import { defineDriver, duration, followEdges, type Sample, z } from '../src/driver-kit/driver.ts';
 
 const NS_PER_MINUTE = 60e9;
 
@@ -41,19 +41,12 @@ export default defineDriver({
     let pulses = 0;
     let lastSeen = clock.monotonic();
     let speed = 0;
-    let failure: unknown;
-    const life = new AbortController();
 
-    const watch = async (): Promise<void> => {
-      for await (const { time, lost } of input.edges(life.signal)) {
-        if (before === undefined) before = time;
-        else pulses += 1 + lost;
-        last = time;
-        lastSeen = clock.monotonic();
-      }
-    };
-    const watching = watch().catch((error: unknown) => {
-      failure = error;
+    const following = followEdges(input, ({ time, lost }) => {
+      if (before === undefined) before = time;
+      else pulses += 1 + lost;
+      last = time;
+      lastSeen = clock.monotonic();
     });
 
     const sample = (): Sample => {
@@ -83,12 +76,11 @@ export default defineDriver({
 
     return {
       async read() {
-        if (failure !== undefined) throw failure;
+        following.check();
         return { '': sample() };
       },
       async close() {
-        life.abort();
-        await watching;
+        await following.stop();
         await input.close();
       },
     };

@@ -11,7 +11,7 @@ export default defineDriver({
       .string()
       .regex(/^[\w.-]+$/, { error: 'a type such as cpu-thermal' })
       .default('cpu-thermal')
-      .describe('What /sys/class/thermal/thermal_zone*/type says.'),
+      .describe('The type in /sys/class/thermal/thermal_zone*/type.'),
   }),
   channels: () => [{ name: '', unit: '°C', range: [-40, 125] }],
   async open(files, { zone }) {

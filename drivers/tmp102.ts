@@ -1,4 +1,4 @@
-import { defineDriver, z } from '../src/driver-kit/driver.ts';
+import { defineDriver, signed, uint16, z } from '../src/driver-kit/driver.ts';
 
 /** Temperature register (read only), section "Temperature Register". */
 const TEMPERATURE = 0x00;
@@ -18,8 +18,7 @@ const DEGREES_PER_BIT = 0.0625;
 
 /** Degrees Celsius of the temperature register's 16 bits, in the format that its own bit 0 names. */
 export function toCelsius(raw: number): number {
-  const signed = (raw << 16) >> 16;
-  return (signed >> ((raw & EXTENDED) === 0 ? 4 : 3)) * DEGREES_PER_BIT;
+  return (signed(raw, 16) >> ((raw & EXTENDED) === 0 ? 4 : 3)) * DEGREES_PER_BIT;
 }
 
 export default defineDriver({
@@ -31,10 +30,8 @@ export default defineDriver({
   options: z.strictObject({}),
   channels: () => [{ name: '', unit: '°C', range: [-40, 125] }],
   async open(chip, _options, tools, signal) {
-    const register = async (pointer: number): Promise<number> => {
-      const bytes = await chip.transfer(Uint8Array.of(pointer), 2);
-      return new DataView(bytes.buffer, bytes.byteOffset).getUint16(0);
-    };
+    const register = async (pointer: number): Promise<number> =>
+      uint16(await chip.transfer(Uint8Array.of(pointer), 2));
 
     const configuration = await register(CONFIGURATION);
     if ((configuration & SHUTDOWN) !== 0) {

@@ -95,7 +95,7 @@ function pageOf(driver) {
       : [
           '## Options',
           '',
-          '| key | value | default | what it says |',
+          '| key | value | default | meaning |',
           '|---|---|---|---|',
           ...options,
           '',

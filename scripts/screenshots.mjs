@@ -1,6 +1,6 @@
 /**
  * `npm run screenshots`: takes the pictures of the page that the README shows, from a running simulated cell with
- * a plant. Needs Chromium and Mosquitto (`npm run setup-tests`); takes two minutes, so that the charts have a course.
+ * a plant. Needs Chromium and Mosquitto (`npm run setup-tests`); takes two minutes, so that the charts have data.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { chromium } from 'playwright-core';
 import { parse, stringify } from 'yaml';
 import { build, ROOT } from './set-up.mjs';
 
-const COURSE_MS = 120_000;
+const CHART_MS = 120_000;
 const CUT_MS = 25_000;
 const PICTURES = [
   { name: 'page-light', width: 1280, height: 860, colorScheme: 'light' },
@@ -58,7 +58,7 @@ try {
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
-  await delay(COURSE_MS - CUT_MS);
+  await delay(CHART_MS - CUT_MS);
   // The line goes and comes: its chart has something to show.
   plant.kill();
   await once(plant, 'exit');
@@ -87,8 +87,12 @@ async function connect(clientId) {
   return client;
 }
 
-async function take(browser, { name, width, height, from, ...look }) {
-  const context = await browser.newContext({ viewport: { width, height }, locale: 'en', ...look });
+async function take(browser, { name, width, height, from, ...options }) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    locale: 'en',
+    ...options,
+  });
   const page = await context.newPage();
   await page.goto(`http://127.0.0.1:${httpPort}/`);
   await page.locator('.tile canvas').first().waitFor();

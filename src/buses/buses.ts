@@ -1,15 +1,29 @@
 import type { Logger } from 'pino';
-import { BusError, type Buses, type I2cBus } from './bus.ts';
-import { createKernelFiles } from './files.ts';
+import { BusError } from './bus-error.ts';
 import { createGpio, type GpioParts } from './gpio.ts';
+import type { GpioBus } from './gpio-line.ts';
 import { createI2cBus, type I2cParts } from './i2c.ts';
+import type { I2cBus } from './i2c-device.ts';
 import { createMultiplexing, type Multiplexing, parseI2cPath } from './i2c-mux.ts';
+import { createKernelFiles, type KernelFiles } from './kernel-files.ts';
+
+/** All buses of the machine. */
+export interface Buses {
+  /**
+   * The bus of that name, e.g. `i2c-1`, or `i2c-1/0x70/3` behind a multiplexer; the same one each time.
+   * Throws a BusError when it is no name of an I2C bus.
+   */
+  i2c(name: string): I2cBus;
+  readonly gpio: GpioBus;
+  readonly files: KernelFiles;
+  close(): Promise<void>;
+}
 
 export interface BusesParts {
   readonly log: Logger;
   readonly i2c?: I2cParts;
   readonly gpio?: Omit<GpioParts, 'log'>;
-  /** Where /sys and /proc are looked for. */
+  /** The folder that has /sys and /proc. */
   readonly root?: string;
 }
 

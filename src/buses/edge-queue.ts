@@ -1,9 +1,9 @@
-import type { Edge } from './bus.ts';
+import type { Edge } from './gpio-line.ts';
 
-/** Edges between the kernel's callback and whoever iterates; beyond the limit the oldest go and are counted as lost. */
+/** Edges between the kernel's callback and their consumer; beyond the limit the oldest are dropped and counted as lost. */
 export interface EdgeQueue<E extends Edge = Edge> {
   push(edge: E): void;
-  /** Makes the iteration throw, after the edges that are already here. */
+  /** Makes the iteration throw after the queued edges. */
   fail(error: Error): void;
   /** Ends without an error when the signal is aborted. */
   iterate(signal: AbortSignal): AsyncIterable<E>;
@@ -12,7 +12,7 @@ export interface EdgeQueue<E extends Edge = Edge> {
 /** An empty queue for one consumer. */
 export function createEdgeQueue<E extends Edge = Edge>(limit = 1000): EdgeQueue<E> {
   let edges: E[] = [];
-  /** Those before it are gone: shifting a long array for each edge would cost more than the edge. */
+  /** Index of the oldest edge: shifting a long array for each edge would cost more than the edge. */
   let first = 0;
   let lost = 0;
   let failure: Error | undefined;

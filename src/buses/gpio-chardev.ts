@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import { BusError, type GpioChip, type GpioInputOptions, type GpioOutputOptions } from './bus.ts';
-import type { GpioBackend } from './gpio.ts';
+import { BusError } from './bus-error.ts';
+import type { GpioBackend } from './gpio-backend.ts';
 import { type GpioKernel, openGpioKernel } from './gpio-kernel.ts';
+import type { GpioChip, GpioInputOptions, GpioOutputOptions } from './gpio-line.ts';
 import { eachChip, type FoundLine, findLines, hasCode, lineError } from './gpio-lookup.ts';
 import { createLineInputs, createLineOutput } from './gpio-request.ts';
 import {
@@ -18,11 +19,11 @@ import {
 
 export interface ChardevParts {
   readonly log: Logger;
-  /** The system calls; the real ones are loaded when they are first needed. Throws where they can't be had. */
+  /** The system calls; the real ones are loaded when they are first needed. Throws if they are not available. */
   readonly kernel?: () => GpioKernel;
 }
 
-/** Who we are to others who ask for a line of ours. */
+/** The owner of our lines, as the kernel reports it to other programs. */
 const CONSUMER = 'cellgate';
 const EDGES = {
   rising: LINE_FLAG.edgeRising,
@@ -42,7 +43,7 @@ const DRIVE = {
   'open-source': LINE_FLAG.openSource,
 } as const;
 
-/** GPIO through /dev/gpiochip*, with names, kernel timestamps, debounce, bias, and gaps that are seen. */
+/** GPIO through /dev/gpiochip*, with names, kernel timestamps, debounce, bias, and a count of lost edges. */
 export function createChardevBackend(parts: ChardevParts): GpioBackend {
   const { log } = parts;
   let loaded: GpioKernel | undefined;

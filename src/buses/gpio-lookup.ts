@@ -1,6 +1,7 @@
-import { BOARD_LABELS, BusError, type BusFault } from './bus.ts';
-import type { LineSpec } from './gpio.ts';
+import { BusError, type BusFault } from './bus-error.ts';
+import type { LineSpec } from './gpio-backend.ts';
 import type { GpioKernel } from './gpio-kernel.ts';
+import { BOARD_LABELS } from './gpio-line.ts';
 import {
   type ChipInfo,
   chipInfoRequest,
@@ -19,7 +20,7 @@ export interface FoundLine {
   readonly offset: number;
 }
 
-/** A chip while it is looked at. */
+/** A chip while it is open. */
 export interface OpenChip {
   readonly device: string;
   readonly info: ChipInfo;

@@ -1,12 +1,7 @@
-import {
-  BusError,
-  type GpioInput,
-  type GpioInputs,
-  type GpioOutput,
-  type LineEdge,
-} from './bus.ts';
+import { BusError } from './bus-error.ts';
 import { createEdgeQueue, type EdgeQueue } from './edge-queue.ts';
 import type { GpioKernel } from './gpio-kernel.ts';
+import type { GpioInput, GpioInputs, GpioOutput, LineEdge } from './gpio-line.ts';
 import { type FoundLine, hasCode, lineError } from './gpio-lookup.ts';
 import {
   decodeLineEvents,

@@ -1,5 +1,5 @@
-import type { GpioInputs, GpioOutput } from './bus.ts';
-import type { GpioBackend, LineSpec } from './gpio.ts';
+import type { GpioBackend, LineSpec } from './gpio-backend.ts';
+import type { GpioInputs, GpioOutput } from './gpio-line.ts';
 
 const POLL_MS = 50;
 

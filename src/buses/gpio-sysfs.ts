@@ -2,18 +2,17 @@ import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Gpio, Options } from 'onoff';
 import type { Logger } from 'pino';
+import { BusError, type BusFault } from './bus-error.ts';
+import { createEdgeQueue } from './edge-queue.ts';
+import type { GpioBackend, LineSpec } from './gpio-backend.ts';
 import {
   BOARD_LABELS,
-  BusError,
-  type BusFault,
   type GpioChip,
   type GpioInputOptions,
   type GpioInputs,
   type GpioOutput,
   type LineEdge,
-} from './bus.ts';
-import { createEdgeQueue } from './edge-queue.ts';
-import type { GpioBackend, LineSpec } from './gpio.ts';
+} from './gpio-line.ts';
 
 /** The part of an onoff line that is used here. */
 export type RawGpio = Pick<Gpio, 'read' | 'write' | 'watch' | 'unwatch' | 'unexport'>;
@@ -23,7 +22,7 @@ export type RawDirection = 'in' | 'high' | 'low';
 
 export interface SysfsParts {
   readonly log: Logger;
-  /** Where look-ups go; onoff itself always works on /sys/class/gpio. */
+  /** The folder with the chips' files; onoff itself always works on /sys/class/gpio. */
   readonly root?: string;
   /** Takes a line by its global number; the real one is onoff's, loaded when it is first needed. */
   readonly open?: (
@@ -102,7 +101,7 @@ export function createSysfsBackend(parts: SysfsParts): GpioBackend {
   };
 }
 
-/** The chips in a /sys/class/gpio, with their character device's name where it is told, else the directory's. */
+/** The chips in a /sys/class/gpio, by the name of their character device if it is known, else of their folder. */
 export async function sysfsChips(root: string): Promise<SysfsChip[]> {
   const entries = await readdir(root).catch(() => []);
   const chips: SysfsChip[] = [];
@@ -149,10 +148,10 @@ export async function resolveLine(
   return { name, globalNumber: chip.base + offset };
 }
 
-/** onoff swallows every error in setting up a line that is exported already, as it is after a crash: start afresh. */
+/** onoff ignores every error in setting up a line that is already exported, as after a crash: unexport it first. */
 async function dropStaleExport(root: string, globalNumber: number, log: Logger): Promise<void> {
   if (!(await exists(join(root, `gpio${globalNumber}`)))) return;
-  log.info({ line: globalNumber }, 'line was still exported, taking it anew');
+  log.info({ line: globalNumber }, 'line was still exported, taking it again');
   await writeFile(join(root, 'unexport'), String(globalNumber));
 }
 

@@ -1,34 +1,11 @@
 import type { Logger } from 'pino';
-import {
-  BusError,
-  type GpioBus,
-  type GpioChip,
-  type GpioInputOptions,
-  type GpioInputs,
-  type GpioOutput,
-  type GpioOutputOptions,
-} from './bus.ts';
+import { BusError } from './bus-error.ts';
+import { type GpioBackend, parseLine } from './gpio-backend.ts';
 import { createChardevBackend } from './gpio-chardev.ts';
+import type { GpioBus } from './gpio-line.ts';
 import { firstLine } from './gpio-request.ts';
 import { createSimulatedBackend } from './gpio-simulated.ts';
 import { createSysfsBackend } from './gpio-sysfs.ts';
-
-/** A line as the config names it: by its own name, by the board's GPIO number, or by chip and offset. */
-export type LineSpec =
-  | { readonly kind: 'name'; readonly name: string }
-  | { readonly kind: 'number'; readonly name: string; readonly number: number }
-  | { readonly kind: 'offset'; readonly chip: string; readonly offset: number };
-
-/** One way to the kernel's GPIO. */
-export interface GpioBackend {
-  readonly name: 'chardev' | 'sysfs' | 'simulated';
-  /** Whether this machine offers it. */
-  available(): Promise<boolean>;
-  /** Takes the lines as inputs, all or none; rejects with a BusError. */
-  inputs(lines: readonly LineSpec[], options: GpioInputOptions): Promise<GpioInputs>;
-  output(line: LineSpec, options: GpioOutputOptions): Promise<GpioOutput>;
-  chips(): Promise<GpioChip[]>;
-}
 
 export interface GpioParts {
   readonly log: Logger;
@@ -38,20 +15,11 @@ export interface GpioParts {
   readonly use?: 'auto' | GpioBackend['name'];
 }
 
-/** `GPIO17`, `gpiochip0:17` or a line name such as `DI0`. */
-export function parseLine(line: string): LineSpec {
-  const offset = /^(gpiochip\d+):(\d+)$/.exec(line);
-  if (offset !== null) return { kind: 'offset', chip: offset[1] ?? '', offset: Number(offset[2]) };
-  const number = /^GPIO(\d+)$/.exec(line);
-  if (number !== null) return { kind: 'number', name: line, number: Number(number[1]) };
-  return { kind: 'name', name: line };
-}
-
-/** The machine's GPIO. The backend is looked for at each opening, as the hardware may come later than the gateway. */
+/** The machine's GPIO. The backend is chosen at each opening, as the hardware may appear later than the gateway. */
 export function createGpio(parts: GpioParts): GpioBus {
   const { log, use = 'auto' } = parts;
   const real = (): GpioBackend[] => [createChardevBackend({ log }), createSysfsBackend({ log })];
-  // Nothing simulated stands in for hardware that is missing: it has to be asked for.
+  // Simulated lines never replace missing hardware: the config has to choose them.
   const backends = parts.backends ?? (use === 'simulated' ? [createSimulatedBackend()] : real());
   let announced: string | undefined;
 

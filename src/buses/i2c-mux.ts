@@ -1,6 +1,7 @@
-import { BusError, type I2cBus, type I2cDevice } from './bus.ts';
+import { BusError } from './bus-error.ts';
+import type { I2cBus, I2cDevice } from './i2c-device.ts';
 
-/** A way to a chip: the bus of the machine and, behind a multiplexer, its address and channel. */
+/** The path of an I2C bus: the bus of the machine and, behind a multiplexer, its address and channel. */
 export interface I2cPath {
   readonly bus: string;
   readonly multiplexer?: { readonly address: number; readonly channel: number };
@@ -16,7 +17,7 @@ export function parseI2cPath(text: string): I2cPath | undefined {
 
 /** The channels of all multiplexers on one bus. */
 export interface Multiplexing {
-  /** The bus behind a channel; `name` is told in errors. */
+  /** The bus behind a channel; `name` is for errors. */
   channel(name: string, address: number, channel: number): I2cBus;
 }
 

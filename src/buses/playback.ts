@@ -1,17 +1,19 @@
-import { BusError, type I2cDevice, type KernelFiles } from './bus.ts';
+import { BusError } from './bus-error.ts';
+import type { I2cDevice } from './i2c-device.ts';
+import type { KernelFiles } from './kernel-files.ts';
 
 /** One transfer in hex: what must be written, and what comes back or how it fails. */
 export type Transfer =
   | { readonly write: string; readonly read: string }
   | { readonly write: string; readonly error: string };
 
-/** A chip that plays its part of a conversation. */
+/** A chip with scripted answers. */
 export interface PlaybackDevice extends I2cDevice {
   /** Throws unless every transfer was used and all were as expected. */
   done(): void;
 }
 
-/** A chip that answers as scripted and rejects every transfer that differs, saying what was expected and what came. */
+/** A chip that answers as scripted; it rejects a transfer that differs, with the expected and the actual one. */
 export function playback(transfers: readonly Transfer[]): PlaybackDevice {
   let next = 0;
   let deviation: Error | undefined;
@@ -53,7 +55,7 @@ function describe(write: string, readLength: number): string {
   return `write ${write || 'nothing'}, read ${readLength} bytes`;
 }
 
-/** Files in memory, by absolute path; what is not there rejects with ENOENT as the kernel does. */
+/** Files in memory, by absolute path; a missing one rejects with ENOENT as in the kernel. */
 export function playbackFiles(
   files: Map<string, string>,
   space = { free: 0, total: 0 },

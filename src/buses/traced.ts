@@ -1,13 +1,8 @@
-import {
-  type Buses,
-  type GpioInput,
-  type GpioInputs,
-  type GpioOutput,
-  hex,
-  type I2cDevice,
-} from './bus.ts';
+import type { Buses } from './buses.ts';
+import type { GpioInput, GpioInputs, GpioOutput } from './gpio-line.ts';
+import { hex, type I2cDevice } from './i2c-device.ts';
 
-/** One exchange with the hardware: `sent` and `received` as people read them; an error is a sentence. */
+/** One exchange with the hardware: `sent` and `received` as text; an error is a sentence. */
 export interface Exchange {
   /** E.g. `0x48 on i2c-1`, `line DI0` or a file's path. */
   readonly where: string;
@@ -17,9 +12,9 @@ export interface Exchange {
   readonly error?: string;
 }
 
-/** The same buses, with every exchange told to `tell` when it is over. */
-export function traced(buses: Buses, tell: (exchange: Exchange) => void): Buses {
-  const watch = async <T>(
+/** The same buses; `report` gets every exchange when it is over. */
+export function traced(buses: Buses, report: (exchange: Exchange) => void): Buses {
+  const observe = async <T>(
     where: string,
     sent: string,
     operation: Promise<T>,
@@ -27,39 +22,39 @@ export function traced(buses: Buses, tell: (exchange: Exchange) => void): Buses 
   ): Promise<T> => {
     try {
       const result = await operation;
-      tell({ where, sent, received: show(result) });
+      report({ where, sent, received: show(result) });
       return result;
     } catch (error) {
-      tell({ where, sent, error: error instanceof Error ? error.message : String(error) });
+      report({ where, sent, error: error instanceof Error ? error.message : String(error) });
       throw error;
     }
   };
 
   const tracedDevice = (device: I2cDevice, where: string): I2cDevice => ({
     transfer: (write, readLength) =>
-      watch(where, spaced(write), device.transfer(write, readLength), spaced),
+      observe(where, spaced(write), device.transfer(write, readLength), spaced),
   });
 
   const tracedInput = (input: GpioInput, where: string): GpioInput => ({
-    read: () => watch(where, '', input.read(), digit),
+    read: () => observe(where, '', input.read(), digit),
     edges: (signal) => input.edges(signal),
     close: () => input.close(),
   });
 
   const tracedInputs = (inputs: GpioInputs, where: string): GpioInputs => ({
-    read: () => watch(where, '', inputs.read(), (levels) => levels.map(digit).join(' ')),
+    read: () => observe(where, '', inputs.read(), (levels) => levels.map(digit).join(' ')),
     edges: (signal) => inputs.edges(signal),
     close: () => inputs.close(),
   });
 
   const tracedOutput = (output: GpioOutput, where: string): GpioOutput => ({
-    write: (value) => watch(where, digit(value), output.write(value), () => ''),
-    read: () => watch(where, '', output.read(), digit),
+    write: (value) => observe(where, digit(value), output.write(value), () => ''),
+    read: () => observe(where, '', output.read(), digit),
     close: () => output.close(),
   });
 
   const taken = <T>(where: string, line: Promise<T>): Promise<T> =>
-    watch(where, 'open', line, () => 'taken');
+    observe(where, 'open', line, () => 'taken');
 
   return {
     i2c(name) {
@@ -89,9 +84,9 @@ export function traced(buses: Buses, tell: (exchange: Exchange) => void): Buses 
       chips: () => buses.gpio.chips(),
     },
     files: {
-      read: (path) => watch(path, '', buses.files.read(path), firstLine),
-      list: (path) => watch(path, '', buses.files.list(path), (names) => names.join(' ')),
-      space: (path) => watch(path, '', buses.files.space(path), (space) => JSON.stringify(space)),
+      read: (path) => observe(path, '', buses.files.read(path), firstLine),
+      list: (path) => observe(path, '', buses.files.list(path), (names) => names.join(' ')),
+      space: (path) => observe(path, '', buses.files.space(path), (space) => JSON.stringify(space)),
     },
     close: () => buses.close(),
   };

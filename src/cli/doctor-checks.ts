@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { access, constants, readFile } from 'node:fs/promises';
-import type { KernelFiles } from '../buses/bus.ts';
+import type { KernelFiles } from '../buses/kernel-files.ts';
 import type { Config } from '../config/schema/schema.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { isSynchronised } from '../runtime/time-sync.ts';

@@ -1,4 +1,4 @@
-import type { KernelFiles } from '../buses/bus.ts';
+import type { KernelFiles } from '../buses/kernel-files.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { askGateway } from '../runtime/admin-socket.ts';

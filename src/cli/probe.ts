@@ -1,4 +1,7 @@
-import { BusError, type Buses, hex, type I2cBus, type KernelFiles } from '../buses/bus.ts';
+import { BusError } from '../buses/bus-error.ts';
+import type { Buses } from '../buses/buses.ts';
+import { hex, type I2cBus } from '../buses/i2c-device.ts';
+import type { KernelFiles } from '../buses/kernel-files.ts';
 import { type Board, fittingBoards } from '../config/boards.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { askTimedatectl, isSynchronised } from '../runtime/time-sync.ts';

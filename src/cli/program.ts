@@ -154,7 +154,7 @@ export async function runCommandLine(
     .action(async (options: ConfigOption) => {
       const { doctor } = await import('./doctor.ts');
       const { askTimedatectl } = await import('../runtime/time-sync.ts');
-      const { createKernelFiles } = await import('../buses/files.ts');
+      const { createKernelFiles } = await import('../buses/kernel-files.ts');
       const files = createKernelFiles();
       const { drivers } = parts;
       code = await doctor(options, io, { drivers, files, askTimedatectl });

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
-import { loadDriver } from '../driver-table.ts';
+import { loadDriver } from '../driver-kit/driver-file.ts';
 import { sensorSchema } from './schema/sensors.ts';
 import type { Finding } from './yaml/problem.ts';
 

@@ -1,10 +1,10 @@
 import type { Sample } from './sensor.ts';
 
-/** NAMUR NE 43, in mA: outside the first pair the transmitter tells a failure, outside the second it is overdriven. */
+/** NAMUR NE 43, in mA: outside the first pair the transmitter has failed, outside the second it is overdriven. */
 const FAILURE_MA = [3.6, 21] as const;
 const MEASURING_MA = [3.8, 20.5] as const;
 
-/** A 4–20 mA signal as a value from `low` at 4 mA to `high` at 20 mA, judged by NAMUR NE 43. */
+/** A 4–20 mA signal as a value from `low` at 4 mA to `high` at 20 mA, with a quality by NAMUR NE 43. */
 export function fromCurrentLoop(milliamperes: number, low: number, high: number): Sample {
   const shown = `${milliamperes.toFixed(2)} mA`;
   if (milliamperes <= FAILURE_MA[0]) {
@@ -21,7 +21,7 @@ export function fromCurrentLoop(milliamperes: number, low: number, high: number)
   return { value, quality: 'uncertain', reason };
 }
 
-/** Ohms of a resistor to ground that a known one pulls up to the supply; Infinity when it is not there. Volts and ohms. */
+/** Ohms of a resistor to ground that a known one pulls up to the supply; Infinity if it is missing. Volts and ohms. */
 export function toResistance(volts: number, supply: number, pullUp: number): number {
   return volts >= supply ? Number.POSITIVE_INFINITY : (pullUp * volts) / (supply - volts);
 }

@@ -24,18 +24,3 @@ export function crc8(bytes: Uint8Array, polynomial: number, initial: number): nu
   }
   return crc;
 }
-
-/**
- * Words of 16 bits as Sensirion's chips send them, each followed by its CRC-8 (polynomial 0x31, begins with 0xff).
- * Throws when one does not fit.
- */
-export function sensirionWords(bytes: Uint8Array): number[] {
-  const words: number[] = [];
-  for (let at = 0; at < bytes.length; at += 3) {
-    if (crc8(bytes.subarray(at, at + 2), 0x31, 0xff) !== bytes[at + 2]) {
-      throw new Error('the checksum is wrong: the answer was disturbed on its way');
-    }
-    words.push(uint16(bytes, at));
-  }
-  return words;
-}

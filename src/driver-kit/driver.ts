@@ -1,9 +1,12 @@
 import { z } from 'zod';
-import type { GpioLine, GpioLines, I2cDevice, KernelFiles } from '../buses/bus.ts';
+import type { GpioLine, GpioLines } from '../buses/gpio-line.ts';
+import type { I2cDevice } from '../buses/i2c-device.ts';
+import type { KernelFiles } from '../buses/kernel-files.ts';
 import type { OutputChip } from './pins.ts';
 import type { Channel, Sensor, Tools } from './sensor.ts';
 import { duration } from './units.ts';
 
+// The exports of this file are all that a driver may import, and all that a driver file outside the installation receives.
 export type { KeyValueStore } from '../base/state.ts';
 export type {
   Edge,
@@ -11,10 +14,10 @@ export type {
   GpioInputs,
   GpioLine,
   GpioLines,
-  I2cDevice,
-  KernelFiles,
   LineEdge,
-} from '../buses/bus.ts';
+} from '../buses/gpio-line.ts';
+export type { I2cDevice } from '../buses/i2c-device.ts';
+export type { KernelFiles } from '../buses/kernel-files.ts';
 export {
   fromCurrentLoop,
   ntcToCelsius,
@@ -22,13 +25,20 @@ export {
   tableToCelsius,
   toResistance,
 } from './analogue.ts';
-export { crc8, sensirionWords, signed, uint16, uint16le } from './bytes.ts';
-export { type OutputChip, pinSensor, registerPins } from './pins.ts';
+export { crc8, signed, uint16, uint16le } from './bytes.ts';
+export { followEdges } from './edges.ts';
+export { inputPins, type OutputChip, pinChannels, pinSensor, registerPins } from './pins.ts';
+export { openSht, SHT_CHANNELS, sensirionWords } from './sensirion.ts';
 export type { Channel, Sample, Samples, Sensor, Tools } from './sensor.ts';
-export { type Acceleration, toVibration } from './vibration.ts';
+export {
+  type Acceleration,
+  readVibration,
+  toVibration,
+  VIBRATION_CHANNELS,
+} from './vibration.ts';
 export { duration, z };
 
-/** What a driver is handed when it is opened, by the name of the bus that it declares. */
+/** The handle that `open` receives, by the bus that the driver declares. */
 export interface Handles {
   i2c: I2cDevice;
   'gpio-input': GpioLine;
@@ -37,14 +47,14 @@ export interface Handles {
   none: undefined;
 }
 
-/** The whole of what a driver file declares. Options are checked by `cellgate check`; no hardware is touched before `open`. */
+/** All that a driver declares. `cellgate check` checks the options; no hardware is touched before `open`. */
 export interface Driver<
   Bus extends keyof Handles = keyof Handles,
   Options extends z.ZodObject = z.ZodObject,
 > {
   readonly name: string;
   readonly summary: string;
-  /** An https address; only drivers of the gateway's own have none. */
+  /** An https address; drivers that read no chip have none. */
   readonly datasheet?: string;
   readonly bus: Bus;
   /** I2C only: the addresses that the chip can have, the usual one first. */
@@ -54,7 +64,7 @@ export interface Driver<
   /** I2C only: pins that `outputs` may drive, numbered from 0. Other pins stay as they are. */
   readonly outputs?: {
     readonly pins: number;
-    /** Whether a pin that is not driven can't be told from one that is: then no sensor may read the chip. */
+    /** Whether the chip does not say which pins are driven: then no sensor may read it. */
     readonly alone?: boolean;
     open(chip: I2cDevice): Promise<OutputChip>;
   };

@@ -1,22 +1,23 @@
-import type { I2cDevice } from '../buses/bus.ts';
-import type { Samples, Sensor, Tools } from './sensor.ts';
+import type { I2cDevice } from '../buses/i2c-device.ts';
+import { uint16le } from './bytes.ts';
+import type { Channel, Samples, Sensor, Tools } from './sensor.ts';
 
 /** A chip with input pins, ready to be read. */
 export interface PinParts {
   /** Channel names, that of pin 0 first. */
   readonly names: readonly string[];
-  /** The pins that are told, by number. */
+  /** The pins that are published, by number. */
   readonly pins: readonly number[];
   /** Whether a low pin is true. */
   readonly activeLow: boolean;
-  /** The line on which the chip tells that a pin has changed, low until the pins are read; undefined for none. */
+  /** The GPIO line of the chip's interrupt, low from a change until the pins are read; undefined for none. */
   readonly interrupt: string | undefined;
   readonly tools: Tools;
   /** The levels of all pins, pin 0 in bit 0. */
   levels(): Promise<number>;
 }
 
-/** The pins of an expander as a sensor with a channel each; with an interrupt, changes are told at once. */
+/** The pins of an expander as a sensor with a channel each; with an interrupt, a change is published at once. */
 export async function pinSensor(parts: PinParts): Promise<Sensor> {
   const { names, pins, activeLow, tools } = parts;
   const read = async (): Promise<Samples> => {
@@ -36,6 +37,34 @@ export async function pinSensor(parts: PinParts): Promise<Sensor> {
       for await (const edge of interrupt.edges(signal)) if (edge.rising) yield await read();
     },
     close: () => interrupt.close(),
+  };
+}
+
+/** A channel for each of the pins, in their order; `names` are those of all pins, that of pin 0 first. */
+export function pinChannels(names: readonly string[], pins: readonly number[]): Channel[] {
+  return [...new Set(pins)].map((pin) => ({ name: names[pin] ?? '', unit: '' }));
+}
+
+/** The input pins of an expander with two ports of eight pins; a pair of registers has pin 0 in bit 0. */
+export interface InputPins {
+  /** The pair that begins at a register, as 16 bits. */
+  read(register: number): Promise<number>;
+  /** Sets the bits of the input pins in a pair of registers, or clears them; those of other pins stay as they are. */
+  set(register: number, on: boolean): Promise<void>;
+}
+
+/** These pins of a chip whose registers come in pairs, that of port 0 first. */
+export function inputPins(chip: I2cDevice, pins: readonly number[]): InputPins {
+  const mask = pins.reduce((bits, pin) => bits | (1 << pin), 0);
+  const read = async (register: number): Promise<number> =>
+    uint16le(await chip.transfer(Uint8Array.of(register), 2));
+  return {
+    read,
+    async set(register, on) {
+      const before = await read(register);
+      const after = on ? before | mask : before & ~mask;
+      await chip.transfer(Uint8Array.of(register, after & 0xff, after >> 8), 0);
+    },
   };
 }
 
@@ -59,7 +88,7 @@ export interface PinRegisters {
   readonly level: number;
 }
 
-/** The outputs of an expander with two ports of eight pins. The level is set before the direction: nothing twitches. */
+/** The outputs of an expander with two ports of eight pins. The level is set before the direction, so that the pin never has the wrong one. */
 export function registerPins(chip: I2cDevice, registers: PinRegisters): OutputChip {
   const read = async (register: number, pin: number): Promise<number> => {
     const [byte = 0] = await chip.transfer(Uint8Array.of(register + (pin >> 3)), 1);

@@ -1,4 +1,4 @@
-/** How much a value is worth: trust it, doubt it, or there is none. */
+/** Quality as in OPC UA: `uncertain` may be wrong, `bad` has no value. */
 export type Quality = 'good' | 'uncertain' | 'bad';
 
 /** A unit as it is printed in a payload (UCUM's or SI's sign, e.g. `°C`, `V`, `%`); empty for none. */
@@ -7,7 +7,7 @@ export type Unit = string;
 export type Value = number | boolean | string | null;
 
 /**
- * One sample of one channel, as sensing hands it on.
+ * One sample of one channel, as it is published.
  * `value` is null exactly when `quality` is `bad`; `reason` says why it is not `good`.
  * `time` is in milliseconds since the Unix epoch.
  */
@@ -20,11 +20,11 @@ export interface Reading {
   readonly time: number;
 }
 
-/** The reason of a reading whose `time` can't be believed, alone or at the end of another. */
+/** The reason of a reading whose `time` is from a clock that is not set; alone, or at the end of another reason. */
 export const CLOCK_NOT_SET = 'clock not yet set';
 const CORRECTED = 'taken before the clock was set, time corrected';
 
-/** `json` says all that is known, `value` is the bare value. */
+/** `json` has value, unit, quality and time; `value` is the bare value. */
 export type PayloadForm = 'json' | 'value';
 
 /** `boot` counts the gateway's starts, `seq` this topic's readings since; together they never repeat. */
@@ -36,7 +36,7 @@ export interface Encoding {
 
 /** The payload of a reading. It is never empty, as an empty one would delete the retained value [MQTT-3.3.1-10]. */
 export function encodeReading(reading: Reading, encoding: Encoding): Uint8Array {
-  const { unit, value, quality, reason, time } = trusted(reading);
+  const { unit, value, quality, reason, time } = withoutBadValue(reading);
   if (encoding.payload === 'value') {
     return Buffer.from(typeof value === 'string' && value !== '' ? value : JSON.stringify(value));
   }
@@ -47,8 +47,8 @@ export function encodeReading(reading: Reading, encoding: Encoding): Uint8Array 
   );
 }
 
-/** JSON has no sign for infinity, and a value that says bad must not look like one: both become null. */
-function trusted(reading: Reading): Reading {
+/** JSON has no infinity, and a bad reading has no value: both become null. */
+function withoutBadValue(reading: Reading): Reading {
   const { value, quality } = reading;
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return { ...reading, value: null, quality: 'bad', reason: `not a finite number: ${value}` };
@@ -57,8 +57,8 @@ function trusted(reading: Reading): Reading {
   return reading;
 }
 
-/** The reading as it must be told by a clock that is or isn't set, also when a filter kept it from one state to the other. */
-export function dated(reading: Reading, clockIsSet: boolean): Reading {
+/** The reading with the quality and reason of a clock that is set or not, also when a filter kept it while that changed. */
+export function withClockState(reading: Reading, clockIsSet: boolean): Reading {
   const { reason, ...others } = reading;
   if (clockIsSet) return reason === CLOCK_NOT_SET ? { ...others, quality: 'good' } : reading;
   if (reason === CLOCK_NOT_SET) return reading;
@@ -70,8 +70,8 @@ const BRACE = 0x7b;
 const NOT_SET = Buffer.from(`${CLOCK_NOT_SET}"`);
 
 /**
- * The payload of a reading from before the clock was set, with its right time; undefined where it is none.
- * `stepOf` gives the milliseconds by which the clock was wrong in that start of the gateway, where that is known.
+ * The payload of a reading from before the clock was set, with its right time; undefined for any other payload.
+ * `stepOf` gives the milliseconds by which the clock was wrong in that start of the gateway, if that is known.
  */
 export function corrected(
   payload: Buffer,
@@ -86,7 +86,7 @@ export function corrected(
     const reason = reading.reason.replace(CLOCK_NOT_SET, CORRECTED);
     return Buffer.from(JSON.stringify({ ...reading, reason, time }));
   } catch {
-    // Somebody else's words, which only look like ours.
+    // A payload of another client that only looks like a reading.
     return undefined;
   }
 }

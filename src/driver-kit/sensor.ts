@@ -1,19 +1,19 @@
 import type { Clock } from '../base/clock.ts';
 import type { KeyValueStore } from '../base/state.ts';
-import type { GpioLine } from '../buses/bus.ts';
+import type { GpioLine } from '../buses/gpio-line.ts';
 import type { Quality, Unit, Value } from './reading.ts';
 
-/** One value that a sensor gives. An empty name means: the sensor has only this one, its topic is the sensor's own. */
+/** One value of a sensor. An empty name means that it is the only one, under the sensor's own topic. */
 export interface Channel {
   readonly name: string;
   readonly unit: Unit;
-  /** What the datasheet allows; a value outside is published as `uncertain`. */
+  /** The range of the datasheet; a value outside is published as `uncertain`. */
   readonly range?: readonly [low: number, high: number];
 }
 
 export interface Sample {
   readonly value: Value;
-  /** `good` unless said otherwise; a sample with a value of null is `bad`. */
+  /** `good` by default; a sample with a value of null is `bad`. */
   readonly quality?: Quality;
   readonly reason?: string;
 }
@@ -21,11 +21,11 @@ export interface Sample {
 /** Samples by channel name. */
 export type Samples = Readonly<Record<string, Sample>>;
 
-/** A sensor that is open: rejects with a sentence that names what did not work. */
+/** An open sensor; it rejects with a sentence that names the fault. */
 export interface Sensor {
-  /** One sample of every channel. Aborted when the read is given up or the gateway stops. */
+  /** One sample of every channel. The signal is aborted when the read takes too long or the gateway stops. */
   read(signal: AbortSignal): Promise<Samples>;
-  /** For sensors that speak up by themselves: yields as soon as something changes, besides the paced reads. */
+  /** For sensors that report changes by themselves: yields each change at once, besides the regular reads. */
   changes?(signal: AbortSignal): AsyncIterable<Samples>;
   close?(): Promise<void>;
 }
@@ -34,8 +34,8 @@ export interface Tools {
   readonly clock: Clock;
   /** Waits for a conversion; ends early, with a rejection, when the read is given up. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** What this sensor remembers over restarts. */
+  /** State of this sensor that survives a restart. */
   readonly state: KeyValueStore;
-  /** One more line of the machine, such as a chip's interrupt; an option named `interrupt` says which. */
+  /** One more GPIO line, such as a chip's interrupt; an option named `interrupt` has its name. */
   line(name: string): GpioLine;
 }

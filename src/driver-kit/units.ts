@@ -85,14 +85,14 @@ const DURATION_WORDS: readonly (readonly [unit: string, words: RegExp])[] = [
   ['d', /^(d|days?)$/],
 ];
 
-/** What a slip such as `5`, `10 ms` or `2min` was meant to be; empty when nobody can tell. */
+/** The probable meaning of a slip such as `5`, `10 ms` or `2min`; empty if there is none. */
 function meantDuration(input: unknown): string {
   const [, number, word = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(input)) ?? [];
   const unit = DURATION_WORDS.find(([, words]) => words.test(word.toLowerCase()))?.[0];
   return number && unit ? `${number}${unit}` : '';
 }
 
-/** What a slip such as `1024`, `64k` or `1MB` was meant to be; empty when nobody can tell. */
+/** The probable meaning of a slip such as `1024`, `64k` or `1MB`; empty if there is none. */
 function meantSize(input: unknown): string {
   const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)i?(b|bytes?)?$/i.exec(String(input));
   if (!match) return '';

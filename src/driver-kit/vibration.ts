@@ -1,3 +1,5 @@
+import type { Channel, Samples, Tools } from './sensor.ts';
+
 /** What a window of acceleration says, gravity taken out: effective and largest deviation, frequency in Hz. */
 export interface Vibration {
   readonly rms: number;
@@ -14,7 +16,7 @@ const STANDS_OUT = 6;
 
 /**
  * RMS, peak and strongest frequency of the three axes together, in the samples' unit. Each axis' mean, which is gravity, is
- * taken out. The spectrum is windowed (Hann) and its highest place interpolated between two lines.
+ * taken out. The spectrum is windowed (Hann) and its highest place interpolated between two bins.
  */
 export function toVibration(samples: readonly Acceleration[], rateHz: number): Vibration {
   const count = samples.length;
@@ -31,22 +33,86 @@ export function toVibration(samples: readonly Acceleration[], rateHz: number): V
   return { rms, peak, frequency: strongest(powers(axes), rateHz / count) };
 }
 
+/** Channels of a reading that `readVibration` takes: RMS and peak in g, frequency in Hz. */
+export const VIBRATION_CHANNELS: readonly Channel[] = [
+  { name: 'rms', unit: 'g' },
+  { name: 'peak', unit: 'g' },
+  { name: 'frequency', unit: 'Hz' },
+];
+
+/** An accelerometer that keeps its latest 32 samples in a FIFO. */
+export interface AccelerationFifo {
+  /** Empties the FIFO, which then fills. */
+  restart(): Promise<void>;
+  /** How many samples are in it; rejects when some were lost. */
+  count(): Promise<number>;
+  /** Takes the oldest sample, in g. */
+  take(): Promise<Acceleration>;
+}
+
+export interface VibrationOptions {
+  /** Samples of one reading; a multiple of 4. */
+  readonly window: number;
+  /** Samples per second. */
+  readonly rate: number;
+  /** Full scale in g. */
+  readonly range: number;
+}
+
+/** Samples that may gather before the FIFO is read: half of it. */
+const READ_EVERY = 16;
+/** Part of the full scale from which a value counts as clipped. */
+const CLIPPED = 0.99;
+
+/** One window of samples as RMS, peak and frequency; `uncertain` when a sample is at full scale. */
+export async function readVibration(
+  fifo: AccelerationFifo,
+  { window, rate, range }: VibrationOptions,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<Samples> {
+  const waitMs = Math.floor((1000 * READ_EVERY) / rate);
+  const samples: Acceleration[] = [];
+  await fifo.restart();
+  while (samples.length < window) {
+    await tools.sleep(waitMs, signal);
+    const count = Math.min(await fifo.count(), window - samples.length);
+    for (let index = 0; index < count; index += 1) {
+      signal.throwIfAborted();
+      samples.push(await fifo.take());
+    }
+  }
+  const clipped = samples.flat().some((value) => Math.abs(value) >= CLIPPED * range);
+  const { rms, peak, frequency } = toVibration(samples, rate);
+  const quality = clipped
+    ? ({ quality: 'uncertain', reason: `an axis is at full scale, ±${range} g` } as const)
+    : {};
+  return {
+    rms: { value: rms, ...quality },
+    peak: { value: peak, ...quality },
+    frequency:
+      frequency === undefined
+        ? { value: 0, quality: 'uncertain', reason: 'no frequency stands out' }
+        : { value: frequency, ...quality },
+  };
+}
+
 /** Power at each multiple of the lowest frequency, from 1 to half the count; index 0 is that of the mean, left at 0. */
 function powers(axes: readonly (readonly number[])[]): number[] {
   const count = axes[0]?.length ?? 0;
   const cosines = Array.from({ length: count }, (_, n) => Math.cos((2 * Math.PI * n) / count));
   const windowed = axes.map((axis) => axis.map((value, n) => value * (0.5 - 0.5 * cosines[n]!)));
   const result = [0];
-  for (let line = 1; line <= count / 2; line += 1) {
+  for (let bin = 1; bin <= count / 2; bin += 1) {
     let power = 0;
     for (const axis of windowed) {
       let real = 0;
       let imaginary = 0;
       for (const [n, value] of axis.entries()) {
-        const turn = (line * n) % count;
-        real += value * cosines[turn]!;
-        // A quarter of a turn makes a sine of a cosine; counts are multiples of 4.
-        imaginary -= value * cosines[(turn + (3 * count) / 4) % count]!;
+        const phase = (bin * n) % count;
+        real += value * cosines[phase]!;
+        // A sine is a cosine a quarter of a cycle later; counts are multiples of 4.
+        imaginary -= value * cosines[(phase + (3 * count) / 4) % count]!;
       }
       power += real ** 2 + imaginary ** 2;
     }
@@ -57,14 +123,14 @@ function powers(axes: readonly (readonly number[])[]): number[] {
 
 function strongest(spectrum: readonly number[], stepHz: number): number | undefined {
   const highest = Math.max(...spectrum);
-  const line = spectrum.indexOf(highest);
+  const bin = spectrum.indexOf(highest);
   const mean = spectrum.reduce((sum, power) => sum + power, 0) / (spectrum.length - 1);
-  if (line === 0 || highest < STANDS_OUT * mean) return undefined;
-  // With a Hann window the logarithms of three lines are close to a parabola.
-  const [left, middle, right] = [line - 1, line, line + 1].map((at) =>
+  if (bin === 0 || highest < STANDS_OUT * mean) return undefined;
+  // With a Hann window the logarithms of three bins are close to a parabola.
+  const [left, middle, right] = [bin - 1, bin, bin + 1].map((at) =>
     Math.log(Math.max(spectrum[at] ?? 0, highest * 1e-9)),
   ) as [number, number, number];
   const bend = left - 2 * middle + right;
   const shift = bend === 0 ? 0 : Math.max(-0.5, Math.min(0.5, (0.5 * (left - right)) / bend));
-  return (line + shift) * stepHz;
+  return (bin + shift) * stepHz;
 }

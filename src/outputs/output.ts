@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import type { Sequence } from '../base/sequence.ts';
-import type { GpioOutput, GpioOutputOptions } from '../buses/bus.ts';
+import type { GpioOutput, GpioOutputOptions } from '../buses/gpio-line.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import { encodeReading, type Quality } from '../driver-kit/reading.ts';
 import type { Command, Refused } from './command.ts';

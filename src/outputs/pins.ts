@@ -1,11 +1,8 @@
 import type { KeyedMutex } from '../base/mutex.ts';
-import {
-  BusError,
-  type Buses,
-  chipPlace,
-  type GpioOutput,
-  type GpioOutputOptions,
-} from '../buses/bus.ts';
+import { BusError } from '../buses/bus-error.ts';
+import type { Buses } from '../buses/buses.ts';
+import type { GpioOutput, GpioOutputOptions } from '../buses/gpio-line.ts';
+import { chipPlace } from '../buses/i2c-device.ts';
 import type { PinSpec } from '../config/schema/pins.ts';
 import type { Drivers, OutputChip } from '../driver-kit/driver.ts';
 

@@ -9,18 +9,18 @@ interface Card {
   readonly state: HTMLElement;
   readonly facts: ReturnType<typeof createFacts>;
   readonly button: HTMLButtonElement;
-  readonly whose: HTMLElement;
+  readonly note: HTMLElement;
   online: boolean;
   own: boolean;
 }
 
-/** Who may publish there may end connections; nothing is ever published there. */
-const RIGHT = '$SYS/cellgate/disconnect';
+/** A user with the right to publish here may end connections; nothing is ever published here. */
+const RIGHT_TOPIC = '$SYS/cellgate/disconnect';
 
 /** One card for each session of the broker, connected or not. */
-export function createClients(gateway: Gateway, question: ConfirmDialog) {
+export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
   const list = element('ul', { class: 'cards' });
-  let may = false;
+  let allowed = false;
 
   const cards = createKeyed<SessionStatus, Card>(list, ({ clientId }) => {
     const state = element('span', { class: 'pill' });
@@ -37,19 +37,19 @@ export function createClients(gateway: Gateway, question: ConfirmDialog) {
     const button = element('button', { type: 'button', class: 'small' }, translate('disconnect'));
     setAttribute(button, 'aria-label', `${translate('disconnect')} ${clientId}`);
     button.addEventListener('click', () => void disconnect(clientId));
-    const whose = element('p', { class: 'address' });
-    const node = element('li', { class: 'card client' }, head, whose, facts.node, button);
-    return { node, state, whose, facts, button, online: false, own: false };
+    const note = element('p', { class: 'address' });
+    const node = element('li', { class: 'card client' }, head, note, facts.node, button);
+    return { node, state, note, facts, button, online: false, own: false };
   });
 
   const disconnect = async (clientId: string): Promise<void> => {
     const title = translate('askDisconnect', { name: clientId });
-    const words = { title, why: translate('disconnectWhy'), action: translate('disconnect') };
-    if (await question.ask(words)) await gateway.disconnect(clientId).catch(() => undefined);
+    const texts = { title, why: translate('disconnectWhy'), action: translate('disconnect') };
+    if (await confirm.ask(texts)) await gateway.disconnect(clientId).catch(() => undefined);
   };
 
-  const offer = ({ button, online, own }: Card): void => {
-    setAttribute(button, 'hidden', !may || !online || own);
+  const showButton = ({ button, online, own }: Card): void => {
+    setAttribute(button, 'hidden', !allowed || !online || own);
   };
 
   return {
@@ -65,9 +65,9 @@ export function createClients(gateway: Gateway, question: ConfirmDialog) {
           setAttribute(node, 'data-state', online ? 'connected' : 'down');
           const time = translate('since', { time: span(gateway.now() - since) });
           card.own = session.clientId === gateway.clientId;
-          setText(card.whose, card.own ? translate('thisPage') : '');
-          offer(card);
-          setText(state, `${translate(online ? 'online' : 'away')} ${time}`);
+          setText(card.note, card.own ? translate('thisPage') : '');
+          showButton(card);
+          setText(state, `${translate(online ? 'online' : 'offline')} ${time}`);
           facts.set('user', user || translate('anonymous'));
           facts.set('address', address ?? '–');
           facts.set('waiting', number(session.queued));
@@ -77,11 +77,13 @@ export function createClients(gateway: Gateway, question: ConfirmDialog) {
         },
       );
     },
-    /** Whether this user may end connections. */
-    async learnRight(): Promise<void> {
-      const rights = await gateway.rights([RIGHT]).catch(() => ({}) as Record<string, boolean>);
-      may = rights[RIGHT] === true;
-      for (const card of cards.parts.values()) offer(card);
+    /** Reads whether this user may end connections. */
+    async readRight(): Promise<void> {
+      const rights = await gateway
+        .rights([RIGHT_TOPIC])
+        .catch(() => ({}) as Record<string, boolean>);
+      allowed = rights[RIGHT_TOPIC] === true;
+      for (const card of cards.parts.values()) showButton(card);
     },
   };
 }

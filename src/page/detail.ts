@@ -1,16 +1,17 @@
 import type { Series } from '../history/hour-history.ts';
 import { type Chart, createChart } from './chart.ts';
-import { element, setAttribute, setText } from './dom.ts';
+import { createDetailDialog, type DetailDialog, SPANS } from './detail-dialog.ts';
+import { setAttribute, setText } from './dom.ts';
 import type { Gateway, Span } from './gateway.ts';
 import { translate } from './translations.ts';
 
-/** What is shown of one sensor. */
+/** One value of one sensor, to be shown in large. */
 export interface Subject {
   readonly topic: string;
   readonly name: string;
-  /** For what is on or off. */
+  /** For a value that is on or off. */
   readonly steps: boolean;
-  /** Its value at this moment, in words and as a number for the chart. */
+  /** Its value at this moment, as text and as a number for the chart. */
   now(): {
     readonly text: string;
     readonly quality: string;
@@ -20,133 +21,112 @@ export interface Subject {
 }
 
 const HEIGHT = 260;
-const SPANS: readonly Span[] = ['hour', 'day'];
 
-/** A dialog with one sensor's chart in large: the last hour, and the last day where the gateway keeps it. */
-export function createDetail(gateway: Gateway) {
-  const title = element('h2', { id: 'detail', class: 'question', lang: 'en' });
-  const value = element('p', { class: 'figure' });
-  const quality = element('p', { class: 'quality' });
-  const buttons = SPANS.map((span) => element('button', { type: 'button' }, translate(span)));
-  const choice = element(
-    'div',
-    { class: 'choice', role: 'group', 'aria-label': translate('span') },
-    ...buttons,
-  );
-  const place = element('div', { class: 'large' });
-  const under = element('p', { class: 'under', 'aria-hidden': 'true' });
-  const course = element('p', { class: 'age' });
-  const hint = element('p', { class: 'age' }, translate('keepDay'));
-  const close = element('button', { type: 'button', class: 'primary' }, translate('close'));
-  const dialog = element(
-    'dialog',
-    { class: 'detail', 'aria-labelledby': 'detail' },
-    element('div', { class: 'head' }, title, choice),
-    element('div', { class: 'head' }, value, quality),
-    place,
-    under,
-    course,
-    hint,
-    element('div', { class: 'buttons' }, close),
-  );
-  document.body.append(dialog);
+/** A dialog with one sensor's large chart: the last hour, and the last day if the gateway keeps it. */
+export class Detail {
+  readonly #gateway: Gateway;
+  readonly #parts: DetailDialog = createDetailDialog();
+  /** What the gateway has kept of the sensor. */
+  readonly #histories: Partial<Record<Span, Series>> = {};
+  #subject: Subject | undefined;
+  #chart: Chart | undefined;
+  #span: Span = 'hour';
 
-  let subject: Subject | undefined;
-  let chart: Chart | undefined;
-  let span: Span = 'hour';
-  const courses: Partial<Record<Span, Series>> = {};
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    const { dialog, buttons } = this.#parts;
+    buttons.forEach((button, index) => {
+      button.addEventListener('click', () => this.#choose(SPANS[index]!));
+    });
+    dialog.addEventListener('close', () => {
+      this.#subject = undefined;
+      this.#endChart();
+    });
+  }
 
-  const describe = (): void => {
-    const range = chart?.range;
-    const unit = subject?.now().unit ?? '';
-    const words = span === 'day' ? 'lastDay' : 'lastHour';
-    const of = (text: string): string => `${text} ${unit}`.trim();
-    const text = range && translate(words, { low: of(range.low), high: of(range.high) });
-    setText(course, text ?? translate('noCourse'));
-    place.hidden = range === undefined;
-  };
+  open(subject: Subject): void {
+    const { dialog, title, choice, hint, range } = this.#parts;
+    this.#subject = subject;
+    delete this.#histories.hour;
+    delete this.#histories.day;
+    setText(title, subject.name);
+    choice.hidden = true;
+    hint.hidden = true;
+    setText(range, '');
+    this.#span = 'hour';
+    dialog.showModal();
+    this.render();
+    void this.reload();
+  }
 
-  const choose = (chosen: Span): void => {
-    span = chosen;
+  /** Shows the value of this moment; called a few times a second. */
+  render(): void {
+    if (!this.#subject) return;
+    const { dialog, value, quality } = this.#parts;
+    const now = this.#subject.now();
+    setText(value, `${now.text} ${now.unit}`.trim());
+    setText(quality, translate(now.quality as 'good'));
+    setAttribute(dialog, 'data-quality', now.quality);
+  }
+
+  /** Adds the value of this moment to the chart; called every few seconds. */
+  advance(): void {
+    if (!this.#subject || !this.#chart) return;
+    this.#chart.add(this.#gateway.now(), this.#subject.now().value);
+    this.#describe();
+  }
+
+  /** Reads again what the gateway has kept. */
+  async reload(): Promise<void> {
+    const subject = this.#subject;
+    if (!subject) return;
+    const { topic } = subject;
+    const found = await Promise.all(
+      SPANS.map((span) => this.#gateway.history([topic], span).catch(() => undefined)),
+    );
+    if (this.#subject !== subject) return;
+    const histories = this.#histories;
+    SPANS.forEach((span, index) => {
+      const series = found[index]?.[topic];
+      if (series) histories[span] = series;
+      else delete histories[span];
+    });
+    this.#parts.choice.hidden = histories.day === undefined;
+    this.#parts.hint.hidden = histories.day !== undefined || histories.hour === undefined;
+    this.#choose(histories.day ? this.#span : 'hour');
+  }
+
+  #choose(span: Span): void {
+    const { buttons, place, pointer } = this.#parts;
+    this.#span = span;
     buttons.forEach((button, index) => {
       setAttribute(button, 'aria-pressed', String(SPANS[index] === span));
     });
-    setText(under, '');
-    chart?.end();
-    chart = undefined;
-    if (!subject) return;
-    const { steps, now } = subject;
-    const read = (text: string): void => setText(under, text && `${text} ${now().unit}`);
-    chart = createChart({ height: HEIGHT, axes: true, steps, read });
-    place.replaceChildren(chart.node);
+    setText(pointer, '');
+    this.#endChart();
+    if (!this.#subject) return;
+    const { steps, now } = this.#subject;
+    const onPointer = (text: string): void => setText(pointer, text && `${text} ${now().unit}`);
+    this.#chart = createChart({ height: HEIGHT, axes: true, steps, onPointer });
+    place.replaceChildren(this.#chart.node);
     place.hidden = false;
-    const kept = courses[span];
-    if (kept) chart.show(kept);
-    describe();
-  };
+    const series = this.#histories[span];
+    if (series) this.#chart.show(series);
+    this.#describe();
+  }
 
-  const learn = async (): Promise<void> => {
-    const asked = subject;
-    if (!asked) return;
-    const found = await Promise.all(
-      SPANS.map((one) => gateway.courses([asked.topic], one).catch(() => undefined)),
-    );
-    if (subject !== asked) return;
-    SPANS.forEach((one, index) => {
-      const kept = found[index]?.[asked.topic];
-      if (kept) courses[one] = kept;
-      else delete courses[one];
-    });
-    choice.hidden = courses.day === undefined;
-    hint.hidden = courses.day !== undefined || courses.hour === undefined;
-    choose(courses.day ? span : 'hour');
-  };
+  #describe(): void {
+    const shown = this.#chart?.range;
+    const unit = this.#subject?.now().unit ?? '';
+    const key = this.#span === 'day' ? 'lastDay' : 'lastHour';
+    const withUnit = (text: string): string => `${text} ${unit}`.trim();
+    const text = shown && translate(key, { low: withUnit(shown.low), high: withUnit(shown.high) });
+    setText(this.#parts.range, text ?? translate('noValues'));
+    this.#parts.place.hidden = shown === undefined;
+  }
 
-  const render = (): void => {
-    if (!subject) return;
-    const { text, quality: worth, unit } = subject.now();
-    setText(value, `${text} ${unit}`.trim());
-    setText(quality, translate(worth as 'good'));
-    setAttribute(dialog, 'data-quality', worth);
-  };
-
-  buttons.forEach((button, index) => {
-    button.addEventListener('click', () => choose(SPANS[index]!));
-  });
-  close.addEventListener('click', () => dialog.close());
-  // Beside the dialog: only its backdrop has no child there.
-  dialog.addEventListener('click', ({ target }) => {
-    if (target === dialog) dialog.close();
-  });
-  dialog.addEventListener('close', () => {
-    subject = undefined;
-    chart?.end();
-    chart = undefined;
-  });
-
-  return {
-    open(one: Subject): void {
-      subject = one;
-      delete courses.hour;
-      delete courses.day;
-      setText(title, one.name);
-      choice.hidden = true;
-      hint.hidden = true;
-      setText(course, '');
-      span = 'hour';
-      dialog.showModal();
-      render();
-      void learn();
-    },
-    /** Called a few times a second. */
-    render,
-    /** Called every few seconds. */
-    advance(): void {
-      if (!subject || !chart) return;
-      chart.add(gateway.now(), subject.now().value);
-      describe();
-    },
-    /** After a time without the gateway. */
-    forget: learn,
-  };
+  #endChart(): void {
+    this.#chart?.end();
+    this.#chart = undefined;
+  }
 }

@@ -13,7 +13,7 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Sets the text where it is another one: what stands already is not touched. */
+/** Sets the text if it is another one. */
 export function setText(node: Element, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -30,7 +30,7 @@ export function setAttribute(
   }
 }
 
-/** Children of a list, one for each item, made once and kept by their key; the order is that of the items. */
+/** Children of a list, one for each item in their order; each is made once and kept by its key. */
 export function createKeyed<Item, Part extends { readonly node: Element }>(
   list: Element,
   make: (item: Item) => Part,
@@ -66,7 +66,7 @@ export function createKeyed<Item, Part extends { readonly node: Element }>(
   };
 }
 
-/** Names and values that belong together: `set` gives a value its text. */
+/** A list of names and values: `set` gives a value its text. */
 export function createFacts(names: readonly (readonly [key: string, name: string])[]) {
   const values = new Map<string, HTMLElement>();
   const node = element('dl', { class: 'facts' });

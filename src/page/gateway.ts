@@ -13,19 +13,20 @@ export type State = 'connecting' | 'live' | 'lost' | 'login';
 export type Span = 'hour' | 'day';
 
 export interface GatewayEvents {
-  /** `wrong` when the gateway has refused a user or password. */
+  /** `wrong` when the gateway has refused the user or the password. */
   state(state: State, wrong: boolean): void;
   message(topic: string, payload: string, retained: boolean): void;
-  /** The broker grants none of these filters to this user. */
+  /** The broker refuses these filters to this user. */
   denied(filters: readonly string[]): void;
 }
 
-const NOT_LET_IN = [4, 5];
+/** Return codes of CONNACK: bad user name or password, not authorised. */
+const NOT_AUTHORISED = [4, 5];
 const RECONNECT_MS = 1000;
 const FILTERS_AT_ONCE = 100;
 const TOPICS_AT_ONCE = 50;
 
-/** The gateway as this page reaches it: MQTT over a WebSocket to where the page came from, and what HTTP adds. */
+/** The page's connection to its gateway: MQTT over a WebSocket, and HTTP for the rest. */
 export class Gateway {
   readonly #events: GatewayEvents;
   #client: MqttClient | undefined;
@@ -42,7 +43,7 @@ export class Gateway {
     return this.#credentials?.username;
   }
 
-  /** Under which name the broker knows this page. */
+  /** The client ID of this page's connection. */
   get clientId(): string | undefined {
     return this.#client?.options.clientId;
   }
@@ -67,7 +68,7 @@ export class Gateway {
       reconnectPeriod: RECONNECT_MS,
       resubscribe: false,
       queueQoSZero: false,
-      // A worker made of text is what the page's security policy is there to stop.
+      // The page's security policy forbids a worker that is made of text.
       timerVariant: 'native',
     });
     this.#client = client;
@@ -82,14 +83,14 @@ export class Gateway {
       if (this.#client === client) this.#events.state('lost', false);
     });
     client.on('error', (error) => {
-      if (!NOT_LET_IN.includes((error as { code?: unknown }).code as number)) return;
+      if (!NOT_AUTHORISED.includes((error as { code?: unknown }).code as number)) return;
       this.#client = undefined;
       client.end(true);
       this.#events.state('login', this.#credentials !== undefined);
     });
   }
 
-  /** Gets the messages of these filters too, over reconnects. */
+  /** Subscribes to these filters too, also after a reconnect. */
   subscribe(filters: readonly string[]): void {
     const added = filters.filter((filter) => !this.#filters.has(filter));
     for (const filter of added) this.#filters.add(filter);
@@ -106,23 +107,23 @@ export class Gateway {
     }
   }
 
-  /** Resolves when the broker has taken the message. */
+  /** Resolves when the broker has acknowledged the message. */
   async publish(topic: string, value: unknown): Promise<void> {
     if (!this.#client?.connected) throw new Error('not connected');
     await this.#client.publishAsync(topic, JSON.stringify(value), { qos: 1 });
   }
 
   /** The last hour or day of each topic that has one. */
-  courses(topics: readonly string[], span: Span = 'hour'): Promise<Record<string, Series>> {
-    return this.#askForEach('api/history', topics, [['span', span]]);
+  history(topics: readonly string[], span: Span = 'hour'): Promise<Record<string, Series>> {
+    return this.#requestForEach('api/history', topics, [['span', span]]);
   }
 
   /** Which of the topics this user may publish to. */
   rights(topics: readonly string[]): Promise<Record<string, boolean>> {
-    return this.#askForEach('api/rights', topics);
+    return this.#requestForEach('api/rights', topics);
   }
 
-  async #askForEach<Value>(
+  async #requestForEach<Value>(
     path: string,
     topics: readonly string[],
     also: string[][] = [],
@@ -131,35 +132,37 @@ export class Gateway {
     for (let first = 0; first < topics.length; first += TOPICS_AT_ONCE) {
       const some = topics.slice(first, first + TOPICS_AT_ONCE);
       const query = [...also, ...some.map((topic) => ['topic', topic])];
-      Object.assign(found, await this.#ask(path, query));
+      Object.assign(found, await this.#request(path, query));
     }
     return found;
   }
 
-  /** Ends the connection of a client of the broker; what waits for it stays. */
+  /** Ends the connection of a client of the broker; its waiting messages are kept. */
   async disconnect(clientId: string): Promise<void> {
-    await this.#ask('api/disconnect', [['client', clientId]], 'POST');
+    await this.#request('api/disconnect', [['client', clientId]], 'POST');
   }
 
-  /** Undefined where this user may not see the log. */
+  /** The lines after this number; undefined if this user may not see the log. */
   async log(after: number): Promise<NumberedLine[] | undefined> {
-    return (await this.#ask('api/log', [['after', String(after)]])) as NumberedLine[] | undefined;
+    return (await this.#request('api/log', [['after', String(after)]])) as
+      | NumberedLine[]
+      | undefined;
   }
 
-  async #ask(path: string, query: string[][], method = 'GET'): Promise<unknown> {
+  async #request(path: string, query: string[][], method = 'GET'): Promise<unknown> {
     const credentials = this.#credentials;
     const headers: Record<string, string> = credentials
       ? { authorization: `Basic ${encoded(`${credentials.username}:${credentials.password}`)}` }
       : {};
     const response = await fetch(`${path}?${new URLSearchParams(query)}`, { headers, method });
     const date = Date.parse(response.headers.get('date') ?? '');
-    // The header tells whole seconds.
+    // The header has whole seconds.
     if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();
     return response.ok ? response.json() : undefined;
   }
 }
 
-/** Seven letters and digits that nobody else is likely to have. */
+/** Seven random letters and digits. */
 export function randomId(): string {
   const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
   return random.toString(36).padStart(7, '0');

@@ -13,29 +13,29 @@ export function createLog(gateway: Gateway) {
     list,
   );
   let after = 0;
-  let asking = false;
+  let polling = false;
   return {
     node,
-    /** Called every few seconds. */
-    async look(): Promise<void> {
-      if (asking || document.hidden) return;
-      asking = true;
+    /** Appends the newer lines; called every few seconds. */
+    async poll(): Promise<void> {
+      if (polling || document.hidden) return;
+      polling = true;
       const lines = await gateway.log(after).catch(() => []);
-      asking = false;
+      polling = false;
       if (lines === undefined)
         return list.replaceChildren(element('li', {}, translate('notAllowed')));
       if (lines.length === 0) return;
       const atEnd = node.scrollTop + node.clientHeight >= node.scrollHeight - 8;
       for (const { number, line } of lines) {
-        // Whoever counts anew has been started anew.
+        // Smaller numbers are of a gateway that has restarted.
         if (number > after) list.append(lineOf(line));
         after = number;
       }
       while (list.children.length > LINES) list.firstElementChild?.remove();
       if (atEnd) node.scrollTop = node.scrollHeight;
     },
-    /** The gateway may have started anew: its lines are counted from one again. */
-    forget(): void {
+    /** Starts over: a gateway that has restarted numbers its lines from 1. */
+    clear(): void {
       after = 0;
       list.replaceChildren();
     },

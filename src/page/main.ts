@@ -27,7 +27,7 @@ const gateway = new Gateway({ state: onState, message: onMessage, denied: onDeni
 
 const title = element('h1', { lang: 'en' }, 'cellgate');
 const version = element('p', { class: 'version' });
-const line = element('span', { class: 'pill line', role: 'status' });
+const connection = element('span', { class: 'pill connection', role: 'status' });
 const logout = element('button', { type: 'button', hidden: true }, translate('logout'));
 logout.addEventListener('click', () => location.reload());
 const other = language === 'zh' ? 'en' : 'zh';
@@ -39,7 +39,7 @@ const choice = element(
 choice.addEventListener('click', () => chooseLanguage(other));
 header.append(
   element('div', { class: 'names' }, title, version),
-  element('div', { class: 'tools' }, line, choice, logout),
+  element('div', { class: 'tools' }, connection, choice, logout),
 );
 
 const troubles = element('ul', { lang: 'en' });
@@ -50,10 +50,10 @@ const troublesBox = element('section', {
 });
 const lostBox = element('p', { class: 'lost', role: 'alert' });
 const sensors = createSensors(gateway, () => about.cell);
-const question = createConfirmDialog();
-const outputs = createOutputs(gateway, question);
+const confirm = createConfirmDialog();
+const outputs = createOutputs(gateway, confirm);
 const uplinks = createUplinks(gateway);
-const clients = createClients(gateway, question);
+const clients = createClients(gateway, confirm);
 const store = createStore();
 const log = createLog(gateway);
 const login = createLogin((credentials) => gateway.connect(credentials));
@@ -79,14 +79,14 @@ const sections = {
 const view = element('div', { class: 'view' }, lostBox, troublesBox, ...Object.values(sections));
 main.append(view);
 
-/** A part shows itself once there is something in it. */
+/** Shows a section, or hides it while it is empty. */
 function reveal(name: keyof typeof sections, filled: boolean): void {
   setAttribute(sections[name], 'hidden', !filled);
 }
 
 function onState(state: State, wrong: boolean): void {
   document.body.dataset.state = state;
-  setText(line, translate(state));
+  setText(connection, translate(state));
   setText(lostBox, state === 'lost' ? translate('lostLong') : '');
   logout.hidden = gateway.user === undefined || state === 'login';
   if (state === 'login') {
@@ -95,12 +95,12 @@ function onState(state: State, wrong: boolean): void {
   }
   if (state !== 'live') return;
   if (!main.contains(view)) main.replaceChildren(view);
-  sensors.forget();
-  uplinks.forget();
-  outputs.forgetRights();
-  void clients.learnRight();
-  log.forget();
-  void log.look();
+  sensors.reload();
+  uplinks.reload();
+  outputs.reloadRights();
+  void clients.readRight();
+  log.clear();
+  void log.poll();
   reveal('log', true);
 }
 
@@ -110,7 +110,7 @@ function onDenied(filters: readonly string[]): void {
 
 function onMessage(topic: string, payload: string): void {
   if (!topic.startsWith(SYS)) {
-    if (!sensors.take(topic, payload)) outputs.take(topic, payload);
+    if (!sensors.receive(topic, payload)) outputs.receive(topic, payload);
     return;
   }
   if (payload === '') return;
@@ -136,11 +136,11 @@ function onMessage(topic: string, payload: string): void {
     store.show(value);
     reveal('store', true);
   } else if (name.startsWith('uplink/')) {
-    uplinks.take(value);
+    uplinks.receive(value);
   }
 }
 
-/** A page in the background tells of troubles too. */
+/** The title has the number of troubles, so that a tab in the background shows it. */
 function showTitle(): void {
   const count = troubleCount > 0 ? `(${troubleCount}) ` : '';
   document.title = `${count}${about.cell} – cellgate`;
@@ -165,7 +165,7 @@ setInterval(() => {
   setText(version, translate('version', { version: about.version, time }));
 }, RENDER_MS);
 setInterval(() => {
-  if (document.body.dataset.state === 'live') void log.look();
+  if (document.body.dataset.state === 'live') void log.poll();
 }, LOG_MS);
 setInterval(() => {
   if (document.body.dataset.state !== 'live') return;

@@ -9,7 +9,7 @@ export interface LiveReading {
   readonly time?: number | undefined;
 }
 
-/** What a payload says, `json` or `value`: a bare value says nothing of its worth but that it is there. */
+/** The reading of a payload, `json` or `value`: a bare value is taken as good. */
 export function parseReading(payload: string): LiveReading {
   let parsed: unknown;
   try {

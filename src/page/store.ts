@@ -2,7 +2,7 @@ import type { StoreStatus } from '../store/store.ts';
 import { createFacts, element } from './dom.ts';
 import { bytes, number, translate } from './translations.ts';
 
-/** What the disk does. */
+/** Figures of the store: commits and disk. */
 export function createStore() {
   const facts = createFacts([
     ['commits', translate('commits')],

@@ -1,18 +1,18 @@
 const ENGLISH = {
-  skip: 'To the content',
+  skip: 'Skip to content',
   live: 'live',
   connecting: 'connecting…',
   lost: 'connection lost',
-  lostLong: 'The gateway does not answer. What stands below is old.',
+  lostLong: 'The gateway does not answer. The values below are old.',
   allWell: 'All is well',
   troubles: 'Troubles',
   sensors: 'Sensors',
   outputs: 'Outputs',
-  uplinks: 'Lines to the plant',
+  uplinks: 'Uplinks to the plant',
   clients: 'Clients',
   store: 'Store',
   log: 'Log',
-  find: 'Find: a name, or bad',
+  find: 'Search: a name, or bad',
   good: 'good',
   uncertain: 'uncertain',
   bad: 'bad',
@@ -20,11 +20,11 @@ const ENGLISH = {
   lastDay: 'Last day: {low} to {high}',
   hour: 'Hour',
   day: 'Day',
-  span: 'How far back',
+  span: 'Time range',
   keepDay: 'With history: day in its config, the last day is kept too.',
   close: 'Close',
-  lastHourBacklog: 'Messages that waited in the last hour: {low} to {high}',
-  noCourse: 'No value in this time',
+  lastHourBacklog: 'Waiting messages in the last hour: {low} to {high}',
+  noValues: 'No values in this time range',
   ago: '{time} ago',
   justNow: 'just now',
   yes: 'yes',
@@ -40,26 +40,26 @@ const ENGLISH = {
   cancel: 'Cancel',
   disconnect: 'Disconnect',
   askDisconnect: 'Disconnect {name}?',
-  disconnectWhy: 'It may come back at once; what waits for it is kept.',
+  disconnectWhy: 'The client may reconnect at once. Its waiting messages are kept.',
   mayNot: 'This user may not switch it.',
   sent: 'Sent, waiting for the gateway…',
   done: 'Done.',
   refused: 'Refused: {reason}',
-  noAnswer: 'No answer: nothing was switched, or nobody knows.',
+  noAnswer: 'No answer. The state of the output is unknown.',
   connected: 'connected',
-  proving: 'proving',
+  proving: 'verifying',
   down: 'down',
   stopped: 'stopped',
-  waiting: 'Wait',
+  waiting: 'Waiting',
   oldest: 'Oldest',
-  rate: 'Sent',
+  rate: 'Send rate',
   eta: 'Empty in',
   dropped: 'Dropped',
   deadLetters: 'Dead letters',
-  sentTotal: 'Sent in all',
+  sentTotal: 'Sent in total',
   perSecond: '{count}/s',
   online: 'online',
-  away: 'away',
+  offline: 'offline',
   since: 'for {time}',
   user: 'User',
   address: 'Address',
@@ -68,17 +68,15 @@ const ENGLISH = {
   anonymous: 'anonymous',
   thisPage: 'this page',
   commits: 'Commits',
-  commitTime: 'Half / 99 % within',
+  commitTime: '50 % / 99 % within',
   written: 'Written',
-  free: 'Left on disk',
-  none: 'None.',
+  free: 'Free on disk',
   login: 'Log in',
-  loginWhy: 'This gateway asks for a user.',
+  loginWhy: 'This gateway needs a login.',
   loginWrong: 'Wrong user or password.',
   name: 'User name',
   password: 'Password',
   logout: 'Log out',
-  language: 'Language',
   notAllowed: 'This user may not see it.',
   version: 'Version {version}, up for {time}',
 };
@@ -111,7 +109,7 @@ const CHINESE: Readonly<Record<TextKey, string>> = {
   keepDay: '在其配置中设置 history: day，即可同时保存最近一天。',
   close: '关闭',
   lastHourBacklog: '最近一小时等待的消息：{low} 至 {high}',
-  noCourse: '此期间没有数值',
+  noValues: '此期间没有数值',
   ago: '{time}前',
   justNow: '刚刚',
   yes: '是',
@@ -146,7 +144,7 @@ const CHINESE: Readonly<Record<TextKey, string>> = {
   sentTotal: '累计发送',
   perSecond: '{count}/秒',
   online: '在线',
-  away: '离线',
+  offline: '离线',
   since: '已 {time}',
   user: '用户',
   address: '地址',
@@ -158,37 +156,35 @@ const CHINESE: Readonly<Record<TextKey, string>> = {
   commitTime: '50 % / 99 % 不超过',
   written: '已写入',
   free: '磁盘剩余',
-  none: '无。',
   login: '登录',
   loginWhy: '此网关需要用户登录。',
   loginWrong: '用户名或密码错误。',
   name: '用户名',
   password: '密码',
   logout: '退出',
-  language: '语言',
   notAllowed: '该用户无权查看。',
   version: '版本 {version}，已运行 {time}',
 };
 
 export type Language = 'en' | 'zh';
-const KEPT = 'cellgate-language';
+const STORAGE_KEY = 'cellgate-language';
 
-/** What was chosen before, else what the browser prefers. */
+/** The language that the user has chosen, else that of the browser. */
 export const language: Language = ((): Language => {
-  const kept = localStorage.getItem(KEPT);
+  const kept = localStorage.getItem(STORAGE_KEY);
   if (kept === 'en' || kept === 'zh') return kept;
   return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
 })();
 
-/** Shows the page anew in another language. */
+/** Loads the page again in another language. */
 export function chooseLanguage(chosen: Language): void {
-  localStorage.setItem(KEPT, chosen);
+  localStorage.setItem(STORAGE_KEY, chosen);
   location.reload();
 }
 
-/** A word or sentence in the language of the page; `{name}` is filled in. */
-export function translate(word: TextKey, values: Readonly<Record<string, string>> = {}): string {
-  const text = (language === 'zh' ? CHINESE : ENGLISH)[word];
+/** A text in the language of the page; `{name}` is filled in. */
+export function translate(key: TextKey, values: Readonly<Record<string, string>> = {}): string {
+  const text = (language === 'zh' ? CHINESE : ENGLISH)[key];
   return text.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 }
 
@@ -214,7 +210,7 @@ export function number(value: number): string {
   return numbers.format(value);
 }
 
-/** A time span in its largest unit that is more than once in it. */
+/** A time span in the largest unit of which it has at least two. */
 export function span(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const fitting = spans.find((one) => seconds >= one.seconds * 2) ?? spans.at(-1)!;

@@ -10,13 +10,14 @@ interface Card {
   readonly url: HTMLElement;
   readonly reason: HTMLElement;
   readonly facts: ReturnType<typeof createFacts>;
-  readonly course: HTMLElement;
+  /** The range of the chart, for screen readers. */
+  readonly range: HTMLElement;
   readonly chart: Chart;
   readonly topic: string;
   status: UplinkStatus;
 }
 
-/** One card for each plant: how the line is, what waits, and how that went in the last hour. */
+/** One card for each uplink: its state, its waiting messages, and their number in the last hour. */
 export function createUplinks(gateway: Gateway) {
   const list = element('ul', { class: 'cards wide' });
   const uplinks = new Map<string, UplinkStatus>();
@@ -35,7 +36,7 @@ export function createUplinks(gateway: Gateway) {
         ['dropped', translate('dropped')],
         ['dead', translate('deadLetters')],
       ]),
-      course: element('p', { class: 'hidden' }),
+      range: element('p', { class: 'hidden' }),
       chart: createChart({ height: 120, axes: true, steps: false, fromZero: true }),
       topic: `$SYS/cellgate/uplink/${status.name}`,
     };
@@ -47,48 +48,49 @@ export function createUplinks(gateway: Gateway) {
       parts.reason,
       parts.facts.node,
       parts.chart.node,
-      parts.course,
+      parts.range,
     );
     const card: Card = { ...parts, node, status };
-    void readCourse(card);
+    void loadHistory(card);
     return card;
   });
 
-  const readCourse = async (card: Card): Promise<void> => {
-    const courses = await gateway.courses([card.topic]).catch(() => undefined);
-    const course = courses?.[card.topic];
-    if (course) card.chart.show(course);
-    describe(card);
+  const loadHistory = async (card: Card): Promise<void> => {
+    const histories = await gateway.history([card.topic]).catch(() => undefined);
+    const series = histories?.[card.topic];
+    if (series) card.chart.show(series);
+    showRange(card);
   };
 
   let names: readonly string[] = [];
   const show = (): void => {
-    const there = [...uplinks.values()].filter(({ name }) => names.includes(name));
-    const sorted = there.sort((a, b) => a.name.localeCompare(b.name));
+    const shown = [...uplinks.values()].filter(({ name }) => names.includes(name));
+    const sorted = shown.sort((a, b) => a.name.localeCompare(b.name));
     cards.show(sorted, ({ name }) => name, showCard);
   };
 
   return {
     node: list,
-    /** Which there are: what is kept of others is of a gateway with another config. */
-    only(these: readonly string[]): void {
-      names = these;
+    /** Shows only these: the retained status of another uplink is of an earlier config. */
+    only(configured: readonly string[]): void {
+      names = configured;
       show();
     },
-    take(status: UplinkStatus): void {
+    receive(status: UplinkStatus): void {
       uplinks.set(status.name, status);
       show();
       cards.parts.get(status.name)?.chart.add(gateway.now(), status.queued);
     },
-    /** Called every few seconds: a backlog that does not change has a course too. */
+    /** Called every few seconds: a number that does not change has points too. */
     advance(): void {
       for (const card of cards.parts.values()) {
         card.chart.add(gateway.now(), card.status.queued);
-        describe(card);
+        showRange(card);
       }
     },
-    forget(): void {
-      for (const card of cards.parts.values()) void readCourse(card);
+    /** Loads the charts again: after a time without the gateway they have gaps. */
+    reload(): void {
+      for (const card of cards.parts.values()) void loadHistory(card);
     },
   };
 }
@@ -113,7 +115,7 @@ function showCard(card: Card, status: UplinkStatus): void {
   facts.set('dead', number(status.deadLetters));
 }
 
-function describe({ chart, course }: Card): void {
+function showRange({ chart, range: node }: Card): void {
   const { range } = chart;
-  if (range) setText(course, translate('lastHourBacklog', range));
+  if (range) setText(node, translate('lastHourBacklog', range));
 }

@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { Sequence } from '../base/sequence.ts';
-import type { Buses, GpioInput } from '../buses/bus.ts';
+import type { Buses } from '../buses/buses.ts';
+import type { GpioInput } from '../buses/gpio-line.ts';
 import type { PowerFailConfig } from '../config/schema/power-fail.ts';
 import {
   encodeReading,

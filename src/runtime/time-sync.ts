@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { KernelFiles } from '../buses/bus.ts';
+import type { KernelFiles } from '../buses/kernel-files.ts';
 
 /** What systemd says about NTP: `yes`, `no`, or a rejection where it can't be asked. */
 export async function askTimedatectl(): Promise<string> {

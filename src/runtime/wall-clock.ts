@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { type Clock, isClockSet } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { KeyValueStore } from '../base/state.ts';
-import type { KernelFiles } from '../buses/bus.ts';
+import type { KernelFiles } from '../buses/kernel-files.ts';
 import { isSynchronised } from './time-sync.ts';
 
 export interface WallClockParts {

@@ -1,4 +1,6 @@
-import { BusError, type Buses, chipPlace } from '../buses/bus.ts';
+import { BusError } from '../buses/bus-error.ts';
+import type { Buses } from '../buses/buses.ts';
+import { chipPlace } from '../buses/i2c-device.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Handles } from '../driver-kit/driver.ts';
 

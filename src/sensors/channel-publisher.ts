@@ -5,15 +5,15 @@ import type { FilterConfig } from '../config/schema/filters.ts';
 import type { Channel, Sample } from '../driver-kit/driver.ts';
 import {
   CLOCK_NOT_SET,
-  dated,
   encodeReading,
   type PayloadForm,
   type Reading,
+  withClockState,
 } from '../driver-kit/reading.ts';
 import { createFilterChain } from './filters.ts';
 import type { QualifiedSample } from './qualified-sample.ts';
 
-/** One channel on its way out: judged, filtered, numbered, published under its own topic. */
+/** Publishes one channel under its own topic: assesses the quality of its samples, filters and numbers them. */
 export interface ChannelPublisher {
   readonly channel: Channel;
   /** The channel's own, or what a filter makes of it. */
@@ -39,14 +39,14 @@ export interface ChannelPublisherParts {
   readonly boot: number;
   readonly filters: readonly FilterConfig[];
   readonly clock: Clock;
-  /** What filters remember over restarts. */
+  /** State of the filters that survives a restart. */
   readonly state: KeyValueStore;
-  /** Whether `wall` can be believed. */
+  /** Whether the wall clock is set. */
   clockIsSet(): boolean;
   publish(topic: string, payload: Uint8Array): void;
 }
 
-/** An outlet that has published nothing. Throws a RangeError when the filters make no sense. */
+/** A publisher that has published nothing. Throws a RangeError when the filters make no sense. */
 export function createChannelPublisher(
   channel: Channel,
   parts: ChannelPublisherParts,
@@ -64,11 +64,11 @@ export function createChannelPublisher(
     latest = passed;
     const seq = sequence.next(topic);
     const reading: Reading = { sensor, unit, time: clock.wall(), ...passed };
-    const told = dated(reading, parts.clockIsSet());
-    parts.publish(topic, encodeReading(told, { payload, boot, seq }));
+    const dated = withClockState(reading, parts.clockIsSet());
+    parts.publish(topic, encodeReading(dated, { payload, boot, seq }));
   };
 
-  /** Filters that keep a sample want to be asked again. An alarm that comes too early sets the next one. */
+  /** Asks filters that keep a sample again when it is due. An alarm that comes too early sets the next one. */
   const schedule = (now: number): void => {
     const due = chain.due();
     if (due === undefined || life.signal.aborted || (alarm !== undefined && alarm <= due)) return;
@@ -106,7 +106,7 @@ export function createChannelPublisher(
   };
 }
 
-/** What a driver's sample is worth: nothing when it has no finite value, doubtful outside the channel's range. */
+/** The quality of a driver's sample: bad without a finite value, uncertain outside the channel's range. */
 export function assessQuality(
   sample: Sample | undefined,
   channel: Channel,
@@ -123,16 +123,16 @@ export function assessQuality(
   if (typeof value === 'number' && low !== undefined && high !== undefined) {
     if (value < low || value > high) {
       const unit = channel.unit === '' ? '' : ` ${channel.unit}`;
-      return doubtful(value, `outside the sensor's range of ${low} to ${high}${unit}`);
+      return uncertain(value, `outside the sensor's range of ${low} to ${high}${unit}`);
     }
   }
-  return clockIsSet ? { value, quality: 'good' } : doubtful(value, CLOCK_NOT_SET);
+  return clockIsSet ? { value, quality: 'good' } : uncertain(value, CLOCK_NOT_SET);
 }
 
 function bad(reason: string): QualifiedSample {
   return { value: null, quality: 'bad', reason };
 }
 
-function doubtful(value: QualifiedSample['value'], reason: string): QualifiedSample {
+function uncertain(value: QualifiedSample['value'], reason: string): QualifiedSample {
   return { value, quality: 'uncertain', reason };
 }

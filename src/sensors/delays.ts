@@ -2,13 +2,13 @@ import type { Value } from '../driver-kit/reading.ts';
 import type { QualifiedSample } from './qualified-sample.ts';
 import { meanOf } from './transforms.ts';
 
-/** Keeps samples for later; those after it in the chain do not see what it keeps. Bad samples pass it at once. */
+/** Keeps samples for later; filters after it do not see a sample while it is kept. Bad samples pass at once. */
 export interface Delay {
-  /** Takes a sample; gives what goes on at once, undefined when nothing does. */
+  /** Takes a sample; gives the sample that passes at once, undefined when none does. */
   push(sample: QualifiedSample, now: number): QualifiedSample | undefined;
-  /** When something goes on by itself; undefined while nothing is kept. */
+  /** When a kept sample passes; undefined while none is kept. */
   due(): number | undefined;
-  /** What goes on at that moment. */
+  /** The sample that passes at that moment. */
   tick(now: number): QualifiedSample | undefined;
 }
 
@@ -17,21 +17,21 @@ function checkTime(name: string, ms: number): void {
 }
 
 /**
- * A value passes when it has lasted for `ms`; until then nothing does. Values that `delays` does not name pass at once.
- * The latest sample of such a value is what passes.
+ * A value passes when it has lasted for `ms`; until then nothing does. Values for which `delays` is false pass at once.
+ * The sample that passes is the latest one of that value.
  */
 export function createSteady(
   name: string,
   ms: number,
-  delays: (value: Value, settled: Value | undefined) => boolean,
+  delays: (value: Value, steady: Value | undefined) => boolean,
 ): Delay {
   checkTime(name, ms);
-  let settled: Value | undefined;
+  let steady: Value | undefined;
   let waiting: { sample: QualifiedSample; readonly since: number } | undefined;
 
   const pass = (sample: QualifiedSample): QualifiedSample => {
     waiting = undefined;
-    settled = sample.value;
+    steady = sample.value;
     return sample;
   };
 
@@ -40,10 +40,10 @@ export function createSteady(
       const { value } = sample;
       if (value === null) {
         waiting = undefined;
-        settled = undefined;
+        steady = undefined;
         return sample;
       }
-      if (value === settled || !delays(value, settled)) return pass(sample);
+      if (value === steady || !delays(value, steady)) return pass(sample);
       const since = waiting?.sample.value === value ? waiting.since : now;
       if (now - since >= ms) return pass(sample);
       waiting = { sample, since };
@@ -59,7 +59,7 @@ export function createSteady(
 
 /** Any change must last; the first value passes at once. */
 export function createDebounce(ms: number): Delay {
-  return createSteady('debounce', ms, (_value, settled) => settled !== undefined);
+  return createSteady('debounce', ms, (_value, steady) => steady !== undefined);
 }
 
 /** A change to `delayed` must last, the other way passes at once. */
@@ -67,20 +67,20 @@ export function createDelayed(name: string, ms: number, delayed: boolean): Delay
   return createSteady(name, ms, (value) => value === delayed);
 }
 
-/** The mean of the numbers of each `ms`; doubted when one of them was. What is no number passes at once. */
+/** The mean of the numbers of each `ms`; `uncertain` when one of them was. Other values pass at once. */
 export function createThrottleAverage(ms: number): Delay {
   checkTime('throttleAverage', ms);
   let numbers: number[] = [];
   let since = 0;
-  let doubt: QualifiedSample | undefined;
+  let uncertain: QualifiedSample | undefined;
 
   const flush = (now: number): QualifiedSample | undefined => {
     if (numbers.length === 0) return undefined;
     const value = meanOf(numbers);
     const mean: QualifiedSample =
-      doubt === undefined ? { value, quality: 'good' } : { ...doubt, value };
+      uncertain === undefined ? { value, quality: 'good' } : { ...uncertain, value };
     numbers = [];
-    doubt = undefined;
+    uncertain = undefined;
     since = now;
     return mean;
   };
@@ -90,13 +90,13 @@ export function createThrottleAverage(ms: number): Delay {
       if (typeof sample.value !== 'number') {
         if (sample.quality === 'bad') {
           numbers = [];
-          doubt = undefined;
+          uncertain = undefined;
         }
         return sample;
       }
       if (numbers.length === 0) since = now;
       numbers.push(sample.value);
-      if (sample.quality !== 'good') doubt = sample;
+      if (sample.quality !== 'good') uncertain = sample;
       return now - since >= ms ? flush(now) : undefined;
     },
     due: () => (numbers.length === 0 ? undefined : since + ms),

@@ -30,25 +30,28 @@ export interface FilterChain {
   /** The unit that a filter gives the values; undefined where they keep their own. */
   readonly unit: string | undefined;
   /**
-   * Takes the sample of a moment; gives what to publish, undefined to hold it back. What it gives is made of this
-   * sample and, where a filter is told to, of those before it; never the last good value for a bad one.
+   * Takes the sample of a moment; gives what to publish, undefined to hold it back. The result is made of this sample
+   * and, if a filter needs them, of earlier ones; it is never the last good value in place of a bad one.
    */
   push(sample: QualifiedSample, now: number): QualifiedSample | undefined;
-  /** When a filter has something to say by itself; undefined while none has. */
+  /** When a filter passes a sample that it kept; undefined while none keeps one. */
   due(): number | undefined;
-  /** What it says, to be published. */
+  /** The sample that it passes at that moment, to be published. */
   tick(now: number): QualifiedSample | undefined;
 }
 
-type Stage = { readonly shape: Transform } | { readonly gate: Gate } | { readonly delay: Delay };
+type Stage =
+  | { readonly transform: Transform }
+  | { readonly gate: Gate }
+  | { readonly delay: Delay };
 
 /**
- * Filters in the order of the config. Shapers (`median`, `round`, …) change the sample for those after them. Delays
+ * Filters in the order of the config. Transforms (`median`, `round`, …) change the sample for those after them. Delays
  * (`debounce`, `delayedOn`, `throttleAverage`, …) keep it from those after them until its time has come. Gates
- * (`deadband`, `throttle`) hold it back, judging it as it is at their place: `[round: 1, deadband: 0.2]` compares rounded
- * values, and shapers behind a gate still see every sample. `heartbeat`, wherever it stands, lets a held sample pass once
- * nothing was published for so long. A change of quality, or of why a value is bad, always passes gates at once.
- * `state` keeps what `integrate` has gathered. Throws a RangeError for numbers that make no sense.
+ * (`deadband`, `throttle`) hold it back, by the sample as it is at their place: `[round: 1, deadband: 0.2]` compares
+ * rounded values, and transforms behind a gate still see every sample. `heartbeat`, at any place, lets a held sample pass
+ * after nothing was published for its time. A change of quality, or of the reason of a bad value, always passes gates at
+ * once. `state` keeps the sum of `integrate`. Throws a RangeError for numbers that make no sense.
  */
 export function createFilterChain(
   configs: readonly FilterConfig[],
@@ -70,7 +73,7 @@ export function createFilterChain(
     const seen: QualifiedSample[] = Array(start).fill(raw);
     for (const [index, stage] of stages.entries()) {
       if (index < start) continue;
-      if ('shape' in stage) sample = stage.shape(sample, now);
+      if ('transform' in stage) sample = stage.transform(sample, now);
       if ('delay' in stage) {
         const passed = stage.delay.push(sample, now);
         if (passed === undefined) return undefined;
@@ -79,13 +82,14 @@ export function createFilterChain(
       seen.push(sample);
       const last = published?.seen[index];
       if ('gate' in stage && published !== undefined && last !== undefined) {
-        const verdict = stage.gate.judge(sample, now, { sample: last, now: published.now });
-        if (verdict === 'hold') held = true;
-        if (verdict === 'force') forced = true;
+        const decision = stage.gate.decide(sample, now, { sample: last, now: published.now });
+        if (decision === 'hold') held = true;
+        if (decision === 'force') forced = true;
       }
     }
     const before = published?.seen.at(-1);
-    if (held && !forced && !(before !== undefined && isNews(before, sample))) return undefined;
+    const changed = before !== undefined && qualityChanged(before, sample);
+    if (held && !forced && !changed) return undefined;
     // Gates in front keep comparing with what they let pass.
     const front = published?.seen.slice(0, start) ?? seen.slice(0, start);
     published = { now, seen: [...front, ...seen.slice(start)] };
@@ -111,7 +115,7 @@ export function createFilterChain(
   };
 }
 
-function isNews(before: QualifiedSample, after: QualifiedSample): boolean {
+function qualityChanged(before: QualifiedSample, after: QualifiedSample): boolean {
   if (before.quality !== after.quality) return true;
   return after.quality === 'bad' && before.reason !== after.reason;
 }
@@ -121,7 +125,7 @@ function createStage(config: FilterConfig, state: KeyValueStore, key: string): S
   if (gate !== undefined) return { gate };
   const delay = delayOf(config);
   if (delay !== undefined) return { delay };
-  return { shape: shaperOf(config, state, key) };
+  return { transform: transformOf(config, state, key) };
 }
 
 function gateOf(config: FilterConfig): Gate | undefined {
@@ -145,7 +149,7 @@ function delayOf(config: FilterConfig): Delay | undefined {
   return undefined;
 }
 
-function shaperOf(config: FilterConfig, state: KeyValueStore, key: string): Transform {
+function transformOf(config: FilterConfig, state: KeyValueStore, key: string): Transform {
   if ('offset' in config) return numeric((value) => value + config.offset);
   if ('multiply' in config) return numeric((value) => value * config.multiply);
   if ('calibrate' in config) return createCalibration(config.calibrate);

@@ -1,14 +1,14 @@
 import type { QualifiedSample } from './qualified-sample.ts';
 
-/** What was published last, as it looked at a place of the chain, and when. */
+/** The sample that was published last, as it was at a place of the chain, and its moment. */
 export interface Published {
   readonly sample: QualifiedSample;
   readonly now: number;
 }
 
-/** Decides whether a sample may pass, by the last one that was published as it looked at this place of the chain. */
+/** Decides whether a sample may pass, by the last published one as it was at this place of the chain. */
 export interface Gate {
-  judge(sample: QualifiedSample, now: number, last: Published): 'hold' | 'neutral' | 'force';
+  decide(sample: QualifiedSample, now: number, last: Published): 'hold' | 'neutral' | 'force';
 }
 
 /** Float arithmetic must not turn a step of exactly the band into less. */
@@ -18,7 +18,7 @@ const ROUNDING = 1 - 1e-9;
 export function createDeadband(band: number, percent: boolean): Gate {
   if (!(band >= 0)) throw new RangeError(`deadband: ${band} is negative`);
   return {
-    judge({ value, quality }, _now, last) {
+    decide({ value, quality }, _now, last) {
       if (quality === 'bad') return 'neutral';
       if (typeof value === 'number' && typeof last.sample.value === 'number') {
         const step = Math.abs(value - last.sample.value);
@@ -32,10 +32,10 @@ export function createDeadband(band: number, percent: boolean): Gate {
 
 export function createThrottle(ms: number): Gate {
   if (!(ms > 0)) throw new RangeError(`throttle: ${ms} is no time`);
-  return { judge: (_sample, now, last) => (now - last.now < ms ? 'hold' : 'neutral') };
+  return { decide: (_sample, now, last) => (now - last.now < ms ? 'hold' : 'neutral') };
 }
 
 export function createHeartbeat(ms: number): Gate {
   if (!(ms > 0)) throw new RangeError(`heartbeat: ${ms} is no time`);
-  return { judge: (_sample, now, last) => (now - last.now >= ms ? 'force' : 'neutral') };
+  return { decide: (_sample, now, last) => (now - last.now >= ms ? 'force' : 'neutral') };
 }

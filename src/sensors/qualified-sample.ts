@@ -1,6 +1,6 @@
 import type { Quality, Value } from '../driver-kit/reading.ts';
 
-/** A sample that has been judged: `value` is null exactly when `quality` is `bad`. */
+/** A sample with a quality: `value` is null exactly when `quality` is `bad`. */
 export interface QualifiedSample {
   readonly value: Value;
   readonly quality: Quality;
@@ -10,7 +10,7 @@ export interface QualifiedSample {
 /** Changes a sample; sees each one, with its moment in milliseconds that never jump. Bad ones must come out bad. */
 export type Transform = (sample: QualifiedSample, now: number) => QualifiedSample;
 
-/** The same sample, doubted; what was doubted already keeps its reason. */
+/** The same sample as `uncertain`; one that is not `good` keeps its quality and reason. */
 export function asUncertain(sample: QualifiedSample, reason: string): QualifiedSample {
   return sample.quality === 'good' ? { ...sample, quality: 'uncertain', reason } : sample;
 }

@@ -1,22 +1,22 @@
 import type { Clock } from '../base/clock.ts';
 import type { Mutex } from '../base/mutex.ts';
-import { BusError } from '../buses/bus.ts';
+import { BusError } from '../buses/bus-error.ts';
 import type { Samples, Sensor } from '../driver-kit/driver.ts';
 import type { ChannelPublisher } from './channel-publisher.ts';
 import { nextDeadline } from './read-schedule.ts';
 import { createTimeLimited } from './time-limited.ts';
 
-/** After so many failed reads in a row the sensor is opened anew: the chip may have been reset or changed. */
+/** After so many failed reads in a row the sensor is opened again: the chip may have been reset or changed. */
 export const REOPEN_AFTER = 5;
-const FAREWELL_MS = 1000;
+const END_TIMEOUT_MS = 1000;
 
 export interface ReadingLoopParts {
   readonly clock: Clock;
   readonly everyMs: number;
   readonly timeoutMs: number;
-  readonly outlets: readonly ChannelPublisher[];
-  /** Waiting for a turn is not part of a read's time. */
-  readonly turn: Mutex;
+  readonly publishers: readonly ChannelPublisher[];
+  /** Waiting for it is not part of a read's time. */
+  readonly mutex: Mutex;
   succeeded(): void;
   failed(error: unknown): void;
   /** Called after each try, with the deadlines that went by meanwhile. */
@@ -24,36 +24,36 @@ export interface ReadingLoopParts {
 }
 
 /**
- * Reads an open sensor at its pace and takes what it tells by itself, until the signal is aborted, its changes fail,
- * nobody answers at its address or it holds the bus, or too many reads in a row have failed. Deadlines stay on their grid: a slow read makes
- * the next ones fall out, not bunch up.
+ * Reads an open sensor at its interval and takes the changes that it reports by itself. Ends when the signal is aborted,
+ * the changes fail, there is no answer at its address, it holds the bus, or too many reads in a row have failed.
+ * Deadlines stay on their grid: a slow read makes the next ones fall out, not bunch up.
  */
 export async function runReadingLoop(
   sensor: Sensor,
   parts: ReadingLoopParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const session = new AbortController();
-  const end = (): void => session.abort(signal.reason);
+  const loop = new AbortController();
+  const end = (): void => loop.abort(signal.reason);
   if (signal.aborted) return;
   signal.addEventListener('abort', end, { once: true });
-  const following = follow(sensor, parts, session);
+  const following = follow(sensor, parts, loop);
   try {
-    await readAtPace(sensor, parts, session.signal);
+    await readAtInterval(sensor, parts, loop.signal);
   } finally {
     signal.removeEventListener('abort', end);
-    session.abort();
-    const farewell = createTimeLimited<void>(parts.clock, FAREWELL_MS);
-    await farewell.run(new AbortController().signal, () => following).catch(() => undefined);
+    loop.abort();
+    const ending = createTimeLimited<void>(parts.clock, END_TIMEOUT_MS);
+    await ending.run(new AbortController().signal, () => following).catch(() => undefined);
   }
 }
 
-async function readAtPace(
+async function readAtInterval(
   sensor: Sensor,
   parts: ReadingLoopParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, everyMs, outlets, turn } = parts;
+  const { clock, everyMs, publishers, mutex } = parts;
   const reading = createTimeLimited<Samples>(clock, parts.timeoutMs);
   const read = (own: AbortSignal): Promise<Samples> => sensor.read(own);
   const readOnce = (): Promise<Samples> => reading.run(signal, read);
@@ -64,19 +64,20 @@ async function readAtPace(
   const before: number[] = [];
   while (!signal.aborted) {
     // A channel that changes by itself during the read is newer than what the read brings.
-    for (const [index, outlet] of outlets.entries()) before[index] = outlet.taken;
+    for (const [index, { taken }] of publishers.entries()) before[index] = taken;
     try {
-      const samples = await turn(readOnce);
+      const samples = await mutex(readOnce);
       failures = 0;
       parts.succeeded();
-      for (const [index, outlet] of outlets.entries()) {
-        if (outlet.taken === before[index]) outlet.take(samples[outlet.channel.name], deadline);
+      for (const [index, publisher] of publishers.entries()) {
+        if (publisher.taken !== before[index]) continue;
+        publisher.take(samples[publisher.channel.name], deadline);
       }
     } catch (error) {
       if (signal.aborted) return;
       failures += 1;
-      // What answers there next may be another chip, or one that has lost its settings with its supply. One that
-      // holds the bus holds up all others with every try, so it is tried more and more seldom.
+      // The next chip that answers there may be another one, or have lost its settings with its supply. A chip that
+      // holds the bus delays all others with every try, so the tries become rarer.
       lost = error instanceof BusError && (error.fault === 'absent' || error.fault === 'stuck');
       parts.failed(error);
     }
@@ -105,22 +106,22 @@ function createPause(clock: Clock, signal: AbortSignal): (ms: number) => Promise
 
 async function follow(
   sensor: Sensor,
-  { clock, outlets, failed }: ReadingLoopParts,
-  session: AbortController,
+  { clock, publishers, failed }: ReadingLoopParts,
+  loop: AbortController,
 ): Promise<void> {
   if (sensor.changes === undefined) return;
-  const { signal } = session;
+  const { signal } = loop;
   try {
     for await (const samples of sensor.changes(signal)) {
       if (signal.aborted) return;
-      for (const outlet of outlets) {
-        const sample = samples[outlet.channel.name];
-        if (sample !== undefined) outlet.take(sample, clock.monotonic());
+      for (const publisher of publishers) {
+        const sample = samples[publisher.channel.name];
+        if (sample !== undefined) publisher.take(sample, clock.monotonic());
       }
     }
   } catch (error) {
     if (signal.aborted) return;
     failed(error);
-    session.abort();
+    loop.abort();
   }
 }

@@ -3,15 +3,16 @@ import type { Clock } from '../base/clock.ts';
 import type { Mutex } from '../base/mutex.ts';
 import type { Sequence } from '../base/sequence.ts';
 import type { StateStore } from '../base/state.ts';
-import type { Buses } from '../buses/bus.ts';
+import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
-import type { Driver, Sensor, Tools } from '../driver-kit/driver.ts';
+import type { Channel, Driver, Sensor, Tools } from '../driver-kit/driver.ts';
 import type { Quality, Unit, Value } from '../driver-kit/reading.ts';
 import { readingTopic } from '../mqtt/topics.ts';
 import { handleFor, LEAST_OPEN_MS } from './bus-handle.ts';
-import { createChannelPublisher } from './channel-publisher.ts';
+import { type ChannelPublisher, createChannelPublisher } from './channel-publisher.ts';
 import { nextBackoff } from './read-schedule.ts';
-import { type ReadingLoopParts, runReadingLoop } from './reading-loop.ts';
+import { runReadingLoop } from './reading-loop.ts';
+import { SensorCondition } from './sensor-condition.ts';
 import { createTimeLimited } from './time-limited.ts';
 
 export interface SamplerParts {
@@ -22,10 +23,10 @@ export interface SamplerParts {
   readonly clock: Clock;
   readonly log: Logger;
   /** Shared by the sensors of one chip: what one writes must not change what another reads. */
-  readonly turn: Mutex;
+  readonly mutex: Mutex;
   readonly sequence: Sequence;
   publish(topic: string, payload: Uint8Array): void;
-  /** Whether the wall clock can be believed; readings are `uncertain` until then. */
+  /** Whether the wall clock is set; readings are `uncertain` until then. */
   clockIsSet(): boolean;
   /** From 0 to 1, for the back-off. */
   random(): number;
@@ -53,17 +54,17 @@ export interface SensorStatus {
   }[];
 }
 
-/** One sensor's life: opened, read at its pace, opened anew when it fails, for ever. */
+/** One sensor: opened, read at its interval, opened again after a failure until it is stopped. */
 export interface Sampler {
   readonly name: string;
-  /** Where it publishes. */
+  /** The topics that it publishes to. */
   readonly topics: readonly string[];
   start(): void;
-  /** Resolves when the sensor is closed; a driver that hangs is left behind after a second. */
+  /** Resolves when the sensor is closed; a driver that hangs is abandoned after a second. */
   stop(): Promise<void>;
   trouble(): string | undefined;
   status(): SensorStatus;
-  /** Whether its loop has stood still for far longer than its pace explains. */
+  /** Whether its loop has made no progress for far longer than its interval and timeout explain. */
   stalled(): boolean;
 }
 
@@ -72,138 +73,165 @@ const STALLED_MS = 60_000;
 
 /** A sampler that has not been started. Throws when the topic or the filters make no sense; hardware is not touched. */
 export function createSampler(config: SensorConfig, parts: SamplerParts): Sampler {
-  const { name, every, timeout } = config;
-  const { cell, boot, driver, buses, clock, turn } = parts;
-  const log = parts.log.child({ sensor: name });
-  const tools: Tools = {
-    clock,
-    sleep: (ms, signal) => clock.sleep(ms, signal),
-    state: parts.state.of(name),
-    line: (line) => buses.gpio.line(line),
-  };
-  /** A fault further on must not end the sensor's life. */
-  const publish = (topic: string, payload: Uint8Array): void => {
-    try {
-      parts.publish(topic, payload);
-    } catch (err) {
-      log.error({ err, topic }, `sensor ${name}: a reading could not be handed on`);
-    }
-  };
+  return new DriverSampler(config, parts);
+}
 
-  const outlets = driver.channels(config.options).map((channel) =>
-    createChannelPublisher(channel, {
-      sensor: name,
-      topic: readingTopic(cell, name, channel.name),
-      payload: config.payload,
-      sequence: parts.sequence,
-      filters: config.filters,
-      boot,
+class DriverSampler implements Sampler {
+  readonly #config: SensorConfig;
+  readonly #parts: SamplerParts;
+  readonly #log: Logger;
+  readonly #tools: Tools;
+  readonly #publishers: readonly ChannelPublisher[];
+  readonly #condition: SensorCondition;
+  readonly #life = new AbortController();
+  #running: Promise<void> | undefined;
+  #waitMs = 0;
+
+  constructor(config: SensorConfig, parts: SamplerParts) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#log = parts.log.child({ sensor: config.name });
+    this.#condition = new SensorCondition(config.name, parts.clock, this.#log);
+    const { clock, buses, state } = parts;
+    this.#tools = {
       clock,
-      state: parts.state.of(channel.name === '' ? name : `${name}/${channel.name}`),
-      clockIsSet: () => parts.clockIsSet(),
-      publish,
-    }),
-  );
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+      state: state.of(config.name),
+      line: (line) => buses.gpio.line(line),
+    };
+    const channels = parts.driver.channels(config.options);
+    this.#publishers = channels.map((channel) => this.#createPublisher(channel));
+  }
 
-  const life = new AbortController();
-  let running: Promise<void> | undefined;
-  let failure: string | undefined;
-  let failures = 0;
-  let missed = 0;
-  let waitMs = 0;
-  let lastRead: number | undefined;
-  let progress = clock.monotonic();
+  get name(): string {
+    return this.#config.name;
+  }
 
-  const fail = (error: unknown): void => {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (reason !== failure) log.warn({ err: error }, `sensor ${name}: ${reason}`);
-    failure = reason;
-    failures += 1;
-    for (const outlet of outlets) {
-      outlet.take({ value: null, quality: 'bad', reason }, clock.monotonic());
-    }
-  };
+  get topics(): readonly string[] {
+    return this.#publishers.map(({ topic }) => topic);
+  }
 
-  const session: ReadingLoopParts = {
-    clock,
-    everyMs: every,
-    timeoutMs: timeout,
-    outlets,
-    turn,
-    succeeded() {
-      if (failure !== undefined) log.info({ failures }, `sensor ${name}: reads again`);
-      failure = undefined;
-      failures = 0;
-      waitMs = 0;
-      lastRead = clock.wall();
-    },
-    failed: fail,
-    progressed(missedNow) {
-      missed += missedNow;
-      progress = clock.monotonic();
-    },
-  };
+  start(): void {
+    this.#running ??= this.#run(this.#life.signal);
+  }
 
-  const close = async (sensor: Sensor): Promise<void> => {
-    const closing = createTimeLimited<void>(clock, CLOSE_MS);
-    try {
-      await closing.run(new AbortController().signal, async () => sensor.close?.());
-    } catch (err) {
-      log.warn({ err }, `sensor ${name}: could not be closed`);
-    }
-  };
+  async stop(): Promise<void> {
+    this.#life.abort();
+    await this.#running;
+    for (const publisher of this.#publishers) publisher.stop();
+  }
 
-  const live = async (signal: AbortSignal): Promise<void> => {
-    const opening = createTimeLimited<Sensor>(clock, Math.max(timeout, LEAST_OPEN_MS), close);
-    while (!signal.aborted) {
-      try {
-        const sensor = await turn(() =>
-          opening.run(signal, (own) =>
-            driver.open(handleFor(config, driver, buses), config.options, tools, own),
-          ),
-        );
-        await runReadingLoop(sensor, session, signal).finally(() => close(sensor));
-      } catch (error) {
-        if (!signal.aborted) fail(error);
-      }
-      progress = clock.monotonic();
-      waitMs = nextBackoff(waitMs, parts.random);
-      await clock.sleep(waitMs, signal).catch(() => undefined);
-    }
-  };
+  trouble(): string | undefined {
+    const { failure } = this.#condition;
+    if (failure !== undefined) return `${this.name}: ${failure}`;
+    const latest = this.#publishers.map((publisher) => publisher.latest);
+    const allBad = latest.length > 0 && latest.every((sample) => sample?.quality === 'bad');
+    return allBad ? `${this.name}: ${latest[0]?.reason}` : undefined;
+  }
 
-  return {
-    name,
-    topics: outlets.map(({ topic }) => topic),
-    start() {
-      running ??= live(life.signal);
-    },
-    async stop() {
-      life.abort();
-      await running;
-      for (const outlet of outlets) outlet.stop();
-    },
-    trouble() {
-      if (failure !== undefined) return `${name}: ${failure}`;
-      const latest = outlets.map((outlet) => outlet.latest);
-      const allBad = latest.length > 0 && latest.every((judged) => judged?.quality === 'bad');
-      return allBad ? `${name}: ${latest[0]?.reason}` : undefined;
-    },
-    status: () => ({
-      name,
-      driver: driver.name,
+  status(): SensorStatus {
+    const { failure, failures, missed, lastRead } = this.#condition;
+    return {
+      name: this.name,
+      driver: this.#parts.driver.name,
       ...(failure === undefined ? {} : { failure }),
       failures,
       missed,
       ...(lastRead === undefined ? {} : { lastRead }),
-      channels: outlets.map(({ topic, unit, seq, latest }) => ({
+      channels: this.#publishers.map(({ topic, unit, seq, latest }) => ({
         topic,
         unit,
         seq,
         ...(latest ?? { value: null, quality: 'bad' as const, reason: 'not read yet' }),
       })),
-    }),
-    stalled: () =>
-      running !== undefined && clock.monotonic() - progress > every + timeout + STALLED_MS,
-  };
+    };
+  }
+
+  stalled(): boolean {
+    const { every, timeout } = this.#config;
+    return this.#running !== undefined && this.#condition.idleMs() > every + timeout + STALLED_MS;
+  }
+
+  #createPublisher(channel: Channel): ChannelPublisher {
+    const { name, payload, filters } = this.#config;
+    const { cell, boot, clock, sequence, state } = this.#parts;
+    return createChannelPublisher(channel, {
+      sensor: name,
+      topic: readingTopic(cell, name, channel.name),
+      payload,
+      sequence,
+      filters,
+      boot,
+      clock,
+      state: state.of(channel.name === '' ? name : `${name}/${channel.name}`),
+      clockIsSet: () => this.#parts.clockIsSet(),
+      publish: (topic, bytes) => this.#publish(topic, bytes),
+    });
+  }
+
+  /** A fault of the receiver must not end the sampler. */
+  #publish(topic: string, payload: Uint8Array): void {
+    try {
+      this.#parts.publish(topic, payload);
+    } catch (err) {
+      this.#log.error({ err, topic }, `sensor ${this.name}: a reading could not be handed on`);
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, mutex, random } = this.#parts;
+    const limitMs = Math.max(this.#config.timeout, LEAST_OPEN_MS);
+    const close = (sensor: Sensor): Promise<void> => this.#close(sensor);
+    const opening = createTimeLimited<Sensor>(clock, limitMs, close);
+    while (!signal.aborted) {
+      try {
+        const sensor = await mutex(() => opening.run(signal, (own) => this.#open(own)));
+        await this.#read(sensor, signal).finally(() => close(sensor));
+      } catch (error) {
+        if (!signal.aborted) this.#fail(error);
+      }
+      this.#condition.progress();
+      this.#waitMs = nextBackoff(this.#waitMs, random);
+      await clock.sleep(this.#waitMs, signal).catch(() => undefined);
+    }
+  }
+
+  #open(signal: AbortSignal): Promise<Sensor> {
+    const { driver, buses } = this.#parts;
+    const handle = handleFor(this.#config, driver, buses);
+    return driver.open(handle, this.#config.options, this.#tools, signal);
+  }
+
+  #read(sensor: Sensor, signal: AbortSignal): Promise<void> {
+    const parts = {
+      clock: this.#parts.clock,
+      everyMs: this.#config.every,
+      timeoutMs: this.#config.timeout,
+      publishers: this.#publishers,
+      mutex: this.#parts.mutex,
+      succeeded: () => {
+        this.#condition.succeed();
+        this.#waitMs = 0;
+      },
+      failed: (error: unknown) => this.#fail(error),
+      progressed: (missed: number) => this.#condition.progress(missed),
+    };
+    return runReadingLoop(sensor, parts, signal);
+  }
+
+  #fail(error: unknown): void {
+    const reason = this.#condition.fail(error);
+    for (const publisher of this.#publishers) {
+      publisher.take({ value: null, quality: 'bad', reason }, this.#parts.clock.monotonic());
+    }
+  }
+
+  async #close(sensor: Sensor): Promise<void> {
+    const closing = createTimeLimited<void>(this.#parts.clock, CLOSE_MS);
+    try {
+      await closing.run(new AbortController().signal, async () => sensor.close?.());
+    } catch (err) {
+      this.#log.warn({ err }, `sensor ${this.name}: could not be closed`);
+    }
+  }
 }

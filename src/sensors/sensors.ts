@@ -5,7 +5,7 @@ import type { Service } from '../base/lifecycle.ts';
 import { createKeyedMutex, type KeyedMutex, noLock } from '../base/mutex.ts';
 import { Sequence } from '../base/sequence.ts';
 import { createMemoryState, type StateStore } from '../base/state.ts';
-import type { Buses } from '../buses/bus.ts';
+import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
 import { sharedPlace } from './bus-handle.ts';
@@ -22,63 +22,66 @@ export interface SensorsParts {
   readonly log: Logger;
   /** Gets every reading that the filters let pass. */
   publish(topic: string, payload: Uint8Array): void;
-  /** Whether the wall clock can be believed; readings are `uncertain` until then. */
+  /** Whether the wall clock is set; readings are `uncertain` until then. */
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */
   random?(): number;
-  /** By chip, shared with whoever else talks to one. */
+  /** A mutex for each chip, shared with the outputs. */
   readonly turns?: KeyedMutex;
-  /** What drivers and filters remember over restarts; without it they forget. */
+  /** State of drivers and filters that survives a restart; without it, it does not. */
   readonly state?: StateStore;
 }
 
-/** All sensors. `start` never fails because of hardware: what is missing is tried again for ever and reported. */
+/** All sensors. `start` never fails because of hardware: what is missing is reported and tried until it answers. */
 export interface Sensors extends Service {
   /**
-   * Brings the sensors to another config; those that are the same in it go on undisturbed. What a sensor that is no
-   * longer there has published is no longer retained. Throws before anything has changed when the config makes no sense.
+   * Applies another config; sensors that are the same in it go on undisturbed. The retained values of sensors that are
+   * not in it are deleted. Throws before anything has changed when the config makes no sense.
    */
   applyConfig(sensors: readonly SensorConfig[], drivers: Drivers): Promise<void>;
   status(): SensorStatus[];
-  /** The sensors whose loop stands still, for the watchdog. Hardware that does not answer is not among them. */
+  /** The sensors whose loop makes no progress, for the watchdog. Hardware that does not answer is no reason. */
   stalled(): string[];
 }
 
-interface Placed {
+interface ActiveSensor {
   readonly config: SensorConfig;
   readonly driver: Driver;
   readonly sampler: Sampler;
 }
 
-const NOTHING = new Uint8Array();
+/** Deletes a retained value [MQTT-3.3.1-10]. */
+const EMPTY = new Uint8Array();
 /** No sensor has this name. */
 const TOPICS = '$topics';
 
-/** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
+/** Sensors that have not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
 export function createSensors(parts: SensorsParts): Sensors {
   const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
-  const turns = parts.turns ?? createKeyedMutex();
-  const create = (config: SensorConfig, drivers: Drivers): Placed => {
+  const mutexes = parts.turns ?? createKeyedMutex();
+  const create = (config: SensorConfig, drivers: Drivers): ActiveSensor => {
     const driver = drivers.get(config.driver);
     if (driver === undefined) {
       throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
     }
     const place = sharedPlace(config, driver);
-    const turn = place === undefined ? noLock : turns(place);
-    const own = { ...parts, driver, turn, clockIsSet, random, state, sequence };
+    const mutex = place === undefined ? noLock : mutexes(place);
+    const own = { ...parts, driver, mutex, clockIsSet, random, state, sequence };
     return { config, driver, sampler: createSampler(config, own) };
   };
-  let placed: readonly Placed[] = parts.sensors.map((config) => create(config, parts.drivers));
+  let active: readonly ActiveSensor[] = parts.sensors.map((config) =>
+    create(config, parts.drivers),
+  );
 
   const published = state.of(TOPICS);
-  /** Takes back what sensors have published that are no longer there, also before the last restart. */
-  const forgetOthers = (): void => {
-    const topics = placed.flatMap(({ sampler }) => sampler.topics);
+  /** Deletes the retained values of sensors that are not in the config, also of those from before the last restart. */
+  const deleteOthers = (): void => {
+    const topics = active.flatMap(({ sampler }) => sampler.topics);
     const before = published.get('all');
     if (Array.isArray(before)) {
       for (const topic of before as string[]) {
-        if (!topics.includes(topic)) parts.publish(topic, NOTHING);
+        if (!topics.includes(topic)) parts.publish(topic, EMPTY);
       }
     }
     published.set('all', topics);
@@ -87,34 +90,34 @@ export function createSensors(parts: SensorsParts): Sensors {
   return {
     name: 'sensing',
     async start() {
-      forgetOthers();
-      for (const { sampler } of placed) sampler.start();
+      deleteOthers();
+      for (const { sampler } of active) sampler.start();
     },
     async stop() {
-      await Promise.all(placed.map(({ sampler }) => sampler.stop()));
+      await Promise.all(active.map(({ sampler }) => sampler.stop()));
     },
     async applyConfig(sensors, drivers) {
-      const before = placed;
-      placed = sensors.map((config) => {
+      const before = active;
+      active = sensors.map((config) => {
         const same = before.find((one) => isDeepStrictEqual(one.config, config));
         const goesOn = same !== undefined && same.driver === drivers.get(config.driver);
         return goesOn ? same : create(config, drivers);
       });
-      const [now, then] = [new Set(placed), new Set(before)];
-      // What goes gives its lines and addresses back before what comes takes them.
+      const [now, then] = [new Set(active), new Set(before)];
+      // Lines and addresses are released before other sensors take them.
       await Promise.all(before.filter((one) => !now.has(one)).map(({ sampler }) => sampler.stop()));
-      forgetOthers();
-      for (const one of placed) if (!then.has(one)) one.sampler.start();
+      deleteOthers();
+      for (const one of active) if (!then.has(one)) one.sampler.start();
     },
     trouble() {
-      const troubles = placed
+      const troubles = active
         .map(({ sampler }) => sampler.trouble())
         .filter((one) => one !== undefined);
       if (troubles.length < 2) return troubles[0];
-      return `${troubles.length} of ${placed.length} sensors: ${troubles.join('; ')}`;
+      return `${troubles.length} of ${active.length} sensors: ${troubles.join('; ')}`;
     },
-    status: () => placed.map(({ sampler }) => sampler.status()),
+    status: () => active.map(({ sampler }) => sampler.status()),
     stalled: () =>
-      placed.filter(({ sampler }) => sampler.stalled()).map(({ sampler }) => sampler.name),
+      active.filter(({ sampler }) => sampler.stalled()).map(({ sampler }) => sampler.name),
   };
 }

@@ -4,22 +4,22 @@ import type { Clock } from '../base/clock.ts';
 export interface TimeLimited<T> {
   /**
    * Runs it; rejects when it fails, when its time is over (`no answer within 500ms`) or when the parent is aborted.
-   * While an earlier run has not come back, this one rejects at once with what that one was given up for.
+   * While an earlier run hangs, this one rejects at once with the error of that one.
    */
   run(parent: AbortSignal, operation: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Whether a run that was given up has not come back. */
+  /** Whether a run that was given up has not returned. */
   readonly hanging: boolean;
 }
 
 /**
- * Runs that share a signal: making one costs more than most reads. What an operation has left on it is let go of
- * with the next.
+ * Runs that share a signal: making one costs more than most reads. Listeners that an operation has left on it are
+ * dropped with the next one.
  */
 const RUNS = 100;
 
 /**
- * An operation of at most `limitMs`, also one that ignores its signal. `late` gets what comes after it was given up;
- * until what it does is done, the operation counts as not come back.
+ * An operation of at most `limitMs`, also one that ignores its signal. `late` gets a result that comes after the
+ * operation was given up; until `late` is done, the operation counts as hanging.
  */
 export function createTimeLimited<T>(
   clock: Clock,
@@ -42,8 +42,8 @@ export function createTimeLimited<T>(
 
   const start = (operation: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      let given = false;
-      const over = (): void => {
+      let abandoned = false;
+      const finish = (): void => {
         cancel();
         giveUp = undefined;
       };
@@ -51,24 +51,24 @@ export function createTimeLimited<T>(
         giveUp?.(new Error(`no answer within ${limitMs}ms`)),
       );
       giveUp = (error) => {
-        over();
-        given = true;
+        finish();
+        abandoned = true;
         hanging = { error };
         reject(error);
         own.abort(error);
       };
-      const back = (): void => {
+      const returned = (): void => {
         hanging = undefined;
       };
       operation(own.signal).then(
         (result) => {
-          if (given) return void Promise.resolve(result).then(late).then(back, back);
-          over();
+          if (abandoned) return void Promise.resolve(result).then(late).then(returned, returned);
+          finish();
           resolve(result);
         },
         (error: unknown) => {
-          if (given) return back();
-          over();
+          if (abandoned) return returned();
+          finish();
           reject(error);
         },
       );

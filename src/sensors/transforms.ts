@@ -2,7 +2,7 @@ import type { KeyValueStore } from '../base/state.ts';
 import type { Value } from '../driver-kit/reading.ts';
 import { asUncertain, type QualifiedSample, type Transform } from './qualified-sample.ts';
 
-/** A shaper that changes numbers only. */
+/** A transform that changes numbers only. */
 export function numeric(change: (value: number) => number): Transform {
   return (sample) =>
     typeof sample.value === 'number' ? { ...sample, value: change(sample.value) } : sample;
@@ -31,7 +31,7 @@ export function createRound(decimals: number): Transform {
   return numeric((value) => Number(value.toFixed(decimals)));
 }
 
-/** Leaves the value as it is but says when it can't be: clipping it would show a value that nobody measured. */
+/** Leaves the value as it is; outside the limits it is `uncertain`, as a clipped value was not measured. */
 export function createClamp([low, high]: readonly [number, number]): Transform {
   if (!(low <= high)) throw new RangeError(`clamp: ${low} is more than ${high}`);
   return (sample) => {
@@ -41,7 +41,7 @@ export function createClamp([low, high]: readonly [number, number]): Transform {
   };
 }
 
-/** One value of the last `size` numbers; `uncertain` until there are as many, and again after a bad sample. */
+/** One value from the last `size` numbers; `uncertain` until there are as many, and again after a bad sample. */
 export function createWindow(
   name: string,
   size: number,
@@ -54,9 +54,9 @@ export function createWindow(
     if (typeof sample.value !== 'number') return sample;
     window.push(sample.value);
     if (window.length > size) window.shift();
-    const shaped = { ...sample, value: of(window) };
-    if (window.length === size) return shaped;
-    return asUncertain(shaped, `filter warming up (${window.length} of ${size})`);
+    const result = { ...sample, value: of(window) };
+    if (window.length === size) return result;
+    return asUncertain(result, `filter warming up (${window.length} of ${size})`);
   };
 }
 
@@ -75,7 +75,7 @@ export function meanOf(window: readonly number[]): number {
   return window.reduce((sum, value) => sum + value / window.length, 0);
 }
 
-/** Each value counts `alpha`, all before it the rest; begins anew with the first after a bad sample. */
+/** The newest value has the weight `alpha`, all earlier ones the rest; starts over after a bad sample. */
 export function createExponentialAverage(alpha: number): Transform {
   if (!(alpha > 0 && alpha <= 1)) {
     throw new RangeError(`exponentialAverage: ${alpha} is not above 0 and at most 1`);
@@ -94,7 +94,7 @@ export function invert(sample: QualifiedSample): QualifiedSample {
   return typeof sample.value === 'boolean' ? { ...sample, value: !sample.value } : sample;
 }
 
-/** Other words for values; one without is doubted. */
+/** Replaces values by words; one that is not in the map is `uncertain`. */
 export function createMap(words: Readonly<Record<string, Exclude<Value, null>>>): Transform {
   const known = new Map(Object.entries(words));
   return (sample) => {
@@ -106,7 +106,7 @@ export function createMap(words: Readonly<Record<string, Exclude<Value, null>>>)
   };
 }
 
-/** Change in `perMs`, between two samples that are not bad; the first is doubted. */
+/** Change in `perMs`, between two samples that are not bad; the first is `uncertain`. */
 export function createDerivative(perMs: number): Transform {
   if (!(perMs > 0)) throw new RangeError(`derivative: ${perMs} is no time`);
   let before: { readonly value: number; readonly now: number } | undefined;

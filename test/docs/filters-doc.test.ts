@@ -20,12 +20,12 @@ function sampleOf(word: string): QualifiedSample {
   return { value: parse(word) as number | boolean, quality: 'good' };
 }
 
-function wordOf(judged: QualifiedSample | undefined): string {
-  if (judged === undefined) return '·';
-  if (judged.quality === 'bad') return '!';
-  const { value } = judged;
+function wordOf(sample: QualifiedSample | undefined): string {
+  if (sample === undefined) return '·';
+  if (sample.quality === 'bad') return '!';
+  const { value } = sample;
   const shown = typeof value === 'number' ? Number(value.toFixed(6)) : value;
-  return `${judged.quality === 'uncertain' ? '~' : ''}${shown}`;
+  return `${sample.quality === 'uncertain' ? '~' : ''}${shown}`;
 }
 
 test.each(pictures)('$filters', ({ filters, given, expected }) => {

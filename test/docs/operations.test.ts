@@ -13,7 +13,7 @@ const SAID = [
   String.raw`\bnew (?:Bus)?Error\(\s*(?:(?:'[a-z]+'|fault),\s*)?`,
   String.raw`\breason: (?:reason \?\? )?`,
   String.raw`\b(?:bad|goSafe|makeSafe|giveUp)\((?:reason \?\? |undefined, )?\s*`,
-  String.raw`\bdoubtful\(\w+, `,
+  String.raw`\buncertain\(\w+, `,
   String.raw`#note\(\s*'[a-z]+',\s*(?:[^;${'`'}]*?&&\s*)?`,
   '#trouble = ',
   'const (?:CLOCK_NOT_SET|CORRECTED) = ',
@@ -65,10 +65,12 @@ const WHOLE = [
   'src/uplink/failures.ts',
   'src/uplink/secret.ts',
   'src/sensors/time-limited.ts',
-  'src/driver-kit/bytes.ts',
+  'src/driver-kit/pins.ts',
+  'src/driver-kit/sensirion.ts',
+  'src/driver-kit/vibration.ts',
   'src/driver-kit/analogue.ts',
   ...filesOf('src/buses').filter((file) =>
-    /\/(?:i2c|i2c-mux|gpio(?!-simulated)[a-z-]*|buses|files)\.ts$/.test(file),
+    /\/(?:i2c|i2c-transfer|i2c-mux|gpio(?!-simulated)[a-z-]*|buses|kernel-files)\.ts$/.test(file),
   ),
 ];
 const PARTLY = [
@@ -82,7 +84,7 @@ const PARTLY = [
   'src/outputs/output.ts',
   'src/runtime/power-fail.ts',
   'src/outputs/outputs.ts',
-  ...['outlet', 'delays', 'sampler'].map((name) => `src/sensing/${name}.ts`),
+  ...['channel-publisher', 'delays', 'sampler'].map((name) => `src/sensors/${name}.ts`),
   ...filesOf('drivers'),
 ];
 

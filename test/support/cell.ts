@@ -41,7 +41,7 @@ export interface Published {
   readonly seq: number;
 }
 
-/** Sensing over one scripted sensor, read every second with 500 ms of patience. */
+/** Sensors with one scripted sensor, read every second with a timeout of 500 ms. */
 export function createCell(
   driver: Driver,
   config: Partial<SensorConfig> = {},
@@ -80,7 +80,7 @@ export function createCell(
     sensing,
     published,
     lines,
-    /** What came since the last look, as value or reason. */
+    /** The readings since the last call, as value or reason. */
     take(): unknown[] {
       return published.splice(0).map(({ value, reason }) => reason ?? value);
     },

@@ -1,5 +1,8 @@
-import type { Buses, GpioBus, I2cDevice, KernelFiles } from '../../src/buses/bus.ts';
-import { BusError, hex } from '../../src/buses/bus.ts';
+import { BusError } from '../../src/buses/bus-error.ts';
+import type { Buses } from '../../src/buses/buses.ts';
+import type { GpioBus } from '../../src/buses/gpio-line.ts';
+import { hex, type I2cDevice } from '../../src/buses/i2c-device.ts';
+import type { KernelFiles } from '../../src/buses/kernel-files.ts';
 import { playbackFiles } from '../../src/buses/playback.ts';
 
 export interface FakeParts {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Driver } from '../../src/driver-kit/driver.ts';
-import { loadDriver } from '../../src/driver-table.ts';
+import { loadDriver } from '../../src/driver-kit/driver-file.ts';
 
 /** The file that docs/write-a-driver.md makes: a driver outside the tree, for a chip that the gateway does not know. */
 export function outsideDriverText(): string {

@@ -1,13 +1,13 @@
-import {
-  BusError,
-  type GpioInputOptions,
-  type GpioInputs,
-  type GpioLine,
-  type GpioLines,
-  type GpioOutputOptions,
-  type LineEdge,
-} from '../../src/buses/bus.ts';
+import { BusError } from '../../src/buses/bus-error.ts';
 import { createEdgeQueue, type EdgeQueue } from '../../src/buses/edge-queue.ts';
+import type {
+  GpioInputOptions,
+  GpioInputs,
+  GpioLine,
+  GpioLines,
+  GpioOutputOptions,
+  LineEdge,
+} from '../../src/buses/gpio-line.ts';
 import { firstLine } from '../../src/buses/gpio-request.ts';
 
 /** Lines that a test moves by hand. */
@@ -22,7 +22,7 @@ export interface PlaybackLines extends GpioLines {
   readonly watching: number;
 }
 
-/** Lines at these levels that nobody has taken. */
+/** Lines at these levels, not yet taken. */
 export function playbackLines(initial: readonly boolean[]): PlaybackLines {
   const levels = [...initial];
   const queues = new Set<EdgeQueue<LineEdge>>();
@@ -91,7 +91,7 @@ export interface PlaybackLine extends GpioLine {
   readonly written: readonly boolean[];
 }
 
-/** A line at the given level that nobody has taken. */
+/** A line at the given level, not yet taken. */
 export function playbackLine(initial = false): PlaybackLine {
   const lines = playbackLines([initial]);
   const written: boolean[] = [];

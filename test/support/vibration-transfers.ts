@@ -1,8 +1,8 @@
 import type { Transfer } from '../../src/buses/playback.ts';
 
-/** How a FIFO of acceleration samples is asked and answers. */
+/** The transfers of a FIFO of acceleration samples. */
 export interface FifoParts {
-  /** Empties it and starts it anew. */
+  /** Empties and restarts it. */
   readonly restart: readonly Transfer[];
   readonly statusRegister: string;
   readonly dataRegister: string;
@@ -12,7 +12,7 @@ export interface FifoParts {
   bytes(sample: readonly [number, number, number]): string;
 }
 
-/** The transfers of one reading: a shaft turning at `hertz` in x and y, gravity in z; 16 samples at each look. */
+/** The transfers of one reading: a shaft turning at `hertz` in x and y, gravity in z; 16 samples at each count. */
 export function vibrationTransfers(
   parts: FifoParts,
   wave: { count: number; rateHz: number; hertz: number; height: number },

@@ -1,4 +1,4 @@
-import { hex } from '../../buses/bus.ts';
+import { hex } from '../../buses/i2c-device.ts';
 import { powerTopics, readingTopic, statusTopic } from '../../mqtt/topics.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import { isLoopback } from '../schema/listeners.ts';

@@ -1,4 +1,4 @@
-import { chipPlace, hex } from '../../buses/bus.ts';
+import { chipPlace, hex } from '../../buses/i2c-device.ts';
 import type { Driver, Drivers } from '../../driver-kit/driver.ts';
 import { type PinSpec, parsePin } from '../schema/pins.ts';
 import type { PartialSensor } from '../schema/sensors.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hex } from '../../buses/bus.ts';
+import { hex } from '../../buses/i2c-device.ts';
 import type { Driver, Drivers } from '../../driver-kit/driver.ts';
 import type { PayloadForm } from '../../driver-kit/reading.ts';
 import { duration } from '../../driver-kit/units.ts';

@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 }, 60_000);
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 const ready = async ({ httpPort }: TestGateway): Promise<string[]> => {
   const answer = await fetch(`http://127.0.0.1:${httpPort}/readyz`);
@@ -31,47 +31,47 @@ const ready = async ({ httpPort }: TestGateway): Promise<string[]> => {
 const onTerminal = async ({ configFile }: TestGateway): Promise<[number | null, string[]]> => {
   const cli = join(REPOSITORY, 'dist/src/cli.js');
   const args = [cli, 'status', '--json', '--config', configFile];
-  const { code, stdout } = await run(process.execPath, args, { withinMs: PATIENCE_MS });
+  const { code, stdout } = await run(process.execPath, args, { withinMs: TIMEOUT_MS });
   return [code, JSON.parse(stdout).troubles];
 };
 
 const overMqtt = async ({ port }: TestGateway): Promise<string[]> => {
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`);
-  const told = new Promise<string>((resolve) => {
-    client.on('message', (_topic, payload) => resolve(payload.toString()));
+  const payload = new Promise<string>((resolve) => {
+    client.on('message', (_topic, bytes) => resolve(bytes.toString()));
   });
   await client.subscribeAsync('$SYS/cellgate/troubles');
-  const troubles = JSON.parse(await told);
+  const troubles = JSON.parse(await payload);
   await client.endAsync(true);
   return troubles;
 };
 
 /** The same everywhere, each once. */
 async function expectEverywhere(gateway: TestGateway, wanted: readonly RegExp[]): Promise<void> {
-  const matches = (told: readonly string[]): boolean =>
-    told.length === wanted.length && told.every((one, index) => wanted[index]!.test(one));
-  let told: string[] = [];
+  const matches = (reported: readonly string[]): boolean =>
+    reported.length === wanted.length && reported.every((one, index) => wanted[index]!.test(one));
+  let reported: string[] = [];
   await until(
-    'the troubles are told',
+    'the troubles are reported',
     async () => {
       // The page opens last.
       const answer = await ready(gateway).catch(() => undefined);
-      told = answer ?? told;
+      reported = answer ?? reported;
       return answer !== undefined && matches(answer);
     },
-    PATIENCE_MS,
+    TIMEOUT_MS,
   ).catch(() => undefined);
-  expect(told).toEqual(wanted.map((one) => expect.stringMatching(one)));
-  expect(await onTerminal(gateway)).toEqual([wanted.length > 0 ? 1 : 0, told]);
-  await until('MQTT has it', async () => String(await overMqtt(gateway)) === String(told));
+  expect(reported).toEqual(wanted.map((one) => expect.stringMatching(one)));
+  expect(await onTerminal(gateway)).toEqual([wanted.length > 0 ? 1 : 0, reported]);
+  await until('MQTT has it', async () => String(await overMqtt(gateway)) === String(reported));
   if (!hasBrowser) return;
   const browser = await startBrowser();
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${gateway.httpPort}/`);
-    const shown = page.locator(told.length > 0 ? '.troubles li' : '.troubles[data-well]');
-    await shown.first().waitFor({ timeout: PATIENCE_MS });
-    if (told.length > 0) expect(await shown.allInnerTexts()).toEqual(told);
+    const shown = page.locator(reported.length > 0 ? '.troubles li' : '.troubles[data-well]');
+    await shown.first().waitFor({ timeout: TIMEOUT_MS });
+    if (reported.length > 0) expect(await shown.allInnerTexts()).toEqual(reported);
   } finally {
     await browser.close();
   }
@@ -87,8 +87,10 @@ function putCertificate(file: string, days: number): void {
   renameSync(`${file}.new`, file);
 }
 
-describe('every trouble is told once, the same everywhere, and goes by itself', () => {
-  test('sensor, output, line, certificate, access file', { timeout: 400_000 }, async (context) => {
+describe('every trouble is reported once, the same everywhere, and disappears by itself', () => {
+  test('sensor, output, uplink, certificate, access file', {
+    timeout: 400_000,
+  }, async (context) => {
     needs(tools.mosquitto)(context);
     const folder = mkdtempSync(join(tmpdir(), 'cellgate-troubles-'));
     ends.push(() => rmSync(folder, { recursive: true }));
@@ -127,12 +129,12 @@ describe('every trouble is told once, the same everywhere, and goes by itself', 
         /^the access file has changed and is wrong, so the rules from before stay: .*access\.yaml:1/,
       output: /^lamp: /,
       sensor: /^boiler: i2c-77 does not exist: .*\(enable it with/,
-      line: /^uplink plant: mqtt:\S+ refuses the connection: nothing listens there$/,
+      uplink: /^uplink plant: mqtt:\S+ refuses the connection: nothing listens there$/,
     };
-    await expectEverywhere(here, [all.certificate, all.output, all.sensor, all.line]);
+    await expectEverywhere(here, [all.certificate, all.output, all.sensor, all.uplink]);
 
     writeFileSync(access, 'users: 5\n');
-    await expectEverywhere(here, [all.certificate, all.access, all.output, all.sensor, all.line]);
+    await expectEverywhere(here, [all.certificate, all.access, all.output, all.sensor, all.uplink]);
 
     writeFileSync(access, rules);
     putCertificate(pair, 365);
@@ -166,7 +168,7 @@ describe('every trouble is told once, the same everywhere, and goes by itself', 
     await client.endAsync(true);
   });
 
-  test('a plant that refuses what the gateway asks for, and then grants it', {
+  test('a plant that refuses a subscription of the gateway, and then grants it', {
     timeout: 300_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'cellgate-troubles-'));

@@ -82,7 +82,7 @@ describe('without a character device, through onoff', () => {
     expect(await header.level(23)).toBe(true);
     await gateway.start();
     expect(await header.level(23)).toBe(false);
-    expect(await gateway.log()).toContain('line was still exported, taking it anew');
+    expect(await gateway.log()).toContain('line was still exported, taking it again');
     await gateway.next('door', ({ quality }) => quality === 'good');
     await works();
   });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import ads1115 from '../../../drivers/ads1115.ts';
 import { createMutex } from '../../../src/base/mutex.ts';
-import type { I2cDevice } from '../../../src/buses/bus.ts';
+import type { I2cDevice } from '../../../src/buses/i2c-device.ts';
 import { createSensors } from '../../../src/sensors/sensors.ts';
 import { fakeBuses } from '../../support/fake-buses.ts';
 import { createManualClock, settle } from '../../support/manual-clock.ts';

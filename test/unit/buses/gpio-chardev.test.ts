@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { GpioInputs } from '../../../src/buses/bus.ts';
 import { createGpio } from '../../../src/buses/gpio.ts';
 import { createChardevBackend } from '../../../src/buses/gpio-chardev.ts';
+import type { GpioInputs } from '../../../src/buses/gpio-line.ts';
 import { createFakeGpioKernel, type FakeChip } from '../../support/fake-gpio-kernel.ts';
 import { settle } from '../../support/manual-clock.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
@@ -41,7 +41,7 @@ function event(sequence: number, offset: number, rising = true, time = 1n): Buff
   return bytes;
 }
 
-/** What the lines tell until the signal is aborted. */
+/** The edges of the lines until the signal is aborted. */
 function watch(inputs: Pick<GpioInputs, 'edges'>, signal: AbortSignal) {
   const seen: string[] = [];
   const ended = (async () => {
@@ -79,7 +79,7 @@ describe('lines are found', () => {
     expect(kernel.requests).toMatchObject([{ device: 'gpiochip3', offsets: [17] }]);
   });
 
-  test('or told as missing or ambiguous', async () => {
+  test('or reported as missing or ambiguous', async () => {
     const { gpio, kernel } = setUp({ gpiochip0: EXPANDER, gpiochip1: EXPANDER });
     await expect(gpio.line('DI7').input({})).rejects.toThrow(
       'line DI7 is on no GPIO chip, there is gpiochip0 (pca9535, 4 lines), gpiochip1 (pca9535, 4 lines)',
@@ -146,7 +146,7 @@ describe('inputs', () => {
     await inputs.close();
   });
 
-  test("tell their edges in order, with the kernel's time and what it has dropped", async () => {
+  test("report their edges in order, with the kernel's time and what it has dropped", async () => {
     const { gpio, kernel } = setUp();
     const inputs = await gpio.lines(['DI0', 'DI1']).input({});
     const end = new AbortController();
@@ -207,7 +207,7 @@ describe('inputs', () => {
 });
 
 describe('what can not be had', () => {
-  test('is told with its owner', async () => {
+  test('is reported with its owner', async () => {
     const { gpio, kernel } = setUp();
     await expect(gpio.line('GPIO4').input({})).rejects.toThrow('line GPIO4 is in use by "ed-lvd"');
     await expect(gpio.line('GPIO5').input({})).rejects.toThrow(
@@ -261,7 +261,7 @@ describe('an output', () => {
     expect(await output.read()).toBe(true);
   });
 
-  test('tells when its chip has gone', async () => {
+  test('reports when its chip has gone', async () => {
     const { gpio, kernel } = setUp();
     const output = await gpio.line('DO0').output({ initial: false });
     kernel.remove();

@@ -18,7 +18,7 @@ test('the native modules are built: what the kernel says comes through with its 
   expect(() => kernel.open('gpiochip999')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
 });
 
-test('who watches a file is woken when there is something to read', async () => {
+test('a watcher of a file is called when there is something to read', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-fifo-'));
   const fifo = join(folder, 'fifo');
   execFileSync('mkfifo', [fifo]);

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createGpio, parseLine } from '../../../src/buses/gpio.ts';
+import { createGpio } from '../../../src/buses/gpio.ts';
+import { parseLine } from '../../../src/buses/gpio-backend.ts';
 import {
   createSysfsBackend,
   type RawGpio,

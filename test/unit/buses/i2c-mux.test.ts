@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { BusError, type I2cBus } from '../../../src/buses/bus.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
+import type { I2cBus } from '../../../src/buses/i2c-device.ts';
 import { createMultiplexing, parseI2cPath } from '../../../src/buses/i2c-mux.ts';
 import { settle } from '../../support/manual-clock.ts';
 
@@ -36,7 +37,7 @@ function createBus() {
 
 const register = Uint8Array.of(0);
 
-test('the channel is chosen before each transfer, and nobody else chooses in between', async () => {
+test('the channel is chosen before each transfer, with no other choice in between', async () => {
   const { bus, seen } = createBus();
   const multiplexing = createMultiplexing(bus);
   const third = multiplexing.channel('i2c-1/0x70/3', 0x70, 3).device(0x48);
@@ -58,7 +59,7 @@ test('a multiplexer is closed before another one opens', async () => {
   expect(seen.slice(5)).toEqual(['70:01', '48:00']);
 });
 
-test('errors say where, and those who wait go on', async () => {
+test('errors name the place, and the waiting transfers go on', async () => {
   const { bus, absent } = createBus();
   const multiplexing = createMultiplexing(bus);
   const chip = multiplexing.channel('i2c-1/0x70/3', 0x70, 3).device(0x48);

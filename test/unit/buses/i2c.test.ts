@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { BusError } from '../../../src/buses/bus.ts';
-import { createI2cBus, type RawI2c } from '../../../src/buses/i2c.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
+import { createI2cBus } from '../../../src/buses/i2c.ts';
+import type { RawI2c } from '../../../src/buses/i2c-transfer.ts';
 import { createManualClock, settle } from '../../support/manual-clock.ts';
 
 type Answer = () => Promise<number | undefined>;
@@ -149,7 +150,7 @@ describe('errors', () => {
     await expect(failed).rejects.toThrow('1 of 2 bytes came');
   });
 
-  test('the bus is opened anew after an error, but not because a chip is absent', async () => {
+  test('the bus is opened again after an error, but not because a chip is absent', async () => {
     const errors = [errno(121), errno(121), errno(16), undefined];
     const { open, calls } = createRaw(async () => {
       const error = errors.shift();
@@ -171,6 +172,20 @@ describe('errors', () => {
       'open 1',
       'block 72 0 2',
     ]);
+  });
+
+  test('after ENODEV the bus is opened again: i2c-bus keeps a file without the address', async () => {
+    const errors = [errno(19), undefined];
+    const { open, opened } = createRaw(async () => {
+      const error = errors.shift();
+      if (error !== undefined) throw error;
+      return undefined;
+    });
+    const chip = createI2cBus('i2c-1', { open }).device(0x48);
+    const failed = chip.transfer(Uint8Array.of(0), 2);
+    await expect(failed).rejects.toMatchObject({ fault: 'absent' });
+    await chip.transfer(Uint8Array.of(0), 2);
+    expect(opened()).toBe(2);
   });
 
   test('a name that is no bus is refused', () => {
@@ -209,7 +224,7 @@ describe('a bus that is stuck', () => {
     expect(said).toEqual(['read', holds('0x49'), 'read', 'read', holds('0x49'), 'read']);
   });
 
-  test('two in a row tell all who wait, without a try for each', async () => {
+  test('two in a row reject all waiting transfers, without a try for each', async () => {
     const said = await sixTimes(new Set([0x48, 0x49, 0x4a]));
     const none = 'i2c-1 is stuck: a line is held low, no chip can be reached';
     expect(said).toEqual([holds('0x48'), holds('0x49'), none, none, none, none]);

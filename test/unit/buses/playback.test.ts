@@ -16,7 +16,7 @@ test('answers as scripted, fails as scripted, and must be used up', async () => 
   chip.done();
 });
 
-test('says what was expected and what came, also to those who swallow errors', async () => {
+test('reports the expected and the actual transfer, also when the driver ignores errors', async () => {
   const chip = playback([{ write: '00', read: '4000' }]);
   const sentence = 'transfer 1 of 1: expected write 00, read 2 bytes, got write 01, read 2 bytes';
   await expect(chip.transfer(Uint8Array.of(1), 2)).rejects.toThrow(sentence);

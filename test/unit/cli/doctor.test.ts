@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createKernelFiles } from '../../../src/buses/files.ts';
+import { createKernelFiles } from '../../../src/buses/kernel-files.ts';
 import { doctor } from '../../../src/cli/doctor.ts';
 import { type CheckContext, DOCTOR_CHECKS } from '../../../src/cli/doctor-checks.ts';
 import { drivers } from '../../../src/driver-table.ts';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { BusError, type Buses } from '../../../src/buses/bus.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
+import type { Buses } from '../../../src/buses/buses.ts';
 import { playbackFiles } from '../../../src/buses/playback.ts';
 import { probe } from '../../../src/cli/probe.ts';
 import { readBoards } from '../../../src/config/boards.ts';

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { corrected, dated, encodeReading, type Reading } from '../../../src/driver-kit/reading.ts';
+import {
+  corrected,
+  encodeReading,
+  type Reading,
+  withClockState,
+} from '../../../src/driver-kit/reading.ts';
 
 const time = Date.parse('2026-11-20T20:31:00.123Z');
 const good: Reading = { sensor: 'temperature', unit: '°C', value: 23.5, quality: 'good', time };
@@ -58,7 +63,7 @@ test('every number comes back as it went in, and no payload is empty', () => {
 });
 
 test('a reading from before the clock was set gets its right time, once the step is known', () => {
-  const payload = Buffer.from(encodeReading(dated(good, false), json));
+  const payload = Buffer.from(encodeReading(withClockState(good, false), json));
   expect(corrected(payload, () => undefined)).toBeUndefined();
   const hour = (boot: number) => (boot === 12 ? 3_600_000 : undefined);
   expect(String(corrected(payload, hour))).toBe(
@@ -69,7 +74,7 @@ test('a reading from before the clock was set gets its right time, once the step
 test.each([
   ['a good reading', encodeReading(good, json)],
   ['no JSON', Buffer.from('clock not yet set"')],
-  ['JSON of somebody else', Buffer.from('{"said":"clock not yet set","boot":12}')],
+  ['JSON of another client', Buffer.from('{"said":"clock not yet set","boot":12}')],
   ['nothing', Buffer.alloc(0)],
 ])('%s is left as it is', (_what, payload) => {
   expect(corrected(Buffer.from(payload), () => 1000)).toBeUndefined();

@@ -77,7 +77,7 @@ test('waits on while the chip still converts, and gives up in the end', async ()
   chip.done();
 });
 
-test('at full scale the value is doubted', async () => {
+test('at full scale the value is uncertain', async () => {
   const chip = playback([
     { write: '01c383', read: '' },
     { write: '01', read: 'c383' },
@@ -158,7 +158,7 @@ describe('signals', () => {
     expect(error?.issues.map(({ path }) => path[0])).toEqual(keys);
   });
 
-  test('full scale is doubted, a failure stays one', async () => {
+  test('full scale is uncertain, a failure stays a failure', async () => {
     const reading = (raw: string) => [
       { write: '01c383', read: '' },
       { write: '01', read: 'c383' },

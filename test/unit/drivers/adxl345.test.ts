@@ -27,7 +27,7 @@ const fifo = {
 };
 const wave = { count: 128, rateHz: 200, hertz: 24.5, height: 0.5 };
 
-test('takes a window of samples and tells how it shakes', async () => {
+test('takes a window of samples and measures the vibration', async () => {
   const chip = playback([...opening, ...vibrationTransfers(fifo, wave)]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(adxl345, chip, {}, tools);
@@ -39,11 +39,15 @@ test('takes a window of samples and tells how it shakes', async () => {
   chip.done();
 });
 
-test('doubts what is clipped', async () => {
+test('a clipped reading is uncertain', async () => {
   const chip = playback([...opening, ...vibrationTransfers(fifo, { ...wave, height: 3.99 })]);
   const sensor = await openSensor(adxl345, chip, {});
-  const doubt = { quality: 'uncertain', reason: 'an axis is at full scale, ±4 g' };
-  expect(await sensor.read(never)).toMatchObject({ rms: doubt, peak: doubt, frequency: doubt });
+  const uncertain = { quality: 'uncertain', reason: 'an axis is at full scale, ±4 g' };
+  expect(await sensor.read(never)).toMatchObject({
+    rms: uncertain,
+    peak: uncertain,
+    frequency: uncertain,
+  });
 });
 
 test('lost samples are an error', async () => {

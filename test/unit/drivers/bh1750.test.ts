@@ -20,7 +20,7 @@ test('measures, waits for it and reads', async () => {
   chip.done();
 });
 
-test('doubts full scale', async () => {
+test('full scale is uncertain', async () => {
   const sensor = await openSensor(bh1750, playback([...asking, { write: '', read: 'ffff' }]), {});
   expect(await sensor.read(never)).toEqual({
     '': { value: 54_612.5, quality: 'uncertain', reason: 'at full scale, it may be brighter' },

@@ -16,7 +16,7 @@ test('takes the line as configured, reads it and gives it back', async () => {
   expect(line.taken).toBeUndefined();
 });
 
-test('tells each change', async () => {
+test('reports each change', async () => {
   const line = playbackLine();
   const sensor = await openSensor(digitalInput, line, {});
   expect(line.taken).toEqual({ activeLow: false, debounceMs: 0 });

@@ -62,7 +62,7 @@ describe.each([...drivers.keys()])('the file of %s', (name) => {
 
   test('imports only the driver module', () => {
     const imports = readFileSync(`drivers/${name}.ts`, 'utf8').matchAll(/from '(.*)'/g);
-    expect([...imports].map(([, from]) => from)).toEqual(['../../../src/driver-kit/driver.ts']);
+    expect([...imports].map(([, from]) => from)).toEqual(['../src/driver-kit/driver.ts']);
   });
 });
 

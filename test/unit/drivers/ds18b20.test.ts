@@ -13,7 +13,7 @@ test.each([
   [125_000, 125],
 ])('t=%d', (thousandths, value) => expect(toSample(text(thousandths))).toEqual({ value }));
 
-test('a wrong checksum is bad, the power-on value is doubted, no temperature is bad', () => {
+test('a wrong checksum is bad, the power-on value is uncertain, no temperature is bad', () => {
   expect(toSample(text(25_062, 'NO')).value).toBeNull();
   expect(toSample(text(85_000))).toMatchObject({ value: 85, quality: 'uncertain' });
   expect(toSample(text(''))).toEqual({ value: null, reason: 'the kernel gives no temperature' });

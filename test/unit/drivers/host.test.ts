@@ -18,7 +18,7 @@ function machine(): Map<string, string> {
   ]);
 }
 
-test('cpu is the busy part of the time between two looks', () => {
+test('cpu is the busy part of the time between two readings', () => {
   const before = parseCpu(STAT);
   expect(before).toEqual({ idle: 800, total: 1000 });
   expect(toCpuUsed(before, { idle: 875, total: 1100 })).toBe(25);

@@ -40,7 +40,7 @@ test('a fault, a missing file and text are bad', async () => {
   await expect(read('temp9')).rejects.toThrow('temp9 of board is no number: "none"');
 });
 
-test('a chip that is not there is told with those that are', async () => {
+test('a missing chip is an error that names the chips of the machine', async () => {
   await expect(openSensor(hwmon, playbackFiles(files), { chip: 'x' })).rejects.toThrow(
     'no hwmon chip x, there is cpu_thermal, board',
   );

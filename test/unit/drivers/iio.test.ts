@@ -35,7 +35,7 @@ test.each([
   expect(iio.channels(iio.options.parse(options))).toEqual([{ name: '', unit }]);
 });
 
-test('what is not there or no number is told', async () => {
+test('a missing device or channel, and a value that is no number, are errors', async () => {
   const read = async (channel: string) =>
     (await openSensor(iio, playbackFiles(files), { device: 'board', channel })).read(never);
   await expect(read('voltage7')).rejects.toThrow(`no channel voltage7 in ${DEVICE}`);

@@ -29,7 +29,7 @@ test('reads voltage, current and power', async () => {
   chip.done();
 });
 
-test('doubts the current at full scale', async () => {
+test('at full scale the current is uncertain', async () => {
   const chip = playback([opening, { write: '01', read: '8300' }, { write: '02', read: '5d9a' }]);
   const sensor = await openSensor(ina219, chip, { shunt: 0.1 });
   const { voltage, current } = await sensor.read(never);

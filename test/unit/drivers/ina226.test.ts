@@ -33,7 +33,7 @@ test.each([
   chip.done();
 });
 
-test('doubts the current at full scale', async () => {
+test('at full scale the current is uncertain', async () => {
   const chip = playback([
     { write: 'fe', read: '5449' },
     { write: '004527', read: '' },

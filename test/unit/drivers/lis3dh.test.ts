@@ -31,7 +31,7 @@ const fifo = {
 };
 const wave = { count: 128, rateHz: 400, hertz: 50, height: 0.5 };
 
-test('takes a window of samples and tells how it shakes', async () => {
+test('takes a window of samples and measures the vibration', async () => {
   const chip = playback([...opening, ...vibrationTransfers(fifo, wave)]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(lis3dh, chip, {}, tools);
@@ -44,13 +44,17 @@ test('takes a window of samples and tells how it shakes', async () => {
   chip.done();
 });
 
-test('doubts what is clipped, and a frequency that is none', async () => {
+test('a clipped reading is uncertain, and so is a missing frequency', async () => {
   const clipped = vibrationTransfers(fifo, { ...wave, height: 3.99 });
   const still = vibrationTransfers(fifo, { ...wave, height: 0 });
   const chip = playback([...opening, ...clipped, ...still]);
   const sensor = await openSensor(lis3dh, chip, {});
-  const doubt = { quality: 'uncertain', reason: 'an axis is at full scale, ±4 g' };
-  expect(await sensor.read(never)).toMatchObject({ rms: doubt, peak: doubt, frequency: doubt });
+  const uncertain = { quality: 'uncertain', reason: 'an axis is at full scale, ±4 g' };
+  expect(await sensor.read(never)).toMatchObject({
+    rms: uncertain,
+    peak: uncertain,
+    frequency: uncertain,
+  });
   expect(await sensor.read(never)).toEqual({
     rms: { value: 0 },
     peak: { value: 0 },

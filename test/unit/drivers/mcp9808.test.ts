@@ -15,7 +15,7 @@ test.each([
   [0x1d80, -40],
 ])('%i is %d °C', (raw, degrees) => expect(toCelsius(raw)).toBe(degrees));
 
-test('checks who answers, wakes it and reads', async () => {
+test('checks the chip, wakes it and reads', async () => {
   const chip = playback([
     { write: '06', read: '0054' },
     { write: '01', read: '0100' },

@@ -62,7 +62,7 @@ test('a state that makes no sense begins at 0', async () => {
 });
 
 describe('the rate', () => {
-  test('is the mean over its time, doubted until that has gone by', async () => {
+  test('is the mean over its time, uncertain until that has passed', async () => {
     const line = playbackLine();
     const { tools, clock } = createHastyTools();
     const sensor = await openSensor(pulseCounter, line, { over: '10s', perUnit: 2 }, tools);
@@ -79,7 +79,7 @@ describe('the rate', () => {
   });
 });
 
-test('what the kernel dropped is counted, told and doubted', async () => {
+test('pulses that the kernel dropped are counted, and make the total uncertain', async () => {
   const line = playbackLine();
   const sensor = await openSensor(pulseCounter, line, {});
   line.set(true, 1n);

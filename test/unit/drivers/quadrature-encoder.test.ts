@@ -62,7 +62,7 @@ test('in units, and reversed', async () => {
   await sensor.close?.();
 });
 
-test('an edge that was missed is told and doubted', async () => {
+test('a missed edge makes the position uncertain', async () => {
   const { lines, clock, sensor, turn } = await setUp();
   await turn(1);
   lines.set(0, true, 5n, 2);

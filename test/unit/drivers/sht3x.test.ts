@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import sht3x, { toCelsius, toHumidity } from '../../../drivers/sht3x.ts';
+import sht3x, { toHumidity } from '../../../drivers/sht3x.ts';
 import { playback } from '../../../src/buses/playback.ts';
+import { shtToCelsius } from '../../../src/driver-kit/sensirion.ts';
 import { createHastyTools, never, openSensor } from '../../support/open-sensor.ts';
 
 // The ends and the middle of the scale.
@@ -9,7 +10,7 @@ test.each([
   [0x8000, 42.50134],
   [0xffff, 130],
 ])('%i is %d °C', (raw, degrees) => {
-  expect(toCelsius(raw)).toBeCloseTo(degrees, 4);
+  expect(shtToCelsius(raw)).toBeCloseTo(degrees, 4);
 });
 
 test.each([

@@ -35,7 +35,7 @@ describe('signals', () => {
         expect(time).toBeLessThan(1.21 * moment.cycle);
         expect(phase).toBeGreaterThanOrEqual(0);
         expect(phase).toBeLessThanOrEqual(1);
-        expect(door(moment).nextLook).toBeGreaterThan(0);
+        expect(door(moment).nextCheck).toBeGreaterThan(0);
       }),
     );
   });
@@ -78,7 +78,7 @@ test('the same seed and time give the same samples, another seed gives others', 
   expect(await read(7)).not.toEqual(await read(8));
 });
 
-test('the door tells its changes when they happen, and stops when told', async () => {
+test('the door reports its changes when they happen, until it is stopped', async () => {
   const clock = createManualClock();
   const { tools: hasty } = createHastyTools();
   const sleep = (ms: number, signal: AbortSignal) => clock.sleep(ms, signal);

@@ -41,7 +41,7 @@ test("the speed is that between the kernel's timestamps", async () => {
   expect(line.taken).toBeUndefined();
 });
 
-test('a shaft that stops is told slower and slower, then still', async () => {
+test('a shaft that stops is reported slower and slower, then still', async () => {
   const { pulse, read, clock, sensor } = await setUp();
   await pulse(0);
   await pulse(100);

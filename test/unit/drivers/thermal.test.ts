@@ -16,7 +16,7 @@ test('reads a zone by its type', async () => {
   expect(await sensor.read(never)).toEqual({ '': { value: 48.312 } });
 });
 
-test('a zone that is not there, or gives no number, is told', async () => {
+test('a zone that is missing, or gives no number, is an error', async () => {
   await expect(openSensor(thermal, playbackFiles(files), { zone: 'gpu' })).rejects.toThrow(
     'no thermal zone gpu, there is cpu-thermal, battery',
   );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createKeyedMutex } from '../../../src/base/mutex.ts';
-import type { I2cDevice } from '../../../src/buses/bus.ts';
+import type { I2cDevice } from '../../../src/buses/i2c-device.ts';
 import { parsePin } from '../../../src/config/schema/pins.ts';
 import { drivers } from '../../../src/driver-table.ts';
 import { createPins } from '../../../src/outputs/pins.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createMemoryState } from '../../../src/base/state.ts';
-import type { KernelFiles } from '../../../src/buses/bus.ts';
+import type { KernelFiles } from '../../../src/buses/kernel-files.ts';
 import { createWallClock, type WallClock } from '../../../src/runtime/wall-clock.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';

@@ -8,7 +8,7 @@ import { createManualClock } from '../../support/manual-clock.ts';
 function setUp(filters: readonly FilterConfig[], clockIsSet = () => true) {
   const clock = createManualClock();
   const seen: string[] = [];
-  const outlet = createChannelPublisher(
+  const publisher = createChannelPublisher(
     { name: '', unit: 'W' },
     {
       sensor: 'power',
@@ -27,11 +27,11 @@ function setUp(filters: readonly FilterConfig[], clockIsSet = () => true) {
       },
     },
   );
-  const take = (value: number | boolean) => outlet.take({ value }, clock.monotonic());
-  return { clock, seen, outlet, take };
+  const take = (value: number | boolean) => publisher.take({ value }, clock.monotonic());
+  return { clock, seen, publisher, take };
 }
 
-test('a filter that waits speaks up by itself, at its time', async () => {
+test('a filter that waits publishes by itself, at its time', async () => {
   const { clock, seen, take } = setUp([{ throttleAverage: 1000 }, { unit: 'kW' }]);
   take(1);
   await clock.advance(400);
@@ -53,10 +53,10 @@ test('an alarm that is put off does not ring early', async () => {
   expect(seen.at(-1)).toBe('1700: null W #3 (no sample for 1 s)');
 });
 
-test('after the stop nothing more is said, and nobody sleeps', async () => {
-  const { clock, seen, outlet, take } = setUp([{ delayedOn: 100 }]);
+test('after the stop nothing more is published, and no timer is left', async () => {
+  const { clock, seen, publisher, take } = setUp([{ delayedOn: 100 }]);
   take(true);
-  outlet.stop();
+  publisher.stop();
   await clock.advance(1000);
   expect(seen).toEqual([]);
   expect(clock.sleeping).toBe(0);
@@ -64,8 +64,8 @@ test('after the stop nothing more is said, and nobody sleeps', async () => {
 
 test('whatever else is wrong, it is said that the clock was not set', async () => {
   let isSet = false;
-  const { clock, seen, take, outlet } = setUp([{ throttleAverage: 1000 }], () => isSet);
-  outlet.take({ value: null, reason: 'no answer from 0x48' }, clock.monotonic());
+  const { clock, seen, take, publisher } = setUp([{ throttleAverage: 1000 }], () => isSet);
+  publisher.take({ value: null, reason: 'no answer from 0x48' }, clock.monotonic());
   take(3);
   await clock.advance(500);
   isSet = true;

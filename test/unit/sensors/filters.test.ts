@@ -16,8 +16,8 @@ function run(
 ) {
   const chain = createFilterChain(filters, state());
   return samples.map((sample, second) => {
-    const judged = sample !== null && typeof sample === 'object' ? sample : good(sample);
-    const out = chain.push(judged, second * 1000);
+    const qualified = sample !== null && typeof sample === 'object' ? sample : good(sample);
+    const out = chain.push(qualified, second * 1000);
     if (out === undefined) return '-';
     return out.quality === 'good' ? out.value : `${out.value} ${out.quality}: ${out.reason}`;
   });
@@ -42,7 +42,7 @@ describe('median', () => {
     ]);
   });
 
-  test('begins anew after a bad sample', () => {
+  test('starts over after a bad sample', () => {
     expect(run([{ median: 3 }], [1, 1, 1, bad('gone'), 5, 5, 5])).toEqual([
       warming(1, 1, 3),
       warming(1, 2, 3),
@@ -54,10 +54,10 @@ describe('median', () => {
     ]);
   });
 
-  test('leaves alone what is no number, and keeps the reason of a doubtful sample', () => {
+  test('leaves other values alone, and keeps the reason of an uncertain sample', () => {
     expect(run([{ median: 3 }], [true, 'on'])).toEqual([true, 'on']);
-    const doubtful = { value: 130, quality: 'uncertain', reason: 'outside' } as const;
-    expect(run([{ median: 3 }], [1, 1, doubtful])[2]).toBe('1 uncertain: outside');
+    const uncertain = { value: 130, quality: 'uncertain', reason: 'outside' } as const;
+    expect(run([{ median: 3 }], [1, 1, uncertain])[2]).toBe('1 uncertain: outside');
   });
 
   test('lies between the least and the greatest of its window', () => {
@@ -208,7 +208,7 @@ describe('round, calibrate, clamp', () => {
     }
   });
 
-  test('clamp doubts what is outside and leaves the value', () => {
+  test('clamp makes a value outside uncertain and leaves it', () => {
     expect(run([{ clamp: [0, 100] }], [0, 100, 100.1, -1, false])).toEqual([
       0,
       100,
@@ -294,7 +294,7 @@ describe('filters with a memory', () => {
 });
 
 describe('delays', () => {
-  test('tell when they have something to say, and say it once', () => {
+  test('say when they pass a sample, and pass it once', () => {
     const chain = createFilterChain([{ debounce: 100 }, { multiply: 2 }], state());
     expect(chain.push(good(1), 0)).toEqual(good(2));
     expect(chain.due()).toBeUndefined();
@@ -319,7 +319,7 @@ describe('delays', () => {
     expect(chain.tick(1000)?.value).toBeCloseTo(10.2, 9);
   });
 
-  test('a mean of doubtful values is doubted', () => {
+  test('a mean of uncertain values is uncertain', () => {
     const chain = createFilterChain([{ throttleAverage: 1000 }], state());
     chain.push({ value: 1, quality: 'uncertain', reason: 'clock not yet set' }, 0);
     chain.push(good(3), 500);

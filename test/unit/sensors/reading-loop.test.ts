@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BusError } from '../../../src/buses/bus.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
 import type { Samples } from '../../../src/driver-kit/driver.ts';
 import { createCell, reader, scriptedDriver } from '../../support/cell.ts';
 import { settle } from '../../support/manual-clock.ts';
@@ -129,7 +129,7 @@ describe('failures', () => {
     expect(cell.clock.sleeping).toBe(0);
   });
 
-  test('after five in a row the sensor is closed and opened anew', async () => {
+  test('after five in a row the sensor is closed and opened again', async () => {
     const events: string[] = [];
     let opened = 0;
     const cell = createCell(
@@ -160,10 +160,10 @@ describe('failures', () => {
   });
 
   test.each([
-    ['nobody answers', 'absent', 'no answer from 0x48 on i2c-1'],
+    ['there is no answer', 'absent', 'no answer from 0x48 on i2c-1'],
     ['it holds the bus', 'stuck', 'i2c-1 is stuck'],
   ] as const)(
-    'when %s it is opened anew: another chip may be there next',
+    'when %s it is opened again: another chip may be there next',
     async (_when, fault, reason) => {
       const events: string[] = [];
       const cell = createCell(

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { BusError } from '../../../src/buses/bus-error.ts';
 import { createCell, reader, scriptedDriver } from '../../support/cell.ts';
 import { settle } from '../../support/manual-clock.ts';
 
 const hang = (): Promise<never> => new Promise(() => undefined);
 
 describe('hardware that is missing or late', () => {
-  test('is tried again for ever, from 1 s up to 30 s apart, and works when it comes', async () => {
+  test('is tried again from 1 s up to 30 s apart without end, and works when it appears', async () => {
     const tries: number[] = [];
     let here = false;
     const cell = createCell(
@@ -30,6 +31,32 @@ describe('hardware that is missing or late', () => {
     expect(cell.sensing.trouble?.()).toBeUndefined();
     await cell.sensing.stop();
     expect(cell.clock.sleeping).toBe(0);
+  });
+
+  test('after a read that succeeded the tries begin 1 s to 3 s apart again', async () => {
+    const tries: number[] = [];
+    const cell = createCell(
+      scriptedDriver(async () => {
+        tries.push(cell.clock.monotonic());
+        if (tries.length !== 4) throw new Error('i2c-1 does not exist');
+        let reads = 0;
+        return {
+          async read() {
+            reads += 1;
+            if (reads > 1) throw new BusError('absent', 'no answer from 0x48 on i2c-1');
+            return { '': { value: 25 } };
+          },
+        };
+      }),
+      {},
+      { random: () => 0.999_999 },
+    );
+    await cell.sensing.start();
+    await cell.clock.advance(60_000);
+    const gaps = tries.map((at, index) => Math.round(at - (tries[index - 1] ?? 0)));
+    // The fourth works, and is lost with its second read, a second later.
+    expect(gaps.slice(0, 7)).toEqual([0, 3000, 9000, 27_000, 1000 + 3000, 9000]);
+    await cell.sensing.stop();
   });
 
   test('an opening that hangs is not started twice, and what comes late is closed', async () => {
@@ -148,7 +175,7 @@ describe('changes', () => {
     await cell.sensing.stop();
   });
 
-  test('when they fail the sensor is opened anew', async () => {
+  test('when they fail the sensor is opened again', async () => {
     const door = createSwitch();
     const cell = createCell(door.driver);
     await cell.sensing.start();
@@ -181,6 +208,18 @@ describe('stopping', () => {
     expect(heard).toEqual(['abort']);
     expect(cell.take()).toEqual([]);
     expect(cell.clock.sleeping).toBe(0);
+  });
+
+  test('filters that keep a sample publish nothing more', async () => {
+    const cell = createCell(scriptedDriver(reader(async () => ({ '': { value: 1 } }))), {
+      filters: [{ throttleAverage: 5000 }],
+    });
+    await cell.sensing.start();
+    await cell.clock.advance(2000);
+    await cell.sensing.stop();
+    expect(cell.clock.sleeping).toBe(0);
+    await cell.clock.advance(10_000);
+    expect(cell.take()).toEqual([]);
   });
 
   test('a close that hangs is given a second', async () => {

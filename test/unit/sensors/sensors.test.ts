@@ -8,7 +8,7 @@ describe('sensing as a whole', () => {
   const sensor = { driver: 'scripted', every: 1000, timeout: 500, payload: 'json' } as const;
   const named = (name: string) => ({ ...sensor, name, filters: [], options: {} });
 
-  test('tells the troubles of several sensors in one sentence', async () => {
+  test('reports the troubles of several sensors in one sentence', async () => {
     const driver = scriptedDriver(() => Promise.reject(new Error('not here')));
     const cell = createCell(driver, {}, { sensors: [named('a'), named('b/c')] });
     expect(cell.sensing.name).toBe('sensing');
@@ -46,7 +46,7 @@ describe('sensing as a whole', () => {
     await cell.sensing.stop();
   });
 
-  test('a loop that stands still is told', async () => {
+  test('a loop that makes no progress is reported', async () => {
     const clock = createManualClock();
     let ahead = 0;
     const driver = scriptedDriver(reader(async () => ({ '': { value: 1 } })));

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { createKernelFiles } from '../../../src/buses/files.ts';
+import { createKernelFiles } from '../../../src/buses/kernel-files.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'cellgate-files-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -1,9 +1,18 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { loadDriver } from '../../src/driver-table.ts';
-import { never, openSensor } from '../support/open-sensor.ts';
+import * as driverKit from '../../../src/driver-kit/driver.ts';
+import { loadDriver } from '../../../src/driver-kit/driver-file.ts';
+import { never, openSensor } from '../../support/open-sensor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-drivers-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -30,6 +39,25 @@ test('a driver from outside the tree is given what it needs', async () => {
   expect(driver.options.parse({ value: 5 })).toEqual({ value: 5, wait: 1 });
   const sensor = await openSensor(driver, undefined, { value: 5 });
   expect(await sensor.read(never)).toEqual({ '': { value: 5 } });
+});
+
+test('it is given all that a driver of the tree can import, and the guide names each', async () => {
+  const path = driverFile(
+    'curious.mjs',
+    `export default (kit) => kit.defineDriver({
+      name: 'curious',
+      summary: Object.keys(kit).sort().join(' '),
+      bus: 'none',
+      options: kit.z.strictObject({}),
+      channels: () => [],
+      open: async () => ({ read: async () => ({}) }),
+    });`,
+  );
+  const given = (await loadDriver(path)).summary.split(' ');
+  expect(given).toEqual(Object.keys(driverKit).sort());
+  const guide = readFileSync('docs/write-a-driver.md', 'utf8');
+  const named = given.filter((name) => name === 'defineDriver' || guide.includes(`\`${name}\``));
+  expect(named).toEqual(given);
 });
 
 test.each([

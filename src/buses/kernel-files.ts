@@ -1,6 +1,14 @@
 import { open, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KernelFiles } from './bus.ts';
+
+/** The kernel's files under /sys and /proc; tests use another root. */
+export interface KernelFiles {
+  /** The file's text without the trailing newline. */
+  read(path: string): Promise<string>;
+  list(path: string): Promise<string[]>;
+  /** Free and total bytes of the file system that holds `path`. */
+  space(path: string): Promise<{ free: number; total: number }>;
+}
 
 const LIMIT_BYTES = 1024 * 1024;
 
