@@ -2,7 +2,7 @@ import { encodePubrel } from '../mqtt/publish-encoder.ts';
 import { hexCode, isError, permanentRefusal } from '../mqtt/reason-codes.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
 import { type QueueEntry, WRITTEN } from '../queue/queue-entry.ts';
-import type { Store } from '../store/store.ts';
+import type { Journal } from '../store/commit/journal.ts';
 import { encodeOutgoing, type OutgoingParts } from './outgoing.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import { PoisonMessageDetector } from './poison-message.ts';
@@ -12,7 +12,10 @@ import { topicOf, type UplinkQueue } from './uplink-queue.ts';
 
 export interface SenderParts {
   routing(): CurrentRouting;
-  readonly store: Store;
+  /** Its journal is there once the store has started. */
+  readonly store: {
+    readonly journal: Pick<Journal, 'add' | 'discard' | 'flushSoon' | 'markSent'>;
+  };
   /** Milliseconds that never jump. */
   monotonic(): number;
   /** Called for each message as it is sent: its local topic, and its payload at [start, end of body). */
