@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { encodeUserProperty } from '../mqtt/publish-encoder.ts';
 
 /** MQTT 5: the user property with the name of the gateway that sent the message. */
-const MARK = 'cellgate-from';
+const FROM_PROPERTY = 'cellgate-from';
 /** MQTT 3.1.1 has no user properties: the latest messages are remembered, so many and so long. */
 const REMEMBERED = 10_000;
 const REMEMBERED_MS = 30_000;
@@ -21,7 +21,7 @@ export class EchoGuard {
   constructor(name: string, protocol: 4 | 5, monotonic: () => number) {
     this.#name = name;
     this.#monotonic = monotonic;
-    this.properties = protocol === 5 ? encodeUserProperty(MARK, name) : undefined;
+    this.properties = protocol === 5 ? encodeUserProperty(FROM_PROPERTY, name) : undefined;
   }
 
   /** Remembers a message that is sent to the plant; the topic is the local one. */
@@ -39,14 +39,16 @@ export class EchoGuard {
 
   /** Whether the received message is one of ours. Without user properties, one sent message explains one echo. */
   isEcho(topic: string, payload: Uint8Array, properties: object | undefined): boolean {
-    const echo = this.properties ? this.#isMarked(properties) : this.#isRemembered(topic, payload);
+    const echo = this.properties
+      ? this.#hasOwnName(properties)
+      : this.#isRemembered(topic, payload);
     if (echo) this.stopped++;
     return echo;
   }
 
-  #isMarked(properties: object | undefined): boolean {
-    const marks = (properties as Readonly<Record<string, unknown>> | undefined)?.[MARK];
-    return [marks].flat().includes(this.#name);
+  #hasOwnName(properties: object | undefined): boolean {
+    const names = (properties as Readonly<Record<string, unknown>> | undefined)?.[FROM_PROPERTY];
+    return [names].flat().includes(this.#name);
   }
 
   #isRemembered(topic: string, payload: Uint8Array): boolean {

@@ -1,13 +1,13 @@
 import type { QueueEntry } from '../queue/queue-entry.ts';
 
-/** After so many connections ended in this way, messages are sent one at a time. */
+/** After so many connections that ended at a message, messages are sent one at a time. */
 const SUSPICIOUS = 2;
 /** After so many more, each with the same message in flight, that message is the reason. */
 const PROVEN = 3;
 
 /**
- * Finds the message that makes the plant end every connection. With MQTT 3.1.1 a plant has no other way to report that
- * a message is too large or not allowed, and this message would block all later ones. A connection that is lost by
+ * Finds the message that makes the plant end every connection. With MQTT 3.1.1 a plant can't report that a
+ * message is too large or not allowed, and this message would block all later ones. A connection that is lost by
  * chance is no proof: only a connection counts that acknowledged the status message and nothing after it.
  */
 export class PoisonMessageDetector {
