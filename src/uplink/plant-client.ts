@@ -185,6 +185,18 @@ export class PlantClient implements PlantTransport {
   }
 }
 
+/** A PlantClient as the uplink's connection uses it. */
+export type PlantConnection = Pick<PlantClient, keyof PlantClient>;
+
+/** Opens one connection. Throws if a file or the password can't be read. */
+export type OpenPlant = (
+  config: UplinkConfig,
+  url: string,
+  events: PlantClientEvents,
+) => PlantConnection;
+
+export const openPlant: OpenPlant = (...parts) => new PlantClient(...parts);
+
 function clientOptions(config: UplinkConfig): IClientOptions {
   const { protocol, tls, username, password, sessionExpiry } = config;
   const secure = tls && {

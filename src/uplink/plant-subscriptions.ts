@@ -1,9 +1,12 @@
 import type { KeyValueStore } from '../base/state.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
-import type { PlantClient, PlantSubscription } from './plant-client.ts';
+import type { PlantConnection, PlantSubscription } from './plant-client.ts';
 
 /** A connection to the plant as the subscriptions need it. */
-export type SubscribingClient = Pick<PlantClient, 'url' | 'isDown' | 'subscribe' | 'unsubscribe'>;
+export type SubscribingClient = Pick<
+  PlantConnection,
+  'url' | 'isDown' | 'subscribe' | 'unsubscribe'
+>;
 
 export interface PlantSubscriptionsParts {
   readonly config: Pick<UplinkConfig, 'in' | 'probe'>;

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { KeyValueStore } from '../base/state.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { describeEnding } from './failures.ts';
-import type { PlantClient } from './plant-client.ts';
+import type { OpenPlant, PlantConnection } from './plant-client.ts';
 import { PlantSubscriptions } from './plant-subscriptions.ts';
 import { Probe } from './probe.ts';
 import { isReachable } from './reachable.ts';
@@ -19,6 +19,8 @@ export interface UplinkConnectionParts {
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   /** What the gateway knows about the session at the plant; not used before `start`. */
   state(): KeyValueStore;
+  /** Loads mqtt.js; called by `start`, so that a gateway without an uplink does not load it. */
+  load(): Promise<OpenPlant>;
   /** A message from the plant, on any topic but the probe's. */
   receive(topic: string, packet: IPublishPacket): Promise<void>;
   /** Called when the state has changed. */
@@ -45,8 +47,9 @@ export class UplinkConnection {
   readonly #parts: UplinkConnectionParts;
   readonly #tracker: StateTracker;
   readonly #subscriptions: PlantSubscriptions;
+  readonly #probeTopic: string;
   readonly #stop = new AbortController();
-  #plant: PlantClient | undefined;
+  #plant: PlantConnection | undefined;
   #probe: Probe | undefined;
   #reconnects = 0;
   #running: Promise<void> = Promise.resolve();
@@ -54,6 +57,7 @@ export class UplinkConnection {
   constructor(parts: UplinkConnectionParts) {
     const { config, log, clock, state, changed } = parts;
     this.#parts = parts;
+    this.#probeTopic = `${config.status}/probe`;
     this.#tracker = new StateTracker(config.urls[0] ?? '', {
       log,
       changed,
@@ -65,10 +69,6 @@ export class UplinkConnection {
       state,
       report: (problem, sentence) => this.#tracker.report(problem, sentence),
     });
-  }
-
-  get #probeTopic(): string {
-    return `${this.#parts.config.status}/probe`;
   }
 
   get status(): ConnectionStatus {
@@ -103,12 +103,11 @@ export class UplinkConnection {
   async #run(): Promise<void> {
     const { config, random, clock } = this.#parts;
     const { signal } = this.#stop;
-    // A gateway without an uplink does not load mqtt.js.
-    const { PlantClient } = await import('./plant-client.ts');
+    const open = await this.#parts.load();
     let waitMs = 0;
     for (let place = 0; !signal.aborted; ) {
       const url = config.urls[place % config.urls.length] ?? '';
-      const upMs = await this.#attempt(PlantClient, url);
+      const upMs = await this.#attempt(open, url);
       if (signal.aborted) return;
       this.#reconnects++;
       const last = place % config.urls.length === config.urls.length - 1;
@@ -122,7 +121,7 @@ export class UplinkConnection {
   }
 
   /** One connection from its begin to its end; resolves with the milliseconds that it was up. */
-  #attempt(Client: typeof PlantClient, url: string): Promise<number> {
+  #attempt(open: OpenPlant, url: string): Promise<number> {
     const { config, sender, clock } = this.#parts;
     this.#tracker.url = url;
     if (this.#tracker.state !== 'down') this.#tracker.to('connecting', null);
@@ -139,7 +138,7 @@ export class UplinkConnection {
         resolve(upAt === undefined ? 0 : Math.max(1, clock.monotonic() - upAt));
       };
       try {
-        const plant = new Client(config, url, {
+        const plant = open(config, url, {
           up: (resumed) => {
             upAt = clock.monotonic();
             void this.#up(plant, resumed);
@@ -163,7 +162,7 @@ export class UplinkConnection {
     });
   }
 
-  async #up(plant: PlantClient, resumed: boolean): Promise<void> {
+  async #up(plant: PlantConnection, resumed: boolean): Promise<void> {
     this.#tracker.to('proving', `${plant.url}: connected, waiting for the probe to come back`);
     void this.#publishOnline(plant);
     await this.#parts.sender.connect(plant, resumed);
@@ -181,7 +180,7 @@ export class UplinkConnection {
     else this.#tracker.to('connected', null);
   }
 
-  #createProbe(plant: PlantClient): Probe {
+  #createProbe(plant: PlantConnection): Probe {
     const { config, clock } = this.#parts;
     return new Probe({
       topic: this.#probeTopic,
@@ -202,7 +201,7 @@ export class UplinkConnection {
   }
 
   /** Asks again for what the plant has refused: rights there may change while the connection lasts. */
-  async #retryDenied(plant: PlantClient): Promise<void> {
+  async #retryDenied(plant: PlantConnection): Promise<void> {
     if (this.#tracker.has('status')) void this.#publishOnline(plant);
     const probe = this.#probe;
     if (!probe) return;
@@ -212,7 +211,7 @@ export class UplinkConnection {
     if (wasRefused && !plant.isDown && !this.#tracker.has('probe')) probe.start();
   }
 
-  async #publishOnline(plant: PlantClient): Promise<void> {
+  async #publishOnline(plant: PlantConnection): Promise<void> {
     const { status } = this.#parts.config;
     try {
       await plant.publish(status, 'online', 1, true);
@@ -232,7 +231,7 @@ export class UplinkConnection {
   }
 
   /** Ends a connection whose plant answers pings and acknowledges nothing. */
-  #checkAcks(plant: PlantClient): void {
+  #checkAcks(plant: PlantConnection): void {
     const { sender, config } = this.#parts;
     const timeoutMs = Math.max(SHORTEST_TIMEOUT_MS, config.keepalive * 2);
     const overdue = sender.overdue(timeoutMs);
@@ -241,7 +240,7 @@ export class UplinkConnection {
   }
 
   /** Leaves a spare address when the first accepts connections again. */
-  async #checkFirst(plant: PlantClient): Promise<void> {
+  async #checkFirst(plant: PlantConnection): Promise<void> {
     const reachable = await isReachable(this.#parts.config.urls[0] ?? '');
     if (reachable && !plant.isDown) {
       plant.giveUp('left for the first address, which answers again');

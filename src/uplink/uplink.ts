@@ -96,6 +96,7 @@ export class Uplink {
       log: new ThrottledLog(this.#log),
       clock,
       state: () => store.state.of(`$uplink/${this.name}`),
+      load: async () => (await import('./plant-client.ts')).openPlant,
       receive: (topic, packet) => this.#receive(topic, packet),
       changed: () => onConnected?.(this.#connection.status.state === 'connected'),
       random,
