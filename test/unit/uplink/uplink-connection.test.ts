@@ -9,7 +9,8 @@ import type { ThrottledLog } from '../../../src/uplink/throttled-log.ts';
 import { UplinkConnection } from '../../../src/uplink/uplink-connection.ts';
 import { createManualClock, type ManualClock, settle } from '../../support/manual-clock.ts';
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval'] }));
+const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const;
+beforeEach(() => void vi.useFakeTimers({ toFake: [...TIMERS] }));
 afterEach(() => void vi.useRealTimers());
 
 /** One connection, whose plant does what the test says. */
@@ -139,6 +140,10 @@ describe('a connection', () => {
     expect(senderCalls).toEqual(['connect true']);
     await plant().returnProbe();
     expect(connection.status).toMatchObject({ state: 'connected', reason: null });
+    await advance(29_999);
+    expect(plant().published).toHaveLength(2);
+    await advance(1);
+    expect(plant().published).toHaveLength(3);
   });
 
   test('is `connected` without a probe when the plant has granted the routes', async () => {
@@ -207,7 +212,7 @@ describe('after a failure', () => {
   });
 
   test('of a working connection the first address is next, after a pause', async () => {
-    await start({ urls: ['mqtt://first', 'mqtt://second'] });
+    await start({ urls: ['mqtt://first', 'mqtt://second', 'mqtt://third'] });
     plant().end();
     await settle();
     await plant().accept();
@@ -237,6 +242,19 @@ describe('after a failure', () => {
     await advance(60_000);
     expect(await pauseAfterEnd()).toBe(2000);
   });
+});
+
+test('a connection that has ended leaves no timer and sends no more probes', async () => {
+  await start();
+  const first = plant();
+  await first.accept();
+  await first.returnProbe();
+  first.end();
+  await settle();
+  expect(vi.getTimerCount()).toBe(0);
+  const { length } = first.published;
+  await advance(60_000);
+  expect(first.published).toHaveLength(length);
 });
 
 describe('a stop', () => {
