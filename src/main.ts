@@ -28,7 +28,7 @@ import { askTimedatectl } from './runtime/time-sync.ts';
 import { createWallClock } from './runtime/wall-clock.ts';
 import { createSensors, type Sensors } from './sensors/sensors.ts';
 import { Store } from './store/store.ts';
-import { createUplinks } from './uplink/uplink.ts';
+import { createUplinks } from './uplink/uplinks.ts';
 
 /** The slowest card answers sooner; a disk that fails answers too, with an error. */
 const STUCK_S = 30;
@@ -296,7 +296,7 @@ export async function startGateway(
     sysTopics,
     status,
     wallClock,
-    uplinks.lines,
+    uplinks.connections,
     sensing,
     acting,
     ...(power ? [power] : []),

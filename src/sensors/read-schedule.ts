@@ -1,3 +1,5 @@
+import { nextBackoff as backoffUpTo } from '../base/backoff.ts';
+
 /** The moment after `deadline` on its grid of `everyMs` that is still to come, and how many were missed in between. */
 export function nextDeadline(
   deadline: number,
@@ -8,14 +10,9 @@ export function nextDeadline(
   return { deadline: deadline + (missed + 1) * everyMs, missed };
 }
 
-const FIRST_MS = 1000;
-const LONGEST_MS = 30_000;
+const LONGEST_BACKOFF_MS = 30_000;
 
-/**
- * How long to wait after one more failure in a row, given the wait before (0 at first): at random between 1 s and three
- * times as long as before, at most 30 s, so that many sensors on a bus that comes back do not all knock at once.
- */
+/** How long to wait after one more failure in a row of a sensor, given the wait before (0 at first): from 1 s to 30 s. */
 export function nextBackoff(previousMs: number, random: () => number): number {
-  const most = Math.max(FIRST_MS, previousMs) * 3;
-  return Math.min(LONGEST_MS, FIRST_MS + random() * (most - FIRST_MS));
+  return backoffUpTo(previousMs, LONGEST_BACKOFF_MS, random);
 }

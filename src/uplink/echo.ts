@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { encodeUserProperty } from '../mqtt/publish-encoder.ts';
 
-/** User property that says which gateway a message came from (MQTT 5). */
-const MARK = 'cellgate-from';
-/** MQTT 3.1.1 has no such mark: what was sent lately is remembered, so many messages and so long. */
+/** MQTT 5: the user property with the name of the gateway that sent the message. */
+const FROM_PROPERTY = 'cellgate-from';
+/** MQTT 3.1.1 has no user properties: the latest messages are remembered, so many and so long. */
 const REMEMBERED = 10_000;
 const REMEMBERED_MS = 30_000;
 
-/** Recognises what this gateway itself has sent when a plant sends it back. */
+/** Recognises messages that this gateway sent and the plant sends back. */
 export class EchoGuard {
-  /** MQTT 5 properties of every message that goes out. */
+  /** MQTT 5 properties of every message to the plant; undefined for MQTT 3.1.1. */
   readonly properties: Buffer | undefined;
   /** Echoes stopped since the start. */
   stopped = 0;
@@ -17,14 +17,14 @@ export class EchoGuard {
   readonly #sent = new Map<string, number>();
   readonly #monotonic: () => number;
 
-  /** `name` is this gateway's at the plant, e.g. its client id. */
+  /** `name` identifies this gateway at the plant, e.g. its client id. */
   constructor(name: string, protocol: 4 | 5, monotonic: () => number) {
     this.#name = name;
     this.#monotonic = monotonic;
-    this.properties = protocol === 5 ? encodeUserProperty(MARK, name) : undefined;
+    this.properties = protocol === 5 ? encodeUserProperty(FROM_PROPERTY, name) : undefined;
   }
 
-  /** A message goes out under its local topic. */
+  /** Remembers a message that is sent to the plant; the topic is the local one. */
   sent(topic: string, payload: Uint8Array): void {
     if (this.properties) return;
     const key = digest(topic, payload);
@@ -37,16 +37,18 @@ export class EchoGuard {
     }
   }
 
-  /** Whether the message that comes in is one of ours. Without a mark one sent message is taken for one echo. */
+  /** Whether the received message is one of ours. Without user properties, one sent message explains one echo. */
   isEcho(topic: string, payload: Uint8Array, properties: object | undefined): boolean {
-    const echo = this.properties ? this.#isMarked(properties) : this.#isRemembered(topic, payload);
+    const echo = this.properties
+      ? this.#hasOwnName(properties)
+      : this.#isRemembered(topic, payload);
     if (echo) this.stopped++;
     return echo;
   }
 
-  #isMarked(properties: object | undefined): boolean {
-    const marks = (properties as Readonly<Record<string, unknown>> | undefined)?.[MARK];
-    return [marks].flat().includes(this.#name);
+  #hasOwnName(properties: object | undefined): boolean {
+    const names = (properties as Readonly<Record<string, unknown>> | undefined)?.[FROM_PROPERTY];
+    return [names].flat().includes(this.#name);
   }
 
   #isRemembered(topic: string, payload: Uint8Array): boolean {

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import { isError } from '../mqtt/reason-codes.ts';
 import type { Ending } from './failures.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import { readSecret } from './secret.ts';
 
-/** What a plant connection tells. After `down` nothing more comes. */
+/** The events of a connection to the plant. `down` is the last one. */
 export interface PlantClientEvents {
   up(resumed: boolean): void;
   /** PUBACK. */
@@ -15,7 +16,7 @@ export interface PlantClientEvents {
   received(packetId: number, reason: number): void;
   /** PUBCOMP. */
   completed(packetId: number): void;
-  /** A message of the plant; its acknowledgement follows when the promise resolves. */
+  /** A message from the plant; it is acknowledged when the promise resolves. */
   message(topic: string, packet: IPublishPacket): Promise<void>;
   drained(): void;
   down(ending: Ending): void;
@@ -24,21 +25,21 @@ export interface PlantClientEvents {
 export interface PlantSubscription {
   readonly filter: string;
   readonly qos: 0 | 1 | 2;
-  /** MQTT 5: our own publishes do not come back. */
+  /** MQTT 5: the plant does not send us our own messages. */
   readonly noLocal: boolean;
-  /** MQTT 5: the retain flag comes through. */
+  /** MQTT 5: the plant keeps the retain flag of a message. */
   readonly keepRetain: boolean;
 }
 
-/** Packet identifiers of mqtt.js' own packets; those below belong to the lanes. */
+/** Packet identifiers of the packets that mqtt.js sends; those below belong to the uplink queues. */
 const OWN_IDS = [64_001, 65_535] as const;
-/** Messages of the plant that may be on their way in unacknowledged. */
+/** Messages that the plant may send before the first is acknowledged. */
 const RECEIVE_MAXIMUM = 100;
 const LONGEST_CONNECT_MS = 20_000;
 
 /**
- * One connection to the plant. mqtt.js does CONNECT, TLS, WebSocket, keep-alive and what comes in;
- * the packets of our own messages go past its queue and store, straight into its stream.
+ * One connection to the plant. mqtt.js does CONNECT, TLS, WebSocket, keep-alive and incoming messages. The packets
+ * of outgoing messages are written directly to its stream, without its queue and store.
  */
 export class PlantClient implements PlantTransport {
   receiveMaximum = 65_535;
@@ -52,7 +53,7 @@ export class PlantClient implements PlantTransport {
   #ending: { -readonly [K in keyof Ending]: Ending[K] };
   #isDown = false;
 
-  /** Throws where a file or the password can't be read. */
+  /** Throws if a file or the password can't be read. */
   constructor(config: UplinkConfig, url: string, events: PlantClientEvents) {
     this.url = url;
     this.#events = events;
@@ -61,7 +62,7 @@ export class PlantClient implements PlantTransport {
     const client = this.#client;
     const { stream } = client;
     stream.once('connect', () => this.#reached('socket'));
-    // Small packets must not wait for the acknowledgement of those before.
+    // Small packets must not wait for the acknowledgement of earlier ones.
     if (stream instanceof Socket) stream.setNoDelay(true);
     stream.on('drain', () => {
       this.congested = false;
@@ -77,9 +78,14 @@ export class PlantClient implements PlantTransport {
     client.handleMessage = (packet, done) => {
       events.message(packet.topic, packet).then(
         () => done(),
-        () => this.fail('a message of the plant could not be taken in'),
+        () => this.giveUp('a message of the plant could not be taken in'),
       );
     };
+  }
+
+  /** Whether the connection has ended; then it ignores all calls. */
+  get isDown(): boolean {
+    return this.#isDown;
   }
 
   #reached(reached: Ending['reached']): void {
@@ -91,7 +97,7 @@ export class PlantClient implements PlantTransport {
     else if (typeof error.code === 'number' && this.#ending.refusal === undefined) {
       this.#ending.sentence ??= error.message;
     } else this.#ending.error ??= { code: error.code, message: error.message };
-    // An error before the stream has opened comes without `close`.
+    // mqtt.js emits no `close` after an error before the stream is open.
     if (this.#ending.reached === 'nothing') setImmediate(() => this.#down());
   }
 
@@ -130,7 +136,7 @@ export class PlantClient implements PlantTransport {
         this.#ending.disconnect = packet.reasonCode ?? 0;
         this.#ending.reason = packet.properties?.reasonString;
         this.#ending.serverReference = packet.properties?.serverReference;
-        // Nothing comes after it, whether or not the plant closes [MQTT 5, section 3.14.4].
+        // It is the last packet, whether or not the plant closes [MQTT 5, section 3.14.4].
         this.#down();
         return;
     }
@@ -141,7 +147,7 @@ export class PlantClient implements PlantTransport {
     if (!this.#client.stream.write(frame)) this.congested = true;
   }
 
-  /** Resolves with the filters that the plant refuses. */
+  /** Resolves with the filters that the plant refuses; rejects without its answer. */
   async subscribe(subscriptions: readonly PlantSubscription[]): Promise<readonly string[]> {
     if (subscriptions.length === 0) return [];
     const wanted = subscriptions.map(({ filter, qos, noLocal, keepRetain }) => {
@@ -151,7 +157,7 @@ export class PlantClient implements PlantTransport {
       this.#client.subscribe(Object.fromEntries(wanted), (error, granted, packet) => {
         const codes = packet?.granted as readonly (number | { qos: number })[] | undefined;
         if (!codes) return reject(error ?? new Error('no SUBACK'));
-        const refused = subscriptions.filter((_, index) => Number(codes[index] ?? 0) >= 0x80);
+        const refused = subscriptions.filter((_, index) => isError(Number(codes[index] ?? 0)));
         resolve(granted ? refused.map(({ filter }) => filter) : []);
       });
     });
@@ -161,28 +167,35 @@ export class PlantClient implements PlantTransport {
     if (filters.length > 0) await this.#client.unsubscribeAsync(filters);
   }
 
-  /** A message of the uplink itself; resolves when the plant has acknowledged it (QoS 1). */
+  /** Sends a message of the uplink itself; resolves when it is sent (QoS 0) or acknowledged (QoS 1). */
   async publish(topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void> {
     await this.#client.publishAsync(topic, payload, { qos, retain });
   }
 
-  fail(sentence: string): void {
-    this.#ending.sentence ??= sentence;
-    this.#down();
-  }
-
-  /** Gives the connection up because nothing comes back. */
+  /** Ends the connection, with the reason in words; without it because the plant does not answer. */
   giveUp(sentence?: string): void {
     if (sentence === undefined) this.#ending.silent = true;
     else this.#ending.sentence ??= sentence;
     this.#down();
   }
 
-  /** DISCONNECT, then the end. */
+  /** Sends DISCONNECT; resolves when the connection has ended. */
   async close(): Promise<void> {
     await this.#client.endAsync();
   }
 }
+
+/** A PlantClient as the uplink's connection uses it. */
+export type PlantConnection = Pick<PlantClient, keyof PlantClient>;
+
+/** Opens one connection. Throws if a file or the password can't be read. */
+export type OpenPlant = (
+  config: UplinkConfig,
+  url: string,
+  events: PlantClientEvents,
+) => PlantConnection;
+
+export const openPlant: OpenPlant = (...parts) => new PlantClient(...parts);
 
 function clientOptions(config: UplinkConfig): IClientOptions {
   const { protocol, tls, username, password, sessionExpiry } = config;
@@ -203,13 +216,13 @@ function clientOptions(config: UplinkConfig): IClientOptions {
     clean: false,
     keepalive: Math.ceil(config.keepalive / 1000),
     connectTimeout: Math.min(config.keepalive, LONGEST_CONNECT_MS),
-    // Else each acknowledgement of the plant sets its timer anew.
+    // Otherwise each acknowledgement of the plant would restart its timer.
     reschedulePings: false,
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
-    messageIdProvider: ownIds(),
-    // Its own asks for each acknowledgement a dozen times whether anybody listens.
+    messageIdProvider: createIdProvider(),
+    // Its default checks a dozen times for each acknowledgement whether debug output is wanted.
     log() {},
     will: { topic: config.status, payload: Buffer.from('offline'), qos: 1, retain: true },
     ...(username === undefined ? {} : { username }),
@@ -219,8 +232,8 @@ function clientOptions(config: UplinkConfig): IClientOptions {
   };
 }
 
-/** Gives mqtt.js packet identifiers that no lane uses. */
-function ownIds() {
+/** Gives mqtt.js packet identifiers that no uplink queue uses. */
+function createIdProvider() {
   const [first, last] = OWN_IDS;
   let id: number = last;
   return {

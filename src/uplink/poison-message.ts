@@ -1,20 +1,21 @@
 import type { QueueEntry } from '../queue/queue-entry.ts';
 
-/** So many connections must have ended before messages are sent one at a time, and so many more at the same message. */
+/** After so many connections that ended at a message, messages are sent one at a time. */
 const SUSPICIOUS = 2;
+/** After so many more, each with the same message in flight, that message is the reason. */
 const PROVEN = 3;
 
 /**
- * Finds the message at which a plant ends every connection. With MQTT 3.1.1 it has no other way to say that a message
- * is too large or not allowed, and it would hold up all that come after. A line that breaks by chance is no proof:
- * what counts is a connection that took the status message and then ended without another acknowledgement.
+ * Finds the message that makes the plant end every connection. With MQTT 3.1.1 a plant can't report that a
+ * message is too large or not allowed, and this message would block all later ones. A connection that is lost by
+ * chance is no proof: only a connection counts that acknowledged the status message and nothing after it.
  */
 export class PoisonMessageDetector {
   #ended = 0;
   #works = false;
   #acknowledged = false;
 
-  /** Whether only one message may be in flight, so that there can be no doubt which one it is. */
+  /** Whether only one message may be in flight, so that it is certain which one ends the connection. */
   get suspected(): boolean {
     return this.#ended >= SUSPICIOUS;
   }
@@ -24,8 +25,8 @@ export class PoisonMessageDetector {
     this.#acknowledged = false;
   }
 
-  /** The plant has acknowledged what came from no queue. */
-  lineWorks(): void {
+  /** The plant has acknowledged a message that is from no queue. */
+  connectionWorks(): void {
     this.#works = true;
   }
 
@@ -34,7 +35,7 @@ export class PoisonMessageDetector {
     this.#ended = 0;
   }
 
-  /** The connection has ended with these in flight. Gives the one that will never get through. */
+  /** The connection has ended with these in flight. Returns the one that the plant will never accept. */
   disconnected(inFlight: readonly QueueEntry[]): QueueEntry | undefined {
     if (!this.#works || this.#acknowledged || inFlight.length === 0) return undefined;
     this.#ended++;

@@ -3,19 +3,19 @@ import { randomUUID } from 'node:crypto';
 export interface ProbeParts {
   readonly topic: string;
   readonly everyMs: number;
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
   publish(topic: string, payload: string): Promise<void>;
   monotonic(): number;
-  /** One has come back. */
+  /** A message has come back. */
   proven(): void;
-  /** One has not come back in time. */
+  /** A message has not come back in time. */
   lost(topic: string): void;
 }
 
-/** Sends a message to itself through the plant, again and again. */
+/** Sends a message through the plant to itself: the first at once, the next `everyMs` after each return. */
 export class Probe {
   readonly topic: string;
-  /** Milliseconds that the last one took. */
+  /** Milliseconds that the last message took; null before the first return. */
   roundTrip: number | null = null;
   readonly #parts: ProbeParts;
   #waiting: { id: string; at: number } | undefined;
@@ -27,14 +27,14 @@ export class Probe {
   }
 
   start(): void {
-    const { publish, monotonic, patienceMs, lost } = this.#parts;
+    const { publish, monotonic, timeoutMs, lost } = this.#parts;
     const id = randomUUID();
     this.#waiting = { id, at: monotonic() };
-    this.#timer = setTimeout(() => lost(this.topic), patienceMs);
+    this.#timer = setTimeout(() => lost(this.topic), timeoutMs);
     publish(this.topic, id).catch(() => undefined);
   }
 
-  /** A message has come on the topic. */
+  /** A message was received on the topic. */
   returned(id: string): void {
     if (this.#waiting?.id !== id) return;
     this.roundTrip = Math.round(this.#parts.monotonic() - this.#waiting.at);

@@ -8,7 +8,7 @@ export interface Sending {
   readonly remote: Buffer;
 }
 
-/** How a topic of the plant comes in. */
+/** How a topic of the plant is published here. */
 export interface Receiving {
   readonly route: InRoute;
   readonly local: string;
@@ -17,31 +17,31 @@ export interface Receiving {
 export interface RoutesParts {
   readonly out: readonly OutRoute[];
   readonly in: readonly InRoute[];
-  /** Local topics that no route takes: the gateway tells the plant of them itself. */
+  /** Local topics that no route matches: the gateway publishes them at the plant itself. */
   readonly own: readonly string[];
 }
 
-/** Topics remembered; the memory is emptied when it is full. */
-const REMEMBERED = 20_000;
+/** Topics in the cache; it is emptied when it is full. */
+const CACHED = 20_000;
 
-/** Which way a topic takes over the line. Of several out routes it is the narrowest. */
+/** Finds the route of a topic: of several out routes the narrowest, of several in routes the first. */
 export class Routes {
   readonly #parts: RoutesParts;
   readonly #out: readonly OutRoute[];
-  #known = new Map<string, Sending | null>();
+  #cache = new Map<string, Sending | null>();
 
   constructor(parts: RoutesParts) {
     this.#parts = parts;
     this.#out = narrowestFirst(parts.out);
   }
 
-  /** Undefined where no route takes the topic, and where it would come right back by an in route. */
+  /** Undefined if no route matches the topic, or if an in route would bring it back. */
   out(topic: string): Sending | undefined {
-    const known = this.#known.get(topic);
-    if (known !== undefined) return known ?? undefined;
+    const cached = this.#cache.get(topic);
+    if (cached !== undefined) return cached ?? undefined;
     const found = this.#find(topic);
-    if (this.#known.size >= REMEMBERED) this.#known = new Map();
-    this.#known.set(topic, found ?? null);
+    if (this.#cache.size >= CACHED) this.#cache = new Map();
+    this.#cache.set(topic, found ?? null);
     return found;
   }
 
@@ -60,7 +60,7 @@ export class Routes {
   }
 }
 
-/** A filter stands before every one that covers it; otherwise in the order of the config. */
+/** Each filter before all that cover it; otherwise in the order of the config. */
 function narrowestFirst(routes: readonly OutRoute[]): OutRoute[] {
   const sorted: OutRoute[] = [];
   for (const route of routes) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** The secret that `credential:NAME` (systemd), `file:PATH` or `env:NAME` stands for; throws a sentence without it. */
+/** Reads the secret at `credential:NAME` (systemd), `file:PATH` or `env:NAME`; throws an Error that says why it can't. */
 export function readSecret(
   place: string,
   env: Readonly<Record<string, string | undefined>> = process.env,

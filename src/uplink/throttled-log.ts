@@ -2,12 +2,12 @@ import type { Logger } from 'pino';
 
 const EVERY_MS = 60_000;
 
-/** Tells the log how a line is, at most once a minute: what changes faster is told as it stands then. */
+/** Logs a state at most once a minute. Of faster changes only the latest is logged, and no sentence twice in a row. */
 export class ThrottledLog {
   readonly #log: Logger;
   readonly #everyMs: number;
   #timer: NodeJS.Timeout | undefined;
-  #told = '';
+  #lastLogged = '';
   #latest: { level: 'info' | 'warn'; sentence: string } | undefined;
 
   constructor(log: Logger, everyMs = EVERY_MS) {
@@ -29,8 +29,8 @@ export class ThrottledLog {
     this.#timer = undefined;
     const { level, sentence } = this.#latest ?? {};
     this.#latest = undefined;
-    if (!level || !sentence || sentence === this.#told) return;
-    this.#told = sentence;
+    if (!level || !sentence || sentence === this.#lastLogged) return;
+    this.#lastLogged = sentence;
     this.#log[level](sentence);
     this.#timer = setTimeout(() => this.#write(), this.#everyMs);
     this.#timer.unref();

@@ -48,6 +48,8 @@ export class UplinkQueue implements QueueOwner {
   readonly name: string;
   readonly key: number;
   high: boolean;
+  /** Takes new messages while a backlog drains. */
+  readonly live: boolean;
   ended = false;
   sent = 0;
   sentOnDisk = 0;
@@ -64,7 +66,7 @@ export class UplinkQueue implements QueueOwner {
   /** `slot` numbers the lanes of one uplink from 0; it is kept on disk. */
   constructor(
     parts: UplinkQueueParts,
-    identity: { name: string; slot: number; key: number; high: boolean },
+    identity: { name: string; slot: number; key: number; high: boolean; live: boolean },
     limits: QueueConfig,
     stored?: StoredUplinkQueue,
   ) {
@@ -73,6 +75,7 @@ export class UplinkQueue implements QueueOwner {
     this.slot = identity.slot;
     this.key = identity.key;
     this.high = identity.high;
+    this.live = identity.live;
     this.#limits = limits;
     if (stored) {
       this.sent = stored.sent;

@@ -2,17 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import type { IPublishPacket } from 'mqtt';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import type { Service } from '../base/lifecycle.ts';
 import type { Broker } from '../broker/broker.ts';
 import { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { statusTopic, topicProblem } from '../mqtt/topics.ts';
 import type { Store } from '../store/store.ts';
 import { EchoGuard } from './echo.ts';
-import { type CurrentRouting, Outbox, type OutboxStatus } from './outbox.ts';
+import { Outbox, type OutboxStatus } from './outbox.ts';
 import { Routes } from './routes.ts';
+import type { CurrentRouting } from './routing.ts';
+import type { ConnectionStatus } from './state-tracker.ts';
 import { ThrottledLog } from './throttled-log.ts';
-import { type ConnectionStatus, UplinkConnection } from './uplink-connection.ts';
+import { UplinkConnection } from './uplink-connection.ts';
 
 export interface UplinkParts {
   readonly cell: string;
@@ -21,11 +22,11 @@ export interface UplinkParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A better payload than the one that was kept. */
+  /** A better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
   /** From 0 to 1, for the pauses between attempts. */
   random?(): number;
-  /** Hears when messages begin to flow to a plant, and when they no longer flow to any. */
+  /** Called when messages begin to flow to a plant, and when they no longer flow to any. */
   onConnected?(connected: boolean): void;
 }
 
@@ -36,7 +37,7 @@ export interface UplinkStatus extends ConnectionStatus, OutboxStatus {
   readonly received: number;
 }
 
-/** One plant: what waits for it, the line to it, and what comes from it. */
+/** One plant: the queues for it, the connection to it, and the messages from it. */
 export class Uplink {
   readonly name: string;
   readonly #parts: UplinkParts;
@@ -45,9 +46,9 @@ export class Uplink {
   readonly #outbox: Outbox;
   #config: UplinkConfig;
   #echo: EchoGuard | undefined;
-  #way: CurrentRouting;
-  #line: UplinkConnection;
-  /** How to end taking what a filter matches. */
+  #routing: CurrentRouting;
+  #connection: UplinkConnection;
+  /** How to detach the outbox from each filter of its routes. */
   readonly #attached = new Map<string, () => void>();
   #received = 0;
 
@@ -58,10 +59,10 @@ export class Uplink {
     this.name = config.name;
     this.#log = parts.log.child({ uplink: config.name });
     this.#drops = new DropCounter(this.#log);
-    this.#echo = this.#newEchoGuard();
-    this.#way = this.#newWay();
+    this.#echo = this.#createEchoGuard();
+    this.#routing = this.#createRouting();
     this.#outbox = new Outbox({
-      way: () => this.#way,
+      routing: () => this.#routing,
       store,
       drops: this.#drops,
       now: () => store.storedClock.now(),
@@ -69,10 +70,10 @@ export class Uplink {
       onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
       ...(correct ? { correct } : {}),
     });
-    this.#line = this.#newLine();
+    this.#connection = this.#createConnection();
   }
 
-  #newWay(): CurrentRouting {
+  #createRouting(): CurrentRouting {
     const { protocol } = this.#config;
     return {
       config: this.#config,
@@ -81,27 +82,28 @@ export class Uplink {
     };
   }
 
-  #newEchoGuard(): EchoGuard | undefined {
+  #createEchoGuard(): EchoGuard | undefined {
     const { clientId, protocol, in: routes } = this.#config;
     if (routes.length === 0) return undefined;
     return new EchoGuard(clientId, protocol, () => this.#parts.clock.monotonic());
   }
 
-  #newLine(): UplinkConnection {
+  #createConnection(): UplinkConnection {
     const { clock, store, random = Math.random, onConnected } = this.#parts;
     return new UplinkConnection({
       config: this.#config,
-      outbox: this.#outbox,
-      notices: new ThrottledLog(this.#log),
-      memory: () => store.state.of(`$uplink/${this.name}`),
+      sender: this.#outbox.sender,
+      log: new ThrottledLog(this.#log),
+      clock,
+      state: () => store.state.of(`$uplink/${this.name}`),
+      load: async () => (await import('./plant-client.ts')).openPlant,
       receive: (topic, packet) => this.#receive(topic, packet),
-      changed: () => onConnected?.(this.#line.status.state === 'connected'),
-      monotonic: () => clock.monotonic(),
+      changed: () => onConnected?.(this.#connection.status.state === 'connected'),
       random,
     });
   }
 
-  /** From then on nothing that a route takes is acknowledged before it is in the outbox. */
+  /** From then on a message that a route matches is acknowledged only after it is in the outbox. */
   open(): void {
     this.#outbox.open();
     this.#attach();
@@ -124,34 +126,37 @@ export class Uplink {
   }
 
   /**
-   * Goes on by another config: what waits stays, and nothing that comes meanwhile is missed. The line begins anew
-   * only where something of it has changed.
+   * Applies another config: queued messages stay, and no message that arrives meanwhile is lost. The connection is
+   * made again only if one of its own settings has changed.
    */
   async applyConfig(config: UplinkConfig): Promise<void> {
-    const begins = !isDeepStrictEqual(lineOf(this.#config), lineOf(config));
-    if (begins) await this.#line.stop();
+    const reconnects = !isDeepStrictEqual(
+      connectionSettings(this.#config),
+      connectionSettings(config),
+    );
+    if (reconnects) await this.#connection.stop();
     this.#config = config;
-    if (begins) this.#echo = this.#newEchoGuard();
-    this.#way = this.#newWay();
+    if (reconnects) this.#echo = this.#createEchoGuard();
+    this.#routing = this.#createRouting();
     this.#outbox.reconfigure();
     this.#attach();
-    if (!begins) return;
-    this.#line = this.#newLine();
-    this.#line.start();
+    if (!reconnects) return;
+    this.#connection = this.#createConnection();
+    this.#connection.start();
   }
 
-  /** Takes nothing more and says nothing more until `use`; what waits, waits. */
+  /** Neither queues nor sends messages until `applyConfig` and `connect`; queued messages stay. */
   async park(): Promise<void> {
     for (const filter of [...this.#attached.keys()]) this.#detach(filter);
-    await this.#line.stop();
+    await this.#connection.stop();
   }
 
   connect(): void {
-    this.#line.start();
+    this.#connection.start();
   }
 
   async disconnect(): Promise<void> {
-    await this.#line.stop();
+    await this.#connection.stop();
   }
 
   close(): void {
@@ -163,16 +168,16 @@ export class Uplink {
   get status(): UplinkStatus {
     return {
       name: this.name,
-      ...this.#line.status,
+      ...this.#connection.status,
       ...this.#outbox.status,
       received: this.#received,
       echoes: this.#echo?.stopped ?? 0,
     };
   }
 
-  /** One sentence while the line is down or something is wrong with it. */
+  /** One sentence while the connection is down or something is wrong with it. */
   trouble(): string | undefined {
-    const { state, reason } = this.#line.status;
+    const { state, reason } = this.#connection.status;
     if (reason === null || state === 'proving' || state === 'connecting') return undefined;
     return `uplink ${this.name}: ${reason}`;
   }
@@ -182,7 +187,7 @@ export class Uplink {
   }
 
   async #receive(topic: string, packet: IPublishPacket): Promise<void> {
-    const receiving = this.#way.routes.in(topic);
+    const receiving = this.#routing.routes.in(topic);
     const payload = Buffer.from(packet.payload);
     if (!receiving || topicProblem(receiving.local) || receiving.local.startsWith('$')) {
       this.#drops.count(topic, 'no-route');
@@ -204,75 +209,8 @@ export class Uplink {
   }
 }
 
-/** What a connection to the plant was made with: all but what decides over the queue alone. */
-function lineOf({ queue, out, live, drainRate, inflight, ...line }: UplinkConfig): unknown {
-  return { ...line, qos2: out.some(({ qos }) => qos === 2) };
-}
-
-/** All uplinks as two services: their outboxes stand before the broker takes messages, their lines after. */
-export interface Uplinks {
-  readonly outboxes: Service;
-  readonly lines: Service;
-  /** Those of the config in force. */
-  all(): readonly Uplink[];
-  /** Brings them to another config: each that is the same in it is left alone. */
-  applyConfig(configs: readonly UplinkConfig[]): Promise<void>;
-}
-
-export function createUplinks(
-  parts: Omit<UplinkParts, 'config'>,
-  first: readonly UplinkConfig[],
-): Uplinks {
-  let connected = false;
-  const onConnected = (): void => {
-    const any = all().some(({ status }) => status.state === 'connected');
-    if (any !== connected) parts.onConnected?.(any);
-    connected = any;
-  };
-  let configs = first;
-  const create = (config: UplinkConfig): Uplink => new Uplink({ ...parts, onConnected, config });
-  /** One that is out of use stays: it alone knows its place in its queue on disk. */
-  const known = new Map(first.map((config) => [config.name, create(config)]));
-  const all = (): readonly Uplink[] => configs.map(({ name }) => known.get(name)!);
-  const outboxes: Service = {
-    name: 'outboxes',
-    async start() {
-      for (const uplink of known.values()) uplink.open();
-    },
-    async stop() {
-      for (const uplink of known.values()) uplink.close();
-    },
-  };
-  const lines: Service = {
-    name: 'uplinks',
-    async start() {
-      for (const uplink of known.values()) uplink.connect();
-    },
-    async stop() {
-      await Promise.all(all().map((uplink) => uplink.disconnect()));
-    },
-  };
-  const applyConfig = async (next: readonly UplinkConfig[]): Promise<void> => {
-    const before = new Map(configs.map((config) => [config.name, config]));
-    const names = new Set(next.map(({ name }) => name));
-    configs = next;
-    for (const [name, uplink] of known) {
-      if (before.has(name) && !names.has(name)) await uplink.park();
-    }
-    for (const config of next) {
-      const uplink = known.get(config.name);
-      const former = before.get(config.name);
-      if (!uplink) {
-        const fresh = create(config);
-        known.set(config.name, fresh);
-        fresh.open();
-        fresh.connect();
-      } else if (!isDeepStrictEqual(former, config)) {
-        await uplink.applyConfig(config);
-        if (!former) uplink.connect();
-      }
-    }
-    onConnected();
-  };
-  return { outboxes, lines, all, applyConfig };
+/** The settings of the connection to the plant: all but those that concern the queues alone. */
+function connectionSettings(config: UplinkConfig): unknown {
+  const { queue, out, live, drainRate, inflight, ...others } = config;
+  return { ...others, qos2: out.some(({ qos }) => qos === 2) };
 }

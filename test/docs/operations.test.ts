@@ -14,10 +14,11 @@ const SAID = [
   String.raw`\breason: (?:reason \?\? )?`,
   String.raw`\b(?:bad|goSafe|makeSafe|giveUp)\((?:reason \?\? |undefined, )?\s*`,
   String.raw`\buncertain\(\w+, `,
-  String.raw`#note\(\s*'[a-z]+',\s*(?:[^;${'`'}]*?&&\s*)?`,
+  String.raw`\breport\(\s*'[a-z]+',\s*(?:[^;${'`'}]*?&&\s*)?`,
   '#trouble = ',
   'const (?:CLOCK_NOT_SET|CORRECTED) = ',
-  String.raw`#to\('proving', `,
+  String.raw`\.to\('proving', `,
+  String.raw`\b(?:connack|disconnect): `,
   String.raw`return (?:failure \?\? )?`,
 ];
 
@@ -80,7 +81,9 @@ const PARTLY = [
   'src/runtime/wall-clock.ts',
   'src/store/store.ts',
   'src/access/access.ts',
+  'src/mqtt/reason-codes.ts',
   'src/uplink/uplink-connection.ts',
+  'src/uplink/plant-subscriptions.ts',
   'src/outputs/output.ts',
   'src/runtime/power-fail.ts',
   'src/outputs/outputs.ts',

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP line between two programs that a test can harm. */
+/** A TCP connection between two programs that a test can disturb. */
 export interface TestProxy {
   readonly port: number;
   /** Connections that exist. */
@@ -10,7 +10,7 @@ export interface TestProxy {
   /** Bytes stop in both directions until `resume`; sockets stay open. */
   stall(): void;
   resume(): void;
-  /** Bytes towards the gateway are lost from now on, those to the plant pass: the line is half open. */
+  /** Bytes towards the gateway are lost from now on, those to the plant pass: the connection is half open. */
   halfOpen(): void;
   /** Every piece arrives so much later. */
   delay(ms: number): void;

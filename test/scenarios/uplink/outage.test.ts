@@ -28,7 +28,7 @@ const WINDOW_MS = 500;
 const STEAL = 0.02;
 const SOURCES = 10;
 const INFLIGHT = 100;
-/** Messages a second on the LAN whose way to another client of the LAN is timed. */
+/** Messages a second from one client of the LAN to another, whose delay is measured. */
 const LAN_RATE = 1000;
 const MB = 1024 * 1024;
 
@@ -83,12 +83,12 @@ function generator(): Generator {
 
 const SINK = { clientId: 'sink', clean: false, filter: 'out/fill/#', qos: 1 };
 
-/** The plant is another machine: what it does on this one gets only the processor time that nobody else wants. */
+/** The plant is another machine: what it does on this one gets only processor time that is free. */
 function farAway(pid: number): void {
   execFileSync('chrt', ['--idle', '-a', '-p', '0', `${pid}`]);
 }
 
-/** The plant's subscriber, which keeps its session, and a look at what it has got. */
+/** The plant's subscriber, which keeps its session and counts what it has received. */
 async function sinkAt(plant: TestPlant, subscribe: boolean): Promise<Generator> {
   const sink = generator();
   farAway(sink.pid!);
@@ -233,7 +233,7 @@ async function outage(
   }
 }
 
-test(`${QUEUED} messages queued in an outage reach the plant, and harm nobody meanwhile`, {
+test(`${QUEUED} messages queued in an outage reach the plant, and harm no other traffic meanwhile`, {
   timeout: WHOLE ? 900_000 : 90_000,
 }, async () => {
   const urgent: number[] = [];

@@ -123,7 +123,7 @@ async function silentServer(answer: (socket: Socket) => void): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** What the uplink says of the line, in status and in the log, and how often it says it. */
+/** The uplink's reason in status and log, and that it is logged once. */
 async function said(gateway: TestGateway, words: RegExp): Promise<void> {
   const status = await statusWhen(gateway.port, ({ reason }) => words.test(reason ?? ''), 20_000);
   expect(status.state).not.toBe('connected');
@@ -204,7 +204,7 @@ test('a plant that takes messages and gives none back', async () => {
   expect(state).toMatch(/down|connected/);
 });
 
-test('a line that stalls is noticed and comes back without a restart', async () => {
+test('a connection that stalls is noticed, and works again without a restart', async () => {
   const plant = await startPlant();
   ends.push(() => plant.dispose());
   const proxy = await startProxy(plant.port);

@@ -30,9 +30,9 @@ async function gatewayTo(
   uplink: Readonly<Record<string, unknown>> = {},
 ): Promise<TestGateway> {
   const routes = [{ out: 'up/#', to: 'p/', qos: 1 }];
-  const way = typeof url === 'string' ? { url } : { urls: url };
+  const address = typeof url === 'string' ? { url } : { urls: url };
   const gateway = await startGateway({
-    config: { uplinks: [{ name: 'plant', ...way, reconnectMax: '1s', routes, ...uplink }] },
+    config: { uplinks: [{ name: 'plant', ...address, reconnectMax: '1s', routes, ...uplink }] },
   });
   ends.push(() => gateway.dispose());
   return gateway;
@@ -84,7 +84,7 @@ test('ALPN offers what the config says', async () => {
   const authority = new Authority();
   const plant = await plantWith();
   const offered: unknown[] = [];
-  const door = createTlsServer(
+  const tlsServer = createTlsServer(
     {
       cert: readFileSync(authority.file('gateway.crt')),
       key: readFileSync(authority.file('gateway.key')),
@@ -102,9 +102,9 @@ test('ALPN offers what the config says', async () => {
       }
     },
   );
-  await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
-  ends.push(() => door.close());
-  const { port } = door.address() as { port: number };
+  await new Promise<void>((resolve) => tlsServer.listen(0, '127.0.0.1', resolve));
+  ends.push(() => tlsServer.close());
+  const { port } = tlsServer.address() as { port: number };
   const tls = { ca: authority.file('ca.crt'), alpn: ['x-plant-mqtt'] };
   await connected(await gatewayTo(`mqtts://127.0.0.1:${port}`, { tls }));
   expect(offered).toEqual(['x-plant-mqtt']);
@@ -120,13 +120,13 @@ test('no more is in flight than the plant takes (receive maximum)', async () => 
   const many = (all: readonly { topic: string }[]): number =>
     all.filter(({ topic }) => topic === 'p/up/many').length;
   await collector.until((all) => many(all) >= 500, 30_000);
-  // Mosquitto ends the connection of who sends more than it said it takes.
+  // Mosquitto ends a connection that sends more than its receive maximum.
   const { reconnects } = await connected(gateway);
   expect(reconnects).toBe(0);
   expect(many(collector.arrivals)).toBe(500);
 });
 
-test('a topic that the plant does not allow goes to the refused ones, and the rest on', async () => {
+test('a message whose topic the plant does not allow moves to the refused messages, and the next is sent', async () => {
   const authority = new Authority();
   writeFileSync(
     authority.file('acl'),

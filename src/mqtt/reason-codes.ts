@@ -1,0 +1,202 @@
+/** One reason code of MQTT 5. */
+export interface ReasonCode {
+  readonly code: number;
+  /** The standard's name [MQTT 5, table 2-6]. */
+  readonly name: string;
+  /** The CONNACK return code of MQTT 3.1.1 with the same meaning [MQTT 3.1.1, table 3.1]. */
+  readonly returnCode?: number;
+  /** What a server says with it in CONNACK: the rest of a sentence that begins with its address. */
+  readonly connack?: string;
+  /** What a server says with it in DISCONNECT: the rest of a sentence that begins with its address. */
+  readonly disconnect?: string;
+  /** Why a message was refused, if it will always be refused; without it the refusal may be temporary. */
+  readonly permanent?: string;
+}
+
+/** Below this code a packet reports success [MQTT 5, section 2.4]. */
+const FIRST_ERROR = 0x80;
+
+/** All reason codes of the standard, in its order. The texts are those of the packets in which a server sends the code. */
+export const REASON_CODES: readonly ReasonCode[] = [
+  { code: 0x00, name: 'Success', disconnect: 'closed the connection in order' },
+  { code: 0x01, name: 'Granted QoS 1' },
+  { code: 0x02, name: 'Granted QoS 2' },
+  { code: 0x04, name: 'Disconnect with Will Message' },
+  { code: 0x10, name: 'No matching subscribers' },
+  { code: 0x11, name: 'No subscription existed' },
+  { code: 0x18, name: 'Continue authentication' },
+  { code: 0x19, name: 'Re-authenticate' },
+  {
+    code: 0x80,
+    name: 'Unspecified error',
+    connack: 'refuses the connection without a reason',
+  },
+  {
+    code: 0x81,
+    name: 'Malformed Packet',
+    disconnect: 'says that a packet was malformed',
+  },
+  {
+    code: 0x82,
+    name: 'Protocol Error',
+    disconnect: 'says that the protocol was violated',
+  },
+  { code: 0x83, name: 'Implementation specific error' },
+  {
+    code: 0x84,
+    name: 'Unsupported Protocol Version',
+    returnCode: 1,
+    connack: 'does not speak this version of MQTT: try protocol: 4',
+  },
+  {
+    code: 0x85,
+    name: 'Client Identifier not valid',
+    returnCode: 2,
+    connack: 'refuses the client id',
+  },
+  {
+    code: 0x86,
+    name: 'Bad User Name or Password',
+    returnCode: 4,
+    connack: 'refuses the user name or password',
+  },
+  {
+    code: 0x87,
+    name: 'Not authorized',
+    returnCode: 5,
+    connack: 'does not let this client in (not authorised)',
+    disconnect: 'closed the connection: not authorised',
+    permanent: 'not authorised',
+  },
+  {
+    code: 0x88,
+    name: 'Server unavailable',
+    returnCode: 3,
+    connack: 'says that it is not available',
+  },
+  {
+    code: 0x89,
+    name: 'Server busy',
+    connack: 'says that it is busy',
+    disconnect: 'closed the connection: it is busy',
+  },
+  { code: 0x8a, name: 'Banned', connack: 'has banned this client' },
+  { code: 0x8b, name: 'Server shutting down', disconnect: 'is shutting down' },
+  {
+    code: 0x8c,
+    name: 'Bad authentication method',
+    connack: 'asks for another way of authentication',
+  },
+  {
+    code: 0x8d,
+    name: 'Keep Alive timeout',
+    disconnect: 'heard nothing for too long (keep-alive timeout)',
+  },
+  {
+    code: 0x8e,
+    name: 'Session taken over',
+    disconnect: 'closed the connection: another client has taken the same client id',
+  },
+  { code: 0x8f, name: 'Topic Filter invalid' },
+  {
+    code: 0x90,
+    name: 'Topic Name invalid',
+    connack: 'refuses the topic of the will',
+    permanent: 'topic name invalid',
+  },
+  { code: 0x91, name: 'Packet Identifier in use', permanent: 'packet identifier in use' },
+  { code: 0x92, name: 'Packet Identifier not found' },
+  {
+    code: 0x93,
+    name: 'Receive Maximum exceeded',
+    disconnect: 'says that more was sent than it can take (receive maximum)',
+  },
+  { code: 0x94, name: 'Topic Alias invalid' },
+  {
+    code: 0x95,
+    name: 'Packet too large',
+    connack: 'finds the CONNECT too large',
+    disconnect: 'says that a packet was too large',
+    permanent: 'packet too large',
+  },
+  {
+    code: 0x96,
+    name: 'Message rate too high',
+    disconnect: 'says that messages come too fast',
+  },
+  {
+    code: 0x97,
+    name: 'Quota exceeded',
+    connack: 'has no room for another client (quota exceeded)',
+    disconnect: 'says that a quota is exceeded',
+  },
+  {
+    code: 0x98,
+    name: 'Administrative action',
+    disconnect: 'closed the connection: an administrator did',
+  },
+  { code: 0x99, name: 'Payload format invalid', permanent: 'payload format invalid' },
+  {
+    code: 0x9a,
+    name: 'Retain not supported',
+    connack: 'does not keep retained messages: the will is refused',
+    permanent: 'retain not supported',
+  },
+  {
+    code: 0x9b,
+    name: 'QoS not supported',
+    connack: 'does not take the QoS of the will',
+    permanent: 'QoS not supported',
+  },
+  {
+    code: 0x9c,
+    name: 'Use another server',
+    connack: 'says to use another server',
+    disconnect: 'says to use another server',
+  },
+  {
+    code: 0x9d,
+    name: 'Server moved',
+    connack: 'says that it has moved',
+    disconnect: 'says that it has moved',
+  },
+  { code: 0x9e, name: 'Shared Subscriptions not supported' },
+  {
+    code: 0x9f,
+    name: 'Connection rate exceeded',
+    connack: 'says that this client connects too often',
+  },
+  { code: 0xa0, name: 'Maximum connect time' },
+  { code: 0xa1, name: 'Subscription Identifiers not supported' },
+  { code: 0xa2, name: 'Wildcard Subscriptions not supported' },
+];
+
+const byCode = new Map(REASON_CODES.map((each) => [each.code, each]));
+
+/** Whether the code, of any acknowledgement or of SUBACK, reports a refusal. */
+export function isError(code: number): boolean {
+  return code >= FIRST_ERROR;
+}
+
+/** The text of a CONNACK that refuses, of MQTT 3.1.1 or 5; undefined if the standard has no such code there. */
+export function connackText(code: number): string | undefined {
+  const reason = isError(code)
+    ? byCode.get(code)
+    : REASON_CODES.find(({ returnCode }) => returnCode === code);
+  return reason?.connack;
+}
+
+/** The text of a DISCONNECT from a server; undefined if the standard has no such code there. */
+export function disconnectText(code: number): string | undefined {
+  return byCode.get(code)?.disconnect;
+}
+
+/** Why a message is always refused (PUBACK, PUBREC) [MQTT 5, section 3.4.2.1]; undefined if the refusal may be temporary. */
+export function permanentRefusal(code: number): string | undefined {
+  return byCode.get(code)?.permanent;
+}
+
+/** The code as the log shows it, such as 0x87. */
+export function hexCode(code: number): string {
+  return `0x${code.toString(16).padStart(2, '0')}`;
+}

@@ -1,0 +1,10 @@
+import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import type { Routes } from './routes.ts';
+
+/** What decides at present which messages go to the plant, and how. */
+export interface CurrentRouting {
+  readonly config: UplinkConfig;
+  readonly routes: Routes;
+  /** MQTT 5 properties of every message to the plant, without their length; undefined for MQTT 3.1.1. */
+  readonly properties: Buffer | undefined;
+}

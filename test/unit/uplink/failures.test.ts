@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { describeEnding } from '../../../src/uplink/failures.ts';
+
+test.each([
+  [{ reached: 'socket', refusal: 0x87 }, 'does not let this client in (not authorised)'],
+  [
+    { reached: 'socket', refusal: 0x9c, serverReference: 'b.example:1883' },
+    'says to use another server: b.example:1883',
+  ],
+  [{ reached: 'socket', refusal: 5 }, 'does not let this client in (not authorised)'],
+  [{ reached: 'socket', refusal: 6 }, 'refuses the connection (reason 0x06)'],
+  [{ reached: 'session', disconnect: 0xa0 }, 'closed the connection (reason 0xa0)'],
+  [{ reached: 'session', disconnect: 0x8e }, 'another client has taken the same client id'],
+  [{ reached: 'session', disconnect: 0x8b, reason: 'update' }, 'is shutting down ("update")'],
+  [
+    { reached: 'nothing', error: { code: 'ENOTFOUND', message: '' } },
+    'has a name that is not known',
+  ],
+  [{ reached: 'socket', silent: true }, 'takes the connection and then never answers CONNECT'],
+  [{ reached: 'session', silent: true }, 'has stopped answering'],
+] as const)('%j is described as: %s', (ending, words) => {
+  expect(describeEnding({ url: 'mqtt://plant', ...ending })).toContain(words);
+});

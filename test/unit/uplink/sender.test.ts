@@ -1,0 +1,338 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { PendingAck } from '../../../src/queue/pending-ack.ts';
+import { type QueueEntry, WRITTEN } from '../../../src/queue/queue-entry.ts';
+import type { PlantTransport } from '../../../src/uplink/plant-transport.ts';
+import { Routes } from '../../../src/uplink/routes.ts';
+import type { CurrentRouting } from '../../../src/uplink/routing.ts';
+import { Sender, type SenderParts } from '../../../src/uplink/sender.ts';
+import type { UplinkQueue } from '../../../src/uplink/uplink-queue.ts';
+import { FakeOwner, message } from '../../support/entries.ts';
+import { settle } from '../../support/manual-clock.ts';
+
+/** A queue in memory whose messages count from 1; so do their packet identifiers. */
+class FakeQueue extends FakeOwner {
+  readonly entries: QueueEntry[] = [];
+  readonly high = false;
+  readonly live = false;
+  lostBefore = 0;
+  spilled = 0;
+  readonly queue = {
+    entries: this.entries,
+    get count() {
+      return this.entries.length;
+    },
+    spill: () => void this.spilled++,
+  };
+
+  push(count: number, qos: 1 | 2 = 1, size = 1): void {
+    for (let n = 0; n < count; n++) {
+      const entry = this.entry(message('x'.repeat(size)), qos);
+      entry.written = WRITTEN;
+      this.entries.push(entry);
+    }
+  }
+
+  peek = (): QueueEntry | undefined => this.entries[0];
+  take = (): QueueEntry => this.entries.shift()!;
+  packetIdOf = ({ seq }: QueueEntry): number => seq;
+}
+
+/** A connection that keeps the packets: `seq`, with `!` for DUP, or `rel seq` for PUBREL. */
+class FakeTransport implements PlantTransport {
+  receiveMaximum = 65_535;
+  maximumPacketSize = Number.POSITIVE_INFINITY;
+  maximumQos = 2 as const;
+  retainAvailable = true;
+  congested = false;
+  readonly packets: string[] = [];
+  /** Why the sender has ended the connection. */
+  readonly endings: string[] = [];
+
+  write(frames: Buffer): void {
+    for (let at = 0; at < frames.length; ) {
+      const type = frames[at]! >> 4;
+      const length = frames[at + 1]! < 128 ? 2 : frames[at + 2]! < 128 ? 3 : 4;
+      let remaining = 0;
+      for (let i = 1; i < length; i++) remaining |= (frames[at + i]! & 127) << (7 * (i - 1));
+      if (type === 6) this.packets.push(`rel ${frames.readUInt16BE(at + length)}`);
+      else if ((frames[at]! & 6) === 0) this.packets.push('QoS 0');
+      else {
+        const id = at + length + 2 + frames.readUInt16BE(at + length);
+        this.packets.push(`${frames.readUInt16BE(id)}${frames[at]! & 8 ? '!' : ''}`);
+      }
+      at += length + remaining;
+    }
+  }
+
+  giveUp(sentence: string): void {
+    this.endings.push(sentence);
+  }
+
+  /** The packets since the last call. */
+  taken(): string[] {
+    return this.packets.splice(0);
+  }
+}
+
+let queue: FakeQueue;
+let transport: FakeTransport;
+let sender: Sender;
+let now: number;
+/** The journal's calls, and PendingAcks that the disk has still to confirm. */
+let journal: string[];
+let pending: PendingAck[];
+let refused: string[];
+
+const numbers = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, n) => `${from + n}`);
+
+function create({ inflight = 10, qos = 2 }: { inflight?: number; qos?: 0 | 1 | 2 } = {}): void {
+  // A sender of an earlier test may still run: it must not see the queue of this one.
+  const own = new FakeQueue(1);
+  queue = own;
+  transport = new FakeTransport();
+  [now, journal, pending, refused] = [1000, [], [], []];
+  const out = [{ out: '#', to: 'p/', qos, retain: 'keep', priority: 'normal' }] as const;
+  const routing = {
+    config: { inflight, live: 0, out },
+    routes: new Routes({ out, in: [], own: [] }),
+    properties: undefined,
+  } as unknown as CurrentRouting;
+  const parts: SenderParts = {
+    routing: () => routing,
+    store: {
+      journal: {
+        add: ([name], ack) => {
+          journal.push(name);
+          ack?.add();
+          if (ack) pending.push(ack);
+        },
+        discard: ({ seq }) => void journal.push(`discard ${seq}`),
+        markSent: ({ sent }) => void journal.push(`sent ${sent}`),
+        flushSoon: () => void journal.push('flush'),
+      },
+    },
+    monotonic: () => now,
+    queues: () => [own as unknown as UplinkQueue],
+    refuse: ({ seq }, reason) => void refused.push(`${seq}: ${reason}`),
+  };
+  sender = new Sender(parts);
+}
+
+/** Connects and lets the sender send. */
+async function connect(resumed = true): Promise<void> {
+  transport = new FakeTransport();
+  await sender.connect(transport, resumed);
+  await settle();
+}
+
+beforeEach(() => create());
+
+describe('the window', () => {
+  test('limits what is in flight; a tenth of it is free for urgent messages', async () => {
+    queue.push(30);
+    await connect();
+    expect(transport.taken()).toEqual(numbers(1, 9));
+    expect([sender.inFlight, sender.sent]).toEqual([9, 0]);
+  });
+
+  test('is the smaller of the config’s and the plant’s', async () => {
+    queue.push(30);
+    transport = new FakeTransport();
+    transport.receiveMaximum = 4;
+    await sender.connect(transport, true);
+    await settle();
+    expect(transport.taken()).toEqual(numbers(1, 3));
+  });
+
+  test('is filled again when a quarter of it is free', async () => {
+    queue.push(30);
+    await connect();
+    transport.taken();
+    for (const id of [1, 2]) sender.acknowledged(id, 0);
+    await settle();
+    expect(transport.taken()).toEqual([]);
+    sender.acknowledged(3, 0);
+    await settle();
+    expect(transport.taken()).toEqual(numbers(10, 12));
+    expect(journal.filter((each) => each.startsWith('discard'))).toEqual([
+      'discard 1',
+      'discard 2',
+      'discard 3',
+    ]);
+    expect(sender.sent).toBe(3);
+  });
+
+  test('has room for 1 MiB', async () => {
+    queue.push(30, 1, 400_000);
+    await connect();
+    expect(transport.taken()).toEqual(numbers(1, 3));
+  });
+
+  test('nothing is sent while the socket’s buffer is full', async () => {
+    queue.push(1);
+    transport = new FakeTransport();
+    transport.congested = true;
+    await sender.connect(transport, true);
+    await settle();
+    expect([transport.taken(), sender.flowing]).toEqual([[], false]);
+    transport.congested = false;
+    sender.pump();
+    await settle();
+    expect([transport.taken(), sender.flowing]).toEqual([['1'], true]);
+  });
+});
+
+test('a message of a QoS 0 route leaves the queue when it is sent', async () => {
+  create({ qos: 0 });
+  queue.push(1);
+  await connect();
+  expect(transport.taken()).toEqual(['QoS 0']);
+  expect([journal, sender.sent, sender.inFlight]).toEqual([['discard 1'], 1, 0]);
+});
+
+describe('after a lost connection', () => {
+  test('what was in flight goes first, in order and as a duplicate', async () => {
+    queue.push(5);
+    await connect();
+    sender.acknowledged(2, 0);
+    sender.disconnect();
+    expect([sender.inFlight, sender.flowing]).toEqual([4, false]);
+    expect([journal.at(-1), queue.spilled]).toEqual(['flush', 1]);
+    queue.push(1);
+    await connect();
+    expect(transport.taken()).toEqual(['1!', '3!', '4!', '5!', '6']);
+  });
+
+  test('on another session it is sent as if for the first time', async () => {
+    create({ qos: 1 });
+    queue.push(2);
+    await connect();
+    sender.disconnect();
+    await connect(false);
+    expect(transport.taken()).toEqual(['1', '2']);
+    expect(queue.lostBefore).toBe(2);
+  });
+
+  test('late acknowledgements of nothing in flight are ignored', async () => {
+    queue.push(1);
+    await connect();
+    sender.acknowledged(7, 0);
+    sender.completed(7);
+    expect([sender.sent, sender.inFlight]).toEqual([0, 1]);
+  });
+});
+
+describe('QoS 2', () => {
+  test('PUBREL follows PUBREC when that is on disk, and PUBCOMP ends it', async () => {
+    queue.push(1, 2);
+    await connect();
+    transport.taken();
+    sender.completed(1);
+    expect(sender.inFlight).toBe(1);
+    sender.received(1, 0);
+    expect([journal.at(-1), transport.taken()]).toEqual(['released', []]);
+    pending[0]!.done();
+    expect(transport.taken()).toEqual(['rel 1']);
+    sender.completed(1);
+    expect([sender.sent, sender.inFlight]).toEqual([1, 0]);
+  });
+
+  test('after a lost connection PUBREL is sent again, not the message', async () => {
+    queue.push(1, 2);
+    await connect();
+    sender.received(1, 0);
+    const lost = transport;
+    lost.taken();
+    sender.disconnect();
+    await connect();
+    expect(transport.taken()).toEqual(['rel 1']);
+    pending[0]!.done();
+    expect([lost.taken(), transport.taken()]).toEqual([[], []]);
+  });
+
+  test('on another session the message is sent, once the release is off the disk', async () => {
+    queue.push(1, 2);
+    await connect();
+    sender.received(1, 0);
+    pending.splice(0)[0]!.done();
+    sender.disconnect();
+    transport = new FakeTransport();
+    const connected = sender.connect(transport, false);
+    await settle();
+    expect([journal.at(-1), transport.taken()]).toEqual(['unreleased', []]);
+    pending[0]!.done();
+    await connected;
+    await settle();
+    expect(transport.taken()).toEqual(['1']);
+  });
+
+  test('PUBREC for a message that is not in flight is answered', async () => {
+    await connect();
+    sender.received(9, 0);
+    expect(transport.taken()).toEqual(['rel 9']);
+  });
+});
+
+describe('a refusal', () => {
+  test.each([
+    ['PUBACK', () => sender.acknowledged(1, 0x87)],
+    ['PUBREC', () => sender.received(1, 0x87)],
+  ])('that is permanent ends the message at once (%s)', async (_, refuse) => {
+    queue.push(2);
+    await connect();
+    refuse();
+    expect(refused).toEqual(['1: not authorised (0x87)']);
+    expect([sender.inFlight, transport.endings]).toEqual([1, []]);
+  });
+
+  test('that is temporary ends the connection, and the third time the message', async () => {
+    queue.push(1);
+    for (let n = 0; n < 2; n++) {
+      await connect();
+      sender.acknowledged(1, 0x97);
+      expect(transport.endings).toEqual([
+        'the plant does not take messages for the moment (reason 0x97)',
+      ]);
+      sender.disconnect();
+    }
+    await connect();
+    sender.acknowledged(1, 0x97);
+    expect(refused).toEqual(['1: refused 3 times (0x97)']);
+    expect([sender.inFlight, transport.endings]).toEqual([0, []]);
+  });
+
+  test('is proved by five connections that end at the message', async () => {
+    queue.push(3);
+    for (let n = 0; n < 5; n++) {
+      await connect();
+      expect(transport.taken()).toHaveLength(n < 2 ? 3 : 1);
+      // The acknowledgement of the status message.
+      sender.acknowledged(65_000, 0);
+      sender.disconnect();
+    }
+    expect(refused).toEqual(['1: the plant ends the connection whenever it is sent']);
+    await connect();
+    expect(transport.taken()).toEqual(['2!', '3!']);
+  });
+});
+
+test('messages are overdue when none was acknowledged for the time', async () => {
+  queue.push(3);
+  await connect();
+  now += 4999;
+  expect(sender.overdue(5000)).toBe(0);
+  now += 1;
+  expect(sender.overdue(5000)).toBe(3);
+  sender.acknowledged(1, 0);
+  expect(sender.overdue(5000)).toBe(0);
+  now += 5000;
+  expect(sender.overdue(5000)).toBe(2);
+  for (const id of [2, 3]) sender.acknowledged(id, 0);
+  now += 60_000;
+  queue.push(1);
+  sender.pump();
+  await settle();
+  // The time without messages does not count.
+  expect(sender.overdue(5000)).toBe(0);
+});
