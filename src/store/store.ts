@@ -8,20 +8,20 @@ import {
   checkPermissions,
   databaseFile,
   lockFolder,
-  openError,
   prepareFolder,
-  shareOf,
-} from './database/database.ts';
+} from './database/data-folder.ts';
+import { openError, shareOf } from './database/database.ts';
 import { LAST_SESSION } from './database/segment-table.ts';
+import {
+  errorCode,
+  isDamage,
+  isFull,
+  isReadOnly,
+  isWriteFailure,
+} from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
 import { countStart, type Recovered, recover } from './recovery/load-state.ts';
-import {
-  isDamage,
-  isWriteFailure,
-  openSound,
-  recoverUnwritable,
-  suspectDamage,
-} from './recovery/repair.ts';
+import { openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
 
 export interface StoreParts {
@@ -118,7 +118,7 @@ export class Store implements Service {
       this.#unlock = lockFolder(this.#parts.folder);
       return true;
     } catch (error) {
-      if (!isWriteFailure(error)) throw error;
+      if (!isWriteFailure(errorCode(error))) throw error;
       return false;
     }
   }
@@ -135,7 +135,7 @@ export class Store implements Service {
       }
       return true;
     } catch (error) {
-      if (!isWriteFailure(error)) throw error;
+      if (!isWriteFailure(errorCode(error))) throw error;
       return false;
     }
   }
@@ -233,7 +233,7 @@ export class Store implements Service {
     const { folder, log, onFatal } = this.#parts;
     if (!(error instanceof WriteError && isDamage(error.code))) return onFatal(error);
     const file = databaseFile(folder);
-    suspectDamage(file);
+    requestCheck(file);
     const sentence = `${file} is damaged (${error.message}): the gateway ends, its next start recovers what can be read`;
     log.fatal({ code: error.code }, sentence);
     onFatal(new Error(sentence, { cause: error }));
@@ -242,13 +242,13 @@ export class Store implements Service {
 
 function describeWriteError(code: string, folder: string): string {
   const effect = 'QoS 1 and 2 messages are not acknowledged until it does';
-  if (code === 'SQLITE_FULL' && hasItsShare(folder)) {
+  if (isFull(code) && hasItsShare(folder)) {
     return `the database has taken its share, half of the file system of ${folder}: purge a queue (cellgate queue list), or give it a larger one; ${effect}`;
   }
-  if (code === 'SQLITE_FULL' || isFull(folder)) {
+  if (isFull(code) || isDiskFull(folder)) {
     return `no space left for ${folder}: free some; ${effect}`;
   }
-  if (code.startsWith('SQLITE_READONLY') || isReadOnly(folder)) {
+  if (isReadOnly(code) || isMountReadOnly(folder)) {
     return `${folder} is read-only: remount it writable; ${effect}`;
   }
   return `${folder} does not take writes (${code}); ${effect}`;
@@ -258,13 +258,13 @@ function describeWriteError(code: string, folder: string): string {
 function hasItsShare(folder: string): boolean {
   const file = databaseFile(folder);
   const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 };
-  return !isFull(folder) && size >= shareOf(file) * 0.75;
+  return !isDiskFull(folder) && size >= shareOf(file) * 0.75;
 }
 
 /** Less than SQLite needs to open a database. */
 const LEAST_BYTES = 64 * 1024;
 
-function isFull(folder: string): boolean {
+function isDiskFull(folder: string): boolean {
   const free = freeBytes(folder);
   return free !== null && free < LEAST_BYTES;
 }
@@ -278,7 +278,7 @@ function freeBytes(folder: string): number | null {
   }
 }
 
-function isReadOnly(folder: string): boolean {
+function isMountReadOnly(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK);
     return false;

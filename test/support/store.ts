@@ -1,12 +1,14 @@
 import { startWriter, type Writer } from '../../src/store/commit/writer.ts';
-import { databaseFile, migrate, openConnection } from '../../src/store/database/database.ts';
+import { databaseFile } from '../../src/store/database/data-folder.ts';
+import { openConnection } from '../../src/store/database/database.ts';
+import { migrate } from '../../src/store/database/migrations.ts';
 import { Store } from '../../src/store/store.ts';
 import { createQuietLog } from './quiet-log.ts';
 
 /** A store on this folder that has started; its log lines and fatal errors can be looked at. */
 export async function startStore(
   folder: string,
-  options: { readonly relaxedMs?: number } = {},
+  options: { readonly deferredMs?: number } = {},
 ): Promise<{ store: Store; lines: string[]; fatal: Error[] }> {
   const { log, lines } = createQuietLog();
   const fatal: Error[] = [];

@@ -12,18 +12,11 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import {
-  type Connection,
-  databaseFile,
-  isSqliteError,
-  lockFolder,
-  NewerDataError,
-  openFile,
-  openReadOnly,
-  prepareFolder,
-  SCHEMA_VERSION,
-} from '../database/database.ts';
-import { forgetDamage } from '../recovery/repair.ts';
+import { databaseFile, lockFolder, prepareFolder } from '../database/data-folder.ts';
+import { NewerDataError } from '../database/database.ts';
+import { SCHEMA_VERSION, versionOf } from '../database/migrations.ts';
+import { type Connection, isSqliteError, openFile, openReadOnly } from '../database/sqlite.ts';
+import { removeMarkers } from '../recovery/repair.ts';
 
 /** Hears how far the work is, from 0 to 1. */
 export type Progress = (done: number) => void;
@@ -98,7 +91,7 @@ export function restore(folder: string, from: string): string | undefined {
     countOn(next, startsOf(file));
     synchronise(next);
     const former = setAside(file);
-    forgetDamage(file);
+    removeMarkers(file);
     renameSync(next, file);
     synchronise(folder);
     return former;
@@ -114,7 +107,7 @@ function checkBackup(file: string): void {
   let db: Connection | undefined;
   try {
     db = openReadOnly(file);
-    const version = db.pragma('user_version', { simple: true }) as number;
+    const version = versionOf(db);
     if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
     const sound = db.pragma('integrity_check(1)', { simple: true });
     if (sound !== 'ok') throw new Error(`${file} is damaged: ${sound}`);

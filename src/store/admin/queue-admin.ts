@@ -1,14 +1,10 @@
 import { existsSync } from 'node:fs';
-import {
-  type Connection,
-  databaseFile,
-  isCurrent,
-  lockFolder,
-  migrate,
-  openConnection,
-  openReadOnly,
-} from '../database/database.ts';
+import { databaseFile, lockFolder } from '../database/data-folder.ts';
+import { openConnection } from '../database/database.ts';
+import { isCurrent, migrate } from '../database/migrations.ts';
+import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
+import { type Connection, openReadOnly } from '../database/sqlite.ts';
 import { asMark, MARK_KEY, MARK_OWNER } from '../stored-clock.ts';
 
 /** What waits for one client, for one plant, or was refused by one for ever. */
@@ -158,12 +154,13 @@ export function purgeQueue(folder: string, session: string): number {
   try {
     migrate(db);
     const segments = new SegmentTable(db);
+    const edits = new SegmentEdits(db);
     const dead = db.prepare(`DELETE FROM dead_letter WHERE 'refused/' || uplink = ?`);
     return db.transaction(() => {
       let purged = dead.run(session).changes;
       for (const key of queuesOf(db).get(session) ?? []) {
         purged += segments.count(key);
-        segments.dropSession(key);
+        edits.dropSession(key);
       }
       return purged;
     })();

@@ -416,7 +416,7 @@ export class Journal {
         return;
       } catch (error) {
         this.#attemptAt = undefined;
-        if (!(error instanceof WriteError) || !error.batch || !error.ofDisk) throw error;
+        if (!(error instanceof WriteError) || !error.batch || !error.isTransient) throw error;
         batch = error.batch;
         if (this.#failing !== error.code) this.#parts.onTrouble(error);
         this.#failing = error.code;
@@ -450,7 +450,7 @@ export class Journal {
     try {
       await this.#parts.writer.write(packBatch([], [], early, () => this.#messageId++));
     } catch (error) {
-      if (!(error instanceof WriteError) || !error.batch || !error.ofDisk) throw error;
+      if (!(error instanceof WriteError) || !error.batch || !error.isTransient) throw error;
       this.#deletes.push(...early);
     }
   }

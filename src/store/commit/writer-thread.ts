@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type Database from 'better-sqlite3';
-import { type Connection, migrate, openConnection } from '../database/database.ts';
+import { openConnection } from '../database/database.ts';
+import { migrate } from '../database/migrations.ts';
+import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
+import type { Connection, Statement } from '../database/sqlite.ts';
+import { errorCode, isFull } from '../database/sqlite-errors.ts';
 import { type Batch, type Operation, RANGE, SEGMENT, SHARED } from './batch.ts';
 import { type Reply, type Request, transferable } from './writer.ts';
 
@@ -12,7 +15,6 @@ const port = parentPort!;
 /** A commit of no more than this comes from a steady stream: its pages are worth more than the time to fill them. */
 const STEADY_BYTES = 64 * 1024;
 
-type Statement = Database.Statement<unknown[]>;
 type OperationName = Operation[0];
 type SegmentNumbers = [
   session: number,
@@ -26,7 +28,7 @@ type SegmentNumbers = [
   length: number,
 ];
 
-interface OnSegments {
+interface EditOperations {
   endSession(key: number): void;
   released(key: number, seq: number): void;
   unreleased(key: number): void;
@@ -37,9 +39,10 @@ interface Prepared {
   readonly begin: Statement;
   readonly commit: Statement;
   readonly rollback: Statement;
-  readonly operations: Record<Exclude<OperationName, keyof OnSegments>, Statement>;
-  readonly onSegments: OnSegments;
+  readonly operations: Record<Exclude<OperationName, keyof EditOperations>, Statement>;
+  readonly editOperations: EditOperations;
   readonly segments: SegmentTable;
+  readonly edits: SegmentEdits;
 }
 
 function open(): Prepared {
@@ -56,7 +59,7 @@ function open(): Prepared {
 
 function prepare(db: Connection): Prepared {
   const sql = (text: string): Statement => db.prepare(text);
-  const segments = new SegmentTable(db);
+  const edits = new SegmentEdits(db);
   const endSession = [
     sql('DELETE FROM subscription WHERE session = ?'),
     sql('DELETE FROM incoming WHERE session = ?'),
@@ -88,14 +91,15 @@ function prepare(db: Connection): Prepared {
       setState: sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)'),
       setMeta: sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
     },
-    segments,
-    onSegments: {
+    segments: new SegmentTable(db),
+    edits,
+    editOperations: {
       endSession(key) {
-        segments.dropSession(key);
+        edits.dropSession(key);
         for (const statement of endSession) statement.run(key);
       },
-      released: (key, seq) => segments.released(key, seq),
-      unreleased: (key) => segments.unreleased(key),
+      released: (key, seq) => edits.released(key, seq),
+      unreleased: (key) => edits.unreleased(key),
     },
   };
 }
@@ -104,7 +108,7 @@ function write(to: Prepared, batch: Batch): void {
   const { bytes, segments, shared, deletes } = batch;
   const part = (offset: number, length: number): Buffer =>
     Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
-  to.segments.discardEdits();
+  to.edits.discardEdits();
   for (const operation of batch.operations) operate(to, operation);
   for (let i = 0; i < shared.length; i += SHARED) {
     to.segments.hold(shared[i]!, shared[i + 1]!, part(shared[i + 2]!, shared[i + 3]!));
@@ -119,20 +123,20 @@ function write(to: Prepared, batch: Batch): void {
     to.segments.insert(session, first, { span, count, bytes: total, at, form, body }, steady);
   }
   for (let i = 0; i < deletes.length; i += RANGE) {
-    to.segments.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
+    to.edits.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
   }
-  to.segments.flushEdits();
+  to.edits.flushEdits();
 }
 
-function operate({ operations, onSegments }: Prepared, operation: Operation): void {
+function operate({ operations, editOperations }: Prepared, operation: Operation): void {
   const [name, ...values] = operation;
   switch (name) {
     case 'endSession':
     case 'unreleased':
-      onSegments[name](operation[1]);
+      editOperations[name](operation[1]);
       return;
     case 'released':
-      onSegments[name](operation[1], operation[2]);
+      editOperations[name](operation[1], operation[2]);
       return;
     default:
       operations[name].run(...values);
@@ -195,7 +199,7 @@ function isWritten(to: Prepared, { segments }: Batch): boolean {
 function giveUp(code: string): void {
   try {
     // A full disk spoils no connection, and what is stored can still be read over this one.
-    if (code === 'SQLITE_FULL') {
+    if (isFull(code)) {
       if (prepared?.db.inTransaction) prepared.rollback.run();
       return;
     }
@@ -238,8 +242,9 @@ port.on('message', (request: Request) => {
   try {
     reply = handle(request);
   } catch (error) {
-    const { message, code = 'ERROR' } = error as Error & { code?: string };
-    if (request.kind === 'write' && code !== 'SQLITE_FULL') inDoubt = true;
+    const { message } = error as Error;
+    const code = errorCode(error) || 'ERROR';
+    if (request.kind === 'write' && !isFull(code)) inDoubt = true;
     giveUp(code);
     reply =
       request.kind === 'write'

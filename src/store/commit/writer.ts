@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SegmentReader } from '../database/segment.ts';
+import { isTransient } from '../database/sqlite-errors.ts';
 import type { Batch } from './batch.ts';
 
 export type Request =
@@ -36,11 +37,9 @@ export class WriteError extends Error {
     this.batch = batch;
   }
 
-  /** Whether the disk is to blame and may mend; else the database is damaged or this program has a fault. */
-  get ofDisk(): boolean {
-    return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PERM|AUTH|NOMEM|PROTOCOL)/.test(
-      this.code,
-    );
+  /** Whether the batch may be written later; else the database is damaged or this program has a fault. */
+  get isTransient(): boolean {
+    return isTransient(this.code);
   }
 }
 

@@ -1,6 +1,6 @@
-import type { Connection } from './database.ts';
 import { encodeSegment, type SegmentEntry } from './segment.ts';
 import { LAST_SESSION, SegmentTable } from './segment-table.ts';
+import type { Connection } from './sqlite.ts';
 
 /** A row of the table `queue`, in which versions before the fourth kept each entry. */
 export interface LegacyRow {

@@ -1,5 +1,5 @@
-import type { Connection } from '../database/database.ts';
 import { segmentId } from '../database/segment-table.ts';
+import type { Connection } from '../database/sqlite.ts';
 
 export interface StoredSession {
   readonly key: number;

@@ -11,15 +11,11 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Logger } from 'pino';
-import {
-  type Connection,
-  migrate,
-  NewerDataError,
-  openConnection,
-  referenceDatabase,
-  SCHEMA_VERSION,
-} from '../database/database.ts';
-import { SegmentTable } from '../database/segment-table.ts';
+import { NewerDataError, openConnection } from '../database/database.ts';
+import { migrate, referenceDatabase, SCHEMA_VERSION } from '../database/migrations.ts';
+import { removeOrphans } from '../database/orphans.ts';
+import type { Connection } from '../database/sqlite.ts';
+import { errorCode, isDamage, isSchemaMismatch } from '../database/sqlite-errors.ts';
 import { type RawRow, rawRows } from './leaf-pages.ts';
 import { type Recovered, recover } from './load-state.ts';
 import { type Salvaged, salvage } from './salvage.ts';
@@ -30,17 +26,11 @@ const CHECK_BYTES = 1024 ** 3;
 const PARTS = ['', '-wal', '-shm'] as const;
 const VERSION_OFFSET = 60;
 
-/** Left behind by a run that met damage: the next start looks through the whole file. */
-const suspicion = (file: string): string => `${file}.suspect`;
-/** A recovered database that is complete and only has to take its place. */
+/** The marker of a run that found damage: the next start checks the whole file. */
+const needsCheck = (file: string): string => `${file}.suspect`;
+/** A recovered database that is complete and only has to be renamed. */
 const complete = (file: string): string => `${file}.recovered`;
 const unfinished = (file: string): string => `${file}.recovering`;
-
-/** Whether the disk takes no writes: full, read-only or failing. */
-export function isWriteFailure(error: unknown): boolean {
-  const { code = '' } = error as { code?: string };
-  return /^(SQLITE_(FULL|READONLY|CANTOPEN|IOERR|PERM)|EROFS$|ENOSPC$|EDQUOT$)/.test(code);
-}
 
 /** What is stored, from a disk that takes no writes; an older version is brought to this one in memory alone. */
 export function recoverUnwritable(file: string): Recovered {
@@ -55,23 +45,18 @@ export function recoverUnwritable(file: string): Recovered {
   }
 }
 
-/** Whether SQLite says by this code that the file's content is not what it should be. */
-export function isDamage(code: string): boolean {
-  return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_READ|IOERR_CORRUPTFS)/.test(code);
-}
-
-/** Makes the next start look through the whole file. */
-export function suspectDamage(file: string): void {
+/** Makes the next start check the whole file. */
+export function requestCheck(file: string): void {
   try {
-    writeFileSync(suspicion(file), '');
+    writeFileSync(needsCheck(file), '');
   } catch {
-    // A disk that takes no mark: the next start finds what its usual check finds.
+    // The disk accepts no file: the next start makes only its usual check.
   }
 }
 
-/** Another database takes the place of this one: what was found out about it is void. */
-export function forgetDamage(file: string): void {
-  for (const trace of [suspicion, complete, unfinished]) rmSync(trace(file), { force: true });
+/** Removes what earlier runs left beside a database that is replaced by another. */
+export function removeMarkers(file: string): void {
+  for (const left of [needsCheck, complete, unfinished]) rmSync(left(file), { force: true });
 }
 
 /**
@@ -85,8 +70,8 @@ export function openSound(file: string, log: Logger): Connection {
   if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
   const damage = inspect(file);
   if (typeof damage !== 'string') {
-    rmSync(suspicion(file), { force: true });
-    mend(damage, log);
+    rmSync(needsCheck(file), { force: true });
+    removeUndeliverable(damage, log);
     return damage;
   }
   const image = readIfPossible(file, log);
@@ -95,7 +80,7 @@ export function openSound(file: string, log: Logger): Connection {
   renameSync(unfinished(file), complete(file));
   sync(dirname(file));
   const aside = finishRecovery(file);
-  rmSync(suspicion(file), { force: true });
+  rmSync(needsCheck(file), { force: true });
   const { holes, ...kept } = found;
   const extent = !readable
     ? 'nothing in it could be read: the gateway starts empty'
@@ -123,9 +108,9 @@ function inspect(file: string): Connection | string {
     if (fault === undefined) return db;
   } catch (error) {
     db?.close();
-    const { code = '', message } = error as Error & { code?: string };
-    // SQLITE_ERROR: a step of the migration does not fit what is there.
-    if (isDamage(code) || code === 'SQLITE_ERROR') return message;
+    const code = errorCode(error);
+    // A step of the migration that does not fit the tables is damage too.
+    if (isDamage(code) || isSchemaMismatch(code)) return (error as Error).message;
     throw error;
   }
   db.close();
@@ -150,7 +135,7 @@ function tables(db: Connection): Map<string, string> {
 }
 
 function contentFault(db: Connection, file: string, size: number): string | undefined {
-  const suspect = existsSync(suspicion(file));
+  const suspect = existsSync(needsCheck(file));
   if (!suspect && size > CHECK_BYTES) return undefined;
   const [first] = db.pragma(suspect ? 'integrity_check(1)' : 'quick_check(1)') as object[];
   const answer = String(Object.values(first ?? {})[0]);
@@ -264,9 +249,9 @@ function sync(folder: string): void {
   closeSync(handle);
 }
 
-/** Removes queued entries that could never be delivered, of no session or without their body, and says so. */
-function mend(db: Connection, log: Logger): void {
-  const count = db.transaction(() => new SegmentTable(db).removeOrphans())();
+/** Removes queued entries that can't be delivered, because their session or their body is missing, and logs their number. */
+function removeUndeliverable(db: Connection, log: Logger): void {
+  const count = db.transaction(() => removeOrphans(db))();
   if (count === 0) return;
   log.error({ count }, 'queued messages without a session or a body were removed');
 }

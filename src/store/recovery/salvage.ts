@@ -1,4 +1,3 @@
-import type { Connection } from '../database/database.ts';
 import { entryOf, type LegacyRow } from '../database/legacy-queue.ts';
 import {
   decodeSegment,
@@ -7,6 +6,7 @@ import {
   type StoredSegment,
 } from '../database/segment.ts';
 import { LAST_SESSION, NUMBER_BITS, SegmentTable, segmentId } from '../database/segment-table.ts';
+import type { Connection } from '../database/sqlite.ts';
 import type { RawRow } from './leaf-pages.ts';
 
 /** What was carried over from a damaged database. */

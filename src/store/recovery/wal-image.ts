@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { type Connection, openBytes } from '../database/database.ts';
+import { type Connection, openBytes } from '../database/sqlite.ts';
 
 /** A database read into memory as it would be opened: its file with the committed frames of its WAL. */
 export interface DatabaseImage {

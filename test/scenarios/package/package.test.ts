@@ -69,7 +69,7 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     for (const path of [
       '/usr/bin/cellgate',
       '/usr/lib/cellgate/bin/node',
-      '/usr/lib/cellgate/dist/src/store/writer-thread.js',
+      '/usr/lib/cellgate/dist/src/store/commit/writer-thread.js',
       '/usr/lib/cellgate/dist/drivers/tmp102.js',
       '/usr/lib/cellgate/dist/page/index.html',
       '/usr/lib/cellgate/config/boards/',

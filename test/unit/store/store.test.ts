@@ -1,7 +1,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { PendingAck } from '../../../src/queue/pending-ack.ts';
-import { databaseFile, openConnection } from '../../../src/store/database/database.ts';
+import { databaseFile } from '../../../src/store/database/data-folder.ts';
+import { openConnection } from '../../../src/store/database/database.ts';
 import { LAST_SESSION } from '../../../src/store/database/segment-table.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeOwner, message } from '../../support/entries.ts';

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { exportQueue, listQueues, purgeQueue } from '../../../../src/store/admin/queue-admin.ts';
+import { databaseFile } from '../../../../src/store/database/data-folder.ts';
+import { openConnection } from '../../../../src/store/database/database.ts';
 import {
-  databaseFile,
   migrate,
-  openConnection,
   referenceDatabase,
   SCHEMA_VERSION,
-} from '../../../../src/store/database/database.ts';
+} from '../../../../src/store/database/migrations.ts';
 import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
 import { recover } from '../../../../src/store/recovery/load-state.ts';
 import { salvage } from '../../../../src/store/recovery/salvage.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { referenceDatabase } from '../../../../src/store/database/database.ts';
+import { referenceDatabase } from '../../../../src/store/database/migrations.ts';
 import { salvage } from '../../../../src/store/recovery/salvage.ts';
 
 test('a session of an older version, found in a page whose tree is lost, has no owner yet', () => {
