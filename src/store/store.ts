@@ -2,7 +2,8 @@ import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
-import { Journal, type RetainedValue } from './commit/journal.ts';
+import { Journal } from './commit/journal.ts';
+import type { RetainedValue } from './commit/retained-changes.ts';
 import { type StoredEntry, startWriter, WriteError, type Writer } from './commit/writer.ts';
 import {
   checkPermissions,

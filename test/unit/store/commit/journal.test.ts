@@ -2,7 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PendingAck } from '../../../../src/queue/pending-ack.ts';
-import { Journal, type RetainedValue } from '../../../../src/store/commit/journal.ts';
+import { Journal } from '../../../../src/store/commit/journal.ts';
+import type { RetainedValue } from '../../../../src/store/commit/retained-changes.ts';
 import type { WriteError } from '../../../../src/store/commit/writer.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
 import { FakeWriter } from '../../../support/fake-writer.ts';
@@ -212,6 +213,45 @@ test('entries of an ended session are not written, and what they owe is paid', a
   expect(writer.tried.flatMap(({ rows }) => rows)).toEqual([]);
   expect(settled).toHaveBeenCalledTimes(1);
 });
+
+test.each([1, 2000])(
+  'what an acknowledgement hands in while entry %i of an ended session is discarded is committed, together',
+  async (place) => {
+    const { writer, journal } = setUp();
+    const [ended, other] = [new FakeOwner(1), new FakeOwner(2)];
+    ended.online = false;
+    other.online = false;
+    journal.add(['deleteWill', 'first']);
+    await pass(1);
+    const owed = pendingAck();
+    for (let seq = 1; seq <= 3000; seq++) {
+      const kept = message('m', () => {
+        if (seq !== place) return;
+        journal.add(['incoming', 2, 5], owed.pendingAck);
+        journal.enqueue(other.entry(message('handed in')), false);
+        owed.seal();
+      });
+      journal.enqueue(ended.entry(kept), false);
+      kept.pendingAck!.done();
+    }
+    ended.ended = true;
+    journal.add(['endSession', 1]);
+    writer.fast = true;
+    writer.land();
+    await pass(100);
+    const written = writer.tried.slice(1);
+    expect(written.flatMap(({ rows }) => rows.map(({ session }) => session))).toEqual([2]);
+    const withIncoming = written.find(({ operations }) =>
+      operations.some(([name]) => name === 'incoming'),
+    );
+    expect(withIncoming?.rows.map(({ session, body }) => [session, body])).toEqual([
+      [2, '\0\x01thanded in'],
+    ]);
+    expect(owed.settled()).toBe(true);
+    expect(other.landed).toEqual([1]);
+    expect(journal.waiting).toBe(0);
+  },
+);
 
 test('a session that ends while its entries are written pays once and is deleted after them', async () => {
   const { writer, journal } = setUp();
