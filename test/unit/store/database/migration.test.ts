@@ -68,7 +68,7 @@ test('from a damaged database of version 3 the queues are recovered too', () => 
   const to = referenceDatabase();
   // Sessions beyond the bound have no place in the new form.
   from.exec('DELETE FROM session WHERE key > 100');
-  expect(salvage(from, to, () => [])).toMatchObject({ sessions: 2, queued: 149, holes: 0 });
+  expect(salvage(from, to, () => [])).toMatchObject({ sessions: 2, queued: 149, unreadable: 0 });
   const segments = new SegmentTable(to);
   expect([...segments.entries(1)].map(({ seq }) => seq)).toEqual(NUMBERS);
   expect(to.prepare('SELECT refs FROM message').pluck().all()).toEqual([2]);
