@@ -28,44 +28,44 @@ import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.
 export interface StoreParts {
   /** The data folder. */
   readonly folder: string;
-  /** What nobody was promised is on disk at most this late. */
+  /** Deferred changes are written after at most so many milliseconds. */
   readonly deferredMs: number;
   readonly log: Logger;
   readonly clock?: Clock;
-  /** The writer has failed for good: the gateway has to be started anew. */
+  /** The writer has failed permanently: the gateway must be restarted. */
   onFatal(error: Error): void;
 }
 
 /** As published on `$SYS/cellgate/store`. */
 export interface StoreStatus {
   readonly commits: number;
-  /** Queue entries that reached the disk; what was acknowledged before is not among them. */
+  /** Queue entries that were written; those acknowledged before that are not counted. */
   readonly messages: number;
   readonly bytesWritten: number;
   readonly bytesPerMessage: number | null;
   readonly lastCommitMs: number;
-  /** Milliseconds within which half, and 99 of 100 commits were done since the start. */
+  /** Percentiles of the durations of commits since the start, in milliseconds. */
   readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
-  /** Bytes that the disk has left; null where it does not tell. */
+  /** Free bytes of the disk; null where they are unknown. */
   readonly freeBytes: number | null;
   readonly trouble: string | null;
 }
 
-/** How long a stop waits for a disk that does not take the last commit. */
+/** How long a stop waits for the last commit. */
 const STOP_MS = 5000;
-const AGES_MS = 1000;
+const SAVE_CLOCK_MS = 1000;
 
-/** The one place on disk for retained values, sessions, their queues and wills. */
+/** Stores retained values, sessions with their queues, wills and state in one database. */
 export class Store implements Service {
   readonly name = 'store';
-  /** What the start found; stands from `start` on. */
+  /** What was stored at the start; set by `start`, as are the next three. */
   recovered!: Recovered;
   journal!: Journal;
-  /** What sensors remember. */
+  /** Values that sensors keep. */
   state!: DurableState;
-  /** The time of everything that is stored. */
+  /** The clock of everything that is stored. */
   storedClock!: StoredClock;
-  #keeping: NodeJS.Timeout | undefined;
+  #clockTimer: NodeJS.Timeout | undefined;
   #writer!: Writer;
   #unlock: (() => void) | undefined;
   #trouble: string | undefined;
@@ -78,8 +78,8 @@ export class Store implements Service {
   }
 
   /**
-   * Opens or creates the database, brings it to this version and reads what is there. A damaged one is set
-   * aside and recovered; a disk that takes no writes is read, and acknowledgements wait until it does.
+   * Opens or creates the database, migrates it and reads what is stored. A damaged database is set aside and
+   * recovered. On a disk that accepts no writes it only reads, and acknowledgements wait until writes succeed.
    */
   async start(): Promise<void> {
     const { folder, deferredMs, log } = this.#parts;
@@ -103,7 +103,7 @@ export class Store implements Service {
         this.#parts.clock ?? systemClock,
         this.state.of(MARK_OWNER),
       );
-      this.#keeping = setInterval(() => this.#keepAges(), AGES_MS).unref();
+      this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_CLOCK_MS).unref();
       if (!writable) this.journal.add(['setMeta', 'boot', this.recovered.boot]);
     } catch (error) {
       this.#unlock?.();
@@ -113,7 +113,7 @@ export class Store implements Service {
     log.info({ folder, boot, sessions: sessions.length, retained: retained.length }, 'store open');
   }
 
-  /** False where the disk takes no lock file. */
+  /** False where the disk accepts no lock file. */
   #lock(): boolean {
     try {
       this.#unlock = lockFolder(this.#parts.folder);
@@ -124,7 +124,7 @@ export class Store implements Service {
     }
   }
 
-  /** False where the disk takes no writes. */
+  /** False where the disk accepts no writes. */
   #recover(file: string): boolean {
     try {
       const db = openSound(file, this.#parts.log);
@@ -142,8 +142,8 @@ export class Store implements Service {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#keeping);
-    this.#keepAges();
+    clearInterval(this.#clockTimer);
+    this.#saveClock();
     this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);
     const flushed = await this.journal.stop(STOP_MS);
@@ -152,8 +152,8 @@ export class Store implements Service {
     if (!flushed) throw new Error('the disk did not take the last commit');
   }
 
-  /** A clock that was set is on disk at once: a power cut must not undo it. */
-  #keepAges(): void {
+  /** When the clock was set, that is stored at once: a power cut must not undo it. */
+  #saveClock(): void {
     if (this.storedClock.save()) this.state.save();
   }
 
@@ -161,18 +161,18 @@ export class Store implements Service {
     return this.#trouble;
   }
 
-  /** Resolves when all that was handed in is on disk, the unpromised too, and in the database itself. */
+  /** Resolves when everything that was handed in is in the database file, deferred changes too; the log is empty then. */
   async flushAndCheckpoint(): Promise<void> {
     await this.journal.flush();
     await this.#writer.checkpoint();
   }
 
-  /** Where the journal reads a retained value at the moment of its commit. */
+  /** Sets the function from which the journal reads a retained value at the moment of its commit. */
   readRetainedFrom(retainedValue: (topic: string) => RetainedValue): void {
     this.#retainedValue = retainedValue;
   }
 
-  /** A number for a new session, never used before by this process or by a session that it found. */
+  /** A number for a new session that neither a stored session has nor this process has given before. */
   takeSessionKey(): number {
     const { nextSessionKey, sessions } = this.recovered;
     let key = this.#nextSessionKey ?? nextSessionKey;
@@ -182,7 +182,7 @@ export class Store implements Service {
     return key;
   }
 
-  /** Up to `limit` stored entries of a session's queue from `seq` on. */
+  /** Stored entries of a session's queue from `seq` on, as `Writer.load` gives them. */
   async load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
     try {
       return await this.#writer.load(session, seq, limit);
@@ -192,7 +192,7 @@ export class Store implements Service {
     }
   }
 
-  /** What the store has done since the start. */
+  /** Counts since the start, and the state of the disk. */
   async status(): Promise<StoreStatus> {
     const { commitTimes } = this.journal;
     const { commits, entries, lastMs } = this.journal.counts;
@@ -214,13 +214,13 @@ export class Store implements Service {
     const before = this.#trouble;
     this.#trouble = error && describeWriteError(error.code, folder);
     if (error) {
-      // One fault may show itself by several codes.
+      // One fault may cause several codes.
       if (this.#trouble === before) return;
       log.error({ code: error.code, reason: error.message }, this.#trouble ?? '');
       return;
     }
     log.info({ folder }, 'the disk takes commits again');
-    // After a start without the lock somebody else may hold the folder.
+    // After a start without the lock another process may hold the folder.
     if (this.#unlock) return;
     try {
       this.#lock();
@@ -229,7 +229,7 @@ export class Store implements Service {
     }
   }
 
-  /** Nothing is lost by an end: what was acknowledged is on disk, as far as the disk still has it. */
+  /** The gateway may end here: acknowledged messages are on disk. */
   #onFatal(error: Error): void {
     const { folder, log, onFatal } = this.#parts;
     if (!(error instanceof WriteError && isDamage(error.code))) return onFatal(error);
@@ -255,19 +255,19 @@ function describeWriteError(code: string, folder: string): string {
   return `${folder} does not take writes (${code}); ${effect}`;
 }
 
-/** Whether the database is as large as it may be, but for what is in its log. */
+/** Whether the database has reached its share of the file system; a part of it may still be in the log. */
 function hasItsShare(folder: string): boolean {
   const file = databaseFile(folder);
   const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 };
   return !isDiskFull(folder) && size >= shareOf(file) * 0.75;
 }
 
-/** Less than SQLite needs to open a database. */
-const LEAST_BYTES = 64 * 1024;
+/** SQLite needs at least this much to open a database. */
+const MIN_FREE_BYTES = 64 * 1024;
 
 function isDiskFull(folder: string): boolean {
   const free = freeBytes(folder);
-  return free !== null && free < LEAST_BYTES;
+  return free !== null && free < MIN_FREE_BYTES;
 }
 
 function freeBytes(folder: string): number | null {

@@ -12,7 +12,7 @@ import { type Reply, type Request, transferable } from './writer.ts';
 const { file } = workerData as { file: string };
 const port = parentPort!;
 
-/** A commit of no more than this comes from a steady stream: its pages are worth more than the time to fill them. */
+/** A smaller commit comes from a slow, steady stream: it is worth the time to deflate it, to write fewer pages. */
 const STEADY_BYTES = 64 * 1024;
 
 type OperationName = Operation[0];
@@ -48,7 +48,7 @@ interface Prepared {
 function open(): Prepared {
   const db = openConnection(file);
   try {
-    // A start on a disk that took no writes has left this to the first write.
+    // After a start on a disk that accepted no writes, the migration is still to be done.
     migrate(db);
     return prepare(db);
   } catch (error) {
@@ -143,7 +143,7 @@ function operate({ operations, editOperations }: Prepared, operation: Operation)
   }
 }
 
-/** Segments of a queue as two buffers, which cross to the other thread without being copied. */
+/** Segments of a queue as two buffers, which are moved to the other thread, not copied. */
 function load(from: Prepared, session: number, seq: number, limit: number): Loaded {
   const numbers: number[] = [];
   const found: Uint8Array[] = [];
@@ -154,7 +154,7 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
     numbers.push(first, at, body.length);
     found.push(body);
     bytes += body.length;
-    // Of one that begins before `seq` no more than one may be asked for.
+    // A segment that begins before `seq` may have only one entry from there on.
     count += first < seq ? 1 : segment.count;
     if (count >= limit || bytes > LOAD_BYTES) break;
   }
@@ -169,10 +169,10 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
 
 type Loaded = Extract<Reply, { kind: 'loaded' }>;
 
-/** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
+/** A load ends after so many bytes, whatever its limit: large messages must not make one answer large. */
 const LOAD_BYTES = 1024 * 1024;
 
-/** Bytes that this thread has handed to write(2), by the kernel's own count. */
+/** Bytes that this thread has written with write(2), as counted by the kernel. */
 function bytesWritten(): number {
   const wchar = /^wchar: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
   return Number(wchar?.[1] ?? 0);
@@ -185,27 +185,27 @@ function buffersOf(reply: Reply): ArrayBuffer[] {
 }
 
 let prepared: Prepared | undefined;
-/** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
+/** A commit has failed, but may be in the file: only its last fsync may have failed. */
 let inDoubt = false;
 
-/** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
+/** Whether a batch that is tried again is on disk already; one without segments can be written twice. */
 function isWritten(to: Prepared, { segments }: Batch): boolean {
-  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  // The kernel takes pages as written although their fsync has failed: a checkpoint writes their content again.
   to.db.pragma('wal_checkpoint(TRUNCATE)');
   return segments.length > 0 && to.segments.has(segments[0]!, segments[1]!);
 }
 
-/** Gets over a failure, so that the next request finds a connection that works or opens one. */
-function giveUp(code: string): void {
+/** After a failure: keeps the connection only if it still works, so that the next request opens another. */
+function recoverConnection(code: string): void {
   try {
-    // A full disk spoils no connection, and what is stored can still be read over this one.
+    // A full disk leaves the connection intact, and it can still read.
     if (isFull(code)) {
       if (prepared?.db.inTransaction) prepared.rollback.run();
       return;
     }
     prepared?.db.close();
   } catch {
-    // It is given up either way.
+    // It is not used any more either way.
   }
   prepared = undefined;
 }
@@ -245,7 +245,7 @@ port.on('message', (request: Request) => {
     const { message } = error as Error;
     const code = errorCode(error) || 'ERROR';
     if (request.kind === 'write' && !isFull(code)) inDoubt = true;
-    giveUp(code);
+    recoverConnection(code);
     reply =
       request.kind === 'write'
         ? { kind: 'failed', code, message, batch: request.batch }
