@@ -81,19 +81,18 @@ export function openSound(file: string, log: Logger): Connection {
   sync(dirname(file));
   const aside = finishRecovery(file);
   rmSync(needsCheck(file), { force: true });
-  const { unreadable, ...kept } = found;
-  const extent = !readable
-    ? 'nothing in it could be read: the gateway starts empty'
-    : unreadable > 0
-      ? 'what could be read is recovered, the rest is lost'
-      : !image?.walReadable
-        ? 'what stood in its write-ahead log alone is lost, the rest is recovered'
-        : 'every row that is in it could be read and is recovered';
-  log.error(
-    { damage, aside, ...kept, unreadable },
-    `${file} was damaged and is set aside: ${extent}`,
-  );
+  const extent = readable
+    ? extentOf(found, image)
+    : 'nothing in it could be read: the gateway starts empty';
+  log.error({ damage, aside, ...found }, `${file} was damaged and is set aside: ${extent}`);
   return openConnection(file);
+}
+
+function extentOf({ unreadable }: Salvaged, image: DatabaseImage | undefined): string {
+  if (unreadable > 0) return 'what could be read is recovered, the rest is lost';
+  return image?.walReadable
+    ? 'every row that is in it could be read and is recovered'
+    : 'what stood in its write-ahead log alone is lost, the rest is recovered';
 }
 
 /** The open database where it is sound, else the fault in a few words. */

@@ -114,7 +114,7 @@ test('stop leaves no timer', () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('an entry of an ended session is dropped, and so is one that this discards', () => {
+test('an entry of an ended session is dropped, and so is one that its acknowledgement discards', () => {
   const { stages, owner, discard } = setUp();
   const other = new FakeOwner(2);
   const [early, late] = [other.entry(message('early')), other.entry(message('late'))];

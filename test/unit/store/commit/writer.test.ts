@@ -213,7 +213,7 @@ test('requests are answered in order, loads see what was written before', async 
   expect(await Promise.all(counts)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
 });
 
-test('a database that can not be used is told, and no file is left open', async () => {
+test('a database that cannot be used is an error, and no file is left open', async () => {
   const folder = tempFolder();
   const file = databaseFile(folder);
   // A table of ours that is not ours.
