@@ -69,6 +69,23 @@ describe('a commit', () => {
     expect(owner.landed).toEqual([1]);
   });
 
+  test('a steady stream shares commits, but an entry that may not be sent before its commit does not wait', async () => {
+    const { writer, journal } = setUp();
+    writer.fast = true;
+    for (let n = 0; n < 20; n++) {
+      journal.add(['deleteWill', `${n}`]);
+      await pass(1);
+    }
+    const commits = writer.tried.length;
+    expect(commits).toBeLessThan(20);
+    const entry = new FakeOwner(1).entry(message('held'));
+    entry.held = true;
+    journal.enqueue(entry, false);
+    await pass(1);
+    expect(writer.tried).toHaveLength(commits + 1);
+    expect(writer.tried.at(-1)!.rows).toHaveLength(1);
+  });
+
   test('one batch is in flight at a time; the next has all changes that came meanwhile', async () => {
     const { writer, journal } = setUp();
     const [first, second] = [pendingAck(), pendingAck()];
@@ -479,6 +496,10 @@ describe('flush and stop', () => {
     writer.fail();
     await pass(5000);
     expect(await stopped).toBe(false);
+    const tried = writer.tried.length;
+    writer.fail();
+    await pass(5000);
+    expect(writer.tried).toHaveLength(tried);
     expect(fatal).toEqual([]);
   });
 
