@@ -5,7 +5,7 @@ import { migrate } from '../../src/store/database/migrations.ts';
 import { Store } from '../../src/store/store.ts';
 import { createQuietLog } from './quiet-log.ts';
 
-/** A store on this folder that has started; its log lines and fatal errors can be looked at. */
+/** A started store on this folder, with its log lines and fatal errors. */
 export async function startStore(
   folder: string,
   options: { readonly deferredMs?: number } = {},
@@ -23,7 +23,7 @@ export async function startStore(
   return { store, lines, fatal };
 }
 
-/** A writer thread on a migrated database in this folder, and a second connection to look into it. */
+/** A writer thread on a migrated database in this folder, and a second connection to read and change it. */
 export function openWriter(folder: string): {
   file: string;
   writer: Writer;
