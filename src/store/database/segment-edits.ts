@@ -1,3 +1,4 @@
+import { RELEASED } from '../../queue/queue-entry.ts';
 import {
   DEFLATED,
   decodeSegment,
@@ -16,7 +17,6 @@ import {
 } from './segment-table.ts';
 import type { Connection } from './sqlite.ts';
 
-const RELEASED = 16;
 /** Segments read at once. */
 const STEP = 64;
 
