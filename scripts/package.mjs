@@ -39,7 +39,7 @@ if (!changed && existsSync(deb)) {
 installDependencies();
 build();
 const started = performance.now();
-const { SCHEMA_VERSION } = await import(join(ROOT, 'dist/src/store/database/database.js'));
+const { SCHEMA_VERSION } = await import(join(ROOT, 'dist/src/store/database/migrations.js'));
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-package-'));
 try {

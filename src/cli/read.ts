@@ -16,7 +16,7 @@ import { readingTopic } from '../mqtt/topics.ts';
 import { addressOf, handleFor, LEAST_OPEN_MS } from '../sensors/bus-handle.ts';
 import { assessQuality } from '../sensors/channel-publisher.ts';
 import { createTimeLimited } from '../sensors/time-limited.ts';
-import { isInUse } from '../store/database/database.ts';
+import { isInUse } from '../store/database/data-folder.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import type { Recording } from './recording.ts';

@@ -3,10 +3,10 @@ import { PendingAck } from '../queue/pending-ack.ts';
 import type { Journal } from './commit/journal.ts';
 import type { StoredState } from './recovery/load-state.ts';
 
-/** What is set is on disk at most this late: a total that a power cut sets back by so much is no harm to the card. */
-const KEPT_MS = 5000;
+/** Values are written this often: a shorter time would wear the SD card, a longer one lose more of a total in a power cut. */
+const SAVE_MS = 5000;
 
-/** Memories that outlive a restart: all that changed since the last time is committed together. */
+/** Values that survive a restart: all that have changed are committed together, every five seconds. */
 export class DurableState implements StateStore {
   readonly #journal: Journal;
   readonly #owners = new Map<string, Map<string, unknown>>();
@@ -20,10 +20,10 @@ export class DurableState implements StateStore {
       try {
         this.#valuesOf(owner).set(key, JSON.parse(value));
       } catch {
-        // What makes no sense is as good as never set.
+        // A value that is no JSON counts as never set.
       }
     }
-    this.#timer = setInterval(() => this.save(), KEPT_MS).unref();
+    this.#timer = setInterval(() => this.save(), SAVE_MS).unref();
   }
 
   of(owner: string): KeyValueStore {
@@ -39,7 +39,7 @@ export class DurableState implements StateStore {
     };
   }
 
-  /** Hands what has changed to the journal; while it has not taken the last, changes wait and the newer replaces the older. */
+  /** Hands the changed values to the journal. While the last ones are not on disk they wait, and a newer value replaces an older one. */
   save(): void {
     if (this.#writing || this.#changed.size === 0) return;
     this.#writing = true;

@@ -2,69 +2,70 @@ import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
-import { Journal, type RetainedValue } from './commit/journal.ts';
+import { Journal } from './commit/journal.ts';
+import type { RetainedValue } from './commit/retained-changes.ts';
 import { type StoredEntry, startWriter, WriteError, type Writer } from './commit/writer.ts';
 import {
   checkPermissions,
   databaseFile,
   lockFolder,
-  openError,
   prepareFolder,
-  shareOf,
-} from './database/database.ts';
+} from './database/data-folder.ts';
+import { openError, shareOf } from './database/database.ts';
 import { LAST_SESSION } from './database/segment-table.ts';
+import {
+  errorCode,
+  isDamage,
+  isFull,
+  isReadOnly,
+  isWriteFailure,
+} from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
 import { countStart, type Recovered, recover } from './recovery/load-state.ts';
-import {
-  isDamage,
-  isWriteFailure,
-  openSound,
-  recoverUnwritable,
-  suspectDamage,
-} from './recovery/repair.ts';
+import { openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
 
 export interface StoreParts {
   /** The data folder. */
   readonly folder: string;
-  /** What nobody was promised is on disk at most this late. */
+  /** Deferred changes are written after at most so many milliseconds. */
   readonly deferredMs: number;
   readonly log: Logger;
   readonly clock?: Clock;
-  /** The writer has failed for good: the gateway has to be started anew. */
+  /** The writer has failed permanently: the gateway must be restarted. */
   onFatal(error: Error): void;
 }
 
 /** As published on `$SYS/cellgate/store`. */
 export interface StoreStatus {
   readonly commits: number;
-  /** Queue entries that reached the disk; what was acknowledged before is not among them. */
+  /** Queue entries that were written; those acknowledged before that are not counted. */
   readonly messages: number;
   readonly bytesWritten: number;
   readonly bytesPerMessage: number | null;
   readonly lastCommitMs: number;
-  /** Milliseconds within which half, and 99 of 100 commits were done since the start. */
+  /** Percentiles of the durations of commits since the start, in milliseconds. */
   readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
-  /** Bytes that the disk has left; null where it does not tell. */
+  /** Free bytes of the disk; null where they are unknown. */
   readonly freeBytes: number | null;
   readonly trouble: string | null;
 }
 
-/** How long a stop waits for a disk that does not take the last commit. */
+/** How long a stop waits for the last commit. */
 const STOP_MS = 5000;
-const AGES_MS = 1000;
+const SAVE_CLOCK_MS = 1000;
 
-/** The one place on disk for retained values, sessions, their queues and wills. */
+/** Stores retained values, sessions with their queues, wills and state in one database. */
 export class Store implements Service {
   readonly name = 'store';
-  /** What the start found; stands from `start` on. */
+  /** What was stored at the start; set by `start`, as are the next three. */
   recovered!: Recovered;
   journal!: Journal;
-  /** What sensors remember. */
+  /** Values that sensors keep. */
   state!: DurableState;
-  /** The time of everything that is stored. */
+  /** The clock of everything that is stored. */
   storedClock!: StoredClock;
-  #keeping: NodeJS.Timeout | undefined;
+  #clockTimer: NodeJS.Timeout | undefined;
   #writer!: Writer;
   #unlock: (() => void) | undefined;
   #trouble: string | undefined;
@@ -77,8 +78,8 @@ export class Store implements Service {
   }
 
   /**
-   * Opens or creates the database, brings it to this version and reads what is there. A damaged one is set
-   * aside and recovered; a disk that takes no writes is read, and acknowledgements wait until it does.
+   * Opens or creates the database, migrates it and reads what is stored. A damaged database is set aside and
+   * recovered. On a disk that accepts no writes it only reads, and acknowledgements wait until writes succeed.
    */
   async start(): Promise<void> {
     const { folder, deferredMs, log } = this.#parts;
@@ -102,7 +103,7 @@ export class Store implements Service {
         this.#parts.clock ?? systemClock,
         this.state.of(MARK_OWNER),
       );
-      this.#keeping = setInterval(() => this.#keepAges(), AGES_MS).unref();
+      this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_CLOCK_MS).unref();
       if (!writable) this.journal.add(['setMeta', 'boot', this.recovered.boot]);
     } catch (error) {
       this.#unlock?.();
@@ -112,18 +113,18 @@ export class Store implements Service {
     log.info({ folder, boot, sessions: sessions.length, retained: retained.length }, 'store open');
   }
 
-  /** False where the disk takes no lock file. */
+  /** False where the disk accepts no lock file. */
   #lock(): boolean {
     try {
       this.#unlock = lockFolder(this.#parts.folder);
       return true;
     } catch (error) {
-      if (!isWriteFailure(error)) throw error;
+      if (!isWriteFailure(errorCode(error))) throw error;
       return false;
     }
   }
 
-  /** False where the disk takes no writes. */
+  /** False where the disk accepts no writes. */
   #recover(file: string): boolean {
     try {
       const db = openSound(file, this.#parts.log);
@@ -135,14 +136,14 @@ export class Store implements Service {
       }
       return true;
     } catch (error) {
-      if (!isWriteFailure(error)) throw error;
+      if (!isWriteFailure(errorCode(error))) throw error;
       return false;
     }
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#keeping);
-    this.#keepAges();
+    clearInterval(this.#clockTimer);
+    this.#saveClock();
     this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);
     const flushed = await this.journal.stop(STOP_MS);
@@ -151,8 +152,8 @@ export class Store implements Service {
     if (!flushed) throw new Error('the disk did not take the last commit');
   }
 
-  /** A clock that was set is on disk at once: a power cut must not undo it. */
-  #keepAges(): void {
+  /** When the clock was set, that is stored at once: a power cut must not undo it. */
+  #saveClock(): void {
     if (this.storedClock.save()) this.state.save();
   }
 
@@ -160,18 +161,18 @@ export class Store implements Service {
     return this.#trouble;
   }
 
-  /** Resolves when all that was handed in is on disk, the unpromised too, and in the database itself. */
+  /** Resolves when everything that was handed in is in the database file, deferred changes too; the log is empty then. */
   async flushAndCheckpoint(): Promise<void> {
     await this.journal.flush();
     await this.#writer.checkpoint();
   }
 
-  /** Where the journal reads a retained value at the moment of its commit. */
+  /** Sets the function from which the journal reads a retained value at the moment of its commit. */
   readRetainedFrom(retainedValue: (topic: string) => RetainedValue): void {
     this.#retainedValue = retainedValue;
   }
 
-  /** A number for a new session, never used before by this process or by a session that it found. */
+  /** A number for a new session that neither a stored session has nor this process has given before. */
   takeSessionKey(): number {
     const { nextSessionKey, sessions } = this.recovered;
     let key = this.#nextSessionKey ?? nextSessionKey;
@@ -181,7 +182,7 @@ export class Store implements Service {
     return key;
   }
 
-  /** Up to `limit` stored entries of a session's queue from `seq` on. */
+  /** Stored entries of a session's queue from `seq` on, as `Writer.load` gives them. */
   async load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
     try {
       return await this.#writer.load(session, seq, limit);
@@ -191,7 +192,7 @@ export class Store implements Service {
     }
   }
 
-  /** What the store has done since the start. */
+  /** Counts since the start, and the state of the disk. */
   async status(): Promise<StoreStatus> {
     const { commitTimes } = this.journal;
     const { commits, entries, lastMs } = this.journal.counts;
@@ -213,13 +214,13 @@ export class Store implements Service {
     const before = this.#trouble;
     this.#trouble = error && describeWriteError(error.code, folder);
     if (error) {
-      // One fault may show itself by several codes.
+      // One fault may cause several codes.
       if (this.#trouble === before) return;
       log.error({ code: error.code, reason: error.message }, this.#trouble ?? '');
       return;
     }
     log.info({ folder }, 'the disk takes commits again');
-    // After a start without the lock somebody else may hold the folder.
+    // After a start without the lock another process may hold the folder.
     if (this.#unlock) return;
     try {
       this.#lock();
@@ -228,12 +229,12 @@ export class Store implements Service {
     }
   }
 
-  /** Nothing is lost by an end: what was acknowledged is on disk, as far as the disk still has it. */
+  /** The gateway may end here: acknowledged messages are on disk. */
   #onFatal(error: Error): void {
     const { folder, log, onFatal } = this.#parts;
     if (!(error instanceof WriteError && isDamage(error.code))) return onFatal(error);
     const file = databaseFile(folder);
-    suspectDamage(file);
+    requestCheck(file);
     const sentence = `${file} is damaged (${error.message}): the gateway ends, its next start recovers what can be read`;
     log.fatal({ code: error.code }, sentence);
     onFatal(new Error(sentence, { cause: error }));
@@ -242,31 +243,31 @@ export class Store implements Service {
 
 function describeWriteError(code: string, folder: string): string {
   const effect = 'QoS 1 and 2 messages are not acknowledged until it does';
-  if (code === 'SQLITE_FULL' && hasItsShare(folder)) {
+  if (isFull(code) && hasItsShare(folder)) {
     return `the database has taken its share, half of the file system of ${folder}: purge a queue (cellgate queue list), or give it a larger one; ${effect}`;
   }
-  if (code === 'SQLITE_FULL' || isFull(folder)) {
+  if (isFull(code) || isDiskFull(folder)) {
     return `no space left for ${folder}: free some; ${effect}`;
   }
-  if (code.startsWith('SQLITE_READONLY') || isReadOnly(folder)) {
+  if (isReadOnly(code) || isMountReadOnly(folder)) {
     return `${folder} is read-only: remount it writable; ${effect}`;
   }
   return `${folder} does not take writes (${code}); ${effect}`;
 }
 
-/** Whether the database is as large as it may be, but for what is in its log. */
+/** Whether the database has reached its share of the file system; a part of it may still be in the log. */
 function hasItsShare(folder: string): boolean {
   const file = databaseFile(folder);
   const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 };
-  return !isFull(folder) && size >= shareOf(file) * 0.75;
+  return !isDiskFull(folder) && size >= shareOf(file) * 0.75;
 }
 
-/** Less than SQLite needs to open a database. */
-const LEAST_BYTES = 64 * 1024;
+/** SQLite needs at least this much to open a database. */
+const MIN_FREE_BYTES = 64 * 1024;
 
-function isFull(folder: string): boolean {
+function isDiskFull(folder: string): boolean {
   const free = freeBytes(folder);
-  return free !== null && free < LEAST_BYTES;
+  return free !== null && free < MIN_FREE_BYTES;
 }
 
 function freeBytes(folder: string): number | null {
@@ -278,7 +279,7 @@ function freeBytes(folder: string): number | null {
   }
 }
 
-function isReadOnly(folder: string): boolean {
+function isMountReadOnly(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK);
     return false;

@@ -2,35 +2,35 @@ import { type Clock, isClockSet } from '../base/clock.ts';
 import type { KeyValueStore } from '../base/state.ts';
 
 /**
- * The time by which stored things grow old. It goes on from one run to the next and does not follow the wall clock when
- * that is set: a computer without a battery for its clock takes messages before it knows the time, in a past that may
- * be weeks or decades away, and they must not be too old once it does.
+ * The clock by which stored messages and sessions expire. It continues from one run to the next and does not follow the
+ * wall clock when that is set: a computer without a battery-backed clock accepts messages before it knows the time,
+ * with a date that may be decades in the past, and they must not expire when the time is set.
  */
 export interface StoredClock {
-  /** Whole milliseconds; about those since the epoch where the clock was right from the first start on. */
+  /** Whole milliseconds; about those since the epoch if the wall clock was right at the first start. */
   now(): number;
-  /** What the wall clock, as it is set by now, showed at a moment of `now`; the same each time while it is not set. */
+  /** The wall clock's time, as it is set at present, at a moment of `now`; constant until the wall clock is set. */
   wallAt(moment: number): number;
-  /** Sets down how far this run is, for the next one; to be called every second. True when that is urgent. */
+  /** Stores the time for the next run; to be called every second. True when the wall clock was set and the value must be on disk soon. */
   save(): boolean;
 }
 
-/** A moment in both times. */
+/** A moment on both clocks, in milliseconds. */
 export interface ClockMark {
   readonly now: number;
   readonly wall: number;
 }
 
-/** Where the last mark is in the state. */
+/** Owner and key of the last mark in the state. */
 export const MARK_OWNER = '$ages';
 export const MARK_KEY = 'mark';
 
-/** How often the mark is renewed while the wall clock just goes on, for the card's sake. */
+/** How often the mark is renewed while the wall clock is not set; less wear of the SD card than every second. */
 const RENEW_MS = 600_000;
-/** Another difference between the times than before: the wall clock was set. */
+/** A change of the difference between the clocks that means that the wall clock was set. */
 const SET_MS = 1000;
 
-/** Goes on where the last run ended, and for as long as the gateway was off if the wall clock knows that. */
+/** Continues where the last run ended, plus the time that the gateway was off if the wall clock shows it. */
 export function createStoredClock(clock: Clock, state: KeyValueStore): StoredClock {
   const { wall, monotonic } = clock;
   let mark = asMark(state.get(MARK_KEY));
@@ -55,7 +55,7 @@ export function createStoredClock(clock: Clock, state: KeyValueStore): StoredClo
   };
 }
 
-/** A mark as it was stored; undefined when it is none. */
+/** A mark as it was stored; undefined where the value is no mark. */
 export function asMark(value: unknown): ClockMark | undefined {
   const { now, wall } = Object(value) as Partial<ClockMark>;
   return Number.isFinite(now) && Number.isFinite(wall) ? (value as ClockMark) : undefined;

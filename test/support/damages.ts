@@ -20,18 +20,19 @@ export const SHARED = 20;
 export interface Damage {
   /** How the gateway has ended; `stopped` by default. */
   readonly template?: 'stopped' | 'killed';
-  /** Does it to the folder of the database. */
+  /** Damages the files of the database. */
   do(file: string): void;
   /** Whether the file must be set aside. */
   readonly aside: boolean;
   /** How many of the queued and of the retained messages must be there at least; exactly all for `all`. */
   readonly queued: number | 'all' | 'none';
   readonly retained: number | 'all' | 'none';
-  readonly tells?: RegExp;
+  /** What the next start must log. */
+  readonly logged?: RegExp;
 }
 
 const PAGE = 4096;
-/** Decides where the garbage falls. */
+/** Decides where the garbage is written. */
 export const seed: number = Number(process.env.DAMAGE_SEED ?? Math.floor(Date.now() / 86_400_000));
 const random = createRandom(seed);
 const garbage = (length: number): Buffer =>
@@ -41,7 +42,7 @@ function overwrite(file: string, at: number, bytes: Buffer): void {
   writeSync(openSync(file, 'r+'), bytes, 0, bytes.length, at);
 }
 
-/** Changes the database behind the gateway's back. */
+/** Changes the database without the gateway. */
 export function sql(file: string, text: string): void {
   const db = new Database(file);
   db.exec(text);
@@ -58,7 +59,7 @@ export const DAMAGES: Record<string, Damage> = {
     aside: true,
     queued: 'none',
     retained: 'none',
-    tells: NOTHING,
+    logged: NOTHING,
   },
   'a file of zeros': {
     do: (file) => writeFileSync(file, Buffer.alloc(statSync(file).size)),
@@ -71,28 +72,28 @@ export const DAMAGES: Record<string, Damage> = {
     aside: true,
     queued: 50,
     retained: 0,
-    tells: PARTLY,
+    logged: PARTLY,
   },
   'a header of garbage': {
     do: (file) => overwrite(file, 0, garbage(100)),
     aside: true,
     queued: 'all',
     retained: 'all',
-    tells: WHOLLY,
+    logged: WHOLLY,
   },
   'a first page of garbage': {
     do: (file) => overwrite(file, 0, garbage(PAGE)),
     aside: true,
     queued: 'all',
     retained: 'all',
-    tells: WHOLLY,
+    logged: WHOLLY,
   },
   'a page of garbage in the middle': {
     do: (file) => overwrite(file, Math.floor(statSync(file).size / 2 / PAGE) * PAGE, garbage(PAGE)),
     aside: true,
     queued: 250,
     retained: 30,
-    tells: PARTLY,
+    logged: PARTLY,
   },
   'three pages of garbage anywhere': {
     do: (file) => {
@@ -118,7 +119,7 @@ export const DAMAGES: Record<string, Damage> = {
     aside: true,
     queued: 0,
     retained: 0,
-    tells: /write-ahead log/,
+    logged: /write-ahead log/,
   },
   'a log whose end is garbage': {
     template: 'killed',
@@ -142,7 +143,7 @@ export const DAMAGES: Record<string, Damage> = {
     aside: true,
     queued: 'none',
     retained: 'none',
-    tells: NOTHING,
+    logged: NOTHING,
   },
   'a text in its place': {
     do: (file) => writeFileSync(file, 'Dear colleague,\n'.repeat(2000)),
@@ -167,14 +168,14 @@ export const DAMAGES: Record<string, Damage> = {
     aside: true,
     queued: 'all',
     retained: 'none',
-    tells: PARTLY,
+    logged: PARTLY,
   },
   'a queue row without its shared body': {
     do: (file) => sql(file, 'DELETE FROM message WHERE id = (SELECT min(id) FROM message)'),
     aside: false,
     queued: QUEUED + SHARED - 1,
     retained: 'all',
-    tells: /without a session or a body were removed/,
+    logged: /without a session or a body were removed/,
   },
   'rows of no session': {
     do: (file) =>
@@ -187,7 +188,7 @@ export const DAMAGES: Record<string, Damage> = {
     aside: false,
     queued: 'all',
     retained: 'all',
-    tells: /without a session or a body were removed/,
+    logged: /without a session or a body were removed/,
   },
   'queue rows whose body makes no sense': {
     do: (file) =>

@@ -2,7 +2,7 @@ import { type Batch, RANGE, SEGMENT, SHARED } from '../../src/store/commit/batch
 import { type StoredEntry, WriteError, type Writer } from '../../src/store/commit/writer.ts';
 import { decodeSegment, SHARED_BODY } from '../../src/store/database/segment.ts';
 
-/** A batch in words. */
+/** A batch in readable form. */
 export interface Written {
   readonly operations: readonly (readonly unknown[])[];
   readonly rows: readonly { session: number; seq: number; flags: number; body: string }[];
@@ -17,12 +17,12 @@ interface Commit {
   reject(error: Error): void;
 }
 
-/** A disk that takes a batch when the test says so. */
+/** A disk that accepts a batch when the test says so. */
 export class FakeWriter implements Writer {
-  /** The batches that reached it, failed tries too. */
+  /** The batches that were handed to it, failed attempts too. */
   readonly tried: Written[] = [];
   readonly #waiting: Commit[] = [];
-  /** Takes every batch at once. */
+  /** Accepts every batch at once. */
   fast = false;
 
   write(batch: Batch): Promise<number> {
@@ -31,7 +31,7 @@ export class FakeWriter implements Writer {
     return new Promise((resolve, reject) => this.#waiting.push({ batch, resolve, reject }));
   }
 
-  /** Whether a batch is on its way. */
+  /** Whether a batch is in flight. */
   get busy(): boolean {
     return this.#waiting.length > 0;
   }
@@ -41,13 +41,13 @@ export class FakeWriter implements Writer {
     this.#waiting.shift()!.resolve(1);
   }
 
-  /** The disk does not take it. */
+  /** The disk does not accept it. */
   fail(code = 'SQLITE_FULL'): void {
     const { batch, reject } = this.#waiting.shift()!;
     reject(new WriteError(code, 'it did not work', batch));
   }
 
-  /** The thread is gone. */
+  /** The thread has ended. */
   break(): void {
     this.#waiting.shift()!.reject(new Error('the writer thread has ended'));
   }

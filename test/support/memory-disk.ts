@@ -13,7 +13,7 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** A disk in memory that takes a batch whole or not at all, when the test says so, and survives the gateway. */
+/** A disk in memory that accepts a batch completely or not at all, when the test says so, and survives the gateway. */
 export class MemoryDisk implements Writer {
   readonly sessions = new Map<number, { clientId: string; seen: number; sent: number }>();
   readonly subscriptions = new Map<number, Map<string, 0 | 1 | 2>>();
@@ -44,7 +44,7 @@ export class MemoryDisk implements Writer {
     pending?.reject(new WriteError('SQLITE_FULL', 'full', pending.batch));
   }
 
-  /** The power goes: what was on its way is there (`landed`) or not, nobody hears of it. */
+  /** A power cut: the batch in flight is on disk (`landed`) or not, and nobody is informed. */
   crash(landed: boolean): void {
     const [pending] = this.#pending;
     if (landed && pending) this.#apply(pending.batch);

@@ -15,9 +15,9 @@ import { compiler, compileSlowSync } from './slow-sync.ts';
 /** A file system of its own that can be filled up and turned read-only. */
 export interface SmallDisk {
   readonly folder: string;
-  /** Leaves no byte free. */
+  /** Fills the disk to the last byte. */
   fill(): void;
-  /** Takes back what `fill` has written. */
+  /** Deletes what `fill` has written. */
   free(): void;
   /** Refused while a file on it is open for writing. */
   readOnly(): void;
@@ -30,7 +30,7 @@ export interface SmallDisk {
   dispose(): void;
 }
 
-/** Whether this user may mount: root outside of a container without the right to. */
+/** Whether this user may mount file systems: root, except in a container without that right. */
 export const mayMount: boolean = (() => {
   if (process.getuid?.() !== 0) return false;
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-mount-'));

@@ -1,12 +1,14 @@
 import { startWriter, type Writer } from '../../src/store/commit/writer.ts';
-import { databaseFile, migrate, openConnection } from '../../src/store/database/database.ts';
+import { databaseFile } from '../../src/store/database/data-folder.ts';
+import { openConnection } from '../../src/store/database/database.ts';
+import { migrate } from '../../src/store/database/migrations.ts';
 import { Store } from '../../src/store/store.ts';
 import { createQuietLog } from './quiet-log.ts';
 
-/** A store on this folder that has started; its log lines and fatal errors can be looked at. */
+/** A started store on this folder, with its log lines and fatal errors. */
 export async function startStore(
   folder: string,
-  options: { readonly relaxedMs?: number } = {},
+  options: { readonly deferredMs?: number } = {},
 ): Promise<{ store: Store; lines: string[]; fatal: Error[] }> {
   const { log, lines } = createQuietLog();
   const fatal: Error[] = [];
@@ -21,7 +23,7 @@ export async function startStore(
   return { store, lines, fatal };
 }
 
-/** A writer thread on a migrated database in this folder, and a second connection to look into it. */
+/** A writer thread on a migrated database in this folder, and a second connection to read and change it. */
 export function openWriter(folder: string): {
   file: string;
   writer: Writer;

@@ -12,30 +12,23 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import {
-  type Connection,
-  databaseFile,
-  isSqliteError,
-  lockFolder,
-  NewerDataError,
-  openFile,
-  openReadOnly,
-  prepareFolder,
-  SCHEMA_VERSION,
-} from '../database/database.ts';
-import { forgetDamage } from '../recovery/repair.ts';
+import { databaseFile, lockFolder, prepareFolder } from '../database/data-folder.ts';
+import { NewerDataError } from '../database/database.ts';
+import { SCHEMA_VERSION, versionOf } from '../database/migrations.ts';
+import { type Connection, isSqliteError, openFile, openReadOnly } from '../database/sqlite.ts';
+import { removeMarkers } from '../recovery/repair.ts';
 
-/** Hears how far the work is, from 0 to 1. */
+/** Called with the progress, from 0 to 1. */
 export type Progress = (done: number) => void;
 
-/** Pages copied before others get their turn. */
+/** Pages copied before other work continues. */
 const PAGES_A_STEP = 2000;
-/** The count of starts goes on at the next multiple: a number that was given since the backup must not come again. */
+/** The count of starts continues at the next multiple: a number that was used since the backup must not be used again. */
 const STARTS_APART = 10_000;
 
 /**
- * Copies the database of a data folder into one file as it is at this moment, beside a gateway that goes on writing.
- * The file is there when it is whole, and never in the place of another. Rejects with a sentence.
+ * Copies the database of a data folder into one file as it is at this moment; a running gateway may go on writing.
+ * The file appears when it is complete, and never replaces another. Rejects with a sentence.
  */
 export async function backup(folder: string, to: string, progress: Progress): Promise<void> {
   const file = databaseFile(folder);
@@ -43,11 +36,11 @@ export async function backup(folder: string, to: string, progress: Progress): Pr
   if (existsSync(to)) throw new Error(`${to} is there already, expected a name that is free`);
   const part = `${to}.part`;
   rmSync(part, { force: true });
-  // What was published in the cell is not for every user of this machine.
+  // Messages of the cell are not for every user of this computer.
   closeSync(openSync(part, 'wx', 0o600));
   const db = openReadOnly(file);
   try {
-    // A read that stays open keeps the moment: without it each commit of the gateway would begin the copy anew.
+    // An open read transaction keeps the state: without it each commit of the gateway would restart the copy.
     db.exec('BEGIN');
     db.pragma('user_version');
     await db.backup(part, {
@@ -56,7 +49,7 @@ export async function backup(folder: string, to: string, progress: Progress): Pr
         return PAGES_A_STEP;
       },
     });
-    settle(part);
+    makeSingleFile(part);
     renameSync(part, to);
     synchronise(dirname(resolve(to)));
     progress(1);
@@ -66,8 +59,8 @@ export async function backup(folder: string, to: string, progress: Progress): Pr
   }
 }
 
-/** Makes one file of it that needs no other beside it, on disk. */
-function settle(file: string): void {
+/** Checks the copy and makes it independent of a log beside it; it is on disk after that. */
+function makeSingleFile(file: string): void {
   const db = openFile(file);
   try {
     db.pragma('journal_mode = DELETE');
@@ -80,8 +73,8 @@ function settle(file: string): void {
 }
 
 /**
- * Puts a backup in the place of a data folder's database; no gateway may run on it. Gives the name under which the
- * database from before is kept; undefined where there was none. Throws a sentence and leaves all as it was when it can't.
+ * Replaces a data folder's database by a backup; no gateway may run on it. Gives the name under which the former
+ * database is kept; undefined where there was none. Throws a sentence and changes nothing where that is not possible.
  */
 export function restore(folder: string, from: string): string | undefined {
   checkBackup(from);
@@ -95,10 +88,10 @@ export function restore(folder: string, from: string): string | undefined {
     const { uid, gid } = statSync(folder);
     if (process.getuid?.() === 0) chownSync(next, uid, gid);
     chmodSync(next, 0o640);
-    countOn(next, startsOf(file));
+    continueStarts(next, startsOf(file));
     synchronise(next);
     const former = setAside(file);
-    forgetDamage(file);
+    removeMarkers(file);
     renameSync(next, file);
     synchronise(folder);
     return former;
@@ -114,7 +107,7 @@ function checkBackup(file: string): void {
   let db: Connection | undefined;
   try {
     db = openReadOnly(file);
-    const version = db.pragma('user_version', { simple: true }) as number;
+    const version = versionOf(db);
     if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
     const sound = db.pragma('integrity_check(1)', { simple: true });
     if (sound !== 'ok') throw new Error(`${file} is damaged: ${sound}`);
@@ -137,7 +130,8 @@ function startsOf(file: string): number {
   }
 }
 
-function countOn(file: string, former: number): void {
+/** Sets the count of starts beyond that of the backup and of the former database. */
+function continueStarts(file: string, former: number): void {
   withConnection(file, (db) => {
     const last = Math.max(bootOf(db), former);
     const boot = (Math.floor(last / STARTS_APART) + 1) * STARTS_APART;
@@ -158,14 +152,14 @@ function withConnection<Result>(file: string, use: (db: Connection) => Result): 
   }
 }
 
-/** Keeps the database under another name too, its log written into it, so that its own name can be taken at once. */
+/** Gives the database a second name, with its log written into it, so that its own name can be replaced atomically. */
 function setAside(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   const former = `${file}.before-restore-${new Date().toISOString().replaceAll(':', '')}`;
   try {
     withConnection(file, (db) => db.pragma('wal_checkpoint(TRUNCATE)'));
   } catch {
-    // Damaged: its log is kept as it is.
+    // Damaged: its log is kept unchanged.
   }
   linkSync(file, former);
   for (const part of ['-wal', '-shm']) {

@@ -1,23 +1,19 @@
 import { existsSync } from 'node:fs';
-import {
-  type Connection,
-  databaseFile,
-  isCurrent,
-  lockFolder,
-  migrate,
-  openConnection,
-  openReadOnly,
-} from '../database/database.ts';
+import { databaseFile, lockFolder } from '../database/data-folder.ts';
+import { openConnection } from '../database/database.ts';
+import { isCurrent, migrate } from '../database/migrations.ts';
+import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
+import { type Connection, openReadOnly } from '../database/sqlite.ts';
 import { asMark, MARK_KEY, MARK_OWNER } from '../stored-clock.ts';
 
-/** What waits for one client, for one plant, or was refused by one for ever. */
+/** The messages waiting for one client or one plant, or permanently refused by one plant. */
 export interface QueueSummary {
   /** A client id, `uplink/<name>` or `refused/<name>`. */
   readonly session: string;
   readonly messages: number;
   readonly bytes: number;
-  /** Milliseconds since the epoch; null in an empty one. */
+  /** Milliseconds since the epoch; null for an empty queue. */
   readonly oldest: number | null;
 }
 
@@ -27,7 +23,7 @@ export interface QueuedMessage {
   readonly at: string;
   readonly topic: string;
   readonly payload: string;
-  /** `utf8`, or `base64` for what is no text. */
+  /** `utf8`, or `base64` for a payload that is no text. */
   readonly encoding: 'utf8' | 'base64';
   readonly qos?: number;
   readonly retain?: boolean;
@@ -39,7 +35,7 @@ interface SessionRow {
   readonly clientId: string;
 }
 
-/** The sessions of each queue by the name that people know: the lanes of an uplink are one queue. */
+/** The sessions of each queue by its displayed name: all priorities of an uplink are one queue. */
 function queuesOf(db: Connection): Map<string, number[]> {
   const rows = db.prepare('SELECT key, client_id AS clientId FROM session').all() as SessionRow[];
   const queues = new Map<string, number[]>();
@@ -51,7 +47,7 @@ function queuesOf(db: Connection): Map<string, number[]> {
   return queues;
 }
 
-/** Milliseconds that the wall clock is ahead of the time of what is stored. */
+/** Milliseconds by which the wall clock is ahead of the stored clock. */
 function aheadOf(db: Connection): number {
   const row = db
     .prepare('SELECT value FROM state WHERE owner = ? AND key = ?')
@@ -60,7 +56,7 @@ function aheadOf(db: Connection): number {
   return mark ? mark.wall - mark.now : 0;
 }
 
-/** Opens the database to read; undefined where there is none. Throws for one of an older version. */
+/** Opens the database for reading; undefined where there is none. Throws for one of an older version. */
 function open(folder: string): Connection | undefined {
   const file = databaseFile(folder);
   if (!existsSync(file)) return undefined;
@@ -72,7 +68,7 @@ function open(folder: string): Connection | undefined {
   );
 }
 
-/** Every queue on disk, of a gateway that runs or not; empty where there is no database. */
+/** Every queue on disk, whether the gateway runs or not; empty where there is no database. */
 export function listQueues(folder: string): QueueSummary[] {
   const db = open(folder);
   if (!db) return [];
@@ -107,7 +103,7 @@ interface Row {
   readonly body: Buffer;
 }
 
-/** What waits in one queue, or in all, each in its order. */
+/** The messages of one queue, or of all queues, each in its order. */
 export function* exportQueue(folder: string, session?: string): Iterable<QueuedMessage> {
   const db = open(folder);
   if (!db) return;
@@ -150,7 +146,7 @@ function messageOf(session: string, row: Row, ahead: number): QueuedMessage {
   };
 }
 
-/** Deletes what waits in a queue of a gateway that does not run; throws when it runs. Gives how many that were. */
+/** Deletes the messages of a queue and gives their number; throws while a gateway runs on the folder. */
 export function purgeQueue(folder: string, session: string): number {
   if (!existsSync(databaseFile(folder))) return 0;
   const unlock = lockFolder(folder);
@@ -158,12 +154,13 @@ export function purgeQueue(folder: string, session: string): number {
   try {
     migrate(db);
     const segments = new SegmentTable(db);
+    const edits = new SegmentEdits(db);
     const dead = db.prepare(`DELETE FROM dead_letter WHERE 'refused/' || uplink = ?`);
     return db.transaction(() => {
       let purged = dead.run(session).changes;
       for (const key of queuesOf(db).get(session) ?? []) {
         purged += segments.count(key);
-        segments.dropSession(key);
+        edits.dropSession(key);
       }
       return purged;
     })();

@@ -36,14 +36,14 @@ export type Operation =
   | ['setState', owner: string, key: string, value: string]
   | ['setMeta', key: string, value: number];
 
-/** Numbers that a segment takes: session, first number, span, count, bytes, time, form, offset and length of its blob. */
+/** Numbers per segment: session, first number, span, count, bytes, time, form, offset and length of its blob. */
 export const SEGMENT = 9;
-/** Numbers a shared body takes in `shared`: id, new holders, offset, length. */
+/** Numbers per shared body in `shared`: id, new holders, offset, length. */
 export const SHARED = 4;
-/** Numbers a range takes in `deletes`: session, first seq, last seq. */
+/** Numbers per range in `deletes`: session, first seq, last seq. */
 export const RANGE = 3;
 
-/** What one commit writes; the arrays cross to the writer thread without being copied. */
+/** What one commit writes; its arrays are moved to the writer thread, not copied. */
 export interface Batch {
   readonly operations: Operation[];
   /** Shared bodies and the blobs of segments. */
@@ -57,7 +57,7 @@ interface Share {
   holders: number;
 }
 
-/** Packs what the journal has gathered; marks the entries as being written. */
+/** Packs the changes of one commit; marks the entries as being written. */
 export function packBatch(
   operations: Operation[],
   entries: readonly QueueEntry[],
@@ -106,7 +106,7 @@ class Packer {
   #offset = 0;
 
   constructor(bytes: number) {
-    // A buffer of its own, and unlike a new array not filled with zeros first.
+    // Not from Buffer's pool, because it is moved to another thread; not filled with zeros, which takes time.
     this.bytes = Buffer.allocUnsafeSlow(bytes);
   }
 
@@ -124,12 +124,12 @@ class Packer {
     return shared;
   }
 
-  /** Segments have no gaps in their numbers: what is written later may have one of these. */
+  /** Segments have no gaps in their numbers: an entry that is written later may have one of them. */
   packQueue(session: number, entries: readonly QueueEntry[]): void {
     for (let next = 0; next < entries.length; ) next = this.#packSegment(session, entries, next);
   }
 
-  /** Packs a segment from the entry at `from` on; gives the index of the first that is not in it. */
+  /** Packs a segment from the entry at `from` on; gives the index of the first entry that is not in it. */
   #packSegment(session: number, entries: readonly QueueEntry[], from: number): number {
     const { bytes } = this;
     const { seq: first, at } = entries[from]!;

@@ -1,21 +1,21 @@
-/** A steady stream of single messages is committed this often, so that a card's pages are shared by many. */
+/** A steady stream of single messages is committed this often, so that many messages share the pages of an SD card. */
 const PACING_MS = 40;
-/** Commits that may follow each other at once before the pace is kept; one comes back every `PACING_MS`. */
+/** Commits without a wait before pacing begins; another one is allowed every `PACING_MS`. */
 const BURST = 8;
-/** Messages, and bytes of them, that are worth a commit of their own: its pages are nearly full. */
+/** So many messages, or bytes of them, are committed at once: they nearly fill the pages of a commit. */
 const FULL = 64;
 const FULL_BYTES = 16 * 1024;
-/** What comes so long after the first is no part of the same burst. */
+/** A message that comes so long after the first is not part of the same burst. */
 const LATE_MS = 4;
-const FEW = 2;
-/** Commits that begin at once after a wait which brought nothing, doubled from wait to wait up to the second figure. */
+/** So many late messages make a wait worth while. */
+const WORTHWHILE = 2;
+/** Commits without a wait after a wait in which nothing more came; doubled each time, up to the second value. */
 const UNPACED = [16, 512] as const;
 
 /**
- * Says how long a commit waits for company. Each writes whole pages, so a stream of messages that come
- * one by one costs a tenth when forty milliseconds of it share a commit. But a client that sends its next
- * message only when this one is acknowledged gains nothing: where a wait brings nothing more, the next
- * commits begin at once.
+ * Decides how long a commit waits for more messages. A commit writes whole pages, so a stream of single
+ * messages costs a tenth if those of 40 ms share a commit. But a client that sends its next message only after
+ * the acknowledgement gains nothing from that: if nothing more comes during a wait, the next commits do not wait.
  */
 export class CommitPacer {
   readonly #now: () => number;
@@ -35,14 +35,14 @@ export class CommitPacer {
     this.#creditAt = now();
   }
 
-  /** Something was handed in for the next commit; `bytes` is the length of a message's body. */
+  /** A change was handed in for the next commit; `bytes` is the length of a message's body. */
   arrived(bytes: number): void {
     this.#bytes += bytes;
     if (this.#waiting++ === 0) this.#since = this.#now();
     else if (this.#waited && this.#now() - this.#since > LATE_MS) this.#late++;
   }
 
-  /** Milliseconds that the next commit should still wait. */
+  /** Milliseconds for which the next commit should still wait. */
   get delay(): number {
     if (this.#waiting >= FULL || this.#bytes >= FULL_BYTES) return 0;
     const now = this.#now();
@@ -58,7 +58,7 @@ export class CommitPacer {
   /** The commit begins. */
   began(): void {
     if (this.#waited) {
-      if (this.#late >= FEW) this.#next = UNPACED[0];
+      if (this.#late >= WORTHWHILE) this.#next = UNPACED[0];
       else {
         this.#unpaced = this.#next;
         this.#next = Math.min(this.#next * 2, UNPACED[1]);

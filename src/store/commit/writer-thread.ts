@@ -1,18 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type Database from 'better-sqlite3';
-import { type Connection, migrate, openConnection } from '../database/database.ts';
+import { openConnection } from '../database/database.ts';
+import { migrate } from '../database/migrations.ts';
+import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
+import type { Connection, Statement } from '../database/sqlite.ts';
+import { errorCode, isFull } from '../database/sqlite-errors.ts';
 import { type Batch, type Operation, RANGE, SEGMENT, SHARED } from './batch.ts';
 import { type Reply, type Request, transferable } from './writer.ts';
 
 const { file } = workerData as { file: string };
 const port = parentPort!;
 
-/** A commit of no more than this comes from a steady stream: its pages are worth more than the time to fill them. */
+/** A smaller commit comes from a slow, steady stream: it is worth the time to deflate it, to write fewer pages. */
 const STEADY_BYTES = 64 * 1024;
 
-type Statement = Database.Statement<unknown[]>;
 type OperationName = Operation[0];
 type SegmentNumbers = [
   session: number,
@@ -26,7 +28,7 @@ type SegmentNumbers = [
   length: number,
 ];
 
-interface OnSegments {
+interface EditOperations {
   endSession(key: number): void;
   released(key: number, seq: number): void;
   unreleased(key: number): void;
@@ -37,15 +39,16 @@ interface Prepared {
   readonly begin: Statement;
   readonly commit: Statement;
   readonly rollback: Statement;
-  readonly operations: Record<Exclude<OperationName, keyof OnSegments>, Statement>;
-  readonly onSegments: OnSegments;
+  readonly operations: Record<Exclude<OperationName, keyof EditOperations>, Statement>;
+  readonly editOperations: EditOperations;
   readonly segments: SegmentTable;
+  readonly edits: SegmentEdits;
 }
 
 function open(): Prepared {
   const db = openConnection(file);
   try {
-    // A start on a disk that took no writes has left this to the first write.
+    // After a start on a disk that accepted no writes, the migration is still to be done.
     migrate(db);
     return prepare(db);
   } catch (error) {
@@ -56,7 +59,7 @@ function open(): Prepared {
 
 function prepare(db: Connection): Prepared {
   const sql = (text: string): Statement => db.prepare(text);
-  const segments = new SegmentTable(db);
+  const edits = new SegmentEdits(db);
   const endSession = [
     sql('DELETE FROM subscription WHERE session = ?'),
     sql('DELETE FROM incoming WHERE session = ?'),
@@ -88,14 +91,15 @@ function prepare(db: Connection): Prepared {
       setState: sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)'),
       setMeta: sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
     },
-    segments,
-    onSegments: {
+    segments: new SegmentTable(db),
+    edits,
+    editOperations: {
       endSession(key) {
-        segments.dropSession(key);
+        edits.dropSession(key);
         for (const statement of endSession) statement.run(key);
       },
-      released: (key, seq) => segments.released(key, seq),
-      unreleased: (key) => segments.unreleased(key),
+      released: (key, seq) => edits.released(key, seq),
+      unreleased: (key) => edits.unreleased(key),
     },
   };
 }
@@ -104,7 +108,7 @@ function write(to: Prepared, batch: Batch): void {
   const { bytes, segments, shared, deletes } = batch;
   const part = (offset: number, length: number): Buffer =>
     Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
-  to.segments.discardEdits();
+  to.edits.discardEdits();
   for (const operation of batch.operations) operate(to, operation);
   for (let i = 0; i < shared.length; i += SHARED) {
     to.segments.hold(shared[i]!, shared[i + 1]!, part(shared[i + 2]!, shared[i + 3]!));
@@ -119,27 +123,27 @@ function write(to: Prepared, batch: Batch): void {
     to.segments.insert(session, first, { span, count, bytes: total, at, form, body }, steady);
   }
   for (let i = 0; i < deletes.length; i += RANGE) {
-    to.segments.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
+    to.edits.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
   }
-  to.segments.flushEdits();
+  to.edits.flushEdits();
 }
 
-function operate({ operations, onSegments }: Prepared, operation: Operation): void {
+function operate({ operations, editOperations }: Prepared, operation: Operation): void {
   const [name, ...values] = operation;
   switch (name) {
     case 'endSession':
     case 'unreleased':
-      onSegments[name](operation[1]);
+      editOperations[name](operation[1]);
       return;
     case 'released':
-      onSegments[name](operation[1], operation[2]);
+      editOperations[name](operation[1], operation[2]);
       return;
     default:
       operations[name].run(...values);
   }
 }
 
-/** Segments of a queue as two buffers, which cross to the other thread without being copied. */
+/** Segments of a queue as two buffers, which are moved to the other thread, not copied. */
 function load(from: Prepared, session: number, seq: number, limit: number): Loaded {
   const numbers: number[] = [];
   const found: Uint8Array[] = [];
@@ -150,7 +154,7 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
     numbers.push(first, at, body.length);
     found.push(body);
     bytes += body.length;
-    // Of one that begins before `seq` no more than one may be asked for.
+    // A segment that begins before `seq` may have only one entry from there on.
     count += first < seq ? 1 : segment.count;
     if (count >= limit || bytes > LOAD_BYTES) break;
   }
@@ -165,10 +169,10 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
 
 type Loaded = Extract<Reply, { kind: 'loaded' }>;
 
-/** A load ends after this much, whatever its limit says: one answer stays small beside large messages. */
+/** A load ends after so many bytes, whatever its limit: large messages must not make one answer large. */
 const LOAD_BYTES = 1024 * 1024;
 
-/** Bytes that this thread has handed to write(2), by the kernel's own count. */
+/** Bytes that this thread has written with write(2), as counted by the kernel. */
 function bytesWritten(): number {
   const wchar = /^wchar: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
   return Number(wchar?.[1] ?? 0);
@@ -181,27 +185,27 @@ function buffersOf(reply: Reply): ArrayBuffer[] {
 }
 
 let prepared: Prepared | undefined;
-/** A commit has failed: the file may hold it nevertheless, for the failure may have been that of the last fsync. */
+/** A commit has failed, but may be in the file: only its last fsync may have failed. */
 let inDoubt = false;
 
-/** Whether the batch that comes again is on disk already; without rows it may just as well be written twice. */
+/** Whether a batch that is tried again is on disk already; one without segments can be written twice. */
 function isWritten(to: Prepared, { segments }: Batch): boolean {
-  // Pages whose fsync has failed count as written to the kernel: a checkpoint writes what they hold once more.
+  // The kernel takes pages as written although their fsync has failed: a checkpoint writes their content again.
   to.db.pragma('wal_checkpoint(TRUNCATE)');
   return segments.length > 0 && to.segments.has(segments[0]!, segments[1]!);
 }
 
-/** Gets over a failure, so that the next request finds a connection that works or opens one. */
-function giveUp(code: string): void {
+/** After a failure: keeps the connection only if it still works, so that the next request opens another. */
+function recoverConnection(code: string): void {
   try {
-    // A full disk spoils no connection, and what is stored can still be read over this one.
-    if (code === 'SQLITE_FULL') {
+    // A full disk leaves the connection intact, and it can still read.
+    if (isFull(code)) {
       if (prepared?.db.inTransaction) prepared.rollback.run();
       return;
     }
     prepared?.db.close();
   } catch {
-    // It is given up either way.
+    // It is not used any more either way.
   }
   prepared = undefined;
 }
@@ -238,9 +242,10 @@ port.on('message', (request: Request) => {
   try {
     reply = handle(request);
   } catch (error) {
-    const { message, code = 'ERROR' } = error as Error & { code?: string };
-    if (request.kind === 'write' && code !== 'SQLITE_FULL') inDoubt = true;
-    giveUp(code);
+    const { message } = error as Error;
+    const code = errorCode(error) || 'ERROR';
+    if (request.kind === 'write' && !isFull(code)) inDoubt = true;
+    recoverConnection(code);
     reply =
       request.kind === 'write'
         ? { kind: 'failed', code, message, batch: request.batch }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SegmentReader } from '../database/segment.ts';
+import { isTransient } from '../database/sqlite-errors.ts';
 import type { Batch } from './batch.ts';
 
 export type Request =
@@ -17,7 +18,7 @@ export interface StoredEntry {
 }
 
 export type Reply =
-  // The bytes come back, for this thread collects garbage and the writer's hardly ever does.
+  // The bytes are sent back: garbage is collected often in the main thread, hardly ever in the writer's.
   | { kind: 'written'; ms: number; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
@@ -25,7 +26,7 @@ export type Reply =
   | { kind: 'closed' }
   | { kind: 'failed'; code: string; message: string; batch?: Batch };
 
-/** SQLite's code (e.g. `SQLITE_FULL`) with its sentence, and the batch back that was not written. */
+/** SQLite's code (for example `SQLITE_FULL`), its message, and the batch that was not written. */
 export class WriteError extends Error {
   readonly code: string;
   readonly batch: Batch | undefined;
@@ -36,20 +37,18 @@ export class WriteError extends Error {
     this.batch = batch;
   }
 
-  /** Whether the disk is to blame and may mend; else the database is damaged or this program has a fault. */
-  get ofDisk(): boolean {
-    return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PERM|AUTH|NOMEM|PROTOCOL)/.test(
-      this.code,
-    );
+  /** Whether the batch may be written later; else the database is damaged or this program has a fault. */
+  get isTransient(): boolean {
+    return isTransient(this.code);
   }
 }
 
-/** The parts of a batch that cross between threads without being copied. */
+/** The parts of a batch that are moved between threads, not copied. */
 export function transferable(batch: Batch): ArrayBuffer[] {
   return [batch.bytes.buffer, batch.segments.buffer, batch.shared.buffer, batch.deletes.buffer];
 }
 
-/** The thread that owns the database while the gateway runs; answers in the order of the requests. */
+/** The thread that owns the database while the gateway runs; it answers in the order of the requests. */
 export interface Writer {
   /** Resolves with the commit's milliseconds when the batch is on disk; rejects with a WriteError when it is not. */
   write(batch: Batch): Promise<number>;
@@ -57,12 +56,12 @@ export interface Writer {
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   /** Bytes that the thread has written to files since it started. */
   bytesWritten(): Promise<number>;
-  /** Resolves when all commits are in the database itself, so that the next start has nothing to take up from the journal. */
+  /** Resolves when all commits are in the database file and its write-ahead log is empty. */
   checkpoint(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A worker thread can't load TypeScript under Node 20: from the sources it runs the build. */
+/** A worker thread can't load TypeScript in Node 20: from the sources it runs the build. */
 const SCRIPT = import.meta.url.endsWith('.ts')
   ? new URL('../../../dist/src/store/commit/writer-thread.js', import.meta.url)
   : new URL('./writer-thread.js', import.meta.url);
@@ -70,7 +69,7 @@ const SCRIPT = import.meta.url.endsWith('.ts')
 /** How long the worker may take to close the database. */
 const CLOSE_MS = 5000;
 
-/** Numbers that a loaded segment takes: first number, time, length of its blob. */
+/** Numbers per loaded segment: first number, time, length of its blob. */
 export const LOADED = 3;
 
 function unpack(
@@ -135,7 +134,7 @@ export function startWriter(file: string): Writer {
       await ask({ kind: 'checkpoint' });
     },
     async close() {
-      // A disk that hangs must not hold up the end: what is not on it by now was not promised.
+      // A disk that hangs must not delay the end: what it has not written is not acknowledged.
       const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
       await Promise.race([ask({ kind: 'close' }), late]);
       await Promise.race([worker.terminate(), late]);

@@ -1,6 +1,6 @@
-import type { Connection } from './database.ts';
 import { encodeSegment, type SegmentEntry } from './segment.ts';
 import { LAST_SESSION, SegmentTable } from './segment-table.ts';
+import type { Connection } from './sqlite.ts';
 
 /** A row of the table `queue`, in which versions before the fourth kept each entry. */
 export interface LegacyRow {
@@ -13,12 +13,12 @@ export interface LegacyRow {
   readonly body: Buffer | null;
 }
 
-/** Rows read at once, and the most that one segment is made of. */
+/** Rows read at once, and the most entries and bytes of one segment. */
 const STEP = 1000;
 const ENTRIES = 64;
 const BYTES = 16 * 1024;
 
-/** The row as an entry; undefined where its body is of no use. */
+/** The row as an entry; undefined where its body is invalid. */
 export function entryOf({
   seq,
   flags,
@@ -32,7 +32,7 @@ export function entryOf({
   return { seq, flags, at, shared: 0, length: body.length, body };
 }
 
-/** Writes what stands in `queue` into `segment`. */
+/** Moves the rows of `queue` into `segment`. */
 export function moveIntoSegments(db: Connection): void {
   renumber(db);
   const segments = new SegmentTable(db);
@@ -40,7 +40,7 @@ export function moveIntoSegments(db: Connection): void {
     `SELECT session, seq, flags, at, size, message, body FROM queue
      ORDER BY session, seq LIMIT ${STEP}`,
   );
-  // As it goes, for the room that it takes: the database may be as large as it may become.
+  // Step by step, to free their room: the database may have its full size already.
   const remove = db.prepare('DELETE FROM queue WHERE (session, seq) <= (?, ?)');
   for (let rows = read.all(); rows.length > 0; rows = read.all()) {
     for (let from = 0; from < rows.length; ) {
@@ -70,7 +70,7 @@ function endOf(rows: readonly LegacyRow[], from: number): number {
   return to;
 }
 
-/** Former numbers of sessions knew no bound: clients without a stored session were given them too. */
+/** Older versions gave numbers without a bound, to clients without a stored session too. */
 function renumber(db: Connection): void {
   const keys = db.prepare('SELECT key FROM session ORDER BY key').pluck().all() as number[];
   if ((keys.at(-1) ?? 0) <= LAST_SESSION) return;
@@ -79,7 +79,7 @@ function renumber(db: Connection): void {
     db.prepare('UPDATE session SET key = ? WHERE key = ?'),
     ...tables.map((table) => db.prepare(`UPDATE ${table} SET session = ? WHERE session = ?`)),
   ];
-  // In their order each goes down to a number that is free by then.
+  // In ascending order: each number is lower than or equal to the one it replaces, and free by then.
   keys.forEach((key, index) => {
     for (const statement of statements) statement.run(index + 1, key);
   });

@@ -1,13 +1,13 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 
 /**
- * A segment: entries of one queue that were committed together, as one row on disk. Its blob has the entries one
- * after the other, each: flags (1 byte), then as varints what its number and its time are more than those of the
- * entry before, the length of its body, then the body; with the flag `SHARED_BODY` the number of the body that stands
- * once for several queues, in its place. The first entry counts from the row's own `first` and `at`.
+ * A segment: entries of one queue that were committed together, as one row on disk. Its blob is a sequence of entries.
+ * Each is: flags (1 byte); as varints the difference of its number and of its time to the entry before, and the
+ * length of its body; then the body. With the flag `SHARED_BODY`, the number of a body that several queues share
+ * is in place of the body. The differences of the first entry are to the row's `first` and `at`.
  */
 export interface StoredSegment {
-  /** Last number less the first. */
+  /** Last number minus the first. */
   readonly span: number;
   readonly count: number;
   /** Bytes of the bodies, shared ones too. */
@@ -23,18 +23,18 @@ export const NAMES_SHARED = 1;
 export const DEFLATED = 2;
 export const HAS_RELEASED = 4;
 
-/** Beside the flags of an entry: its body stands in the table of shared ones. */
+/** Added to the flags of an entry: its body is in the table `message`. */
 export const SHARED_BODY = 32;
 const KNOWN_FLAGS = 63;
 const RELEASED = 16;
 
-/** No further entry joins a segment of so many bytes. */
+/** No further entry is added to a segment of so many bytes. */
 export const SEGMENT_BYTES: number = 16 * 1024;
-/** The most that an entry takes beside its body. */
+/** The most bytes that an entry takes besides its body. */
 export const HEAD_BYTES = 30;
-/** Nothing that was deflated is longer: a damaged blob must not take the memory. */
+/** No segment is larger when inflated: a damaged blob must not exhaust the memory. */
 const INFLATED_BYTES = 1024 * 1024;
-/** Not worth the work. */
+/** Smaller blobs are not worth deflating. */
 const SMALL_BYTES = 512;
 
 export interface SegmentEntry {
@@ -43,13 +43,13 @@ export interface SegmentEntry {
   readonly at: number;
   /** Number of a shared body; 0 for none. */
   readonly shared: number;
-  /** Bytes of the body, wherever it stands. */
+  /** Bytes of the body, in the segment or shared. */
   readonly length: number;
   /** Topic length, topic, payload; empty where it is shared. */
   readonly body: Uint8Array;
 }
 
-/** Writes what stands before an entry's body; gives where that begins. */
+/** Writes the head of an entry; gives the offset at which its body begins. */
 export function putHead(
   out: Uint8Array,
   offset: number,
@@ -75,16 +75,16 @@ export function putVarint(out: Uint8Array, offset: number, value: number): numbe
   return at;
 }
 
-/** Goes through a segment's blob without making an object of each entry. */
+/** Reads a segment's blob entry by entry, without creating an object for each. */
 export class SegmentReader {
   seq: number;
   at: number;
   flags = 0;
   shared = 0;
-  /** Where the body begins in the bytes that are read; of no meaning where it is shared. */
+  /** The offset of the body in the bytes that are read; meaningless where the body is shared. */
   start = 0;
   length = 0;
-  /** False once something made no sense: what comes after can't be told. */
+  /** False after an invalid entry: nothing that follows it can be read. */
   sound = true;
   readonly #bytes: Uint8Array;
   readonly #end: number;
@@ -111,13 +111,13 @@ export class SegmentReader {
     this.shared = flags & SHARED_BODY ? this.#varint() : 0;
     this.start = this.#position;
     if (this.shared === 0) this.#position += this.length;
-    if (this.#position <= this.#end && this.#makesSense()) return true;
+    if (this.#position <= this.#end && this.#isValid()) return true;
     this.sound = false;
     this.#position = this.#end;
     return false;
   }
 
-  #makesSense(): boolean {
+  #isValid(): boolean {
     const { flags, length, start } = this;
     const qos = flags & 3;
     if (qos === 0 || qos === 3 || flags > KNOWN_FLAGS || length < 2) return false;
@@ -137,7 +137,7 @@ export class SegmentReader {
   }
 }
 
-/** The entries of a segment, as far as they make sense; `sound` says whether all did. */
+/** The entries of a segment up to the first invalid one; `sound` is false if there is one, or no entry at all. */
 export function decodeSegment(
   { at, form, body }: Pick<StoredSegment, 'at' | 'form' | 'body'>,
   first: number,
@@ -153,7 +153,7 @@ export function decodeSegment(
   return { entries, sound: reader.sound && entries.length > 0 };
 }
 
-/** Entries, at least one, in the order of their numbers as a segment whose numbers count from `first`. */
+/** A segment of at least one entry, in the order of their numbers; `first` is the row's number. */
 export function encodeSegment(entries: readonly SegmentEntry[], first: number): StoredSegment {
   const bytes = entries.reduce((sum, { length }) => sum + length, 0);
   const out = new Uint8Array(bytes + entries.length * HEAD_BYTES);
@@ -176,7 +176,7 @@ export function encodeSegment(entries: readonly SegmentEntry[], first: number): 
   return { span: seq - first, count: entries.length, bytes, at, form, body: out.subarray(0, end) };
 }
 
-/** The segment with a smaller blob where that can be had: readings resemble each other. */
+/** The segment with a deflated blob if that is much smaller, as with readings, which resemble each other. */
 export function deflated(segment: StoredSegment): StoredSegment {
   const { form, body } = segment;
   if (form & DEFLATED || body.length < SMALL_BYTES) return segment;
@@ -185,7 +185,7 @@ export function deflated(segment: StoredSegment): StoredSegment {
   return { ...segment, form: form | DEFLATED, body: small };
 }
 
-/** The blob as it was encoded; empty where it can't be had. */
+/** The blob as it was encoded; empty where it can't be inflated. */
 export function inflated(form: number, body: Uint8Array): Uint8Array {
   if (!(form & DEFLATED)) return body;
   try {

@@ -1,4 +1,4 @@
-/** One row as it lies in a leaf page; `rowid` only in tables that have one. */
+/** A row as it is stored in a page; `rowid` only in tables that have one. */
 export interface RawRow {
   readonly rowid: number | undefined;
   readonly values: readonly unknown[];
@@ -10,8 +10,8 @@ const INDEX_LEAF = 0x0a;
 const INDEX_INTERIOR = 0x02;
 
 /**
- * Every row that lies in some page, found without the tree above it: for what stands below a page that is lost.
- * Pages that the database has freed are passed over; what they hold was deleted.
+ * Every row in any page, found without the tree above it: for rows below a page that is damaged.
+ * Free pages are left out: their rows were deleted.
  */
 export function* rawRows(bytes: Buffer, pageSize: number): Iterable<RawRow> {
   const free = freePages(bytes, pageSize);
@@ -34,7 +34,7 @@ function* pageRows(bytes: Buffer, pageSize: number, page: number): Iterable<RawR
       const begin = start + at + (type === INDEX_INTERIOR ? 4 : 0);
       yield readCell(bytes, pageSize, begin, type === TABLE_LEAF);
     } catch {
-      // No row, or one whose rest is lost.
+      // Not a row, or one whose overflow pages are damaged.
     }
   }
 }

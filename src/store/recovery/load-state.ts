@@ -1,12 +1,12 @@
-import type { Connection } from '../database/database.ts';
 import { segmentId } from '../database/segment-table.ts';
+import type { Connection } from '../database/sqlite.ts';
 
 export interface StoredSession {
   readonly key: number;
   readonly clientId: string;
-  /** Milliseconds since the epoch, when it was last connected; 0: it was when the gateway died. */
+  /** Milliseconds since the epoch, when it was last connected; 0 if it was connected when the gateway ended. */
   readonly seen: number;
-  /** The user whose session it is; '' where nobody has proved that. */
+  /** The user to whom the session belongs; '' where no user has authenticated for it. */
   readonly owner: string;
   /** Entries up to this sequence number were sent at least once. */
   readonly sent: number;
@@ -43,22 +43,22 @@ export interface StoredState {
   readonly value: string;
 }
 
-/** All that the gateway takes up again when it starts; queued bodies stay on disk. */
+/** Everything that the gateway loads when it starts; queued messages stay on disk. */
 export interface Recovered {
-  /** Counts the starts on this data folder, from 1. */
+  /** The number of starts on this data folder, from 1. */
   readonly boot: number;
   readonly sessions: readonly StoredSession[];
   readonly retained: readonly StoredRetained[];
   /** Whether the last run ended by a stop, not by a crash. */
   readonly stoppedCleanly: boolean;
-  /** Wills of clients that were connected when the gateway stopped or died. */
+  /** Wills of clients that were connected when the gateway ended. */
   readonly wills: readonly StoredWill[];
   readonly states: readonly StoredState[];
   readonly nextSessionKey: number;
   readonly nextMessageId: number;
 }
 
-/** Puts the count of starts on disk. */
+/** Stores the count of starts, and that this run has not stopped yet. */
 export function countStart(db: Connection, boot: number): void {
   db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
   db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('stopped', 0)`).run();

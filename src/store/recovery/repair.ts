@@ -11,38 +11,28 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Logger } from 'pino';
-import {
-  type Connection,
-  migrate,
-  NewerDataError,
-  openConnection,
-  referenceDatabase,
-  SCHEMA_VERSION,
-} from '../database/database.ts';
-import { SegmentTable } from '../database/segment-table.ts';
+import { NewerDataError, openConnection } from '../database/database.ts';
+import { migrate, referenceDatabase, SCHEMA_VERSION } from '../database/migrations.ts';
+import { removeOrphans } from '../database/orphans.ts';
+import type { Connection } from '../database/sqlite.ts';
+import { errorCode, isDamage, isSchemaMismatch } from '../database/sqlite-errors.ts';
+import { type DatabaseImage, isWalUnreadable, openImage, readImage } from './database-image.ts';
 import { type RawRow, rawRows } from './leaf-pages.ts';
 import { type Recovered, recover } from './load-state.ts';
 import { type Salvaged, salvage } from './salvage.ts';
-import { type DatabaseImage, isWalUnreadable, openImage, readImage } from './wal-image.ts';
 
-/** Larger files are looked through only when a run has found damage: on a card that takes half a minute a gigabyte. */
+/** Larger files are checked only when a run has found damage: on an SD card the check takes half a minute per gigabyte. */
 const CHECK_BYTES = 1024 ** 3;
 const PARTS = ['', '-wal', '-shm'] as const;
 const VERSION_OFFSET = 60;
 
-/** Left behind by a run that met damage: the next start looks through the whole file. */
-const suspicion = (file: string): string => `${file}.suspect`;
-/** A recovered database that is complete and only has to take its place. */
+/** The marker of a run that found damage: the next start checks the whole file. */
+const needsCheck = (file: string): string => `${file}.suspect`;
+/** A recovered database that is complete and only has to be renamed. */
 const complete = (file: string): string => `${file}.recovered`;
 const unfinished = (file: string): string => `${file}.recovering`;
 
-/** Whether the disk takes no writes: full, read-only or failing. */
-export function isWriteFailure(error: unknown): boolean {
-  const { code = '' } = error as { code?: string };
-  return /^(SQLITE_(FULL|READONLY|CANTOPEN|IOERR|PERM)|EROFS$|ENOSPC$|EDQUOT$)/.test(code);
-}
-
-/** What is stored, from a disk that takes no writes; an older version is brought to this one in memory alone. */
+/** Reads what is stored, on a disk that accepts no writes; an older version is migrated in memory only. */
 export function recoverUnwritable(file: string): Recovered {
   const image = readImage(file);
   if (!image.walReadable) throw new Error(`${file} is damaged, and the disk takes no writes`);
@@ -55,29 +45,24 @@ export function recoverUnwritable(file: string): Recovered {
   }
 }
 
-/** Whether SQLite says by this code that the file's content is not what it should be. */
-export function isDamage(code: string): boolean {
-  return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_READ|IOERR_CORRUPTFS)/.test(code);
-}
-
-/** Makes the next start look through the whole file. */
-export function suspectDamage(file: string): void {
+/** Makes the next start check the whole file. */
+export function requestCheck(file: string): void {
   try {
-    writeFileSync(suspicion(file), '');
+    writeFileSync(needsCheck(file), '');
   } catch {
-    // A disk that takes no mark: the next start finds what its usual check finds.
+    // The disk accepts no file: the next start makes only its usual check.
   }
 }
 
-/** Another database takes the place of this one: what was found out about it is void. */
-export function forgetDamage(file: string): void {
-  for (const trace of [suspicion, complete, unfinished]) rmSync(trace(file), { force: true });
+/** Removes what earlier runs left beside a database that is replaced by another. */
+export function removeMarkers(file: string): void {
+  for (const left of [needsCheck, complete, unfinished]) rmSync(left(file), { force: true });
 }
 
 /**
- * Opens the database, new, as it was or of an older version. A damaged one is set aside as
- * `cellgate.db.damaged-<time>`, and what can be read of it is in the one that is opened.
- * Throws where the disk takes no writes, and for data of a newer version, of which nothing is touched.
+ * Opens the database, creating or migrating it as needed. A damaged one is renamed to
+ * `cellgate.db.damaged-<time>`, and the one that is opened contains what can be read of it.
+ * Throws where the disk accepts no writes, and for data of a newer version, which is left unchanged.
  */
 export function openSound(file: string, log: Logger): Connection {
   finishRecovery(file);
@@ -85,30 +70,32 @@ export function openSound(file: string, log: Logger): Connection {
   if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
   const damage = inspect(file);
   if (typeof damage !== 'string') {
-    rmSync(suspicion(file), { force: true });
-    mend(damage, log);
+    rmSync(needsCheck(file), { force: true });
+    removeUndeliverable(damage, log);
     return damage;
   }
   const image = readIfPossible(file, log);
   const { found, readable } = rebuild(file, image);
-  // From here on the recovered database is the one that counts, also when the power fails in between.
+  // From here on the recovered database is the valid one, also when the power fails before it has its name.
   renameSync(unfinished(file), complete(file));
   sync(dirname(file));
   const aside = finishRecovery(file);
-  rmSync(suspicion(file), { force: true });
-  const { holes, ...kept } = found;
-  const extent = !readable
-    ? 'nothing in it could be read: the gateway starts empty'
-    : holes > 0
-      ? 'what could be read is recovered, the rest is lost'
-      : !image?.walReadable
-        ? 'what stood in its write-ahead log alone is lost, the rest is recovered'
-        : 'every row that is in it could be read and is recovered';
-  log.error({ damage, aside, ...kept, holes }, `${file} was damaged and is set aside: ${extent}`);
+  rmSync(needsCheck(file), { force: true });
+  const extent = readable
+    ? extentOf(found, image)
+    : 'nothing in it could be read: the gateway starts empty';
+  log.error({ damage, aside, ...found }, `${file} was damaged and is set aside: ${extent}`);
   return openConnection(file);
 }
 
-/** The open database when nothing is wrong with it, else what is, in a few words. */
+function extentOf({ unreadable }: Salvaged, image: DatabaseImage | undefined): string {
+  if (unreadable > 0) return 'what could be read is recovered, the rest is lost';
+  return image?.walReadable
+    ? 'every row that is in it could be read and is recovered'
+    : 'what stood in its write-ahead log alone is lost, the rest is recovered';
+}
+
+/** The open database where it is sound, else the fault in a few words. */
 function inspect(file: string): Connection | string {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats && !stats.isFile()) return 'it is no file';
@@ -123,9 +110,9 @@ function inspect(file: string): Connection | string {
     if (fault === undefined) return db;
   } catch (error) {
     db?.close();
-    const { code = '', message } = error as Error & { code?: string };
-    // SQLITE_ERROR: a step of the migration does not fit what is there.
-    if (isDamage(code) || code === 'SQLITE_ERROR') return message;
+    const code = errorCode(error);
+    // A step of the migration that does not fit the tables is damage too.
+    if (isDamage(code) || isSchemaMismatch(code)) return (error as Error).message;
     throw error;
   }
   db.close();
@@ -150,14 +137,14 @@ function tables(db: Connection): Map<string, string> {
 }
 
 function contentFault(db: Connection, file: string, size: number): string | undefined {
-  const suspect = existsSync(suspicion(file));
+  const suspect = existsSync(needsCheck(file));
   if (!suspect && size > CHECK_BYTES) return undefined;
   const [first] = db.pragma(suspect ? 'integrity_check(1)' : 'quick_check(1)') as object[];
   const answer = String(Object.values(first ?? {})[0]);
   return answer === 'ok' ? undefined : answer.replaceAll(/\s+/g, ' ');
 }
 
-/** The version that the file's own header tells, read without opening the database; 0 where it is none. */
+/** The schema version in the file's header, read without opening the database; 0 where the file is no database. */
 function headerVersion(file: string): number {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return 0;
   const header = Buffer.alloc(100);
@@ -178,7 +165,7 @@ function readIfPossible(file: string, log: Logger): DatabaseImage | undefined {
   }
 }
 
-/** Builds the new database beside the old one; `readable` is false when nothing of the old one could be. */
+/** Builds the new database beside the old one; `readable` is false when nothing of the old one could be read. */
 function rebuild(
   file: string,
   image: DatabaseImage | undefined,
@@ -191,7 +178,7 @@ function rebuild(
     const source = image && openDamaged(image);
     const raw = (): Iterable<RawRow> => (image ? rawRows(image.bytes, image.pageSize) : []);
     const found = source ? salvage(source, db, raw) : NOTHING;
-    // Boot and seq together must never repeat: without the count of starts, the time takes its place.
+    // Boot and seq together must never repeat: where the count of starts is lost, the time replaces it.
     db.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('boot', ?)`).run(
       Math.floor(Date.now() / 1000),
     );
@@ -208,10 +195,10 @@ const NOTHING: Salvaged = {
   queued: 0,
   retained: 0,
   wills: 0,
-  holes: 0,
+  unreadable: 0,
 };
 
-/** The image as it is, or under the first page that a new database has where its own is of no use. */
+/** Opens the image as it is, or with the first page of a new database where its own is damaged; undefined where neither works. */
 function openDamaged(image: DatabaseImage): Connection | undefined {
   const { bytes, pageSize } = image;
   if (bytes.length < 2 * pageSize) return undefined;
@@ -230,7 +217,7 @@ function openDamaged(image: DatabaseImage): Connection | undefined {
   const pages = Math.floor(bytes.length / pageSize);
   const attempts = [bytes, Buffer.concat([firstPage, bytes.subarray(pageSize)])];
   for (const attempt of attempts) {
-    // A file cut short still names the pages that it had.
+    // The header of a truncated file still has the former number of pages.
     attempt.writeUInt32BE(pages, 28);
     try {
       const db = openImage({ ...image, bytes: attempt.subarray(0, pages * pageSize) });
@@ -243,13 +230,13 @@ function openDamaged(image: DatabaseImage): Connection | undefined {
   return undefined;
 }
 
-/** Puts a complete recovered database in its place; gives where the old one went. */
+/** Renames a complete recovered database to the database's name; gives the name under which the old one is kept. */
 function finishRecovery(file: string): string | undefined {
   if (!existsSync(complete(file))) return undefined;
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   let aside = `${file}.damaged-${time}`;
   for (let n = 2; existsSync(aside); n++) aside = `${file}.damaged-${time}-${n}`;
-  // The log first: left behind, it would be taken for the new database's own.
+  // The log first: if it stayed, SQLite would apply it to the new database.
   for (const part of ['-wal', '-shm', '']) {
     if (existsSync(file + part)) renameSync(file + part, aside + part);
   }
@@ -264,9 +251,9 @@ function sync(folder: string): void {
   closeSync(handle);
 }
 
-/** Removes queued entries that could never be delivered, of no session or without their body, and says so. */
-function mend(db: Connection, log: Logger): void {
-  const count = db.transaction(() => new SegmentTable(db).removeOrphans())();
+/** Removes queued entries that can't be delivered, because their session or their body is missing, and logs their number. */
+function removeUndeliverable(db: Connection, log: Logger): void {
+  const count = db.transaction(() => removeOrphans(db))();
   if (count === 0) return;
   log.error({ count }, 'queued messages without a session or a body were removed');
 }

@@ -73,7 +73,7 @@ describe('a start on damaged data', () => {
     const aside = readdirSync(data).filter((name) => /^cellgate\.db\.damaged-\d+T\d+Z$/.test(name));
     expect(aside.length, note).toBe(damage.aside ? 1 : 0);
     if (damage.aside) expect(gateway.stdout()).toContain(`"aside":"${aside[0]}"`);
-    if (damage.tells) expect(gateway.stdout()).toMatch(damage.tells);
+    if (damage.logged) expect(gateway.stdout()).toMatch(damage.logged);
 
     const retained = await readRetained(gateway.port, 'r/#');
     for (const [topic, payload] of retained) expect(payload).toMatch(`${topic.slice(2)} `);

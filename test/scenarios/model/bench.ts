@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { Broker, type BrokerLimits } from '../../../src/broker/broker.ts';
-import { databaseFile } from '../../../src/store/database/database.ts';
+import { databaseFile } from '../../../src/store/database/data-folder.ts';
 import { Store } from '../../../src/store/store.ts';
 import type { SomeLimits } from '../../support/broker.ts';
 import { startGateway } from '../../support/gateway.ts';

@@ -30,7 +30,7 @@ test.runIf(reason !== undefined)('installing the package', (context) => {
 function addMigration(root: string): void {
   edit(join(root, 'usr/lib/cellgate/dist/src/store/database/migrations.js'), (text) =>
     text.replace(
-      /\n\];\nexport const SCHEMA_VERSION/,
+      /\n\];\n(?:\/\*\*.*\*\/\n)?export const SCHEMA_VERSION/,
       '\n"CREATE TABLE IF NOT EXISTS of_a_later_version (id INTEGER PRIMARY KEY);",$&',
     ),
   );

@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { playback, type Transfer } from '../../../src/buses/playback.ts';
 import { runCommandLine } from '../../../src/cli/program.ts';
 import { drivers } from '../../../src/driver-table.ts';
-import { lockFolder } from '../../../src/store/database/database.ts';
+import { lockFolder } from '../../../src/store/database/data-folder.ts';
 import { fakeBuses } from '../../support/fake-buses.ts';
 import { fakeIo } from '../../support/fake-io.ts';
 import { createHastyTools } from '../../support/open-sensor.ts';

@@ -1,7 +1,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { PendingAck } from '../../../src/queue/pending-ack.ts';
-import { databaseFile, openConnection } from '../../../src/store/database/database.ts';
+import { databaseFile } from '../../../src/store/database/data-folder.ts';
+import { openConnection } from '../../../src/store/database/database.ts';
 import { LAST_SESSION } from '../../../src/store/database/segment-table.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeOwner, message } from '../../support/entries.ts';
@@ -19,7 +20,7 @@ function onDisk(hand: (pendingAck: PendingAck) => void): Promise<void> {
 }
 
 /** The store's own, from the first run on. */
-const AGES = expect.objectContaining({ owner: '$ages', key: 'mark' });
+const CLOCK_MARK = expect.objectContaining({ owner: '$ages', key: 'mark' });
 
 test('an empty folder is an empty store, and starts are counted', async () => {
   const folder = tempFolder();
@@ -30,7 +31,7 @@ test('an empty folder is an empty store, and starts are counted', async () => {
       stoppedCleanly: boot > 1,
       sessions: [],
       retained: [],
-      states: boot > 1 ? [AGES] : [],
+      states: boot > 1 ? [CLOCK_MARK] : [],
       wills: [],
       nextSessionKey: 1,
       nextMessageId: 1,
@@ -63,7 +64,7 @@ test('all that was on disk is there after the next start', async () => {
       journal.enqueue(entry, false);
     }
   });
-  journal.retain('r/relaxed', undefined);
+  journal.retain('r/deferred', undefined);
   a.sent = 1;
   journal.markSent(a);
   await store.stop();
@@ -105,9 +106,9 @@ test('all that was on disk is there after the next start', async () => {
     ],
     retained: [
       { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1') },
-      { topic: 'r/relaxed', qos: 1, payload: Buffer.from('of r/relaxed') },
+      { topic: 'r/deferred', qos: 1, payload: Buffer.from('of r/deferred') },
     ],
-    states: [AGES, { owner: 'counter', key: 'total', value: '12' }],
+    states: [CLOCK_MARK, { owner: 'counter', key: 'total', value: '12' }],
     wills: [
       { clientId: 'client a', topic: 'will/a', qos: 1, retain: true, payload: Buffer.from('gone') },
     ],
@@ -123,7 +124,7 @@ test('all that was on disk is there after the next start', async () => {
   await again.store.stop();
 });
 
-test('after the last number sessions begin anew with those that are free', async () => {
+test('after the last number sessions take the numbers that are free', async () => {
   const folder = tempFolder();
   const { store } = await startStore(folder);
   for (const key of [1, 3, LAST_SESSION]) {
@@ -144,7 +145,7 @@ test('a second store on the folder is refused, and the first is not disturbed', 
   await store.stop();
 });
 
-test('a start that fails lets go of the folder', async () => {
+test('a start that fails releases the folder', async () => {
   const folder = tempFolder();
   const db = openConnection(databaseFile(folder));
   db.pragma('user_version = 99');
@@ -154,16 +155,16 @@ test('a start that fails lets go of the folder', async () => {
   }
 });
 
-test('a disk that does not take writes is said in words, and so is its end', async () => {
+test('trouble of the disk is reported in words, and its end', async () => {
   const folder = tempFolder();
   const { store, lines, fatal } = await startStore(folder);
   // Another connection that holds the write lock looks like a disk in trouble.
   const other = openConnection(databaseFile(folder));
   other.exec('BEGIN IMMEDIATE');
-  let paid = false;
+  let acknowledged = false;
   const written = onDisk((pendingAck) => store.journal.add(['setMeta', 'x', 1], pendingAck)).then(
     () => {
-      paid = true;
+      acknowledged = true;
     },
   );
   await expect
@@ -171,7 +172,7 @@ test('a disk that does not take writes is said in words, and so is its end', asy
     .toBe(
       `${folder} does not take writes (SQLITE_BUSY); QoS 1 and 2 messages are not acknowledged until it does`,
     );
-  expect(paid).toBe(false);
+  expect(acknowledged).toBe(false);
   other.exec('COMMIT');
   other.close();
   await written;
@@ -193,7 +194,7 @@ test('a fault of the writer is fatal', async () => {
   await store.stop().catch(() => undefined);
 });
 
-test('a stop does not wait for ever, and says what it left behind', async () => {
+test('a stop waits for a limited time, and reports that the last commit is missing', async () => {
   const folder = tempFolder();
   const { store } = await startStore(folder);
   const other = openConnection(databaseFile(folder));

@@ -8,7 +8,7 @@ const HOUR = 3_600_000;
 /** A computer on which the gateway runs again and again; each run begins with `start`. */
 function setUp() {
   const clock = createManualClock();
-  const state = createMemoryState().of('ages');
+  const state = createMemoryState().of('clock');
   return { clock, state, start: () => createStoredClock(clock, state) };
 }
 
@@ -19,13 +19,13 @@ test('at first it is the wall clock', () => {
 
 test.each([HOUR, -HOUR, -50 * 365 * 24 * HOUR])('does not follow a jump by %d ms', async (jump) => {
   const { clock, start } = setUp();
-  const ages = start();
-  const began = ages.now();
+  const stored = start();
+  const began = stored.now();
   clock.setWall(clock.wall() + jump);
   await clock.advance(1000);
-  expect(ages.save()).toBe(true);
-  expect(ages.now()).toBe(began + 1000);
-  expect(ages.wallAt(began)).toBe(clock.wall() - 1000);
+  expect(stored.save()).toBe(true);
+  expect(stored.now()).toBe(began + 1000);
+  expect(stored.wallAt(began)).toBe(clock.wall() - 1000);
   expect(start().now()).toBe(began + 1000);
 });
 
@@ -41,24 +41,24 @@ test('it does not go back, nor jump ahead from a time that was none', () => {
   const right = clock.wall();
   const began = start().now();
   clock.setWall(5000);
-  const ages = start();
-  expect(ages.now()).toBe(began);
-  ages.save();
+  const stored = start();
+  expect(stored.now()).toBe(began);
+  stored.save();
   clock.setWall(right);
   expect(start().now()).toBe(began);
 });
 
 test('writes seldom while nothing is set', async () => {
   const { clock, state, start } = setUp();
-  const ages = start();
+  const stored = start();
   const first = state.get('mark') as ClockMark;
   for (let second = 0; second < 599; second++) {
     await clock.advance(1000);
-    expect(ages.save()).toBe(false);
+    expect(stored.save()).toBe(false);
   }
   expect(state.get('mark')).toBe(first);
   await clock.advance(1000);
-  ages.save();
+  stored.save();
   expect(state.get('mark')).toEqual({ now: first.now + 600_000, wall: first.wall + 600_000 });
 });
 

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ControlPlane } from '../../../../src/broker/control/control-plane.ts';
-import { databaseFile, openConnection } from '../../../../src/store/database/database.ts';
+import { databaseFile } from '../../../../src/store/database/data-folder.ts';
+import { openConnection } from '../../../../src/store/database/database.ts';
 import { startBroker } from '../../../support/broker.ts';
 import { openWriter, startStore } from '../../../support/store.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
@@ -19,7 +20,7 @@ const will = { topic: 'status', payload: 'offline', qos: 0, retain: true } as co
 test('a will leaves the store when what it put there is on disk, not before', async () => {
   const folder = tempFolder();
   // Values that nobody was promised wait for an hour here.
-  const { client, broker } = await startBroker(folder, {}, { relaxedMs: 3_600_000 });
+  const { client, broker } = await startBroker(folder, {}, { deferredMs: 3_600_000 });
   const lost = await client({ clientId: 'robot', will });
   await expect.poll(() => look(folder, 'SELECT client_id FROM will')).toEqual(['robot']);
   lost.destroy();

@@ -2,7 +2,8 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Batch, type Operation, packBatch } from '../../../../src/store/commit/batch.ts';
 import { startWriter, WriteError } from '../../../../src/store/commit/writer.ts';
-import { databaseFile, openConnection } from '../../../../src/store/database/database.ts';
+import { databaseFile } from '../../../../src/store/database/data-folder.ts';
+import { openConnection } from '../../../../src/store/database/database.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
 import { openWriter } from '../../../support/store.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
@@ -169,7 +170,7 @@ test('a batch that fails leaves nothing behind, comes back whole and can be writ
   const error = await writer.write(batch).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(WriteError);
   const failed = error as WriteError;
-  expect([failed.code, failed.ofDisk]).toEqual(['SQLITE_CONSTRAINT_TRIGGER', false]);
+  expect([failed.code, failed.isTransient]).toEqual(['SQLITE_CONSTRAINT_TRIGGER', false]);
   expect(rows('SELECT * FROM meta')).toEqual([]);
   exec('DROP TRIGGER full');
   await writer.write(failed.batch!);
@@ -212,7 +213,7 @@ test('requests are answered in order, loads see what was written before', async 
   expect(await Promise.all(counts)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
 });
 
-test('a database that can not be used is told, and no file is left open', async () => {
+test('a database that cannot be used is an error, and no file is left open', async () => {
   const folder = tempFolder();
   const file = databaseFile(folder);
   // A table of ours that is not ours.
@@ -252,5 +253,5 @@ test.each([
   ['SQLITE_ERROR', false],
   ['ERROR', false],
 ])('%s: the disk may mend it: %s', (code, ofDisk) => {
-  expect(new WriteError(code, '', undefined).ofDisk).toBe(ofDisk);
+  expect(new WriteError(code, '', undefined).isTransient).toBe(ofDisk);
 });

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { exportQueue, listQueues, purgeQueue } from '../../../../src/store/admin/queue-admin.ts';
+import { databaseFile } from '../../../../src/store/database/data-folder.ts';
+import { openConnection } from '../../../../src/store/database/database.ts';
 import {
-  databaseFile,
   migrate,
-  openConnection,
   referenceDatabase,
   SCHEMA_VERSION,
-} from '../../../../src/store/database/database.ts';
+} from '../../../../src/store/database/migrations.ts';
 import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
 import { recover } from '../../../../src/store/recovery/load-state.ts';
 import { salvage } from '../../../../src/store/recovery/salvage.ts';
@@ -68,7 +68,7 @@ test('from a damaged database of version 3 the queues are recovered too', () => 
   const to = referenceDatabase();
   // Sessions beyond the bound have no place in the new form.
   from.exec('DELETE FROM session WHERE key > 100');
-  expect(salvage(from, to, () => [])).toMatchObject({ sessions: 2, queued: 149, holes: 0 });
+  expect(salvage(from, to, () => [])).toMatchObject({ sessions: 2, queued: 149, unreadable: 0 });
   const segments = new SegmentTable(to);
   expect([...segments.entries(1)].map(({ seq }) => seq)).toEqual(NUMBERS);
   expect(to.prepare('SELECT refs FROM message').pluck().all()).toEqual([2]);

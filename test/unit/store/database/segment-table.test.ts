@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { referenceDatabase } from '../../../../src/store/database/database.ts';
+import { referenceDatabase } from '../../../../src/store/database/migrations.ts';
+import { removeOrphans } from '../../../../src/store/database/orphans.ts';
 import {
   decodeSegment,
   encodeSegment,
   type SegmentEntry,
 } from '../../../../src/store/database/segment.ts';
+import { SegmentEdits } from '../../../../src/store/database/segment-edits.ts';
 import { LAST_SESSION, SegmentTable } from '../../../../src/store/database/segment-table.ts';
 
 const SESSIONS = [1, 2, LAST_SESSION - 1, LAST_SESSION] as const;
@@ -57,12 +59,13 @@ const anyStep = fc.oneof(
 
 function apply(
   segments: SegmentTable,
+  edits: SegmentEdits,
   model: Model,
   step: typeof anyStep extends fc.Arbitrary<infer S> ? S : never,
 ): void {
   const queue = model.queues.get(step.session)!;
   const last = model.last.get(step.session)!;
-  segments.discardEdits();
+  edits.discardEdits();
   if (step.kind === 'insert') {
     const first = last + 1 + step.gap;
     const entries: SegmentEntry[] = step.bodies.map((shared, index) => {
@@ -79,24 +82,24 @@ function apply(
   } else if (step.kind === 'drop') {
     for (const [place, more] of step.runs) {
       const first = 1 + Math.floor(place * last);
-      segments.drop(step.session, first, first + more);
+      edits.drop(step.session, first, first + more);
       const kept = queue.filter(({ seq }) => seq < first || seq > first + more);
       queue.splice(0, queue.length, ...kept);
     }
   } else if (step.kind === 'released') {
     for (const place of step.places) {
       const seq = 1 + Math.floor(place * last);
-      segments.released(step.session, seq);
+      edits.released(step.session, seq);
       for (const entry of queue) if (entry.seq === seq) entry.flags |= 16;
     }
   } else if (step.kind === 'unreleased') {
-    segments.unreleased(step.session);
+    edits.unreleased(step.session);
     for (const entry of queue) entry.flags &= ~16;
   } else {
-    segments.dropSession(step.session);
+    edits.dropSession(step.session);
     queue.length = 0;
   }
-  segments.flushEdits();
+  edits.flushEdits();
 }
 
 test('queues do what plain lists do', () => {
@@ -104,8 +107,9 @@ test('queues do what plain lists do', () => {
     fc.property(fc.array(anyStep, { maxLength: 30 }), (steps) => {
       const db = referenceDatabase();
       const segments = new SegmentTable(db);
+      const edits = new SegmentEdits(db);
       const model = new Model();
-      for (const step of steps) apply(segments, model, step);
+      for (const step of steps) apply(segments, edits, model, step);
       for (const [key, queue] of model.queues) {
         const found = [...segments.entries(key)].map(({ seq, flags, body }) => [
           seq,
@@ -124,7 +128,7 @@ test('queues do what plain lists do', () => {
       const refs = db.prepare('SELECT id, refs FROM message ORDER BY id').raw().all();
       expect(refs).toEqual([...model.refs].sort(([a], [b]) => a - b));
       // No session of theirs is known.
-      expect(segments.removeOrphans()).toBe([...model.queues.values()].flat().length);
+      expect(removeOrphans(db)).toBe([...model.queues.values()].flat().length);
       expect(db.prepare('SELECT count(*) FROM segment').pluck().get()).toBe(0);
       db.close();
     }),

@@ -1,0 +1,162 @@
+import { type QueueEntry, type QueueOwner, WRITTEN } from '../../queue/queue-entry.ts';
+
+/** Half of the longest time that an entry waits for its subscriber's acknowledgement before it is written. */
+const GENERATION_MS = 3;
+/** Deferred entries are written early when there are so many, or so many bytes of them. */
+const DEFERRED_ENTRIES = 1000;
+const DEFERRED_BYTES = 256 * 1024;
+/** Bytes of messages waiting for the disk above which publishers are paused, and below which they are resumed. */
+const WAITING_HIGH = 32 * 1024 * 1024;
+const WAITING_LOW = 8 * 1024 * 1024;
+/** So many entries discarded unwritten, at least, before the due entries are searched for them. */
+const SWEEP = 1024;
+
+/**
+ * The queue entries that are not on disk yet. A durable entry is due for the next commit, or first waits one generation
+ * (3 to 6 ms) for its subscriber's acknowledgement, which saves the write. A deferred entry waits until
+ * `makeDeferredDue`. An entry that is discarded meanwhile is never written.
+ */
+export class EntryStages {
+  /** Entries of the generation that began last, and of the one before. */
+  #fresh: QueueEntry[] = [];
+  #aged: QueueEntry[] = [];
+  /** Entries for the next commit. */
+  #due: QueueEntry[] = [];
+  #deferred: QueueEntry[] = [];
+  #deferredBytes = 0;
+  /** Entries discarded since the due ones were last searched for such. */
+  #discarded = 0;
+  /** Bytes of the messages of all entries here and in the commit in flight. */
+  #waitingBytes = 0;
+  #onRelieved: (() => void)[] = [];
+  #generation: NodeJS.Timeout | undefined;
+  readonly #onDue: () => void;
+
+  /** `onDue` is called when entries have waited their generation and are due. */
+  constructor(onDue: () => void) {
+    this.#onDue = onDue;
+  }
+
+  /** The number of durable entries in memory. */
+  get waiting(): number {
+    return this.#fresh.length + this.#aged.length + this.#due.length;
+  }
+
+  /** True while publishers should be paused, because the disk is slower than they are. */
+  get congested(): boolean {
+    return this.#waitingBytes > WAITING_HIGH;
+  }
+
+  /** Calls back once when the disk has caught up. */
+  onceRelieved(callback: () => void): void {
+    this.#onRelieved.push(callback);
+  }
+
+  /** Adds a durable entry; gives whether it is due for the next commit. `mayWait` lets it wait for an acknowledgement. */
+  add(entry: QueueEntry, mayWait: boolean): boolean {
+    this.#waitingBytes += entry.message.body.length;
+    if (mayWait && entry.owner?.online) {
+      this.#fresh.push(entry);
+      this.#generation ??= setTimeout(this.#nextGeneration, GENERATION_MS);
+      return false;
+    }
+    this.#due.push(entry);
+    return true;
+  }
+
+  /** Adds a deferred entry; gives whether there are so many that they should be written early. */
+  addDeferred(entry: QueueEntry): boolean {
+    this.#deferred.push(entry);
+    this.#waitingBytes += entry.message.body.length;
+    this.#deferredBytes += entry.message.body.length;
+    return this.#deferred.length >= DEFERRED_ENTRIES || this.#deferredBytes >= DEFERRED_BYTES;
+  }
+
+  /** Makes the deferred entries due; gives whether there are any that are not discarded. */
+  makeDeferredDue(): boolean {
+    const before = this.#due.length;
+    for (const entry of this.#deferred) if (!entry.gone) this.#due.push(entry);
+    this.#deferred = [];
+    this.#deferredBytes = 0;
+    return this.#due.length > before;
+  }
+
+  /** Makes the durable entries of one queue due, in their order; gives whether there are any that are not discarded. */
+  makeOwnerDue(owner: QueueOwner): boolean {
+    const before = this.#due.length;
+    const isOther = (entry: QueueEntry): boolean => {
+      if (entry.owner !== owner) return true;
+      if (!entry.gone) this.#due.push(entry);
+      return false;
+    };
+    this.#aged = this.#aged.filter(isOther);
+    this.#fresh = this.#fresh.filter(isOther);
+    return this.#due.length > before;
+  }
+
+  /** Makes all entries due. */
+  makeAllDue(): void {
+    this.makeDeferredDue();
+    for (const entry of this.#aged) this.#due.push(entry);
+    for (const entry of this.#fresh) this.#due.push(entry);
+    this.#aged = [];
+    this.#fresh = [];
+  }
+
+  /** Drops an entry that is not on its way to the disk: the acknowledgement of its message does not wait for it any more. */
+  discard(entry: QueueEntry): void {
+    this.#drop(entry);
+    // A disk that fails for long must not keep the discarded entries in memory.
+    if (++this.#discarded > Math.max(SWEEP, this.#due.length / 2)) {
+      this.#discarded = 0;
+      this.#due = this.#due.filter((each) => !each.gone);
+    }
+  }
+
+  /**
+   * Gives the entries for the next commit. Those of ended sessions are dropped, which may call back into the journal:
+   * what is handed in by that belongs to the commit after this one, so this comes last when a batch is gathered.
+   */
+  takeDue(): readonly QueueEntry[] {
+    const due = this.#due;
+    this.#due = [];
+    this.#discarded = 0;
+    for (const entry of due) if (!entry.gone && entry.owner!.ended) this.#drop(entry);
+    // Only after all callbacks: they may have discarded any entry.
+    return due.filter((entry) => !entry.gone);
+  }
+
+  /** The entry is on disk. */
+  confirm(entry: QueueEntry): void {
+    entry.written = WRITTEN;
+    this.#relieve(entry);
+    entry.message.pendingAck?.done();
+  }
+
+  stop(): void {
+    clearTimeout(this.#generation);
+  }
+
+  #drop(entry: QueueEntry): void {
+    entry.gone = true;
+    this.#relieve(entry);
+    entry.message.holders--;
+    entry.message.pendingAck?.done();
+  }
+
+  #relieve(entry: QueueEntry): void {
+    this.#waitingBytes -= entry.message.body.length;
+    if (this.#onRelieved.length === 0 || this.#waitingBytes > WAITING_LOW) return;
+    for (const callback of this.#onRelieved.splice(0)) callback();
+  }
+
+  readonly #nextGeneration = (): void => {
+    this.#generation = undefined;
+    const before = this.#due.length;
+    for (const entry of this.#aged) if (!entry.gone) this.#due.push(entry);
+    this.#aged = this.#fresh;
+    this.#fresh = [];
+    if (this.#aged.length > 0) this.#generation = setTimeout(this.#nextGeneration, GENERATION_MS);
+    if (this.#due.length > before) this.#onDue();
+  };
+}

@@ -1,0 +1,114 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type Connection, openFile, openReadOnly } from './sqlite.ts';
+import { errorCode, isBusy } from './sqlite-errors.ts';
+
+const FILE = 'cellgate.db';
+
+/** The database file inside a data folder. */
+export function databaseFile(folder: string): string {
+  return join(folder, FILE);
+}
+
+function lockFile(folder: string): string {
+  return join(folder, 'lock');
+}
+
+/** The remedy where nothing else helps. */
+export const CHANGE_FOLDER = "change 'data' in the config";
+const REMEDIES: Readonly<Record<string, string>> = {
+  EEXIST: 'move away the file that has its name',
+  ENOTDIR: 'move away the file that stands in its path',
+  EROFS: 'remount its file system writable',
+  ENOSPC: 'free some space',
+};
+
+/** Creates the data folder if it is missing; throws one sentence where it can't be used. */
+export function prepareFolder(folder: string): void {
+  try {
+    makeFolder(folder);
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    accessSync(folder, constants.W_OK);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    // Mounted read-only: the data can be read, and the mount may change.
+    if (code === 'EROFS' && existsSync(folder)) return;
+    const remedy = REMEDIES[code ?? ''] ?? 'make it writable for this user';
+    throw new Error(
+      `can't write to the data folder ${folder} (${code ?? message}): ${remedy}, or ${CHANGE_FOLDER}`,
+      { cause },
+    );
+  }
+}
+
+/** Not `recursive`: Node never ends where a file system answers ENOENT below a folder that is there. */
+function makeFolder(folder: string): void {
+  const make = (): unknown => mkdirSync(folder, { mode: 0o750 });
+  try {
+    make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    makeFolder(dirname(folder));
+    make();
+  }
+}
+
+/** Throws one sentence when this user may not read and write the database's files. */
+export function checkPermissions(file: string): void {
+  for (const part of ['', '-wal', '-shm']) {
+    try {
+      accessSync(file + part, constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'EROFS') continue;
+      throw new Error(
+        `can't read and write ${file}${part} (${code}): make it belong to this user`,
+        { cause },
+      );
+    }
+  }
+}
+
+/**
+ * Holds the folder for this process until the returned function is called or the process ends.
+ * The kernel releases the lock when the process ends, so no stale lock remains.
+ * Throws a sentence where another process holds the folder, SQLite's error where the disk accepts no lock file.
+ */
+export function lockFolder(folder: string): () => void {
+  const file = lockFile(folder);
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Error(`can't use ${file}: it is a folder, move it away, or ${CHANGE_FOLDER}`);
+  }
+  let lock: Connection | undefined;
+  try {
+    lock = openFile(file, 0);
+    lock.pragma('journal_mode = MEMORY');
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (cause) {
+    lock?.close();
+    if (!isBusy(errorCode(cause))) throw cause;
+    throw new Error(
+      `the data folder ${folder} is in use by another cellgate: stop that one, or ${CHANGE_FOLDER}`,
+      { cause },
+    );
+  }
+  const held = lock;
+  return () => held.close();
+}
+
+/** Whether a running gateway holds the folder; false where that can't be found out. */
+export function isInUse(folder: string): boolean {
+  try {
+    const lock = openReadOnly(lockFile(folder), 0);
+    try {
+      lock.pragma('user_version');
+    } finally {
+      lock.close();
+    }
+  } catch (error) {
+    return isBusy(errorCode(error));
+  }
+  return false;
+}

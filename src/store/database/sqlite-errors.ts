@@ -1,0 +1,45 @@
+/**
+ * What SQLite's result codes [sqlite.org/rescode.html] and the kernel's error codes mean to the store.
+ * An extended code begins with its primary one: `SQLITE_IOERR_FSYNC`.
+ */
+
+/** The code of an error of SQLite or the kernel; '' where it has none. */
+export function errorCode(error: unknown): string {
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}
+
+/** The disk, or the database's share of it, is full. */
+export function isFull(code: string): boolean {
+  return code === 'SQLITE_FULL';
+}
+
+/** Another connection holds the database. */
+export function isBusy(code: string): boolean {
+  return code === 'SQLITE_BUSY';
+}
+
+/** The file, its folder or the mount is read-only. */
+export function isReadOnly(code: string): boolean {
+  return code.startsWith('SQLITE_READONLY');
+}
+
+/** The statement does not fit the database's tables. */
+export function isSchemaMismatch(code: string): boolean {
+  return code === 'SQLITE_ERROR';
+}
+
+/** The file's content is not what SQLite wrote. */
+export function isDamage(code: string): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_READ|IOERR_CORRUPTFS)/.test(code);
+}
+
+/** The disk accepts no writes: it is full, read-only or failing. */
+export function isWriteFailure(code: string): boolean {
+  return /^(SQLITE_(FULL|READONLY|CANTOPEN|IOERR|PERM)|EROFS$|ENOSPC$|EDQUOT$)/.test(code);
+}
+
+/** The same commit may succeed later; any other code means damage or a fault of the program. */
+export function isTransient(code: string): boolean {
+  return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PERM|AUTH|NOMEM|PROTOCOL)/.test(code);
+}

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import type { Operation } from '../../../../src/store/commit/batch.ts';
+import {
+  RetainedChanges,
+  type RetainedValue,
+} from '../../../../src/store/commit/retained-changes.ts';
+
+function setUp() {
+  const values = new Map<string, RetainedValue>();
+  const changes = new RetainedChanges((topic) => values.get(topic));
+  return {
+    values,
+    changes,
+    taken() {
+      const operations: Operation[] = [];
+      changes.take(operations);
+      return operations;
+    },
+  };
+}
+
+test('the value is that of the moment when the commit takes it; a deleted one is deleted', () => {
+  const { values, changes, taken } = setUp();
+  const payload = Buffer.from('newest');
+  changes.addDurable('a');
+  changes.addDurable('b');
+  changes.addDurable('a');
+  values.set('a', { qos: 1, payload });
+  expect(taken()).toEqual([
+    ['retain', 'a', 1, payload],
+    ['unretain', 'b'],
+  ]);
+  expect(taken()).toEqual([]);
+});
+
+test('a deferred topic waits until it is made due, unless it is durable by then', () => {
+  const { changes, taken } = setUp();
+  changes.addDeferred('a');
+  changes.addDeferred('b');
+  changes.addDurable('a');
+  expect(taken()).toEqual([['unretain', 'a']]);
+  expect(changes.makeDeferredDue()).toBe(true);
+  expect(taken()).toEqual([['unretain', 'b']]);
+  expect(changes.makeDeferredDue()).toBe(false);
+});

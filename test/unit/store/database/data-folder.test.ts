@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { lockFolder, prepareFolder } from '../../../../src/store/database/data-folder.ts';
+import { tempFolder } from '../../../support/temp-folder.ts';
+
+test('the data folder is made, for nobody else to read', () => {
+  const folder = join(tempFolder(), 'a', 'b');
+  prepareFolder(folder);
+  expect(existsSync(folder)).toBe(true);
+  expect(statSync(folder).mode & 0o007).toBe(0);
+  prepareFolder(folder);
+});
+
+test('a data folder that is a file is a sentence', () => {
+  const folder = join(tempFolder(), 'file');
+  writeFileSync(folder, '');
+  expect(() => prepareFolder(folder)).toThrow(/can't write to the data folder .*file \(EEXIST\)/);
+  expect(() => prepareFolder(join(folder, 'below'))).toThrow('(ENOTDIR)');
+});
+
+test.skipIf(process.getuid?.() === 0)('a data folder of someone else is a sentence', () => {
+  const folder = tempFolder();
+  chmodSync(folder, 0o500);
+  expect(() => prepareFolder(folder)).toThrow('(EACCES)');
+  chmodSync(folder, 0o700);
+});
+
+test('a folder is locked for other processes and this one, until it is released', () => {
+  const folder = tempFolder();
+  const unlock = lockFolder(folder);
+  expect(() => lockFolder(folder)).toThrow(
+    `the data folder ${folder} is in use by another cellgate`,
+  );
+  const module = new URL('../../../../dist/src/store/database/data-folder.js', import.meta.url)
+    .href;
+  const script = `import(${JSON.stringify(module)}).then(({ lockFolder }) => lockFolder(process.argv[1]))`;
+  const take = () => spawnSync(process.execPath, ['-e', script, folder], { encoding: 'utf8' });
+  expect(take().stderr).toContain('is in use by another cellgate');
+  unlock();
+  // A process that ends without a release leaves no lock behind.
+  expect(take().status).toBe(0);
+  lockFolder(folder)();
+});
