@@ -89,7 +89,7 @@ async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
     status: 'cell/status',
     probe: 30_000,
     keepalive: 10_000,
-    retry: 60_000,
+    reconnectMax: 60_000,
     in: [],
     ...over,
   } as unknown as UplinkConfig;
