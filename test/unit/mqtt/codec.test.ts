@@ -4,12 +4,14 @@ import { expect, test } from 'vitest';
 import {
   decodeAcknowledged,
   decodeConnect,
+  decodePublish,
   decodeSubscribe,
   decodeTopic,
   decodeUnsubscribe,
   encodeConnack,
   encodeSuback,
   ProtocolError,
+  type PublishPlaces,
 } from '../../../src/mqtt/codec.ts';
 
 /** The codec that aedes and mqtt.js use, as an independent reference. */
@@ -103,6 +105,54 @@ test('reads every SUBSCRIBE and UNSUBSCRIBE that the other codec writes', () => 
       });
     }),
   );
+});
+
+/** Keeps the places of a PUBLISH. */
+function recorder() {
+  const found = { places: [] as unknown[] };
+  const places: PublishPlaces = {
+    at: (_source, ...rest) => {
+      found.places = rest;
+    },
+  };
+  return { found, places };
+}
+
+test('finds the parts of every PUBLISH that the other codec writes', () => {
+  fc.assert(
+    fc.property(topic, bytes, qos, fc.boolean(), packetId, (name, payload, level, retain, id) => {
+      const packet = reference.generate({
+        cmd: 'publish',
+        topic: name,
+        payload,
+        qos: level,
+        retain,
+        dup: false,
+        messageId: id,
+      });
+      const body = bodyOf(packet);
+      const { found, places } = recorder();
+      const read = decodePublish(packet[0]!, packet, body, packet.length, places);
+      const topicEnd = body + 2 + Buffer.byteLength(name);
+      const payloadStart = packet.length - payload.length;
+      expect(read).toBe(level > 0 ? id : 0);
+      expect(found.places).toEqual([body, topicEnd, payloadStart, packet.length, level, retain]);
+    }),
+  );
+});
+
+test.each([
+  ['QoS 3', 0x36, '000174 0001', 'PUBLISH with QoS 3'],
+  ['DUP at QoS 0', 0x38, '000174', 'PUBLISH with DUP at QoS 0'],
+  ['a topic beyond its end', 0x30, '000474', 'PUBLISH ends too early'],
+  ['no packet identifier', 0x32, '00017400', 'PUBLISH ends too early'],
+  ['packet identifier 0', 0x32, '0001740000', 'packet identifier 0'],
+  ['one byte', 0x30, '00', 'PUBLISH ends too early'],
+])('a PUBLISH with %s is refused', (_name, header, hex, message) => {
+  const source = Buffer.from(hex.replaceAll(' ', ''), 'hex');
+  const { found, places } = recorder();
+  expect(() => decodePublish(header, source, 0, source.length, places)).toThrow(message);
+  expect(found.places).toEqual([]);
 });
 
 test('writes CONNACK and SUBACK as the other codec reads them', () => {
