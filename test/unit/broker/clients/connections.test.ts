@@ -52,6 +52,9 @@ test('connections above a limit are accepted, so that they can be refused with a
   expect([first, second, third].every((each) => connections.isOverLimit(each))).toBe(true);
   third.close('test');
   expect(connections.isOverLimit(first)).toBe(false);
+  const fourth = accept('192.0.2.1')!;
+  expect(connections.isOverLimit(fourth)).toBe(true);
+  fourth.close('test');
   accept('192.0.2.2');
   expect(connections.isOverLimit(first)).toBe(false);
   accept('192.0.2.3');
