@@ -97,7 +97,7 @@ test('a retained message that was replaced before SUBACK is not sent, only what 
   expect(messages).toMatchObject([{ payload: 'new', retain: false }]);
 });
 
-test('so it is at QoS 1, where the SUBACK of a clean session waits for an earlier acknowledgement', async () => {
+test('the same at QoS 1, where the SUBACK of a clean session waits for an earlier acknowledgement', async () => {
   const disk = new MemoryDisk();
   const plane = new TestPlane(disk);
   const publish = (payload: string) => {
