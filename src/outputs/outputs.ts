@@ -6,7 +6,7 @@ import type { Buses } from '../buses/buses.ts';
 import type { GpioInput } from '../buses/gpio-line.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import { parsePin } from '../config/schema/pins.ts';
-import { readingTopic } from '../mqtt/topics.ts';
+import { readingTopic } from '../driver-kit/cell-topics.ts';
 import { parseCommand } from './command.ts';
 import { createOutput, type Output, type OutputStatus } from './output.ts';
 import type { Pins } from './pins.ts';

@@ -5,13 +5,13 @@ import { Sequence } from '../base/sequence.ts';
 import type { Buses } from '../buses/buses.ts';
 import type { GpioInput } from '../buses/gpio-line.ts';
 import type { PowerFailConfig } from '../config/schema/power-fail.ts';
+import { powerTopics } from '../driver-kit/cell-topics.ts';
 import {
   encodeReading,
   type PayloadForm,
   type Quality,
   type Value,
 } from '../driver-kit/reading.ts';
-import { powerTopics } from '../mqtt/topics.ts';
 
 export interface PowerFailParts {
   readonly config: PowerFailConfig;

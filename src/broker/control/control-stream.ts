@@ -1,23 +1,23 @@
 import { Duplex } from 'node:stream';
 import type { ConnectPacket } from '../../mqtt/codec.ts';
-import { DISCONNECT, encodeLength, PINGREQ } from '../../mqtt/codec.ts';
+import { CONNECT, DISCONNECT, encodePacket, PINGREQ } from '../../mqtt/codec.ts';
 import type { Connection } from '../clients/connection.ts';
 
 const CONNACK_LENGTH = 4;
 
-/** What aedes says to a client, as far as it concerns us. */
+/** What aedes sends to a client. */
 export interface ControlEvents {
-  /** CONNACK, by its return code; 0 is accepted. */
+  /** CONNACK with its return code; 0 is accepted. */
   connack(returnCode: number): void;
   /** Everything after it, e.g. PINGRESP. */
   bytes(bytes: Buffer): void;
-  /** aedes has let go of the client: a refusal, a takeover, its own close. */
+  /** aedes has closed the client: a refusal, a takeover, its own stop. */
   ended(): void;
 }
 
 /**
- * The socket as aedes sees it: CONNECT, PINGREQ and DISCONNECT go in, CONNACK and PINGRESP come out.
- * All other packets pass beside it.
+ * The socket as aedes sees it: it reads CONNECT, PINGREQ and DISCONNECT, and writes CONNACK and PINGRESP.
+ * All other packets do not pass through it.
  */
 export class ControlStream extends Duplex {
   readonly connection: Connection;
@@ -31,7 +31,7 @@ export class ControlStream extends Duplex {
     this.#events = events;
   }
 
-  /** Gives aedes the CONNECT; without its keepalive, which the connection watches over itself. */
+  /** Gives aedes the CONNECT without its keepalive, which the connection checks itself. */
   connect(packet: ConnectPacket): void {
     this.push(encodeConnect(packet));
   }
@@ -87,8 +87,7 @@ function encodeConnect(packet: ConnectPacket): Buffer {
   if (will) fields.push(field(will.topic), field(will.payload));
   if (username !== undefined) fields.push(field(username));
   if (password !== undefined) fields.push(field(password));
-  const body = Buffer.concat(fields);
-  return Buffer.concat([Buffer.from([0x10, ...encodeLength(body.length)]), body]);
+  return encodePacket(CONNECT << 4, Buffer.concat(fields));
 }
 
 function field(value: string | Buffer): Buffer {

@@ -1,5 +1,5 @@
 import { hex } from '../../buses/i2c-device.ts';
-import { powerTopics, readingTopic, statusTopic } from '../../mqtt/topics.ts';
+import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import { isLoopback } from '../schema/listeners.ts';
 import type { Finding, Path } from '../yaml/problem.ts';

@@ -1,4 +1,5 @@
-import { covers, matches, overlaps, readingTopic } from '../../mqtt/topics.ts';
+import { readingTopic } from '../../driver-kit/cell-topics.ts';
+import { covers, matches, overlaps } from '../../mqtt/topics.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
