@@ -160,12 +160,17 @@ export class PagedQueue {
       if (seq < gap.next || this.#discarded.has(seq)) return undefined;
       gap.count--;
       gap.bytes -= size;
-      this.#discarded.add(seq);
-      setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
+      this.#skipRow(seq);
     }
     this.count--;
     this.bytes -= size;
     return found;
+  }
+
+  /** The row of this entry may still be on disk for a while. */
+  #skipRow(seq: number): void {
+    this.#discarded.add(seq);
+    setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
   }
 
   /** Takes the one that `peek` gave. */
@@ -223,7 +228,8 @@ export class PagedQueue {
   }
 
   #extend(entry: QueueEntry): void {
-    if (entry.gone) return;
+    // It was discarded while it was being written: the gap may grow over its row.
+    if (entry.gone) return this.#skipRow(entry.seq);
     this.#gap ??= { next: entry.seq, last: entry.seq, count: 0, bytes: 0, oldestAt: entry.at };
     this.#gap.last = entry.seq;
     this.#gap.count++;
@@ -233,11 +239,11 @@ export class PagedQueue {
   #fill(): void {
     if (this.#loading || !this.#gap) return;
     this.#loading = true;
-    const limit = Math.min(LOAD, Math.max(this.#gap.count, 1));
-    this.#load(this.#gap.next, limit).then(
+    const { next, last, count } = this.#gap;
+    this.#load(next, Math.min(LOAD, Math.max(count, 1))).then(
       (entries) => {
         this.#loading = false;
-        this.#take(entries);
+        this.#take(entries, last);
         this.#loaded();
       },
       () => {
@@ -248,7 +254,8 @@ export class PagedQueue {
     );
   }
 
-  #take(entries: readonly QueueEntry[]): void {
+  /** Takes what was read of the gap; `asked` is where it ended when the load was asked for. */
+  #take(entries: readonly QueueEntry[], asked: number): void {
     const gap = this.#gap;
     if (!gap) return;
     let last = 0;
@@ -261,8 +268,9 @@ export class PagedQueue {
       gap.bytes -= entry.message.body.length;
       gap.oldestAt = entry.at;
     }
-    gap.next = last + 1;
-    if (last > 0 && last < gap.last) return;
+    // An empty answer speaks for the gap as it was: it may have grown since.
+    gap.next = (last > 0 ? last : asked) + 1;
+    if (gap.next <= gap.last) return;
     // The gap is read to its end: what it was thought to hold beyond that is not there.
     this.count -= gap.count;
     this.bytes -= gap.bytes;
