@@ -1,5 +1,5 @@
 import type { StoredSession } from '../store/recovery/load-state.ts';
-import { type QueueEntry, WRITTEN } from './queue-entry.ts';
+import { type QueueEntry, UNWRITTEN, WRITTEN } from './queue-entry.ts';
 
 /** Entries of one queue kept in memory ahead of their sending; what is behind stays on disk alone. */
 const IN_MEMORY = 256;
@@ -126,6 +126,10 @@ export class PagedQueue {
   push(entry: QueueEntry): void {
     this.count++;
     this.bytes += entry.message.body.length;
+    this.#append(entry);
+  }
+
+  #append(entry: QueueEntry): void {
     if (this.#gap) this.#tail.push(entry);
     else this.#head.push(entry);
   }
@@ -199,10 +203,10 @@ export class PagedQueue {
     for (const { message } of cut) gap.bytes += message.body.length;
   }
 
-  /** Lets go of bodies that are on disk and far from being sent. */
+  /** Frees the memory of entries that are on disk and far from being sent, and of those that are gone. */
   spill(): void {
     if (this.#gap) {
-      for (let first = this.#tail.get(0); first?.written === WRITTEN; first = this.#tail.get(0)) {
+      for (let first = this.#tail.get(0); first && canLeave(first); first = this.#tail.get(0)) {
         this.#tail.shift();
         this.#extend(first);
       }
@@ -211,10 +215,11 @@ export class PagedQueue {
     const { length, bytes } = this.#head;
     if (length <= 2 * IN_MEMORY && bytes <= 2 * IN_MEMORY_BYTES) return;
     const kept = this.#keptInMemory();
-    if (this.#head.get(kept)?.written !== WRITTEN) return;
+    const first = this.#head.get(kept);
+    if (!first || !canLeave(first)) return;
     for (const entry of this.#head.cut(kept)) {
-      if (entry.written === WRITTEN && this.#tail.length === 0) this.#extend(entry);
-      else this.#tail.push(entry);
+      if (canLeave(entry) && this.#tail.length === 0) this.#extend(entry);
+      else this.#append(entry);
     }
   }
 
@@ -228,8 +233,11 @@ export class PagedQueue {
   }
 
   #extend(entry: QueueEntry): void {
-    // It was discarded while it was being written: the gap may grow over its row.
-    if (entry.gone) return this.#skipRow(entry.seq);
+    if (entry.gone) {
+      // The gap may grow over the row that it has, or is about to have.
+      if (entry.written !== UNWRITTEN) this.#skipRow(entry.seq);
+      return;
+    }
     this.#gap ??= { next: entry.seq, last: entry.seq, count: 0, bytes: 0, oldestAt: entry.at };
     this.#gap.last = entry.seq;
     this.#gap.count++;
@@ -277,4 +285,9 @@ export class PagedQueue {
     this.#gap = undefined;
     for (let entry = this.#tail.shift(); entry; entry = this.#tail.shift()) this.#head.push(entry);
   }
+}
+
+/** Whether its memory may be freed. */
+function canLeave({ gone, written }: QueueEntry): boolean {
+  return gone || written === WRITTEN;
 }

@@ -242,6 +242,35 @@ test('an entry that is discarded while it is being written does not come back wi
   await bench.drain();
 });
 
+test('where the first beyond the head was discarded while it was being written, the order stays', async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 600; i++) bench.push(1);
+  bench.discard(256, 'too late');
+  bench.commit(257);
+  for (let i = 0; i < 10; i++) bench.push(1);
+  await bench.drain();
+});
+
+test.each([100, 600])(
+  'what is discarded before it is written does not stay in memory, in a queue of %i',
+  async (stored) => {
+    const bench = new Bench();
+    for (let i = 0; i < stored; i++) bench.push(1);
+    bench.commit(stored);
+    for (let i = 0; i < 3000; i++) {
+      bench.push(1);
+      bench.discard(stored);
+      bench.push(1);
+      if (i % 10 === 0) bench.commit(10);
+      bench.discard(stored);
+    }
+    bench.push(1);
+    bench.commit(20);
+    expect(bench.queue.inMemory).toBeLessThanOrEqual(600);
+    await bench.drain();
+  },
+);
+
 const steps = fc.array(
   fc.oneof(
     fc.record({ push: fc.integer({ min: 1, max: 400 }), size: fc.integer({ min: 0, max: 40 }) }),
