@@ -1,5 +1,5 @@
-import type { TrafficCounters } from '../broker/clients/traffic-counters.ts';
 import type { DropCounts } from '../broker/stats/status.ts';
+import type { TrafficCounters } from '../broker/stats/traffic-counters.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 
 type Labels = Readonly<Record<string, string>>;

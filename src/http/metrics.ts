@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Latency } from '../base/latency.ts';
-import type { TrafficCounters } from '../broker/clients/traffic-counters.ts';
 import type { DropCounts } from '../broker/stats/status.ts';
+import type { TrafficCounters } from '../broker/stats/traffic-counters.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { createLatencyMetric } from './latency-metric.ts';
 import { DEFINITIONS, type Now } from './metric-definitions.ts';

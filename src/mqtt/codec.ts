@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { variableIntBytes, writeVariableInt } from './variable-int.ts';
 
 /** MQTT control packet types [MQTT 3.1.1, table 2.1]. */
 export const CONNECT = 1;
@@ -12,22 +13,27 @@ export const UNSUBSCRIBE = 10;
 export const PINGREQ = 12;
 export const DISCONNECT = 14;
 
-/** First bytes of the packets that a server sends. */
-/** The SUBACK code of a subscription that is refused. */
-export const SUBACK_FAILURE = 0x80;
+/** First bytes of packets; those of PUBLISH are without its flags. */
+export const CONNACK_HEADER = 0x20;
+export const PUBLISH_HEADER = 0x30;
 export const PUBACK_HEADER = 0x40;
 export const PUBREC_HEADER = 0x50;
 export const PUBREL_HEADER = 0x62;
 export const PUBCOMP_HEADER = 0x70;
+export const SUBACK_HEADER = 0x90;
 export const UNSUBACK_HEADER = 0xb0;
+
+/** Flags of a PUBLISH in its first byte; the QoS is in bits 1 and 2. */
+export const DUP = 8;
+export const RETAIN = 1;
 
 /** CONNACK return codes [MQTT 3.1.1, table 3.1]. */
 export const UNACCEPTABLE_PROTOCOL = 1;
 export const IDENTIFIER_REJECTED = 2;
 export const SERVER_UNAVAILABLE = 3;
 
-/** SUBACK's code for a filter that was refused. */
-export const SUBSCRIBE_FAILURE = 0x80;
+/** SUBACK's return code for a filter that was refused [MQTT 3.1.1, section 3.9.3]. */
+export const SUBACK_FAILURE = 0x80;
 
 export type Qos = 0 | 1 | 2;
 
@@ -214,6 +220,43 @@ export function decodeUnsubscribe(source: Buffer, start: number, end: number): U
   return { packetId, filters };
 }
 
+/** Takes the places of a PUBLISH in its packet, as `Publication.at` of the broker does. */
+export interface PublishPlaces {
+  /** The topic's length and name are at [topicStart, topicEnd), the payload at [payloadStart, end). */
+  at(
+    source: Buffer,
+    topicStart: number,
+    topicEnd: number,
+    payloadStart: number,
+    end: number,
+    qos: Qos,
+    retain: boolean,
+  ): unknown;
+}
+
+/** Reads a PUBLISH in place, its topic is not checked; returns the packet identifier, 0 at QoS 0. */
+export function decodePublish(
+  header: number,
+  source: Buffer,
+  start: number,
+  end: number,
+  places: PublishPlaces,
+): number {
+  const qos = (header >> 1) & 3;
+  if (qos === 3) throw new ProtocolError('PUBLISH with QoS 3');
+  if (qos === 0 && header & DUP) throw new ProtocolError('PUBLISH with DUP at QoS 0');
+  const topicEnd = start + 2 + ((source[start]! << 8) | source[start + 1]!);
+  const payloadStart = qos === 0 ? topicEnd : topicEnd + 2;
+  if (end - start < 2 || payloadStart > end) throw new ProtocolError('PUBLISH ends too early');
+  let packetId = 0;
+  if (qos > 0) {
+    packetId = (source[topicEnd]! << 8) | source[topicEnd + 1]!;
+    if (packetId === 0) throw new ProtocolError('packet identifier 0');
+  }
+  places.at(source, start, topicEnd, payloadStart, end, qos as Qos, (header & RETAIN) !== 0);
+  return packetId;
+}
+
 /** The packet identifier of PUBACK, PUBREC, PUBREL or PUBCOMP. */
 export function decodeAcknowledged(source: Buffer, start: number, end: number): number {
   if (end - start !== 2) throw new ProtocolError('an acknowledgement of the wrong length');
@@ -223,27 +266,17 @@ export function decodeAcknowledged(source: Buffer, start: number, end: number): 
 }
 
 export function encodeConnack(sessionPresent: boolean, returnCode: number): Buffer {
-  return Buffer.from([0x20, 2, sessionPresent ? 1 : 0, returnCode]);
+  return Buffer.from([CONNACK_HEADER, 2, sessionPresent ? 1 : 0, returnCode]);
 }
 
 export function encodeSuback(packetId: number, codes: readonly number[]): Buffer {
-  const length = encodeLength(2 + codes.length);
-  return Buffer.from([0x90, ...length, packetId >> 8, packetId & 0xff, ...codes]);
+  return encodePacket(SUBACK_HEADER, Buffer.from([packetId >> 8, packetId & 0xff, ...codes]));
 }
 
-/** Remaining Length [MQTT 3.1.1, section 2.2.3]. */
-export function encodeLength(length: number): number[] {
-  const bytes: number[] = [];
-  let rest = length;
-  do {
-    const low = rest & 0x7f;
-    rest >>>= 7;
-    bytes.push(rest > 0 ? low | 0x80 : low);
-  } while (rest > 0);
-  return bytes;
-}
-
-/** How many bytes `encodeLength` gives. */
-export function lengthBytes(length: number): number {
-  return length < 128 ? 1 : length < 16_384 ? 2 : length < 2_097_152 ? 3 : 4;
+/** A packet from its first byte and what follows the remaining length. */
+export function encodePacket(header: number, body: Uint8Array): Buffer {
+  const packet = Buffer.allocUnsafe(1 + variableIntBytes(body.length) + body.length);
+  packet[0] = header;
+  packet.set(body, writeVariableInt(packet, 1, body.length));
+  return packet;
 }

@@ -1,11 +1,10 @@
-import { CONNECT, ProtocolError } from './codec.ts';
+import { CONNECT, ProtocolError, PUBLISH } from './codec.ts';
 
 /** Hears of each packet: its first byte stands at `start`, what follows the fixed header in [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
 
 /** Flags a client's packet of each type must have [MQTT-2.2.2-1]; -1: only a server sends it, or no one. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
-const PUBLISH = 3;
 const MORE = 0x80;
 
 /** Cuts a stream of bytes into packets; what a packet may claim is bounded before it is stored. */

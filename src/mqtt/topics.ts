@@ -1,32 +1,5 @@
 const LIMIT_BYTES = 65_535;
 
-/** Topic of one channel's readings; the channel with the empty name has the sensor's own. Throws when it is no topic name. */
-export function readingTopic(cell: string, sensor: string, channel: string): string {
-  return built(channel === '' ? [cell, sensor] : [cell, sensor, channel]);
-}
-
-/** Topic that says `online` or `offline` for the gateway itself. Throws when it is no topic name. */
-export function statusTopic(cell: string): string {
-  return built([cell, 'status']);
-}
-
-/** Topics on which a failing supply is told: whether it is there, and how long it took to make all safe. */
-export function powerTopics(cell: string): { readonly supplied: string; readonly secured: string } {
-  const topic = (channel: string): string => readingTopic(cell, 'power', channel);
-  return { supplied: topic('supplied'), secured: topic('secured') };
-}
-
-function built(parts: readonly string[]): string {
-  const topic = parts.join('/');
-  const problem = parts.includes('')
-    ? 'has an empty part'
-    : topic.startsWith('$')
-      ? "starts with $, which is the broker's own"
-      : topicProblem(topic);
-  if (problem !== undefined) throw new Error(`topic "${topic}" ${problem}`);
-  return topic;
-}
-
 /** What is wrong with a topic name, to be read after it (`contains + or #`); undefined when it is one [MQTT-4.7.1-1]. */
 export function topicProblem(topic: string): string | undefined {
   if (/[+#]/.test(topic)) return 'contains + or #, which only a filter may';

@@ -5,7 +5,7 @@ import type { Sequence } from '../base/sequence.ts';
 import type { Buses, GpioInput } from '../buses/bus.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import { parsePin } from '../config/schema/pins.ts';
-import { readingTopic } from '../mqtt/topics.ts';
+import { readingTopic } from '../driver-kit/cell-topics.ts';
 import { parseCommand } from './command.ts';
 import { createOutput, type Output, type OutputStatus } from './output.ts';
 import type { Pins } from './pins.ts';

@@ -4,13 +4,13 @@ import type { Service } from '../base/lifecycle.ts';
 import { Sequence } from '../base/sequence.ts';
 import type { Buses, GpioInput } from '../buses/bus.ts';
 import type { PowerFailConfig } from '../config/schema/power-fail.ts';
+import { powerTopics } from '../driver-kit/cell-topics.ts';
 import {
   encodeReading,
   type PayloadForm,
   type Quality,
   type Value,
 } from '../driver-kit/reading.ts';
-import { powerTopics } from '../mqtt/topics.ts';
 
 export interface PowerFailParts {
   readonly config: PowerFailConfig;

@@ -1,5 +1,5 @@
-import { OWN_SESSION } from '../broker/messages/data-plane.ts';
 import type { Publication, Subscriber } from '../broker/messages/publication.ts';
+import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { QueueConfig } from '../config/schema/uplink-routes.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';

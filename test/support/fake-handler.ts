@@ -1,10 +1,17 @@
-import type { Connection, ConnectionHandler } from '../../src/broker/clients/connection.ts';
+import type { Connection, ConnectionHandlers } from '../../src/broker/clients/connection.ts';
 import type { Publication } from '../../src/broker/messages/publication.ts';
 import type { SubscribePacket, UnsubscribePacket } from '../../src/mqtt/codec.ts';
 
-/** What a connection's packets were taken for; a test puts functions of its own in their place. */
-export class FakeHandler implements ConnectionHandler {
+/** Records the packets of connections and their end; a test may replace its functions. */
+export class FakeHandler {
   readonly heard: string[] = [];
+  readonly handlers: ConnectionHandlers = {
+    handshake: this,
+    control: this,
+    messages: this,
+    subscriptions: this,
+    connections: this,
+  };
 
   connect(): void {
     this.heard.push('connect');

@@ -1,17 +1,13 @@
-import { Connection } from '../../src/broker/clients/connection.ts';
-import { MemoryBudget } from '../../src/broker/clients/memory-budget.ts';
-import { TrafficCounters } from '../../src/broker/clients/traffic-counters.ts';
+import { Connection, type ConnectionParts } from '../../src/broker/clients/connection.ts';
 import { DataPlane } from '../../src/broker/messages/data-plane.ts';
-import type { Publication } from '../../src/broker/messages/publication.ts';
+import { MemoryBudget } from '../../src/broker/messages/memory-budget.ts';
 import { DropCounter } from '../../src/broker/stats/drop-counter.ts';
-import {
-  encodeConnack,
-  type SubscribePacket,
-  type UnsubscribePacket,
-} from '../../src/mqtt/codec.ts';
+import { TrafficCounters } from '../../src/broker/stats/traffic-counters.ts';
+import { encodeConnack } from '../../src/mqtt/codec.ts';
 import { Journal } from '../../src/store/commit/journal.ts';
 import type { Store } from '../../src/store/store.ts';
 import { LIMITS } from './broker.ts';
+import { connectionParts } from './connection-parts.ts';
 import { FakeHandler } from './fake-handler.ts';
 import { FakeTransport } from './fake-transport.ts';
 import type { MemoryDisk } from './memory-disk.ts';
@@ -23,7 +19,7 @@ export class TestPlane extends FakeHandler {
   readonly plane: DataPlane;
   readonly journal: Journal;
   readonly disk: MemoryDisk;
-  readonly #memory = new MemoryBudget();
+  readonly #parts: ConnectionParts;
 
   constructor(disk: MemoryDisk) {
     super();
@@ -50,43 +46,36 @@ export class TestPlane extends FakeHandler {
         retainedValue = read;
       },
     } as unknown as Store;
+    const [memory, traffic] = [new MemoryBudget(), new TrafficCounters()];
     this.plane = new DataPlane({
       store,
       limits: { ...LIMITS, inflight: 4 },
       drops: new DropCounter(createQuietLog().log),
-      memory: this.#memory,
-      traffic: new TrafficCounters(),
+      memory,
+      traffic,
       refused: () => undefined,
       now: () => 0,
     });
+    const { subscriptions } = this.plane;
+    this.#parts = connectionParts(
+      { ...this.handlers, messages: this.plane, subscriptions },
+      { limits: { packet: 1024 * 1024, connectTimeout: 0 }, memory, traffic },
+    );
     this.plane.recover();
   }
 
   /** A connection that is open: its session is there. */
   open(clientId: string, clean: boolean): { connection: Connection; transport: FakeTransport } {
     const transport = new FakeTransport();
-    const limits = { packet: 1024 * 1024, connectTimeout: 0 };
-    const connection = new Connection(transport, this, limits, () => 0, this.#memory);
+    const connection = new Connection(transport, this.#parts);
     connection.data(packets.connect());
-    const { session, present } = this.plane.openSession(clientId, clean);
+    const { session, present } = this.plane.sessions.openSession(clientId, clean);
     connection.sendBuffer.write(encodeConnack(present, 0));
     connection.open(session);
     return { connection, transport };
   }
 
-  override publish(connection: Connection, publication: Publication, packetId: number): void {
-    this.plane.publish(connection, publication, packetId);
-  }
-  override release(connection: Connection, packetId: number): void {
-    this.plane.release(connection, packetId);
-  }
-  override subscribe(connection: Connection, packet: SubscribePacket): void {
-    this.plane.subscribe(connection, packet);
-  }
-  override unsubscribe(connection: Connection, packet: UnsubscribePacket): void {
-    this.plane.unsubscribe(connection, packet);
-  }
   override closed(connection: Connection): void {
-    if (connection.session) this.plane.clientGone(connection.session);
+    if (connection.session) this.plane.sessions.clientGone(connection.session);
   }
 }

@@ -1,6 +1,7 @@
 import type { Access } from '../../access/access.ts';
-import type { ConnectPacket } from '../../mqtt/codec.ts';
+import { type ConnectPacket, IDENTIFIER_REJECTED } from '../../mqtt/codec.ts';
 import type { Session } from '../messages/session.ts';
+import type { Subscriptions } from '../messages/subscriptions.ts';
 import type { Connection } from './connection.ts';
 
 /** CONNACK's return code [MQTT 3.1.1, table 3.1] and a reason for the log. */
@@ -9,7 +10,6 @@ export interface Refusal {
   readonly reason: string;
 }
 
-const IDENTIFIER_REJECTED = 2;
 const NOT_AUTHORISED = 5;
 
 /** Gives the connection what the access rules grant it; resolves with why it is refused, or with nothing. */
@@ -31,7 +31,7 @@ export async function admit(
   });
   if ('reason' in admission) return admission;
   const { identity, rights } = admission;
-  // Whoever owns a session has messages waiting in it that are nobody else's.
+  // The messages in a session's queue are for its owner alone.
   const owner = sessions.get(clientId)?.owner;
   if (owner && owner !== identity.user) {
     return {
@@ -44,4 +44,27 @@ export async function admit(
   }
   connection.access = admission;
   return undefined;
+}
+
+/**
+ * Applies changed access rules: closes connections whose user is no longer admitted and ends subscriptions that the
+ * user may no longer have.
+ */
+export function reviewConnections(
+  access: Access,
+  connections: Iterable<Connection>,
+  subscriptions: Subscriptions,
+): void {
+  for (const connection of [...connections]) {
+    const { session } = connection;
+    if (!connection.access || !session) continue;
+    const { identity } = connection.access;
+    const rights = access.rightsOf(identity, session.clientId);
+    if (!rights) {
+      connection.close('no longer let in by the access file');
+      continue;
+    }
+    connection.access = { identity, rights };
+    subscriptions.revokeSubscriptions(session, rights);
+  }
 }

@@ -1,45 +1,36 @@
 /** Bytes of a slot: what one read gives at most, and what one connection gathers before it is written. */
-export const SLOT = 64 * 1024;
+export const SLOT_BYTES = 64 * 1024;
 const SLOTS = 128;
+/** A smaller chunk is read where it is: copying it into the pool would cost more than it saves. */
+const SMALL_BYTES = 1024;
 
 /**
- * One buffer for what is read and what is gathered: bytes move inside it by `copyWithin`, which costs a third
- * of a copy between two buffers. Untouched slots cost no memory.
+ * One buffer for received bytes and for bytes to send: a copy inside it by `copyWithin` costs a third of a copy
+ * between two buffers. Unused slots cost no memory.
  */
-export const pool: Buffer = Buffer.allocUnsafeSlow(SLOT * (SLOTS + 1));
+export class BufferPool {
+  /** Its first slot is for the chunk that is being read, the others are for send buffers. */
+  readonly buffer: Buffer = Buffer.allocUnsafeSlow(SLOT_BYTES * (SLOTS + 1));
+  readonly #free: number[] = [];
 
-const free: number[] = [];
-for (let slot = SLOTS; slot > 0; slot--) free.push(slot * SLOT);
+  constructor() {
+    for (let slot = SLOTS; slot > 0; slot--) this.#free.push(slot * SLOT_BYTES);
+  }
 
-/** Where a free slot begins, -1 when there is none. */
-export function takeSlot(): number {
-  return free.pop() ?? -1;
-}
+  /** Where a free slot begins; -1 when there is none. */
+  takeSlot(): number {
+    return this.#free.pop() ?? -1;
+  }
 
-/** Gives a slot back; nothing may read it any more. */
-export function freeSlot(start: number): void {
-  free.push(start);
-}
+  /** Gives a slot back; nothing may read it afterwards. */
+  freeSlot(start: number): void {
+    this.#free.push(start);
+  }
 
-/** Fewer bytes than this are not worth the move into the arena. */
-const SMALL = 1024;
-
-/** Where the chunk's bytes stand from 0 on: in the arena, until the next is read, or where they are if that does not pay. */
-export function intoPool(chunk: Buffer): Buffer {
-  if (chunk.length < SMALL || chunk.length > SLOT) return chunk;
-  pool.set(chunk, 0);
-  return pool;
-}
-
-/** Copies [start, end) of the source to the target's place. */
-export function copyBytes(
-  source: Buffer,
-  start: number,
-  end: number,
-  target: Buffer,
-  place: number,
-): void {
-  if (source === target) target.copyWithin(place, start, end);
-  else if (start === 0 && end === source.length) target.set(source, place);
-  else source.copy(target, place, start, end);
+  /** The buffer that has the chunk's bytes from 0 on: the pool's until the next call, or the chunk itself. */
+  bufferOf(chunk: Buffer): Buffer {
+    if (chunk.length < SMALL_BYTES || chunk.length > SLOT_BYTES) return chunk;
+    this.buffer.set(chunk, 0);
+    return this.buffer;
+  }
 }

@@ -1,63 +1,62 @@
-import { lengthBytes } from '../../mqtt/codec.ts';
+import { packetBytes, writePublish } from '../../mqtt/publish-encoder.ts';
 import type { Transport } from '../../net/transport.ts';
-import { copyBytes, freeSlot, pool, SLOT, takeSlot } from './buffer-pool.ts';
-import type { MemoryBudget } from './memory-budget.ts';
-import { TrafficCounters } from './traffic-counters.ts';
+import type { MemoryBudget } from '../messages/memory-budget.ts';
+import type { PacketBuffer } from '../messages/packet-buffer.ts';
+import type { TrafficCounters } from '../stats/traffic-counters.ts';
+import { type BufferPool, SLOT_BYTES } from './buffer-pool.ts';
+import type { FlushQueue } from './flush-queue.ts';
 
-/** Answers that may pile up for a peer that reads nothing. */
-const ANSWERS = 8 * 1024 * 1024;
-
-let waiting: SendBuffer[] = [];
-let scheduled = false;
-
-function flushAll(): void {
-  scheduled = false;
-  const outputs = waiting;
-  waiting = [];
-  for (const output of outputs) output.flush();
+/** What the send buffers of one broker share. */
+export interface SendBufferParts {
+  readonly memory: MemoryBudget;
+  readonly traffic: TrafficCounters;
+  readonly pool: BufferPool;
+  readonly flushQueue: FlushQueue;
 }
 
+/** Bytes of answers that may wait for a peer that reads nothing. */
+const ANSWER_BYTES = 8 * 1024 * 1024;
+
 /** Gathers what one connection is sent during a turn of the event loop and writes it at the turn's end. */
-export class SendBuffer {
+export class SendBuffer implements PacketBuffer {
   readonly #transport: Transport;
   readonly #memory: MemoryBudget;
   readonly #traffic: TrafficCounters;
-  /** True while the peer reads too slowly to be given more: QoS 0 is dropped, QoS 1 and 2 wait. */
+  readonly #pool: BufferPool;
+  readonly #flushQueue: FlushQueue;
   congested = false;
-  /** The arena, or a buffer of its own while all slots are taken. */
+  /** The pool's buffer, or a buffer of its own while all slots are taken. */
   #buffer: Buffer | undefined;
   #start = 0;
   #end = 0;
-  /** Bytes of answers that have come up since the peer was last seen to read. */
-  #answers = 0;
-  /** What of `memory.unread` is this connection's. */
+  /** Bytes of answers since the peer was last seen to read. */
+  #answerBytes = 0;
+  /** This connection's part of `memory.unread`. */
   #unread = 0;
 
-  constructor(
-    transport: Transport,
-    memory: MemoryBudget,
-    traffic: TrafficCounters = new TrafficCounters(),
-  ) {
-    this.#traffic = traffic;
+  constructor(transport: Transport, { memory, traffic, pool, flushQueue }: SendBufferParts) {
     this.#transport = transport;
     this.#memory = memory;
+    this.#traffic = traffic;
+    this.#pool = pool;
+    this.#flushQueue = flushQueue;
   }
 
-  /** True when a peer that reads nothing goes on asking: its answers alone would fill the memory. */
+  /** True when a peer that reads nothing goes on sending requests: the answers alone would fill the memory. */
   get stuck(): boolean {
-    return this.#answers > ANSWERS;
+    return this.#answerBytes > ANSWER_BYTES;
   }
 
-  /** Takes the peer's share of the memory anew; 0 once the connection is closed. */
+  /** Counts what the peer has not read; 0 once the connection is closed. */
   measure(unread: number = this.#transport.pending): void {
     this.#memory.unread += unread - this.#unread;
     this.#unread = unread;
     this.congested = this.#memory.isTooMuch(unread);
   }
 
-  /** A packet of two bytes' remaining length, a packet identifier: all acknowledgements and PUBREL. */
+  /** A packet with nothing but a packet identifier: every acknowledgement and PUBREL. */
   acknowledge(header: number, packetId: number): void {
-    this.#answers += 4;
+    this.#answerBytes += 4;
     this.#traffic.packetsSent++;
     const at = this.#reserve(4);
     const buffer = this.#buffer!;
@@ -67,11 +66,10 @@ export class SendBuffer {
     buffer[at + 3] = packetId;
   }
 
-  /** Bytes as they are. */
   write(bytes: Uint8Array): void {
-    this.#answers += bytes.length;
+    this.#answerBytes += bytes.length;
     this.#traffic.packetsSent++;
-    if (bytes.length > SLOT) {
+    if (bytes.length > SLOT_BYTES) {
       this.flush();
       this.#traffic.bytesSent += bytes.length;
       this.#transport.write(Buffer.from(bytes));
@@ -82,10 +80,6 @@ export class SendBuffer {
     this.#buffer!.set(bytes, at);
   }
 
-  /**
-   * A PUBLISH from a place where topic length and topic stand at [topicStart, topicEnd) and the payload
-   * at [payloadStart, end); `packetId` is 0 for QoS 0.
-   */
   publish(
     header: number,
     source: Buffer,
@@ -95,48 +89,37 @@ export class SendBuffer {
     end: number,
     packetId: number,
   ): void {
-    const idBytes = packetId === 0 ? 0 : 2;
-    const remaining = topicEnd - topicStart + idBytes + end - payloadStart;
-    const size = 1 + lengthBytes(remaining) + remaining;
-    const large = size > SLOT;
+    const payloadBytes = end - payloadStart;
+    const remaining = topicEnd - topicStart + (packetId === 0 ? 0 : 2) + payloadBytes;
+    const size = packetBytes(remaining);
+    const large = size > SLOT_BYTES;
     const traffic = this.#traffic;
     traffic.packetsSent++;
     traffic.publishSent++;
-    traffic.publishBytesSent += end - payloadStart;
+    traffic.publishBytesSent += payloadBytes;
     if (large) this.flush();
-    const buffer = large ? Buffer.allocUnsafe(size) : undefined;
-    let at = large ? 0 : this.#reserve(size);
-    const target = buffer ?? this.#buffer!;
-
-    target[at++] = header;
-    let rest = remaining;
-    do {
-      const low = rest & 0x7f;
-      rest >>>= 7;
-      target[at++] = rest > 0 ? low | 0x80 : low;
-    } while (rest > 0);
-    if (payloadStart === topicEnd + idBytes) {
-      copyBytes(source, topicStart, end, target, at);
-    } else if (payloadStart === topicEnd) {
-      // One move of all and a short one back take half the time of two moves.
-      copyBytes(source, topicStart, end, target, at + idBytes);
-      target.copyWithin(at, at + idBytes, at + idBytes + topicEnd - topicStart);
-    } else {
-      copyBytes(source, topicStart, topicEnd, target, at);
-      copyBytes(source, payloadStart, end, target, at + topicEnd - topicStart + idBytes);
-    }
-    at += topicEnd - topicStart;
-    if (idBytes) {
-      target[at] = packetId >> 8;
-      target[at + 1] = packetId;
-    }
-    if (!buffer) return;
+    const own = large ? Buffer.allocUnsafe(size) : undefined;
+    const at = large ? 0 : this.#reserve(size);
+    const target = own ?? this.#buffer!;
+    writePublish(
+      target,
+      at,
+      header,
+      remaining,
+      source,
+      topicStart,
+      topicEnd,
+      payloadStart,
+      end,
+      packetId,
+    );
+    if (!own) return;
     traffic.bytesSent += size;
-    this.#transport.write(buffer);
+    this.#transport.write(own);
     this.measure();
   }
 
-  /** Hands what is gathered to the socket. */
+  /** Hands the gathered bytes to the socket. */
   flush(): void {
     const buffer = this.#buffer;
     if (!buffer) return;
@@ -144,38 +127,34 @@ export class SendBuffer {
     this.#traffic.bytesSent += bytes.length;
     this.#buffer = undefined;
     const transport = this.#transport;
-    const shared = buffer === pool;
-    if (shared && (transport.copies || transport.pending > 0)) {
+    const pooled = buffer === this.#pool.buffer;
+    if (pooled && (transport.copies || transport.pending > 0)) {
       transport.write(Buffer.from(bytes));
-      freeSlot(this.#start);
+      this.#pool.freeSlot(this.#start);
     } else {
       transport.write(bytes);
-      if (shared) this.#giveBack();
+      if (pooled) this.#freeOnceTaken();
     }
     this.measure();
-    if (!this.congested) this.#answers = 0;
+    if (!this.congested) this.#answerBytes = 0;
   }
 
-  /** What the kernel did not take at once, the socket still reads from the slot. */
-  #giveBack(): void {
+  /** The socket still reads from the slot what the kernel did not take at once. */
+  #freeOnceTaken(): void {
     const start = this.#start;
-    if (this.#transport.pending === 0) freeSlot(start);
-    else this.#transport.onceTaken(() => freeSlot(start));
+    if (this.#transport.pending === 0) this.#pool.freeSlot(start);
+    else this.#transport.onceTaken(() => this.#pool.freeSlot(start));
   }
 
-  /** Makes room and gives its place. */
+  /** Makes room for so many bytes; returns where they begin. */
   #reserve(size: number): number {
-    if (this.#buffer && this.#end - this.#start + size > SLOT) this.flush();
+    if (this.#buffer && this.#end - this.#start + size > SLOT_BYTES) this.flush();
     if (!this.#buffer) {
-      const slot = takeSlot();
-      this.#buffer = slot < 0 ? Buffer.allocUnsafeSlow(SLOT) : pool;
+      const slot = this.#pool.takeSlot();
+      this.#buffer = slot < 0 ? Buffer.allocUnsafeSlow(SLOT_BYTES) : this.#pool.buffer;
       this.#start = Math.max(slot, 0);
       this.#end = this.#start;
-      waiting.push(this);
-      if (!scheduled) {
-        scheduled = true;
-        setImmediate(flushAll);
-      }
+      this.#flushQueue.add(this);
     }
     const at = this.#end;
     this.#end += size;

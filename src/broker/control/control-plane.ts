@@ -3,7 +3,7 @@ import type { ConnectPacket } from '../../mqtt/codec.ts';
 import type { StoredWill } from '../../store/recovery/load-state.ts';
 import type { Store } from '../../store/store.ts';
 import type { Connection } from '../clients/connection.ts';
-import type { LocalMessage } from '../messages/data-plane.ts';
+import type { LocalMessage } from '../messages/local-message.ts';
 import { AedesPersistence, type AedesWill } from './aedes-persistence.ts';
 import { ControlStream } from './control-stream.ts';
 

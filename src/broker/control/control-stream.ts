@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import type { ConnectPacket } from '../../mqtt/codec.ts';
-import { DISCONNECT, encodeLength, PINGREQ } from '../../mqtt/codec.ts';
+import { CONNECT, DISCONNECT, encodePacket, PINGREQ } from '../../mqtt/codec.ts';
 import type { Connection } from '../clients/connection.ts';
 
 const CONNACK_LENGTH = 4;
@@ -87,8 +87,7 @@ function encodeConnect(packet: ConnectPacket): Buffer {
   if (will) fields.push(field(will.topic), field(will.payload));
   if (username !== undefined) fields.push(field(username));
   if (password !== undefined) fields.push(field(password));
-  const body = Buffer.concat(fields);
-  return Buffer.concat([Buffer.from([0x10, ...encodeLength(body.length)]), body]);
+  return encodePacket(CONNECT << 4, Buffer.concat(fields));
 }
 
 function field(value: string | Buffer): Buffer {

@@ -1,5 +1,9 @@
 import type { Qos } from '../../mqtt/codec.ts';
-import type { Message } from '../../queue/queue-entry.ts';
+import { Message } from '../../queue/queue-entry.ts';
+import type { Store } from '../../store/store.ts';
+import type { DropCounter } from '../stats/drop-counter.ts';
+import { createMessage, type Publication } from './publication.ts';
+import { isReserved } from './reserved-topics.ts';
 
 export interface Retained {
   readonly topic: string;
@@ -19,19 +23,19 @@ export class RetainedMessages {
   /** Topics and payloads together. */
   bytes = 0;
   readonly #root = new Node();
-  /** Where those that have one stand: a sensor's next value needs no way through the tree. */
-  readonly #places = new Map<string, Node>();
+  /** The nodes with a message by topic: a sensor's next value needs no search through the tree. */
+  readonly #nodes = new Map<string, Node>();
 
   get count(): number {
-    return this.#places.size;
+    return this.#nodes.size;
   }
 
   get(topic: string): Retained | undefined {
-    return this.#places.get(topic)?.retained;
+    return this.#nodes.get(topic)?.retained;
   }
 
   set(topic: string, qos: Qos, message: Message): void {
-    const node = this.#places.get(topic) ?? this.#grow(topic);
+    const node = this.#nodes.get(topic) ?? this.#grow(topic);
     this.#clear(node);
     this.bytes += message.body.length;
     node.retained = { topic, message, qos, current: true };
@@ -48,7 +52,7 @@ export class RetainedMessages {
       }
       node = child;
     }
-    this.#places.set(topic, node);
+    this.#nodes.set(topic, node);
     return node;
   }
 
@@ -61,9 +65,9 @@ export class RetainedMessages {
 
   /** False where there was none. */
   delete(topic: string): boolean {
-    const last = this.#places.get(topic);
+    const last = this.#nodes.get(topic);
     if (!last) return false;
-    this.#places.delete(topic);
+    this.#nodes.delete(topic);
     this.#clear(last);
     const levels = topic.split('/');
     const path = [this.#root];
@@ -82,6 +86,67 @@ export class RetainedMessages {
     collect(this.#root, filter.split('/'), 0, found);
     return found;
   }
+}
+
+export interface RetainParts {
+  readonly store: Pick<Store, 'journal'>;
+  readonly limits: RetainedLimits;
+  readonly drops: DropCounter;
+}
+
+export interface RetainedLimits {
+  readonly retainedMessages: number;
+  readonly retainedBytes: number;
+}
+
+/**
+ * Keeps the publication as its topic's retained message, here and on disk; an empty payload deletes the one before
+ * [MQTT-3.3.1-10]. Above the limits it is dropped and counted.
+ */
+export function retain(
+  retained: RetainedMessages,
+  publication: Publication,
+  { store, limits, drops }: RetainParts,
+): void {
+  const { topic, qos } = publication;
+  const pendingAck = publication.pendingAck ?? undefined;
+  if (publication.payloadStart === publication.end) {
+    const existed = retained.delete(topic);
+    if (existed || pendingAck) store.journal.retain(topic, pendingAck);
+    return;
+  }
+  const { body, topicEnd } = publication.keep();
+  const before = retained.get(topic);
+  const growth = body.length - (before?.message.body.length ?? 0);
+  if (
+    !publication.own &&
+    ((!before && retained.count >= limits.retainedMessages) ||
+      retained.bytes + growth > limits.retainedBytes)
+  ) {
+    drops.count(topic, 'retained-full');
+    // The message that it would have replaced is no longer true.
+    if (retained.delete(topic)) store.journal.retain(topic, pendingAck);
+    return;
+  }
+  // Another Message, because the publisher's pendingAck must not live as long as the retained message.
+  retained.set(topic, qos, new Message(body, topicEnd));
+  if (!isReserved(topic)) store.journal.retain(topic, pendingAck);
+}
+
+/** Takes the retained messages from the store, which reads them here when it commits them later. */
+export function recoverRetained(
+  retained: RetainedMessages,
+  store: Pick<Store, 'recovered' | 'readRetainedFrom'>,
+): void {
+  for (const { topic, qos, payload } of store.recovered.retained) {
+    retained.set(topic, qos, createMessage(topic, payload));
+  }
+  store.readRetainedFrom((topic) => {
+    const current = retained.get(topic);
+    if (!current) return undefined;
+    const { body, topicEnd } = current.message;
+    return { qos: current.qos, payload: new Uint8Array(body.subarray(topicEnd)) };
+  });
 }
 
 function collect(node: Node, levels: readonly string[], depth: number, found: Retained[]): void {

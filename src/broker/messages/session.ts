@@ -14,15 +14,15 @@ import {
 import type { Journal } from '../../store/commit/journal.ts';
 import type { StoredEntry } from '../../store/commit/writer.ts';
 import type { StoredSession } from '../../store/recovery/load-state.ts';
-import { ENTRY_BYTES, type MemoryBudget } from '../clients/memory-budget.ts';
-import type { SendBuffer } from '../clients/send-buffer.ts';
 import { InflightWindow } from './inflight-window.ts';
+import { ENTRY_BYTES, type MemoryBudget } from './memory-budget.ts';
+import type { PacketBuffer } from './packet-buffer.ts';
 import { Publication, type Subscriber, storedMessage } from './publication.ts';
 import type { Retained } from './retained.ts';
 
 /** What a session needs of its connection. */
 export interface Link {
-  readonly sendBuffer: SendBuffer;
+  readonly sendBuffer: PacketBuffer;
   /** Sends an acknowledgement, after those that were promised before it. */
   acknowledge(header: number, packetId: number): void;
   /** The same, once the pendingAck is paid. */
@@ -422,7 +422,7 @@ function packetIdOf(seq: number): number {
 }
 
 function sendPublication(
-  output: SendBuffer,
+  output: PacketBuffer,
   publication: Publication,
   header: number,
   packetId: number,

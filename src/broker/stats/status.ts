@@ -1,8 +1,34 @@
 import type { StoredClock } from '../../store/stored-clock.ts';
-import type { Connection } from '../clients/connection.ts';
-import type { DataPlane } from '../messages/data-plane.ts';
-import type { Session } from '../messages/session.ts';
 import type { DropCounter } from './drop-counter.ts';
+
+/** What is read of a client's session. */
+interface CountedSession {
+  readonly clientId: string;
+  /** The user; '' where none is proved. */
+  readonly owner: string;
+  readonly online: boolean;
+  readonly persistent: boolean;
+  /** Milliseconds on the stored clock: when the client connected, and when it was last connected. */
+  readonly onlineSince: number;
+  readonly awaySince: number;
+  readonly subscriptions: { readonly size: number };
+  readonly queue: { readonly count: number; readonly bytes: number };
+  readonly inflight: number;
+  readonly drops: ReadonlyMap<string, number>;
+}
+
+interface CountedConnection<Session> {
+  readonly session: Session | undefined;
+  readonly remoteAddress: string;
+}
+
+/** What is read of the data plane. */
+interface CountedMessages {
+  readonly sessions: { readonly byClientId: ReadonlyMap<string, CountedSession> };
+  readonly router: { readonly count: number };
+  readonly retained: { readonly count: number; readonly bytes: number };
+  readonly published: number;
+}
 
 /** What the broker counts since its start. */
 export interface BrokerCounts {
@@ -10,7 +36,7 @@ export interface BrokerCounts {
   readonly maximum: number;
   /** Sessions, connected or not. */
   readonly sessions: number;
-  /** Persistent sessions whose client is not there. */
+  /** Persistent sessions whose client is not connected. */
   readonly away: number;
   readonly subscriptions: number;
   readonly retained: number;
@@ -18,9 +44,9 @@ export interface BrokerCounts {
   readonly packetsReceived: number;
   readonly dropped: number;
   readonly queued: number;
-  /** Bytes of retained messages and of what waits. */
+  /** Bytes of retained messages and of all queues. */
   readonly storedBytes: number;
-  /** Sessions that ended because their client stayed away. */
+  /** Sessions that ended because their client stayed away too long. */
   readonly expired: number;
 }
 
@@ -47,27 +73,27 @@ export interface SessionStatus {
   readonly dropped: number;
 }
 
-const SESSIONS_TOLD = 100;
-const DROPS_TOLD = 100;
+const LISTED_SESSIONS = 100;
+const LISTED_DROPS = 100;
 
-/** Sessions at most a hundred, those first for whom the most waits. */
-export function sessionsOf(
+/** At most a hundred sessions: those with the longest queues. */
+export function sessionStatuses<Session extends CountedSession>(
   sessions: Iterable<Session>,
-  connections: Iterable<Connection>,
-  ages: StoredClock,
+  connections: Iterable<CountedConnection<Session>>,
+  storedClock: Pick<StoredClock, 'wallAt'>,
 ): readonly SessionStatus[] {
-  const told = busiest(sessions);
+  const listed = longestQueues(sessions);
   const addresses = new Map<Session, string>();
   for (const { session, remoteAddress } of connections) {
     if (session) addresses.set(session, remoteAddress);
   }
-  return told.map((session) => ({
+  return listed.map((session) => ({
     clientId: session.clientId,
     user: session.owner,
     address: addresses.get(session) ?? null,
     online: session.online,
     persistent: session.persistent,
-    since: ages.wallAt(session.online ? session.onlineSince : session.awaySince),
+    since: storedClock.wallAt(session.online ? session.onlineSince : session.awaySince),
     subscriptions: session.subscriptions.size,
     queued: session.queue.count,
     bytes: session.queue.bytes,
@@ -76,42 +102,46 @@ export function sessionsOf(
   }));
 }
 
-const byWaiting = (a: Session, b: Session): number =>
+const byQueueLength = (a: CountedSession, b: CountedSession): number =>
   b.queue.count - a.queue.count || (a.clientId < b.clientId ? -1 : 1);
 
-/** Asked every second, of a hundred thousand sessions too: they are not all sorted for it. */
-function busiest(sessions: Iterable<Session>): Session[] {
-  let told: Session[] = [];
+/** Called every second, also with a hundred thousand sessions: not all of them are sorted. */
+function longestQueues<Session extends CountedSession>(sessions: Iterable<Session>): Session[] {
+  let longest: Session[] = [];
   for (const session of sessions) {
-    told.push(session);
-    if (told.length < 8 * SESSIONS_TOLD) continue;
-    told = told.sort(byWaiting).slice(0, SESSIONS_TOLD);
+    longest.push(session);
+    if (longest.length < 8 * LISTED_SESSIONS) continue;
+    longest = longest.sort(byQueueLength).slice(0, LISTED_SESSIONS);
   }
-  return told.sort(byWaiting).slice(0, SESSIONS_TOLD);
+  return longest.sort(byQueueLength).slice(0, LISTED_SESSIONS);
 }
 
-/** What was dropped since the start, by reason, and by session for a hundred of them at most. */
-export function dropsOf(sessions: ReadonlyMap<string, Session>, drops: DropCounter): DropCounts {
+/** What was dropped since the start, by reason, and by session for at most a hundred of them. */
+export function dropCounts(
+  sessions: ReadonlyMap<string, CountedSession>,
+  dropCounter: DropCounter,
+): DropCounts {
   const lossy = [...sessions.values()]
-    .filter((session) => session.drops.size > 0)
-    .map(({ clientId, drops: own }) => ({ clientId, ...Object.fromEntries(own) }))
-    .slice(0, DROPS_TOLD);
-  return { total: drops.total, reasons: Object.fromEntries(drops.byReason), sessions: lossy };
+    .filter(({ drops }) => drops.size > 0)
+    .map(({ clientId, drops }) => ({ clientId, ...Object.fromEntries(drops) }))
+    .slice(0, LISTED_DROPS);
+  const { total, byReason } = dropCounter;
+  return { total, reasons: Object.fromEntries(byReason), sessions: lossy };
 }
 
-/** What sessions, retained messages and drops add up to. */
-export function sumsOf(
-  { sessions, router, retained, published }: DataPlane,
+/** The sums over sessions, retained messages and drops. */
+export function messageCounts(
+  { sessions, router, retained, published }: CountedMessages,
   { total }: DropCounter,
-) {
+): Omit<BrokerCounts, 'connected' | 'maximum' | 'packetsReceived' | 'expired'> {
   let [queued, away, storedBytes] = [0, 0, retained.bytes];
-  for (const session of sessions.values()) {
+  for (const session of sessions.byClientId.values()) {
     queued += session.queue.count;
     storedBytes += session.queue.bytes;
     if (!session.online) away++;
   }
   return {
-    sessions: sessions.size,
+    sessions: sessions.byClientId.size,
     away,
     subscriptions: router.count,
     retained: retained.count,

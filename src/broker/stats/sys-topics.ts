@@ -2,24 +2,50 @@ import type { Clock } from '../../base/clock.ts';
 import type { Service } from '../../base/lifecycle.ts';
 import type { Broker } from '../broker.ts';
 import { LoadAverage } from './load-average.ts';
+import type { BrokerCounts } from './status.ts';
+import type { TrafficCounters } from './traffic-counters.ts';
 
 export interface SysTopicsParts {
-  readonly broker: Broker;
-  readonly clock: Clock;
+  readonly broker: Pick<Broker, 'counts' | 'traffic' | 'publishLocal'>;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly version: string;
   /** In bytes; the process's own by default. */
   memory?(): { readonly heapUsed: number; readonly external: number };
 }
 
+/** By the topic's name below `$SYS/broker/`. */
+type Values = Readonly<Record<string, string | number>>;
+
 /** Mosquitto's default `sys_interval`, which dashboards expect. */
-const EVERY_MS = 10_000;
+const INTERVAL_MS = 10_000;
 
 /** Publishes what the broker counts under Mosquitto's names, each value when it has changed. */
 export function createSysTopics(parts: SysTopicsParts): Service {
   const { broker, clock, version, memory = () => process.memoryUsage() } = parts;
   const published = new Map<string, string>();
-  const began = clock.monotonic();
+  const startedAt = clock.monotonic();
+  const loads = createLoads();
+  let publishedAt = startedAt;
+  let heapMaximum = 0;
   let timer: NodeJS.Timeout | undefined;
+
+  const values = (): Values => {
+    const { counts, traffic } = broker;
+    const now = clock.monotonic();
+    const elapsedMs = now - publishedAt;
+    publishedAt = now;
+    const { heapUsed, external } = memory();
+    const heap = heapUsed + external;
+    heapMaximum = Math.max(heapMaximum, heap);
+    return {
+      version: `cellgate version ${version}`,
+      uptime: `${Math.floor((now - startedAt) / 1000)} seconds`,
+      ...countValues(counts, traffic),
+      'heap/current': heap,
+      'heap/maximum': heapMaximum,
+      ...loads(loadCounters(counts, traffic), elapsedMs),
+    };
+  };
 
   const publish = (): void => {
     for (const [name, value] of Object.entries(values())) {
@@ -35,73 +61,76 @@ export function createSysTopics(parts: SysTopicsParts): Service {
     }
   };
 
-  const loads = new Map<string, LoadAverage>();
-  let lookedAt = began;
-  let most = 0;
-
-  /** What a counter has grown by in a minute, over one, five and fifteen. */
-  const load = (name: string, count: number, ms: number): Record<string, string> => {
-    const one = loads.get(name) ?? new LoadAverage(count);
-    loads.set(name, one);
-    const averages = Object.entries(one.take(count, ms));
-    return Object.fromEntries(averages.map(([window, value]) => [`load/${name}/${window}`, value]));
-  };
-
-  const values = (): Record<string, string | number> => {
-    const { counts, traffic } = broker;
-    const now = clock.monotonic();
-    const ms = now - lookedAt;
-    lookedAt = now;
-    const { heapUsed, external } = memory();
-    most = Math.max(most, heapUsed + external);
-    const stored = counts.retained + counts.queued;
-    return {
-      version: `cellgate version ${version}`,
-      uptime: `${Math.floor((now - began) / 1000)} seconds`,
-      'clients/connected': counts.connected,
-      'clients/active': counts.connected,
-      'clients/disconnected': counts.away,
-      'clients/inactive': counts.away,
-      'clients/expired': counts.expired,
-      'clients/total': counts.sessions,
-      'clients/maximum': counts.maximum,
-      'messages/received': counts.packetsReceived,
-      'messages/sent': traffic.packetsSent,
-      'messages/stored': stored,
-      'store/messages/count': stored,
-      'store/messages/bytes': counts.storedBytes,
-      'publish/messages/received': traffic.publishReceived,
-      'publish/messages/sent': traffic.publishSent,
-      'publish/messages/dropped': counts.dropped,
-      'publish/bytes/received': traffic.publishBytesReceived,
-      'publish/bytes/sent': traffic.publishBytesSent,
-      'bytes/received': traffic.bytesReceived,
-      'bytes/sent': traffic.bytesSent,
-      'retained messages/count': counts.retained,
-      'subscriptions/count': counts.subscriptions,
-      'shared_subscriptions/count': 0,
-      'heap/current': heapUsed + external,
-      'heap/maximum': most,
-      ...load('messages/received', counts.packetsReceived, ms),
-      ...load('messages/sent', traffic.packetsSent, ms),
-      ...load('publish/received', traffic.publishReceived, ms),
-      ...load('publish/sent', traffic.publishSent, ms),
-      ...load('publish/dropped', counts.dropped, ms),
-      ...load('bytes/received', traffic.bytesReceived, ms),
-      ...load('bytes/sent', traffic.bytesSent, ms),
-      ...load('sockets', traffic.sockets, ms),
-      ...load('connections', traffic.connections, ms),
-    };
-  };
-
   return {
     name: '$SYS topics',
     async start() {
       publish();
-      timer = setInterval(publish, EVERY_MS);
+      timer = setInterval(publish, INTERVAL_MS);
     },
     async stop() {
       clearInterval(timer);
     },
+  };
+}
+
+function countValues(counts: BrokerCounts, traffic: TrafficCounters): Values {
+  const stored = counts.retained + counts.queued;
+  return {
+    'clients/connected': counts.connected,
+    'clients/active': counts.connected,
+    'clients/disconnected': counts.away,
+    'clients/inactive': counts.away,
+    'clients/expired': counts.expired,
+    'clients/total': counts.sessions,
+    'clients/maximum': counts.maximum,
+    'messages/received': counts.packetsReceived,
+    'messages/sent': traffic.packetsSent,
+    'messages/stored': stored,
+    'store/messages/count': stored,
+    'store/messages/bytes': counts.storedBytes,
+    'publish/messages/received': traffic.publishReceived,
+    'publish/messages/sent': traffic.publishSent,
+    'publish/messages/dropped': counts.dropped,
+    'publish/bytes/received': traffic.publishBytesReceived,
+    'publish/bytes/sent': traffic.publishBytesSent,
+    'bytes/received': traffic.bytesReceived,
+    'bytes/sent': traffic.bytesSent,
+    'retained messages/count': counts.retained,
+    'subscriptions/count': counts.subscriptions,
+    'shared_subscriptions/count': 0,
+  };
+}
+
+/** Counters whose averages are published, by their name below `load/`. */
+function loadCounters(
+  counts: BrokerCounts,
+  traffic: TrafficCounters,
+): Readonly<Record<string, number>> {
+  return {
+    'messages/received': counts.packetsReceived,
+    'messages/sent': traffic.packetsSent,
+    'publish/received': traffic.publishReceived,
+    'publish/sent': traffic.publishSent,
+    'publish/dropped': counts.dropped,
+    'bytes/received': traffic.bytesReceived,
+    'bytes/sent': traffic.bytesSent,
+    sockets: traffic.sockets,
+    connections: traffic.connections,
+  };
+}
+
+/** Turns counters, and the milliseconds since the call before, into their growth per minute over 1, 5 and 15 minutes. */
+function createLoads(): (counters: Readonly<Record<string, number>>, elapsedMs: number) => Values {
+  const averages = new Map<string, LoadAverage>();
+  return (counters, elapsedMs) => {
+    const values: Record<string, string> = {};
+    for (const [name, count] of Object.entries(counters)) {
+      const average = averages.get(name) ?? new LoadAverage(count);
+      averages.set(name, average);
+      for (const [window, value] of Object.entries(average.add(count, elapsedMs))) {
+        values[`load/${name}/${window}`] = value;
+      }
+    }
+    return values;
   };
 }

@@ -1,6 +1,6 @@
 import { hex } from '../../buses/bus.ts';
+import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
 import type { Drivers } from '../../driver-kit/driver.ts';
-import { powerTopics, readingTopic, statusTopic } from '../../mqtt/topics.ts';
 import type { PartialOutput } from '../schema/outputs.ts';
 import type { PowerFailConfig } from '../schema/power-fail.ts';
 import { type HttpConfig, isLoopback, type ListenerConfig } from '../schema/schema.ts';

@@ -1,4 +1,4 @@
-import { powerTopics, readingTopic, statusTopic } from '../../mqtt/topics.ts';
+import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { linesOf, type Parts } from './checks.ts';
 import { pinChecks } from './pin-checks.ts';

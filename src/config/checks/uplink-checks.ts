@@ -1,5 +1,6 @@
+import { readingTopic } from '../../driver-kit/cell-topics.ts';
 import type { Drivers } from '../../driver-kit/driver.ts';
-import { covers, matches, overlaps, readingTopic } from '../../mqtt/topics.ts';
+import { covers, matches, overlaps } from '../../mqtt/topics.ts';
 import type { PartialSensor } from '../schema/sensors.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';

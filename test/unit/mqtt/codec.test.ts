@@ -8,9 +8,7 @@ import {
   decodeTopic,
   decodeUnsubscribe,
   encodeConnack,
-  encodeLength,
   encodeSuback,
-  lengthBytes,
   ProtocolError,
 } from '../../../src/mqtt/codec.ts';
 
@@ -124,20 +122,6 @@ test('writes CONNACK and SUBACK as the other codec reads them', () => {
   expect(judged(encodeSuback(7, new Array(20_000).fill(1)))).toMatchObject({ cmd: 'suback' });
   expect(judged(encodeConnack(true, 0))).toMatchObject({ cmd: 'connack', sessionPresent: true });
   expect(judged(encodeConnack(false, 5))).toMatchObject({ returnCode: 5, sessionPresent: false });
-});
-
-test.each([
-  [0, '00'],
-  [127, '7f'],
-  [128, '8001'],
-  [16_383, 'ff7f'],
-  [16_384, '808001'],
-  [2_097_151, 'ffff7f'],
-  [2_097_152, '80808001'],
-  [268_435_455, 'ffffff7f'],
-])('remaining length %i is %s', (length, hex) => {
-  expect(Buffer.from(encodeLength(length)).toString('hex')).toBe(hex);
-  expect(lengthBytes(length)).toBe(hex.length / 2);
 });
 
 const decoders = { decodeConnect, decodeSubscribe, decodeUnsubscribe, decodeAcknowledged };

@@ -5,24 +5,10 @@ import {
   filterProblem,
   matches,
   overlaps,
-  readingTopic,
-  statusTopic,
   topicProblem,
 } from '../../../src/mqtt/topics.ts';
 
 describe('topic names', () => {
-  test('the channel with the empty name has the topic of its sensor', () => {
-    expect(readingTopic('robotcell1', 'door/closed', '')).toBe('robotcell1/door/closed');
-    expect(readingTopic('robotcell1', 'joints', 'j1')).toBe('robotcell1/joints/j1');
-    expect(statusTopic('robotcell1')).toBe('robotcell1/status');
-  });
-
-  test('what is no topic name is refused', () => {
-    expect(() => readingTopic('cell', '', '')).toThrow('topic "cell/" has an empty part');
-    expect(() => readingTopic('cell', 'a+b', '')).toThrow('which only a filter may');
-    expect(() => readingTopic('$SYS', 'a', '')).toThrow("the broker's own");
-  });
-
   test.each([
     ['', 'is empty'],
     ['a/#', 'contains + or #'],

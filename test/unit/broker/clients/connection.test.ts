@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { Connection } from '../../../../src/broker/clients/connection.ts';
-import { MemoryBudget } from '../../../../src/broker/clients/memory-budget.ts';
 import type { Session } from '../../../../src/broker/messages/session.ts';
 import { PUBACK_HEADER } from '../../../../src/mqtt/codec.ts';
 import type { PendingAck } from '../../../../src/queue/pending-ack.ts';
+import { connectionParts } from '../../../support/connection-parts.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { settle } from '../../../support/manual-clock.ts';
@@ -16,13 +16,8 @@ function connected() {
   const transport = new FakeTransport();
   const handler = new FakeHandler();
   let now = 0;
-  const connection = new Connection(
-    transport,
-    handler,
-    { packet: 1024 * 1024, connectTimeout: 5000 },
-    () => now,
-    new MemoryBudget(),
-  );
+  const parts = connectionParts(handler.handlers, { now: () => now });
+  const connection = new Connection(transport, parts);
   connection.data(packets.connect());
   connection.open(session);
   const pendingAcks: PendingAck[] = [];
@@ -115,13 +110,7 @@ test('acknowledgements that only wait for their turn are bounded too', () => {
 test('packets before CONNACK that owe too much leave the client unread', () => {
   const transport = new FakeTransport();
   const handler = new FakeHandler();
-  const connection = new Connection(
-    transport,
-    handler,
-    { packet: 1024 * 1024, connectTimeout: 5000 },
-    () => 0,
-    new MemoryBudget(),
-  );
+  const connection = new Connection(transport, connectionParts(handler.handlers));
   handler.onPublish = (self, _publication, packetId) =>
     void self.ackWhenStored(PUBACK_HEADER, packetId);
   connection.data(Buffer.concat([packets.connect(), publishes(5000)]));

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { MemoryBudget } from '../../../../src/broker/clients/memory-budget.ts';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
 import { createMessage } from '../../../../src/broker/messages/publication.ts';
+import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { PacketReader, type Publish } from '../../../support/packets.ts';
 
@@ -24,7 +24,7 @@ const read = (transport: FakeTransport) =>
 
 test('what one turn brings is one write', async () => {
   const transport = new FakeTransport();
-  const output = new SendBuffer(transport, new MemoryBudget());
+  const output = new SendBuffer(transport, sendBufferParts());
   for (let i = 1; i <= 100; i++) publish(output, Buffer.from(`m${i}`), i);
   output.acknowledge(0x40, 0x1234);
   output.write(Buffer.from('d000', 'hex'));
@@ -43,7 +43,7 @@ test.each([0, 120, 127, 128, 16_383, 16_384, 65_000, 65_536, 70_000, 2_100_000])
   'a payload of %i bytes arrives, among others',
   async (size) => {
     const transport = new FakeTransport();
-    const output = new SendBuffer(transport, new MemoryBudget());
+    const output = new SendBuffer(transport, sendBufferParts());
     const payload = Buffer.alloc(size, 'x');
     publish(output, Buffer.from('before'), 1);
     publish(output, payload, 2);
@@ -59,7 +59,7 @@ test.each([0, 120, 127, 128, 16_383, 16_384, 65_000, 65_536, 70_000, 2_100_000])
 
 test('a packet identifier is put in, put elsewhere and left out, wherever the source has one', async () => {
   const transport = new FakeTransport();
-  const output = new SendBuffer(transport, new MemoryBudget());
+  const output = new SendBuffer(transport, sendBufferParts());
   // A PUBLISH of QoS 1 as it lies in a read buffer: topic, identifier, payload.
   const source = Buffer.from('..\0\x01t\x11\x22payload..', 'latin1');
   output.publish(0x32, source, 2, 5, 7, 14, 0x0304);
@@ -73,7 +73,7 @@ test('a packet identifier is put in, put elsewhere and left out, wherever the so
 
 test('large bytes keep their place', async () => {
   const transport = new FakeTransport();
-  const output = new SendBuffer(transport, new MemoryBudget());
+  const output = new SendBuffer(transport, sendBufferParts());
   output.write(Buffer.from('first'));
   output.write(Buffer.alloc(70_000, 'x'));
   output.write(Buffer.from('last'));
@@ -89,7 +89,8 @@ test.each([
   ['a fast peer', { fast: true }],
 ])('%s: what the socket still holds is never written over', async (_name, options) => {
   const transports = Array.from({ length: 5 }, () => new FakeTransport(options));
-  const outputs = transports.map((transport) => new SendBuffer(transport, new MemoryBudget()));
+  const parts = sendBufferParts();
+  const outputs = transports.map((transport) => new SendBuffer(transport, parts));
   for (let round = 0; round < 200; round++) {
     outputs.forEach((output, i) => {
       publish(output, Buffer.from(`${i} ${round}`));
@@ -105,11 +106,12 @@ test.each([
 
 test('a socket that takes bytes again gets its buffers from the pool', async () => {
   const transport = new FakeTransport({ fast: false });
-  const output = new SendBuffer(transport, new MemoryBudget());
+  const parts = sendBufferParts();
+  const output = new SendBuffer(transport, parts);
   publish(output, Buffer.from('held'));
   await turn();
   const held = transport.written[0]!;
-  const other = new SendBuffer(new FakeTransport(), new MemoryBudget());
+  const other = new SendBuffer(new FakeTransport(), parts);
   publish(other, Buffer.from('another'));
   await turn();
   expect(read(transport)[0]!.payload).toBe('held');
@@ -118,7 +120,7 @@ test('a socket that takes bytes again gets its buffers from the pool', async () 
 
 test('congestion begins above the bound and ends below it', () => {
   const transport = new FakeTransport();
-  const output = new SendBuffer(transport, new MemoryBudget());
+  const output = new SendBuffer(transport, sendBufferParts());
   transport.clog(BOUND);
   output.measure();
   expect(output.congested).toBe(false);
@@ -132,7 +134,7 @@ test('congestion begins above the bound and ends below it', () => {
 
 test('answers nobody reads add up; a peer that reads again starts anew', async () => {
   const transport = new FakeTransport();
-  const output = new SendBuffer(transport, new MemoryBudget());
+  const output = new SendBuffer(transport, sendBufferParts());
   transport.clog(BOUND + 1);
   for (let i = 0; i < BOUND / 4 + 1; i++) output.acknowledge(0x40, 1);
   expect(output.stuck).toBe(true);

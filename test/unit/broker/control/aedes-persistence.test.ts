@@ -39,7 +39,9 @@ test("keeps to the parts of aedes-persistence's own suite that apply, and knows 
 
 test('the versions are those whose seams were looked at', () => {
   const versions = ['aedes', 'aedes-persistence'].map((name) => {
-    const file = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
+    const file = fileURLToPath(
+      new URL(`../../../../node_modules/${name}/package.json`, import.meta.url),
+    );
     return `${name} ${(require(file) as { version: string }).version}`;
   });
   // A new version: read its changes, see whether test/unit/broker/control/control-plane.test.ts still says all, then put it here.

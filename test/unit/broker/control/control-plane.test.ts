@@ -45,7 +45,7 @@ async function setUp() {
   const connection = (name: string) => {
     const bytes: string[] = [];
     const made = {
-      output: { write: (each: Buffer) => bytes.push(each.toString('hex')) },
+      sendBuffer: { write: (each: Buffer) => bytes.push(each.toString('hex')) },
       toString: () => name,
     };
     return Object.assign(made as unknown as Connection, { bytes });

@@ -209,7 +209,7 @@ test('nothing acknowledged is lost, QoS 2 comes exactly once, and nothing is lef
         else expect(times, payload).toBeGreaterThanOrEqual(1);
         expect(once.delivered, payload).toContain(payload);
       }
-      for (const { queue, inflight, incoming } of world.plane.plane.sessions.values()) {
+      for (const { queue, inflight, incoming } of world.plane.plane.sessions.byClientId.values()) {
         expect([queue.count, queue.bytes, inflight, incoming.size]).toEqual([0, 0, 0, 0]);
       }
       expect(world.plane.journal.waiting).toBe(0);

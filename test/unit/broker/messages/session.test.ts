@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { MemoryBudget } from '../../../../src/broker/clients/memory-budget.ts';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
+import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
 import { createMessage, Publication } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
 import { type Link, Session, type SessionLimits } from '../../../../src/broker/messages/session.ts';
@@ -8,6 +8,7 @@ import { PUBREL_HEADER } from '../../../../src/mqtt/codec.ts';
 import { PendingAck } from '../../../../src/queue/pending-ack.ts';
 import { Journal } from '../../../../src/store/commit/journal.ts';
 import type { StoredEntry } from '../../../../src/store/commit/writer.ts';
+import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { FakeWriter } from '../../../support/fake-writer.ts';
 import { type Packet, PacketReader } from '../../../support/packets.ts';
@@ -23,7 +24,7 @@ const pass = (ms = 1) => vi.advanceTimersByTimeAsync(ms);
 /** A client's side of a connection that acknowledges nothing by itself. */
 class FakeLink implements Link {
   readonly transport = new FakeTransport();
-  readonly sendBuffer = new SendBuffer(this.transport, new MemoryBudget());
+  readonly sendBuffer = new SendBuffer(this.transport, sendBufferParts());
   readonly #reader = new PacketReader();
 
   acknowledge(header: number, packetId: number): void {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Broker } from '../../../../src/broker/broker.ts';
-import { TrafficCounters } from '../../../../src/broker/clients/traffic-counters.ts';
 import type { BrokerCounts } from '../../../../src/broker/stats/status.ts';
 import { createSysTopics } from '../../../../src/broker/stats/sys-topics.ts';
+import { TrafficCounters } from '../../../../src/broker/stats/traffic-counters.ts';
 import { createManualClock } from '../../../support/manual-clock.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -1,0 +1,16 @@
+import type { Rights } from '../../access/rules.ts';
+import type { PendingAck } from '../../queue/pending-ack.ts';
+import type { Link, Session } from './session.ts';
+
+/** A connected client as the messages see it. */
+export interface Client extends Link {
+  /** Set once its CONNECT is accepted. */
+  readonly session: Session | undefined;
+  /** What the client may do; undefined where there are no access rules. */
+  readonly access: { readonly rights: Rights } | undefined;
+  /** Calls `send` once the returned acknowledgement is done and those before it are sent. */
+  doWhenStored(send: () => void): PendingAck;
+  /** Reads nothing more from the client until reading is resumed for each reason. */
+  pauseReading(reason: 'disk'): void;
+  resumeReading(reason: 'disk'): void;
+}

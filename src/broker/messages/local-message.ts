@@ -1,0 +1,11 @@
+import type { Qos } from '../../mqtt/codec.ts';
+
+/** A message that a part of the gateway publishes or receives; whoever receives it owns the payload. */
+export interface LocalMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  /** It came from a plant: no uplink sends it out again. */
+  readonly inbound?: boolean;
+}

@@ -1,0 +1,20 @@
+/** Gathers the packets that one client is sent. */
+export interface PacketBuffer {
+  /** True while the client reads too slowly to be sent more: QoS 0 is dropped, QoS 1 and 2 wait. */
+  readonly congested: boolean;
+  /** A packet's bytes. */
+  write(bytes: Uint8Array): void;
+  /**
+   * A PUBLISH from a source where topic length and topic are at [topicStart, topicEnd) and the payload
+   * at [payloadStart, end); `packetId` is 0 at QoS 0.
+   */
+  publish(
+    header: number,
+    source: Buffer,
+    topicStart: number,
+    topicEnd: number,
+    payloadStart: number,
+    end: number,
+    packetId: number,
+  ): void;
+}

@@ -1,0 +1,114 @@
+import type { Store } from '../../store/store.ts';
+import type { DropCounter } from '../stats/drop-counter.ts';
+import type { TrafficCounters } from '../stats/traffic-counters.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { Router } from './router.ts';
+import { type DropReason, Session, type SessionLimits } from './session.ts';
+
+export interface SessionsParts {
+  readonly store: Store;
+  readonly limits: SessionLimits;
+  readonly router: Router;
+  readonly drops: DropCounter;
+  readonly memory: MemoryBudget;
+  readonly traffic: TrafficCounters;
+  /** Milliseconds that never jump and continue over restarts. */
+  now(): number;
+}
+
+/** Begins the session names of the gateway's own parts: a client id can't contain it [MQTT-1.5.3-2]. */
+export const OWN_SESSION = '\0';
+
+/** Stored in place of the time when a client was last seen while it is connected. */
+const CONNECTED = 0;
+
+/** The sessions of all clients, connected or not, and what of them is on disk. */
+export class Sessions {
+  readonly #parts: SessionsParts;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts;
+  }
+
+  get byClientId(): ReadonlyMap<string, Session> {
+    return this.#sessions;
+  }
+
+  /** Takes the stored sessions with their subscriptions and queues. */
+  recover(): void {
+    const { store, router } = this.#parts;
+    for (const stored of store.recovered.sessions) {
+      if (stored.clientId.startsWith(OWN_SESSION)) continue;
+      const session = this.#createSession(stored.clientId, stored.key, true, stored);
+      for (const packetId of stored.incoming) session.incoming.add(packetId);
+      for (const { filter, qos } of stored.subscriptions) {
+        session.subscriptions.set(filter, qos);
+        router.subscribe(filter, session, qos);
+      }
+    }
+  }
+
+  /** The session of a client that connects [MQTT-3.1.2-4 to 3.1.2-6]; `present` goes into its CONNACK. */
+  openSession(clientId: string, clean: boolean): { session: Session; present: boolean } {
+    const before = this.#sessions.get(clientId);
+    const { store, now } = this.#parts;
+    if (before?.persistent && !clean) {
+      before.awaySince = now();
+      store.journal.add(['sessionSeen', CONNECTED, before.key]);
+      return { session: before, present: true };
+    }
+    if (before) this.endSession(before);
+    // A clean session is never stored: it needs no number.
+    const session = this.#createSession(clientId, clean ? 0 : store.takeSessionKey(), !clean);
+    if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
+    return { session, present: false };
+  }
+
+  #createSession(
+    clientId: string,
+    key: number,
+    persistent: boolean,
+    stored?: ConstructorParameters<typeof Session>[4],
+  ): Session {
+    const { store, limits, drops, memory, traffic, now } = this.#parts;
+    const parts = {
+      journal: store.journal,
+      limits,
+      memory,
+      load: (owner: number, seq: number, limit: number) => store.load(owner, seq, limit),
+      now,
+      dropped: (session: Session, reason: string, count: number) =>
+        drops.count(session.clientId, reason, count),
+      delivered: (ms: number) => traffic.delivery.observe(ms),
+    };
+    const session = new Session(parts, clientId, key, persistent, stored);
+    this.#sessions.set(clientId, session);
+    return session;
+  }
+
+  /** Makes the user the owner of the session; '' where no user is proved. */
+  setOwner(session: Session, user: string): void {
+    if (session.owner === user) return;
+    session.owner = user;
+    if (session.persistent) this.#parts.store.journal.add(['sessionOwner', user, session.key]);
+  }
+
+  /** The client's connection has ended: a clean session ends with it. */
+  clientGone(session: Session): void {
+    session.disconnect();
+    if (!session.persistent) this.endSession(session);
+    else if (!session.ended) {
+      this.#parts.store.journal.add(['sessionSeen', this.#parts.now(), session.key]);
+    }
+  }
+
+  /** Deletes the session, its subscriptions and its queue; the queue is counted as dropped where there is a reason. */
+  endSession(session: Session, reason?: DropReason): void {
+    const { store, router } = this.#parts;
+    session.end(reason);
+    for (const filter of session.subscriptions.keys()) router.unsubscribe(filter, session);
+    if (session.persistent) store.journal.add(['endSession', session.key]);
+    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+  }
+}

@@ -1,0 +1,28 @@
+import { topicProblem } from '../mqtt/topics.ts';
+
+/** Topic of one channel's readings; the channel with the empty name has the sensor's own. Throws when it is no topic name. */
+export function readingTopic(cell: string, sensor: string, channel: string): string {
+  return joined(channel === '' ? [cell, sensor] : [cell, sensor, channel]);
+}
+
+/** Topic of the gateway's own state, `online` or `offline`. Throws when it is no topic name. */
+export function statusTopic(cell: string): string {
+  return joined([cell, 'status']);
+}
+
+/** Topics of the power supply: whether it is there, and how long it took to make everything safe when it failed. */
+export function powerTopics(cell: string): { readonly supplied: string; readonly secured: string } {
+  const topic = (channel: string): string => readingTopic(cell, 'power', channel);
+  return { supplied: topic('supplied'), secured: topic('secured') };
+}
+
+function joined(parts: readonly string[]): string {
+  const topic = parts.join('/');
+  const problem = parts.includes('')
+    ? 'has an empty part'
+    : topic.startsWith('$')
+      ? "starts with $, which is the broker's own"
+      : topicProblem(topic);
+  if (problem !== undefined) throw new Error(`topic "${topic}" ${problem}`);
+  return topic;
+}

@@ -1,0 +1,33 @@
+import { BufferPool } from '../../src/broker/clients/buffer-pool.ts';
+import type { ConnectionHandlers, ConnectionParts } from '../../src/broker/clients/connection.ts';
+import { FlushQueue } from '../../src/broker/clients/flush-queue.ts';
+import type { SendBufferParts } from '../../src/broker/clients/send-buffer.ts';
+import { MemoryBudget } from '../../src/broker/messages/memory-budget.ts';
+import { Publication } from '../../src/broker/messages/publication.ts';
+import { TrafficCounters } from '../../src/broker/stats/traffic-counters.ts';
+
+/** What send buffers share, apart from those of all other tests. */
+export function sendBufferParts(parts: Partial<SendBufferParts> = {}): SendBufferParts {
+  return {
+    memory: new MemoryBudget(),
+    traffic: new TrafficCounters(),
+    pool: new BufferPool(),
+    flushQueue: new FlushQueue(),
+    ...parts,
+  };
+}
+
+/** What connections with these handlers share; the clock stands still unless a test gives another. */
+export function connectionParts(
+  handlers: ConnectionHandlers,
+  parts: Partial<ConnectionParts> = {},
+): ConnectionParts {
+  return {
+    ...sendBufferParts(),
+    handlers,
+    limits: { packet: 1024 * 1024, connectTimeout: 5000 },
+    now: () => 0,
+    publication: new Publication(),
+    ...parts,
+  };
+}
