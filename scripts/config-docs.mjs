@@ -31,10 +31,12 @@ function written(value, schema) {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** One table of keys, then a section for each map or list of maps in it. */
-function section(heading, schema, skipped = []) {
+/** One table of keys, then a section for each map or list of maps in it. `path` is where the keys stand in the file. */
+function section(heading, schema, { skipped = [], path = [] } = {}) {
   const { properties = {}, required = [] } = schema;
-  const keys = Object.keys(properties).filter((key) => !skipped.includes(key));
+  const keys = Object.keys(properties).filter(
+    (key) => !skipped.includes(key) && !properties[key].deprecated,
+  );
   if (keys.length === 0) return [];
   const rows = keys.map((key) => {
     const one = resolved(properties[key]);
@@ -49,16 +51,17 @@ function section(heading, schema, skipped = []) {
     `${heading}`,
     '',
     ...table,
-    ...keys.flatMap((key) => nestedSections(key, properties[key])),
+    ...keys.flatMap((key) => nestedSections([...path, key], properties[key])),
   ];
 }
 
-function nestedSections(key, given) {
+function nestedSections(path, given) {
+  const key = path.at(-1);
   const schema = resolved(given);
   const items = schema.items && !Array.isArray(schema.items) ? resolved(schema.items) : undefined;
   if (key === 'sensors') return sensorSections(items.oneOf);
   if (key === 'filters') return [];
-  return section(`## ${key}`, items ?? schema);
+  return section(`## ${path.join('.')}`, items ?? schema, { path });
 }
 
 /** What all sensors share, then what each driver adds, then the filters. */
@@ -75,7 +78,13 @@ function sensorSections(variants) {
     ...section('## sensors', { properties, required: first.required }),
     ...variants.flatMap((variant) => {
       const { const: name, description } = variant.properties.driver;
-      return [`### ${name}`, '', description, '', ...section('', variant, shared).slice(2)];
+      return [
+        `### ${name}`,
+        '',
+        description,
+        '',
+        ...section('', variant, { skipped: shared }).slice(2),
+      ];
     }),
     ...section('## filters', filter),
   ];

@@ -38,7 +38,7 @@ config.uplinks = [
   {
     name: 'plant',
     url: `mqtt://127.0.0.1:${plantPort}`,
-    retry: '1s',
+    reconnectMax: '1s',
     routes: [{ out: '#', to: 'line4/' }],
   },
 ];

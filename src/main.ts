@@ -46,6 +46,7 @@ export interface Gateway {
 export type Load = () => Promise<{
   config?: Config | undefined;
   problems: readonly Problem[];
+  warnings: readonly Problem[];
 }>;
 
 /**

@@ -52,7 +52,11 @@ function gatewayConfig(folder, ports, transport, sensors) {
     data: join(folder, 'data'),
     broker: {
       listeners: [{ host, port: ports.tcp }, ...(other ? [other] : [])],
-      limits: { inflight: 1000, queuedMessages: 2000000, queuedBytes: '1GiB', connections: 2000 },
+      limits: {
+        inflight: 1000,
+        queue: { messages: 2_000_000, bytes: '1GiB' },
+        connections: 2000,
+      },
     },
     sensors: Array.from({ length: sensors }, (_, i) => ({
       name: `s${i}`,

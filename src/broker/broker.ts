@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
-import type { ListenerConfig } from '../config/schema/schema.ts';
+import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { ListenerSet } from '../net/listeners.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Upgrade } from '../net/websocket.ts';
@@ -32,8 +32,7 @@ import { TrafficCounters } from './stats/traffic-counters.ts';
 
 /** Times in milliseconds, sizes in bytes. */
 export interface BrokerLimits extends ConnectionLimits, SessionLimits, RetainedLimits {
-  /** Of TCP. */
-  readonly keepalive: number;
+  readonly tcpKeepalive: number;
   readonly sessionExpiry: number;
 }
 

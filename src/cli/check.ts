@@ -1,5 +1,6 @@
 import { readAccess } from '../access/access-file.ts';
 import { loadConfig } from '../config/load.ts';
+import { byPosition } from '../config/yaml/problem.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
@@ -7,14 +8,15 @@ import { EXIT, type Io } from './io.ts';
 const NO_SAFETY =
   'Outputs, interlocks and inputs are no safety function: emergency stops and guards need a circuit of their own.';
 
-/** Checks a config without touching hardware: 0 when it is fine, 1 with one line a problem on standard output. */
+/**
+ * Checks a config without touching hardware; each problem and each warning is one line on standard output.
+ * Returns 0 when there is no problem, else 1.
+ */
 export async function check(options: ConfigOption, io: Io, drivers: Drivers): Promise<number> {
   const file = configFile(options, io.env);
-  const { config, problems } = await loadConfig(file, drivers, io.cwd);
-  if (!config) {
-    printProblems(problems, io.stdout, io);
-    return EXIT.trouble;
-  }
+  const { config, problems, warnings } = await loadConfig(file, drivers, io.cwd);
+  printProblems([...warnings, ...problems].sort(byPosition), io.stdout, io);
+  if (!config) return EXIT.trouble;
   const access = config.broker.access && (await readAccess(config.broker.access));
   if (access && 'problems' in access) {
     printProblems(access.problems, io.stdout, io);

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createLog, createLogTail, type LogTail } from '../base/log.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema/schema.ts';
+import { formatProblem } from '../config/yaml/problem.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import type { Gateway, Load } from '../main.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
@@ -21,13 +22,14 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
  */
 export async function run(options: ConfigOption, io: Io, parts: RunParts): Promise<number> {
   const load: Load = () => loadConfig(configFile(options, io.env), parts.drivers, io.cwd);
-  const { config, problems } = await load();
+  const { config, problems, warnings } = await load();
   if (!config) {
     printProblems(problems, io.stderr, io);
     return EXIT.trouble;
   }
   const tail = createLogTail();
   const log = createLog(config.log.level, io.stdout, io.env, tail);
+  for (const warning of warnings) log.warn(formatProblem(warning));
   const watch = watchProcess(io, log);
   try {
     const start = (): Promise<Gateway> => parts.start(config, log, tail, load);

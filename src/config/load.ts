@@ -1,35 +1,31 @@
 import path from 'node:path';
 import type { Drivers } from '../driver-kit/driver.ts';
-import { crossChecks, type Parts, type Placed } from './checks/checks.ts';
+import { crossChecks } from './checks/checks.ts';
 import { passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
+import type { Parts, Placed } from './checks/parts.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
+import { type HttpConfig, httpSchema } from './schema/http.ts';
+import { type ListenerConfig, listenerSchema } from './schema/listeners.ts';
 import { outputSchema } from './schema/outputs.ts';
 import { powerFailSchema } from './schema/power-fail.ts';
-import {
-  type Config,
-  cellSchema,
-  configSchema,
-  type HttpConfig,
-  httpSchema,
-  type ListenerConfig,
-  listenerSchema,
-  type Settings,
-} from './schema/schema.ts';
+import { type Config, cellSchema, configSchema, type Settings } from './schema/schema.ts';
 import { sensorSchema } from './schema/sensors.ts';
 import { type UplinkConfig, uplinkSchema } from './schema/uplinks.ts';
 import { byPosition, type Finding, formatPath, type Path, type Problem } from './yaml/problem.ts';
+import { withNewNames } from './yaml/renamed-keys.ts';
 import { parseSource, type Source } from './yaml/source.ts';
 import { readText } from './yaml/text-file.ts';
 
-/** The config, or at least one problem. */
-export type LoadResult =
+/** The config, or at least one problem. Warnings are about keys that still work under an old name. */
+export type LoadResult = { readonly warnings: readonly Problem[] } & (
   | { readonly config: Config; readonly problems: readonly [] }
-  | { readonly config: undefined; readonly problems: readonly Problem[] };
+  | { readonly config: undefined; readonly problems: readonly Problem[] }
+);
 
-/** A file that is wrong from top to bottom is told with its first hundred problems. */
+/** Of a file that is wrong from top to bottom, only the first hundred problems are reported. */
 const MOST_PROBLEMS = 100;
-/** Finding the place of one costs a search; a megabyte of nonsense must not cost minutes. */
+/** Locating one costs a search; a megabyte of nonsense must not cost minutes. */
 const MOST_FINDINGS = 1000;
 
 /**
@@ -43,12 +39,22 @@ export async function loadConfig(
 ): Promise<LoadResult> {
   const read = await readText(path.resolve(cwd, file));
   if (!('text' in read)) return failed([{ file, path: 'config', ...read }]);
-  const source = parseSource(read.text);
-  if ('problems' in source) return failed(source.problems.map((one) => ({ file, ...one })));
-  if (source.value === null) {
+  const parsed = parseSource(read.text);
+  if ('problems' in parsed) return failed(parsed.problems.map((one) => ({ file, ...one })));
+  if (parsed.value === null) {
     const message = 'the file is empty, expected a config with at least "cell: NAME"';
     return failed([{ file, line: 1, column: 1, path: 'config', message }]);
   }
+  const renamed = withNewNames(parsed);
+  const { source } = renamed;
+  const placed = (findings: readonly Finding[]): Problem[] =>
+    findings.slice(0, MOST_FINDINGS).map(({ path: at, at: place, message }) => ({
+      file,
+      ...source.locate(at, place),
+      path: formatPath(renamed.pathInFile(at)),
+      message,
+    }));
+  const warnings = inOrder(placed(renamed.warnings));
   const folder = path.dirname(path.resolve(cwd, file));
   const { sensors } = (source.value ?? {}) as { sensors?: unknown };
   const outside = await withOutsideDrivers(drivers, sensors, folder);
@@ -58,6 +64,7 @@ export async function loadConfig(
   const known = outside.findings.map(({ path: at }) => formatPath(at));
   const others = findings.filter(({ path: at }) => !known.includes(formatPath(at)));
   const all = [
+    ...renamed.findings,
     ...outside.findings,
     ...others,
     ...crossChecks(parts),
@@ -65,20 +72,17 @@ export async function loadConfig(
   ];
   if (value && all.length === 0) {
     const config = { ...absolute(value, folder, cwd), drivers: outside.drivers };
-    return { config, problems: [] };
+    return { config, problems: [], warnings };
   }
-  return failed(
-    all.slice(0, MOST_FINDINGS).map(({ path: at, at: place, message }) => ({
-      file,
-      ...source.locate(at, place),
-      path: formatPath(at),
-      message,
-    })),
-  );
+  return failed(placed(all), warnings);
 }
 
-function failed(problems: readonly Problem[]): LoadResult {
-  return { config: undefined, problems: problems.toSorted(byPosition).slice(0, MOST_PROBLEMS) };
+function failed(problems: readonly Problem[], warnings: readonly Problem[] = []): LoadResult {
+  return { config: undefined, problems: inOrder(problems), warnings };
+}
+
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  return problems.toSorted(byPosition).slice(0, MOST_PROBLEMS);
 }
 
 const WIRES = ['bus', 'address', 'line'];
@@ -91,7 +95,7 @@ function explainKey(source: Source): KeyExplainer {
   };
 }
 
-/** The elements that are right by themselves, also when others are not: all problems are told at once. */
+/** The elements that are valid by themselves, also when others are not: all problems are reported at once. */
 function partsOf(source: Source, drivers: Drivers): Parts {
   const { cell, sensors, outputs, broker, powerFail, uplinks, http } = source.value as Readonly<
     Record<string, unknown>
@@ -124,11 +128,11 @@ function valid<Element>(
 }
 
 async function fileFindings(parts: Parts, folder: string): Promise<readonly Finding[]> {
-  const doors = parts.listeners.map(({ index, element }) => {
+  const listeners = parts.listeners.map(({ index, element }) => {
     const { tls } = withFiles(element, folder);
     return tls ? tlsFileChecks(tls, ['broker', 'listeners', index, 'tls']) : [];
   });
-  const lines = parts.uplinks.map(async ({ index, element }) => {
+  const uplinks = parts.uplinks.map(async ({ index, element }) => {
     const { tls, password } = withUplinkFiles(element, folder);
     const path = ['uplinks', index];
     return [
@@ -138,7 +142,7 @@ async function fileFindings(parts: Parts, folder: string): Promise<readonly Find
   });
   const { tls } = parts.http ? withHttpFiles(parts.http, folder) : {};
   const page = tls ? tlsFileChecks(tls, ['http', 'tls']) : [];
-  return (await Promise.all([...doors, ...lines, page])).flat();
+  return (await Promise.all([...listeners, ...uplinks, page])).flat();
 }
 
 /** The uplink with absolute paths. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { TlsConfig } from '../config/schema/schema.ts';
+import type { TlsConfig } from '../config/schema/listeners.ts';
 
 export interface CertificateParts {
   readonly tls: Pick<TlsConfig, 'cert' | 'key' | 'ca'>;

@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import type { ListenerConfig } from '../config/schema/schema.ts';
+import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { Certificates } from './certificates.ts';
 import { readDirectly } from './direct-read.ts';
 import { isAllowedOrigin } from './origin.ts';
@@ -29,7 +29,7 @@ export interface ListenerParts {
   readonly index: number;
   readonly limits: {
     readonly packet: number;
-    readonly keepalive: number;
+    readonly tcpKeepalive: number;
     readonly connections: number;
   };
   readonly accept: Accept;
@@ -68,7 +68,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     socket.on('close', () => sockets.delete(socket));
     socket.setNoDelay(true);
     // A peer that died without a word is found by the kernel, whatever keepalive it asked for.
-    socket.setKeepAlive(true, limits.keepalive);
+    socket.setKeepAlive(true, limits.tcpKeepalive);
   };
   let server: Server | HttpServer;
   if (config.protocol === 'ws') {

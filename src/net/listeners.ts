@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import type { ListenerConfig } from '../config/schema/schema.ts';
+import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { type Listener, openListener } from './listener.ts';
 import type { Accept } from './transport.ts';
 
@@ -9,7 +9,7 @@ export interface ListenerSetParts {
   /** Bytes, milliseconds and a count; read whenever a listener opens. */
   readonly limits: {
     readonly packet: number;
-    readonly keepalive: number;
+    readonly tcpKeepalive: number;
     readonly connections: number;
   };
   readonly clock: Pick<Clock, 'wall'>;

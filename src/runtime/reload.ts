@@ -23,7 +23,11 @@ export interface ReloadParts {
   readonly parts: readonly Reconfigurable[];
   readonly log: Logger;
   /** Reads and checks the config file as it now stands. */
-  load(): Promise<{ config?: Config | undefined; problems: readonly Problem[] }>;
+  load(): Promise<{
+    config?: Config | undefined;
+    problems: readonly Problem[];
+    warnings: readonly Problem[];
+  }>;
 }
 
 /** Brings a running gateway to the config file as it stands: wholly, or not at all. */
@@ -46,7 +50,8 @@ export function createReload({ config: first, parts, log, load }: ReloadParts) {
   };
 
   const reload = async (): Promise<ReloadReport> => {
-    const { config: next, problems } = await load();
+    const { config: next, problems, warnings } = await load();
+    for (const warning of warnings) log.warn(formatProblem(warning));
     if (!next) return refused(problems.map((one) => formatProblem(one, false)).join('\n'));
     const changes = differences(config, next);
     const obstacle = needsRestart(config, next);

@@ -1,7 +1,7 @@
 import type { Publication, Subscriber } from '../broker/messages/publication.ts';
 import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { DropCounter } from '../broker/stats/drop-counter.ts';
-import type { QueueConfig } from '../config/schema/uplink-routes.ts';
+import type { QueueConfig } from '../config/schema/queue.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
 import type { QueueEntry } from '../queue/queue-entry.ts';

@@ -123,7 +123,7 @@ export class UplinkConnection {
       if (upFor === 0 && !last) continue;
       if (upFor >= STABLE_MS) wait = SHORTEST_PAUSE_MS;
       const range = Math.max(0, wait * 3 - SHORTEST_PAUSE_MS);
-      wait = Math.min(config.retry, SHORTEST_PAUSE_MS + random() * range);
+      wait = Math.min(config.reconnectMax, SHORTEST_PAUSE_MS + random() * range);
       const until = monotonic() + wait;
       await pause(Math.max(0, until - monotonic()), signal);
     }

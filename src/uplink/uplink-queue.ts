@@ -1,6 +1,6 @@
 import type { Publication } from '../broker/messages/publication.ts';
 import { storedMessage } from '../broker/messages/publication.ts';
-import type { QueueConfig } from '../config/schema/uplink-routes.ts';
+import type { QueueConfig } from '../config/schema/queue.ts';
 import { LatestPerTopic } from '../queue/latest-per-topic.ts';
 import { PagedQueue } from '../queue/paged-queue.ts';
 import {

@@ -11,15 +11,17 @@ export const LIMITS: BrokerLimits = {
   connectionsPerAddress: 100,
   packet: 1024 * 1024,
   inflight: 20,
-  queuedMessages: 1000,
-  queuedBytes: 1024 * 1024,
-  queuedAge: 7 * 86_400_000,
-  queueFull: 'drop-oldest',
+  queue: { messages: 1000, bytes: 1024 * 1024, age: 7 * 86_400_000, full: 'drop-oldest' },
   sessionExpiry: 7 * 86_400_000,
-  keepalive: 600_000,
+  tcpKeepalive: 600_000,
   connectTimeout: 5000,
   retainedMessages: 1000,
   retainedBytes: 1024 * 1024,
+};
+
+/** Limits that a test changes; the others keep their values. */
+export type SomeLimits = Partial<Omit<BrokerLimits, 'queue'>> & {
+  readonly queue?: Partial<BrokerLimits['queue']>;
 };
 
 export interface RunningBroker {
@@ -36,14 +38,14 @@ export interface RunningBroker {
 /** A broker on its store in this process, listening on a free port of loopback. */
 export async function startBroker(
   folder: string,
-  limits: Partial<BrokerLimits> = {},
+  limits: SomeLimits = {},
   options: Parameters<typeof startStore>[1] = {},
 ): Promise<RunningBroker> {
   const { store, fatal } = await startStore(folder, options);
   const { log, lines } = createQuietLog();
   const broker = new Broker({
     listeners: [{ host: '127.0.0.1', port: 0, protocol: 'tcp', anonymous: true }],
-    limits: { ...LIMITS, ...limits },
+    limits: { ...LIMITS, ...limits, queue: { ...LIMITS.queue, ...limits.queue } },
     store,
     clock: systemClock,
     log,

@@ -14,7 +14,7 @@ export interface GatewayOptions {
   /** As under `sensors` in the config; none by default. */
   readonly sensors?: readonly Readonly<Record<string, unknown>>[];
   /** As under `broker.limits` in the config. */
-  readonly limits?: Readonly<Record<string, number | string>>;
+  readonly limits?: Readonly<Record<string, unknown>>;
   /** The access file. */
   readonly access?: string;
   /** Opens the page on its own port; what is given is added to `http` in the config. */

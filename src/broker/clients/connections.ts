@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { isLoopback } from '../../config/schema/schema.ts';
+import { isLoopback } from '../../config/schema/listeners.ts';
 import { ProtocolError } from '../../mqtt/codec.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
 import type { DataPlane } from '../messages/data-plane.ts';

@@ -3,7 +3,10 @@ import type { Session } from './session.ts';
 export interface ExpiryParts {
   readonly sessions: ReadonlyMap<string, Session>;
   /** Milliseconds. */
-  readonly limits: { readonly sessionExpiry: number; readonly queuedAge: number };
+  readonly limits: {
+    readonly sessionExpiry: number;
+    readonly queue: { readonly age: number };
+  };
   /** Milliseconds that never jump. */
   now(): number;
   /** Ends a session whose client has stayed away too long. */
@@ -26,7 +29,7 @@ export class Expiry {
 
   sweep(): void {
     const { sessions, limits, now, end } = this.#parts;
-    const oldest = now() - limits.queuedAge;
+    const oldest = now() - limits.queue.age;
     const awaySince = now() - limits.sessionExpiry;
     let messages = MESSAGES;
     for (let looked = 0; looked < SESSIONS && messages > 0; looked++) {

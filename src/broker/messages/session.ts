@@ -47,11 +47,13 @@ export interface SessionParts {
 export interface SessionLimits {
   /** Unacknowledged messages that a client is sent at once. */
   readonly inflight: number;
-  readonly queuedMessages: number;
-  readonly queuedBytes: number;
-  /** Milliseconds. */
-  readonly queuedAge: number;
-  readonly queueFull: 'drop-oldest' | 'drop-newest';
+  readonly queue: {
+    readonly messages: number;
+    readonly bytes: number;
+    /** Milliseconds. */
+    readonly age: number;
+    readonly full: 'drop-oldest' | 'drop-newest';
+  };
 }
 
 /** Retained messages on their way to a client that may read slowly. */
@@ -210,12 +212,12 @@ export class Session implements Subscriber, QueueOwner {
 
   /** Whether a message of this size may join the queue; drops older ones where the policy says so. */
   #makeRoom(size: number): boolean {
-    if (size > this.#parts.limits.queuedBytes) {
+    if (size > this.#parts.limits.queue.bytes) {
       this.#drop('queue-full');
       return false;
     }
     while (this.#isFull(size)) {
-      if (this.#parts.limits.queueFull === 'drop-oldest') {
+      if (this.#parts.limits.queue.full === 'drop-oldest') {
         if (this.#dropOldest('queue-full')) continue;
         // The oldest is being read from disk: the queue is trimmed when it is there.
         if (this.queue.inMemory < OVERSHOOT) return true;
@@ -227,15 +229,15 @@ export class Session implements Subscriber, QueueOwner {
   }
 
   #trim(): void {
-    if (this.#parts.limits.queueFull !== 'drop-oldest') return;
+    if (this.#parts.limits.queue.full !== 'drop-oldest') return;
     while (this.queue.count > 0 && this.#isFull(0) && this.#dropOldest('queue-full'));
   }
 
   #isFull(size: number): boolean {
     const { limits } = this.#parts;
     const { count, bytes } = this.queue;
-    if (count + (size > 0 ? 1 : 0) > limits.queuedMessages) return true;
-    if (bytes + size > limits.queuedBytes) return true;
+    if (count + (size > 0 ? 1 : 0) > limits.queue.messages) return true;
+    if (bytes + size > limits.queue.bytes) return true;
     return !this.persistent && bytes + size + count * ENTRY_BYTES > CLEAN_QUEUE_BYTES;
   }
 
@@ -300,7 +302,7 @@ export class Session implements Subscriber, QueueOwner {
     while (this.#window.size < limits.inflight && !link.sendBuffer.congested) {
       const entry = this.queue.peek();
       if (!entry || (entry.held && entry.written !== WRITTEN)) break;
-      if (now() - entry.at > limits.queuedAge && !entry.sent) {
+      if (now() - entry.at > limits.queue.age && !entry.sent) {
         this.#dropOldest('expired');
         continue;
       }

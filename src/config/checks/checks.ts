@@ -1,37 +1,13 @@
 import { hex } from '../../buses/bus.ts';
 import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
-import type { Drivers } from '../../driver-kit/driver.ts';
-import type { PartialOutput } from '../schema/outputs.ts';
-import type { PowerFailConfig } from '../schema/power-fail.ts';
-import { type HttpConfig, isLoopback, type ListenerConfig } from '../schema/schema.ts';
-import type { PartialSensor } from '../schema/sensors.ts';
-import type { PartialUplink } from '../schema/uplinks.ts';
+import type { HttpConfig } from '../schema/http.ts';
+import { isLoopback } from '../schema/listeners.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { outputChecks } from './output-checks.ts';
+import { linesOf, type Parts } from './parts.ts';
 import { uplinkChecks } from './uplink-checks.ts';
 
-/** An element of a list that is right by itself, with its place in that list. */
-export interface Placed<Element> {
-  readonly index: number;
-  readonly element: Element;
-}
-
-/** The parts of a config that are right by themselves, and the lines on which they stand. */
-export interface Parts {
-  readonly cell: string;
-  readonly sensors: readonly Placed<PartialSensor>[];
-  readonly outputs: readonly Placed<PartialOutput>[];
-  readonly powerFail: PowerFailConfig | undefined;
-  readonly listeners: readonly Placed<ListenerConfig>[];
-  readonly uplinks: readonly Placed<PartialUplink>[];
-  readonly http: HttpConfig | undefined;
-  /** Whether there is an access file, so that clients need a user. */
-  readonly hasAccess: boolean;
-  readonly drivers: Drivers;
-  lineOf(path: Path): number;
-}
-
-/** What is wrong between parts that are right by themselves: names, topics, wires and doors that meet. */
+/** Conflicts between parts that are valid by themselves: names, topics, addresses, GPIO lines, ports and open listeners. */
 export function crossChecks(parts: Parts): readonly Finding[] {
   return [
     ...sameNames(parts),
@@ -40,8 +16,8 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...sameLines(parts),
     ...outputChecks(parts),
     ...samePorts(parts),
-    ...openDoors(parts),
-    ...openPage(parts),
+    ...openListeners(parts),
+    ...openHttp(parts),
     ...uplinkChecks(parts),
   ];
 }
@@ -105,7 +81,7 @@ function* sameAddresses({ sensors, lineOf }: Parts): Iterable<Finding> {
     }
     const [trunk, multiplexer] = bus.split('/');
     if (multiplexer === undefined) continue;
-    // What hangs on the bus itself answers also while a channel is open.
+    // A chip on the bus itself also answers while a channel of the multiplexer is open.
     const shadow = sensors.find(
       ({ element: other }) => other.bus === trunk && other.address === address,
     );
@@ -133,22 +109,13 @@ function* sameLines({ sensors, lineOf }: Parts): Iterable<Finding> {
   }
 }
 
-/** Every GPIO line that a sensor takes, with where it is named. */
-export function* linesOf(
-  path: Path,
-  { line, lines = [], options }: Parts['sensors'][number]['element'],
-): Iterable<readonly [path: Path, line: string]> {
-  if (line !== undefined) yield [[...path, 'line'], line];
-  for (const [index, one] of lines.entries()) yield [[...path, 'lines', index], one];
-  if (typeof options.interrupt === 'string') yield [[...path, 'interrupt'], options.interrupt];
-}
-
 const EVERY_INTERFACE = ['0.0.0.0', '::'];
 
-type Door = Pick<HttpConfig, 'host' | 'port'>;
+/** What has a TCP port: a listener of the broker, or the page. */
+type Endpoint = Pick<HttpConfig, 'host' | 'port'>;
 
 function* samePorts({ listeners, http, lineOf }: Parts): Iterable<Finding> {
-  const doors = [
+  const endpoints = [
     ...listeners.map(({ index, element }) => ({
       path: ['broker', 'listeners', index, 'port'],
       index,
@@ -156,11 +123,11 @@ function* samePorts({ listeners, http, lineOf }: Parts): Iterable<Finding> {
     })),
     ...(http ? [{ path: ['http', 'port'], index: -1, element: http }] : []),
   ];
-  const host = (door: Door): string =>
-    door.host.toLowerCase() === 'localhost' ? '127.0.0.1' : door.host.toLowerCase();
-  for (const [place, { path, element }] of doors.entries()) {
+  const host = (endpoint: Endpoint): string =>
+    endpoint.host.toLowerCase() === 'localhost' ? '127.0.0.1' : endpoint.host.toLowerCase();
+  for (const [place, { path, element }] of endpoints.entries()) {
     if (element.port === 0) continue;
-    const first = doors.slice(0, place).find(({ element: other }) => {
+    const first = endpoints.slice(0, place).find(({ element: other }) => {
       const wide = [host(other), host(element)].some((one) => EVERY_INTERFACE.includes(one));
       return other.port === element.port && (wide || host(other) === host(element));
     });
@@ -171,7 +138,7 @@ function* samePorts({ listeners, http, lineOf }: Parts): Iterable<Finding> {
   }
 }
 
-function* openDoors({ listeners, hasAccess }: Parts): Iterable<Finding> {
+function* openListeners({ listeners, hasAccess }: Parts): Iterable<Finding> {
   for (const { index, element } of listeners) {
     const path = ['broker', 'listeners', index];
     const { host, anonymous, tls, protocol, origins } = element;
@@ -204,8 +171,8 @@ function* openDoors({ listeners, hasAccess }: Parts): Iterable<Finding> {
   }
 }
 
-/** The page switches outputs: from the network it takes a user, whose password must not be read on the way. */
-function* openPage({ http, hasAccess }: Parts): Iterable<Finding> {
+/** The page switches outputs: from the network it needs a user and TLS, so that nobody reads the password on the network. */
+function* openHttp({ http, hasAccess }: Parts): Iterable<Finding> {
   if (!http || isLoopback(http.host)) return;
   const missing = [
     ...(hasAccess ? [] : ['broker.access with users']),

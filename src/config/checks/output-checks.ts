@@ -1,9 +1,9 @@
 import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
-import { linesOf, type Parts } from './checks.ts';
+import { linesOf, type Parts } from './parts.ts';
 import { pinChecks } from './pin-checks.ts';
 
-/** What is wrong between outputs, and between them and the sensors: topics and lines that meet. */
+/** Conflicts between outputs, and between outputs and sensors: topics, GPIO lines and pins. */
 export function outputChecks(parts: Parts): readonly Finding[] {
   return [...sameTopics(parts), ...sameLines(parts), ...pinChecks(parts)];
 }
@@ -38,7 +38,7 @@ function* sameTopics({
   }
 }
 
-/** An interlock's line may hold several outputs; otherwise a line has one owner. */
+/** One GPIO line may be the interlock of several outputs; otherwise a line has one owner. */
 function* sameLines({ sensors, outputs, powerFail, lineOf }: Parts): Iterable<Finding> {
   const seen = new Map<string, string>();
   const interlocks = new Map<string, boolean>();

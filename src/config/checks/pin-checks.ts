@@ -4,9 +4,9 @@ import { type PinSpec, parsePin } from '../schema/pins.ts';
 import type { PartialSensor } from '../schema/sensors.ts';
 import type { Finding } from '../yaml/problem.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
-import type { Parts } from './checks.ts';
+import type { Parts } from './parts.ts';
 
-/** What is wrong with outputs that are pins of a chip: the chip, the pin, and who else wants them. */
+/** What is wrong with outputs that are pins of a chip: the chip, the pin, and other users of them. */
 export function* pinChecks({ sensors, outputs, drivers, lineOf }: Parts): Iterable<Finding> {
   const chips = new Map<string, string>();
   for (const { index, element } of outputs) {
@@ -16,7 +16,9 @@ export function* pinChecks({ sensors, outputs, drivers, lineOf }: Parts): Iterab
     const place = chipPlace(spec.bus, spec.address);
     const first = chips.get(place);
     chips.set(place, first ?? spec.driver);
-    const sensor = sensors.find(({ element: one }) => wants(one, spec, drivers.get(spec.driver)));
+    const sensor = sensors.find(({ element: one }) =>
+      conflicts(one, spec, drivers.get(spec.driver)),
+    );
     const message =
       noSuchPin(spec, drivers) ??
       (first !== undefined && first !== spec.driver
@@ -44,8 +46,8 @@ function noSuchPin({ driver: name, address, pin }: PinSpec, drivers: Drivers): s
   return undefined;
 }
 
-/** Whether a sensor is at the same address and is another chip, or takes that pin. */
-function wants(
+/** Whether a sensor is another chip at the same address, or uses that pin. */
+function conflicts(
   { bus, address, driver: name, options }: PartialSensor,
   spec: PinSpec,
   driver: Driver | undefined,

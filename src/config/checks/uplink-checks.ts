@@ -1,21 +1,11 @@
 import { readingTopic } from '../../driver-kit/cell-topics.ts';
-import type { Drivers } from '../../driver-kit/driver.ts';
 import { covers, matches, overlaps } from '../../mqtt/topics.ts';
-import type { PartialSensor } from '../schema/sensors.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
-import type { Placed } from './checks.ts';
+import type { Parts, Placed } from './parts.ts';
 
-export interface UplinkParts {
-  readonly cell: string;
-  readonly uplinks: readonly Placed<PartialUplink>[];
-  readonly sensors: readonly Placed<PartialSensor>[];
-  readonly drivers: Drivers;
-  lineOf(path: Path): number;
-}
-
-/** A route with its place and its filters on both sides of the line. */
+/** A route with its place in the file and its filters here and at the plant. */
 interface Placement {
   readonly uplink: string;
   readonly index: number;
@@ -29,10 +19,10 @@ interface Placement {
 }
 
 /**
- * Routes that would loop, send twice or contradict each other; each finding names the other line.
- * A broad out route beside a narrow in route is fine: what comes in is not sent out again.
+ * Routes that would loop, send twice or contradict each other; each finding names the line of the other route.
+ * A broad out route beside a narrow in route is fine: received messages are not sent out again.
  */
-export function* uplinkChecks(parts: UplinkParts): Iterable<Finding> {
+export function* uplinkChecks(parts: Parts): Iterable<Finding> {
   yield* sameNames(parts);
   const outs = parts.uplinks.flatMap((one) => placements(one, 'out', parts));
   const ins = parts.uplinks.flatMap((one) => placements(one, 'in', parts));
@@ -42,11 +32,11 @@ export function* uplinkChecks(parts: UplinkParts): Iterable<Finding> {
   for (const [index, route] of ins.entries()) {
     yield* receivedTwice(route, ins.slice(0, index));
     yield* comesBack(route, outs);
-    yield* posesAsOwn(route, parts);
+    yield* bringsOwnTopic(route, parts);
   }
 }
 
-function* sameNames({ uplinks, lineOf }: UplinkParts): Iterable<Finding> {
+function* sameNames({ uplinks, lineOf }: Parts): Iterable<Finding> {
   const names = new Map<string, number>();
   const ids = new Map<string, number>();
   for (const { index, element } of uplinks) {
@@ -74,7 +64,7 @@ function* sameNames({ uplinks, lineOf }: UplinkParts): Iterable<Finding> {
 function placements(
   { index, element }: Placed<PartialUplink>,
   direction: 'in' | 'out',
-  { lineOf }: UplinkParts,
+  { lineOf }: Parts,
 ): Placement[] {
   return element.routes.flatMap((route, place) => {
     if (!(direction in route)) return [];
@@ -85,7 +75,7 @@ function placements(
   });
 }
 
-/** The route's filter on each side of the line. */
+/** The route's filter here and at the plant. */
 function filters(route: OutRoute | InRoute): { local: string; remote: string } {
   if ('out' in route) return { local: route.out, remote: `${route.to}${route.out}` };
   return { local: `${route.to}${route.in.slice(route.strip.length)}`, remote: route.in };
@@ -141,7 +131,7 @@ function isNarrower(narrow: string, wide: string): boolean {
   return covers(wide, narrow) && !covers(narrow, wide);
 }
 
-function* posesAsOwn(route: Placement, parts: UplinkParts): Iterable<Finding> {
+function* bringsOwnTopic(route: Placement, parts: Parts): Iterable<Finding> {
   const { cell, sensors, drivers, lineOf } = parts;
   const { path } = route;
   if (matches(route.local, `${cell}/status`)) {
@@ -165,7 +155,7 @@ function sameBroker(a: Placement, b: Placement): boolean {
   return a.urls.some((url) => b.urls.some((other) => endpoint(url) === endpoint(other)));
 }
 
-/** Host and port of an address; the same broker may well have other names. */
+/** Host and port of an address. Two names of one broker are not recognised. */
 function endpoint(url: string): string {
   const match = /^(\w+):\/\/(\[[^\]]+\]|[^:/]+)(?::(\d+))?/.exec(url.toLowerCase());
   const usual = { mqtt: '1883', mqtts: '8883', ws: '80', wss: '443' }[match?.[1] ?? ''];

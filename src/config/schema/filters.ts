@@ -38,25 +38,25 @@ const windowSize = wholeNumber(2, 1000);
 const fraction = 'a number above 0 and at most 1';
 
 const filterShape = {
-  offset: number.optional().describe('Adds this.'),
-  multiply: number.optional().describe('Multiplies with this.'),
+  offset: number.optional().describe('Adds this number.'),
+  multiply: number.optional().describe('Multiplies by this number.'),
   polynomial: z
     .array(number, { error: 'coefficients such as [0, 1.02, -0.0003]' })
     .min(1)
     .max(10)
     .optional()
     .describe('Correction c0 + c1·x + c2·x² + …, the coefficients in this order.'),
-  min: windowSize.optional().describe('Least of the last n samples.'),
-  max: windowSize.optional().describe('Greatest of the last n samples.'),
+  min: windowSize.optional().describe('Smallest of the last n samples.'),
+  max: windowSize.optional().describe('Largest of the last n samples.'),
   quantile: z
     .strictObject(
       {
-        of: windowSize.describe('Samples that are looked at.'),
+        of: windowSize.describe('Number of samples.'),
         at: z
           .number({ error: 'a number from 0 to 1' })
           .min(0, { error: 'a number from 0 to 1' })
           .max(1, { error: 'a number from 0 to 1' })
-          .describe('Part of them that lies below: 0.5 is the median.'),
+          .describe('Share of the samples below the result: 0.5 is the median.'),
       },
       mapSuchAs('{ of: 20, at: 0.9 }'),
     )
@@ -68,45 +68,49 @@ const filterShape = {
     .positive({ error: fraction })
     .max(1, { error: fraction })
     .optional()
-    .describe('Mean in which the newest sample counts this much, all before it the rest.'),
+    .describe(
+      'Mean in which the newest sample has this weight and all earlier samples have the rest.',
+    ),
   derivative: duration('1ms', '7d')
     .optional()
-    .describe('Change in this time, e.g. 1m for degrees per minute.'),
+    .describe('Change per this time, e.g. 1m for degrees per minute.'),
   integrate: duration('1ms', '7d')
     .optional()
-    .describe('Value times time in this unit, e.g. 1h makes W into Wh; survives restarts.'),
+    .describe(
+      'Sum of value times time, with the time in this unit: 1h turns W into Wh. Continues after a restart.',
+    ),
   unit: text('a unit such as Wh or °C/min', /./, 32)
     .optional()
-    .describe('The unit that the value has here.'),
-  invert: z.literal(true, { error: 'true' }).optional().describe('Turns true and false round.'),
+    .describe('Unit of the value after this step.'),
+  invert: z.literal(true, { error: 'true' }).optional().describe('Swaps true and false.'),
   map: z
     .record(z.string(), z.union([z.string(), number, z.boolean()]), {
       error: 'a map such as { 0: stopped, 1: running }',
     })
     .optional()
-    .describe('Other words for values: { 0: stopped, 1: running }; others are uncertain.'),
+    .describe('Replaces values: { 0: stopped, 1: running }. All other values are uncertain.'),
   throttleAverage: duration('10ms', '7d')
     .optional()
-    .describe('Publishes the mean of each such time.'),
+    .describe('Publishes the mean of each interval of this length.'),
   debounce: duration('1ms', '1h')
     .optional()
-    .describe('A change passes when it has lasted for so long.'),
+    .describe('Publishes a change after it has lasted this long.'),
   delayedOn: duration('1ms', '7d')
     .optional()
-    .describe('True passes when it has lasted for so long, false at once.'),
+    .describe('Publishes true after it has lasted this long, false at once.'),
   delayedOff: duration('1ms', '7d')
     .optional()
-    .describe('False passes when it has lasted for so long, true at once.'),
+    .describe('Publishes false after it has lasted this long, true at once.'),
   timeout: duration('100ms', '7d')
     .optional()
-    .describe('Publishes bad when no sample came for so long.'),
+    .describe('Publishes bad when no sample came for this long.'),
   median: wholeNumber(3, 99)
     .refine((window) => window % 2 === 1, {
       error: 'an odd number from 3 to 99',
       params: expectation,
     })
     .optional()
-    .describe('Median of the last n samples (odd, 3 to 99): takes out single spikes.'),
+    .describe('Median of the last n samples (odd, 3 to 99): removes single spikes.'),
   deadband: z
     .union(
       [
@@ -119,12 +123,14 @@ const filterShape = {
       { error: band },
     )
     .optional()
-    .describe('Holds back values that differ less than this, or 5%, from the last one published.'),
+    .describe(
+      'Holds back values that differ by less than this, or than e.g. 5%, from the last published one.',
+    ),
   heartbeat: duration('100ms', '7d')
     .optional()
-    .describe('Publishes at least this often, also what deadband or throttle hold back.'),
+    .describe('Publishes at least this often, also values that deadband or throttle hold back.'),
   throttle: duration('10ms', '7d').optional().describe('Publishes at most once in this time.'),
-  round: wholeNumber(0, 9).optional().describe('Digits after the decimal point.'),
+  round: wholeNumber(0, 9).optional().describe('Number of decimals.'),
   calibrate: z
     .tuple([point, point], { error: 'two points [[raw, true], [raw, true]]' })
     .refine(([low, high]) => low[0] !== high[0], {

@@ -27,7 +27,9 @@ const outputLineSchema = z
 const interlockSchema = z.strictObject(
   {
     line: lineSchema.describe('Input line: DI0, GPIO17 or gpiochip0:17.'),
-    is: level.prefault('on').describe('What the line must be, or else the output goes safe.'),
+    is: level
+      .prefault('on')
+      .describe('State that the line must have. Otherwise the output goes to its safe state.'),
     activeLow: z.boolean().default(false).describe('Whether the electrical low level is on.'),
   },
   mapSuchAs('{ line: DI3, is: on }'),
@@ -35,8 +37,12 @@ const interlockSchema = z.strictObject(
 
 const controllerSchema = z.strictObject(
   {
-    topic: topicSchema.describe('Topic that the controller publishes to, whatever it says.'),
-    within: duration('100ms', '1d').describe('Longest silence, or else the output goes safe.'),
+    topic: topicSchema.describe(
+      'Topic that the controller publishes to. The payload does not matter.',
+    ),
+    within: duration('100ms', '1d').describe(
+      'Longest silence. After it, the output goes to its safe state.',
+    ),
   },
   mapSuchAs('{ topic: plc/alive, within: 5s }'),
 );
@@ -51,7 +57,7 @@ export const outputSchema = z
   .strictObject(
     {
       name: nameSchema.describe('Topic below the cell, e.g. stacklight/red; unique.'),
-      driver: drivers.describe('A GPIO line that is driven.'),
+      driver: drivers.describe('Drives a GPIO line or a pin of an expander.'),
       line: outputLineSchema.describe(
         'Output line: DO0, GPIO17 or gpiochip0:17; or a pin of an expander: mcp23017@i2c-1/0x20:8.',
       ),
@@ -62,23 +68,29 @@ export const outputSchema = z
         .describe('How the line is driven.'),
       safe: level
         .prefault('off')
-        .describe('What it is at the start, at the stop, and whenever it may not be otherwise.'),
+        .describe('State at the start, at the stop, and whenever no other state is allowed.'),
       whenUplinkLost: z
         .enum(['keep', 'safe'])
         .default('keep')
-        .describe('Whether it goes safe when the way to the plant is lost.'),
+        .describe(
+          'Whether the output goes to its safe state when the connection to the plant is lost.',
+        ),
       controller: controllerSchema
         .optional()
-        .describe('It may be other than safe only while this topic is heard.'),
+        .describe('The output may leave its safe state only while messages arrive on this topic.'),
       interlock: interlockSchema
         .optional()
-        .describe('It may be other than safe only while this line allows it. No safety function.'),
+        .describe(
+          'The output may leave its safe state only while this line allows it. No safety function.',
+        ),
       maxAge: duration('100ms', '1d')
         .prefault('10s')
-        .describe('A command with a `time` that is older is refused.'),
+        .describe('A command with a `time` older than this is refused.'),
       longest: duration('1ms', '1d')
         .optional()
-        .describe('It goes safe by itself after so long, whatever was commanded.'),
+        .describe(
+          'Longest time outside the safe state. After it, the output goes to its safe state, whatever the command was.',
+        ),
       payload: payloadSchema.optional(),
     },
     mapSuchAs('{ name: stacklight/red, driver: digital-output, line: DO0 }'),

@@ -8,12 +8,14 @@ import { mapSuchAs } from './values.ts';
 export const powerFailSchema = z.strictObject(
   {
     line: lineSchema.describe(
-      'Input line that tells it, e.g. LVD. It has one owner: the service ed-lvd of EDATEC must not run.',
+      'Input line that reports it, e.g. LVD. A line has one owner: the service ed-lvd of EDATEC must not run.',
     ),
-    lost: level.prefault('off').describe('What the line is while the supply fails.'),
+    lost: level.prefault('off').describe('State of the line while the supply fails.'),
     within: duration('10ms', '1m')
       .prefault('500ms')
-      .describe('For so long the board lasts: what takes longer is told as a trouble.'),
+      .describe(
+        'How long the board still has power. If the reaction takes longer, the gateway reports a trouble.',
+      ),
   },
   mapSuchAs('{ line: LVD }'),
 );

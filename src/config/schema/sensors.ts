@@ -27,7 +27,7 @@ export interface SensorConfig {
 /** The schema of `payload`, for the whole config and for one sensor. */
 export const payloadSchema = z
   .enum(['json', 'value'])
-  .describe('How readings are written: json (value, unit, quality, time) or the bare value.');
+  .describe('Form of readings: json (value, unit, quality, time) or value (the bare value).');
 
 /** The schema of a name, which becomes part of topics. */
 export const nameSchema = text(
@@ -51,18 +51,18 @@ const sensorShape = {
   timeout: duration('10ms', '10m')
     .optional()
     .describe(
-      'A read that takes longer is published as bad. Default: `every`, within 100ms and 5s.',
+      'A read that takes longer is published as bad. Default: `every`, but at least 100ms and at most 5s.',
     ),
   payload: payloadSchema
     .optional()
     .describe(
-      'How this sensor is written: json or value. Default: the payload of the whole config.',
+      'Form of the readings of this sensor: json or value. Default: the payload of the whole config.',
     ),
   history: z
     .enum(['hour', 'day'])
     .prefault('hour')
     .describe(
-      'How far back the page shows it: the last hour, kept in memory, or also the last day, kept in the store.',
+      'How far back the page shows the sensor: the last hour, kept in memory, or also the last day, kept in the store.',
     ),
   filters: z
     .array(filterSchema, { error: 'a list of filters such as [median: 5, deadband: 0.1]' })

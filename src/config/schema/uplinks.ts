@@ -1,13 +1,8 @@
 import { z } from 'zod';
 import { duration } from '../../driver-kit/units.ts';
 import { topicProblem } from '../../mqtt/topics.ts';
-import {
-  type InRoute,
-  type OutRoute,
-  type QueueConfig,
-  queueSchema,
-  routeSchema,
-} from './uplink-routes.ts';
+import type { QueueConfig } from './queue.ts';
+import { type InRoute, type OutRoute, routeSchema, uplinkQueueSchema } from './uplink-routes.ts';
 import { expectation, mapSuchAs, text, wholeNumber } from './values.ts';
 
 export interface UplinkTls {
@@ -32,8 +27,8 @@ export interface UplinkConfig {
   readonly keepalive: number;
   readonly sessionExpiry: number;
   readonly inflight: number;
-  /** Longest pause between two attempts. */
-  readonly retry: number;
+  /** Longest pause between two attempts to connect. */
+  readonly reconnectMax: number;
   /** 0 for none. */
   readonly probe: number;
   readonly live: number;
@@ -58,22 +53,22 @@ const tlsSchema = z.strictObject(
     ca: text('the path of a file', /./, 4096)
       .optional()
       .describe(
-        "Authority that signed the plant's certificate, PEM. Default: those of the system.",
+        "Certificate authority that signed the plant's certificate, PEM. Default: the authorities of the system.",
       ),
     cert: text('the path of a file', /./, 4096)
       .optional()
       .describe('Certificate that the gateway shows, PEM.'),
     key: text('the path of a file', /./, 4096)
       .optional()
-      .describe('Its private key, PEM; other users must not be able to read it.'),
+      .describe('Private key of `cert`, PEM. Other users must not be able to read it.'),
     alpn: z
       .array(text('a protocol name such as x-amzn-mqtt-ca', /./, 255), { error: 'a list of names' })
       .max(8, { error: 'at most 8 names' })
       .prefault([])
-      .describe('Protocols offered by ALPN.'),
+      .describe('Protocols offered with ALPN.'),
     serverName: text('a host name', /^[\w.-]+$/, 253)
       .optional()
-      .describe('Name that the certificate must have. Default: the host of the address.'),
+      .describe("Name that the plant's certificate must have. Default: the host of the address."),
   },
   mapSuchAs('{ ca: plant-ca.crt }'),
 );
@@ -90,7 +85,7 @@ export const uplinkSchema = z
   .strictObject(
     {
       name: text('a name such as plant', /^[\w-]+$/, 64).describe(
-        'Names the uplink and its queue: under another name it begins an empty one.',
+        'Name of the uplink and of its queue. With another name, it starts with an empty queue.',
       ),
       url: urlSchema.optional().describe('Address of the plant broker.'),
       urls: z
@@ -98,27 +93,31 @@ export const uplinkSchema = z
         .min(1, { error: 'at least one address' })
         .max(8, { error: 'at most 8 addresses' })
         .optional()
-        .describe('Several addresses in place of url, tried in order; the first is returned to.'),
+        .describe(
+          'Several addresses instead of url, tried in order. The gateway returns to the first one.',
+        ),
       protocol: z
         .literal([4, 5], { error: '4 (MQTT 3.1.1) or 5' })
         .prefault(5)
         .describe('MQTT version: 4 (3.1.1) or 5.'),
       clientId: text('a client id', /./, 256)
         .optional()
-        .describe('Client id at the plant. Default: the cell, a dash, the name.'),
-      username: text('a user name', /./, 1024).optional().describe('User at the plant.'),
+        .describe('Client id at the plant. Default: `<cell>-<name>`.'),
+      username: text('a user name', /./, 1024).optional().describe('User name at the plant.'),
       password: passwordSchema
         .optional()
-        .describe('Where the password stands: credential:NAME (systemd), file:PATH or env:NAME.'),
-      tls: tlsSchema.optional().describe('For mqtts and wss.'),
-      keepalive: duration('1s', '18h').prefault('30s').describe('Longest silence on the line.'),
+        .describe('Where the password is: credential:NAME (systemd), file:PATH or env:NAME.'),
+      tls: tlsSchema.optional().describe('Settings for mqtts and wss.'),
+      keepalive: duration('1s', '18h')
+        .prefault('30s')
+        .describe('Longest silence on the connection (MQTT keep-alive).'),
       sessionExpiry: duration('1m', '3650d')
         .prefault('7d')
-        .describe('How long the plant keeps our session (MQTT 5).'),
+        .describe('How long the plant keeps the session of the gateway (MQTT 5).'),
       inflight: wholeNumber(1, 1000)
         .prefault(100)
-        .describe('Messages sent that the plant has not acknowledged yet.'),
-      retry: duration('1s', '1h')
+        .describe('Most messages sent that the plant has not acknowledged yet.'),
+      reconnectMax: duration('1s', '1h')
         .prefault('60s')
         .describe('Longest pause between two attempts to connect; the shortest is 1s.'),
       probe: z
@@ -127,7 +126,7 @@ export const uplinkSchema = z
         })
         .prefault('30s')
         .describe(
-          'How often a message is sent through the plant and back, to prove that messages flow.',
+          'How often a message is sent to the plant and back, to check that messages flow.',
         ),
       live: z
         .number({ error: 'a number from 0 to 0.9' })
@@ -135,11 +134,11 @@ export const uplinkSchema = z
         .max(0.9, { error: 'a number from 0 to 0.9' })
         .prefault(0)
         .describe(
-          'Share of the line for new messages while a backlog drains. Above 0 they overtake older ones of their topic.',
+          'Share of the connection for new messages while a backlog is sent. Above 0, new messages overtake older ones of their topic.',
         ),
       drainRate: wholeNumber(1, 1_000_000)
         .optional()
-        .describe('Messages a second from the backlog at most.'),
+        .describe('Most messages per second from the backlog. Default: no limit.'),
       status: z
         .string({ error: 'a topic such as robotcell1/status' })
         .refine((word) => topicProblem(word) === undefined && !word.startsWith('$'), {
@@ -147,13 +146,13 @@ export const uplinkSchema = z
           params: expectation,
         })
         .optional()
-        .describe('Topic at the plant that says online or offline. Default: the cell, /status.'),
-      queue: queueSchema.prefault({}).describe('Bounds of what waits for the plant.'),
+        .describe('Topic at the plant that says online or offline. Default: `<cell>/status`.'),
+      queue: uplinkQueueSchema.prefault({}).describe('Limits of the queue for the plant.'),
       routes: z
         .array(routeSchema, { error: "a list such as [{ out: '#', to: plant/line4/ }]" })
         .min(1, { error: 'at least one route' })
         .max(100, { error: 'at most 100 routes' })
-        .describe('What goes to the plant and what comes from it.'),
+        .describe('Messages that go to the plant and messages that come from it.'),
     },
     mapSuchAs('{ name: plant, url: mqtts://plant.example, routes: […] }'),
   )

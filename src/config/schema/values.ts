@@ -40,6 +40,9 @@ export function text(
     });
 }
 
+/** The path of a file, as it stands in the config. */
+export const fileSchema = text('the path of a file', /./, 4096);
+
 /** The words for something that is no map; other problems of the map keep their own. */
 export function mapSuchAs(example: string) {
   return {

@@ -26,7 +26,7 @@ export interface FuzzResult {
 /** Throws what a seed gives at a gateway for `ms`; throws an Error with the latest cases when it takes harm. */
 export async function fuzz(seed: number, ms: number): Promise<FuzzResult> {
   const gateway = await startGateway({
-    limits: { retainedMessages: 5000, queuedMessages: 1000, connectTimeout: '1s' },
+    limits: { retainedMessages: 5000, queue: { messages: 1000 }, connectTimeout: '1s' },
   });
   const latest: string[] = [];
   const until = Date.now() + ms;

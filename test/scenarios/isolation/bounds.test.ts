@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { BrokerLimits } from '../../../src/broker/broker.ts';
+import type { SomeLimits } from '../../support/broker.ts';
 import { publish as publishPacket } from '../../support/packets.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { until } from '../../support/until.ts';
@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const bench of benches.splice(0)) await bench.dispose();
 });
 
-async function start(limits: Partial<BrokerLimits>) {
+async function start(limits: SomeLimits) {
   const bench = await startInProcess(limits);
   benches.push(bench);
   const open = async (): Promise<RawClient> => {
@@ -64,7 +64,7 @@ describe('a full queue keeps the right messages', () => {
     [', after a restart too', true],
   ] as const) {
     test(`drop-oldest keeps the newest${name}`, async () => {
-      const { bench, leave, flood, waiting } = await start({ queuedMessages: 10 });
+      const { bench, leave, flood, waiting } = await start({ queue: { messages: 10 } });
       await leave('s');
       await flood(0, 15);
       if (restart) await bench.restart();
@@ -74,8 +74,7 @@ describe('a full queue keeps the right messages', () => {
 
     test(`drop-newest keeps the oldest${name}`, async () => {
       const { bench, leave, flood, waiting } = await start({
-        queuedMessages: 10,
-        queueFull: 'drop-newest',
+        queue: { messages: 10, full: 'drop-newest' },
       });
       await leave('s');
       await flood(0, 15);
@@ -85,7 +84,7 @@ describe('a full queue keeps the right messages', () => {
     });
 
     test(`drop-oldest in a queue of thousands that stands on disk${name}`, async () => {
-      const { bench, leave, flood, waiting } = await start({ queuedMessages: 3000 });
+      const { bench, leave, flood, waiting } = await start({ queue: { messages: 3000 } });
       await leave('s');
       await flood(0, 5000);
       if (restart) await bench.restart();
@@ -95,8 +94,7 @@ describe('a full queue keeps the right messages', () => {
 
     test(`drop-newest in a queue of thousands that stands on disk${name}`, async () => {
       const { bench, leave, flood, waiting } = await start({
-        queuedMessages: 3000,
-        queueFull: 'drop-newest',
+        queue: { messages: 3000, full: 'drop-newest' },
       });
       await leave('s');
       await flood(0, 4000);
@@ -108,7 +106,7 @@ describe('a full queue keeps the right messages', () => {
 
   test('by bytes, drop-oldest: as many of the newest as fit', async () => {
     // A body is two bytes of length, the topic and the payload.
-    const { bench, leave, flood, waiting } = await start({ queuedBytes: 10 * 103 + 102 });
+    const { bench, leave, flood, waiting } = await start({ queue: { bytes: 10 * 103 + 102 } });
     await leave('s');
     await flood(0, 25, 100);
     expect(bench.broker.counts).toMatchObject({ queued: 10, dropped: 15 });
@@ -117,8 +115,7 @@ describe('a full queue keeps the right messages', () => {
 
   test('by bytes, drop-newest: as many of the oldest as fit', async () => {
     const { leave, flood, waiting } = await start({
-      queuedBytes: 10 * 103 + 102,
-      queueFull: 'drop-newest',
+      queue: { bytes: 10 * 103 + 102, full: 'drop-newest' },
     });
     await leave('s');
     await flood(0, 25, 100);
@@ -127,7 +124,7 @@ describe('a full queue keeps the right messages', () => {
 
   test('drop-oldest right after a reconnect cut short keeps order and bound', async () => {
     const { bench, connect, leave, flood, waiting } = await start({
-      queuedMessages: 1000,
+      queue: { messages: 1000 },
       inflight: 5,
     });
     await leave('s');
@@ -281,7 +278,7 @@ describe('counts are bounded', () => {
   });
 
   test('a message larger than a whole queue drops nothing but itself', async () => {
-    const { leave, flood, waiting } = await start({ queuedBytes: 10_000 });
+    const { leave, flood, waiting } = await start({ queue: { bytes: 10_000 } });
     await leave('away');
     await flood(0, 3, 100);
     await flood(3, 4, 20_000);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { BrokerLimits } from '../../../src/broker/broker.ts';
+import type { SomeLimits } from '../../support/broker.ts';
 import { createManualClock } from '../../support/manual-clock.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { type InProcess, startInProcess } from '../model/bench.ts';
@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const bench of benches.splice(0)) await bench.dispose();
 });
 
-async function start(limits: Partial<BrokerLimits>) {
+async function start(limits: SomeLimits) {
   const clock = createManualClock();
   const bench = await startInProcess(limits, clock);
   benches.push(bench);
@@ -100,7 +100,7 @@ describe('sessions expire', () => {
   ])('a wall clock that jumps %s while the gateway runs changes nothing', async (_, jump) => {
     const { clock, bench, connect, leave, publish } = await start({
       sessionExpiry: 10 * HOUR,
-      queuedAge: 5 * HOUR,
+      queue: { age: 5 * HOUR },
     });
     await leave('s');
     await publish('1');
@@ -122,7 +122,7 @@ describe('sessions expire', () => {
   ])('a gateway that starts %s loses nothing when its clock is set', async (_, wrong) => {
     const { clock, bench, connect, leave, publish, sweepUntil } = await start({
       sessionExpiry: 10 * HOUR,
-      queuedAge: 5 * HOUR,
+      queue: { age: 5 * HOUR },
     });
     const right = clock.wall();
     clock.setWall(wrong(right));
@@ -157,8 +157,8 @@ describe('sessions expire', () => {
 });
 
 describe('what waits too long is dropped', () => {
-  test('messages older than queuedAge go while their client is away, the others stay', async () => {
-    const { clock, bench, connect, leave, publish } = await start({ queuedAge: HOUR });
+  test('messages older than queue.age go while their client is away, the others stay', async () => {
+    const { clock, bench, connect, leave, publish } = await start({ queue: { age: HOUR } });
     await leave('s');
     await publish('old 1', 'old 2');
     await clock.advance(HOUR / 2);
@@ -173,7 +173,7 @@ describe('what waits too long is dropped', () => {
   });
 
   test('a queue of thousands expires from disk, also after a restart, a bounded step a sweep', async () => {
-    const { clock, bench, connect, leave, sweepUntil } = await start({ queuedAge: HOUR });
+    const { clock, bench, connect, leave, sweepUntil } = await start({ queue: { age: HOUR } });
     await leave('s');
     const publisher = await connect('publisher', true);
     const flood = (from: number, to: number) =>
@@ -204,7 +204,7 @@ describe('what waits too long is dropped', () => {
   });
 
   test('what was sent and not acknowledged does not expire', async () => {
-    const { clock, bench, connect, leave, publish } = await start({ queuedAge: HOUR });
+    const { clock, bench, connect, leave, publish } = await start({ queue: { age: HOUR } });
     await leave('s');
     await publish('1');
     const client = await connect('s');

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { Broker, type BrokerLimits } from '../../../src/broker/broker.ts';
 import { databaseFile } from '../../../src/store/database/database.ts';
 import { Store } from '../../../src/store/store.ts';
+import type { SomeLimits } from '../../support/broker.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 
@@ -27,16 +28,18 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   connections: 1000,
   connectionsPerAddress: 1000,
   packet: 1024 * 1024,
-  keepalive: 600_000,
+  tcpKeepalive: 600_000,
   connectTimeout: 10_000,
   sessionExpiry: 7 * 86_400_000,
   retainedMessages: 100_000,
   retainedBytes: 256 * 1024 * 1024,
   inflight: 20,
-  queuedMessages: 100_000,
-  queuedBytes: 256 * 1024 * 1024,
-  queuedAge: 7 * 86_400_000,
-  queueFull: 'drop-oldest',
+  queue: {
+    messages: 100_000,
+    bytes: 256 * 1024 * 1024,
+    age: 7 * 86_400_000,
+    full: 'drop-oldest',
+  },
 };
 
 export interface InProcess extends Bench {
@@ -49,7 +52,7 @@ export interface InProcess extends Bench {
 
 /** Store and broker in this process, with real sockets and a folder of their own. */
 export async function startInProcess(
-  limits: Partial<BrokerLimits> = {},
+  limits: SomeLimits = {},
   clock: Clock = systemClock,
 ): Promise<InProcess> {
   const { log, lines } = createQuietLog();
@@ -76,7 +79,11 @@ export async function startInProcess(
         { ...listener, protocol: 'tcp' },
         { ...listener, protocol: 'ws' },
       ],
-      limits: { ...DEFAULT_LIMITS, ...limits },
+      limits: {
+        ...DEFAULT_LIMITS,
+        ...limits,
+        queue: { ...DEFAULT_LIMITS.queue, ...limits.queue },
+      },
       store,
       clock,
       log,

@@ -54,7 +54,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     gateway = await startGateway({
       http: {},
       sensors: SENSORS,
-      config: { ...OUTPUTS, uplinks: [{ name: 'plant', url, retry: '1s', routes }] },
+      config: { ...OUTPUTS, uplinks: [{ name: 'plant', url, reconnectMax: '1s', routes }] },
     });
     client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.port}`, { clientId: 'plc' });
     browser = await startBrowser();

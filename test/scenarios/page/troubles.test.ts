@@ -116,7 +116,7 @@ describe('every trouble is told once, the same everywhere, and goes by itself', 
         broker: { listeners, access },
         gpio: { backend: 'chardev' },
         outputs: [{ name: 'lamp', driver: 'digital-output', line: 'gpiochip77:3' }],
-        uplinks: [{ name: 'plant', url, retry: '1s', routes: [{ out: 'robotcell1/#' }] }],
+        uplinks: [{ name: 'plant', url, reconnectMax: '1s', routes: [{ out: 'robotcell1/#' }] }],
       },
     });
     ends.push(() => gateway.dispose());

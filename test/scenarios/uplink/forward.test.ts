@@ -31,7 +31,7 @@ async function gatewayOf(
   const one = {
     name: 'plant',
     url: `mqtt://127.0.0.1:${plant.port}`,
-    retry: '1s',
+    reconnectMax: '1s',
     keepalive: '5s',
     routes: [{ out: '#', to: 'plant/line4/' }],
     ...uplink,

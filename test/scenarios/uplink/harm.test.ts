@@ -45,7 +45,7 @@ test(`nothing is lost through ${CUTS} cuts, ${KILLS} kills of the gateway and ${
         {
           name: 'plant',
           url: `mqtt://127.0.0.1:${proxy.port}`,
-          retry: '1s',
+          reconnectMax: '1s',
           keepalive: '2s',
           inflight: WINDOW,
           routes: [{ out: '#', to: 'p/' }],

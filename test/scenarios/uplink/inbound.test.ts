@@ -22,7 +22,7 @@ async function clientOf(port: number): Promise<MqttClient> {
 }
 
 async function gatewayTo(port: number, uplink: object): Promise<TestGateway> {
-  const one = { name: 'plant', url: `mqtt://127.0.0.1:${port}`, retry: '1s', ...uplink };
+  const one = { name: 'plant', url: `mqtt://127.0.0.1:${port}`, reconnectMax: '1s', ...uplink };
   const gateway = await startGateway({ config: { uplinks: [one] } });
   ends.push(() => gateway.dispose());
   await statusWhen(gateway.port, ({ state }) => state === 'connected');

@@ -32,7 +32,7 @@ async function gatewayTo(
   const routes = [{ out: 'up/#', to: 'p/', qos: 1 }];
   const way = typeof url === 'string' ? { url } : { urls: url };
   const gateway = await startGateway({
-    config: { uplinks: [{ name: 'plant', ...way, retry: '1s', routes, ...uplink }] },
+    config: { uplinks: [{ name: 'plant', ...way, reconnectMax: '1s', routes, ...uplink }] },
   });
   ends.push(() => gateway.dispose());
   return gateway;

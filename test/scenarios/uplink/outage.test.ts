@@ -44,7 +44,7 @@ async function cellgate(plant: TestPlant): Promise<Forwarder> {
         {
           name: 'plant',
           url: `mqtt://127.0.0.1:${plant.port}`,
-          retry: '1s',
+          reconnectMax: '1s',
           inflight: INFLIGHT,
           queue: { messages: 2 * QUEUED, bytes: '4GiB' },
           routes: [

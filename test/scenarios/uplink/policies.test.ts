@@ -35,7 +35,7 @@ async function bench(uplink: Readonly<Record<string, unknown>>): Promise<Bench> 
         {
           name: 'plant',
           url: `mqtt://127.0.0.1:${proxy.port}`,
-          retry: '1s',
+          reconnectMax: '1s',
           routes: [{ out: '#', to: 'p/' }],
           ...uplink,
         },
@@ -180,7 +180,7 @@ test.each([4, 5])(
             name: 'plant',
             url: `mqtt://127.0.0.1:${plant.port}`,
             protocol,
-            retry: '1s',
+            reconnectMax: '1s',
             routes: [{ out: '#', to: 'p/' }],
           },
         ],

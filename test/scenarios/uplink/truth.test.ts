@@ -95,7 +95,7 @@ async function gatewayTo(
         {
           name: 'plant',
           url,
-          retry: '1s',
+          reconnectMax: '1s',
           keepalive: '2s',
           routes: [{ out: '#', to: 'p/' }],
           ...uplink,

@@ -13,7 +13,7 @@ outputs:
   - { name: brake, driver: digital-output, line: GPIO22, safe: on, activeLow: true }
 powerFail: { line: LVD, within: 20s }
 uplinks:
-  - { name: plant, url: mqtt://127.0.0.1:1884, protocol: 4, retry: 1s, routes: [ { out: nothing/#, to: plant/ } ] }
+  - { name: plant, url: mqtt://127.0.0.1:1884, protocol: 4, reconnectMax: 1s, routes: [ { out: nothing/#, to: plant/ } ] }
 `;
 
 /** The plant's broker. */

@@ -13,6 +13,10 @@ beforeEach(() => {
   writeFileSync(path.join(folder, 'good.yaml'), 'cell: robotcell1\nlog: { level: info }\n');
   writeFileSync(path.join(folder, 'debug.yaml'), 'cell: robotcell1\nlog: { level: debug }\n');
   writeFileSync(path.join(folder, 'bad.yaml'), 'cel: robotcell1\n');
+  writeFileSync(
+    path.join(folder, 'old.yaml'),
+    'cell: robotcell1\nbroker:\n  limits: { keepalive: 5m, queuedAge: 1h }\n',
+  );
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -71,6 +75,31 @@ describe('run', () => {
       expect(io.err()).toBe('');
     },
   );
+
+  it('logs each old name of a key once, as a warning with its line', async () => {
+    const { io, code, asked, started, stopped, gateway } = running('old.yaml');
+    await asked.start.promise;
+    started.resolve(gateway);
+    io.events.emit('SIGTERM', 'SIGTERM');
+    stopped.resolve();
+    expect(await code).toBe(0);
+    const warnings = io
+      .out()
+      .split('\n')
+      .filter((line) => line.includes('renamed to'))
+      .map((line) => JSON.parse(line));
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        msg: 'old.yaml:3:13: broker.limits.keepalive: warning: renamed to broker.limits.tcpKeepalive, write tcpKeepalive: 5m instead; the next version may refuse the old name',
+      }),
+      expect.objectContaining({
+        level: 'warn',
+        msg: 'old.yaml:3:28: broker.limits.queuedAge: warning: renamed to broker.limits.queue.age, write queue: { age: 1h } instead; the next version may refuse the old name',
+      }),
+    ]);
+    expect(io.err()).toBe('');
+  });
 
   it('stops after the start when the signal comes in the middle of it', async () => {
     const { io, code, asked, started, stopped, gateway } = running();

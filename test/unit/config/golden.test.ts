@@ -1,16 +1,16 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../../src/config/load.ts';
-import { formatProblem } from '../../../src/config/yaml/problem.ts';
+import { check } from '../../../src/cli/check.ts';
 import { fakeDrivers } from '../../support/fake-drivers.ts';
+import { fakeIo } from '../../support/fake-io.ts';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../golden/config');
 const names = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => name.slice(0, -'.yaml'.length));
 
-describe('every wrong config says what is wrong with it', () => {
+describe('check says what is wrong with each config', () => {
   beforeAll(() => {
     // git keeps no more of a mode than whether the file can be executed.
     for (const name of ['gateway', 'other', 'passphrase']) {
@@ -20,9 +20,12 @@ describe('every wrong config says what is wrong with it', () => {
   });
 
   it.each(names)('%s', async (name) => {
-    const { problems } = await loadConfig(`${name}.yaml`, fakeDrivers, FOLDER);
-    const lines = problems.map((problem) => `${formatProblem(problem)}\n`);
-    for (const line of lines) {
+    const io = fakeIo({}, FOLDER);
+    const code = await check({ config: `${name}.yaml` }, io, fakeDrivers);
+    const lines = io.out().match(/.*\n/g) ?? [];
+    const isFine = lines.at(-1)?.startsWith(`${name}.yaml: fine, `) === true;
+    expect(code).toBe(isFine ? 0 : 1);
+    for (const line of lines.slice(0, isFine ? -1 : undefined)) {
       expect(line).toMatch(/^[\w-]+\.yaml:[1-9]\d*:[1-9]\d*: \S.*: \S.*\n$/);
     }
     const text = lines.join('').replaceAll(`${FOLDER}/`, '/etc/cellgate/');

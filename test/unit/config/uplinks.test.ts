@@ -42,7 +42,7 @@ describe('uplinks in a config', () => {
         keepalive: 30_000,
         sessionExpiry: 7 * 86_400_000,
         inflight: 100,
-        retry: 60_000,
+        reconnectMax: 60_000,
         probe: 30_000,
         live: 0,
         status: 'robotcell1/status',

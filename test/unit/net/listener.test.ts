@@ -2,13 +2,13 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../../src/base/clock.ts';
-import type { ListenerConfig } from '../../../src/config/schema/schema.ts';
+import type { ListenerConfig } from '../../../src/config/schema/listeners.ts';
 import { type Listener, type ListenerParts, openListener } from '../../../src/net/listener.ts';
 import type { Accept, Transport, TransportEvents } from '../../../src/net/transport.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 
-const LIMITS = { packet: 1024 * 1024, keepalive: 600_000, connections: 2 };
+const LIMITS = { packet: 1024 * 1024, tcpKeepalive: 600_000, connections: 2 };
 
 type Protocol = ListenerConfig['protocol'];
 

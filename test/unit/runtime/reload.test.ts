@@ -1,12 +1,13 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import mqtt, { type MqttClient } from 'mqtt';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { REPOSITORY, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { run } from '../../support/run.ts';
 import { freePort } from '../../support/server-process.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
 type Settings = ReturnType<typeof settings>;
@@ -66,7 +67,7 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['another port', (c) => (c.broker.listeners[1]!.port = 0), /listeners\.127\.0\.0\.1:0: new/],
   ['a listener less', (c) => c.broker.listeners.splice(1, 1), /listeners\.127\.0\.0\.1:0: gone/],
   ['a WebSocket', (c) => c.broker.listeners.push(webSocket), /listeners\.127\.0\.0\.1:0: new/],
-  ['a longer queue', (c) => (c.broker.limits.queuedMessages = 5e5), /limits\.queuedMessages/],
+  ['a longer queue', (c) => (c.broker.limits.queue = { messages: 5e5 }), /limits\.queue\.messages/],
   ['more clients', (c) => (c.broker.limits.connections = 2000), /limits\.connections/],
   ['a smaller window', (c) => (c.broker.limits.inflight = 5), /limits\.inflight: 20 -> 5/],
   ['a larger window', (c) => (c.broker.limits.inflight = 300), /limits\.inflight: 5 -> 300/],
@@ -213,6 +214,41 @@ describe('a reload', () => {
     put();
     expect((await reload(gateway)).code).toBe(0);
     await connect(url, 'anonymous');
+  });
+
+  test('from old names of keys to new ones and back changes nothing, and logs each old name', async () => {
+    const fixture = join(REPOSITORY, 'test/fixtures/old-keys/sim.yaml');
+    const old = parse(readFileSync(fixture, 'utf8'));
+    const port = await freePort();
+    old.broker.listeners = [{ host: '127.0.0.1', port }];
+    old.http.port = 0;
+    old.uplinks[0].url = 'mqtt://127.0.0.1:9';
+    delete old.data;
+    const folder = tempFolder();
+    const gateway = await startGateway({ config: { data: folder, ...old }, ports: [port] });
+    onTestFinished(() => gateway.dispose());
+    const warnings = () => gateway.stdout().match(/warning: renamed to/g)?.length ?? 0;
+    expect(warnings()).toBe(6);
+
+    const { queuedMessages, queuedBytes, queuedAge, queueFull, keepalive, ...others } =
+      old.broker.limits;
+    const queue = { messages: queuedMessages, bytes: queuedBytes, age: queuedAge, full: queueFull };
+    const { retry, ...uplink } = old.uplinks[0];
+    const renamed = {
+      ...old,
+      broker: { ...old.broker, limits: { ...others, queue, tcpKeepalive: keepalive } },
+      uplinks: [{ ...uplink, reconnectMax: retry }],
+    };
+    for (const config of [renamed, old]) {
+      writeFileSync(gateway.configFile, stringify({ data: folder, ...config }));
+      expect(await reload(gateway)).toMatchObject({
+        code: 0,
+        stdout: 'nothing has changed\n',
+        stderr: '',
+      });
+    }
+    await until('the old names are logged again', () => warnings() >= 12);
+    expect(warnings()).toBe(12);
   });
 
   test('is heard as SIGHUP too', async () => {

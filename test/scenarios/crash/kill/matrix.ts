@@ -27,7 +27,7 @@ export interface CellResult {
 }
 
 /** Nothing of a queue's bounds may hide a loss. */
-const LIMITS = { queuedMessages: 10_000_000, queuedBytes: '4GiB' };
+const LIMITS = { queue: { messages: 10_000_000, bytes: '4GiB' } };
 
 /** Runs every cell of the matrix, all on one broker that is killed `runs` times in each. */
 export async function runMatrix(options: MatrixOptions): Promise<CellResult[]> {

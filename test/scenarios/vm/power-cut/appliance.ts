@@ -18,7 +18,7 @@ cell: cell
 data: /data/cellgate
 broker:
   listeners: [ { host: 0.0.0.0, port: 1883, anonymous: true } ]
-  limits: { queuedMessages: 10000000, queuedBytes: 4GiB, connectTimeout: 60s }
+  limits: { queue: { messages: 10000000, bytes: 4GiB }, connectTimeout: 60s }
 `;
 
 /**

@@ -50,7 +50,10 @@ class FakeLink implements Link {
 
 interface Options {
   readonly persistent?: boolean;
-  readonly limits?: Partial<SessionLimits>;
+  readonly limits?: {
+    readonly inflight?: number;
+    readonly queue?: Partial<SessionLimits['queue']>;
+  };
   readonly stored?: ConstructorParameters<typeof Session>[4];
   readonly rows?: readonly StoredEntry[];
 }
@@ -75,11 +78,14 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
       journal,
       limits: {
         inflight: 2,
-        queuedMessages: 100,
-        queuedBytes: 1024 * 1024,
-        queuedAge: 60_000,
-        queueFull: 'drop-oldest',
         ...limits,
+        queue: {
+          messages: 100,
+          bytes: 1024 * 1024,
+          age: 60_000,
+          full: 'drop-oldest',
+          ...limits.queue,
+        },
       },
       load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
       memory: new MemoryBudget(),
@@ -252,7 +258,7 @@ test('identifiers in flight are passed over when the numbers come round', async 
 });
 
 test('a window of all identifiers can be full', async () => {
-  const limits = { inflight: 65_535, queuedMessages: 10 };
+  const limits = { inflight: 65_535, queue: { messages: 10 } };
   const { session, deliver } = setUp({ persistent: false, limits });
   const link = new FakeLink();
   session.connect(link);
@@ -267,8 +273,8 @@ test('a window of all identifiers can be full', async () => {
 test.each([
   ['drop-oldest', ['c#3', 'd#4']],
   ['drop-newest', ['a#1', 'b#2']],
-] as const)('%s: a full queue keeps to its bound', async (queueFull, left) => {
-  const { session, deliver, dropped } = setUp({ limits: { queuedMessages: 2, queueFull } });
+] as const)('%s: a full queue keeps to its bound', async (full, left) => {
+  const { session, deliver, dropped } = setUp({ limits: { queue: { messages: 2, full } } });
   const states = ['a', 'b', 'c', 'd'].map((payload) => deliver(payload));
   expect(dropped).toEqual(['queue-full', 'queue-full']);
   expect(session.queue.count).toBe(2);
@@ -280,7 +286,7 @@ test.each([
 });
 
 test('a queue is bounded in bytes too', () => {
-  const { session, deliver, dropped } = setUp({ limits: { queuedBytes: 1000 } });
+  const { session, deliver, dropped } = setUp({ limits: { queue: { bytes: 1000 } } });
   for (let i = 0; i < 20; i++) deliver('x'.repeat(97));
   expect(session.queue.bytes).toBeLessThanOrEqual(1000);
   expect(session.queue.count).toBe(10);

@@ -1,0 +1,40 @@
+import type { Drivers } from '../../driver-kit/driver.ts';
+import type { HttpConfig } from '../schema/http.ts';
+import type { ListenerConfig } from '../schema/listeners.ts';
+import type { PartialOutput } from '../schema/outputs.ts';
+import type { PowerFailConfig } from '../schema/power-fail.ts';
+import type { PartialSensor } from '../schema/sensors.ts';
+import type { PartialUplink } from '../schema/uplinks.ts';
+import type { Path } from '../yaml/problem.ts';
+
+/** An element of a list that is valid by itself, with its index in that list. */
+export interface Placed<Element> {
+  readonly index: number;
+  readonly element: Element;
+}
+
+/** The parts of a config that are valid by themselves, and their lines in the file. */
+export interface Parts {
+  readonly cell: string;
+  readonly sensors: readonly Placed<PartialSensor>[];
+  readonly outputs: readonly Placed<PartialOutput>[];
+  readonly powerFail: PowerFailConfig | undefined;
+  readonly listeners: readonly Placed<ListenerConfig>[];
+  readonly uplinks: readonly Placed<PartialUplink>[];
+  readonly http: HttpConfig | undefined;
+  /** Whether there is an access file, so that clients need a user. */
+  readonly hasAccess: boolean;
+  readonly drivers: Drivers;
+  /** The line in the file of the value at the path; lines count from 1. */
+  lineOf(path: Path): number;
+}
+
+/** Every GPIO line that a sensor uses, with the path of the key that names it. */
+export function* linesOf(
+  path: Path,
+  { line, lines = [], options }: PartialSensor,
+): Iterable<readonly [path: Path, line: string]> {
+  if (line !== undefined) yield [[...path, 'line'], line];
+  for (const [index, one] of lines.entries()) yield [[...path, 'lines', index], one];
+  if (typeof options.interrupt === 'string') yield [[...path, 'interrupt'], options.interrupt];
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { duration, size } from '../../driver-kit/units.ts';
+import { queueSchema } from './queue.ts';
+import { wholeNumber } from './values.ts';
+
+const QUEUE = { messages: 100_000, bytes: '256MiB' };
+const whenFull = z
+  .enum(['drop-oldest', 'drop-newest'])
+  .prefault('drop-oldest')
+  .describe('What is dropped when the queue is full.');
+
+/** The schema of `broker.limits`. */
+export const limitsSchema = z.strictObject({
+  connections: wholeNumber(1, 100_000)
+    .prefault(1000)
+    .describe('Most clients connected at the same time.'),
+  connectionsPerAddress: wholeNumber(1, 100_000)
+    .prefault(100)
+    .describe('Most clients connected at the same time from one address.'),
+  packet: size('1KiB', '255MiB').prefault('1MiB').describe('Largest MQTT packet.'),
+  inflight: wholeNumber(1, 65_535)
+    .prefault(20)
+    .describe('Most messages sent to one client that it has not acknowledged yet.'),
+  queue: queueSchema(QUEUE, whenFull).prefault({}).describe('Limits of the queue of each session.'),
+  sessionExpiry: duration('1s', '3650d')
+    .prefault('7d')
+    .describe('How long the session of an absent client is kept.'),
+  tcpKeepalive: duration('1s', '18h')
+    .prefault('10m')
+    .describe('Silence before TCP checks whether a client is still there (TCP keep-alive).'),
+  connectTimeout: duration('100ms', '10m')
+    .prefault('10s')
+    .describe('Longest time from the start of a connection to its CONNECT.'),
+  retainedMessages: wholeNumber(1, 100_000_000)
+    .prefault(100_000)
+    .describe('Most retained messages.'),
+  retainedBytes: size('1KiB', '1024GiB')
+    .prefault('256MiB')
+    .describe('Most bytes of retained messages.'),
+});
+
+/** The bounds of the broker: counts, bytes and milliseconds. */
+export type Limits = Readonly<z.output<typeof limitsSchema>>;

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { fileSchema, mapSuchAs, text, wholeNumber } from './values.ts';
+
+/** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
+export interface TlsConfig {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca?: string;
+  readonly clientCert: 'none' | 'optional' | 'required';
+}
+
+/** One listener of the broker. `anonymous` is resolved: true accepts clients without a user and without a certificate. */
+export interface ListenerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'ws';
+  readonly tls?: TlsConfig;
+  readonly anonymous: boolean;
+  /** Web pages of other addresses that may connect, in lower case; `*`: any. */
+  readonly origins?: readonly string[] | undefined;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
+
+/** Whether only programs on this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
+}
+
+/** The schema of an address to listen on. */
+export const hostSchema = text(
+  'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0',
+  /^[A-Za-z0-9.:_-]+$/,
+  253,
+).describe('Address to listen on; 0.0.0.0 or :: for every network interface.');
+/** The keys of a TLS server's own files. */
+export const serverFiles = {
+  cert: fileSchema.describe(
+    'Certificate chain, PEM. A relative path starts at the folder of this file.',
+  ),
+  key: fileSchema.describe('Private key, PEM. Other users must not be able to read it.'),
+};
+
+const tlsSchema = z.strictObject(
+  {
+    ...serverFiles,
+    ca: fileSchema
+      .optional()
+      .describe('Certificate authority that signs the client certificates, PEM.'),
+    clientCert: z
+      .enum(['none', 'optional', 'required'])
+      .prefault('none')
+      .describe(
+        'Whether clients show a certificate that `ca` signed: never, if they have one, or always.',
+      ),
+  },
+  mapSuchAs('{ cert: gateway.crt, key: gateway.key }'),
+);
+
+/** The schema of one listener. */
+export const listenerSchema = z
+  .strictObject(
+    {
+      host: hostSchema,
+      port: wholeNumber(0, 65535).describe('TCP port; 0 uses any free one.'),
+      protocol: z.enum(['tcp', 'ws']).prefault('tcp').describe('MQTT over TCP or over WebSocket.'),
+      tls: tlsSchema.optional().describe('Encrypts the connections.'),
+      anonymous: z
+        .boolean()
+        .optional()
+        .describe(
+          'Accepts clients without a user and without a certificate. Default: true on loopback, false elsewhere.',
+        ),
+      origins: z
+        .array(
+          text(
+            'the origin of a web page such as https://hmi.example, or *',
+            /^(https?:\/\/[^/\s]+|\*)$/i,
+            270,
+          ).transform((origin) => origin.toLowerCase()),
+          { error: 'a list such as [https://hmi.example]' },
+        )
+        .max(100, { error: 'at most 100 origins' })
+        .optional()
+        .describe(
+          "Web pages of other servers that may connect over WebSocket. The gateway's own page always may.",
+        ),
+    },
+    mapSuchAs('{ host: 127.0.0.1, port: 1883 }'),
+  )
+  .transform(
+    ({ anonymous, ...listener }) =>
+      ({ ...listener, anonymous: anonymous ?? isLoopback(listener.host) }) as ListenerConfig,
+  );

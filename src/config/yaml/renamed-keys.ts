@@ -1,0 +1,142 @@
+import { stringify } from 'yaml';
+import { type Finding, formatPath, type Path, shorten } from './problem.ts';
+import type { Source } from './source.ts';
+
+/** Keys of one map that have new names. */
+export interface RenamedKeys {
+  /** Path of the map; `*` stands for each element of a list. */
+  readonly within: readonly string[];
+  /** The path of the new key in the same map, by the old name. */
+  readonly keys: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The old names that a config may still use. The next version may remove them. */
+export const RENAMED_KEYS: readonly RenamedKeys[] = [
+  {
+    within: ['broker', 'limits'],
+    keys: {
+      queuedMessages: ['queue', 'messages'],
+      queuedBytes: ['queue', 'bytes'],
+      queuedAge: ['queue', 'age'],
+      queueFull: ['queue', 'full'],
+      keepalive: ['tcpKeepalive'],
+    },
+  },
+  { within: ['uplinks', '*'], keys: { retry: ['reconnectMax'] } },
+];
+
+/** A source that has new names only. */
+export interface RenamedSource {
+  readonly source: Source;
+  /** One for each use of an old name. */
+  readonly warnings: readonly Finding[];
+  /** Values that the file gives by the old name and by the new one. */
+  readonly findings: readonly Finding[];
+  /** The path as the file has it, with old names. */
+  pathInFile(path: Path): Path;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** Moves the values of old names to the new ones; the source still gives their positions in the file. */
+export function withNewNames(source: Source): RenamedSource {
+  const warnings: Finding[] = [];
+  const findings: Finding[] = [];
+  const oldPaths = new Map<string, Path>();
+  const pathInFile = (path: Path): Path => oldPaths.get(JSON.stringify(path)) ?? path;
+
+  const rename = (map: Values, path: Path, keys: RenamedKeys['keys']): Values => {
+    const used = Object.entries(keys).filter(([old]) => Object.hasOwn(map, old));
+    if (used.length === 0) return map;
+    const [twice, moved] = [true, false].map((given) =>
+      used.filter(([, to]) => (valueAt(map, to) !== undefined) === given),
+    ) as [typeof used, typeof used];
+    const others = Object.entries(map).filter(([key]) => !used.some(([old]) => old === key));
+    const result = moved.reduce<Values>(
+      (all, [old, to]) => put(all, to, map[old]),
+      Object.fromEntries(others),
+    );
+    for (const [old, to] of twice) {
+      const [before, after] = [[old], to].map(
+        (keys) => source.locate([...path, ...keys], 'key').line,
+      );
+      const name = formatPath([...path, ...to]);
+      const message = `given in line ${before} and by its new name ${name} in line ${after}, expected only the new name`;
+      findings.push({ path: [...path, old], at: 'key', message });
+    }
+    for (const [old, to] of moved) {
+      oldPaths.set(JSON.stringify([...path, ...to]), [...path, old]);
+      const block = Object.values(keys).filter(([first]) => first === to[0]);
+      const target = valueAt(result, to) === undefined ? put({}, to, map[old]) : result;
+      const remedy = written(block, target);
+      const message = `warning: renamed to ${formatPath([...path, ...to])}, write ${remedy} instead; the next version may refuse the old name`;
+      warnings.push({ path: [...path, old], at: 'key', message });
+    }
+    return result;
+  };
+
+  const value = RENAMED_KEYS.reduce(
+    (all, { within, keys }) => edited(all, within, [], (map, path) => rename(map, path, keys)),
+    source.value,
+  );
+  return {
+    source: {
+      value,
+      locate: (path, at) => source.locate(pathInFile(path), at),
+      written: (path) => source.written(pathInFile(path)),
+    },
+    warnings,
+    findings,
+    pathInFile,
+  };
+}
+
+/** The value with `edit` applied to each map at `within`; the rest is shared, not copied. */
+function edited(
+  value: unknown,
+  within: readonly string[],
+  path: Path,
+  edit: (map: Values, path: Path) => Values,
+): unknown {
+  const [key, ...rest] = within;
+  if (key === '*') {
+    if (!Array.isArray(value)) return value;
+    return value.map((one, index) => edited(one, rest, [...path, index], edit));
+  }
+  if (!isMap(value)) return value;
+  if (key === undefined) return edit(value, path);
+  if (!Object.hasOwn(value, key)) return value;
+  return { ...value, [key]: edited(value[key], rest, [...path, key], edit) };
+}
+
+function isMap(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Undefined where there is no such key; an empty value is null. */
+function valueAt(value: unknown, [key, ...rest]: readonly string[]): unknown {
+  if (key === undefined) return value;
+  return isMap(value) && Object.hasOwn(value, key) ? valueAt(value[key], rest) : undefined;
+}
+
+/** A value that should be a map and is not one stays as it is: the validation reports it. */
+function put(map: Values, [key, ...rest]: readonly string[], value: unknown): Values {
+  if (key === undefined) return map;
+  if (rest.length === 0) return { ...map, [key]: value };
+  const inner = Object.hasOwn(map, key) ? map[key] : {};
+  return isMap(inner) ? { ...map, [key]: put(inner, rest, value) } : map;
+}
+
+/** The keys that the map has, as the file should write them: `queue: { messages: 1000, age: 7d }`. */
+function written(keys: readonly (readonly string[])[], map: Values): string {
+  const values = keys.reduce<Values>((all, key) => {
+    const value = valueAt(map, key);
+    return value === undefined ? all : put(all, key, inShort(value));
+  }, {});
+  return stringify(values, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(2, -2);
+}
+
+function inShort(value: unknown): unknown {
+  if (typeof value === 'string') return shorten(value);
+  return typeof value === 'object' ? '…' : value;
+}
