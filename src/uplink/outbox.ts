@@ -3,19 +3,14 @@ import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { QueueConfig } from '../config/schema/queue.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import type { QueueDrop } from '../queue/bounded-queue.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
-import type { QueueEntry } from '../queue/queue-entry.ts';
+import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Store } from '../store/store.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import type { Routes } from './routes.ts';
 import { Sender } from './sender.ts';
-import {
-  QUEUE_PACKET_IDS,
-  topicOf,
-  UplinkQueue,
-  type UplinkQueueDrop,
-  type UplinkQueueParts,
-} from './uplink-queue.ts';
+import { QUEUE_PACKET_IDS, UplinkQueue, type UplinkQueueParts } from './uplink-queue.ts';
 
 /** What decides over the messages at present. */
 export interface CurrentRouting {
@@ -191,7 +186,7 @@ export class Outbox implements Subscriber {
   async connect(wire: PlantTransport, resumed: boolean): Promise<void> {
     const { store } = this.#parts;
     if (!resumed) {
-      for (const lane of this.#lanes.values()) lane.lostBefore = lane.sent;
+      for (const lane of this.#lanes.values()) lane.forgetSent();
       if (this.#way.config.out.some(({ qos }) => qos === 2)) await this.#forgetReleases(store);
     }
     this.sender.connect(wire, resumed);
@@ -207,7 +202,7 @@ export class Outbox implements Subscriber {
     });
   }
 
-  #drop(topic: string, reason: UplinkQueueDrop | 'refused' | 'no-route'): void {
+  #drop(topic: string, reason: QueueDrop | 'refused' | 'no-route'): void {
     const route = this.#way.routes.out(topic)?.route.out ?? topic;
     const key = `${route} ${reason}`;
     this.dropped.set(key, (this.dropped.get(key) ?? 0) + 1);

@@ -5,13 +5,13 @@ import {
   publishSize,
 } from '../mqtt/publish-encoder.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
-import { type QueueEntry, WRITTEN } from '../queue/queue-entry.ts';
+import { type QueueEntry, topicOf, WRITTEN } from '../queue/queue-entry.ts';
 import type { Store } from '../store/store.ts';
 import type { CurrentRouting } from './outbox.ts';
 import { PERMANENT_REFUSALS, type PlantTransport } from './plant-transport.ts';
 import { PoisonMessageDetector } from './poison-message.ts';
 import type { Sending } from './routes.ts';
-import { topicOf, type UplinkQueue } from './uplink-queue.ts';
+import type { UplinkQueue } from './uplink-queue.ts';
 
 export interface SenderParts {
   way(): CurrentRouting;

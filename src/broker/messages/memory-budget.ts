@@ -1,5 +1,5 @@
-/** Memory that an entry of a queue takes beside its body. */
-export const ENTRY_BYTES = 200;
+import { ENTRY_BYTES } from '../../queue/queue-entry.ts';
+
 /** What all clean sessions together may have waiting: it stands in memory alone. */
 const QUEUED_BYTES = 64 * 1024 * 1024;
 /** What all connections together may have sent of packets whose end has not come. */

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { StoredEntry } from '../../queue/queue-entry.ts';
 import { SegmentReader } from '../database/segment.ts';
 import type { Batch } from './batch.ts';
 
@@ -8,13 +9,6 @@ export type Request =
   | { kind: 'count' }
   | { kind: 'checkpoint' }
   | { kind: 'close' };
-
-export interface StoredEntry {
-  readonly seq: number;
-  readonly flags: number;
-  readonly at: number;
-  readonly body: Buffer;
-}
 
 export type Reply =
   // The bytes come back, for this thread collects garbage and the writer's hardly ever does.

@@ -1,3 +1,4 @@
+import { RELEASED } from '../../queue/queue-entry.ts';
 import type { Connection } from './database.ts';
 import {
   DEFLATED,
@@ -23,7 +24,6 @@ export function segmentId(session: number, seq: number): bigint {
 
 /** From the segment on that may hold the second number; not before the first. */
 const FROM = 'id >= max(?, coalesce((SELECT max(id) FROM segment WHERE id <= ?), 0))';
-const RELEASED = 16;
 const STEP = 64;
 
 type Row = [first: number, span: number, count: number, at: number, form: number, body: Buffer];
