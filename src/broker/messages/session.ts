@@ -1,30 +1,17 @@
 import type { Qos } from '../../mqtt/codec.ts';
-import { PUBREL_HEADER } from '../../mqtt/codec.ts';
 import {
   BoundedQueue,
   type BoundedQueueOwner,
   type QueueDrop,
   type QueueLimits,
 } from '../../queue/bounded-queue.ts';
-import type { PendingAck } from '../../queue/pending-ack.ts';
-import { ENTRY_BYTES, QueueEntry, type StoredEntry, UNWRITTEN } from '../../queue/queue-entry.ts';
-import type { Journal } from '../../store/commit/journal.ts';
+import { ENTRY_BYTES, QueueEntry, type StoredEntry } from '../../queue/queue-entry.ts';
 import type { StoredSession } from '../../store/recovery/load-state.ts';
-import { InflightWindow } from './inflight-window.ts';
+import { Deliveries, type DeliveriesParts, type Link } from './deliveries.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { PacketBuffer } from './packet-buffer.ts';
 import { Publication, type Subscriber, writePublication } from './publication.ts';
 import type { Retained } from './retained.ts';
 import { RetainedFeed } from './retained-feed.ts';
-
-/** What a session needs of its connection. */
-export interface Link {
-  readonly sendBuffer: PacketBuffer;
-  /** Sends an acknowledgement, after those that were asked for before it. */
-  acknowledge(header: number, packetId: number): void;
-  /** The same, once the returned PendingAck is done. */
-  ackWhenStored(header: number, packetId: number): PendingAck;
-}
 
 /** Why a message did not reach a session. */
 export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired';
@@ -36,16 +23,11 @@ export interface SessionLimits {
 }
 
 /** What all sessions share. */
-export interface SessionContext {
-  readonly journal: Journal;
+export interface SessionContext extends DeliveriesParts {
   readonly limits: SessionLimits;
   readonly memory: MemoryBudget;
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
-  /** Milliseconds that never jump and go on over restarts. */
-  now(): number;
   dropped(session: Session, reason: DropReason, count: number): void;
-  /** A message was acknowledged so many milliseconds after it came. */
-  delivered?(ms: number): void;
 }
 
 export interface SessionParts {
@@ -60,11 +42,6 @@ export interface SessionParts {
 
 /** Bytes that the queue of a clean session may take: it is in memory alone. */
 const CLEAN_QUEUE_BYTES = 16 * 1024 * 1024;
-const PACKET_IDS = 65_535;
-
-/** What is in flight: an entry, or the QoS alone where no entry is needed, for a clean session is sent nothing twice. */
-type Slot = QueueEntry | 1 | 2 | typeof PUBREL_SENT;
-const PUBREL_SENT = 3;
 
 /** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, messages in flight, queued messages. */
 export class Session implements Subscriber, BoundedQueueOwner {
@@ -88,8 +65,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   /** Messages dropped since the gateway started, by reason. */
   readonly drops = new Map<DropReason, number>();
   #link: Link | undefined;
-  #seq = 0;
-  readonly #window: InflightWindow<Slot>;
+  readonly #deliveries: Deliveries;
   #pumping = false;
   readonly #feed = new RetainedFeed();
   readonly #context: SessionContext;
@@ -102,14 +78,15 @@ export class Session implements Subscriber, BoundedQueueOwner {
     this.persistent = persistent;
     this.owner = stored?.owner ?? '';
     this.awaySince = now();
-    this.#window = new InflightWindow(context.limits.inflight);
+    let lastSeq = 0;
     if (stored) {
       // 0: the gateway died while the client was connected, so it is away from now on. A time in the future counts as now.
       if (stored.seen > 0) this.awaySince = Math.min(this.awaySince, stored.seen);
       this.sent = stored.sent;
       this.sentOnDisk = stored.sent;
-      this.#seq = Math.max(stored.sent, stored.queue.last);
+      lastSeq = Math.max(stored.sent, stored.queue.last);
     }
+    this.#deliveries = new Deliveries(this, context, context.limits.inflight, lastSeq);
     const memoryBytes = persistent ? Number.POSITIVE_INFINITY : CLEAN_QUEUE_BYTES;
     this.queue = new BoundedQueue({ owner: this, memoryBytes, load, now }, stored?.queue);
   }
@@ -123,17 +100,14 @@ export class Session implements Subscriber, BoundedQueueOwner {
   }
 
   get inflight(): number {
-    return this.#window.size;
+    return this.#deliveries.size;
   }
 
   /** The connection is up and CONNACK is sent: what was sent before and not acknowledged goes first [MQTT-4.4.0-1]. */
   connect(link: Link): void {
     this.#link = link;
     this.onlineSince = this.#context.now();
-    const resumed: QueueEntry[] = [];
-    for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
-    resumed.sort((a, b) => a.seq - b.seq);
-    for (const entry of resumed) this.#send(link, entry);
+    this.#deliveries.resume(link);
     this.#pump();
   }
 
@@ -157,14 +131,12 @@ export class Session implements Subscriber, BoundedQueueOwner {
     }
     if (this.persistent) this.#enqueue(publication, qos, false, publication.held || qos === 2);
     else if (link) {
-      const full = this.#window.size >= this.#context.limits.inflight;
+      const full = this.#deliveries.size >= this.#context.limits.inflight;
       if (full || this.queue.count > 0 || link.sendBuffer.congested) {
         this.#enqueue(publication, qos, false, false);
         return;
       }
-      const packetId = packetIdOf(this.#nextSeq());
-      this.#window.add(packetId, qos);
-      writePublication(link.sendBuffer, publication, 0x30 | (qos << 1), packetId);
+      this.#deliveries.sendOnce(link, publication, qos);
     }
   }
 
@@ -189,7 +161,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
     if (!fits || !this.queue.makeRoom(length, publication.topic)) return this.#drop('queue-full');
     const owner = this.persistent ? this : null;
     if (!owner && !memory.hasRoom(length)) return this.#drop('memory');
-    const entry = new QueueEntry(owner, message, this.#nextSeq(), qos, retain, now());
+    const entry = new QueueEntry(owner, message, this.#deliveries.nextSeq(), qos, retain, now());
     if (owner) {
       entry.held = held;
       message.holders++;
@@ -231,46 +203,21 @@ export class Session implements Subscriber, BoundedQueueOwner {
     this.#context.dropped(this, reason, count);
   }
 
-  /**
-   * The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4].
-   * Where all are, the entry waits in the queue for its own.
-   */
-  #nextSeq(): number {
-    do this.#seq++;
-    while (this.#window.size < PACKET_IDS && this.#window.has(packetIdOf(this.#seq)));
-    return this.#seq;
-  }
-
   /** Sends queued messages as far as the window, the socket and the disk allow. */
   #pump(): void {
     const link = this.#link;
     if (!link || this.#pumping) return;
     this.#pumping = true;
     const { inflight } = this.#context.limits;
-    while (this.#window.size < inflight && !link.sendBuffer.congested) {
+    while (this.#deliveries.size < inflight && !link.sendBuffer.congested) {
       const entry = this.queue.next();
-      if (!entry) break;
-      const packetId = packetIdOf(entry.seq);
-      if (this.#window.has(packetId)) break;
+      if (!entry || !this.#deliveries.maySend(entry)) break;
       this.queue.shift();
       if (!this.persistent) this.#freeMemory(entry);
-      this.#window.add(packetId, entry);
-      this.#send(link, entry);
+      this.#deliveries.send(link, entry);
     }
     if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer);
     this.#pumping = false;
-  }
-
-  #send(link: Link, entry: QueueEntry): void {
-    if (entry.released) return this.#release(link, entry);
-    const packetId = packetIdOf(entry.seq);
-    const { body, topicEnd } = entry.message;
-    const header = 0x30 | (entry.sent ? 8 : 0) | (entry.qos << 1) | (entry.retain ? 1 : 0);
-    link.sendBuffer.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
-    entry.sent = true;
-    if (entry.seq > this.sent) this.sent = entry.seq;
-    // What is unwritten takes the mark along with its row.
-    if (entry.written !== UNWRITTEN) this.#context.journal.markSent(this);
   }
 
   /** The socket takes bytes again. */
@@ -291,52 +238,20 @@ export class Session implements Subscriber, BoundedQueueOwner {
 
   /** PUBACK: the message has arrived. */
   acknowledged(packetId: number): void {
-    const slot = this.#window.get(packetId);
-    if (slot === 1 || (slot instanceof QueueEntry && slot.qos === 1)) this.#done(packetId, slot);
+    if (this.#deliveries.acknowledged(packetId)) this.#sendNext();
   }
 
   /** PUBREC: PUBREL answers it, once it is on disk that the message itself is not to be sent again. */
   received(packetId: number): void {
-    const link = this.#link;
-    if (!link) return;
-    const slot = this.#window.get(packetId);
-    if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
-    if (slot instanceof QueueEntry && slot.qos === 2) {
-      const news = !slot.released;
-      slot.released = true;
-      if (news && slot.owner) this.#context.journal.add(['released', this.key, slot.seq]);
-      this.#release(link, slot);
-    } else link.acknowledge(PUBREL_HEADER, packetId);
-  }
-
-  /** PUBREL, once it is on disk that PUBREC has come: an earlier connection may have heard it a moment ago. */
-  #release(link: Link, entry: QueueEntry): void {
-    const packetId = packetIdOf(entry.seq);
-    if (!entry.owner) return link.acknowledge(PUBREL_HEADER, packetId);
-    const pendingAck = link.ackWhenStored(PUBREL_HEADER, packetId);
-    this.#context.journal.notifyAfterCommit(pendingAck, true);
-    pendingAck.done();
+    if (this.#link) this.#deliveries.received(this.#link, packetId);
   }
 
   /** PUBCOMP: the message has arrived exactly once. */
   completed(packetId: number): void {
-    const slot = this.#window.get(packetId);
-    if (slot === PUBREL_SENT || (slot instanceof QueueEntry && slot.released)) {
-      this.#done(packetId, slot);
-    }
+    if (this.#deliveries.completed(packetId)) this.#sendNext();
   }
 
-  #done(packetId: number, slot: Slot): void {
-    this.#window.delete(packetId);
-    if (slot instanceof QueueEntry && slot.owner) {
-      const { journal, delivered, now } = this.#context;
-      journal.discard(slot);
-      delivered?.(now() - slot.at);
-    }
+  #sendNext(): void {
     if (this.queue.count > 0) this.#pump();
   }
-}
-
-function packetIdOf(seq: number): number {
-  return ((seq - 1) % PACKET_IDS) + 1;
 }

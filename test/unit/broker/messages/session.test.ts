@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
+import type { Link } from '../../../../src/broker/messages/deliveries.ts';
 import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
 import { Publication } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
 import {
-  type Link,
   Session,
   type SessionLimits,
   type SessionParts,
