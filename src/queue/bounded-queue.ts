@@ -26,8 +26,6 @@ export type QueueDrop = 'queue-full' | 'expired' | 'superseded';
 
 /** The session whose queue is bounded. */
 export interface BoundedQueueOwner extends QueueOwner {
-  /** May change at any time, except that `latest-per-topic` can't begin or end. */
-  readonly queueLimits: QueueLimits;
   /** The entry has left the queue unsent. `topic` is given where the entry comes without its message. */
   dropped(entry: QueueEntry, reason: QueueDrop, topic?: string): void;
   /** Entries were read from disk: there may be more to send. */
@@ -36,6 +34,8 @@ export interface BoundedQueueOwner extends QueueOwner {
 
 export interface BoundedQueueParts {
   readonly owner: BoundedQueueOwner;
+  /** `queue` may be replaced at any time, except that `latest-per-topic` can't begin or end. */
+  readonly limits: { readonly queue: QueueLimits };
   /** Bytes of memory that the whole queue may take; Infinity for one that is kept on disk. */
   readonly memoryBytes: number;
   /** Reads the owner's entries from disk, from a sequence number on: `limit` or some more, fewer where they are large. */
@@ -54,6 +54,7 @@ export class BoundedQueue {
   /** Entries up to this number were sent to a receiver that has lost them since: they count as never sent. */
   lostUpTo = 0;
   readonly #owner: BoundedQueueOwner;
+  readonly #limits: { readonly queue: QueueLimits };
   readonly #parts: BoundedQueueParts;
   readonly #queue: PagedQueue;
   readonly #latest: LatestPerTopic | undefined;
@@ -61,6 +62,7 @@ export class BoundedQueue {
   constructor(parts: BoundedQueueParts, stored?: StoredQueue) {
     this.#parts = parts;
     this.#owner = parts.owner;
+    this.#limits = parts.limits;
     const load = (seq: number, limit: number): Promise<QueueEntry[]> => this.#load(seq, limit);
     this.#queue = new PagedQueue(
       load,
@@ -70,7 +72,7 @@ export class BoundedQueue {
       },
       stored,
     );
-    if (parts.owner.queueLimits.full !== 'latest-per-topic') return;
+    if (parts.limits.queue.full !== 'latest-per-topic') return;
     this.#latest = new LatestPerTopic({
       queue: this.#queue,
       load,
@@ -94,7 +96,7 @@ export class BoundedQueue {
     // First, for it may be the one that overtakes another.
     this.#latest?.arrived(topic);
     while (this.#isFull(size)) {
-      if (this.#owner.queueLimits.full !== 'drop-newest') {
+      if (this.#limits.queue.full !== 'drop-newest') {
         if (this.#dropOne()) continue;
         // The one to be dropped is being read from disk: the queue is trimmed when it is there.
         if (this.#queue.inMemory < OVERSHOOT) return true;
@@ -121,7 +123,7 @@ export class BoundedQueue {
    */
   next(): QueueEntry | undefined {
     for (let entry = this.#queue.peek(); entry; entry = this.#queue.peek()) {
-      if (entry.sent || this.#parts.now() - entry.at <= this.#owner.queueLimits.age) {
+      if (entry.sent || this.#parts.now() - entry.at <= this.#limits.queue.age) {
         return entry.held && entry.written !== WRITTEN ? undefined : entry;
       }
       this.#drop(entry, 'expired');
@@ -138,7 +140,7 @@ export class BoundedQueue {
 
   /** Drops messages that are too old and were never sent, at most `limit`; returns how many. */
   expire(limit: number): number {
-    const oldest = this.#parts.now() - this.#owner.queueLimits.age;
+    const oldest = this.#parts.now() - this.#limits.queue.age;
     let dropped = 0;
     while (dropped < limit && this.#queue.oldestAt < oldest) {
       const entry = this.#queue.peek();
@@ -162,14 +164,14 @@ export class BoundedQueue {
 
   /** Drops what is beyond the bounds. */
   trim(): void {
-    if (this.#owner.queueLimits.full === 'drop-newest') return;
+    if (this.#limits.queue.full === 'drop-newest') return;
     while (this.#isFull(0) && this.#dropOne());
   }
 
   /** Whether a message of this size has no room; with 0, whether the queue is beyond its bounds as it is. */
   #isFull(size: number): boolean {
     const { count, bytes } = this.#queue;
-    const limits = this.#owner.queueLimits;
+    const { queue: limits } = this.#limits;
     return (
       count + (size > 0 ? 1 : 0) > limits.messages ||
       bytes + size > limits.bytes ||

@@ -41,10 +41,10 @@ export class UplinkQueue implements BoundedQueueOwner {
   sent = 0;
   sentOnDisk = 0;
   readonly deletes = { first: 0, last: 0 };
-  queueLimits: QueueLimits;
   readonly queue: BoundedQueue;
   readonly slot: number;
   readonly #parts: UplinkQueueParts;
+  readonly #limits: { queue: QueueLimits };
   #seq = 0;
 
   /** `slot` numbers the queues of one uplink from 0; it is kept on disk. */
@@ -59,7 +59,7 @@ export class UplinkQueue implements BoundedQueueOwner {
     this.slot = identity.slot;
     this.key = identity.key;
     this.high = identity.high;
-    this.queueLimits = limits;
+    this.#limits = { queue: limits };
     if (stored) {
       this.sent = stored.sent;
       this.sentOnDisk = stored.sent;
@@ -67,7 +67,7 @@ export class UplinkQueue implements BoundedQueueOwner {
     }
     const { load, now } = parts;
     this.queue = new BoundedQueue(
-      { owner: this, memoryBytes: Number.POSITIVE_INFINITY, load, now },
+      { owner: this, limits: this.#limits, memoryBytes: Number.POSITIVE_INFINITY, load, now },
       stored?.queue,
     );
   }
@@ -75,7 +75,7 @@ export class UplinkQueue implements BoundedQueueOwner {
   /** Other bounds; `latest-per-topic` can't begin or end while the gateway runs. */
   bound(high: boolean, limits: QueueLimits): void {
     this.high = high;
-    this.queueLimits = limits;
+    this.#limits.queue = limits;
     this.queue.trim();
   }
 

@@ -63,15 +63,13 @@ export class Deliveries {
     return this.#seq;
   }
 
-  /** Whether the packet identifier of the entry is free. */
-  maySend({ seq }: QueueEntry): boolean {
-    return !this.#window.has(packetIdOf(seq));
-  }
-
-  /** Sends an entry whose packet identifier is free. */
-  send(link: Link, entry: QueueEntry): void {
-    this.#window.add(packetIdOf(entry.seq), entry);
-    this.#transmit(link, entry);
+  /** Sends the entry; false while its packet identifier is in flight. */
+  send(link: Link, entry: QueueEntry): boolean {
+    const packetId = packetIdOf(entry.seq);
+    if (this.#window.has(packetId)) return false;
+    this.#window.add(packetId, entry);
+    this.#transmit(link, entry, packetId);
+    return true;
   }
 
   /** Sends a clean session's message without an entry. */
@@ -86,12 +84,11 @@ export class Deliveries {
     const resumed: QueueEntry[] = [];
     for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
     resumed.sort((a, b) => a.seq - b.seq);
-    for (const entry of resumed) this.#transmit(link, entry);
+    for (const entry of resumed) this.#transmit(link, entry, packetIdOf(entry.seq));
   }
 
-  #transmit(link: Link, entry: QueueEntry): void {
-    if (entry.released) return this.#release(link, entry);
-    const packetId = packetIdOf(entry.seq);
+  #transmit(link: Link, entry: QueueEntry, packetId: number): void {
+    if (entry.released) return this.#release(link, entry, packetId);
     const { body, topicEnd } = entry.message;
     const header = PUBLISH | (entry.sent ? DUP : 0) | (entry.qos << 1) | (entry.retain ? 1 : 0);
     link.sendBuffer.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
@@ -117,13 +114,12 @@ export class Deliveries {
       const first = !slot.released;
       slot.released = true;
       if (first && slot.owner) this.#parts.journal.add(['released', slot.owner.key, slot.seq]);
-      this.#release(link, slot);
+      this.#release(link, slot, packetId);
     } else link.acknowledge(PUBREL_HEADER, packetId);
   }
 
   /** PUBREL, once it is on disk that PUBREC has come: an earlier connection may have had it a moment ago. */
-  #release(link: Link, entry: QueueEntry): void {
-    const packetId = packetIdOf(entry.seq);
+  #release(link: Link, entry: QueueEntry, packetId: number): void {
     if (!entry.owner) return link.acknowledge(PUBREL_HEADER, packetId);
     const pendingAck = link.ackWhenStored(PUBREL_HEADER, packetId);
     this.#parts.journal.notifyAfterCommit(pendingAck, true);

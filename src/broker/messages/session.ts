@@ -71,7 +71,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   readonly #context: SessionContext;
 
   constructor({ context, clientId, key, persistent, stored }: SessionParts) {
-    const { load, now } = context;
+    const { limits, load, now } = context;
     this.#context = context;
     this.clientId = clientId;
     this.key = key;
@@ -86,13 +86,9 @@ export class Session implements Subscriber, BoundedQueueOwner {
       this.sentOnDisk = stored.sent;
       lastSeq = Math.max(stored.sent, stored.queue.last);
     }
-    this.#deliveries = new Deliveries(this, context, context.limits.inflight, lastSeq);
+    this.#deliveries = new Deliveries(this, context, limits.inflight, lastSeq);
     const memoryBytes = persistent ? Number.POSITIVE_INFINITY : CLEAN_QUEUE_BYTES;
-    this.queue = new BoundedQueue({ owner: this, memoryBytes, load, now }, stored?.queue);
-  }
-
-  get queueLimits(): QueueLimits {
-    return this.#context.limits.queue;
+    this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
   }
 
   get online(): boolean {
@@ -153,11 +149,11 @@ export class Session implements Subscriber, BoundedQueueOwner {
   }
 
   #enqueue(publication: Publication, qos: 1 | 2, retain: boolean, held: boolean): void {
-    const { journal, memory, now } = this.#context;
+    const { journal, limits, memory, now } = this.#context;
     const message = publication.keep();
     const { length } = message.body;
     // A message larger than the whole queue would drop all others for nothing.
-    const fits = length <= this.queueLimits.bytes;
+    const fits = length <= limits.queue.bytes;
     if (!fits || !this.queue.makeRoom(length, publication.topic)) return this.#drop('queue-full');
     const owner = this.persistent ? this : null;
     if (!owner && !memory.hasRoom(length)) return this.#drop('memory');
@@ -211,10 +207,9 @@ export class Session implements Subscriber, BoundedQueueOwner {
     const { inflight } = this.#context.limits;
     while (this.#deliveries.size < inflight && !link.sendBuffer.congested) {
       const entry = this.queue.next();
-      if (!entry || !this.#deliveries.maySend(entry)) break;
+      if (!entry || !this.#deliveries.send(link, entry)) break;
       this.queue.shift();
       if (!this.persistent) this.#freeMemory(entry);
-      this.#deliveries.send(link, entry);
     }
     if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer);
     this.#pumping = false;

@@ -25,14 +25,15 @@ const pass = () => vi.advanceTimersByTimeAsync(1);
 const SIZE = 4;
 
 class Owner extends FakeOwner implements BoundedQueueOwner {
-  queueLimits: QueueLimits;
+  readonly limits: { queue: QueueLimits };
   readonly drops: string[] = [];
   readonly deleted: number[] = [];
   readied = 0;
 
   constructor(limits: Partial<QueueLimits>) {
     super(1);
-    this.queueLimits = { messages: 3, bytes: 1000, age: 60_000, full: 'drop-oldest', ...limits };
+    const all = { messages: 3, bytes: 1000, age: 60_000, full: 'drop-oldest', ...limits } as const;
+    this.limits = { queue: all };
   }
   dropped(entry: QueueEntry, reason: QueueDrop, topic = topicOf(entry)): void {
     entry.gone = true;
@@ -61,7 +62,10 @@ function setUp(
   const load = async (_key: number, from: number, limit: number): Promise<StoredEntry[]> =>
     rows.filter((row) => row.seq >= from).slice(0, limit);
   const before: StoredQueue = { first: 1, last: count, count, bytes: count * SIZE, oldestAt: 0 };
-  const queue = new BoundedQueue({ owner, memoryBytes, load, now: () => now }, before);
+  const queue = new BoundedQueue(
+    { owner, limits: owner.limits, memoryBytes, load, now: () => now },
+    before,
+  );
   /** Pushes a message where there is room; gives whether there was. */
   const push = (topic: string, payload = 'x'): boolean => {
     const message = createMessage(topic, Buffer.from(payload));
@@ -114,9 +118,9 @@ describe('a full queue', () => {
   test('latest-per-topic: a message without room overtakes nothing', () => {
     const { owner, push, drain } = setUp({ full: 'latest-per-topic' });
     for (const topic of 'abc') push(topic);
-    owner.queueLimits = { ...owner.queueLimits, full: 'drop-newest' };
+    owner.limits.queue = { ...owner.limits.queue, full: 'drop-newest' };
     expect(push('b')).toBe(false);
-    owner.queueLimits = { ...owner.queueLimits, full: 'latest-per-topic' };
+    owner.limits.queue = { ...owner.limits.queue, full: 'latest-per-topic' };
     push('d');
     expect(owner.drops).toEqual(['a queue-full']);
     expect(drain()).toBe('bcd');
@@ -144,7 +148,7 @@ describe('a full queue', () => {
   test('is trimmed when its bounds become narrower', () => {
     const { owner, queue, push, drain } = setUp();
     for (const topic of 'abc') push(topic);
-    owner.queueLimits = { ...owner.queueLimits, messages: 1 };
+    owner.limits.queue = { ...owner.limits.queue, messages: 1 };
     queue.trim();
     expect(owner.drops).toEqual(['a queue-full', 'b queue-full']);
     expect(drain()).toBe('c');
