@@ -1,116 +1,71 @@
-import type { StoredSession } from '../store/recovery/load-state.ts';
-import { type QueueEntry, WRITTEN } from './queue-entry.ts';
+import { Fifo } from './fifo.ts';
+import { type QueueEntry, UNWRITTEN, WRITTEN } from './queue-entry.ts';
 
-/** Entries of one queue kept in memory ahead of their sending; what is behind stays on disk alone. */
+/** Entries, and bytes of their messages, that stay in memory when a queue grows long; those behind are only on disk. */
 const IN_MEMORY = 256;
 const IN_MEMORY_BYTES = 1024 * 1024;
-/** Fewer than this in memory and the next are read from disk, so that a client that drains its queue need not wait. */
+/** With fewer entries in memory the next are read from disk, so that a client that drains its queue need not wait. */
 const LOW = 768;
+/** Entries that are read at once. */
 const LOAD = 256;
 /** By then the row of a discarded entry is gone. */
 const DELETED_MS = 2000;
 /** Pause after a load that failed. */
 const RETRY_MS = 1000;
 
-/** A run of entries that stand only on disk. */
+/** A run of entries that are only on disk. */
 interface Gap {
-  /** Sequence numbers; a number in between may be missing. */
+  /** Sequence numbers of the next to read and of the last; a number in between may be missing. */
   next: number;
   last: number;
   count: number;
   bytes: number;
-  /** No entry in it was queued before, milliseconds since the epoch. */
+  /** No entry in it was queued before this time, in milliseconds of the stored clock. */
   oldestAt: number;
 }
 
-/** First in, first out, without moving what is behind the first. */
-class Fifo {
-  bytes = 0;
-  #entries: (QueueEntry | undefined)[] = [];
-  #at = 0;
-
-  get length(): number {
-    return this.#entries.length - this.#at;
-  }
-
-  get(index: number): QueueEntry | undefined {
-    return this.#entries[this.#at + index];
-  }
-
-  push(entry: QueueEntry): void {
-    this.bytes += entry.message.body.length;
-    this.#entries.push(entry);
-  }
-
-  shift(): QueueEntry | undefined {
-    const entry = this.#entries[this.#at];
-    if (!entry) return undefined;
-    this.bytes -= entry.message.body.length;
-    this.#entries[this.#at++] = undefined;
-    if (this.#at === this.#entries.length) {
-      this.#entries = [];
-      this.#at = 0;
-    } else if (this.#at > 1024 && this.#at * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#at);
-      this.#at = 0;
-    }
-    return entry;
-  }
-
-  /** The index of the first entry from a sequence number on. */
-  search(seq: number): number {
-    let [low, high] = [0, this.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.get(middle)!.seq < seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** Cuts off and gives what stands from `index` on. */
-  cut(index: number): QueueEntry[] {
-    const entries = this.#entries.splice(this.#at + index) as QueueEntry[];
-    for (const { message } of entries) this.bytes -= message.body.length;
-    return entries;
-  }
+/** What a queue was on disk when the gateway started. */
+export interface StoredQueue {
+  /** Sequence numbers of the first and the last entry; a number in between may be missing. */
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+  /** Bytes of the messages. */
+  readonly bytes: number;
+  /** When the oldest was queued, in milliseconds of the stored clock. */
+  readonly oldestAt: number;
 }
 
+/** Reads entries from disk, from a sequence number on: `limit` or some more, fewer where they are large. */
+export type LoadEntries = (seq: number, limit: number) => Promise<readonly QueueEntry[]>;
+
 /**
- * What waits for one session, in order: a head in memory, a gap that stands only on disk, a tail in memory.
- * So a queue of any length costs the memory of a short one.
+ * The messages that one session still has to be sent, in order: a head in memory, a gap that is only on disk, a tail
+ * in memory. So a queue of any length costs the memory of a short one.
  */
 export class PagedQueue {
-  /** Entries that wait, on disk and in memory. */
+  /** Entries on disk and in memory. */
   count = 0;
+  /** Bytes of their messages. */
   bytes = 0;
   readonly #head = new Fifo();
   readonly #tail = new Fifo();
   #gap: Gap | undefined;
   #loading = false;
-  /** Taken out of the gap a moment ago: their rows may still be there. */
+  /** Numbers of entries that were discarded a moment ago: their rows may still be on disk. */
   readonly #discarded = new Set<number>();
-  readonly #load: (seq: number, limit: number) => Promise<QueueEntry[]>;
+  readonly #load: LoadEntries;
   readonly #loaded: () => void;
 
-  /** `load` gives up to `limit` stored entries from a sequence number on; `loaded` is called when it is worth another look. */
-  constructor(
-    load: (seq: number, limit: number) => Promise<QueueEntry[]>,
-    loaded: () => void,
-    stored?: StoredSession['queue'],
-  ) {
+  /** `loaded` is called when entries have been read, or should be asked for again after a failure. */
+  constructor(load: LoadEntries, loaded: () => void, stored?: StoredQueue) {
     this.#load = load;
     this.#loaded = loaded;
     if (stored && stored.count > 0) {
       this.count = stored.count;
       this.bytes = stored.bytes;
-      this.#gap = {
-        next: stored.first,
-        last: stored.last,
-        count: stored.count,
-        bytes: stored.bytes,
-        oldestAt: stored.oldestAt,
-      };
+      const { first: next, last, count, bytes, oldestAt } = stored;
+      this.#gap = { next, last, count, bytes, oldestAt };
     }
   }
 
@@ -126,11 +81,15 @@ export class PagedQueue {
   push(entry: QueueEntry): void {
     this.count++;
     this.bytes += entry.message.body.length;
+    this.#append(entry);
+  }
+
+  #append(entry: QueueEntry): void {
     if (this.#gap) this.#tail.push(entry);
     else this.#head.push(entry);
   }
 
-  /** The oldest; undefined while there is none, or while it is still being read from disk. */
+  /** The oldest entry; undefined while there is none, or while it is being read from disk. */
   peek(): QueueEntry | undefined {
     for (let first = this.#head.get(0); first?.gone; first = this.#head.get(0)) this.#head.shift();
     if (this.#gap && this.#head.length < LOW && this.#head.bytes < IN_MEMORY_BYTES) this.#fill();
@@ -151,7 +110,7 @@ export class PagedQueue {
     return entries.get(index);
   }
 
-  /** Takes out an entry from the middle, by its number and the size of its body; undefined when it has left. */
+  /** Removes an entry from the middle, by its number and the size of its body; undefined when it has left the queue. */
   discard(seq: number, size: number): QueueEntry | 'stored' | undefined {
     const found = this.first(seq);
     if (found === undefined || (found !== 'stored' && found.seq !== seq)) return undefined;
@@ -160,15 +119,20 @@ export class PagedQueue {
       if (seq < gap.next || this.#discarded.has(seq)) return undefined;
       gap.count--;
       gap.bytes -= size;
-      this.#discarded.add(seq);
-      setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
+      this.#skipRow(seq);
     }
     this.count--;
     this.bytes -= size;
     return found;
   }
 
-  /** Takes the one that `peek` gave. */
+  /** The row of this entry may still be on disk for a while. */
+  #skipRow(seq: number): void {
+    this.#discarded.add(seq);
+    setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
+  }
+
+  /** Removes the one that `peek` gave. */
   shift(): QueueEntry | undefined {
     const entry = this.#head.shift();
     if (entry) {
@@ -178,7 +142,7 @@ export class PagedQueue {
     return entry;
   }
 
-  /** Nobody takes from it any more: what was read ahead goes back to standing on disk alone. */
+  /** The receiver has gone: entries that were read ahead are freed from memory and stay on disk. */
   unload(): void {
     this.spill();
     const gap = this.#gap;
@@ -194,10 +158,10 @@ export class PagedQueue {
     for (const { message } of cut) gap.bytes += message.body.length;
   }
 
-  /** Lets go of bodies that are on disk and far from being sent. */
+  /** Frees the memory of entries that are on disk and far from being sent, and of those that are gone. */
   spill(): void {
     if (this.#gap) {
-      for (let first = this.#tail.get(0); first?.written === WRITTEN; first = this.#tail.get(0)) {
+      for (let first = this.#tail.get(0); first && canLeave(first); first = this.#tail.get(0)) {
         this.#tail.shift();
         this.#extend(first);
       }
@@ -206,10 +170,11 @@ export class PagedQueue {
     const { length, bytes } = this.#head;
     if (length <= 2 * IN_MEMORY && bytes <= 2 * IN_MEMORY_BYTES) return;
     const kept = this.#keptInMemory();
-    if (this.#head.get(kept)?.written !== WRITTEN) return;
+    const first = this.#head.get(kept);
+    if (!first || !canLeave(first)) return;
     for (const entry of this.#head.cut(kept)) {
-      if (entry.written === WRITTEN && this.#tail.length === 0) this.#extend(entry);
-      else this.#tail.push(entry);
+      if (canLeave(entry) && this.#tail.length === 0) this.#extend(entry);
+      else this.#append(entry);
     }
   }
 
@@ -223,7 +188,11 @@ export class PagedQueue {
   }
 
   #extend(entry: QueueEntry): void {
-    if (entry.gone) return;
+    if (entry.gone) {
+      // The gap may grow over the row that it has, or is about to have.
+      if (entry.written !== UNWRITTEN) this.#skipRow(entry.seq);
+      return;
+    }
     this.#gap ??= { next: entry.seq, last: entry.seq, count: 0, bytes: 0, oldestAt: entry.at };
     this.#gap.last = entry.seq;
     this.#gap.count++;
@@ -233,22 +202,23 @@ export class PagedQueue {
   #fill(): void {
     if (this.#loading || !this.#gap) return;
     this.#loading = true;
-    const limit = Math.min(LOAD, Math.max(this.#gap.count, 1));
-    this.#load(this.#gap.next, limit).then(
+    const { next, last, count } = this.#gap;
+    this.#load(next, Math.min(LOAD, Math.max(count, 1))).then(
       (entries) => {
         this.#loading = false;
-        this.#take(entries);
+        this.#take(entries, last);
         this.#loaded();
       },
       () => {
-        // The disk's trouble is told by the store. Nothing else may come that would look again.
+        // The store reports the error. Without this call nothing might ask for the entries again.
         this.#loading = false;
         setTimeout(() => this.#loaded(), RETRY_MS).unref();
       },
     );
   }
 
-  #take(entries: readonly QueueEntry[]): void {
+  /** Takes what was read of the gap; `asked` is where it ended when the load was asked for. */
+  #take(entries: readonly QueueEntry[], asked: number): void {
     const gap = this.#gap;
     if (!gap) return;
     let last = 0;
@@ -261,12 +231,18 @@ export class PagedQueue {
       gap.bytes -= entry.message.body.length;
       gap.oldestAt = entry.at;
     }
-    gap.next = last + 1;
-    if (last > 0 && last < gap.last) return;
-    // The gap is read to its end: what it was thought to hold beyond that is not there.
+    // An empty answer speaks for the gap as it was: it may have grown since.
+    gap.next = (last > 0 ? last : asked) + 1;
+    if (gap.next <= gap.last) return;
+    // The gap is read to its end: entries that were counted and not found are not on disk.
     this.count -= gap.count;
     this.bytes -= gap.bytes;
     this.#gap = undefined;
     for (let entry = this.#tail.shift(); entry; entry = this.#tail.shift()) this.#head.push(entry);
   }
+}
+
+/** Whether its memory may be freed. */
+function canLeave({ gone, written }: QueueEntry): boolean {
+  return gone || written === WRITTEN;
 }

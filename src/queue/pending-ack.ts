@@ -1,25 +1,27 @@
 /**
- * Counts what an acknowledgement still owes to the disk; calls `onDone` once nothing is left.
- * It begins with one debt of its own, paid when all others are known.
+ * An acknowledgement that waits for writes to reach the disk: counts them and calls `onDone` after the last.
+ * The count begins at one, for the caller that still adds writes: its own `done` ends the adding.
  */
 export class PendingAck {
   #remaining = 1;
-  /** Let go of once called: messages keep their pendingAck as long as they wait, and with it a client's connection. */
+  /** Cleared once called: queued messages keep their PendingAck, which must not keep a closed connection in memory. */
   #onDone: (() => void) | undefined;
 
   constructor(onDone: () => void) {
     this.#onDone = onDone;
   }
 
+  /** One more write to wait for. */
   add(): void {
     this.#remaining++;
   }
 
-  /** Whether nothing is owed any more. */
+  /** Whether all is on disk. */
   get isDone(): boolean {
     return this.#remaining <= 0;
   }
 
+  /** One of the writes is on disk, or needed no more. */
   done(): void {
     if (--this.#remaining > 0) return;
     const onDone = this.#onDone;

@@ -1,12 +1,12 @@
-import type { PendingAck } from './pending-ack.ts';
+import { type Message, storedMessage } from './message.ts';
 
-/** What a session's queue, here or at an uplink, must offer to be kept on disk. */
+/** The session whose queue is kept on disk: a client's, or an uplink's. */
 export interface QueueOwner {
   /** The session's number on disk; never used again after the session has ended. */
   readonly key: number;
-  /** True once the session has ended: what still waits for the disk is not written any more. */
+  /** True once the session has ended: entries that are not on disk yet are not written any more. */
   ended: boolean;
-  /** Whether someone is there who may acknowledge within milliseconds and so save the write. */
+  /** Whether a receiver is connected that may acknowledge within milliseconds and so save the write. */
   readonly online: boolean;
   /** The highest sequence number that was sent at least once. */
   sent: number;
@@ -18,47 +18,36 @@ export interface QueueOwner {
   committed(entry: QueueEntry): void;
 }
 
-/** An application message as it stands in memory and on disk: topic length (2 bytes), topic, payload. */
-export class Message {
-  readonly body: Buffer;
-  /** Where the topic ends and the payload begins. */
-  readonly topicEnd: number;
-  /** How many queues on disk hold it; with more than one its body is stored once for all. */
-  holders = 0;
-  /** Its number among the shared bodies on disk; 0 until it has one. */
-  id = 0;
-  pendingAck: PendingAck | null = null;
-
-  constructor(body: Buffer, topicEnd: number) {
-    this.body = body;
-    this.topicEnd = topicEnd;
-  }
-}
-
+/** States of an entry on its way to the disk. */
 export const UNWRITTEN = 0;
 export const WRITING = 1;
 export const WRITTEN = 2;
 
+/** Bytes of memory that an entry takes beside the body of its message. */
+export const ENTRY_BYTES = 200;
+
 /** One message in one session's queue. */
 export class QueueEntry {
+  /** Null where the queue is in memory alone. */
   readonly owner: QueueOwner | null;
   readonly message: Message;
   /** Counts the entries of the session; the packet identifier follows from it, so both survive a restart. */
   readonly seq: number;
   readonly qos: 1 | 2;
   readonly retain: boolean;
-  /** Milliseconds since the epoch, when it was queued. */
+  /** When it was queued, in milliseconds of the stored clock. */
   readonly at: number;
   written: typeof UNWRITTEN | typeof WRITING | typeof WRITTEN = UNWRITTEN;
   /** Acknowledged or dropped. */
   gone = false;
   /** Sent at least once: another time it carries DUP. */
   sent = false;
-  /** PUBREC has come: PUBREL is what is owed. */
+  /** PUBREC has come: PUBREL is sent next. */
   released = false;
   /** May not be sent before it is on disk. */
   held = false;
 
+  /** Single parameters: an object would cost each message an allocation wherever the compiler does not inline this. */
   constructor(
     owner: QueueOwner | null,
     message: Message,
@@ -76,6 +65,12 @@ export class QueueEntry {
   }
 }
 
+/** Bits of an entry's flags on disk; the lowest two are its QoS. */
+const QOS = 3;
+const RETAIN = 4;
+const SENT = 8;
+export const RELEASED = 16;
+
 /** The entry's fixed properties as one number on disk. */
 export function entryFlags(entry: QueueEntry): number {
   return (
@@ -86,6 +81,31 @@ export function entryFlags(entry: QueueEntry): number {
   );
 }
 
-export const RETAIN = 4;
-export const SENT = 8;
-export const RELEASED = 16;
+/** An entry as it is read from disk. */
+export interface StoredEntry {
+  readonly seq: number;
+  /** What `entryFlags` gave. */
+  readonly flags: number;
+  readonly at: number;
+  readonly body: Buffer;
+}
+
+/** Makes an entry from what is on disk; up to the number `lostUpTo` it counts as never sent. */
+export function restoreEntry(
+  owner: QueueOwner,
+  { seq, flags, at, body }: StoredEntry,
+  lostUpTo: number,
+): QueueEntry {
+  const qos = (flags & QOS) as 1 | 2;
+  const retain = (flags & RETAIN) !== 0;
+  const entry = new QueueEntry(owner, storedMessage(body), seq, qos, retain, at);
+  entry.written = WRITTEN;
+  entry.released = (flags & RELEASED) !== 0 && seq > lostUpTo;
+  entry.sent = ((flags & SENT) !== 0 || seq <= owner.sentOnDisk) && seq > lostUpTo;
+  return entry;
+}
+
+/** The topic of a queued message. */
+export function topicOf({ message }: QueueEntry): string {
+  return message.body.toString('utf8', 2, message.topicEnd);
+}

@@ -2,9 +2,10 @@ import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
+import type { StoredEntry } from '../queue/queue-entry.ts';
 import { Journal } from './commit/journal.ts';
 import type { RetainedValue } from './commit/retained-changes.ts';
-import { type StoredEntry, startWriter, WriteError, type Writer } from './commit/writer.ts';
+import { startWriter, WriteError, type Writer } from './commit/writer.ts';
 import {
   checkPermissions,
   databaseFile,

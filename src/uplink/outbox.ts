@@ -3,17 +3,12 @@ import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { QueueConfig } from '../config/schema/queue.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
-import type { QueueEntry } from '../queue/queue-entry.ts';
+import type { QueueDrop } from '../queue/bounded-queue.ts';
+import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Store } from '../store/store.ts';
 import type { CurrentRouting } from './routing.ts';
 import { Sender } from './sender.ts';
-import {
-  QUEUE_PACKET_IDS,
-  topicOf,
-  UplinkQueue,
-  type UplinkQueueDrop,
-  type UplinkQueueParts,
-} from './uplink-queue.ts';
+import { QUEUE_PACKET_IDS, UplinkQueue, type UplinkQueueParts } from './uplink-queue.ts';
 
 export interface OutboxParts {
   routing(): CurrentRouting;
@@ -181,7 +176,7 @@ export class Outbox implements Subscriber {
     return live && backlog && this.sender.flowing ? live : normal;
   }
 
-  #drop(topic: string, reason: UplinkQueueDrop | 'refused' | 'no-route'): void {
+  #drop(topic: string, reason: QueueDrop | 'refused' | 'no-route'): void {
     const route = this.#routing.routes.out(topic)?.route.out ?? topic;
     const key = `${route} ${reason}`;
     this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + 1);

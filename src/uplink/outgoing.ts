@@ -4,11 +4,10 @@ import {
   type OutgoingPublish,
   publishSize,
 } from '../mqtt/publish-encoder.ts';
-import type { QueueEntry } from '../queue/queue-entry.ts';
+import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import type { Sending } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
-import { topicOf } from './uplink-queue.ts';
 
 /** The packet of a queued message, or the reason why it can't be sent. */
 export type Outgoing =

@@ -1,14 +1,14 @@
 import { encodePubrel } from '../mqtt/publish-encoder.ts';
 import { hexCode, isError, permanentRefusal } from '../mqtt/reason-codes.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
-import { type QueueEntry, WRITTEN } from '../queue/queue-entry.ts';
+import { type QueueEntry, topicOf, WRITTEN } from '../queue/queue-entry.ts';
 import type { Journal } from '../store/commit/journal.ts';
 import { encodeOutgoing, type OutgoingParts } from './outgoing.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import { PoisonMessageDetector } from './poison-message.ts';
 import { QueueScheduler } from './queue-scheduler.ts';
 import type { CurrentRouting } from './routing.ts';
-import { topicOf, type UplinkQueue } from './uplink-queue.ts';
+import type { UplinkQueue } from './uplink-queue.ts';
 
 export interface SenderParts {
   routing(): CurrentRouting;
@@ -100,7 +100,7 @@ export class Sender {
   /** A crash later must not release, on a session without it, a message of QoS 2: it would be lost. */
   async #forgetSession(): Promise<void> {
     const { queues, routing, store } = this.#parts;
-    for (const queue of queues()) queue.lostBefore = queue.sent;
+    for (const queue of queues()) queue.forgetSent();
     if (!routing().config.out.some(({ qos }) => qos === 2)) return;
     await new Promise<void>((resolve) => {
       const pendingAck = new PendingAck(resolve);

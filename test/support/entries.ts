@@ -1,5 +1,6 @@
+import { Message } from '../../src/queue/message.ts';
 import { PendingAck } from '../../src/queue/pending-ack.ts';
-import { Message, QueueEntry, type QueueOwner } from '../../src/queue/queue-entry.ts';
+import { QueueEntry, type QueueOwner } from '../../src/queue/queue-entry.ts';
 
 /** A session as the journal sees it. */
 export class FakeOwner implements QueueOwner {
@@ -28,9 +29,9 @@ export class FakeOwner implements QueueOwner {
   }
 }
 
-/** A message with the topic `t`; `settled` is called when its pendingAck is paid. */
-export function message(payload: string, settled?: () => void): Message {
+/** A message with the topic `t`; `onStored` is called when its pendingAck is done. */
+export function message(payload: string, onStored?: () => void): Message {
   const made = new Message(Buffer.concat([Buffer.from('\0\x01t'), Buffer.from(payload)]), 3);
-  if (settled) made.pendingAck = new PendingAck(settled);
+  if (onStored) made.pendingAck = new PendingAck(onStored);
   return made;
 }

@@ -1,5 +1,6 @@
+import type { StoredEntry } from '../../src/queue/queue-entry.ts';
 import { type Batch, RANGE, SEGMENT, SHARED } from '../../src/store/commit/batch.ts';
-import { type StoredEntry, WriteError, type Writer } from '../../src/store/commit/writer.ts';
+import { WriteError, type Writer } from '../../src/store/commit/writer.ts';
 import { decodeSegment, SHARED_BODY } from '../../src/store/database/segment.ts';
 
 /** A batch in readable form. */

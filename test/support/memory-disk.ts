@@ -1,5 +1,6 @@
+import type { StoredEntry } from '../../src/queue/queue-entry.ts';
 import type { Batch } from '../../src/store/commit/batch.ts';
-import { type StoredEntry, WriteError, type Writer } from '../../src/store/commit/writer.ts';
+import { WriteError, type Writer } from '../../src/store/commit/writer.ts';
 import type { Recovered } from '../../src/store/recovery/load-state.ts';
 import { decodeBatch } from './fake-writer.ts';
 

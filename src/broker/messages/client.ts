@@ -1,6 +1,7 @@
 import type { Rights } from '../../access/rules.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
-import type { Link, Session } from './session.ts';
+import type { Link } from './deliveries.ts';
+import type { Session } from './session.ts';
 
 /** A connected client as the messages see it. */
 export interface Client extends Link {

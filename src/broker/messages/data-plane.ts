@@ -1,13 +1,13 @@
 import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER, type Qos } from '../../mqtt/codec.ts';
+import { createMessage, Message } from '../../queue/message.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
-import { Message } from '../../queue/queue-entry.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import type { Client } from './client.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { createMessage, Publication, type Subscriber } from './publication.ts';
+import { Publication, type Subscriber } from './publication.ts';
 import { isReserved } from './reserved-topics.ts';
 import { type RetainedLimits, RetainedMessages, recoverRetained, retain } from './retained.ts';
 import { type Route, Router } from './router.ts';

@@ -1,5 +1,5 @@
-/** Memory that an entry of a queue takes beside its body. */
-export const ENTRY_BYTES = 200;
+import { ENTRY_BYTES } from '../../queue/queue-entry.ts';
+
 /** Bytes in the queues of all clean sessions, which are in memory only. */
 const QUEUED_BYTES = 64 * 1024 * 1024;
 /** Bytes that all connections may have sent of packets whose end has not come. */

@@ -1,11 +1,12 @@
 import type { Qos } from '../../mqtt/codec.ts';
+import { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
-import { Message } from '../../queue/queue-entry.ts';
+import type { PacketBuffer } from './packet-buffer.ts';
 
 /**
- * One PUBLISH on its way to its subscribers, read where it lies: the topic's length and name at
- * [topicStart, topicEnd), the payload at [payloadStart, end). Re-used from packet to packet, so whoever
- * keeps anything takes `message()`.
+ * One PUBLISH on its way to its subscribers, read in the buffer that it came in: the topic's length and name are at
+ * [topicStart, topicEnd), the payload at [payloadStart, end). It is used again for the next packet: a subscriber that
+ * keeps the message calls `keep()`.
  */
 export class Publication {
   source: Buffer = EMPTY;
@@ -16,17 +17,17 @@ export class Publication {
   qos: Qos = 0;
   retain = false;
   topic = '';
-  /** A persistent publisher's QoS 2: nobody is sent it before it is on disk, so that a crash can't double it. */
+  /** A persistent publisher's QoS 2: it is sent only when it is on disk, so that a crash can't double it. */
   held = false;
-  /** The gateway's own: no client's flood of retained messages keeps it out. */
+  /** The gateway's own: it is retained also where clients have filled the room for retained messages. */
   own = false;
-  /** It came from a plant. */
+  /** It came from a plant's broker. */
   inbound = false;
   /** The acknowledgement that waits for all that this publication puts on disk. */
   pendingAck: PendingAck | null = null;
   #message: Message | null = null;
 
-  /** The message in memory of its own, made once for all who keep it. */
+  /** The message in memory of its own, made once for all subscribers that keep it. */
   keep(): Message {
     if (this.#message) return this.#message;
     const topicLength = this.topicEnd - this.topicStart;
@@ -84,25 +85,21 @@ function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset:
   for (let at = start, place = offset; at < end; at++, place++) to[place] = from[at]!;
 }
 
-/** A message from a topic and a payload. */
-export function createMessage(topic: string, payload: Uint8Array): Message {
-  const length = Buffer.byteLength(topic);
-  const body = Buffer.allocUnsafe(2 + length + payload.length);
-  body.writeUInt16BE(length, 0);
-  body.write(topic, 2);
-  body.set(payload, 2 + length);
-  return new Message(body, 2 + length);
-}
-
-/** A message from a body as it is stored. */
-export function storedMessage(body: Buffer): Message {
-  return new Message(body, 2 + ((body[0]! << 8) | body[1]!));
-}
-
-/** Whoever is sent publications: a client's session or a part of the gateway itself. */
+/** A receiver of publications: a client's session or a part of the gateway itself. */
 export interface Subscriber {
   /** Its QoS 1 and 2 messages are kept on disk. */
   readonly persistent: boolean;
   /** `qos` is the lower of the publication's and the subscription's. */
   deliver(publication: Publication, qos: Qos): void;
+}
+
+/** Writes the publication as a PUBLISH packet with this first byte. */
+export function writePublication(
+  buffer: PacketBuffer,
+  publication: Publication,
+  header: number,
+  packetId: number,
+): void {
+  const { source, topicStart, topicEnd, payloadStart, end } = publication;
+  buffer.publish(header, source, topicStart, topicEnd, payloadStart, end, packetId);
 }

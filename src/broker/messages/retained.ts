@@ -1,8 +1,8 @@
 import type { Qos } from '../../mqtt/codec.ts';
-import { Message } from '../../queue/queue-entry.ts';
+import { createMessage, Message } from '../../queue/message.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
-import { createMessage, type Publication } from './publication.ts';
+import type { Publication } from './publication.ts';
 import { isReserved } from './reserved-topics.ts';
 
 export interface Retained {

@@ -3,7 +3,13 @@ import type { DropCounter } from '../stats/drop-counter.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Router } from './router.ts';
-import { type DropReason, Session, type SessionLimits } from './session.ts';
+import {
+  type DropReason,
+  Session,
+  type SessionContext,
+  type SessionLimits,
+  type SessionParts,
+} from './session.ts';
 
 export interface SessionsParts {
   readonly store: Store;
@@ -25,10 +31,21 @@ const CONNECTED = 0;
 /** The sessions of all clients, connected or not, and what of them is on disk. */
 export class Sessions {
   readonly #parts: SessionsParts;
+  readonly #context: SessionContext;
   readonly #sessions = new Map<string, Session>();
 
   constructor(parts: SessionsParts) {
     this.#parts = parts;
+    const { store, limits, drops, memory, traffic, now } = parts;
+    this.#context = {
+      journal: store.journal,
+      limits,
+      memory,
+      load: (key, seq, limit) => store.load(key, seq, limit),
+      now,
+      dropped: ({ clientId }, reason, count) => drops.count(clientId, reason, count),
+      delivered: (ms) => traffic.delivery.observe(ms),
+    };
   }
 
   get byClientId(): ReadonlyMap<string, Session> {
@@ -40,7 +57,8 @@ export class Sessions {
     const { store, router } = this.#parts;
     for (const stored of store.recovered.sessions) {
       if (stored.clientId.startsWith(OWN_SESSION)) continue;
-      const session = this.#createSession(stored.clientId, stored.key, true, stored);
+      const { clientId, key } = stored;
+      const session = this.#createSession({ clientId, key, persistent: true, stored });
       for (const packetId of stored.incoming) session.incoming.add(packetId);
       for (const { filter, qos } of stored.subscriptions) {
         session.subscriptions.set(filter, qos);
@@ -60,30 +78,15 @@ export class Sessions {
     }
     if (before) this.endSession(before);
     // A clean session is never stored: it needs no number.
-    const session = this.#createSession(clientId, clean ? 0 : store.takeSessionKey(), !clean);
+    const key = clean ? 0 : store.takeSessionKey();
+    const session = this.#createSession({ clientId, key, persistent: !clean });
     if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }
 
-  #createSession(
-    clientId: string,
-    key: number,
-    persistent: boolean,
-    stored?: ConstructorParameters<typeof Session>[4],
-  ): Session {
-    const { store, limits, drops, memory, traffic, now } = this.#parts;
-    const parts = {
-      journal: store.journal,
-      limits,
-      memory,
-      load: (owner: number, seq: number, limit: number) => store.load(owner, seq, limit),
-      now,
-      dropped: (session: Session, reason: string, count: number) =>
-        drops.count(session.clientId, reason, count),
-      delivered: (ms: number) => traffic.delivery.observe(ms),
-    };
-    const session = new Session(parts, clientId, key, persistent, stored);
-    this.#sessions.set(clientId, session);
+  #createSession(identity: Omit<SessionParts, 'context'>): Session {
+    const session = new Session({ context: this.#context, ...identity });
+    this.#sessions.set(session.clientId, session);
     return session;
   }
 

@@ -1,10 +1,5 @@
-import {
-  entryFlags,
-  type Message,
-  type QueueEntry,
-  type QueueOwner,
-  WRITING,
-} from '../../queue/queue-entry.ts';
+import type { Message } from '../../queue/message.ts';
+import { entryFlags, type QueueEntry, type QueueOwner, WRITING } from '../../queue/queue-entry.ts';
 import {
   HAS_RELEASED,
   HEAD_BYTES,

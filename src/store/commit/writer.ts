@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { StoredEntry } from '../../queue/queue-entry.ts';
 import { SegmentReader } from '../database/segment.ts';
 import { isTransient } from '../database/sqlite-errors.ts';
 import type { Batch } from './batch.ts';
@@ -9,13 +10,6 @@ export type Request =
   | { kind: 'count' }
   | { kind: 'checkpoint' }
   | { kind: 'close' };
-
-export interface StoredEntry {
-  readonly seq: number;
-  readonly flags: number;
-  readonly at: number;
-  readonly body: Buffer;
-}
 
 export type Reply =
   // The bytes are sent back: garbage is collected often in the main thread, hardly ever in the writer's.

@@ -1,4 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { RELEASED } from '../../queue/queue-entry.ts';
 
 /**
  * A segment: entries of one queue that were committed together, as one row on disk. Its blob is a sequence of entries.
@@ -26,7 +27,6 @@ export const HAS_RELEASED = 4;
 /** Added to the flags of an entry: its body is in the table `message`. */
 export const SHARED_BODY = 32;
 const KNOWN_FLAGS = 63;
-const RELEASED = 16;
 
 /** No further entry is added to a segment of so many bytes. */
 export const SEGMENT_BYTES: number = 16 * 1024;

@@ -1,3 +1,4 @@
+import type { StoredQueue } from '../../queue/paged-queue.ts';
 import { segmentId } from '../database/segment-table.ts';
 import type { Connection } from '../database/sqlite.ts';
 
@@ -12,14 +13,7 @@ export interface StoredSession {
   readonly sent: number;
   readonly subscriptions: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[];
   readonly incoming: readonly number[];
-  readonly queue: {
-    readonly first: number;
-    readonly last: number;
-    readonly count: number;
-    readonly bytes: number;
-    /** Milliseconds since the epoch, when the oldest was queued. */
-    readonly oldestAt: number;
-  };
+  readonly queue: StoredQueue;
 }
 
 export interface StoredRetained {
@@ -96,7 +90,7 @@ function sessions(db: Connection): StoredSession[] {
     db,
     'SELECT session, packet_id AS packetId FROM incoming',
   );
-  const queue = db.prepare<[bigint, bigint], StoredSession['queue']>(
+  const queue = db.prepare<[bigint, bigint], StoredQueue>(
     `SELECT coalesce(min(first), 0) AS first, coalesce(max(first + span), 0) AS last,
        coalesce(sum(count), 0) AS count, coalesce(sum(bytes), 0) AS bytes,
        coalesce(min(at), 0) AS oldestAt

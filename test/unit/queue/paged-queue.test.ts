@@ -7,6 +7,9 @@ import { FakeOwner, message } from '../../support/entries.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+/** The row of an entry that was taken out of the middle is gone by then. */
+const DELETED_MS = 200;
+
 /** A queue over a disk that answers loads when the test says so, and an array that says what is right. */
 class Bench {
   readonly owner = new FakeOwner(1);
@@ -57,7 +60,9 @@ class Bench {
   }
 
   #copy(row: QueueEntry): QueueEntry {
-    return Object.assign(Object.create(Object.getPrototypeOf(row)), row) as QueueEntry;
+    const copy: QueueEntry = Object.assign(Object.create(Object.getPrototypeOf(row)), row);
+    copy.gone = false;
+    return copy;
   }
 
   push(size: number): void {
@@ -73,8 +78,32 @@ class Bench {
     for (const entry of landed) {
       entry.written = WRITTEN;
       this.disk.set(entry.seq, entry);
+      if (entry.gone) this.#delete(entry);
     }
     for (const _ of landed) this.queue.spill();
+  }
+
+  /** Takes one out of the middle, if it is there: the commit that it is in may still land, its row goes later. */
+  discard(index: number, commit: 'in time' | 'too late' = 'in time'): void {
+    const entry = this.model[index];
+    if (!entry) return;
+    const found = this.queue.discard(entry.seq, entry.message.body.length);
+    this.model.splice(index, 1);
+    if (found === 'stored') this.#delete(entry);
+    else {
+      expect(found?.seq).toBe(entry.seq);
+      found!.gone = true;
+      entry.gone = true;
+      const at = this.#unwritten.indexOf(entry);
+      if (at < 0) this.#delete(entry);
+      else if (commit === 'in time') this.#unwritten.splice(at, 1);
+    }
+  }
+
+  /** Half of the rows at once, the others a moment later. */
+  #delete(entry: QueueEntry): void {
+    if (entry.seq % 2) this.disk.delete(entry.seq);
+    else setTimeout(() => this.disk.delete(entry.seq), DELETED_MS);
   }
 
   async answerLoad(): Promise<void> {
@@ -120,7 +149,12 @@ class Bench {
       await this.answerLoad();
     }
     this.check();
+    // What is left of a gap may still be looked for.
     expect(this.queue.peek()).toBeUndefined();
+    while (this.loading) {
+      await this.answerLoad();
+      expect(this.queue.peek()).toBeUndefined();
+    }
     expect(this.queue.inMemory).toBe(0);
   }
 }
@@ -182,11 +216,71 @@ test('a load that fails is tried again by itself', async () => {
   await bench.drain();
 });
 
+test('a gap that grows while all that it held goes is read to its new end', async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 600; i++) bench.push(1);
+  bench.commit(600);
+  expect(bench.queue.inMemory).toBe(256);
+  while (bench.model.length > 256) bench.discard(256);
+  await vi.advanceTimersByTimeAsync(DELETED_MS);
+  bench.queue.peek();
+  expect(bench.loading).toBe(true);
+  for (let i = 0; i < 100; i++) bench.push(1);
+  bench.commit(100);
+  expect(bench.queue.inMemory).toBe(256);
+  await bench.answerLoad();
+  expect(bench.queue.count).toBe(356);
+  await bench.drain();
+});
+
+test('an entry that is discarded while it is being written does not come back with the gap', async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 700; i++) bench.push(1);
+  bench.commit(600);
+  for (let i = 650; i < 660; i++) bench.discard(650, 'too late');
+  bench.commit(100);
+  await bench.drain();
+});
+
+test('where the first beyond the head was discarded while it was being written, the order stays', async () => {
+  const bench = new Bench();
+  for (let i = 0; i < 600; i++) bench.push(1);
+  bench.discard(256, 'too late');
+  bench.commit(257);
+  for (let i = 0; i < 10; i++) bench.push(1);
+  await bench.drain();
+});
+
+test.each([100, 600])(
+  'what is discarded before it is written does not stay in memory, in a queue of %i',
+  async (stored) => {
+    const bench = new Bench();
+    for (let i = 0; i < stored; i++) bench.push(1);
+    bench.commit(stored);
+    for (let i = 0; i < 3000; i++) {
+      bench.push(1);
+      bench.discard(stored);
+      bench.push(1);
+      if (i % 10 === 0) bench.commit(10);
+      bench.discard(stored);
+    }
+    bench.push(1);
+    bench.commit(20);
+    expect(bench.queue.inMemory).toBeLessThanOrEqual(600);
+    await bench.drain();
+  },
+);
+
 const steps = fc.array(
   fc.oneof(
     fc.record({ push: fc.integer({ min: 1, max: 400 }), size: fc.integer({ min: 0, max: 40 }) }),
     fc.record({ commit: fc.integer({ min: 1, max: 700 }) }),
     fc.record({ shift: fc.integer({ min: 1, max: 500 }) }),
+    fc.record({
+      discard: fc.integer({ min: 0, max: 1500 }),
+      run: fc.integer({ min: 1, max: 400 }),
+      late: fc.boolean(),
+    }),
     fc.constant('answer' as const),
     fc.constant('fail' as const),
     fc.constant('spill' as const),
@@ -204,7 +298,10 @@ test('count, bytes and order are right whatever happens in which order', async (
         else if (wish === 'spill') bench.queue.spill();
         else if ('push' in wish) for (let i = 0; i < wish.push; i++) bench.push(wish.size);
         else if ('commit' in wish) bench.commit(wish.commit);
-        else for (let i = 0; i < wish.shift && bench.shift(); i++);
+        else if ('discard' in wish) {
+          const commit = wish.late ? 'too late' : 'in time';
+          for (let i = 0; i < wish.run; i++) bench.discard(wish.discard, commit);
+        } else for (let i = 0; i < wish.shift && bench.shift(); i++);
         bench.check();
       }
       await bench.drain();

@@ -14,7 +14,7 @@ class FakeQueue extends FakeOwner {
   readonly entries: QueueEntry[] = [];
   readonly high = false;
   readonly live = false;
-  lostBefore = 0;
+  lostUpTo = 0;
   spilled = 0;
   readonly queue = {
     entries: this.entries,
@@ -30,6 +30,10 @@ class FakeQueue extends FakeOwner {
       entry.written = WRITTEN;
       this.entries.push(entry);
     }
+  }
+
+  forgetSent(): void {
+    this.lostUpTo = this.sent;
   }
 
   peek = (): QueueEntry | undefined => this.entries[0];
@@ -211,7 +215,7 @@ describe('after a lost connection', () => {
     sender.disconnect();
     await connect(false);
     expect(transport.taken()).toEqual(['1', '2']);
-    expect(queue.lostBefore).toBe(2);
+    expect(queue.lostUpTo).toBe(2);
   });
 
   test('late acknowledgements of nothing in flight are ignored', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
-import { createMessage } from '../../../../src/broker/messages/publication.ts';
+import { createMessage } from '../../../../src/queue/message.ts';
 import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { PacketReader, type Publish } from '../../../support/packets.ts';

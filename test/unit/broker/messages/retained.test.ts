@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createMessage } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
+import { createMessage } from '../../../../src/queue/message.ts';
 import { naiveMatch } from '../../../support/naive-match.ts';
 
 const set = (tree: RetainedMessages, topic: string, payload: string): void =>

@@ -1,13 +1,19 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
+import type { Link } from '../../../../src/broker/messages/deliveries.ts';
 import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
-import { createMessage, Publication } from '../../../../src/broker/messages/publication.ts';
+import { Publication } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
-import { type Link, Session, type SessionLimits } from '../../../../src/broker/messages/session.ts';
+import {
+  Session,
+  type SessionLimits,
+  type SessionParts,
+} from '../../../../src/broker/messages/session.ts';
 import { PUBREL_HEADER } from '../../../../src/mqtt/codec.ts';
+import { createMessage } from '../../../../src/queue/message.ts';
 import { PendingAck } from '../../../../src/queue/pending-ack.ts';
+import type { StoredEntry } from '../../../../src/queue/queue-entry.ts';
 import { Journal } from '../../../../src/store/commit/journal.ts';
-import type { StoredEntry } from '../../../../src/store/commit/writer.ts';
 import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { FakeWriter } from '../../../support/fake-writer.ts';
@@ -54,7 +60,7 @@ interface Options {
     readonly inflight?: number;
     readonly queue?: Partial<SessionLimits['queue']>;
   };
-  readonly stored?: ConstructorParameters<typeof Session>[4];
+  readonly stored?: SessionParts['stored'];
   readonly rows?: readonly StoredEntry[];
 }
 
@@ -73,32 +79,27 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
   });
   const dropped: string[] = [];
   let now = 1_000_000;
-  const session = new Session(
-    {
-      journal,
-      limits: {
-        inflight: 2,
-        ...limits,
-        queue: {
-          messages: 100,
-          bytes: 1024 * 1024,
-          age: 60_000,
-          full: 'drop-oldest',
-          ...limits.queue,
-        },
+  const context: SessionParts['context'] = {
+    journal,
+    limits: {
+      inflight: 2,
+      ...limits,
+      queue: {
+        messages: 100,
+        bytes: 1024 * 1024,
+        age: 60_000,
+        full: 'drop-oldest',
+        ...limits.queue,
       },
-      load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
-      memory: new MemoryBudget(),
-      now: () => now,
-      dropped: (_session, reason) => dropped.push(reason),
     },
-    'client',
-    7,
-    persistent,
-    stored,
-  );
-  const deliver = (payload: string, qos: 0 | 1 | 2 = 1): { paid: boolean } => {
-    const state = { paid: false };
+    load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
+    memory: new MemoryBudget(),
+    now: () => now,
+    dropped: (_session, reason) => dropped.push(reason),
+  };
+  const session = new Session({ context, clientId: 'client', key: 7, persistent, stored });
+  const deliver = (payload: string, qos: 0 | 1 | 2 = 1): { acknowledged: boolean } => {
+    const state = { acknowledged: false };
     const publication = new Publication().of(
       createMessage('t', Buffer.from(payload)),
       't',
@@ -106,7 +107,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
       false,
     );
     publication.pendingAck = new PendingAck(() => {
-      state.paid = true;
+      state.acknowledged = true;
     });
     session.deliver(publication, qos);
     publication.pendingAck.done();
@@ -131,259 +132,273 @@ const row = (seq: number, payload: string, flags: number, at = 1_000_000): Store
   body: createMessage('t', Buffer.from(payload)).body,
 });
 
-test('no more is in flight than the window allows; each acknowledgement lets the next go', async () => {
-  const { session, deliver } = setUp();
-  const link = new FakeLink();
-  session.connect(link);
-  for (const payload of ['a', 'b', 'c', 'd']) deliver(payload);
-  expect(await link.words()).toEqual(['a#1', 'b#2']);
-  session.acknowledged(2);
-  expect(await link.words()).toEqual(['c#3']);
-  session.acknowledged(2);
-  session.acknowledged(99);
-  expect(await link.words()).toEqual([]);
-  session.acknowledged(1);
-  expect(await link.words()).toEqual(['d#4']);
-});
-
-test('what is unacknowledged comes again with DUP and the same identifier, in order', async () => {
-  const { session, deliver } = setUp();
-  session.connect(new FakeLink());
-  for (const payload of ['a', 'b', 'c']) deliver(payload);
-  session.disconnect();
-  deliver('d');
-  const link = new FakeLink();
-  session.connect(link);
-  expect(await link.words()).toEqual(['a#1 dup', 'b#2 dup']);
-  session.acknowledged(1);
-  session.acknowledged(2);
-  expect(await link.words()).toEqual(['c#3', 'd#4']);
-});
-
-test('a publisher is paid when the subscriber has acknowledged, or the disk has it', async () => {
-  const { session, deliver, writer } = setUp();
-  writer.fast = false;
-  session.connect(new FakeLink());
-  const [first, second] = [deliver('a'), deliver('b')];
-  session.acknowledged(1);
-  expect([first.paid, second.paid]).toEqual([true, false]);
-  await pass(10);
-  expect(second.paid).toBe(false);
-  writer.land();
-  await pass();
-  expect(second.paid).toBe(true);
-});
-
-test('QoS 2 goes out when it is on disk, and PUBREL when that is', async () => {
-  const { session, deliver, writer } = setUp();
-  writer.fast = false;
-  const link = new FakeLink();
-  session.connect(link);
-  const state = deliver('a', 2);
-  deliver('behind', 1);
-  expect(await link.words()).toEqual([]);
-  writer.land();
-  expect(await link.words()).toEqual(['a#1', 'behind#2']);
-  expect(state.paid).toBe(true);
-  session.received(1);
-  await pass(10);
-  expect(await link.words()).toEqual([]);
-  writer.land();
-  expect(await link.words()).toEqual(['pubrel#1']);
-  session.completed(1);
-  expect(session.inflight).toBe(1);
-});
-
-test('after a restart QoS 2 goes on where it stood', async () => {
-  const { session } = setUp({
-    stored: {
-      owner: '',
-      sent: 2,
-      seen: 0,
-      queue: { first: 1, last: 3, count: 3, bytes: 12, oldestAt: 0 },
-    },
-    rows: [row(1, 'a', 2 | 16), row(2, 'b', 2), row(3, 'c', 2)],
-    limits: { inflight: 10 },
+describe('connection', () => {
+  test('what is unacknowledged comes again with DUP and the same identifier, in order', async () => {
+    const { session, deliver } = setUp();
+    session.connect(new FakeLink());
+    for (const payload of ['a', 'b', 'c']) deliver(payload);
+    session.disconnect();
+    deliver('d');
+    const link = new FakeLink();
+    session.connect(link);
+    expect(await link.words()).toEqual(['a#1 dup', 'b#2 dup']);
+    session.acknowledged(1);
+    session.acknowledged(2);
+    expect(await link.words()).toEqual(['c#3', 'd#4']);
   });
-  const link = new FakeLink();
-  session.connect(link);
-  await pass();
-  expect(await link.words()).toEqual(['b#2 dup', 'c#3', 'pubrel#1']);
-});
 
-test('after a restart numbers go on behind all that was sent or stored', async () => {
-  const { session, deliver } = setUp({
-    stored: {
-      owner: '',
-      sent: 50,
-      seen: 0,
-      queue: { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 },
-    },
+  test('a slow reader loses QoS 0, and QoS 1 waits for it', async () => {
+    const { session, deliver, dropped } = setUp();
+    const link = new FakeLink();
+    session.connect(link);
+    link.transport.clog(BOUND + 1);
+    link.sendBuffer.measure();
+    deliver('q0', 0);
+    deliver('q1', 1);
+    await pass();
+    expect(dropped).toEqual(['slow-reader']);
+    link.transport.clog(0);
+    link.sendBuffer.measure();
+    session.drained();
+    expect(await link.words()).toEqual(['q1#1']);
   });
-  const link = new FakeLink();
-  session.connect(link);
-  deliver('a');
-  expect(await link.words()).toEqual(['a#51']);
-});
 
-test('an entry that is sent while it is being written is known as sent after a crash', async () => {
-  const { session, deliver, writer } = setUp();
-  writer.fast = false;
-  deliver('a');
-  await pass();
-  expect(writer.busy).toBe(true);
-  session.connect(new FakeLink());
-  writer.fast = true;
-  writer.land();
-  await pass(200);
-  expect(writer.tried.flatMap(({ operations }) => operations)).toContainEqual([
-    'sessionSent',
-    1,
-    7,
-  ]);
-});
-
-test('identifiers in flight are passed over when the numbers come round', async () => {
-  const { session, deliver } = setUp({ persistent: false, limits: { inflight: 3 } });
-  const link = new FakeLink();
-  session.connect(link);
-  deliver('stays');
-  for (let i = 2; i <= 65_535; i++) {
-    deliver('x');
-    session.acknowledged(i);
-  }
-  await link.take();
-  deliver('next');
-  expect(await link.words()).toEqual(['next#2']);
-});
-
-test('a window of all identifiers can be full', async () => {
-  const limits = { inflight: 65_535, queue: { messages: 10 } };
-  const { session, deliver } = setUp({ persistent: false, limits });
-  const link = new FakeLink();
-  session.connect(link);
-  for (let i = 0; i < 65_535; i++) deliver('x');
-  deliver('waits');
-  expect(session.queue.count).toBe(1);
-  await link.take();
-  session.acknowledged(1);
-  expect(await link.words()).toEqual(['waits#1']);
-});
-
-test.each([
-  ['drop-oldest', ['c#3', 'd#4']],
-  ['drop-newest', ['a#1', 'b#2']],
-] as const)('%s: a full queue keeps to its bound', async (full, left) => {
-  const { session, deliver, dropped } = setUp({ limits: { queue: { messages: 2, full } } });
-  const states = ['a', 'b', 'c', 'd'].map((payload) => deliver(payload));
-  expect(dropped).toEqual(['queue-full', 'queue-full']);
-  expect(session.queue.count).toBe(2);
-  await pass(10);
-  expect(states.every(({ paid }) => paid)).toBe(true);
-  const link = new FakeLink();
-  session.connect(link);
-  expect(await link.words()).toEqual(left);
-});
-
-test('a queue is bounded in bytes too', () => {
-  const { session, deliver, dropped } = setUp({ limits: { queue: { bytes: 1000 } } });
-  for (let i = 0; i < 20; i++) deliver('x'.repeat(97));
-  expect(session.queue.bytes).toBeLessThanOrEqual(1000);
-  expect(session.queue.count).toBe(10);
-  expect(dropped).toHaveLength(10);
-});
-
-test('a full queue that stands on disk alone is trimmed once its oldest are read', async () => {
-  const rows = Array.from({ length: 100 }, (_, i) => row(i + 1, `m${i + 1}`, 1));
-  const { session, deliver, dropped } = setUp({
-    stored: {
-      owner: '',
-      sent: 0,
-      seen: 0,
-      queue: { first: 1, last: 100, count: 100, bytes: 500, oldestAt: 0 },
-    },
-    rows,
+  test('a clean session that is gone is sent nothing and keeps nothing', async () => {
+    const { session, deliver, writer } = setUp({ persistent: false });
+    session.disconnect();
+    expect(deliver('a').acknowledged).toBe(true);
+    expect(session.queue.count).toBe(0);
+    await pass(50);
+    expect(writer.tried).toEqual([]);
   });
-  deliver('new');
-  expect(session.queue.count).toBe(101);
-  await pass();
-  expect(session.queue.count).toBe(100);
-  expect(dropped).toEqual(['queue-full']);
-  const link = new FakeLink();
-  session.connect(link);
-  expect(await link.words()).toEqual(['m2#2', 'm3#3']);
 });
 
-test('messages that have waited too long are dropped when their turn comes, unless sent before', async () => {
-  const { session, deliver, dropped, turn } = setUp();
-  session.connect(new FakeLink());
-  deliver('sent');
-  session.disconnect();
-  deliver('old');
-  turn(60_001);
-  deliver('new');
-  const link = new FakeLink();
-  session.connect(link);
-  expect(await link.words()).toEqual(['sent#1 dup', 'new#3']);
-  expect(dropped).toEqual(['expired']);
+describe('delivery', () => {
+  test('no more is in flight than the window allows; each acknowledgement lets the next go', async () => {
+    const { session, deliver } = setUp();
+    const link = new FakeLink();
+    session.connect(link);
+    for (const payload of ['a', 'b', 'c', 'd']) deliver(payload);
+    expect(await link.words()).toEqual(['a#1', 'b#2']);
+    session.acknowledged(2);
+    expect(await link.words()).toEqual(['c#3']);
+    session.acknowledged(2);
+    session.acknowledged(99);
+    expect(await link.words()).toEqual([]);
+    session.acknowledged(1);
+    expect(await link.words()).toEqual(['d#4']);
+  });
+
+  test('QoS 2 goes out when it is on disk, and PUBREL when that is', async () => {
+    const { session, deliver, writer } = setUp();
+    writer.fast = false;
+    const link = new FakeLink();
+    session.connect(link);
+    const state = deliver('a', 2);
+    deliver('behind', 1);
+    expect(await link.words()).toEqual([]);
+    writer.land();
+    expect(await link.words()).toEqual(['a#1', 'behind#2']);
+    expect(state.acknowledged).toBe(true);
+    session.received(1);
+    await pass(10);
+    expect(await link.words()).toEqual([]);
+    writer.land();
+    expect(await link.words()).toEqual(['pubrel#1']);
+    session.completed(1);
+    expect(session.inflight).toBe(1);
+  });
+
+  test('identifiers in flight are passed over when the numbers come round', async () => {
+    const { session, deliver } = setUp({ persistent: false, limits: { inflight: 3 } });
+    const link = new FakeLink();
+    session.connect(link);
+    deliver('stays');
+    for (let i = 2; i <= 65_535; i++) {
+      deliver('x');
+      session.acknowledged(i);
+    }
+    await link.take();
+    deliver('next');
+    expect(await link.words()).toEqual(['next#2']);
+  });
+
+  test('a window of all identifiers can be full', async () => {
+    const limits = { inflight: 65_535, queue: { messages: 10 } };
+    const { session, deliver } = setUp({ persistent: false, limits });
+    const link = new FakeLink();
+    session.connect(link);
+    for (let i = 0; i < 65_535; i++) deliver('x');
+    deliver('waits');
+    expect(session.queue.count).toBe(1);
+    await link.take();
+    session.acknowledged(1);
+    expect(await link.words()).toEqual(['waits#1']);
+  });
 });
 
-test('a slow reader loses QoS 0, and QoS 1 waits for it', async () => {
-  const { session, deliver, dropped } = setUp();
-  const link = new FakeLink();
-  session.connect(link);
-  link.transport.clog(BOUND + 1);
-  link.sendBuffer.measure();
-  deliver('q0', 0);
-  deliver('q1', 1);
-  await pass();
-  expect(dropped).toEqual(['slow-reader']);
-  link.transport.clog(0);
-  link.sendBuffer.measure();
-  session.drained();
-  expect(await link.words()).toEqual(['q1#1']);
+describe('acknowledgement', () => {
+  test('a publisher is acknowledged when the subscriber has acknowledged, or the disk has it', async () => {
+    const { session, deliver, writer } = setUp();
+    writer.fast = false;
+    session.connect(new FakeLink());
+    const [first, second] = [deliver('a'), deliver('b')];
+    session.acknowledged(1);
+    expect([first.acknowledged, second.acknowledged]).toEqual([true, false]);
+    await pass(10);
+    expect(second.acknowledged).toBe(false);
+    writer.land();
+    await pass();
+    expect(second.acknowledged).toBe(true);
+  });
+
+  test('an answer to something that was never sent changes nothing', async () => {
+    const { session } = setUp();
+    const link = new FakeLink();
+    session.connect(link);
+    session.acknowledged(1);
+    session.completed(1);
+    session.received(9);
+    expect(await link.words()).toEqual(['pubrel#9']);
+    expect(session.inflight).toBe(0);
+    expect(PUBREL_HEADER).toBe(0x62);
+  });
 });
 
-test('a clean session that is gone is sent nothing and keeps nothing', async () => {
-  const { session, deliver, writer } = setUp({ persistent: false });
-  session.disconnect();
-  expect(deliver('a').paid).toBe(true);
-  expect(session.queue.count).toBe(0);
-  await pass(50);
-  expect(writer.tried).toEqual([]);
+describe('overflow', () => {
+  test.each([
+    ['drop-oldest', ['c#3', 'd#4']],
+    ['drop-newest', ['a#1', 'b#2']],
+  ] as const)('%s: a full queue keeps to its bound', async (full, left) => {
+    const { session, deliver, dropped } = setUp({ limits: { queue: { messages: 2, full } } });
+    const states = ['a', 'b', 'c', 'd'].map((payload) => deliver(payload));
+    expect(dropped).toEqual(['queue-full', 'queue-full']);
+    expect(session.queue.count).toBe(2);
+    await pass(10);
+    expect(states.every(({ acknowledged }) => acknowledged)).toBe(true);
+    const link = new FakeLink();
+    session.connect(link);
+    expect(await link.words()).toEqual(left);
+  });
+
+  test('a queue is bounded in bytes too', () => {
+    const { session, deliver, dropped } = setUp({ limits: { queue: { bytes: 1000 } } });
+    for (let i = 0; i < 20; i++) deliver('x'.repeat(97));
+    expect(session.queue.bytes).toBeLessThanOrEqual(1000);
+    expect(session.queue.count).toBe(10);
+    expect(dropped).toHaveLength(10);
+  });
+
+  test('a full queue that stands on disk alone is trimmed once its oldest are read', async () => {
+    const rows = Array.from({ length: 100 }, (_, i) => row(i + 1, `m${i + 1}`, 1));
+    const { session, deliver, dropped } = setUp({
+      stored: {
+        owner: '',
+        sent: 0,
+        seen: 0,
+        queue: { first: 1, last: 100, count: 100, bytes: 500, oldestAt: 0 },
+      },
+      rows,
+    });
+    deliver('new');
+    expect(session.queue.count).toBe(101);
+    await pass();
+    expect(session.queue.count).toBe(100);
+    expect(dropped).toEqual(['queue-full']);
+    const link = new FakeLink();
+    session.connect(link);
+    expect(await link.words()).toEqual(['m2#2', 'm3#3']);
+  });
 });
 
-test('an answer to something that was never sent changes nothing', async () => {
-  const { session } = setUp();
-  const link = new FakeLink();
-  session.connect(link);
-  session.acknowledged(1);
-  session.completed(1);
-  session.received(9);
-  expect(await link.words()).toEqual(['pubrel#9']);
-  expect(session.inflight).toBe(0);
-  expect(PUBREL_HEADER).toBe(0x62);
+describe('expiry', () => {
+  test('messages that have waited too long are dropped when their turn comes, unless sent before', async () => {
+    const { session, deliver, dropped, turn } = setUp();
+    session.connect(new FakeLink());
+    deliver('sent');
+    session.disconnect();
+    deliver('old');
+    turn(60_001);
+    deliver('new');
+    const link = new FakeLink();
+    session.connect(link);
+    expect(await link.words()).toEqual(['sent#1 dup', 'new#3']);
+    expect(dropped).toEqual(['expired']);
+  });
 });
 
-test('retained messages follow the pace of the reader, and only those that still stand', async () => {
-  const { session } = setUp({ persistent: false });
-  const link = new FakeLink();
-  session.connect(link);
-  const retained = new RetainedMessages();
-  for (const topic of ['a', 'b', 'c']) {
-    retained.set(topic, 0, createMessage(topic, Buffer.from(`of ${topic}`)));
-  }
-  link.transport.clog(BOUND + 1);
-  link.sendBuffer.measure();
-  session.feed(retained.match('#'));
-  retained.delete('b');
-  await pass();
-  link.transport.clog(0);
-  link.sendBuffer.measure();
-  session.drained();
-  const packets = await link.take();
-  expect(packets).toMatchObject([
-    { topic: 'a', retain: true, qos: 0 },
-    { topic: 'c', retain: true, qos: 0 },
-  ]);
+describe('recovery', () => {
+  test('after a restart QoS 2 goes on where it stood', async () => {
+    const { session } = setUp({
+      stored: {
+        owner: '',
+        sent: 2,
+        seen: 0,
+        queue: { first: 1, last: 3, count: 3, bytes: 12, oldestAt: 0 },
+      },
+      rows: [row(1, 'a', 2 | 16), row(2, 'b', 2), row(3, 'c', 2)],
+      limits: { inflight: 10 },
+    });
+    const link = new FakeLink();
+    session.connect(link);
+    await pass();
+    expect(await link.words()).toEqual(['b#2 dup', 'c#3', 'pubrel#1']);
+  });
+
+  test('after a restart numbers go on behind all that was sent or stored', async () => {
+    const { session, deliver } = setUp({
+      stored: {
+        owner: '',
+        sent: 50,
+        seen: 0,
+        queue: { first: 0, last: 0, count: 0, bytes: 0, oldestAt: 0 },
+      },
+    });
+    const link = new FakeLink();
+    session.connect(link);
+    deliver('a');
+    expect(await link.words()).toEqual(['a#51']);
+  });
+
+  test('an entry that is sent while it is being written is known as sent after a crash', async () => {
+    const { session, deliver, writer } = setUp();
+    writer.fast = false;
+    deliver('a');
+    await pass();
+    expect(writer.busy).toBe(true);
+    session.connect(new FakeLink());
+    writer.fast = true;
+    writer.land();
+    await pass(200);
+    expect(writer.tried.flatMap(({ operations }) => operations)).toContainEqual([
+      'sessionSent',
+      1,
+      7,
+    ]);
+  });
+});
+
+describe('retained feed', () => {
+  test('retained messages follow the pace of the reader, and only those that still stand', async () => {
+    const { session } = setUp({ persistent: false });
+    const link = new FakeLink();
+    session.connect(link);
+    const retained = new RetainedMessages();
+    for (const topic of ['a', 'b', 'c']) {
+      retained.set(topic, 0, createMessage(topic, Buffer.from(`of ${topic}`)));
+    }
+    link.transport.clog(BOUND + 1);
+    link.sendBuffer.measure();
+    session.feed(retained.match('#'));
+    retained.delete('b');
+    await pass();
+    link.transport.clog(0);
+    link.sendBuffer.measure();
+    session.drained();
+    const packets = await link.take();
+    expect(packets).toMatchObject([
+      { topic: 'a', retain: true, qos: 0 },
+      { topic: 'c', retain: true, qos: 0 },
+    ]);
+  });
 });

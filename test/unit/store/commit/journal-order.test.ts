@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { Message, QueueEntry, type QueueOwner } from '../../../../src/queue/queue-entry.ts';
+import { Message } from '../../../../src/queue/message.ts';
+import { QueueEntry, type QueueOwner } from '../../../../src/queue/queue-entry.ts';
 import type { Batch } from '../../../../src/store/commit/batch.ts';
 import { Journal } from '../../../../src/store/commit/journal.ts';
 import type { Writer } from '../../../../src/store/commit/writer.ts';

@@ -1,0 +1,148 @@
+import type { Qos } from '../../mqtt/codec.ts';
+import { PUBREL_HEADER } from '../../mqtt/codec.ts';
+import type { PendingAck } from '../../queue/pending-ack.ts';
+import { QueueEntry, type QueueOwner, UNWRITTEN } from '../../queue/queue-entry.ts';
+import type { Journal } from '../../store/commit/journal.ts';
+import { InflightWindow } from './inflight-window.ts';
+import type { PacketBuffer } from './packet-buffer.ts';
+import { type Publication, writePublication } from './publication.ts';
+
+/** What a session needs of its connection. */
+export interface Link {
+  readonly sendBuffer: PacketBuffer;
+  /** Sends an acknowledgement, after those that were asked for before it. */
+  acknowledge(header: number, packetId: number): void;
+  /** The same, once the returned PendingAck is done. */
+  ackWhenStored(header: number, packetId: number): PendingAck;
+}
+
+export interface DeliveriesParts {
+  readonly journal: Journal;
+  /** Milliseconds that never jump and go on over restarts. */
+  now(): number;
+  /** A message was acknowledged so many milliseconds after it came. */
+  delivered?(ms: number): void;
+}
+
+const PACKET_IDS = 65_535;
+/** First byte of a PUBLISH, without its flags, and the flag DUP. */
+const PUBLISH = 0x30;
+const DUP = 8;
+
+/** What is in flight: an entry, or the QoS alone for a clean session, which is sent nothing twice. */
+type Slot = QueueEntry | 1 | 2 | typeof PUBREL_SENT;
+const PUBREL_SENT = 3;
+
+/** The messages that one client was sent and has not acknowledged [MQTT 3.1.1, section 4.3]. */
+export class Deliveries {
+  readonly #owner: QueueOwner;
+  readonly #parts: DeliveriesParts;
+  readonly #window: InflightWindow<Slot>;
+  #seq: number;
+
+  /** `limit` messages are in flight at most; `lastSeq` is the last sequence number in use. */
+  constructor(owner: QueueOwner, parts: DeliveriesParts, limit: number, lastSeq: number) {
+    this.#owner = owner;
+    this.#parts = parts;
+    this.#window = new InflightWindow(limit);
+    this.#seq = lastSeq;
+  }
+
+  /** Messages in flight. */
+  get size(): number {
+    return this.#window.size;
+  }
+
+  /**
+   * The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4].
+   * Where all are, the entry stays in the queue until its own is free.
+   */
+  nextSeq(): number {
+    do this.#seq++;
+    while (this.#window.size < PACKET_IDS && this.#window.has(packetIdOf(this.#seq)));
+    return this.#seq;
+  }
+
+  /** Sends the entry; false while its packet identifier is in flight. */
+  send(link: Link, entry: QueueEntry): boolean {
+    const packetId = packetIdOf(entry.seq);
+    if (this.#window.has(packetId)) return false;
+    this.#window.add(packetId, entry);
+    this.#transmit(link, entry, packetId);
+    return true;
+  }
+
+  /** Sends a clean session's message without an entry. */
+  sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>): void {
+    const packetId = packetIdOf(this.nextSeq());
+    this.#window.add(packetId, qos);
+    writePublication(link.sendBuffer, publication, PUBLISH | (qos << 1), packetId);
+  }
+
+  /** Sends again what an earlier connection was sent, in its order [MQTT-4.4.0-1]. */
+  resume(link: Link): void {
+    const resumed: QueueEntry[] = [];
+    for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
+    resumed.sort((a, b) => a.seq - b.seq);
+    for (const entry of resumed) this.#transmit(link, entry, packetIdOf(entry.seq));
+  }
+
+  #transmit(link: Link, entry: QueueEntry, packetId: number): void {
+    if (entry.released) return this.#release(link, entry, packetId);
+    const { body, topicEnd } = entry.message;
+    const header = PUBLISH | (entry.sent ? DUP : 0) | (entry.qos << 1) | (entry.retain ? 1 : 0);
+    link.sendBuffer.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
+    entry.sent = true;
+    if (entry.seq > this.#owner.sent) this.#owner.sent = entry.seq;
+    // An entry that is not written yet takes the mark with its row.
+    if (entry.written !== UNWRITTEN) this.#parts.journal.markSent(this.#owner);
+  }
+
+  /** PUBACK: the message has arrived. Returns whether one was in flight. */
+  acknowledged(packetId: number): boolean {
+    const slot = this.#window.get(packetId);
+    if (slot !== 1 && !(slot instanceof QueueEntry && slot.qos === 1)) return false;
+    this.#done(packetId, slot);
+    return true;
+  }
+
+  /** PUBREC: PUBREL answers it, once it is on disk that the message itself is not to be sent again. */
+  received(link: Link, packetId: number): void {
+    const slot = this.#window.get(packetId);
+    if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
+    if (slot instanceof QueueEntry && slot.qos === 2) {
+      const first = !slot.released;
+      slot.released = true;
+      if (first && slot.owner) this.#parts.journal.add(['released', slot.owner.key, slot.seq]);
+      this.#release(link, slot, packetId);
+    } else link.acknowledge(PUBREL_HEADER, packetId);
+  }
+
+  /** PUBREL, once it is on disk that PUBREC has come: an earlier connection may have had it a moment ago. */
+  #release(link: Link, entry: QueueEntry, packetId: number): void {
+    if (!entry.owner) return link.acknowledge(PUBREL_HEADER, packetId);
+    const pendingAck = link.ackWhenStored(PUBREL_HEADER, packetId);
+    this.#parts.journal.notifyAfterCommit(pendingAck, true);
+    pendingAck.done();
+  }
+
+  /** PUBCOMP: the message has arrived exactly once. Returns whether one was in flight. */
+  completed(packetId: number): boolean {
+    const slot = this.#window.get(packetId);
+    if (slot !== PUBREL_SENT && !(slot instanceof QueueEntry && slot.released)) return false;
+    this.#done(packetId, slot);
+    return true;
+  }
+
+  #done(packetId: number, slot: Slot): void {
+    this.#window.delete(packetId);
+    if (!(slot instanceof QueueEntry) || !slot.owner) return;
+    const { journal, delivered, now } = this.#parts;
+    journal.discard(slot);
+    delivered?.(now() - slot.at);
+  }
+}
+
+function packetIdOf(seq: number): number {
+  return ((seq - 1) % PACKET_IDS) + 1;
+}

@@ -1,0 +1,218 @@
+import { LatestPerTopic } from './latest-per-topic.ts';
+import { Message } from './message.ts';
+import { PagedQueue, type StoredQueue } from './paged-queue.ts';
+import {
+  ENTRY_BYTES,
+  QueueEntry,
+  type QueueOwner,
+  restoreEntry,
+  type StoredEntry,
+  topicOf,
+  WRITTEN,
+} from './queue-entry.ts';
+
+/** The bounds of one queue, and what is dropped when one is reached. */
+export interface QueueLimits {
+  readonly messages: number;
+  readonly bytes: number;
+  /** How long a message may be queued, in milliseconds. */
+  readonly age: number;
+  /** `latest-per-topic`: the oldest message that a newer one of its topic has overtaken; else the oldest. */
+  readonly full: 'drop-oldest' | 'drop-newest' | 'latest-per-topic';
+}
+
+/** Why a message leaves a queue without having been sent. */
+export type QueueDrop = 'queue-full' | 'expired' | 'superseded';
+
+/** The session whose queue is bounded. */
+export interface BoundedQueueOwner extends QueueOwner {
+  /** The entry has left the queue unsent. `topic` is given where the entry comes without its message. */
+  dropped(entry: QueueEntry, reason: QueueDrop, topic?: string): void;
+  /** Entries were read from disk: there may be more to send. */
+  ready(): void;
+}
+
+export interface BoundedQueueParts {
+  readonly owner: BoundedQueueOwner;
+  /** `queue` may be replaced at any time, except that `latest-per-topic` can't begin or end. */
+  readonly limits: { readonly queue: QueueLimits };
+  /** Bytes of memory that the whole queue may take; Infinity for one that is kept on disk. */
+  readonly memoryBytes: number;
+  /** Reads the owner's entries from disk, from a sequence number on: `limit` or some more, fewer where they are large. */
+  load(key: number, seq: number, limit: number): Promise<readonly StoredEntry[]>;
+  /** Milliseconds of the stored clock. */
+  now(): number;
+}
+
+/** Entries in memory up to which a full queue may grow while the one to be dropped is read from disk. */
+const OVERSHOOT = 4096;
+
+const NO_MESSAGE = new Message(Buffer.alloc(0), 0);
+
+/** A queue within its bounds: drops what does not fit in, and what has been queued for too long. */
+export class BoundedQueue {
+  /** Entries up to this number were sent to a receiver that has lost them since: they count as never sent. */
+  lostUpTo = 0;
+  readonly #owner: BoundedQueueOwner;
+  readonly #limits: { readonly queue: QueueLimits };
+  readonly #parts: BoundedQueueParts;
+  readonly #queue: PagedQueue;
+  readonly #latest: LatestPerTopic | undefined;
+
+  constructor(parts: BoundedQueueParts, stored?: StoredQueue) {
+    this.#parts = parts;
+    this.#owner = parts.owner;
+    this.#limits = parts.limits;
+    const load = (seq: number, limit: number): Promise<QueueEntry[]> => this.#load(seq, limit);
+    this.#queue = new PagedQueue(
+      load,
+      () => {
+        this.trim();
+        this.#owner.ready();
+      },
+      stored,
+    );
+    if (parts.limits.queue.full !== 'latest-per-topic') return;
+    this.#latest = new LatestPerTopic({
+      queue: this.#queue,
+      load,
+      stored,
+      found: () => this.trim(),
+    });
+  }
+
+  /** Messages, on disk and in memory. */
+  get count(): number {
+    return this.#queue.count;
+  }
+
+  /** Bytes of these messages. */
+  get bytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** Whether a message of this size may join the queue; drops others where the policy says so. */
+  makeRoom(size: number, topic: string): boolean {
+    // First, for it may be the one that overtakes another.
+    this.#latest?.arrived(topic);
+    while (this.#isFull(size)) {
+      if (this.#limits.queue.full !== 'drop-newest') {
+        if (this.#dropOne()) continue;
+        // The one to be dropped is being read from disk: the queue is trimmed when it is there.
+        if (this.#queue.inMemory < OVERSHOOT) return true;
+      }
+      this.#latest?.left(topic);
+      return false;
+    }
+    return true;
+  }
+
+  /** Adds an entry for which `makeRoom` has made room. */
+  push(entry: QueueEntry): void {
+    this.#queue.push(entry);
+  }
+
+  /** The oldest entry; undefined while there is none, or while it is being read from disk. */
+  peek(): QueueEntry | undefined {
+    return this.#queue.peek();
+  }
+
+  /**
+   * Drops entries that are too old, up to the first that may be sent, and returns that; undefined while there is none,
+   * or while it has to be read from disk or written first.
+   */
+  next(): QueueEntry | undefined {
+    for (let entry = this.#queue.peek(); entry; entry = this.#queue.peek()) {
+      if (entry.sent || this.#parts.now() - entry.at <= this.#limits.queue.age) {
+        return entry.held && entry.written !== WRITTEN ? undefined : entry;
+      }
+      this.#drop(entry, 'expired');
+    }
+    return undefined;
+  }
+
+  /** Removes the entry that `peek` or `next` gave. */
+  shift(): QueueEntry {
+    const entry = this.#queue.shift()!;
+    this.#latest?.left(topicOf(entry));
+    return entry;
+  }
+
+  /** Drops messages that are too old and were never sent, at most `limit`; returns how many. */
+  expire(limit: number): number {
+    const oldest = this.#parts.now() - this.#limits.queue.age;
+    let dropped = 0;
+    while (dropped < limit && this.#queue.oldestAt < oldest) {
+      const entry = this.#queue.peek();
+      // Without an entry it is being read from disk: the next call finds it.
+      if (!entry || entry.at >= oldest || entry.sent) break;
+      this.#drop(entry, 'expired');
+      dropped++;
+    }
+    return dropped;
+  }
+
+  /** Frees the memory of entries that are on disk and far from being sent. */
+  spill(): void {
+    this.#queue.spill();
+  }
+
+  /** The receiver has gone: entries that were read ahead are freed from memory and stay on disk. */
+  unload(): void {
+    this.#queue.unload();
+  }
+
+  /** Drops what is beyond the bounds. */
+  trim(): void {
+    if (this.#limits.queue.full === 'drop-newest') return;
+    while (this.#isFull(0) && this.#dropOne());
+  }
+
+  /** Whether a message of this size has no room; with 0, whether the queue is beyond its bounds as it is. */
+  #isFull(size: number): boolean {
+    const { count, bytes } = this.#queue;
+    const { queue: limits } = this.#limits;
+    return (
+      count + (size > 0 ? 1 : 0) > limits.messages ||
+      bytes + size > limits.bytes ||
+      bytes + size + count * ENTRY_BYTES > this.#parts.memoryBytes
+    );
+  }
+
+  /** Drops the message that the policy chooses; false where there is none, or it is being read from disk. */
+  #dropOne(): boolean {
+    const overtaken = this.#latest?.next();
+    if (overtaken === 'later') return false;
+    if (overtaken) {
+      const { seq, size, topic } = overtaken;
+      const found = this.#queue.discard(seq, size);
+      if (!found) return true;
+      this.#latest!.left(topic);
+      this.#owner.dropped(found === 'stored' ? this.#unread(seq) : found, 'superseded', topic);
+      return true;
+    }
+    const oldest = this.#queue.peek();
+    if (!oldest) return false;
+    this.#drop(oldest, 'queue-full');
+    return true;
+  }
+
+  /** Drops the oldest, which is this entry. */
+  #drop(oldest: QueueEntry, reason: QueueDrop): void {
+    this.shift();
+    this.#owner.dropped(oldest, reason);
+  }
+
+  /** Stands for an entry on disk that is to be deleted without being read. */
+  #unread(seq: number): QueueEntry {
+    const entry = new QueueEntry(this.#owner, NO_MESSAGE, seq, 1, false, 0);
+    entry.written = WRITTEN;
+    return entry;
+  }
+
+  async #load(seq: number, limit: number): Promise<QueueEntry[]> {
+    const stored = await this.#parts.load(this.#owner.key, seq, limit);
+    if (this.#owner.ended) return [];
+    return stored.map((each) => restoreEntry(this.#owner, each, this.lostUpTo));
+  }
+}

@@ -1,0 +1,248 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  BoundedQueue,
+  type BoundedQueueOwner,
+  type QueueDrop,
+  type QueueLimits,
+} from '../../../src/queue/bounded-queue.ts';
+import { createMessage } from '../../../src/queue/message.ts';
+import type { StoredQueue } from '../../../src/queue/paged-queue.ts';
+import {
+  ENTRY_BYTES,
+  QueueEntry,
+  type StoredEntry,
+  topicOf,
+  WRITTEN,
+} from '../../../src/queue/queue-entry.ts';
+import { FakeOwner } from '../../support/entries.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const pass = () => vi.advanceTimersByTimeAsync(1);
+
+/** What an entry takes whose topic has one byte and whose payload has one. */
+const SIZE = 4;
+
+class Owner extends FakeOwner implements BoundedQueueOwner {
+  readonly limits: { queue: QueueLimits };
+  readonly drops: string[] = [];
+  readonly deleted: number[] = [];
+  readied = 0;
+
+  constructor(limits: Partial<QueueLimits>) {
+    super(1);
+    const all = { messages: 3, bytes: 1000, age: 60_000, full: 'drop-oldest', ...limits } as const;
+    this.limits = { queue: all };
+  }
+  dropped(entry: QueueEntry, reason: QueueDrop, topic = topicOf(entry)): void {
+    entry.gone = true;
+    this.drops.push(`${topic} ${reason}`);
+    if (entry.written === WRITTEN) this.deleted.push(entry.seq);
+  }
+  ready(): void {
+    this.readied++;
+  }
+}
+
+function setUp(
+  limits: Partial<QueueLimits> = {},
+  { stored = '', memoryBytes = Number.POSITIVE_INFINITY } = {},
+) {
+  const owner = new Owner(limits);
+  let now = 0;
+  const rows: StoredEntry[] = [...stored].map((topic, i) => ({
+    seq: i + 1,
+    flags: 1,
+    at: 0,
+    body: createMessage(topic, Buffer.from('x')).body,
+  }));
+  let seq = rows.length;
+  const count = rows.length;
+  const load = async (_key: number, from: number, limit: number): Promise<StoredEntry[]> =>
+    rows.filter((row) => row.seq >= from).slice(0, limit);
+  const before: StoredQueue = { first: 1, last: count, count, bytes: count * SIZE, oldestAt: 0 };
+  const queue = new BoundedQueue(
+    { owner, limits: owner.limits, memoryBytes, load, now: () => now },
+    before,
+  );
+  /** Pushes a message where there is room; gives whether there was. */
+  const push = (topic: string, payload = 'x'): boolean => {
+    const message = createMessage(topic, Buffer.from(payload));
+    if (!queue.makeRoom(message.body.length, topic)) return false;
+    queue.push(new QueueEntry(owner, message, ++seq, 1, false, now));
+    return true;
+  };
+  const drain = (): string => {
+    let topics = '';
+    while (queue.next()) topics += topicOf(queue.shift());
+    return topics;
+  };
+  const later = (ms: number) => (now += ms);
+  return { owner, queue, push, drain, later };
+}
+
+describe('a full queue', () => {
+  test('drop-oldest: the oldest is dropped for the new one', () => {
+    const { owner, push, drain } = setUp();
+    expect([...'abcde'].map((topic) => push(topic))).toEqual([true, true, true, true, true]);
+    expect(owner.drops).toEqual(['a queue-full', 'b queue-full']);
+    expect(drain()).toBe('cde');
+  });
+
+  test('drop-newest: the new one has no room', () => {
+    const { owner, push, drain } = setUp({ full: 'drop-newest' });
+    expect([...'abcd'].map((topic) => push(topic))).toEqual([true, true, true, false]);
+    expect(owner.drops).toEqual([]);
+    expect(drain()).toBe('abc');
+  });
+
+  test('latest-per-topic: an overtaken message is dropped, and the oldest where there is none', () => {
+    const { owner, push, drain } = setUp({ full: 'latest-per-topic' });
+    for (const topic of 'abbc') push(topic);
+    expect(owner.drops).toEqual(['b superseded']);
+    push('d');
+    expect(owner.drops).toEqual(['b superseded', 'a queue-full']);
+    expect(drain()).toBe('bcd');
+  });
+
+  test('latest-per-topic: what has left the queue overtakes nothing', () => {
+    const { owner, queue, push } = setUp({ full: 'latest-per-topic' });
+    push('a');
+    push('b');
+    expect(topicOf(queue.shift())).toBe('a');
+    for (const topic of 'cad') push(topic);
+    expect(owner.drops).toEqual(['b queue-full']);
+  });
+
+  test('latest-per-topic: a message without room overtakes nothing', () => {
+    const { owner, push, drain } = setUp({ full: 'latest-per-topic' });
+    for (const topic of 'abc') push(topic);
+    owner.limits.queue = { ...owner.limits.queue, full: 'drop-newest' };
+    expect(push('b')).toBe(false);
+    owner.limits.queue = { ...owner.limits.queue, full: 'latest-per-topic' };
+    push('d');
+    expect(owner.drops).toEqual(['a queue-full']);
+    expect(drain()).toBe('bcd');
+  });
+
+  test('is bounded in bytes, to the byte', () => {
+    const { owner, queue, push } = setUp({ messages: 100, bytes: 3 * SIZE });
+    for (const topic of 'abc') push(topic);
+    expect(owner.drops).toEqual([]);
+    push('d');
+    expect(owner.drops).toEqual(['a queue-full']);
+    push('e', 'xx');
+    expect(owner.drops).toEqual(['a queue-full', 'b queue-full', 'c queue-full']);
+    expect(queue.bytes).toBe(2 * SIZE + 1);
+  });
+
+  test('in memory alone it is bounded by what its entries take', () => {
+    const memoryBytes = 3 * SIZE + 2 * ENTRY_BYTES;
+    const { owner, queue, push } = setUp({ messages: 100 }, { memoryBytes });
+    for (const topic of 'abcd') push(topic);
+    expect(owner.drops).toEqual(['a queue-full']);
+    expect(queue.count).toBe(3);
+  });
+
+  test('is trimmed when its bounds become narrower', () => {
+    const { owner, queue, push, drain } = setUp();
+    for (const topic of 'abc') push(topic);
+    owner.limits.queue = { ...owner.limits.queue, messages: 1 };
+    queue.trim();
+    expect(owner.drops).toEqual(['a queue-full', 'b queue-full']);
+    expect(drain()).toBe('c');
+  });
+});
+
+describe('a full queue that is on disk', () => {
+  test('takes the new one and is trimmed when its oldest is read', async () => {
+    const { owner, queue, push, drain } = setUp({}, { stored: 'abc' });
+    expect(push('d')).toBe(true);
+    expect(queue.count).toBe(4);
+    await pass();
+    expect(owner.drops).toEqual(['a queue-full']);
+    expect(owner.readied).toBe(1);
+    expect(drain()).toBe('bcd');
+  });
+
+  test('latest-per-topic: an overtaken message is deleted unread', async () => {
+    const { owner, queue, push, drain } = setUp({ full: 'latest-per-topic' }, { stored: 'aab' });
+    await pass();
+    push('b');
+    push('c');
+    await pass();
+    expect(owner.drops).toEqual(['a superseded', 'b superseded']);
+    expect(owner.deleted).toEqual([1, 3]);
+    expect(queue.count).toBe(3);
+    for (let read = 0; read < 3; read++) {
+      queue.peek();
+      await pass();
+    }
+    expect(drain()).toBe('abc');
+  });
+
+  test('has an end to what it takes while its oldest is not read', () => {
+    const { push } = setUp({}, { stored: 'abc' });
+    const taken = Array.from({ length: 4200 }, () => push('x')).filter(Boolean);
+    expect(taken).toHaveLength(4096);
+  });
+
+  test('gives nothing more once its session has ended', async () => {
+    const { owner, queue } = setUp({}, { stored: 'abc' });
+    queue.peek();
+    owner.ended = true;
+    await pass();
+    expect(queue.peek()).toBeUndefined();
+  });
+
+  test('what the receiver has lost counts as never sent', async () => {
+    const { owner, queue } = setUp({}, { stored: 'abc' });
+    owner.sentOnDisk = 3;
+    queue.lostUpTo = 2;
+    queue.peek();
+    await pass();
+    expect([1, 2, 3].map(() => queue.shift().sent)).toEqual([false, false, true]);
+  });
+});
+
+describe('age', () => {
+  test('the next entry is one that is not too old; one that was sent before never is', () => {
+    const { owner, queue, push, later } = setUp();
+    push('a');
+    push('b');
+    later(60_000);
+    expect(topicOf(queue.next()!)).toBe('a');
+    later(1);
+    push('c');
+    queue.peek()!.sent = true;
+    expect(topicOf(queue.next()!)).toBe('a');
+    queue.shift();
+    expect(topicOf(queue.next()!)).toBe('c');
+    expect(owner.drops).toEqual(['b expired']);
+  });
+
+  test('expire drops so many and no more, and none that was sent', () => {
+    const { owner, queue, push, later } = setUp({ messages: 10 });
+    for (const topic of 'abcd') push(topic);
+    later(60_001);
+    push('e');
+    expect(queue.expire(2)).toBe(2);
+    queue.peek()!.sent = true;
+    expect(queue.expire(100)).toBe(0);
+    queue.peek()!.sent = false;
+    expect(queue.expire(100)).toBe(2);
+    expect(owner.drops).toEqual(['a expired', 'b expired', 'c expired', 'd expired']);
+    expect(queue.count).toBe(1);
+  });
+});
+
+test('an entry that is held is given when it is on disk', () => {
+  const { queue, push } = setUp();
+  push('a');
+  const entry = queue.peek()!;
+  entry.held = true;
+  expect(queue.next()).toBeUndefined();
+  entry.written = WRITTEN;
+  expect(queue.next()).toBe(entry);
+});
