@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Access } from '../access/access.ts';
+import type { Access, AccessChange } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { isLoopback, type ListenerConfig } from '../config/schema/schema.ts';
@@ -52,8 +52,8 @@ export interface BrokerParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Who may connect and what they may do; without it the listeners alone decide. */
-  readonly access?: Access | undefined;
+  /** Who may connect and what they may do; without it, or its rules, the listeners alone decide. */
+  readonly access?: Access;
 }
 
 /** How long after a clean stop a client may take to come back before its will is published. */
@@ -82,7 +82,6 @@ export class Broker implements Service, ConnectionHandler {
   #control!: ControlPlane;
   readonly #doors: ListenerSet;
   readonly #limits: { -readonly [Key in keyof BrokerLimits]: BrokerLimits[Key] };
-  #access: Access | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #maximum = 0;
   #packetsReceived = 0;
@@ -96,7 +95,6 @@ export class Broker implements Service, ConnectionHandler {
     const { store, clock } = parts;
     this.#limits = { ...parts.limits };
     const limits = this.#limits;
-    this.#access = parts.access;
     this.#doors = new ListenerSet({
       limits,
       clock,
@@ -123,9 +121,9 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   async start(): Promise<void> {
-    const { store, listeners } = this.#parts;
+    const { store, listeners, access } = this.#parts;
     this.#plane.recover();
-    if (this.#access) this.#access.onChanged = () => this.#reviewAccess();
+    if (access) access.onChanged = (change) => this.#accessChanged(access, change);
     this.#control = new ControlPlane(store, {
       registered: (connection, clientId) => this.#registered(connection, clientId),
       connack: (connection, returnCode) => this.#connack(connection, returnCode),
@@ -144,20 +142,12 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   /**
-   * Other listeners, limits and access rules, while clients are connected. With another access file everybody has to
-   * come anew. Rejects when a listener can't open; calling it with what was before then puts that back.
+   * Other listeners and limits, while clients are connected. Rejects when a listener can't open; calling it with what
+   * was before then puts that back.
    */
-  async applyConfig({ listeners, limits, access }: Omit<BrokerParts, 'store' | 'clock' | 'log'>) {
+  async applyConfig({ listeners, limits }: Pick<BrokerParts, 'listeners' | 'limits'>) {
     Object.assign(this.#limits, limits);
-    if (access !== this.#access) this.#useAccess(access);
     await this.#doors.applyConfig(listeners);
-  }
-
-  #useAccess(access: Access | undefined): void {
-    if (this.#access) this.#access.onChanged = undefined;
-    this.#access = access;
-    if (access) access.onChanged = () => this.#reviewAccess();
-    for (const connection of [...this.#connections]) connection.close('another access file');
   }
 
   async stop(): Promise<void> {
@@ -295,9 +285,8 @@ export class Broker implements Service, ConnectionHandler {
   }
 
   async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
-    const { log } = this.#parts;
-    const access = this.#access;
-    if (access) {
+    const { log, access } = this.#parts;
+    if (access?.hasRules) {
       const refusal = await admit(access, connection, packet, this.#plane.sessions).catch(
         (error: unknown) => {
           log.error({ error }, 'could not judge a CONNECT');
@@ -313,12 +302,15 @@ export class Broker implements Service, ConnectionHandler {
     this.#control.connect(connection, packet);
   }
 
-  /** Other access rules are in force: who is no longer let in goes, what others may no longer read ends. */
-  #reviewAccess(): void {
-    const access = this.#access;
+  /** With another access file every client has to connect again; other rules close or restrict only those they concern. */
+  #accessChanged(access: Access, change: AccessChange): void {
     for (const connection of [...this.#connections]) {
+      if (change === 'file') {
+        connection.close('another access file');
+        continue;
+      }
       const { session } = connection;
-      if (!access || !connection.access || !session) continue;
+      if (!connection.access || !session) continue;
       const { identity } = connection.access;
       const rights = access.rightsOf(identity, session.clientId);
       if (!rights) {

@@ -16,10 +16,10 @@ const LONGEST = 1024;
 /** Who sent a request: anybody where there are no access rules, else the user of its Basic login. Undefined for who is not let in. */
 export async function loginOf(
   request: IncomingMessage,
-  access: Access | undefined,
+  access: Access,
   anonymous: boolean,
 ): Promise<Visitor | undefined> {
-  if (!access) return ANYBODY;
+  if (!access.hasRules) return ANYBODY;
   const { username, password } = credentialsOf(request.headers.authorization);
   const admission = await access.admit({
     address: request.socket.remoteAddress ?? 'unknown',

@@ -13,8 +13,8 @@ import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
 
 export interface SensorsParts {
   readonly cell: string;
-  /** Which start of the gateway this is. */
-  readonly boot: number;
+  /** Which start of the gateway this is; known from `start` on. */
+  boot(): number;
   readonly sensors: readonly SensorConfig[];
   readonly drivers: Drivers;
   readonly buses: Buses;
@@ -28,7 +28,7 @@ export interface SensorsParts {
   random?(): number;
   /** By chip, shared with whoever else talks to one. */
   readonly turns?: KeyedMutex;
-  /** What drivers and filters remember over restarts; without it they forget. */
+  /** What drivers and filters keep over restarts, there from `start` on; without it they forget. */
   readonly state?: StateStore;
 }
 
@@ -54,26 +54,25 @@ const NOTHING = new Uint8Array();
 /** No sensor has this name. */
 const TOPICS = '$topics';
 
-/** Sensing that has not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
+/** Sensors that have not been started. Throws when one names an unknown driver; `start` rejects when its topic or filters make no sense. */
 export function createSensors(parts: SensorsParts): Sensors {
   const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
   const turns = parts.turns ?? createKeyedMutex();
   const create = (config: SensorConfig, drivers: Drivers): Placed => {
-    const driver = drivers.get(config.driver);
-    if (driver === undefined) {
-      throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
-    }
+    const driver = driverOf(config, drivers);
     const place = sharedPlace(config, driver);
     const turn = place === undefined ? noLock : turns(place);
-    const own = { ...parts, driver, turn, clockIsSet, random, state, sequence };
+    const boot = parts.boot();
+    const own = { ...parts, boot, driver, turn, clockIsSet, random, state, sequence };
     return { config, driver, sampler: createSampler(config, own) };
   };
-  let placed: readonly Placed[] = parts.sensors.map((config) => create(config, parts.drivers));
+  for (const config of parts.sensors) driverOf(config, parts.drivers);
+  let placed: readonly Placed[] = [];
 
-  const published = state.of(TOPICS);
   /** Takes back what sensors have published that are no longer there, also before the last restart. */
   const forgetOthers = (): void => {
+    const published = state.of(TOPICS);
     const topics = placed.flatMap(({ sampler }) => sampler.topics);
     const before = published.get('all');
     if (Array.isArray(before)) {
@@ -87,6 +86,7 @@ export function createSensors(parts: SensorsParts): Sensors {
   return {
     name: 'sensing',
     async start() {
+      placed = parts.sensors.map((config) => create(config, parts.drivers));
       forgetOthers();
       for (const { sampler } of placed) sampler.start();
     },
@@ -117,4 +117,10 @@ export function createSensors(parts: SensorsParts): Sensors {
     stalled: () =>
       placed.filter(({ sampler }) => sampler.stalled()).map(({ sampler }) => sampler.name),
   };
+}
+
+function driverOf({ name, driver }: SensorConfig, drivers: Drivers): Driver {
+  const found = drivers.get(driver);
+  if (found === undefined) throw new Error(`sensor ${name}: there is no driver "${driver}"`);
+  return found;
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { powerFailSchema } from '../../../src/config/schema/power-fail.ts';
-import { createPowerFail } from '../../../src/runtime/power-fail.ts';
+import { PowerFail } from '../../../src/runtime/power-fail.ts';
 import { fakeBuses } from '../../support/fake-buses.ts';
 import { createManualClock, settle } from '../../support/manual-clock.ts';
 import { playbackLine, playbackLines } from '../../support/playback-gpio.ts';
@@ -19,7 +19,7 @@ async function setUp({ diskMs = 0, high = true, missing = false } = {}) {
   line.set(high);
   if (missing) line.fail('line LVD is in use by ed-lvd');
   const news: string[] = [];
-  const power = createPowerFail({
+  const power = new PowerFail({
     config: powerFailSchema.parse({ line: 'LVD' }),
     cell: 'cell',
     payload: 'json',

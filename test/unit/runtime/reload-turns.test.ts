@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { createReload } from '../../../src/runtime/reload.ts';
+import { Reload } from '../../../src/runtime/reload.ts';
 import { settle } from '../../support/manual-clock.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 
-test('whoever asks while another reload runs gets one of his own, after it', async () => {
+test('a reload that is asked for while another runs begins after it', async () => {
   let [underWay, most, count] = [0, 0, 0];
-  const reload = createReload({
+  const reload = new Reload({
     config: {} as never,
-    parts: [],
+    parts: () => [],
     log: createQuietLog().log,
     async load() {
       count++;
@@ -17,6 +17,6 @@ test('whoever asks while another reload runs gets one of his own, after it', asy
       return { problems: [] };
     },
   });
-  await Promise.all([reload(), reload(), reload()]);
+  await Promise.all([reload.run(), reload.run(), reload.run()]);
   expect([count, most]).toEqual([3, 1]);
 });

@@ -22,7 +22,8 @@ function setUp(folders: Record<string, string[]>, answer = 'no', rtc?: string) {
       files: files as KernelFiles,
       askTimedatectl: async () => answer,
       log: createQuietLog().log,
-      memory: () => ({ boot, state }),
+      boot: () => boot,
+      state: () => state,
     });
     await wallClock.start();
     return wallClock;
