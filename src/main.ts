@@ -1,51 +1,33 @@
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { systemClock } from './base/clock.ts';
 import { Services } from './base/lifecycle.ts';
-import { type LogTail, setLevel } from './base/log.ts';
+import type { LogTail } from './base/log.ts';
 import { createKeyedMutex } from './base/mutex.ts';
-import { installation, version } from './base/version.ts';
+import { version } from './base/version.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/stats/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import type { Config } from './config/schema/schema.ts';
-import type { Problem } from './config/yaml/problem.ts';
 import { corrected } from './driver-kit/reading.ts';
-import { DayHistory } from './history/day-history.ts';
-import { chartedValues, createHourHistory } from './history/hour-history.ts';
-import { RecordedTopics } from './history/recorded-topics.ts';
+import { History } from './history/history.ts';
 import { createOutputs } from './outputs/outputs.ts';
 import { createPins } from './outputs/pins.ts';
 import { createAdminRequests } from './runtime/admin-requests.ts';
 import { createAdminSocket } from './runtime/admin-socket.ts';
+import type { Gateway, Load } from './runtime/gateway.ts';
 import { Health } from './runtime/health.ts';
 import { HealthTopics } from './runtime/health-topics.ts';
 import { createOnlineTopic } from './runtime/online-topic.ts';
 import { PowerFail } from './runtime/power-fail.ts';
 import { createProgress } from './runtime/progress.ts';
-import { Reload, type ReloadReport } from './runtime/reload.ts';
+import { Reload } from './runtime/reload.ts';
 import { createSystemd } from './runtime/systemd.ts';
 import { askTimedatectl } from './runtime/time-sync.ts';
 import { createWallClock } from './runtime/wall-clock.ts';
 import { createSensors } from './sensors/sensors.ts';
 import { Store } from './store/store.ts';
 import { createUplinks } from './uplink/uplink.ts';
-
-/** A running gateway; `stop` resolves when it has released everything. */
-export interface Gateway {
-  /** Addresses that clients can connect to. */
-  readonly urls: readonly string[];
-  /** Changes to the config file as it is on disk, completely or not at all. */
-  reload(): Promise<ReloadReport>;
-  stop(): Promise<void>;
-}
-
-/** Reads and checks the config file as it is on disk. */
-export type Load = () => Promise<{
-  config?: Config | undefined;
-  problems: readonly Problem[];
-}>;
 
 /** Without its writer the store can promise nothing: the process ends, and systemd starts it again. */
 function endProcess(error: Error): void {
@@ -67,33 +49,30 @@ export async function startGateway(
 ): Promise<Gateway> {
   const { cell, data, payload, drivers } = config;
   const clock = systemClock;
-  const [monotonic, wall] = [clock.monotonic, clock.wall];
   const services = new Services<Config>();
 
   const deferredMs = config.store.readingsWithin;
   const store = new Store({ folder: data, deferredMs, log, onFatal: endProcess });
   const boot = (): number => store.recovered.boot;
   const state = { of: (owner: string) => store.state.of(owner) };
-  const access = new Access({ file: config.broker.access, log, now: monotonic });
+  const access = new Access({ file: config.broker.access, log, now: clock.monotonic });
   const broker = new Broker({ ...config.broker, store, clock, log, access });
   const publishOf = (qos: 0 | 1, retain: boolean) => (topic: string, bytes: Uint8Array) =>
     void broker.publishLocal({ topic, payload: bytes, qos, retain });
   const publish = publishOf(0, true);
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
+  const { files } = buses;
   const turns = createKeyedMutex();
-  const wallClock = createWallClock({
-    ...{ clock, files: buses.files, askTimedatectl, log, boot },
-    state: () => state.of('$clock'),
-  });
+  const common = { cell, boot, buses, clock, log };
+  const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state });
   const sensors = createSensors({
-    ...{ cell, boot, sensors: config.sensors, drivers, buses, turns, log, publish, state },
+    ...{ ...common, sensors: config.sensors, drivers, turns, publish, state },
     clock: { ...clock, wall: wallClock.now },
     clockIsSet: wallClock.isSet,
   });
   const outputs = createOutputs({
-    ...{ cell, boot, outputs: config.outputs, buses, clock, log },
-    pins: createPins({ drivers, buses, turns }),
+    ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, turns }) },
     publishReading: publish,
     publishResult: publishOf(1, false),
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
@@ -106,51 +85,36 @@ export async function startGateway(
     },
     config.uplinks,
   );
-  const progress = createProgress({
-    unansweredMs: () => store.journal.unansweredMs,
-    stalledSensors: () => sensors.stalled(),
-  });
-  const health = new Health({
-    ...{ cell, version, store, broker, sensors, outputs, uplinks: uplinks.all },
-    troubles: () => [progress.stuck() ?? [], services.troubles()].flat(),
-  });
-  const reload = new Reload({
-    ...{ config, log, load },
-    parts: () => [
-      { name: 'log', applyConfig: async (next) => setLevel(log, next.log.level) },
-      ...services.reconfigurable,
-    ],
-  });
-  const history = createHourHistory({
-    ...{ monotonic, wall },
-    values: () => chartedValues(sensors.status(), uplinks.all()),
-  });
-  const recorded = new RecordedTopics(config.sensors, () => sensors.status());
-  const day = new DayHistory({
-    ...{ history, topics: () => recorded, monotonic, wall: wallClock.now, isSet: wallClock.isSet },
-    state: () => state.of('$day'),
-  });
+  const power =
+    config.powerFail &&
+    new PowerFail({ ...common, config: config.powerFail, payload, publish, outputs, store });
+
+  const progress = createProgress({ store, sensors });
+  const parts = { cell, version, store, broker, sensors, outputs, uplinks: uplinks.all };
+  const health = new Health({ ...parts, progress, services });
+  const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
+  const reload = new Reload({ config, log, load, services });
+  const answer = createAdminRequests({ health, uplinks: uplinks.all, reload });
   // Loaded only where the config asks for it: without the page the gateway takes less memory.
+  const http = config.http && (await import('./http/http.ts'));
   const page =
     config.http &&
-    new (await import('./http/http.ts')).Http({
-      ...{ config: config.http, access, log, wall, tail, history, day },
-      pageFolder: join(installation, 'dist/page'),
-      upgradeHandler: (anonymous) => broker.webSocketUpgradeHandler(anonymous),
-      metrics: {
-        status: () => health.status(),
-        drops: () => broker.drops,
-        traffic: broker.traffic,
-        commitTimes: () => store.journal.commitTimes,
-      },
-      disconnect: (clientId) => broker.disconnectClient(clientId),
-      troubles: () => health.troubles,
-      stuck: progress.stuck,
+    http &&
+    new http.Http({
+      ...parts,
+      config: config.http,
+      access,
+      log,
+      clock,
+      tail,
+      history,
+      health,
+      progress,
     });
 
-  // In the order of start; with how each is brought to another config, in the order in which a reload does it.
-  services.add(store, async (next) => {
-    store.journal.deferredMs = next.store.readingsWithin;
+  // In the order of start. A reload brings them to another config in the same order.
+  services.add(store, async ({ store: { readingsWithin } }) => {
+    store.journal.deferredMs = readingsWithin;
   });
   services.add(uplinks.outboxes);
   services.add(access, (next) => access.applyConfig(next.broker.access));
@@ -162,26 +126,11 @@ export async function startGateway(
   services.add({ name: 'buses', start: async () => undefined, stop: () => buses.close() });
   services.add(sensors, (next) => sensors.applyConfig(next.sensors, next.drivers));
   services.add(outputs, (next) => outputs.applyConfig(next.outputs));
-  if (config.powerFail) {
-    services.add(
-      new PowerFail({
-        ...{ config: config.powerFail, cell, payload, boot, buses, clock, log, publish },
-        supplyChanged: (fails) => outputs.supplyChanged(fails),
-        flushAndCheckpoint: () => store.flushAndCheckpoint(),
-      }),
-    );
-  }
-  const run = (): Promise<ReloadReport> => reload.run();
-  const answer = createAdminRequests({ health, uplinks: uplinks.all, reload: run });
+  if (power) services.add(power);
   services.add(createAdminSocket(data, answer, log));
-  services.add(
-    new HealthTopics({
-      ...{ cell, version, health, store, broker, sensors, outputs, uplinks: uplinks.all },
-    }),
-  );
+  services.add(new HealthTopics({ ...parts, health }));
   if (page) {
-    services.add(history);
-    services.add(day, async (next) => recorded.applyConfig(next.sensors));
+    services.add(history, (next) => history.applyConfig(next.sensors));
     services.add(page);
   }
   services.add(createSystemd({ env: process.env, log, stuck: progress.stuck }));
@@ -190,7 +139,7 @@ export async function startGateway(
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     urls: [...broker.urls, ...(page?.url ? [page.url] : [])],
-    reload: run,
+    reload: () => reload.run(),
     async stop() {
       await services.stop();
       log.info('gateway has stopped');

@@ -3,7 +3,7 @@ import { createLog, createLogTail, type LogTail } from '../base/log.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema/schema.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
-import type { Gateway, Load } from '../main.ts';
+import type { Gateway, Load } from '../runtime/gateway.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 

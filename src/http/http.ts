@@ -2,11 +2,14 @@ import { X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
+import { installation } from '../base/version.ts';
 import { type HttpConfig, isLoopback } from '../config/schema/schema.ts';
 import { Certificates } from '../net/certificates.ts';
 import { listenError } from '../net/listener.ts';
@@ -20,14 +23,11 @@ export interface HttpParts extends RoutesParts {
   readonly config: HttpConfig;
   readonly access: Access;
   readonly log: Logger;
-  /** Milliseconds since the epoch. */
-  wall(): number;
-  /** The folder of the built page. */
-  readonly pageFolder: string;
-  /** How the broker takes MQTT over WebSocket from this server. */
-  upgradeHandler(anonymous: boolean): Promise<Upgrade>;
+  readonly clock: Pick<Clock, 'wall'>;
 }
 
+/** The built page. */
+const PAGE_FOLDER = join(installation, 'dist/page');
 /** Where the page's MQTT goes. */
 const MQTT_PATH = '/mqtt';
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 10_000 };
@@ -54,16 +54,16 @@ export class Http implements Service {
   }
 
   async start(): Promise<void> {
-    const { config, access, log, pageFolder, upgradeHandler } = this.#parts;
+    const { config, access, log, broker } = this.#parts;
     const { host, port } = config;
     const anonymous = isLoopback(host);
-    const files = readPageFiles(pageFolder);
+    const files = readPageFiles(PAGE_FOLDER);
     const certificate = (): X509Certificate | undefined => this.#certificate;
     const route = createRoutes(this.#parts);
     const answer = createRequests({ access, anonymous, log, files, route, certificate });
     const server = this.#createServer();
     server.on('request', (request, response) => void answer(request, response));
-    server.on('upgrade', this.#upgrade(await upgradeHandler(anonymous)));
+    server.on('upgrade', this.#upgrade(await broker.webSocketUpgradeHandler(anonymous)));
     await listen(server, host, port).catch((error: unknown) => {
       this.#certificates?.stop();
       throw error;
@@ -89,13 +89,13 @@ export class Http implements Service {
   }
 
   #createServer(): Server {
-    const { config } = this.#parts;
+    const { config, log, clock } = this.#parts;
     const onChanged = (context: SecureContextOptions): void => {
       this.#certificate = new X509Certificate(context.cert as Buffer);
       (this.#server as HttpsServer).setSecureContext(context);
     };
     this.#certificates =
-      config.tls && new Certificates({ ...this.#parts, tls: config.tls, onChanged });
+      config.tls && new Certificates({ tls: config.tls, log, wall: clock.wall, onChanged });
     const context = this.#certificates?.context;
     this.#certificate = context && new X509Certificate(context.cert as Buffer);
     const server = context ? createHttpsServer({ ...context, ...LIMITS }) : createServer(LIMITS);

@@ -12,8 +12,8 @@ export interface MetricsParts {
   status(): Promise<GatewayStatus>;
   drops(): DropCounts;
   readonly traffic: TrafficCounters;
-  /** How long commits took; undefined before the store has started. */
-  commitTimes(): Latency | undefined;
+  /** How long commits took. */
+  commitTimes(): Latency;
 }
 
 export interface Metrics {

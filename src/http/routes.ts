@@ -1,25 +1,20 @@
 import type { LogTail } from '../base/log.ts';
-import type { Series } from '../history/hour-history.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { History } from '../history/history.ts';
+import type { Health } from '../runtime/health.ts';
+import type { Progress } from '../runtime/progress.ts';
+import type { Store } from '../store/store.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
 import type { Visitor } from './login.ts';
-import type { Metrics, MetricsParts } from './metrics.ts';
-
-/** The recorded values of a topic; undefined where none are kept. */
-interface History {
-  of(topic: string): Series | undefined;
-}
+import type { Metrics } from './metrics.ts';
 
 export interface RoutesParts {
-  readonly history: History;
-  readonly day: History;
+  readonly history: Pick<History, 'hour' | 'day'>;
   readonly tail: LogTail;
-  readonly metrics: MetricsParts;
-  /** Ends a client's connection; false where it is not connected. */
-  disconnect(clientId: string): boolean;
-  /** One sentence each. */
-  troubles(): readonly string[];
-  /** What does not advance and would after a restart; undefined while everything does. */
-  stuck(): string | undefined;
+  readonly store: Store;
+  readonly broker: Broker;
+  readonly health: Health;
+  readonly progress: Progress;
 }
 
 /** A request for a path; `visitor` is undefined for a client without a valid login. */
@@ -50,7 +45,7 @@ export function createRoutes(parts: RoutesParts) {
   const routes = new Map<string, Route>([
     ['/healthz', () => alive(parts)],
     ['/readyz', ({ visitor }) => ready(parts, visitor)],
-    ['/metrics', readers(METRICS, createScrape(parts.metrics), CHALLENGE)],
+    ['/metrics', readers(METRICS, createScrape(parts), CHALLENGE)],
     ['/api/history', visitors((request, visitor) => series(parts, request, visitor))],
     ['/api/rights', visitors(rights)],
     ['/api/disconnect', visitors((request, visitor) => disconnect(parts, request, visitor))],
@@ -79,24 +74,29 @@ function readers(
   return visitors(checked, challenge);
 }
 
-function alive({ stuck }: RoutesParts): Answer {
-  const reason = stuck();
+function alive({ progress }: RoutesParts): Answer {
+  const reason = progress.stuck();
   return reason === undefined ? textAnswer(200, 'alive') : textAnswer(503, reason);
 }
 
 function ready(parts: RoutesParts, visitor: Visitor | undefined): Answer {
-  const troubles = parts.troubles();
+  const { troubles } = parts.health;
   const isReady = troubles.length === 0;
   const shown = visitor?.maySubscribe(TROUBLES) ? { troubles } : {};
   return jsonAnswer({ ready: isReady, ...shown }, isReady ? 200 : 503);
 }
 
 /** The metrics and their library are not loaded before the first scrape. */
-function createScrape(parts: MetricsParts): () => Promise<Answer> {
+function createScrape({ health, broker, store }: RoutesParts): () => Promise<Answer> {
   let loaded: Promise<Metrics> | undefined;
   const load = async (): Promise<Metrics> => {
     const { createMetrics } = await import('./metrics.ts');
-    return createMetrics(parts);
+    return createMetrics({
+      status: () => health.status(),
+      drops: () => broker.drops,
+      traffic: broker.traffic,
+      commitTimes: () => store.journal.commitTimes,
+    });
   };
   return async () => {
     loaded ??= load();
@@ -106,9 +106,10 @@ function createScrape(parts: MetricsParts): () => Promise<Answer> {
 }
 
 function series(parts: RoutesParts, { query }: PageRequest, visitor: Visitor): Answer {
-  const kept = query.get('span') === 'day' ? parts.day : parts.history;
+  const span = query.get('span') === 'day' ? 'day' : 'hour';
   const found = topicsOf(query).flatMap((topic) => {
-    const one = isTopic(topic) && visitor.maySubscribe(topic) ? kept.of(topic) : undefined;
+    const one =
+      isTopic(topic) && visitor.maySubscribe(topic) ? parts.history[span](topic) : undefined;
     return one ? [[topic, one]] : [];
   });
   return jsonAnswer(Object.fromEntries(found));
@@ -125,7 +126,7 @@ function disconnect(parts: RoutesParts, { method, query }: PageRequest, visitor:
     return textAnswer(403, `This user may not write ${DISCONNECT}.`);
   }
   if (method !== 'POST') return textAnswer(405, 'Only POST.', { allow: 'POST' });
-  const done = parts.disconnect(query.get('client') ?? '');
+  const done = parts.broker.disconnectClient(query.get('client') ?? '');
   return done ? jsonAnswer({ ok: true }) : textAnswer(404, 'No such client is connected.');
 }
 

@@ -1,13 +1,13 @@
 import type { Uplink } from '../uplink/uplink.ts';
 import type { AdminRequest } from './admin-socket.ts';
 import type { Health } from './health.ts';
-import type { ReloadReport } from './reload.ts';
+import type { Reload } from './reload.ts';
 
 export interface AdminRequestsParts {
   readonly health: Pick<Health, 'status'>;
   /** Those of the config in force. */
   uplinks(): readonly Pick<Uplink, 'name' | 'purge'>[];
-  reload(): Promise<ReloadReport>;
+  readonly reload: Pick<Reload, 'run'>;
 }
 
 /** Answers the requests of the command line. Rejects with a sentence for an uplink that does not exist. */
@@ -17,7 +17,7 @@ export function createAdminRequests({ health, uplinks, reload }: AdminRequestsPa
       case 'status':
         return health.status();
       case 'reload':
-        return reload();
+        return reload.run();
       default: {
         const uplink = uplinks().find(({ name }) => name === request.uplink);
         if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);

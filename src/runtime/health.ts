@@ -6,6 +6,7 @@ import type { SensorStatus } from '../sensors/sampler.ts';
 import type { Sensors } from '../sensors/sensors.ts';
 import type { Store, StoreStatus } from '../store/store.ts';
 import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
+import type { Progress } from './progress.ts';
 
 export interface HealthParts {
   readonly cell: string;
@@ -16,8 +17,9 @@ export interface HealthParts {
   readonly outputs: Outputs;
   /** Those of the config in force. */
   uplinks(): readonly Uplink[];
-  /** What is wrong at this moment, one sentence each; one may be there twice. */
-  troubles(): readonly string[];
+  readonly progress: Progress;
+  /** All that may have a trouble. */
+  readonly services: { troubles(): readonly string[] };
 }
 
 /** The running gateway as `status --json` prints it. */
@@ -55,7 +57,9 @@ export class Health {
 
   /** One sentence each; the listeners and the page may share a certificate and its trouble. */
   get troubles(): readonly string[] {
-    return [...new Set(this.#parts.troubles())];
+    const { progress, services } = this.#parts;
+    const stuck = progress.stuck();
+    return [...new Set([...(stuck === undefined ? [] : [stuck]), ...services.troubles()])];
   }
 
   async status(): Promise<GatewayStatus> {

@@ -13,6 +13,8 @@ import {
   type Value,
 } from '../driver-kit/reading.ts';
 import { powerTopics } from '../mqtt/topics.ts';
+import type { Outputs } from '../outputs/outputs.ts';
+import type { Store } from '../store/store.ts';
 
 export interface PowerFailParts {
   readonly config: PowerFailConfig;
@@ -24,10 +26,9 @@ export interface PowerFailParts {
   readonly clock: Clock;
   readonly log: Logger;
   publish(topic: string, payload: Uint8Array): void;
-  /** Holds all outputs safe while the supply fails; resolves when they are. */
-  supplyChanged(fails: boolean): Promise<void>;
-  /** Resolves when everything handed to the store is on disk, in the database itself. */
-  flushAndCheckpoint(): Promise<void>;
+  /** Held safe while the supply fails. */
+  readonly outputs: Pick<Outputs, 'supplyChanged'>;
+  readonly store: Pick<Store, 'flushAndCheckpoint'>;
 }
 
 /** How often the line is read besides its edges, and opened again while it fails. */
@@ -86,7 +87,7 @@ export class PowerFail implements Service {
   }
 
   async #take(level: boolean): Promise<void> {
-    const { config, log, supplyChanged } = this.#parts;
+    const { config, log, outputs } = this.#parts;
     this.#lineFailure = undefined;
     const supplied = level !== config.lost;
     if (supplied === this.#supplied) return;
@@ -97,7 +98,7 @@ export class PowerFail implements Service {
       return;
     }
     log.info('the supply is there');
-    await supplyChanged(false);
+    await outputs.supplyChanged(false);
   }
 
   async #lineFailed(error: unknown): Promise<void> {
@@ -112,10 +113,10 @@ export class PowerFail implements Service {
 
   /** Outputs safe and everything on disk, or given up. */
   async #secure(): Promise<void> {
-    const { config, clock, log, supplyChanged, flushAndCheckpoint } = this.#parts;
+    const { config, clock, log, outputs, store } = this.#parts;
     const began = clock.monotonic();
     try {
-      await this.#inTime(Promise.all([supplyChanged(true), flushAndCheckpoint()]));
+      await this.#inTime(Promise.all([outputs.supplyChanged(true), store.flushAndCheckpoint()]));
     } catch (error) {
       this.#late = `not all is on disk: ${(error as Error).message}`;
       log.error({ err: error }, `the supply has failed: ${this.#late}`);
@@ -128,7 +129,7 @@ export class PowerFail implements Service {
     log.warn({ ms }, 'the supply has failed: outputs are safe, all is on disk');
     this.#publish(this.#topics.secured, 'ms', ms, this.#late);
     // So that the time it took is on disk too.
-    await flushAndCheckpoint().catch(() => undefined);
+    await store.flushAndCheckpoint().catch(() => undefined);
   }
 
   /** Rejects when the work has not ended in time, or at the stop. */

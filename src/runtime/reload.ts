@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Reconfigurable } from '../base/lifecycle.ts';
+import { setLevel } from '../base/log.ts';
 import { createMutex } from '../base/mutex.ts';
 import { differences, needsRestart } from '../config/difference.ts';
 import type { Config } from '../config/schema/schema.ts';
@@ -13,13 +14,19 @@ export interface ReloadReport {
   readonly reason?: string;
 }
 
+/** A config, or what is wrong with its file. */
+export interface Loaded {
+  readonly config?: Config | undefined;
+  readonly problems: readonly Problem[];
+}
+
 export interface ReloadParts {
   readonly config: Config;
-  /** All that a reload brings to another config, in order. */
-  parts(): readonly Reconfigurable<Config>[];
+  /** All that a reload brings to another config, in order; the log is one more. */
+  readonly services: { readonly reconfigurable: readonly Reconfigurable<Config>[] };
   readonly log: Logger;
   /** Reads and checks the config file as it is on disk. */
-  load(): Promise<{ config?: Config | undefined; problems: readonly Problem[] }>;
+  load(): Promise<Loaded>;
 }
 
 /** Brings a running gateway to the config file as it is on disk: completely, or not at all. */
@@ -60,7 +67,9 @@ export class Reload {
   /** Gives the reason when a part can't take the config; then all parts have the former one again. */
   async #apply(next: Config): Promise<string | undefined> {
     const changed: Reconfigurable<Config>[] = [];
-    for (const part of this.#parts.parts()) {
+    const { log, services } = this.#parts;
+    const level = async (config: Config): Promise<void> => setLevel(log, config.log.level);
+    for (const part of [{ name: 'log', applyConfig: level }, ...services.reconfigurable]) {
       changed.push(part);
       try {
         await part.applyConfig(next);

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type Clock, isClockSet } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
-import type { KeyValueStore } from '../base/state.ts';
+import type { StateStore } from '../base/state.ts';
 import type { KernelFiles } from '../buses/bus.ts';
 import { isSynchronised } from './time-sync.ts';
 
@@ -14,7 +14,7 @@ export interface WallClockParts {
   /** Which start of the gateway this is; known from `start` on. */
   boot(): number;
   /** What is kept over restarts; there from `start` on. */
-  state(): KeyValueStore;
+  readonly state: StateStore;
 }
 
 /** The time of day on a board that has none until a time server gives it one. */
@@ -32,6 +32,8 @@ const POLL_MS = 1000;
 const TROUBLE_MS = 120_000;
 /** Starts whose readings may still wait for a plant. */
 const KEPT_STEPS = 16;
+/** No sensor has this name. */
+const OWNER = '$clock';
 const STEPS = 'steps';
 
 type Step = readonly [boot: number, ms: number];
@@ -63,7 +65,7 @@ export function createWallClock(parts: WallClockParts): WallClock {
     set = true;
     if (clock.monotonic() - began < POLL_MS) return;
     steps = [...steps, [parts.boot(), step] as const].slice(-KEPT_STEPS);
-    parts.state().set(STEPS, steps);
+    parts.state.of(OWNER).set(STEPS, steps);
     log.info({ step }, 'the clock is set');
   };
 
@@ -80,7 +82,7 @@ export function createWallClock(parts: WallClockParts): WallClock {
     now: () => (set ? clock.wall() : evenly()),
     stepOf: (boot) => steps.find((step) => step[0] === boot)?.[1],
     async start() {
-      steps = stepsOf(parts.state().get(STEPS));
+      steps = stepsOf(parts.state.of(OWNER).get(STEPS));
       await poll();
       if (!set) log.warn('the clock is not set yet: readings are uncertain until it is');
       // Rejects only when aborted: a poll that fails counts as not set.

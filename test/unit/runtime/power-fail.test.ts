@@ -34,10 +34,14 @@ async function setUp({ diskMs = 0, high = true, missing = false } = {}) {
       expect(boot).toBe(7);
       news.push([topic, value, quality, reason].filter((one) => one !== undefined).join(' '));
     },
-    supplyChanged: async (fails) => void news.push(fails ? 'outputs held' : 'outputs free'),
-    async flushAndCheckpoint() {
-      await clock.sleep(diskMs);
-      news.push('on disk');
+    outputs: {
+      supplyChanged: async (fails) => void news.push(fails ? 'outputs held' : 'outputs free'),
+    },
+    store: {
+      async flushAndCheckpoint() {
+        await clock.sleep(diskMs);
+        news.push('on disk');
+      },
     },
   });
   stop = () => power.stop();

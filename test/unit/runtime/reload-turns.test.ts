@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Services } from '../../../src/base/lifecycle.ts';
 import { Reload } from '../../../src/runtime/reload.ts';
 import { settle } from '../../support/manual-clock.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
@@ -7,7 +8,7 @@ test('a reload that is asked for while another runs begins after it', async () =
   let [underWay, most, count] = [0, 0, 0];
   const reload = new Reload({
     config: {} as never,
-    parts: () => [],
+    services: new Services(),
     log: createQuietLog().log,
     async load() {
       count++;

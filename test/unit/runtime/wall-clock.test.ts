@@ -9,7 +9,7 @@ const HOUR = 3_600_000;
 
 function setUp(folders: Record<string, string[]>, answer = 'no', rtc?: string) {
   const clock = createManualClock();
-  const state = createMemoryState().of('clock');
+  const state = createMemoryState();
   const files: Pick<KernelFiles, 'list' | 'read'> = {
     list: async (path) => folders[path] ?? Promise.reject(new Error('ENOENT')),
     read: async () => rtc ?? Promise.reject(new Error('ENOENT')),
@@ -23,7 +23,7 @@ function setUp(folders: Record<string, string[]>, answer = 'no', rtc?: string) {
       askTimedatectl: async () => answer,
       log: createQuietLog().log,
       boot: () => boot,
-      state: () => state,
+      state,
     });
     await wallClock.start();
     return wallClock;
