@@ -6,6 +6,9 @@ import { promisify } from 'node:util';
 import { type ConfigOption, configFile } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
+/** What `tls` can make. */
+export type TlsAction = 'init' | 'server' | 'client';
+
 export interface TlsOption extends ConfigOption {
   /** The folder of the authority; without it `tls` beside the config. */
   readonly dir?: string | undefined;
@@ -40,7 +43,7 @@ const SERVER_NAME = /^[A-Za-z0-9.:_-]{1,253}$/;
  * `tls client NAME`: one for a client, whose name is the user in the access file. 0 when done, 1 with a sentence when not.
  */
 export async function tls(
-  action: 'init' | 'server' | 'client',
+  action: TlsAction,
   client: string | undefined,
   options: TlsOption,
   io: Io,
