@@ -7,7 +7,7 @@ import { LoginThrottle } from './login-throttle.ts';
 import { PasswordVerifier } from './passwords.ts';
 import { Rights } from './rules.ts';
 
-/** A client that asks to connect. */
+/** A client that wants to connect. */
 export interface ConnectRequest {
   readonly address: string;
   readonly clientId: string;
@@ -145,7 +145,8 @@ export class Access implements Service {
   #byCertificate({ certificate, clientId }: ConnectRequest): Admission {
     const identity = { user: certificate, proof: 'certificate' };
     const rights = this.rightsOf(identity, clientId);
-    if (!rights) return refused(NOT_AUTHORISED, `a certificate of ${certificate}, who is no user`);
+    if (!rights)
+      return refused(NOT_AUTHORISED, `a certificate of ${certificate}, which is no user`);
     return { identity, rights };
   }
 

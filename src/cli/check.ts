@@ -5,7 +5,7 @@ import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
 const NO_SAFETY =
-  'Outputs, interlocks and inputs are no safety function: emergency stops and guards need a circuit of their own.';
+  'Outputs, interlocks and inputs are no safety function: emergency stops and guards need their own circuit.';
 
 /** Checks a config without touching hardware: 0 when it is fine, 1 with one line a problem on standard output. */
 export async function check(options: ConfigOption, io: Io, drivers: Drivers): Promise<number> {

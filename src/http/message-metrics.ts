@@ -26,7 +26,7 @@ export const BROKER_METRICS: readonly Metric[] = [
   {
     kind: 'gauge',
     name: 'cellgate_broker_sessions_away',
-    help: 'Persistent sessions whose client is not there.',
+    help: 'Persistent sessions whose client is not connected.',
     rows: ({ status }) => one(status.sessions.away),
   },
   {
@@ -44,7 +44,7 @@ export const BROKER_METRICS: readonly Metric[] = [
   {
     kind: 'gauge',
     name: 'cellgate_broker_queued_messages',
-    help: 'Messages that wait for clients.',
+    help: 'Messages queued for clients.',
     rows: ({ status }) => one(status.sessions.queued),
   },
   {
@@ -56,7 +56,7 @@ export const BROKER_METRICS: readonly Metric[] = [
   {
     kind: 'counter',
     name: 'cellgate_broker_dropped_messages_total',
-    help: 'Messages that did not reach whom they were for.',
+    help: 'Messages that were dropped before they were delivered.',
     labels: ['reason'],
     rows: ({ drops }) =>
       Object.entries(drops.reasons).map(([reason, count]) => [{ reason }, count]),
@@ -99,21 +99,21 @@ export const UPLINK_METRICS: readonly Metric[] = [
   {
     kind: 'gauge',
     name: 'cellgate_uplink_queued_messages',
-    help: 'Messages that wait for the plant, those in flight too.',
+    help: 'Messages queued for the plant, with those in flight.',
     labels: ['uplink'],
     rows: uplinks(({ queued }) => queued),
   },
   {
     kind: 'gauge',
     name: 'cellgate_uplink_queued_bytes',
-    help: 'Bytes that wait for the plant.',
+    help: 'Bytes queued for the plant.',
     labels: ['uplink'],
     rows: uplinks(({ bytes }) => bytes),
   },
   {
     kind: 'gauge',
     name: 'cellgate_uplink_oldest_message_age_seconds',
-    help: 'Age of the oldest message that waits; absent while none does.',
+    help: 'Age of the oldest queued message; absent while none is queued.',
     labels: ['uplink'],
     rows: uplinks(({ oldestAge }) => (oldestAge === null ? null : oldestAge / 1000)),
   },
@@ -141,7 +141,7 @@ export const UPLINK_METRICS: readonly Metric[] = [
   {
     kind: 'counter',
     name: 'cellgate_uplink_dropped_messages_total',
-    help: 'Messages that gave way and never reached the plant.',
+    help: 'Messages that were dropped and never reached the plant.',
     labels: ['uplink'],
     rows: uplinks(({ dropped }) => Object.values(dropped).reduce((sum, count) => sum + count, 0)),
   },
@@ -155,7 +155,7 @@ export const UPLINK_METRICS: readonly Metric[] = [
   {
     kind: 'counter',
     name: 'cellgate_uplink_reconnects_total',
-    help: 'Connections to the plant that ended or did not come about.',
+    help: 'Connections to the plant that ended or failed.',
     labels: ['uplink'],
     rows: uplinks(({ reconnects }) => reconnects),
   },

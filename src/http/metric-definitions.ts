@@ -32,7 +32,7 @@ const GATEWAY_METRICS: readonly Metric[] = [
   {
     kind: 'gauge',
     name: 'cellgate_troubles',
-    help: 'Troubles that there are; 0 is healthy.',
+    help: 'Current troubles; 0 is healthy.',
     rows: ({ status }) => one(status.troubles.length),
   },
   {
@@ -59,7 +59,7 @@ const GATEWAY_METRICS: readonly Metric[] = [
   {
     kind: 'counter',
     name: 'cellgate_sensor_missed_deadlines_total',
-    help: 'Deadlines that went by because a read took too long.',
+    help: 'Deadlines missed because a read took too long.',
     labels: ['sensor', 'driver'],
     rows: sensors(({ missed }) => missed),
   },
@@ -92,7 +92,7 @@ const GATEWAY_METRICS: readonly Metric[] = [
   {
     kind: 'gauge',
     name: 'cellgate_output_on',
-    help: 'What the line was when it was read back; absent where nobody knows.',
+    help: 'What the line was when it was read back; absent while that is unknown.',
     labels: ['output'],
     rows: ({ status }) =>
       status.outputs.flatMap(({ name, value }) =>
@@ -111,7 +111,7 @@ const STORE_METRICS: readonly Metric[] = [
   {
     kind: 'gauge',
     name: 'cellgate_store_free_bytes',
-    help: 'Bytes that the disk has left.',
+    help: 'Free bytes of the disk.',
     rows: ({ status }) => (status.store.freeBytes === null ? [] : one(status.store.freeBytes)),
   },
   {

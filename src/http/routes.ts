@@ -55,13 +55,13 @@ export function createRoutes(parts: RoutesParts) {
     routes.get(request.path)?.(request);
 }
 
-/** Lets in every visitor with a valid login. */
+/** Admits every visitor with a valid login. */
 function visitors(route: VisitorRoute, challenge: Readonly<Record<string, string>> = {}): Route {
   return (request) =>
     request.visitor ? route(request, request.visitor) : textAnswer(401, LOG_IN, challenge);
 }
 
-/** Lets in the visitors who may read all that the filter matches. */
+/** Admits the visitors who may read all that the filter matches. */
 function readers(
   filter: string,
   route: Route,

@@ -17,11 +17,11 @@ export interface PinsParts {
 
 /** Pins of chips on I2C, as outputs like lines. */
 export interface Pins {
-  /** Takes the pin: it has the initial level from then on. Rejects with a sentence. */
+  /** Opens the pin: it has the initial level from then on. Rejects with a sentence. */
   open(spec: PinSpec, options: GpioOutputOptions): Promise<GpioOutput>;
 }
 
-/** Pins that nobody has taken; hardware is not touched. */
+/** Pins that are not open; hardware is not touched. */
 export function createPins({ drivers, buses, turns }: PinsParts): Pins {
   const chips = new Map<string, OutputChip>();
 
@@ -41,7 +41,7 @@ export function createPins({ drivers, buses, turns }: PinsParts): Pins {
       const place = chipPlace(spec.bus, spec.address);
       const turn = turns(place);
       const { pin } = spec;
-      /** A chip that fails is looked at afresh next time. */
+      /** A chip that fails is opened again next time. */
       const use = <T>(operation: (chip: OutputChip) => Promise<T>): Promise<T> =>
         turn(async () => {
           try {
