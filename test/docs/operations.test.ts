@@ -18,7 +18,7 @@ const SAID = [
   '#trouble = ',
   'const (?:CLOCK_NOT_SET|CORRECTED) = ',
   String.raw`#to\('proving', `,
-  String.raw`return (?:failure \?\? )?`,
+  String.raw`return (?:(?:this\.#)?failure \?\? )?`,
 ];
 
 /** Every literal after the words, or every one where there are none. */
@@ -73,13 +73,16 @@ const WHOLE = [
 ];
 const PARTLY = [
   'src/net/certificates.ts',
-  'src/main.ts',
+  'src/runtime/progress.ts',
   'src/driver-kit/reading.ts',
   'src/runtime/wall-clock.ts',
   'src/store/store.ts',
   'src/access/access.ts',
   'src/uplink/uplink-connection.ts',
   'src/outputs/output.ts',
+  'src/outputs/driven-line.ts',
+  'src/outputs/interlock.ts',
+  'src/outputs/controller.ts',
   'src/runtime/power-fail.ts',
   'src/outputs/outputs.ts',
   ...['outlet', 'delays', 'sampler'].map((name) => `src/sensing/${name}.ts`),
