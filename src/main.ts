@@ -63,16 +63,16 @@ export async function startGateway(
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
   const { files } = buses;
-  const turns = createKeyedMutex();
+  const mutexOf = createKeyedMutex();
   const common = { cell, boot, buses, clock, log };
   const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state });
   const sensors = createSensors({
-    ...{ ...common, sensors: config.sensors, drivers, turns, publish, state },
+    ...{ ...common, sensors: config.sensors, drivers, turns: mutexOf, publish, state },
     clock: { ...clock, wall: wallClock.now },
     clockIsSet: wallClock.isSet,
   });
   const outputs = createOutputs({
-    ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, turns }) },
+    ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, mutexOf }) },
     publishReading: publish,
     publishResult: publishOf(1, false),
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),

@@ -12,7 +12,7 @@ import type { Drivers, OutputChip } from '../driver-kit/driver.ts';
 export interface PinsParts {
   readonly drivers: Drivers;
   readonly buses: Buses;
-  readonly turns: KeyedMutex;
+  readonly mutexOf: KeyedMutex;
 }
 
 /** Pins of chips on I2C, as outputs like lines. */
@@ -22,7 +22,7 @@ export interface Pins {
 }
 
 /** Pins that are not open; hardware is not touched. */
-export function createPins({ drivers, buses, turns }: PinsParts): Pins {
+export function createPins({ drivers, buses, mutexOf }: PinsParts): Pins {
   const chips = new Map<string, OutputChip>();
 
   const chipOf = async ({ driver, bus, address }: PinSpec): Promise<OutputChip> => {
@@ -39,11 +39,11 @@ export function createPins({ drivers, buses, turns }: PinsParts): Pins {
   return {
     async open(spec, { activeLow = false, initial }) {
       const place = chipPlace(spec.bus, spec.address);
-      const turn = turns(place);
+      const inOrder = mutexOf(place);
       const { pin } = spec;
       /** A chip that fails is opened again next time. */
       const use = <T>(operation: (chip: OutputChip) => Promise<T>): Promise<T> =>
-        turn(async () => {
+        inOrder(async () => {
           try {
             return await operation(await chipOf(spec));
           } catch (error) {
