@@ -144,6 +144,18 @@ describe('an interlock line', () => {
     expect([stateOf('lamp'), stateOf('horn')]).toEqual([false, false]);
   });
 
+  test('holds an output that has changed, and releases it', async () => {
+    const { line, send, apply, stateOf } = await setUp(output('lamp', 'DO0', interlock));
+    line('DI3').set(true);
+    await settle();
+    await apply(output('lamp', 'DO0', { ...interlock, longest: '1h' }));
+    await send('lamp', 'on');
+    expect(stateOf('lamp')).toBe(true);
+    line('DI3').set(false);
+    await settle();
+    expect(stateOf('lamp')).toBe(false);
+  });
+
   test('still holds one output when another config has lost the other', async () => {
     const [lamp, horn] = [output('lamp', 'DO0', interlock), output('horn', 'DO1', interlock)];
     const { line, send, apply, stateOf } = await setUp(lamp, horn);
