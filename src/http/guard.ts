@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { isOwnName } from '../net/origin.ts';
 
-/** Nothing from elsewhere, nothing written into the page, no frame around it. */
+/** Only the gateway's own scripts, styles and connections; no frame around the page. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': [
     "default-src 'none'",

@@ -148,7 +148,7 @@ function place(config: OutputConfig, parts: OutputsParts, log: Logger, sequence:
   return { config, topic, output, unsubscribes: [] };
 }
 
-/** From then on the output hears its controller and takes commands. */
+/** From then on the output listens to its controller and takes commands. */
 function listen({ config, topic, output, unsubscribes }: Placed, parts: OutputsParts): void {
   const { clock, subscribe } = parts;
   if (config.controller) {
