@@ -2,15 +2,15 @@
 import { setFlagsFromString } from 'node:v8';
 import { processIo } from './cli/io.ts';
 
-// What the gateway's start loads and forgets would let the young generation grow to 16 MB, which it then keeps: it
-// grows under load only. Before the imports below, which are most of the start.
+// The garbage of the start would let the young generation grow to 16 MB for good: it may grow under load only.
+// Set before the imports below, which make most of that garbage.
 if (process.argv[2] === 'run') setFlagsFromString('--semi-space-growth-factor=1');
 const growUnderLoad = (): void => setFlagsFromString('--semi-space-growth-factor=2');
 
-// Where there is much memory V8 lets the heap grow to four times what is in use before it collects: here twice.
+// On a machine with much memory V8 lets the heap grow to four times what is in use before it collects: here twice.
 setFlagsFromString('--heap-growing-percent=100');
 
-// A reader that went away (`cellgate check | head`) is no reason to die with a stack.
+// A reader that closes its end (`cellgate check | head`) must not end the process with a stack.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 const [{ createBuses }, { runCommandLine }, { systemClock }, { drivers }] = await Promise.all([
@@ -23,7 +23,7 @@ const [{ createBuses }, { runCommandLine }, { systemClock }, { drivers }] = awai
 process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   drivers,
   clock: systemClock,
-  // Only `run` needs all the rest of the gateway.
+  // Only `run` needs the other parts of the gateway.
   start: async (...parts) => {
     const { startGateway } = await import('./main.ts');
     try {

@@ -1,57 +1,45 @@
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { systemClock } from './base/clock.ts';
-import { type Service, startAll } from './base/lifecycle.ts';
-import { type LogTail, setLevel } from './base/log.ts';
+import { Services } from './base/lifecycle.ts';
+import type { LogTail } from './base/log.ts';
 import { createKeyedMutex } from './base/mutex.ts';
-import { installation, version } from './base/version.ts';
+import { version } from './base/version.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/stats/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import type { Config } from './config/schema/schema.ts';
-import type { Problem } from './config/yaml/problem.ts';
-import { statusTopic } from './driver-kit/cell-topics.ts';
 import { corrected } from './driver-kit/reading.ts';
-import { createDayHistory, recordedTopics } from './history/day-history.ts';
-import { chartedValues, createHourHistory } from './history/hour-history.ts';
-import type { Http } from './http/http.ts';
-import type { Metrics } from './http/metrics.ts';
-import { createOutputGroups, type OutputGroups } from './outputs/groups.ts';
+import { History } from './history/history.ts';
+import { createOutputs } from './outputs/outputs.ts';
 import { createPins } from './outputs/pins.ts';
+import { createAdminRequests } from './runtime/admin-requests.ts';
 import { createAdminSocket } from './runtime/admin-socket.ts';
-import { createHealth } from './runtime/health.ts';
-import { createPowerFail } from './runtime/power-fail.ts';
-import { createReload, type Reconfigurable, type ReloadReport } from './runtime/reload.ts';
+import type { Gateway, Load } from './runtime/gateway.ts';
+import { Health } from './runtime/health.ts';
+import { HealthTopics } from './runtime/health-topics.ts';
+import { createOnlineTopic } from './runtime/online-topic.ts';
+import { PowerFail } from './runtime/power-fail.ts';
+import { createProgress } from './runtime/progress.ts';
+import { Reload } from './runtime/reload.ts';
 import { createSystemd } from './runtime/systemd.ts';
 import { askTimedatectl } from './runtime/time-sync.ts';
 import { createWallClock } from './runtime/wall-clock.ts';
-import { createSensors, type Sensors } from './sensors/sensors.ts';
+import { createSensors } from './sensors/sensors.ts';
 import { Store } from './store/store.ts';
 import { createUplinks } from './uplink/uplinks.ts';
 
-/** The slowest card answers sooner; a disk that fails answers too, with an error. */
-const STUCK_S = 30;
-
-/** A gateway that runs; `stop` resolves when it has let go of everything. */
-export interface Gateway {
-  /** Addresses that clients can connect to. */
-  readonly urls: readonly string[];
-  /** Goes on by the config file as it stands now, wholly or not at all. */
-  reload(): Promise<ReloadReport>;
-  stop(): Promise<void>;
+/** Without its writer the store can promise nothing: the process ends, and systemd starts it again. */
+function endProcess(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
 }
 
-/** Reads and checks the config file as it now stands. */
-export type Load = () => Promise<{
-  config?: Config | undefined;
-  problems: readonly Problem[];
-  warnings: readonly Problem[];
-}>;
-
 /**
- * Starts the gateway: sensors are read over the buses, their readings go to the broker, the broker keeps
- * in the store what must not be lost. Resolves when it works, rejects with a sentence when it can't.
+ * Starts the gateway: sensors are read over the buses, their readings go to the broker, the broker keeps in the store
+ * what must not be lost. All parts are built, then started. Rejects with a sentence when a part can't start.
+ * It stays one function: the parts in the order of the diagram, without decisions.
  */
 export async function startGateway(
   config: Config,
@@ -59,258 +47,101 @@ export async function startGateway(
   tail: LogTail,
   load: Load,
 ): Promise<Gateway> {
+  const { cell, data, payload, drivers } = config;
   const clock = systemClock;
-  const { cell } = config;
+  const services = new Services<Config>();
 
-  const store = new Store({
-    folder: config.data,
-    deferredMs: config.store.readingsWithin,
-    log,
-    // Without its writer the gateway can promise nothing: it ends, and is started anew from outside.
-    onFatal: (error) => {
-      setImmediate(() => {
-        throw error;
-      });
-    },
-  });
-
-  const { listeners, limits } = config.broker;
-  const createAccess = (file: string | undefined): Access | undefined =>
-    file === undefined ? undefined : new Access({ file, log, now: () => clock.monotonic() });
-  let access = createAccess(config.broker.access);
-  const broker = new Broker({ listeners, limits, store, clock, log, access });
-  const publish = (topic: string, payload: Uint8Array): void => {
-    void broker.publishLocal({ topic, payload, qos: 0, retain: true });
-  };
-
-  const status: Service = {
-    name: 'status',
-    start: async () => publish(statusTopic(cell), Buffer.from('online')),
-    stop: async () => publish(statusTopic(cell), Buffer.from('offline')),
-  };
+  const deferredMs = config.store.readingsWithin;
+  const store = new Store({ folder: data, deferredMs, log, onFatal: endProcess });
+  const boot = (): number => store.recovered.boot;
+  const state = { of: (owner: string) => store.state.of(owner) };
+  const access = new Access({ file: config.broker.access, log, now: clock.monotonic });
+  const broker = new Broker({ ...config.broker, store, clock, log, access });
+  const publishOf = (qos: 0 | 1, retain: boolean) => (topic: string, bytes: Uint8Array) =>
+    void broker.publishLocal({ topic, payload: bytes, qos, retain });
+  const publish = publishOf(0, true);
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
-  const turns = createKeyedMutex();
-  const wallClock = createWallClock({
-    clock,
-    files: buses.files,
-    askTimedatectl,
-    log,
-    memory: () => ({ boot: store.recovered.boot, state: store.state.of('$clock') }),
+  const { files } = buses;
+  const mutexOf = createKeyedMutex();
+  const common = { cell, boot, buses, clock, log };
+  const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state });
+  const sensors = createSensors({
+    ...{ ...common, sensors: config.sensors, drivers, turns: mutexOf, publish, state },
+    clock: { ...clock, wall: wallClock.now },
+    clockIsSet: wallClock.isSet,
   });
-  const sensing: Service = {
-    name: 'sensing',
-    async start() {
-      const { boot } = store.recovered;
-      const { sensors, drivers } = config;
-      const { state } = store;
-      const dated = { clock: { ...clock, wall: wallClock.now }, clockIsSet: wallClock.isSet };
-      const own = { cell, boot, sensors, drivers, buses, turns, log, publish, state };
-      running = createSensors({ ...own, ...dated });
-      await running.start();
-    },
-    async stop() {
-      await running?.stop();
-      await buses.close();
-    },
-  };
-  let running: Sensors | undefined;
-  let configured = config.sensors;
-
-  const acting: Service = {
-    name: 'outputs',
-    async start() {
-      const { boot } = store.recovered;
-      const { outputs } = config;
-      const publishResult = (topic: string, payload: Uint8Array): void => {
-        void broker.publishLocal({ topic, payload, qos: 1, retain: false });
-      };
-      const subscribe = broker.subscribeLocal.bind(broker);
-      const ways = { publishReading: publish, publishResult, subscribe };
-      const pins = createPins({ drivers: config.drivers, buses, turns });
-      driving = createOutputGroups({ cell, boot, outputs, buses, pins, clock, log, ...ways });
-      await driving.start();
-    },
-    stop: async () => driving?.stop(),
-  };
-  let driving: OutputGroups | undefined;
-
-  const power =
-    config.powerFail &&
-    createPowerFail({
-      config: config.powerFail,
-      cell,
-      payload: config.payload,
-      boot: () => store.recovered.boot,
-      buses,
-      clock,
-      log,
-      publish,
-      supplyChanged: async (fails) => driving?.supplyChanged(fails),
-      flushAndCheckpoint: () => store.flushAndCheckpoint(),
-    });
-
-  const parts = { cell, store, broker, clock, log };
+  const outputs = createOutputs({
+    ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, mutexOf }) },
+    publishReading: publish,
+    publishResult: publishOf(1, false),
+    subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
+  });
   const uplinks = createUplinks(
     {
-      ...parts,
-      correct: (payload) => corrected(payload, wallClock.stepOf),
-      onConnected: (connected) => driving?.uplinkChanged(connected),
+      ...{ cell, store, broker, clock, log },
+      correct: (reading) => corrected(reading, wallClock.stepOf),
+      onConnected: (connected) => outputs.uplinkChanged(connected),
     },
     config.uplinks,
   );
+  const power =
+    config.powerFail &&
+    new PowerFail({ ...common, config: config.powerFail, payload, publish, outputs, store });
 
-  const sysTopics = createSysTopics({ broker, clock, version });
-
-  const stuck = (): string | undefined => {
-    const seconds = Math.round(store.journal.unansweredMs / 1000);
-    if (seconds > STUCK_S) return `the writer of the store has not answered for ${seconds} s`;
-    const stalled = running?.stalled() ?? [];
-    return stalled.length > 0 ? `these sensors stand still: ${stalled.join(', ')}` : undefined;
-  };
-
-  const health = createHealth({
-    cell,
-    version,
-    store,
-    broker,
-    access: () => access,
-    uplinks: uplinks.all,
-    wallClock,
-    stuck,
-    page: () => page,
-    outputs: () => driving,
-    power,
-    sensing: () => running,
-  });
-  const reload = createReload({
-    config,
-    log,
-    load,
-    parts: [
-      { name: 'log', applyConfig: async (next) => setLevel(log, next.log.level) },
-      {
-        name: 'store',
-        async applyConfig(next) {
-          store.journal.deferredMs = next.store.readingsWithin;
-        },
-      },
-      {
-        name: 'broker',
-        async applyConfig({ broker: next }) {
-          const former = access;
-          const isNew = next.access !== former?.file;
-          const wanted = isNew ? createAccess(next.access) : former;
-          if (isNew) await wanted?.start();
-          try {
-            await broker.applyConfig({ ...next, access: wanted });
-          } catch (error) {
-            if (isNew) await wanted?.stop();
-            throw error;
-          }
-          access = wanted;
-          if (isNew) await former?.stop();
-        },
-      },
-      { name: 'uplinks', applyConfig: (next) => uplinks.applyConfig(next.uplinks) },
-      {
-        name: 'day',
-        async applyConfig(next) {
-          configured = next.sensors;
-        },
-      },
-      {
-        name: 'sensing',
-        applyConfig: async (next) => running?.applyConfig(next.sensors, next.drivers),
-      },
-      { name: 'outputs', applyConfig: async (next) => driving?.applyConfig(next.outputs) },
-    ] satisfies Reconfigurable[],
-  });
-  const control = createAdminSocket(
-    config.data,
-    async (request) => {
-      if (request.ask === 'status') return health.status();
-      if (request.ask === 'reload') return reload();
-      const uplink = uplinks.all().find(({ name }) => name === request.uplink);
-      if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
-      return uplink.purge();
-    },
-    log,
-  );
-
-  const supervision = createSystemd({ env: process.env, log, stuck });
-
-  const { http } = config;
-  const history = createHourHistory({
-    monotonic: () => clock.monotonic(),
-    wall: () => clock.wall(),
-    values: () => chartedValues(running?.status() ?? [], uplinks.all()),
-  });
-  const day = createDayHistory({
-    history,
-    topics: () => recordedTopics(configured, running?.status() ?? []),
-    state: () => store.state.of('$day'),
-    monotonic: () => clock.monotonic(),
-    wall: wallClock.now,
-    isSet: wallClock.isSet,
-  });
-  let metrics: Promise<Metrics> | undefined;
-  const createMetrics = async (): Promise<Metrics> => {
-    const module = await import('./http/metrics.ts');
-    return module.createMetrics({
-      status: health.status,
-      drops: () => broker.drops,
-      traffic: broker.traffic,
-      commitTimes: () => store.journal?.commitTimes,
-    });
-  };
-  // What nobody looks at is not loaded: the page, and the metrics until the first scrape.
-  const page: Http | undefined =
+  const progress = createProgress({ store, sensors });
+  const parts = { cell, version, store, broker, sensors, outputs, uplinks: uplinks.all };
+  const health = new Health({ ...parts, progress, services });
+  const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
+  const reload = new Reload({ config, log, load, services });
+  const answer = createAdminRequests({ health, uplinks: uplinks.all, reload });
+  // Loaded only where the config asks for it: without the page the gateway takes less memory.
+  const http = config.http && (await import('./http/http.ts'));
+  const page =
+    config.http &&
     http &&
-    (await import('./http/http.ts')).createHttp({
-      config: http,
-      access: () => access,
+    new http.Http({
+      ...parts,
+      config: config.http,
+      access,
       log,
-      wall: () => clock.wall(),
+      clock,
       tail,
       history,
-      day,
-      pageFolder: join(installation, 'dist/page'),
-      upgradeHandler: (anonymous) => broker.webSocketUpgradeHandler(anonymous),
-      metrics: () => {
-        metrics ??= createMetrics();
-        return metrics;
-      },
-      disconnect: (clientId) => broker.disconnectClient(clientId),
-      troubles: health.troubles,
-      stuck,
+      health,
+      progress,
     });
 
-  const stop = await startAll([
-    store,
-    uplinks.outboxes,
-    ...(access
-      ? [{ name: 'access', start: () => access!.start(), stop: async () => access?.stop() }]
-      : []),
-    broker,
-    sysTopics,
-    status,
-    wallClock,
-    uplinks.connections,
-    sensing,
-    acting,
-    ...(power ? [power] : []),
-    control,
-    health,
-    ...(page ? [history, day, page] : []),
-    supervision,
-  ]);
+  // In the order of start. A reload brings them to another config in the same order.
+  services.add(store, async ({ store: { readingsWithin } }) => {
+    store.journal.deferredMs = readingsWithin;
+  });
+  services.add(uplinks.outboxes);
+  services.add(access, (next) => access.applyConfig(next.broker.access));
+  services.add(broker, (next) => broker.applyConfig(next.broker));
+  services.add(createSysTopics({ broker, clock, version }));
+  services.add(createOnlineTopic(cell, publish));
+  services.add(wallClock);
+  services.add(uplinks.connections, (next) => uplinks.applyConfig(next.uplinks));
+  services.add({ name: 'buses', start: async () => undefined, stop: () => buses.close() });
+  services.add(sensors, (next) => sensors.applyConfig(next.sensors, next.drivers));
+  services.add(outputs, (next) => outputs.applyConfig(next.outputs));
+  if (power) services.add(power);
+  services.add(createAdminSocket(data, answer, log));
+  services.add(new HealthTopics({ ...parts, health }));
+  if (page) {
+    services.add(history, (next) => history.applyConfig(next.sensors));
+    services.add(page);
+  }
+  services.add(createSystemd({ env: process.env, log, stuck: progress.stuck }));
+
+  await services.start();
   log.info({ listeners: broker.urls, sensors: config.sensors.length }, `gateway of ${cell} is up`);
   return {
     urls: [...broker.urls, ...(page?.url ? [page.url] : [])],
-    reload,
+    reload: () => reload.run(),
     async stop() {
-      await stop();
+      await services.stop();
       log.info('gateway has stopped');
     },
   };

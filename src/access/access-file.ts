@@ -8,17 +8,17 @@ import { readText } from '../config/yaml/text-file.ts';
 import { PASSWORD_FORM } from './passwords.ts';
 import type { Rule } from './rules.ts';
 
-/** Who may connect and what they may do. */
+/** The users and clients that may connect, and what they may do. */
 export interface AccessRules {
   readonly users: ReadonlyMap<string, User>;
   /** Rules of single client ids, beside those of their users. */
   readonly clients: ReadonlyMap<string, readonly Rule[]>;
-  /** Rules of those who show neither a user nor a certificate; undefined: they don't get in. */
+  /** Rules of clients without user and certificate; undefined: they are refused. */
   readonly anonymous: readonly Rule[] | undefined;
 }
 
 export interface User {
-  /** As `hashPassword` makes it; without one only a client certificate proves who it is. */
+  /** As `hashPassword` makes it; without one the user needs a client certificate. */
   readonly password: string | undefined;
   readonly rules: readonly Rule[];
 }
@@ -74,8 +74,8 @@ export async function readAccess(
   if ('problems' in source) return { problems: source.problems.map((one) => ({ file, ...one })) };
   if (source.value === null) return whole('the file is empty, expected "users: []" at least');
   const { value, findings } = validate(accessSchema, source, () => undefined);
-  const twice = value ? doubles(value) : [];
-  const problems = [...findings, ...twice].map(({ path, at, message }) => ({
+  const repeated = value ? duplicates(value) : [];
+  const problems = [...findings, ...repeated].map(({ path, at, message }) => ({
     file,
     ...source.locate(path, at),
     path: formatPath(path),
@@ -97,7 +97,7 @@ export async function readAccess(
   };
 }
 
-/** Who can write this file can let himself in. */
+/** A user who can write this file can give themselves access. */
 async function whyUnsafe(file: string): Promise<string | undefined> {
   try {
     if ((await lstat(file)).isSymbolicLink()) {
@@ -105,11 +105,11 @@ async function whyUnsafe(file: string): Promise<string | undefined> {
     }
     return await ownershipProblem(file);
   } catch (error) {
-    return `could not look at ${file}: ${(error as Error).message}`;
+    return `could not check ${file}: ${(error as Error).message}`;
   }
 }
 
-function doubles({ users, clients }: z.output<typeof accessSchema>) {
+function duplicates({ users, clients }: z.output<typeof accessSchema>) {
   const found = (list: 'users' | 'clients', key: 'name' | 'id', names: readonly string[]) =>
     names.flatMap((name, index) =>
       names.indexOf(name) === index
@@ -118,7 +118,7 @@ function doubles({ users, clients }: z.output<typeof accessSchema>) {
             {
               path: [list, index, key],
               at: 'value' as const,
-              message: `${name} stands here twice`,
+              message: `${name} is in this file twice`,
             },
           ],
     );

@@ -7,7 +7,7 @@ import { LoginThrottle } from './login-throttle.ts';
 import { PasswordVerifier } from './passwords.ts';
 import { Rights } from './rules.ts';
 
-/** Who asks to be let in. */
+/** A client that wants to connect. */
 export interface ConnectRequest {
   readonly address: string;
   readonly clientId: string;
@@ -15,14 +15,14 @@ export interface ConnectRequest {
   readonly password: Buffer | undefined;
   /** The common name of a certificate that the listener's authority has signed. */
   readonly certificate: string | undefined;
-  /** Whether the listener lets in who shows nothing. */
+  /** Whether the listener admits a client without user and certificate. */
   readonly anonymous: boolean;
 }
 
-/** Who was let in; `user` is undefined for an anonymous client. */
+/** An admitted client; `user` is undefined for an anonymous one. */
 export interface Identity {
   readonly user: string | undefined;
-  /** What proved it: when it changes in the access file, the client has to prove it anew. */
+  /** What proved it: when it changes in the access file, the client has to connect again. */
   readonly proof: string | undefined;
 }
 
@@ -32,76 +32,110 @@ export type Admission =
   | { readonly returnCode: 3 | 4 | 5; readonly reason: string };
 
 export interface AccessParts {
-  readonly file: string;
+  /** The access file; without one the listeners alone decide. */
+  readonly file: string | undefined;
   readonly log: Logger;
   /** Milliseconds on a monotonic clock. */
   now(): number;
 }
 
-/** How often the access file is looked at. */
+/** What has changed: the rules of the same file, or the file itself. */
+export type AccessChange = 'rules' | 'file';
+
+/** How often the access file is checked for changes. */
 const POLL_MS = 1000;
 const [UNAVAILABLE, BAD_USER_OR_PASSWORD, NOT_AUTHORISED] = [3, 4, 5] as const;
 
-/** Lets clients in and says what they may do, by the access file as it stands. */
+/** Admits clients and says what they may do, by the access file as it is on disk. */
 export class Access implements Service {
   readonly name = 'access';
-  /** Where the rules stand. */
-  readonly file: string;
-  /** Called when other rules have come into force. */
-  onChanged: (() => void) | undefined;
-  readonly #parts: AccessParts;
-  readonly #judge = new PasswordVerifier();
-  readonly #guesses: LoginThrottle;
-  #rules!: AccessRules;
+  /** Called when other rules are in force. */
+  onChanged: ((change: AccessChange) => void) | undefined;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #passwords = new PasswordVerifier();
+  #throttle: LoginThrottle;
+  #file: string | undefined;
+  #rules: AccessRules | undefined;
   #trouble: string | undefined;
   #watcher: StatWatcher | undefined;
 
-  constructor(parts: AccessParts) {
-    this.#parts = parts;
-    this.file = parts.file;
-    this.#guesses = new LoginThrottle(parts.now);
+  constructor({ file, log, now }: AccessParts) {
+    this.#file = file;
+    this.#log = log;
+    this.#now = now;
+    this.#throttle = new LoginThrottle(now);
+  }
+
+  /** Whether there are access rules; without them every client that a listener accepts may do everything. */
+  get hasRules(): boolean {
+    return this.#rules !== undefined;
   }
 
   /** Rejects with the first thing that is wrong with the file. */
   async start(): Promise<void> {
-    const { file } = this.#parts;
-    const read = await readAccess(file);
-    if ('problems' in read) throw new Error(formatProblem(read.problems[0]!, false));
-    this.#rules = read.rules;
-    this.#watcher = watchFile(file, { interval: POLL_MS, persistent: false }, () => {
-      void this.#readAgain();
-    });
+    this.#rules = await rulesOf(this.#file);
+    this.#watch();
   }
 
   async stop(): Promise<void> {
-    if (this.#watcher) unwatchFile(this.#parts.file);
+    this.#unwatch();
   }
 
   trouble(): string | undefined {
     return this.#trouble;
   }
 
+  /** Changes to another access file, or to none. Rejects when the file is wrong; then nothing has changed. */
+  async applyConfig(file: string | undefined): Promise<void> {
+    if (file === this.#file) return;
+    const rules = await rulesOf(file);
+    this.#unwatch();
+    this.#file = file;
+    this.#rules = rules;
+    this.#trouble = undefined;
+    this.#throttle = new LoginThrottle(this.#now);
+    this.#watch();
+    this.onChanged?.('file');
+  }
+
+  #watch(): void {
+    if (this.#file === undefined) return;
+    this.#watcher = watchFile(this.#file, { interval: POLL_MS, persistent: false }, () => {
+      void this.#readAgain();
+    });
+  }
+
+  #unwatch(): void {
+    if (this.#watcher && this.#file !== undefined) unwatchFile(this.#file);
+    this.#watcher = undefined;
+  }
+
   /** A file that is wrong leaves the rules that are in force. */
   async #readAgain(): Promise<void> {
-    const { file, log } = this.#parts;
+    const file = this.#file;
+    if (file === undefined) return;
     const read = await readAccess(file);
+    // A reload may have changed to another file meanwhile.
+    if (file !== this.#file) return;
     if ('problems' in read) {
       const problem = formatProblem(read.problems[0]!, false);
       this.#trouble = `the access file has changed and is wrong, so the rules from before stay: ${problem}`;
-      log.error({ file }, this.#trouble);
+      this.#log.error({ file }, this.#trouble);
       return;
     }
     this.#trouble = undefined;
     this.#rules = read.rules;
-    log.info({ file, users: read.rules.users.size }, 'other access rules are in force');
-    this.onChanged?.();
+    this.#log.info({ file, users: read.rules.users.size }, 'other access rules are in force');
+    this.onChanged?.('rules');
   }
 
-  async admit(candidate: ConnectRequest): Promise<Admission> {
-    const { certificate, username, clientId } = candidate;
-    if (certificate !== undefined && username === undefined) return this.#byCertificate(candidate);
-    if (username !== undefined) return this.#byPassword(candidate, username);
-    if (!candidate.anonymous) return refused(NOT_AUTHORISED, 'no user name');
+  /** Decides on a client; only where there are rules. */
+  async admit(request: ConnectRequest): Promise<Admission> {
+    const { certificate, username, clientId } = request;
+    if (certificate !== undefined && username === undefined) return this.#byCertificate(request);
+    if (username !== undefined) return this.#byPassword(request, username);
+    if (!request.anonymous) return refused(NOT_AUTHORISED, 'no user name');
     const rights = this.rightsOf({ user: undefined, proof: undefined }, clientId);
     if (!rights)
       return refused(NOT_AUTHORISED, 'the access file has no rules for anonymous clients');
@@ -111,7 +145,8 @@ export class Access implements Service {
   #byCertificate({ certificate, clientId }: ConnectRequest): Admission {
     const identity = { user: certificate, proof: 'certificate' };
     const rights = this.rightsOf(identity, clientId);
-    if (!rights) return refused(NOT_AUTHORISED, `a certificate of ${certificate}, who is no user`);
+    if (!rights)
+      return refused(NOT_AUTHORISED, `a certificate of ${certificate}, which is no user`);
     return { identity, rights };
   }
 
@@ -119,25 +154,26 @@ export class Access implements Service {
     { address, password, clientId }: ConnectRequest,
     user: string,
   ): Promise<Admission> {
-    const pause = this.#guesses.pause(address, user);
+    const pause = this.#throttle.pause(address, user);
     if (pause > 0) {
       return refused(BAD_USER_OR_PASSWORD, `too many wrong passwords for ${shown(user)}`);
     }
-    const proof = this.#rules.users.get(user)?.password;
-    const right = await this.#judge.isRight(password ?? Buffer.alloc(0), proof);
+    const proof = this.#rules?.users.get(user)?.password;
+    const right = await this.#passwords.isRight(password ?? Buffer.alloc(0), proof);
     if (right === undefined) return refused(UNAVAILABLE, 'too many passwords to compare');
     if (!right) {
-      this.#guesses.wrong(address, user);
+      this.#throttle.wrong(address, user);
       return refused(BAD_USER_OR_PASSWORD, `wrong user or password: ${shown(user)}`);
     }
-    this.#guesses.right(address, user);
+    this.#throttle.right(address, user);
     const identity = { user, proof };
     const rights = this.rightsOf(identity, clientId);
     return rights ? { identity, rights } : refused(BAD_USER_OR_PASSWORD, 'no longer a user');
   }
 
-  /** What the client may do by the rules in force; undefined when it would not be let in any more. */
+  /** What the client may do by the rules in force; undefined when it would no longer be admitted. */
   rightsOf({ user, proof }: Identity, clientId: string): Rights | undefined {
+    if (!this.#rules) return undefined;
     const { users, clients, anonymous } = this.#rules;
     const own = clients.get(clientId) ?? [];
     if (user === undefined) return anonymous && new Rights([...anonymous, ...own], user, clientId);
@@ -145,6 +181,14 @@ export class Access implements Service {
     if (!entry || (proof !== 'certificate' && proof !== entry.password)) return undefined;
     return new Rights([...entry.rules, ...own], user, clientId);
   }
+}
+
+/** The rules of an access file; undefined without one. Rejects with the first thing that is wrong with it. */
+async function rulesOf(file: string | undefined): Promise<AccessRules | undefined> {
+  if (file === undefined) return undefined;
+  const read = await readAccess(file);
+  if ('problems' in read) throw new Error(formatProblem(read.problems[0]!, false));
+  return read.rules;
 }
 
 function refused(returnCode: 3 | 4 | 5, reason: string): Admission {

@@ -1,13 +1,13 @@
-/** Wrong passwords of one user from one address that cost nothing but their comparison. */
+/** Wrong passwords of one user from one address without a pause. */
 const FREE = 3;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 /** After this long without one they are forgotten. */
 const FORGOTTEN_MS = 10 * 60_000;
-/** Pairs of address and user that are remembered; the oldest give way. */
+/** Pairs of address and user that are kept; the oldest is dropped. */
 const PAIRS = 10_000;
 
-/** Slows down who guesses passwords: after three wrong ones each costs a pause, doubled up to a minute. */
+/** Slows down password guessing: after three wrong ones each costs a pause, doubled up to a minute. */
 export class LoginThrottle {
   readonly #now: () => number;
   readonly #wrong = new Map<string, { count: number; at: number }>();
@@ -17,7 +17,7 @@ export class LoginThrottle {
     this.#now = now;
   }
 
-  /** Milliseconds before this user is heard again from this address; 0 for at once. */
+  /** Milliseconds before this user may try again from this address; 0 for at once. */
   pause(address: string, user: string): number {
     const wrong = this.#wrong.get(key(address, user));
     if (!wrong || wrong.count < FREE) return 0;

@@ -22,8 +22,8 @@ export async function hashPassword(password: string): Promise<string> {
   return ['scrypt', N, r, p, salt.toString('base64'), hash.toString('base64')].join('$');
 }
 
-/** Stands in for a user who does not exist, so that both answers take the same time. */
-const NOBODY = `scrypt$${COST.N}$${COST.r}$${COST.p}$${randomBytes(SALT_BYTES).toString('base64')}$${randomBytes(HASH_BYTES).toString('base64')}`;
+/** Compared where the user does not exist, so that both refusals take the same time. */
+const UNKNOWN_USER = `scrypt$${COST.N}$${COST.r}$${COST.p}$${randomBytes(SALT_BYTES).toString('base64')}$${randomBytes(HASH_BYTES).toString('base64')}`;
 
 /** Compares passwords, few at a time, so that guessing takes no time from clients that are connected. */
 export class PasswordVerifier {
@@ -43,7 +43,7 @@ export class PasswordVerifier {
     }
     this.#running++;
     try {
-      const [, N, r, p, salt, hash] = (stored ?? NOBODY).split('$');
+      const [, N, r, p, salt, hash] = (stored ?? UNKNOWN_USER).split('$');
       const wanted = Buffer.from(hash!, 'base64');
       const cost = { N: Number(N), r: Number(r), p: Number(p) };
       const found = await derive(password, Buffer.from(salt!, 'base64'), cost, wanted.length);

@@ -45,7 +45,7 @@ const after = (ms: number, callback: () => void): (() => void) => {
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   wall: () => Date.now(),
-  // Not the global of that name, which looks itself up at each call.
+  // The imported object: the global of that name is a getter, which costs time at each call.
   monotonic: () => performance.now(),
   after,
   sleep: sleepOn({ after }),

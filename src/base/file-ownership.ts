@@ -7,15 +7,15 @@ const WRITABLE = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Why a file, or a folder on the way to it, could be changed by somebody else than root or the user of this process;
- * undefined when nobody could. Links are followed first. Rejects when there is no such file.
+ * Why a user other than root and the one of this process could change a file or a folder on the way to it;
+ * undefined when none could. Links are followed first. Rejects when there is no such file.
  */
 export async function ownershipProblem(path: string): Promise<string | undefined> {
   const real = await realpath(path);
   for (let place = real; ; place = dirname(place)) {
     const { uid, mode } = await stat(place);
     if (uid !== 0 && uid !== process.getuid?.()) {
-      return `${place} belongs to another user (${uid}), expected root or the one that runs the gateway`;
+      return `${place} belongs to another user (${uid}), expected root or the user that runs the gateway`;
     }
     if ((mode & WRITABLE) !== 0 && (place === real || (mode & STICKY) === 0)) {
       return `${place} can be written by others, expected mode ${(mode & 0o755).toString(8)}`;

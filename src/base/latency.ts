@@ -23,7 +23,7 @@ export class Latency {
     return this.counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Milliseconds below which this share of all was, as exactly as the buckets tell; null before the first. */
+  /** Milliseconds below which this share of all was, as exactly as the buckets allow; null before the first. */
   quantile(share: number): number | null {
     let left = this.count * share;
     if (left === 0) return null;

@@ -22,7 +22,7 @@ export interface NumberedLine {
   readonly line: string;
 }
 
-/** The last lines of the log in memory, for people who look from elsewhere. */
+/** The last lines of the log in memory, for the page. */
 export interface LogTail {
   keep(line: string): void;
   /** Those that came after this number, oldest first. */
@@ -52,7 +52,7 @@ const DEPTH = 6;
 
 /**
  * Logs JSON lines, or lines for people on a terminal that is not systemd's journal.
- * Writes before it returns, so that the last words of a process are not lost. Secrets are blanked by their key.
+ * Writes before it returns, so that the last line before a crash is not lost. Secrets are blanked by their key.
  */
 export function createLog(
   level: string,
@@ -94,7 +94,7 @@ export function createLog(
   return log;
 }
 
-/** Loaded where people read the log, which is nowhere in a cabinet. */
+/** Loaded only where the log is for a terminal. */
 function createFormat(colorize: boolean): (line: string) => string {
   const { prettyFactory } = createRequire(import.meta.url)(
     'pino-pretty',

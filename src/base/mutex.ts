@@ -1,7 +1,7 @@
-/** Runs an operation when all that came before it are over; gives what it gives. */
+/** Runs an operation when all before it have ended; resolves with its result. */
 export type Mutex = <T>(operation: () => Promise<T>) => Promise<T>;
 
-/** Turns for those who share something, in the order of asking. */
+/** One operation at a time, in the order of the calls. */
 export function createMutex(): Mutex {
   let last: Promise<unknown> = Promise.resolve();
   return (operation) => {
@@ -11,18 +11,18 @@ export function createMutex(): Mutex {
   };
 }
 
-/** For who shares nothing. */
+/** For a resource that is not shared. */
 export const noLock: Mutex = (operation) => operation();
 
-/** Turns by the place that is shared, such as a chip's address. */
-export type KeyedMutex = (place: string) => Mutex;
+/** The mutex of a shared resource, such as a chip's address. */
+export type KeyedMutex = (resource: string) => Mutex;
 
-/** Each place has turns of its own, the same ones each time. */
+/** Each resource has its own mutex, the same one each time. */
 export function createKeyedMutex(): KeyedMutex {
-  const turns = new Map<string, Mutex>();
-  return (place) => {
-    const turn = turns.get(place) ?? createMutex();
-    turns.set(place, turn);
-    return turn;
+  const mutexes = new Map<string, Mutex>();
+  return (resource) => {
+    const mutex = mutexes.get(resource) ?? createMutex();
+    mutexes.set(resource, mutex);
+    return mutex;
   };
 }

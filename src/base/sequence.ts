@@ -1,4 +1,4 @@
-/** Numbers the readings of each topic from 1 since the start of the gateway, whoever publishes them meanwhile. */
+/** Numbers the readings of each topic from 1 since the start of the gateway, also across reloads. */
 export class Sequence {
   readonly #last = new Map<string, number>();
 

@@ -1,16 +1,16 @@
-/** A small memory of one owner that outlives a restart; values are JSON. What is set is kept within seconds, not at once. */
+/** Values of one owner that survive a restart, as JSON. A value that is set is on disk within seconds, not at once. */
 export interface KeyValueStore {
-  /** What was set last, in this run or the one before; undefined when nothing was. Judge it: the file may be old. */
+  /** What was set last, in this run or the one before; undefined when nothing was. Check its form: the file may be old. */
   get(key: string): unknown;
   set(key: string, value: unknown): void;
 }
 
-/** The memories of all owners, e.g. of each sensor by its name. */
+/** The stores of all owners, for example of each sensor by its name. */
 export interface StateStore {
   of(owner: string): KeyValueStore;
 }
 
-/** Memories that a restart forgets. */
+/** Stores that a restart empties. */
 export function createMemoryState(): StateStore {
   const owners = new Map<string, Map<string, unknown>>();
   return {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Access } from '../access/access.ts';
+import type { Access, AccessChange } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
@@ -42,7 +42,7 @@ export interface BrokerParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Which clients may connect and what they may do; without it the listeners alone decide. */
+  /** Which clients may connect and what they may do; without it, or its rules, the listeners alone decide. */
   readonly access?: Access | undefined;
 }
 
@@ -64,14 +64,12 @@ export class Broker implements Service {
   readonly #control: ControlPlane;
   readonly #connections: Connections;
   readonly #listeners: ListenerSet;
-  #access: Access | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #expired = 0;
 
   constructor(parts: BrokerParts) {
     const { store, clock, log } = parts;
     this.#parts = parts;
-    this.#access = parts.access;
     const limits = { ...parts.limits };
     this.#limits = limits;
     const { traffic } = this;
@@ -88,7 +86,7 @@ export class Broker implements Service {
     const handshake = new Handshake({
       plane,
       log,
-      access: () => this.#access,
+      access: parts.access,
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),
       connect: (connection, packet) => this.#control.connect(connection, packet),
     });
@@ -125,9 +123,9 @@ export class Broker implements Service {
   }
 
   async start(): Promise<void> {
-    const { store, listeners } = this.#parts;
+    const { store, listeners, access } = this.#parts;
     this.#plane.recover();
-    this.#watchAccess();
+    if (access) access.onChanged = (change) => this.#accessChanged(access, change);
     const { wills, stoppedCleanly } = store.recovered;
     await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
@@ -140,25 +138,18 @@ export class Broker implements Service {
   }
 
   /**
-   * Applies other listeners, limits and access rules while clients are connected; with another access file all must
-   * connect again. Rejects when a listener can't open; a call with the former config then restores that.
+   * Applies other listeners and limits while clients are connected. Rejects when a listener can't open; a call with the
+   * former config then restores that.
    */
-  async applyConfig({ listeners, limits, access }: Omit<BrokerParts, 'store' | 'clock' | 'log'>) {
+  async applyConfig({ listeners, limits }: Pick<BrokerParts, 'listeners' | 'limits'>) {
     Object.assign(this.#limits, limits);
-    if (access !== this.#access) {
-      if (this.#access) this.#access.onChanged = undefined;
-      this.#access = access;
-      this.#watchAccess();
-      this.#connections.closeAll('another access file');
-    }
     await this.#listeners.applyConfig(listeners);
   }
 
-  #watchAccess(): void {
-    const access = this.#access;
-    if (!access) return;
-    const { subscriptions } = this.#plane;
-    access.onChanged = () => reviewConnections(access, this.#connections, subscriptions);
+  /** With another access file all clients must connect again; changed rules concern only the clients they restrict. */
+  #accessChanged(access: Access, change: AccessChange): void {
+    if (change === 'file') this.#connections.closeAll('another access file');
+    else reviewConnections(access, this.#connections, this.#plane.subscriptions);
   }
 
   async stop(): Promise<void> {

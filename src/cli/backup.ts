@@ -4,7 +4,7 @@ import { restore as copyIn, backup as copyOut } from '../store/admin/backup.ts';
 import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
-/** `backup FILE`: the database as it is now, beside a gateway that goes on. */
+/** `backup FILE`: the database as it is at this moment, also while a gateway runs. */
 export function backup(file: string, options: ConfigOption, io: Io, drivers: Drivers) {
   return withData(options, io, drivers, async (folder) => {
     await copyOut(folder, path.resolve(io.cwd, file), (done) => {
@@ -12,19 +12,19 @@ export function backup(file: string, options: ConfigOption, io: Io, drivers: Dri
         io.stderr.write(`\r${Math.floor(done * 100)} %${done === 1 ? '\n' : ''}`);
     });
     io.stdout.write(
-      `${file} holds sessions, queues, retained messages and what sensors remember; config, access file and certificates are files of their own\n`,
+      `${file} has the sessions, queues, retained messages and the state of sensors; back up config, access file and certificates separately\n`,
     );
     return EXIT.ok;
   });
 }
 
-/** `restore FILE`: puts a backup in the place of the database, while no gateway runs on it. */
+/** `restore FILE`: replaces the database with a backup, while no gateway runs on it. */
 export function restore(file: string, options: ConfigOption, io: Io, drivers: Drivers) {
   return withData(options, io, drivers, async (folder) => {
     const former = copyIn(folder, path.resolve(io.cwd, file));
     const kept =
-      former === undefined ? '' : `; the one from before is ${former}, delete it when all is well`;
-    io.stdout.write(`the database of ${folder} is the one of ${file}${kept}\n`);
+      former === undefined ? '' : `; the former one is ${former}, delete it when everything works`;
+    io.stdout.write(`the database of ${folder} was replaced by ${file}${kept}\n`);
     return EXIT.ok;
   });
 }

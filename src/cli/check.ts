@@ -6,7 +6,7 @@ import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
 const NO_SAFETY =
-  'Outputs, interlocks and inputs are no safety function: emergency stops and guards need a circuit of their own.';
+  'Outputs, interlocks and inputs are no safety function: emergency stops and guards need their own circuit.';
 
 /**
  * Checks a config without touching hardware; each problem and each warning is one line on standard output.

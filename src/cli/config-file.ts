@@ -22,7 +22,7 @@ export function printProblems(problems: readonly Problem[], output: OutputStream
   for (const problem of problems) output.write(`${formatProblem(problem, colour)}\n`);
 }
 
-/** Works on the data folder of the config; what stands in the way is one line on standard error. */
+/** Works on the data folder of the config; a failure is one line on standard error. */
 export async function withData(
   options: ConfigOption,
   io: Io,

@@ -5,36 +5,36 @@ import type { Config } from '../config/schema/schema.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { isSynchronised } from '../runtime/time-sync.ts';
 
-/** What an examination looks at. */
+/** What a check works with. */
 export interface CheckContext {
   readonly config: Config;
   readonly files: KernelFiles;
-  /** Of the gateway that runs; undefined when none does. */
+  /** Of the running gateway; undefined when none runs. */
   readonly status: GatewayStatus | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** What systemd says about NTP: `yes`, `no`; rejects where it can't be asked. */
+  /** What systemd says about NTP: `yes` or `no`; rejects where timedatectl does not answer. */
   askTimedatectl(): Promise<string>;
 }
 
-/** One sentence; with what to do where something is wrong. */
+/** One sentence, and what to do where something is wrong. */
 export interface CheckResult {
   readonly found: string;
   readonly remedy?: string;
 }
 
-type DoctorCheck = (patient: CheckContext) => Promise<readonly CheckResult[]>;
+type DoctorCheck = (context: CheckContext) => Promise<readonly CheckResult[]>;
 
 const DAY_MS = 86_400_000;
 const MIB = 1024 ** 2;
-/** Less free space than this is told. */
+/** Less free space than this is a failure. */
 const LEAST_FREE = 200 * MIB;
 /** A card of 16 GB with 1,000 cycles lasts for 8 years at this rate, whole-card writes counted thrice. */
-const MUCH_A_DAY = 2000 * MIB;
+const MOST_A_DAY = 2000 * MIB;
 const HOT_C = 80;
 const SOON_DAYS = 30;
 
-/** Everything that is looked at, in the order in which it is told. */
+/** All checks, in the order of the output. */
 export const DOCTOR_CHECKS: Readonly<Record<string, DoctorCheck>> = {
   gateway,
   power,
@@ -54,7 +54,7 @@ async function gateway({ status }: CheckContext): Promise<readonly CheckResult[]
   }
   const { troubles, version } = status;
   if (troubles.length === 0) return [{ found: `version ${version} runs and is healthy` }];
-  return troubles.map((found) => ({ found, remedy: 'docs/operations.md has each with its cause' }));
+  return troubles.map((found) => ({ found, remedy: 'see docs/operations.md' }));
 }
 
 /** Bits of the firmware's `get_throttled`: now, and since the start. */
@@ -62,18 +62,18 @@ async function power({ files }: CheckContext): Promise<readonly CheckResult[]> {
   const text = await read(files, '/sys/devices/platform/soc/soc:firmware/get_throttled');
   if (text === undefined) return [];
   const bits = Number.parseInt(text, 16);
-  const remedy = 'a stronger supply, or a shorter and thicker cable';
-  const findings: CheckResult[] = [];
-  if (bits & 0x1) findings.push({ found: 'the supply is too weak at this moment', remedy });
+  const remedy = 'use a stronger supply, or a shorter and thicker cable';
+  const results: CheckResult[] = [];
+  if (bits & 0x1) results.push({ found: 'the supply voltage is too low now', remedy });
   else if (bits & 0x1_0000)
-    findings.push({ found: 'the supply was too weak since the start', remedy });
+    results.push({ found: 'the supply voltage has been too low since the start', remedy });
   if (bits & 0xe) {
-    findings.push({ found: 'the processor is slowed down', remedy: 'cool the cabinet' });
+    results.push({ found: 'the processor is throttled now', remedy: 'cool the cabinet' });
   } else if (bits & 0xe_0000) {
-    const found = 'the processor was slowed down since the start';
-    findings.push({ found, remedy: 'cool the cabinet, or see to the supply' });
+    const found = 'the processor has been throttled since the start';
+    results.push({ found, remedy: 'cool the cabinet, or use a stronger supply' });
   }
-  return findings.length > 0 ? findings : [{ found: 'the supply has held since the start' }];
+  return results.length > 0 ? results : [{ found: 'no undervoltage since the start' }];
 }
 
 async function temperature({ files }: CheckContext): Promise<readonly CheckResult[]> {
@@ -82,72 +82,74 @@ async function temperature({ files }: CheckContext): Promise<readonly CheckResul
   const celsius = Number(text) / 1000;
   const found = `${celsius.toFixed(0)} °C`;
   return [
-    celsius >= HOT_C ? { found, remedy: 'cool the cabinet: it slows down from here' } : { found },
+    celsius >= HOT_C
+      ? { found, remedy: 'cool the cabinet: the processor is throttled from here on' }
+      : { found },
   ];
 }
 
 async function clock({ files, askTimedatectl }: CheckContext): Promise<readonly CheckResult[]> {
   const rtc = (await list(files, '/sys/class/rtc')).length > 0;
-  if (await isSynchronised(files, askTimedatectl)) return [{ found: 'is synchronised' }];
-  const remedy = 'give it a time server on the LAN: NTP= in /etc/systemd/timesyncd.conf';
+  if (await isSynchronised(files, askTimedatectl)) return [{ found: 'synchronised' }];
+  const remedy = 'set a time server on the LAN: NTP= in /etc/systemd/timesyncd.conf';
   return [
     {
       found: rtc
-        ? 'is not synchronised, and goes by the battery clock of the board'
-        : 'is not synchronised and the board has no battery clock: after a power cut it is late',
+        ? 'not synchronised; the board has a battery clock'
+        : 'not synchronised, and the board has no battery clock: it is wrong after a power cut',
       remedy,
     },
   ];
 }
 
 async function disk({ config, files }: CheckContext): Promise<readonly CheckResult[]> {
-  const findings: CheckResult[] = [];
+  const results: CheckResult[] = [];
   const mount = await mountOf(files, config.data);
   if (mount?.options.split(',').includes('ro')) {
-    const remedy = 'look at dmesg for errors of the disk, then mount it writable again';
-    findings.push({ found: `${config.data} is on a file system that is read-only`, remedy });
+    const remedy = 'look for disk errors in dmesg, then mount it writable again';
+    results.push({ found: `${config.data} is on a file system that is read-only`, remedy });
   }
   if (mount) {
     const errors = Number(await read(files, `/sys/fs/ext4/${mount.device}/errors_count`));
     if (errors > 0) {
       const found = `the file system on ${mount.device} has counted ${errors} errors`;
-      findings.push({ found, remedy: 'save a backup, check it (fsck) and think of a new card' });
+      results.push({ found, remedy: 'make a backup, run fsck and plan a new card' });
     }
   }
   const space = await files.space(config.data).catch(() => undefined);
   if (!space) {
-    findings.push({
-      found: `${config.data} is not there`,
-      remedy: 'it is made at the first start',
+    results.push({
+      found: `${config.data} does not exist`,
+      remedy: 'the first start creates it',
     });
   } else {
     const found = `${(space.free / MIB).toFixed(0)} MiB free for ${config.data}`;
-    const remedy = 'free some: when it is full, nothing is acknowledged any more';
-    findings.push(space.free < LEAST_FREE ? { found, remedy } : { found });
+    const remedy = 'free some space: on a full disk no message is acknowledged';
+    results.push(space.free < LEAST_FREE ? { found, remedy } : { found });
   }
-  return findings;
+  return results;
 }
 
-/** What the card says of itself, and what the gateway writes to it. */
+/** The wear that the card reports, and what the gateway writes to it. */
 async function wear({ config, files, status, now }: CheckContext): Promise<readonly CheckResult[]> {
-  const findings: CheckResult[] = [];
+  const results: CheckResult[] = [];
   const mount = await mountOf(files, config.data);
   const card = mount && diskOf(mount.device);
   const life = card && (await read(files, `/sys/block/${card}/device/life_time`));
   const used = life?.split(/\s+/).map((one) => Number.parseInt(one, 16));
   if (card && used) {
     const worst = Math.max(...used) * 10;
-    const found = `${card} has used up to ${worst} % of its life`;
-    findings.push(worst >= 80 ? { found, remedy: 'plan a new one' } : { found });
+    const found = `${card} has used up to ${worst} % of its lifetime`;
+    results.push(worst >= 80 ? { found, remedy: 'plan a new card' } : { found });
   }
   const ran = status && now - status.started;
   if (status && ran && ran > 3_600_000) {
     const aDay = (status.store.bytesWritten / ran) * DAY_MS;
     const found = `the gateway writes ${(aDay / MIB).toFixed(0)} MiB a day`;
-    const remedy = 'a larger readingsWithin, deadbands on sensors that chatter';
-    findings.push(aDay > MUCH_A_DAY ? { found, remedy } : { found });
+    const remedy = 'set a larger store.readingsWithin, and deadbands on noisy sensors';
+    results.push(aDay > MOST_A_DAY ? { found, remedy } : { found });
   }
-  return findings;
+  return results;
 }
 
 async function certificates({ config, now }: CheckContext): Promise<readonly CheckResult[]> {
@@ -166,10 +168,10 @@ async function certificates({ config, now }: CheckContext): Promise<readonly Che
 }
 
 async function certificate(file: string, now: number): Promise<CheckResult> {
-  const remedy = 'put a new one in its place: the gateway takes it up by itself';
+  const remedy = 'replace the file: the gateway uses it without a restart';
   try {
     const days = (Date.parse(new X509Certificate(await readFile(file)).validTo) - now) / DAY_MS;
-    if (days < 0) return { found: `${file} has ended`, remedy };
+    if (days < 0) return { found: `${file} has expired`, remedy };
     const found = `${file} is valid for ${Math.floor(days)} days`;
     return days < SOON_DAYS ? { found, remedy } : { found };
   } catch (error) {
@@ -177,7 +179,7 @@ async function certificate(file: string, now: number): Promise<CheckResult> {
   }
 }
 
-/** Whether this user may use the devices that the config names. */
+/** Whether this user may open the devices that the config names. */
 async function devices({ config, files }: CheckContext): Promise<readonly CheckResult[]> {
   const names = new Set<string>();
   for (const { bus } of config.sensors) if (bus !== undefined) names.add(bus.split('/')[0]!);
@@ -191,12 +193,15 @@ async function devices({ config, files }: CheckContext): Promise<readonly CheckR
       const device = `/dev/${name}`;
       try {
         await access(device, constants.R_OK | constants.W_OK);
-        return { found: `${device} can be used` };
+        return { found: `${device} can be opened` };
       } catch (error) {
         const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
         return missing
-          ? { found: `${device} is not there`, remedy: 'cellgate probe shows what is' }
-          : { found: `${device} may not be used by this user`, remedy: 'groups gpio and i2c' };
+          ? { found: `${device} does not exist`, remedy: 'cellgate probe lists what is there' }
+          : {
+              found: `${device} may not be opened by this user`,
+              remedy: 'add the user to the groups gpio and i2c',
+            };
       }
     }),
   );

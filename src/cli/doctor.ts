@@ -13,7 +13,7 @@ export interface DoctorParts {
   askTimedatectl(): Promise<string>;
 }
 
-/** Looks at all that makes a gateway fail after a while: 0 when all is well, 1 with what to do for each finding. */
+/** Runs all checks of the machine and its gateway: 0 when nothing is wrong, 1 with what to do for each result. */
 export async function doctor(options: ConfigOption, io: Io, parts: DoctorParts): Promise<number> {
   const { drivers, files, askTimedatectl } = parts;
   const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
@@ -24,14 +24,14 @@ export async function doctor(options: ConfigOption, io: Io, parts: DoctorParts):
   const status = (await askGateway(config.data, { ask: 'status' }).catch(() => undefined)) as
     | GatewayStatus
     | undefined;
-  const patient: CheckContext = { config, files, status, askTimedatectl, now: Date.now() };
-  let count = 0;
-  for (const [name, examine] of Object.entries(DOCTOR_CHECKS)) {
-    for (const { found, remedy } of await examine(patient)) {
-      if (remedy !== undefined) count++;
-      const mark = remedy === undefined ? 'ok  ' : 'MEND';
+  const context: CheckContext = { config, files, status, askTimedatectl, now: Date.now() };
+  let failed = 0;
+  for (const [name, check] of Object.entries(DOCTOR_CHECKS)) {
+    for (const { found, remedy } of await check(context)) {
+      if (remedy !== undefined) failed++;
+      const mark = remedy === undefined ? 'ok  ' : 'FAIL';
       io.stdout.write(`${mark}  ${name}: ${found}${remedy === undefined ? '' : `: ${remedy}`}\n`);
     }
   }
-  return count === 0 ? EXIT.ok : EXIT.trouble;
+  return failed === 0 ? EXIT.ok : EXIT.trouble;
 }

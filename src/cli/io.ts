@@ -19,7 +19,7 @@ export interface Io {
   readonly events: EventEmitter;
   /** Ends the process at once. */
   exit(code: number): void;
-  /** Tells whoever started this process that clients can connect, and where. */
+  /** Reports to the parent process that clients can connect, and where. */
   ready(urls: readonly string[]): void;
 }
 

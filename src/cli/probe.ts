@@ -10,9 +10,9 @@ import { EXIT, type Io } from './io.ts';
 export interface ProbeParts {
   readonly buses: Buses;
   readonly drivers: Drivers;
-  /** The boards that are known, by name. */
+  /** The known boards, by name. */
   readonly boards: ReadonlyMap<string, Board>;
-  /** What systemd says about NTP: `yes`, `no`, or a rejection where it can't be asked. */
+  /** What systemd says about NTP: `yes` or `no`; rejects where timedatectl does not answer. */
   askTimedatectl?(): Promise<string>;
 }
 
@@ -20,7 +20,7 @@ export interface ProbeParts {
 const FIRST_ADDRESS = 0x08;
 const LAST_ADDRESS = 0x77;
 
-/** Tells what hardware is here, as text; works on a machine that has none. Resolves to 0. */
+/** Prints the hardware of this machine; works where there is none. Resolves to 0. */
 export async function probe(parts: ProbeParts, io: Io): Promise<number> {
   const { buses, drivers, askTimedatectl: ask = askTimedatectl } = parts;
   const { files } = buses;
@@ -50,7 +50,7 @@ export async function probe(parts: ProbeParts, io: Io): Promise<number> {
   return EXIT.ok;
 }
 
-/** Which profiles of config/boards this machine may be, and what those lack that would fit but for their lines' names. */
+/** The profiles of config/boards that fit this machine, and those that would fit if their lines had names. */
 async function profiles(
   boards: ReadonlyMap<string, Board>,
   model: string,
@@ -71,7 +71,7 @@ async function profiles(
   return shown;
 }
 
-/** What answers on a bus, a line each, as it is found. Reads a byte at each address: writes could change a chip. */
+/** The addresses of a bus that answer, one text line each. Reads a byte at each address: writes could change a chip. */
 async function* scan(bus: I2cBus, drivers: Drivers): AsyncGenerator<string> {
   let count = 0;
   for (let address = FIRST_ADDRESS; address <= LAST_ADDRESS; address += 1) {
@@ -125,12 +125,12 @@ async function boardModel(files: KernelFiles): Promise<string> {
     const model = await files.read(path).catch(() => '');
     if (model !== '') return model.replaceAll('\0', '').trim();
   }
-  return 'unknown (neither a device tree nor DMI tells it)';
+  return 'unknown (neither a device tree nor DMI names it)';
 }
 
 async function clockState(files: KernelFiles, ask: () => Promise<string>): Promise<string> {
   const synchronised = await isSynchronised(files, ask);
-  if (synchronised === undefined) return 'unknown (systemd does not tell)';
+  if (synchronised === undefined) return 'unknown (systemd does not report it)';
   return synchronised ? 'synchronised' : 'not synchronised';
 }
 

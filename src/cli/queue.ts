@@ -5,14 +5,17 @@ import { exportQueue, listQueues, purgeQueue } from '../store/admin/queue-admin.
 import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
+/** What `queue` can do. */
+export type QueueAction = 'list' | 'export' | 'purge';
+
 export interface QueueOption extends ConfigOption {
   readonly session?: string | undefined;
   readonly yes?: boolean | undefined;
 }
 
-/** `queue list|export|purge`: what waits for whom. */
+/** `queue list|export|purge`: the messages that are queued for sessions and uplinks. */
 export function queue(
-  action: 'list' | 'export' | 'purge',
+  action: QueueAction,
   options: QueueOption,
   io: Io,
   drivers: Drivers,
@@ -31,7 +34,7 @@ export function queue(
 
 function list(folder: string, session: string | undefined, io: Io): void {
   const queues = listQueues(folder).filter((one) => !session || one.session === session);
-  if (queues.length === 0) io.stdout.write('nobody waits for messages\n');
+  if (queues.length === 0) io.stdout.write('no messages are queued\n');
   for (const { session: name, messages, bytes, oldest } of queues) {
     const since = oldest === null ? '' : `, since ${new Date(oldest).toISOString()}`;
     io.stdout.write(`${name}: ${messages} messages, ${bytes} bytes${since}\n`);
@@ -41,7 +44,7 @@ function list(folder: string, session: string | undefined, io: Io): void {
 async function purge(folder: string, options: QueueOption, io: Io): Promise<number> {
   const { session } = options;
   if (!session) {
-    io.stderr.write('cellgate: say whose queue: --session NAME (see queue list)\n');
+    io.stderr.write('cellgate: name a queue with --session NAME (see queue list)\n');
     return EXIT.usage;
   }
   const found = listQueues(folder).find((one) => one.session === session);

@@ -26,7 +26,7 @@ export interface ReadOptions extends ConfigOption {
   readonly record?: string | undefined;
 }
 
-/** What `read` reaches the hardware with. */
+/** How `read` accesses the hardware. */
 export interface ReadParts {
   readonly drivers: Drivers;
   readonly clock: Clock;
@@ -52,12 +52,12 @@ export async function read(
   if (options.record !== undefined && driver.bus !== 'i2c') {
     return refuse(io, `--record keeps I2C transfers, but ${driver.name} is not on an I2C bus`);
   }
-  // Two that talk to one chip or line at a time would both read what is not so.
+  // Two programs that use one chip or line at a time would both read wrong values.
   if ((driver.bus === 'i2c' || driver.bus === 'gpio-input') && isInUse(config.data)) {
     const topic = readingTopic(config.cell, name, '');
     return refuse(
       io,
-      `the gateway is running and reads ${name}: stop it, or subscribe to ${topic}`,
+      `the gateway is running and reads ${name}: stop the gateway, or subscribe to ${topic}`,
     );
   }
   const buses = parts.openBuses(createLog('warn', io.stderr, io.env), config.gpio.backend);

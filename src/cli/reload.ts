@@ -5,7 +5,7 @@ import type { ReloadReport } from '../runtime/reload.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
-/** Has the running gateway go on by its config file as it stands: 0 done, 1 refused with the reason, 3 when none runs. */
+/** Changes the running gateway to its config file as it is on disk: 0 done, 1 refused with the reason, 3 when none runs. */
 export async function reload(options: ConfigOption, io: Io, drivers: Drivers): Promise<number> {
   const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
   if (!config) {

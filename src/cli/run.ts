@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema/schema.ts';
 import { formatProblem } from '../config/yaml/problem.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
-import type { Gateway, Load } from '../main.ts';
+import type { Gateway, Load } from '../runtime/gateway.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
@@ -18,7 +18,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
  * Runs the gateway until SIGTERM or SIGINT: 0 after a clean stop, 1 when the config or the start fails.
- * A second signal ends the process at once with 1; an error that nobody caught ends it with 70.
+ * A second signal ends the process at once with 1; an uncaught error ends it with 70.
  */
 export async function run(options: ConfigOption, io: Io, parts: RunParts): Promise<number> {
   const load: Load = () => loadConfig(configFile(options, io.env), parts.drivers, io.cwd);
@@ -33,7 +33,7 @@ export async function run(options: ConfigOption, io: Io, parts: RunParts): Promi
   const watch = watchProcess(io, log);
   try {
     const start = (): Promise<Gateway> => parts.start(config, log, tail, load);
-    return await live(start, log, watch.stopAsked, io);
+    return await live(start, log, watch.stopSignal, io);
   } finally {
     watch.close();
   }
@@ -42,7 +42,7 @@ export async function run(options: ConfigOption, io: Io, parts: RunParts): Promi
 async function live(
   start: () => Promise<Gateway>,
   log: Logger,
-  stopAsked: Promise<string>,
+  stopSignal: Promise<string>,
   io: Io,
 ): Promise<number> {
   let gateway: Gateway;
@@ -56,7 +56,7 @@ async function live(
     gateway.reload().catch((error: unknown) => log.error({ error }, 'the reload has failed'));
   };
   io.events.on('SIGHUP', onReload);
-  log.info(`stopping on ${await stopAsked}`);
+  log.info(`stopping on ${await stopSignal}`);
   io.events.off('SIGHUP', onReload);
   try {
     await gateway.stop();
@@ -66,7 +66,7 @@ async function live(
   return EXIT.ok;
 }
 
-/** One line for the person in front of the terminal; the stack only for who asked for it. */
+/** One line for the terminal; the stack only at the log level debug. */
 function failed(what: string, error: unknown, log: Logger, io: Io): number {
   const message = error instanceof Error ? error.message : String(error);
   io.stderr.write(`cellgate: ${what}: ${message.replaceAll(/\s*\n\s*/g, ' ')}\n`);
@@ -74,26 +74,26 @@ function failed(what: string, error: unknown, log: Logger, io: Io): number {
   return EXIT.trouble;
 }
 
-function watchProcess(io: Io, log: Logger): { stopAsked: Promise<string>; close(): void } {
-  let asked = false;
-  let resolveStop: (signal: string) => void;
-  const stopAsked = new Promise<string>((resolve) => {
-    resolveStop = resolve;
+function watchProcess(io: Io, log: Logger): { stopSignal: Promise<string>; close(): void } {
+  let stopping = false;
+  let resolveSignal: (signal: string) => void;
+  const stopSignal = new Promise<string>((resolve) => {
+    resolveSignal = resolve;
   });
   const onSignal = (signal: string): void => {
-    if (asked) io.exit(EXIT.trouble);
-    asked = true;
-    resolveStop(signal);
+    if (stopping) io.exit(EXIT.trouble);
+    stopping = true;
+    resolveSignal(signal);
   };
   const onBug = (error: unknown): void => {
-    log.fatal({ err: error }, 'an error that nobody caught');
+    log.fatal({ err: error }, 'uncaught error');
     io.exit(EXIT.bug);
   };
   for (const signal of SIGNALS) io.events.on(signal, onSignal);
   io.events.on('uncaughtException', onBug);
   io.events.on('unhandledRejection', onBug);
   return {
-    stopAsked,
+    stopSignal,
     close() {
       for (const signal of SIGNALS) io.events.off(signal, onSignal);
       io.events.off('uncaughtException', onBug);

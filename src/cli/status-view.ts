@@ -15,7 +15,7 @@ export function duration(ms: number): string {
   return `${seconds} s`;
 }
 
-/** Everything that the gateway says of itself, a line for each thing; `now` in milliseconds since the epoch. */
+/** The whole status of the gateway, one text line for each item; `now` in milliseconds since the epoch. */
 export function statusLines(status: GatewayStatus, now: number): string[] {
   const { cell, version, started, sessions, clients, sensors, outputs, uplinks, store } = status;
   return [
@@ -79,7 +79,7 @@ function sensorRows(sensor: GatewayStatus['sensors'][number], now: number): stri
 /** A heading and rows whose columns stand under each other; nothing where there are no rows. */
 function section(heading: string, rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
-  const clean = rows.map((row) => row.map(harmless));
+  const clean = rows.map((row) => row.map(printable));
   const widths = (clean[0] ?? []).map((_, column) =>
     Math.max(...clean.map((row) => (row[column] ?? '').length)),
   );
@@ -87,7 +87,7 @@ function section(heading: string, rows: readonly (readonly string[])[]): string[
   return ['', heading, ...lines.map((cells) => `  ${cells.join('  ').trimEnd()}`)];
 }
 
-/** What a client calls itself must not steer the terminal. */
-function harmless(text: string): string {
+/** A client's name must not control the terminal. */
+function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '·').trimEnd();
 }

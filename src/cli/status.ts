@@ -10,7 +10,7 @@ export interface StatusOption extends ConfigOption {
   readonly json?: boolean | undefined;
 }
 
-/** How the running gateway is: 0 healthy, 1 with troubles, 3 when it does not run. */
+/** The state of the running gateway: 0 healthy, 1 with troubles, 3 when it does not run. */
 export async function status(options: StatusOption, io: Io, drivers: Drivers): Promise<number> {
   const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
   if (!config) {

@@ -6,6 +6,9 @@ import { promisify } from 'node:util';
 import { type ConfigOption, configFile } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
+/** What `tls` can make. */
+export type TlsAction = 'init' | 'server' | 'client';
+
 export interface TlsOption extends ConfigOption {
   /** The folder of the authority; without it `tls` beside the config. */
   readonly dir?: string | undefined;
@@ -36,11 +39,11 @@ const CLIENT_NAME = /^[A-Za-z0-9._-]{1,64}$/;
 const SERVER_NAME = /^[A-Za-z0-9.:_-]{1,253}$/;
 
 /**
- * `tls init`: a small authority and the gateway's certificate; `tls server`: that certificate anew;
+ * `tls init`: a small certificate authority and the gateway's certificate; `tls server`: a new one of the latter;
  * `tls client NAME`: one for a client, whose name is the user in the access file. 0 when done, 1 with a sentence when not.
  */
 export async function tls(
-  action: 'init' | 'server' | 'client',
+  action: TlsAction,
   client: string | undefined,
   options: TlsOption,
   io: Io,
@@ -61,17 +64,19 @@ export async function tls(
     return fail(`--name ${wrong}: a host name or an address such as 192.168.1.20`, EXIT.usage);
   }
   if (action === 'client' && !CLIENT_NAME.test(client ?? '')) {
-    return fail('a client has a name of 1 to 64 letters, digits, dots, - or _', EXIT.usage);
+    return fail('expected a client name of 1 to 64 letters, digits, dots, - or _', EXIT.usage);
   }
-  if (client === 'ca' || client === 'gateway') return fail(`${client}: that name is taken`);
-  const there = await exists(path.join(folder, 'ca.key'));
-  if (action === 'init' && there) {
+  if (client === 'ca' || client === 'gateway') return fail(`${client}: this name is reserved`);
+  const hasAuthority = await exists(path.join(folder, 'ca.key'));
+  if (action === 'init' && hasAuthority) {
     return fail(
-      `${folder} has an authority already: "cellgate tls server" makes the gateway's certificate anew, "cellgate tls client NAME" one for a client`,
+      `${folder} has a certificate authority already: "cellgate tls server" renews the gateway's certificate, "cellgate tls client NAME" makes one for a client`,
     );
   }
-  if (action !== 'init' && !there) {
-    return fail(`${folder} has no authority, expected ca.key in it: first "cellgate tls init"`);
+  if (action !== 'init' && !hasAuthority) {
+    return fail(
+      `${folder} has no certificate authority, expected ca.key in it: run "cellgate tls init" first`,
+    );
   }
   const made = async (order: Order): Promise<string> => {
     await make(order, folder, days, config);
@@ -92,7 +97,7 @@ export async function tls(
     return fail((error as Error).message);
   }
   io.stdout.write(
-    action === 'init' ? explained(folder, config, names) : `made anew for ${names.join(', ')}\n`,
+    action === 'init' ? explained(folder, config, names) : `renewed for ${names.join(', ')}\n`,
   );
   return EXIT.ok;
 }
@@ -147,7 +152,7 @@ async function make(order: Order, folder: string, days: number, config: string):
       ...['-pkeyopt', 'ec_paramgen_curve:P-256', '-keyout', key!, '-out', certificate!],
       ...['-subj', `/CN=${commonName}`, '-days', String(days), ...signer],
     ]);
-    // The gateway's user reads its own key as it reads the config; nobody else reads the authority's.
+    // The gateway's user reads its own key as it reads the config; the key of the authority is for its owner alone.
     await chmod(key!, order === AUTHORITY ? 0o600 : 0o640);
     await chmod(certificate!, 0o644);
     const owner = order === AUTHORITY ? undefined : await stat(config).catch(() => undefined);
@@ -178,7 +183,7 @@ function exists(file: string): Promise<boolean> {
 
 function explained(folder: string, config: string, names: readonly string[]): string {
   const from = path.relative(path.dirname(config), folder) || '.';
-  return `an authority and the gateway's certificate are in ${folder}, for ${names.join(', ')}
+  return `the certificate authority and the gateway's certificate are in ${folder}, for ${names.join(', ')}
 
 In ${config}:
   listeners:
@@ -189,6 +194,6 @@ In ${config}:
 Clients trust ${folder}/ca.crt:
   mosquitto_sub -h ${names[0]} -p 8883 --cafile ca.crt -u USER -P PASSWORD -t '#' -v
 "cellgate tls client NAME" makes a certificate with which a client needs no password.
-Keep ca.key safe: who has it can sign others in. Away from the gateway is best.
+Keep ca.key safe: with it anyone can make certificates that the gateway accepts. Best store it away from the gateway.
 `;
 }

@@ -11,13 +11,13 @@ import { readText } from '../config/yaml/text-file.ts';
 import { type ConfigOption, configFile } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
-/** Where a password comes from: never from an argument, for those can be seen by every user of the machine. */
+/** Where a password comes from: never from an argument, which every user of the machine can see. */
 export interface PasswordSource {
-  /** Asks twice on a terminal; takes one line where standard input is none. */
+  /** Read twice from a terminal; one line where standard input is none. */
   password(user: string): Promise<string>;
 }
 
-const NEW_FILE = `# Who may connect to the broker, and what each may do.
+const NEW_FILE = `# The users that may connect to the broker, and what each may do.
 users: []
 `;
 const SHORTEST = 8;
@@ -37,7 +37,7 @@ export async function user(
   const config = path.resolve(io.cwd, configFile(options, io.env));
   const file = await accessFile(config);
   if (file === undefined) {
-    return fail(`${config} names no access file: set broker.access, e.g. to access.yaml`);
+    return fail(`${config} names no access file: set broker.access, for example to access.yaml`);
   }
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return NEW_FILE;
@@ -67,24 +67,26 @@ export async function user(
     if (!known) return fail(`${file} has no user ${name}`);
     users.items = users.items.filter((one) => one !== known);
     await replace(file, doc.toString(), config);
-    io.stdout.write(`${name} is no user any more; a gateway that runs closes its connections\n`);
+    io.stdout.write(`${name} was removed; a running gateway closes its connections\n`);
     return EXIT.ok;
   }
-  if (!/^\P{Cc}{1,64}$/u.test(name ?? '')) return fail('a user name has 1 to 64 characters');
+  if (!/^\P{Cc}{1,64}$/u.test(name ?? ''))
+    return fail('expected a user name of 1 to 64 characters');
   let password: string;
   try {
     password = await source.password(name ?? '');
   } catch (error) {
     return fail((error as Error).message);
   }
-  if (password.length < SHORTEST) return fail(`a password has at least ${SHORTEST} characters`);
+  if (password.length < SHORTEST)
+    return fail(`expected a password of at least ${SHORTEST} characters`);
   const hash = await hashPassword(password);
   if (known) known.set('password', hash);
   else users.add(doc.createNode({ name, password: hash }));
   await replace(file, doc.toString(), config);
   io.stdout.write(
     known
-      ? `${name} has another password\n`
+      ? `the password of ${name} was changed\n`
       : `${name} may connect, publish and subscribe; give it rules in ${file} to allow less\n`,
   );
   return EXIT.ok;
@@ -125,14 +127,14 @@ export const askForPassword: PasswordSource = {
       throw new Error('no password on standard input');
     }
     const first = await ask(`Password for ${name}: `);
-    if ((await ask('Again: ')) !== first) throw new Error('the two are not the same');
+    if ((await ask('Again: ')) !== first) throw new Error('the two passwords are not the same');
     return first;
   },
 };
 
-/** Shows the question and nothing of what is typed. */
-async function ask(question: string): Promise<string> {
-  process.stderr.write(question);
+/** Shows the prompt and nothing of what is typed. */
+async function ask(prompt: string): Promise<string> {
+  process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
   try {

@@ -18,7 +18,7 @@ const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?25h\u001b[?1049l';
 const [HOME, CLEAR_LINE, CLEAR_REST] = ['\u001b[H', '\u001b[K', '\u001b[J'];
 
-/** Shows how the running gateway is, anew each second, until Ctrl-C; leaves the terminal as it was. */
+/** Shows the state of the running gateway, updated every second, until Ctrl-C; restores the terminal. */
 export async function watch(options: ConfigOption, io: Io, parts: WatchParts): Promise<number> {
   if (io.stdout.isTTY !== true) {
     io.stderr.write('cellgate: watch needs a terminal; "cellgate status" prints once\n');
@@ -37,7 +37,7 @@ export async function watch(options: ConfigOption, io: Io, parts: WatchParts): P
   io.stdout.write(ENTER);
   try {
     while (!end.signal.aborted) {
-      io.stdout.write(frame(await look(config.data, parts.clock), io));
+      io.stdout.write(frame(await stateLines(config.data, parts.clock), io));
       await parts.clock.sleep(EVERY_MS, end.signal).catch(() => undefined);
     }
   } finally {
@@ -47,10 +47,10 @@ export async function watch(options: ConfigOption, io: Io, parts: WatchParts): P
   return EXIT.ok;
 }
 
-async function look(folder: string, clock: Clock): Promise<string[]> {
+async function stateLines(folder: string, clock: Clock): Promise<string[]> {
   try {
     const status = await askGateway(folder, { ask: 'status' });
-    if (status === undefined) return [`no gateway runs on ${folder}: waiting for one`];
+    if (status === undefined) return [`no gateway runs on ${folder}; waiting for it`];
     return statusLines(status as GatewayStatus, clock.wall());
   } catch (error) {
     return [(error as Error).message];

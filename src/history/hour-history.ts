@@ -9,7 +9,7 @@ export const POINTS = 360;
 const TOPICS = 2000;
 const POLL_MS = 1000;
 
-/** What a topic was: its lowest, highest and last value within each point, the newest point last; null where there was none. */
+/** The values of a topic: lowest, highest and last within each point, the newest point last; null where there was none. */
 export interface Series {
   /** Milliseconds since the epoch at which the newest point ends. */
   readonly end: number;
@@ -19,7 +19,7 @@ export interface Series {
   readonly last: readonly (number | null)[];
 }
 
-/** What a topic was over a time. */
+/** The values of a topic over a period. */
 export interface Summary {
   readonly low: number;
   readonly high: number;
@@ -31,7 +31,7 @@ export interface HourHistoryParts {
   monotonic(): number;
   /** Milliseconds since the epoch. */
   wall(): number;
-  /** What every topic is at this moment; null where it has no value. */
+  /** The value of every topic at this moment; null where it has none. */
   values(): Iterable<readonly [topic: string, value: number | null]>;
 }
 
@@ -50,12 +50,12 @@ interface Ring {
   newest: number;
 }
 
-/** The last hour in memory: looks at every value once a second and keeps one point for ten of them. */
+/** The last hour in memory: polls every value once a second and keeps one point for ten of them. */
 export function createHourHistory({ monotonic, wall, values }: HourHistoryParts): HourHistory {
   const rings = new Map<string, Ring>();
   let timer: NodeJS.Timeout | undefined;
 
-  const look = (): void => {
+  const poll = (): void => {
     const point = Math.floor(monotonic() / POINT_MS);
     for (const [topic, value] of values()) {
       const ring = rings.get(topic) ?? create(topic, point);
@@ -64,7 +64,7 @@ export function createHourHistory({ monotonic, wall, values }: HourHistoryParts)
       if (value === null) continue;
       const at = point % POINTS;
       ring.last[at] = value;
-      // Written so that an empty point, which is not a number, gives way.
+      // Negated, so that an empty point, which is NaN, is replaced.
       if (!(ring.low[at]! <= value)) ring.low[at] = value;
       if (!(ring.high[at]! >= value)) ring.high[at] = value;
     }
@@ -81,8 +81,8 @@ export function createHourHistory({ monotonic, wall, values }: HourHistoryParts)
   return {
     name: 'history',
     async start() {
-      look();
-      timer = setInterval(look, POLL_MS);
+      poll();
+      timer = setInterval(poll, POLL_MS);
     },
     async stop() {
       clearInterval(timer);
@@ -140,7 +140,7 @@ function inOrder(column: Float64Array, newest: number): (number | null)[] {
   });
 }
 
-/** What has a course: every channel that is a number or on and off, and every uplink's backlog on its `$SYS` topic. */
+/** The values that have a history: every channel that is a number or on and off, and every uplink's queue on its `$SYS` topic. */
 export function* chartedValues(
   sensors: readonly SensorStatus[],
   uplinks: readonly { readonly status: UplinkStatus }[],

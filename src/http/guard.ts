@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { isOwnName } from '../net/origin.ts';
 
-/** Nothing from elsewhere, nothing written into the page, no frame around it. */
+/** Only the gateway's own scripts, styles and connections; no frame around the page. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': [
     "default-src 'none'",
@@ -36,7 +36,7 @@ export function isOwnHost(
   return isOwnName(host) || certificate?.checkHost(host) !== undefined;
 }
 
-/** Whether a request that a browser sends for a page comes from a page of ours; other programs say no origin. */
+/** Whether a request that a browser sends for a page comes from a page of this gateway; other programs send no origin. */
 export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined) return true;
   return URL.canParse(origin) && host !== undefined && new URL(origin).host === host.toLowerCase();

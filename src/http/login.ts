@@ -1,25 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { Access } from '../access/access.ts';
 
-/** What whoever asks may do over MQTT, and therefore here. */
+/** What the user of a request may do over MQTT, and therefore here. */
 export interface Visitor {
   maySubscribe(filter: string): boolean;
   mayPublish(topic: string): boolean;
 }
 
-const ANYBODY: Visitor = { maySubscribe: () => true, mayPublish: () => true };
+const EVERYTHING: Visitor = { maySubscribe: () => true, mayPublish: () => true };
 
 /** Stands for the client id, which the rules of single clients may name. */
 const CLIENT_ID = 'cellgate-http';
 const LONGEST = 1024;
 
-/** Who sent a request: anybody where there are no access rules, else the user of its Basic login. Undefined for who is not let in. */
+/** What the sender of a request may do: everything without access rules, else what the user of its Basic login may. Undefined where that is refused. */
 export async function loginOf(
   request: IncomingMessage,
-  access: Access | undefined,
+  access: Access,
   anonymous: boolean,
 ): Promise<Visitor | undefined> {
-  if (!access) return ANYBODY;
+  if (!access.hasRules) return EVERYTHING;
   const { username, password } = credentialsOf(request.headers.authorization);
   const admission = await access.admit({
     address: request.socket.remoteAddress ?? 'unknown',

@@ -1,17 +1,19 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Latency } from '../base/latency.ts';
+import { createMutex } from '../base/mutex.ts';
 import type { DropCounts } from '../broker/stats/status.ts';
 import type { TrafficCounters } from '../broker/stats/traffic-counters.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { createLatencyMetric } from './latency-metric.ts';
-import { DEFINITIONS, type Now } from './metric-definitions.ts';
+import type { MetricSource } from './metric.ts';
+import { METRICS } from './metric-definitions.ts';
 
 export interface MetricsParts {
   status(): Promise<GatewayStatus>;
   drops(): DropCounts;
   readonly traffic: TrafficCounters;
-  /** How long commits took; undefined before the store has started. */
-  commitTimes(): Latency | undefined;
+  /** How long commits took. */
+  commitTimes(): Latency;
 }
 
 export interface Metrics {
@@ -21,23 +23,23 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** Metrics of the whole gateway; nothing is computed before somebody asks. */
+/** Metrics of the whole gateway; nothing is computed before a scrape. */
 export function createMetrics(parts: MetricsParts): Metrics {
   const registry = new Registry();
   const { traffic } = parts;
-  const collectors = DEFINITIONS.map(([kind, name, help, labelNames, rows]) => {
+  const collectors = METRICS.map(({ kind, name, help, labels: labelNames = [], rows }) => {
     const options = { name, help, labelNames: [...labelNames], registers: [registry] };
     if (kind === 'gauge') {
       const gauge = new Gauge(options);
-      return (now: Now): void => {
+      return (source: MetricSource): void => {
         gauge.reset();
-        for (const [labels, value] of rows(now)) gauge.set(labels, value);
+        for (const [labels, value] of rows(source)) gauge.set(labels, value);
       };
     }
     const counter = new Counter(options);
-    return (now: Now): void => {
+    return (source: MetricSource): void => {
       counter.reset();
-      for (const [labels, value] of rows(now)) counter.inc(labels, value);
+      for (const [labels, value] of rows(source)) counter.inc(labels, value);
     };
   });
   const latencies = [
@@ -57,17 +59,14 @@ export function createMetrics(parts: MetricsParts): Metrics {
     registry.registerMetric(createLatencyMetric(name, help, of));
   }
   /** One at a time: the rows of two scrapes must not mix. */
-  let last: Promise<unknown> = Promise.resolve();
+  const inOrder = createMutex();
   return {
     type: registry.contentType,
-    text() {
-      const next = last.then(async () => {
-        const now = { status: await parts.status(), drops: parts.drops(), traffic };
-        for (const collect of collectors) collect(now);
+    text: () =>
+      inOrder(async () => {
+        const source = { status: await parts.status(), drops: parts.drops(), traffic };
+        for (const collect of collectors) collect(source);
         return registry.metrics();
-      });
-      last = next.catch(() => undefined);
-      return next;
-    },
+      }),
   };
 }

@@ -14,7 +14,7 @@ const LASTING = /^\/assets\//;
 interface PageFile {
   readonly type: string;
   readonly bytes: Buffer;
-  /** Made when it is first asked for. */
+  /** Made at the first request. */
   zipped?: Promise<Buffer>;
 }
 

@@ -1,25 +1,23 @@
 import type { LogTail } from '../base/log.ts';
-import type { DayHistory } from '../history/day-history.ts';
-import type { HourHistory } from '../history/hour-history.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { History } from '../history/history.ts';
+import type { Health } from '../runtime/health.ts';
+import type { Progress } from '../runtime/progress.ts';
+import type { Store } from '../store/store.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
 import type { Visitor } from './login.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface RoutesParts {
-  readonly history: Pick<HourHistory, 'of'>;
-  readonly day: Pick<DayHistory, 'of'>;
+  readonly history: Pick<History, 'hour' | 'day'>;
   readonly tail: LogTail;
-  /** Made when first asked for. */
-  metrics(): Promise<Metrics>;
-  /** Ends a client's connection; false where it is not connected. */
-  disconnect(clientId: string): boolean;
-  /** One sentence each. */
-  troubles(): readonly string[];
-  /** What stands still that a restart would mend; undefined while all goes on. */
-  stuck(): string | undefined;
+  readonly store: Store;
+  readonly broker: Broker;
+  readonly health: Health;
+  readonly progress: Progress;
 }
 
-/** What is asked for, and by whom: `visitor` is undefined for who is not let in. */
+/** A request for a path; `visitor` is undefined for a client without a valid login. */
 export interface PageRequest {
   readonly method: string;
   readonly path: string;
@@ -27,99 +25,118 @@ export interface PageRequest {
   readonly visitor: Visitor | undefined;
 }
 
-/** Each thing has a topic: who may read that over MQTT may have it here. */
+type Route = (request: PageRequest) => Answer | Promise<Answer>;
+/** A route for visitors with a valid login. */
+type VisitorRoute = (request: PageRequest, visitor: Visitor) => Answer | Promise<Answer>;
+
+/** Each thing has a topic: a user who may read that over MQTT may have it here. */
 const METRICS = '$SYS/#';
 const TROUBLES = '$SYS/cellgate/troubles';
 const LOG = '$SYS/cellgate/log';
-/** What takes the right to publish: nothing ever is. */
+/** A client may end connections if it may publish here; nothing ever is. */
 const DISCONNECT = '$SYS/cellgate/disconnect';
 const TOPICS_AT_ONCE = 50;
 
 const LOG_IN = 'Log in as a user of the gateway.';
 const CHALLENGE = { 'www-authenticate': 'Basic realm="cellgate", charset="UTF-8"' };
 
-/** Answers what is asked of the running gateway; undefined for paths that are none of these. */
+/** Answers requests to the running gateway; undefined for paths that are none of these. */
 export function createRoutes(parts: RoutesParts) {
-  const { history, day, tail, troubles, stuck } = parts;
+  const routes = new Map<string, Route>([
+    ['/healthz', () => alive(parts)],
+    ['/readyz', ({ visitor }) => ready(parts, visitor)],
+    ['/metrics', readers(METRICS, createScrape(parts), CHALLENGE)],
+    ['/api/history', visitors((request, visitor) => series(parts, request, visitor))],
+    ['/api/rights', visitors(rights)],
+    ['/api/disconnect', visitors((request, visitor) => disconnect(parts, request, visitor))],
+    ['/api/log', readers(LOG, (request) => logLines(parts, request))],
+  ]);
+  return async (request: PageRequest): Promise<Answer | undefined> =>
+    routes.get(request.path)?.(request);
+}
 
-  const healthz = (): Answer => {
-    const sentence = stuck();
-    return sentence === undefined ? textAnswer(200, 'alive') : textAnswer(503, sentence);
-  };
+/** Admits every visitor with a valid login. */
+function visitors(route: VisitorRoute, challenge: Readonly<Record<string, string>> = {}): Route {
+  return (request) =>
+    request.visitor ? route(request, request.visitor) : textAnswer(401, LOG_IN, challenge);
+}
 
-  const readyz = ({ visitor }: PageRequest): Answer => {
-    const now = troubles();
-    const status = now.length === 0 ? 200 : 503;
-    return jsonAnswer(
-      { ready: now.length === 0, ...(visitor?.maySubscribe(TROUBLES) ? { troubles: now } : {}) },
-      status,
-    );
-  };
+/** Admits the visitors who may read all that the filter matches. */
+function readers(
+  filter: string,
+  route: Route,
+  challenge: Readonly<Record<string, string>> = {},
+): Route {
+  const checked: VisitorRoute = (request, visitor) =>
+    visitor.maySubscribe(filter)
+      ? route(request)
+      : textAnswer(403, `This user may not read ${filter}.`);
+  return visitors(checked, challenge);
+}
 
-  const scrape = async (): Promise<Answer> => {
-    const metrics = await parts.metrics();
-    const body = await metrics.text();
-    return { status: 200, type: metrics.type, body, headers: { 'cache-control': 'no-store' } };
-  };
+function alive({ progress }: RoutesParts): Answer {
+  const reason = progress.stuck();
+  return reason === undefined ? textAnswer(200, 'alive') : textAnswer(503, reason);
+}
 
-  const courses = ({ query, visitor }: PageRequest): Answer => {
-    const topics = query.getAll('topic').slice(0, TOPICS_AT_ONCE);
-    const kept = query.get('span') === 'day' ? day : history;
-    const found = topics.flatMap((topic) => {
-      const course = isTopic(topic) && visitor?.maySubscribe(topic) ? kept.of(topic) : undefined;
-      return course ? [[topic, course]] : [];
+function ready(parts: RoutesParts, visitor: Visitor | undefined): Answer {
+  const { troubles } = parts.health;
+  const isReady = troubles.length === 0;
+  const shown = visitor?.maySubscribe(TROUBLES) ? { troubles } : {};
+  return jsonAnswer({ ready: isReady, ...shown }, isReady ? 200 : 503);
+}
+
+/** The metrics and their library are not loaded before the first scrape. */
+function createScrape({ health, broker, store }: RoutesParts): () => Promise<Answer> {
+  let loaded: Promise<Metrics> | undefined;
+  const load = async (): Promise<Metrics> => {
+    const { createMetrics } = await import('./metrics.ts');
+    return createMetrics({
+      status: () => health.status(),
+      drops: () => broker.drops,
+      traffic: broker.traffic,
+      commitTimes: () => store.journal.commitTimes,
     });
-    return jsonAnswer(Object.fromEntries(found));
   };
+  return async () => {
+    loaded ??= load();
+    const { type, text } = await loaded;
+    return { status: 200, type, body: await text(), headers: { 'cache-control': 'no-store' } };
+  };
+}
 
-  /** To which topics the visitor may publish: the page offers no switch that the broker would not take. */
-  const rights = ({ query, visitor }: PageRequest): Answer => {
-    const topics = query.getAll('topic').slice(0, TOPICS_AT_ONCE);
-    const found = topics.map((topic) => [topic, visitor?.mayPublish(topic) === true]);
-    return jsonAnswer(Object.fromEntries(found));
-  };
+function series(parts: RoutesParts, { query }: PageRequest, visitor: Visitor): Answer {
+  const span = query.get('span') === 'day' ? 'day' : 'hour';
+  const found = topicsOf(query).flatMap((topic) => {
+    const one =
+      isTopic(topic) && visitor.maySubscribe(topic) ? parts.history[span](topic) : undefined;
+    return one ? [[topic, one]] : [];
+  });
+  return jsonAnswer(Object.fromEntries(found));
+}
 
-  const end = ({ method, query, visitor }: PageRequest): Answer => {
-    if (!visitor?.mayPublish(DISCONNECT)) {
-      return textAnswer(403, `This user may not write ${DISCONNECT}.`);
-    }
-    if (method !== 'POST') return textAnswer(405, 'Only POST.', { allow: 'POST' });
-    const done = parts.disconnect(query.get('client') ?? '');
-    return done ? jsonAnswer({ ok: true }) : textAnswer(404, 'No such client is connected.');
-  };
+/** To which topics the visitor may publish: the page offers no switch that the broker would refuse. */
+function rights({ query }: PageRequest, visitor: Visitor): Answer {
+  const found = topicsOf(query).map((topic) => [topic, visitor.mayPublish(topic)]);
+  return jsonAnswer(Object.fromEntries(found));
+}
 
-  const log = ({ query }: PageRequest): Answer => {
-    const after = Number(query.get('after'));
-    return jsonAnswer(tail.after(Number.isSafeInteger(after) ? after : 0));
-  };
+function disconnect(parts: RoutesParts, { method, query }: PageRequest, visitor: Visitor): Answer {
+  if (!visitor.mayPublish(DISCONNECT)) {
+    return textAnswer(403, `This user may not write ${DISCONNECT}.`);
+  }
+  if (method !== 'POST') return textAnswer(405, 'Only POST.', { allow: 'POST' });
+  const done = parts.broker.disconnectClient(query.get('client') ?? '');
+  return done ? jsonAnswer({ ok: true }) : textAnswer(404, 'No such client is connected.');
+}
 
-  return async (question: PageRequest): Promise<Answer | undefined> => {
-    const { path, visitor } = question;
-    const needs = (filter: string, challenge: Readonly<Record<string, string>> = {}) => {
-      if (!visitor) return textAnswer(401, LOG_IN, challenge);
-      return visitor.maySubscribe(filter)
-        ? undefined
-        : textAnswer(403, `This user may not read ${filter}.`);
-    };
-    switch (path) {
-      case '/healthz':
-        return healthz();
-      case '/readyz':
-        return readyz(question);
-      case '/metrics':
-        return needs(METRICS, CHALLENGE) ?? (await scrape());
-      case '/api/history':
-        return visitor ? courses(question) : textAnswer(401, LOG_IN);
-      case '/api/rights':
-        return visitor ? rights(question) : textAnswer(401, LOG_IN);
-      case '/api/disconnect':
-        return visitor ? end(question) : textAnswer(401, LOG_IN);
-      case '/api/log':
-        return needs(LOG) ?? log(question);
-      default:
-        return undefined;
-    }
-  };
+function logLines({ tail }: RoutesParts, { query }: PageRequest): Answer {
+  const after = Number(query.get('after'));
+  return jsonAnswer(tail.after(Number.isSafeInteger(after) ? after : 0));
+}
+
+function topicsOf(query: URLSearchParams): string[] {
+  return query.getAll('topic').slice(0, TOPICS_AT_ONCE);
 }
 
 function isTopic(text: string): boolean {

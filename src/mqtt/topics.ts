@@ -30,7 +30,7 @@ function textProblem(text: string): string | undefined {
 
 /** Whether a valid filter matches a valid topic name; a wildcard in front never matches a leading $ [MQTT-4.7.2-1]. */
 export function matches(filter: string, topic: string): boolean {
-  if (topic.startsWith('$') && /^[+#]/.test(filter)) return false;
+  if (isHidden(topic, filter)) return false;
   const wanted = filter.split('/');
   const levels = topic.split('/');
   for (const [index, level] of wanted.entries()) {
@@ -45,6 +45,7 @@ export function matches(filter: string, topic: string): boolean {
 
 /** Whether there is a topic that both filters match. */
 export function overlaps(a: string, b: string): boolean {
+  if (isHidden(a, b) || isHidden(b, a)) return false;
   const [left, right] = [a.split('/'), b.split('/')];
   for (let level = 0; ; level++) {
     const [one, other] = [left[level], right[level]];
@@ -54,8 +55,9 @@ export function overlaps(a: string, b: string): boolean {
   }
 }
 
-/** Whether `wide` matches every topic that `narrow` matches. */
+/** Whether every topic that `narrow`, a filter or a topic, matches is matched by `wide` too. */
 export function covers(wide: string, narrow: string): boolean {
+  if (isHidden(narrow, wide)) return false;
   const [left, right] = [wide.split('/'), narrow.split('/')];
   for (let level = 0; ; level++) {
     const [one, other] = [left[level], right[level]];
@@ -63,4 +65,9 @@ export function covers(wide: string, narrow: string): boolean {
     if (one === undefined || other === undefined) return one === other;
     if (other === '#' || (one !== '+' && one !== other)) return false;
   }
+}
+
+/** Whether a topic or filter begins with $ and the filter with a wildcard, which matches none such [MQTT-4.7.2-1]. */
+function isHidden(topic: string, filter: string): boolean {
+  return topic.startsWith('$') && /^[+#]/.test(filter);
 }

@@ -1,11 +1,11 @@
 import { parseDuration } from '../driver-kit/units.ts';
 
-/** What somebody wants an output to be. */
+/** A wanted value of an output. */
 export interface Command {
   readonly value: boolean;
-  /** Told again in the result, and the mark by which a repeated command is known. */
+  /** Repeated in the result; a command that comes twice has the same one. */
   readonly id?: string;
-  /** Milliseconds after which it is the other way round again. */
+  /** Milliseconds after which the output gets the opposite value. */
   readonly forMs?: number;
   /** When it was given, in milliseconds since the Unix epoch. */
   readonly given?: number;

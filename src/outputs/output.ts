@@ -1,38 +1,16 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import type { Sequence } from '../base/sequence.ts';
-import type { GpioOutput, GpioOutputOptions } from '../buses/gpio-line.ts';
+import { createMutex } from '../base/mutex.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
-import { encodeReading, type Quality } from '../driver-kit/reading.ts';
+import type { Quality } from '../driver-kit/reading.ts';
 import type { Command, Refused } from './command.ts';
+import { DrivenLine, type DrivenLineParts, onOrOff } from './driven-line.ts';
 import { createRecentResults, type Result } from './recent-results.ts';
 
-export interface OutputParts {
-  readonly topic: string;
-  readonly boot: number;
-  readonly sequence: Sequence;
+export interface OutputParts extends Omit<DrivenLineParts, 'onLost'> {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Takes the line; rejects with a sentence. */
-  open(options: GpioOutputOptions): Promise<GpioOutput>;
-  publishReading(topic: string, payload: Uint8Array): void;
   publishResult(topic: string, payload: Uint8Array): void;
-}
-
-/** One line that is driven by nobody else: what it is follows commands, unless it must be safe. */
-export interface Output {
-  /** Carries a command out, or refuses it; publishes the result and what the line then is. Never rejects. */
-  command(command: Command | Refused): Promise<void>;
-  /** Holds the output safe while there is a reason; what was commanded before does not come back. */
-  hold(reason: string, held: boolean): Promise<void>;
-  /** Goes safe once; commands are taken again afterwards. */
-  makeSafe(reason: string): Promise<void>;
-  /** Looks at the line, taking it if it could not be taken before; publishes what has changed. */
-  check(): Promise<void>;
-  /** Safe, then given back. */
-  close(): Promise<void>;
-  trouble(): string | undefined;
-  status(): OutputStatus;
 }
 
 /** An output at this moment, for status pages. */
@@ -45,181 +23,146 @@ export interface OutputStatus {
   readonly safe: boolean;
 }
 
-/** An output whose line is not taken yet: `check` does it. */
-export function createOutput(config: OutputConfig, parts: OutputParts): Output {
-  const { name, safe, activeLow, drive } = config;
-  const { topic, boot, clock, log, sequence } = parts;
-  const recent = createRecentResults();
-  const holds = new Set<string>();
-  let line: GpioOutput | undefined;
-  let wanted = safe;
-  let pulse = new AbortController();
-  let shown: string | undefined;
-  let latest: Pick<OutputStatus, 'value' | 'quality' | 'reason'> = {
-    value: null,
-    quality: 'bad',
-    reason: 'not taken yet',
-  };
-  let failure: string | undefined = 'not taken yet';
-  let closed = false;
-  let last: Promise<unknown> = Promise.resolve();
+/**
+ * One line that nothing else drives: it follows commands, unless it must be safe. The line is opened by the first
+ * `check`. Every operation waits for the one before it.
+ */
+export class Output {
+  readonly #config: OutputConfig;
+  readonly #parts: OutputParts;
+  readonly #line: DrivenLine;
+  readonly #recent = createRecentResults();
+  readonly #inOrder = createMutex();
+  readonly #holds = new Set<string>();
+  /** Ends what was to follow the last command after a time. */
+  #pulse = new AbortController();
+  #closed = false;
 
-  /** One thing at a time, in order. */
-  const queue = <T>(operation: () => Promise<T>): Promise<T> => {
-    const result = last.then(operation);
-    last = result.catch(() => undefined);
-    return result;
-  };
+  constructor(config: OutputConfig, parts: OutputParts) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#line = new DrivenLine(config, { ...parts, onLost: () => this.#pulse.abort() });
+  }
 
-  const show = (value: boolean | null, quality: Quality, reason?: string): void => {
-    failure = quality === 'good' ? undefined : reason;
-    latest = { value, quality, ...(reason === undefined ? {} : { reason }) };
-    const now = JSON.stringify([value, quality, reason]);
-    if (now === shown) return;
-    shown = now;
-    const seq = sequence.next(topic);
-    const why = reason === undefined ? {} : { reason };
-    const reading = { sensor: name, unit: '', value, quality, time: clock.wall(), ...why };
-    const { payload } = config;
-    parts.publishReading(topic, encodeReading(reading, { payload, boot, seq }));
-  };
+  /** Carries a command out, or refuses it; publishes the result and what the line is after it. Never rejects. */
+  command(command: Command | Refused): Promise<void> {
+    return this.#inOrder(async () => {
+      const id = command.id === undefined ? {} : { id: command.id };
+      if ('refused' in command) {
+        this.#publishResult({ ...id, ok: false, reason: command.refused });
+        return;
+      }
+      const before = this.#recent.find(command.id);
+      if (before !== undefined) {
+        this.#publishResult(before);
+        return;
+      }
+      const reason = await this.#carryOut(command);
+      const result: Result =
+        reason === undefined ? { ...id, ok: true } : { ...id, ok: false, reason };
+      this.#recent.keep(result);
+      this.#publishResult(result);
+    });
+  }
 
-  const lose = async (error: unknown): Promise<string> => {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (reason !== failure) log.warn({ err: error }, `output ${name}: ${reason}`);
-    const old = line;
-    line = undefined;
-    wanted = safe;
-    pulse.abort();
-    await old?.close().catch(() => undefined);
-    show(null, 'bad', reason);
-    return reason;
-  };
+  /** Holds the output safe while there is a reason; what was commanded before does not come back. */
+  hold(reason: string, held: boolean): Promise<void> {
+    return this.#inOrder(async () => {
+      if (!held) {
+        this.#holds.delete(reason);
+        return;
+      }
+      if (this.#holds.has(reason)) return;
+      this.#holds.add(reason);
+      await this.#goSafe(reason);
+    });
+  }
 
-  /** Reads the line back. Gives the reason why it is not what it was told to be. */
-  const verify = async (open: GpioOutput): Promise<string | undefined> => {
-    const is = await open.read();
-    if (is === wanted) {
-      show(is, 'good');
-      return undefined;
+  /** Goes safe once; commands are taken again afterwards. */
+  makeSafe(reason: string): Promise<void> {
+    return this.#inOrder(() => this.#goSafe(reason));
+  }
+
+  /** Reads the line back, opening it if it is not open; publishes what has changed. */
+  check(): Promise<void> {
+    return this.#inOrder(async () => {
+      if (!this.#closed) await this.#line.check();
+    });
+  }
+
+  /** Goes safe and releases the line. */
+  close(): Promise<void> {
+    return this.#inOrder(async () => {
+      this.#closed = true;
+      await this.#goSafe('the gateway stops');
+      await this.#line.close();
+    });
+  }
+
+  trouble(): string | undefined {
+    const { failure } = this.#line;
+    return failure === undefined ? undefined : `${this.#config.name}: ${failure}`;
+  }
+
+  status(): OutputStatus {
+    const { name, safe } = this.#config;
+    return { name, topic: this.#parts.topic, safe, ...this.#line.latest };
+  }
+
+  async #goSafe(reason: string): Promise<void> {
+    const { name, safe } = this.#config;
+    this.#pulse.abort();
+    if (this.#line.wanted !== safe) {
+      this.#parts.log.warn(`output ${name}: goes ${onOrOff(safe)}, ${reason}`);
     }
-    const reason = `the line is ${word(is)} although ${word(wanted)} was written`;
-    show(is, 'uncertain', reason);
-    return reason;
-  };
+    if (this.#line.isOpen) await this.#line.drive(safe);
+  }
 
-  /** Drives the line; gives the reason why it could not be done. */
-  const drivenTo = async (value: boolean): Promise<string | undefined> => {
-    if (line === undefined) return failure ?? 'the line is not taken';
-    try {
-      wanted = value;
-      await line.write(value);
-      return await verify(line);
-    } catch (error) {
-      return await lose(error);
+  async #carryOut(command: Command): Promise<string | undefined> {
+    const refusal = this.#refusal(command);
+    if (refusal !== undefined) return refusal;
+    const { safe, longest } = this.#config;
+    const { value, forMs } = command;
+    this.#pulse.abort();
+    this.#pulse = new AbortController();
+    const reason = await this.#line.drive(value);
+    if (!this.#line.isOpen) return reason;
+    if (forMs !== undefined) this.#driveAfter(forMs, !value, 'its time is over');
+    if (longest !== undefined && value !== safe) {
+      this.#driveAfter(longest, safe, 'it was so for too long');
     }
-  };
+    return reason;
+  }
 
-  const goSafe = async (reason: string): Promise<void> => {
-    pulse.abort();
-    if (wanted !== safe) log.warn(`output ${name}: goes ${word(safe)}, ${reason}`);
-    if (line !== undefined) await drivenTo(safe);
-  };
+  #refusal({ value, given, forMs }: Command): string | undefined {
+    if (this.#closed) return 'the gateway stops';
+    const { maxAge, safe } = this.#config;
+    const age = given === undefined ? 0 : this.#parts.clock.wall() - given;
+    if (age > maxAge) {
+      return `too late: given ${(age / 1000).toFixed(1)} s ago, at most ${maxAge / 1000} s`;
+    }
+    const [hold] = this.#holds;
+    const endsUnsafe = forMs !== undefined && !value !== safe;
+    return value !== safe || endsUnsafe ? hold : undefined;
+  }
 
-  const endAfter = (ms: number, value: boolean, reason: string): void => {
-    const { signal } = pulse;
-    clock.sleep(ms, signal).then(
-      () => queue(async () => (signal.aborted ? undefined : void (await finish(value, reason)))),
+  /** Drives the line after a time, unless another command or a safe state comes first. */
+  #driveAfter(ms: number, value: boolean, reason: string): void {
+    const { signal } = this.#pulse;
+    const due = async (): Promise<void> => {
+      if (signal.aborted) return;
+      this.#pulse.abort();
+      if (value === this.#config.safe) await this.#goSafe(reason);
+      else if (this.#holds.size === 0) await this.#line.drive(value);
+    };
+    this.#parts.clock.sleep(ms, signal).then(
+      () => this.#inOrder(due),
       () => undefined,
     );
-  };
+  }
 
-  const finish = async (value: boolean, reason: string): Promise<void> => {
-    pulse.abort();
-    if (value === safe) await goSafe(reason);
-    else if (holds.size === 0) await drivenTo(value);
-  };
-
-  const refusal = (command: Command): string | undefined => {
-    if (closed) return 'the gateway stops';
-    const { value, given } = command;
-    const age = given === undefined ? 0 : clock.wall() - given;
-    if (age > config.maxAge) {
-      return `too late: given ${(age / 1000).toFixed(1)} s ago, at most ${config.maxAge / 1000} s`;
-    }
-    const [hold] = holds;
-    if (hold !== undefined && value !== safe) return hold;
-    const after = command.forMs !== undefined && !value !== safe;
-    return hold !== undefined && after ? hold : undefined;
-  };
-
-  const carryOut = async (command: Command): Promise<string | undefined> => {
-    const refused = refusal(command);
-    if (refused !== undefined) return refused;
-    const { value, forMs } = command;
-    pulse.abort();
-    pulse = new AbortController();
-    const reason = await drivenTo(value);
-    if (line === undefined) return reason;
-    if (forMs !== undefined) endAfter(forMs, !value, 'its time is over');
-    const { longest } = config;
-    if (longest !== undefined && value !== safe) endAfter(longest, safe, 'it was so for too long');
-    return reason;
-  };
-
-  const tell = (result: Result): void => {
-    parts.publishResult(`${topic}/result`, Buffer.from(JSON.stringify(result)));
-  };
-
-  return {
-    command: (command) =>
-      queue(async () => {
-        const mark = command.id === undefined ? {} : { id: command.id };
-        if ('refused' in command) return tell({ ...mark, ok: false, reason: command.refused });
-        const before = recent.find(command.id);
-        if (before !== undefined) return tell(before);
-        const reason = await carryOut(command);
-        const result: Result =
-          reason === undefined ? { ...mark, ok: true } : { ...mark, ok: false, reason };
-        recent.keep(result);
-        tell(result);
-      }),
-    hold: (reason, held) =>
-      queue(async () => {
-        if (!held) {
-          holds.delete(reason);
-          return;
-        }
-        if (holds.has(reason)) return;
-        holds.add(reason);
-        await goSafe(reason);
-      }),
-    makeSafe: (reason) => queue(() => goSafe(reason)),
-    check: () =>
-      queue(async () => {
-        if (closed) return;
-        try {
-          if (line === undefined) {
-            wanted = safe;
-            line = await parts.open({ activeLow, drive, initial: safe });
-          }
-          await verify(line);
-        } catch (error) {
-          await lose(error);
-        }
-      }),
-    close: () =>
-      queue(async () => {
-        closed = true;
-        await goSafe('the gateway stops');
-        await line?.close().catch(() => undefined);
-        line = undefined;
-      }),
-    status: () => ({ name, topic, safe, ...latest }),
-    trouble: () => (failure === undefined ? undefined : `${name}: ${failure}`),
-  };
-}
-
-function word(value: boolean): string {
-  return value ? 'on' : 'off';
+  #publishResult(result: Result): void {
+    const { topic, publishResult } = this.#parts;
+    publishResult(`${topic}/result`, Buffer.from(JSON.stringify(result)));
+  }
 }

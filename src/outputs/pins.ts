@@ -9,17 +9,17 @@ import type { Drivers, OutputChip } from '../driver-kit/driver.ts';
 export interface PinsParts {
   readonly drivers: Drivers;
   readonly buses: Buses;
-  readonly turns: KeyedMutex;
+  readonly mutexOf: KeyedMutex;
 }
 
 /** Pins of chips on I2C, as outputs like lines. */
 export interface Pins {
-  /** Takes the pin: it has the initial level from then on. Rejects with a sentence. */
+  /** Opens the pin: it has the initial level from then on. Rejects with a sentence. */
   open(spec: PinSpec, options: GpioOutputOptions): Promise<GpioOutput>;
 }
 
-/** Pins that nobody has taken; hardware is not touched. */
-export function createPins({ drivers, buses, turns }: PinsParts): Pins {
+/** Pins that are not open; hardware is not touched. */
+export function createPins({ drivers, buses, mutexOf }: PinsParts): Pins {
   const chips = new Map<string, OutputChip>();
 
   const chipOf = async ({ driver, bus, address }: PinSpec): Promise<OutputChip> => {
@@ -36,11 +36,11 @@ export function createPins({ drivers, buses, turns }: PinsParts): Pins {
   return {
     async open(spec, { activeLow = false, initial }) {
       const place = chipPlace(spec.bus, spec.address);
-      const turn = turns(place);
+      const inOrder = mutexOf(place);
       const { pin } = spec;
-      /** A chip that fails is looked at afresh next time. */
+      /** A chip that fails is opened again next time. */
       const use = <T>(operation: (chip: OutputChip) => Promise<T>): Promise<T> =>
-        turn(async () => {
+        inOrder(async () => {
           try {
             return await operation(await chipOf(spec));
           } catch (error) {

@@ -1,4 +1,4 @@
-/** What a command came to, as it is published. */
+/** The result of a command, as it is published. */
 export interface Result {
   readonly id?: string;
   readonly ok: boolean;

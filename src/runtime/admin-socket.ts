@@ -4,25 +4,25 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Service } from '../base/lifecycle.ts';
 
-/** What the running gateway can be asked. */
+/** A request to the running gateway. */
 export type AdminRequest =
   | { readonly ask: 'status' }
   | { readonly ask: 'reload' }
   | { readonly ask: 'purge'; readonly uplink: string };
 
-/** The socket inside the data folder: whoever may read the data may ask. */
+/** The socket inside the data folder: a user who may read the data may send requests. */
 function socketFile(folder: string): string {
   return path.join(folder, 'control.sock');
 }
 
 /** Longest request, in characters. */
 const LONGEST = 4096;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const RETRY_MS = 10_000;
 
 /**
  * Answers the verbs of the command line over a Unix socket: one line of JSON in, one out.
- * A disk that has no room for a socket's name is no reason not to run: it is tried again until it has.
+ * The gateway also runs on a disk that has no room for a socket's name: it is tried again until it has.
  */
 export function createAdminSocket(
   folder: string,
@@ -31,20 +31,20 @@ export function createAdminSocket(
 ): Service {
   let server: Server | undefined;
   let again: NodeJS.Timeout | undefined;
-  let told = false;
+  let failed = false;
   const open = async (): Promise<void> => {
     try {
       server = await listen(socketFile(folder), answer);
-      if (told) log.info('the command line can ask this gateway again');
+      if (failed) log.info('the command line can ask this gateway again');
     } catch (error) {
-      if (!told)
+      if (!failed)
         log.warn({ error }, 'the command line can not ask this gateway: no control socket');
-      told = true;
+      failed = true;
       again = setTimeout(() => void open(), RETRY_MS);
     }
   };
   return {
-    name: 'control',
+    name: 'admin socket',
     start: open,
     async stop() {
       clearTimeout(again);
@@ -61,7 +61,7 @@ async function listen(
   const server = createServer((socket) => {
     let text = '';
     socket.setEncoding('utf8');
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
     socket.on('error', () => undefined);
     socket.on('data', (more: string) => {
       text += more;
@@ -69,7 +69,7 @@ async function listen(
       if (!text.includes('\n')) return;
       const line = text.slice(0, text.indexOf('\n'));
       text = '';
-      void reply(line, answer).then((said) => socket.end(`${said}\n`));
+      void reply(line, answer).then((text) => socket.end(`${text}\n`));
     });
   });
   await new Promise<void>((resolve, reject) => {
@@ -91,18 +91,18 @@ async function reply(
   }
 }
 
-/** Asks the gateway that runs on a data folder; undefined when none does. Throws what it answers as an error. */
+/** Sends a request to the gateway that runs on a data folder; undefined when none does. Throws what it answers as an error. */
 export async function askGateway(folder: string, request: AdminRequest): Promise<unknown> {
   const text = await new Promise<string | undefined>((resolve, reject) => {
     const socket = createConnection(socketFile(folder));
-    let said = '';
+    let received = '';
     socket.setEncoding('utf8');
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('the gateway does not answer')));
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('the gateway does not answer')));
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     socket.on('data', (more: string) => {
-      said += more;
+      received += more;
     });
-    socket.on('end', () => resolve(said));
+    socket.on('end', () => resolve(received));
     socket.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
       else reject(new Error(`could not ask the gateway: ${error.message}`, { cause: error }));

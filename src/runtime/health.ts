@@ -1,4 +1,3 @@
-import type { Service } from '../base/lifecycle.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { BrokerCounts, SessionStatus } from '../broker/stats/status.ts';
 import type { OutputStatus } from '../outputs/output.ts';
@@ -7,24 +6,20 @@ import type { SensorStatus } from '../sensors/sampler.ts';
 import type { Sensors } from '../sensors/sensors.ts';
 import type { Store, StoreStatus } from '../store/store.ts';
 import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
-import type { WallClock } from './wall-clock.ts';
+import type { Progress } from './progress.ts';
 
 export interface HealthParts {
   readonly cell: string;
   readonly version: string;
   readonly store: Store;
   readonly broker: Broker;
-  access(): Service | undefined;
+  readonly sensors: Sensors;
+  readonly outputs: Outputs;
+  /** Those of the config in force. */
   uplinks(): readonly Uplink[];
-  readonly wallClock: WallClock;
-  /** What stands still that a restart would mend; the watchdog asks the same. */
-  stuck(): string | undefined;
-  page(): Service | undefined;
-  /** Undefined until they have started. */
-  outputs(): Outputs | undefined;
-  /** Undefined where power failures are not looked for. */
-  readonly power: Service | undefined;
-  sensing(): Sensors | undefined;
+  readonly progress: Progress;
+  /** All that may have a trouble. */
+  readonly services: { troubles(): readonly string[] };
 }
 
 /** The running gateway as `status --json` prints it. */
@@ -43,115 +38,43 @@ export interface GatewayStatus {
   readonly troubles: readonly string[];
 }
 
-/** A service that can also be asked at once. */
-export interface Health extends Service {
-  /** One sentence each. */
-  troubles(): string[];
-  status(): Promise<GatewayStatus>;
-}
+/** The state of all parts of the gateway; to be asked once they have started. */
+export class Health {
+  readonly #parts: HealthParts;
+  /** By the clock of the store. */
+  #began: number | undefined;
 
-/** How soon a trouble is told, and how many times more seldom what only counts on. */
-const EVERY_MS = 1000;
-const COUNTS_EVERY = 10;
+  constructor(parts: HealthParts) {
+    this.#parts = parts;
+  }
 
-/** The one place that knows how the gateway is: publishes it as JSON under `$SYS/cellgate/`. */
-export function createHealth(parts: HealthParts): Health {
-  const { cell, version, store, broker, access, uplinks, outputs, sensing, wallClock } = parts;
-  const published = new Map<string, string>();
-  let began: number | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let rounds = 0;
+  /** When the gateway started, in milliseconds since the epoch; the clock may have been set since then. */
+  get started(): number {
+    const { storedClock } = this.#parts.store;
+    this.#began ??= storedClock.now();
+    return storedClock.wallAt(this.#began);
+  }
 
-  /** The clock may have been set since then. */
-  const started = (): number => {
-    began ??= store.storedClock.now();
-    return store.storedClock.wallAt(began);
-  };
+  /** One sentence each; the listeners and the page may share a certificate and its trouble. */
+  get troubles(): readonly string[] {
+    const { progress, services } = this.#parts;
+    const stuck = progress.stuck();
+    return [...new Set([...(stuck === undefined ? [] : [stuck]), ...services.troubles()])];
+  }
 
-  /** True where it was not the same before. */
-  const publish = (name: string, value: unknown): boolean => {
-    const payload = JSON.stringify(value);
-    if (published.get(name) === payload) return false;
-    published.set(name, payload);
-    void broker.publishLocal({
-      topic: `$SYS/cellgate/${name}`,
-      payload: Buffer.from(payload),
-      qos: 0,
-      retain: true,
-    });
-    return true;
-  };
-
-  /** Those that a reload has taken away are no longer retained. */
-  const forgetUplinks = (): void => {
-    const names = uplinks().map(({ name }) => `uplink/${name}`);
-    for (const name of published.keys()) {
-      if (!name.startsWith('uplink/') || names.includes(name)) continue;
-      published.delete(name);
-      const topic = `$SYS/cellgate/${name}`;
-      void broker.publishLocal({ topic, payload: Buffer.alloc(0), qos: 0, retain: true });
-    }
-  };
-
-  const troubles = (): string[] => {
-    const all = [
-      parts.stuck(),
-      store.trouble(),
-      ...broker.troubles(),
-      access()?.trouble?.(),
-      parts.page()?.trouble?.(),
-      outputs()?.trouble?.(),
-      parts.power?.trouble?.(),
-      sensing()?.trouble?.(),
-      ...uplinks().map((uplink) => uplink.trouble()),
-      wallClock.trouble?.(),
-    ].filter((trouble) => trouble !== undefined);
-    // Listeners and the page may share a certificate.
-    return [...new Set(all)];
-  };
-
-  const look = async (): Promise<void> => {
-    const changed = publish('troubles', troubles());
-    for (const { name, status } of uplinks()) publish(`uplink/${name}`, status);
-    forgetUplinks();
-    publish('clients', broker.sessions);
-    publish('outputs', outputs()?.status() ?? []);
-    if (rounds++ % COUNTS_EVERY > 0 && !changed) return;
-    publish('gateway', {
+  async status(): Promise<GatewayStatus> {
+    const { cell, version, store, broker, sensors, outputs, uplinks } = this.#parts;
+    return {
       cell,
       version,
-      started: started(),
-      uplinks: uplinks().map(({ name }) => name),
-    });
-    publish('sensors', sensing()?.status() ?? []);
-    publish('store', await store.status());
-    publish('drops', broker.drops);
-  };
-
-  return {
-    name: 'health',
-    troubles,
-    status: async () => ({
-      cell,
-      version,
-      started: started(),
+      started: this.started,
       sessions: broker.counts,
       clients: broker.sessions,
-      sensors: sensing()?.status() ?? [],
-      outputs: outputs()?.status() ?? [],
+      sensors: sensors.status(),
+      outputs: outputs.status(),
       uplinks: uplinks().map(({ status }) => status),
       store: await store.status(),
-      troubles: troubles(),
-    }),
-    async start() {
-      await look();
-      timer = setInterval(() => {
-        // A store that does not answer is a trouble that it tells itself.
-        look().catch(() => undefined);
-      }, EVERY_MS);
-    },
-    async stop() {
-      clearInterval(timer);
-    },
-  };
+      troubles: this.troubles,
+    };
+  }
 }

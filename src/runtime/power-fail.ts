@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
+import { createMutex } from '../base/mutex.ts';
 import { Sequence } from '../base/sequence.ts';
 import type { Buses } from '../buses/buses.ts';
-import type { GpioInput } from '../buses/gpio-line.ts';
+import { watchLine } from '../buses/watched-line.ts';
 import type { PowerFailConfig } from '../config/schema/power-fail.ts';
 import { powerTopics } from '../driver-kit/cell-topics.ts';
 import {
@@ -12,146 +13,146 @@ import {
   type Quality,
   type Value,
 } from '../driver-kit/reading.ts';
+import type { Outputs } from '../outputs/outputs.ts';
+import type { Store } from '../store/store.ts';
 
 export interface PowerFailParts {
   readonly config: PowerFailConfig;
   readonly cell: string;
   readonly payload: PayloadForm;
-  /** Which start of the gateway this is. */
+  /** Which start of the gateway this is; known from `start` on. */
   boot(): number;
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
   publish(topic: string, payload: Uint8Array): void;
-  /** Holds all outputs safe while the supply fails; resolves when they are. */
-  supplyChanged(fails: boolean): Promise<void>;
-  /** Resolves when all that is known is on disk, in the database itself. */
-  flushAndCheckpoint(): Promise<void>;
+  /** Held safe while the supply fails. */
+  readonly outputs: Pick<Outputs, 'supplyChanged'>;
+  readonly store: Pick<Store, 'flushAndCheckpoint'>;
 }
 
-/** How often the line is looked at besides its edges, and tried again while it can't be had. */
+/** How often the line is read besides its edges, and opened again while it fails. */
 const POLL_MS = 1000;
-/** A disk that takes nothing for so long won't before the end. */
+/** A disk that takes nothing for so long will not do it before the power is gone. */
 const GIVE_UP_MS = 30_000;
 
 /**
  * Makes use of the time that a board lasts after its supply has failed: outputs safe, everything on disk. Publishes
  * `<cell>/power/supplied`, and in `<cell>/power/secured` how many milliseconds it took, `uncertain` beyond the budget.
  */
-export function createPowerFail(parts: PowerFailParts): Service {
-  const { config, cell, payload, boot, buses, clock, log, publish } = parts;
-  const topics = powerTopics(cell);
-  const sequence = new Sequence();
-  const life = new AbortController();
-  let watching: Promise<void> | undefined;
-  let supplied: boolean | undefined;
-  let missing: string | undefined;
-  let late: string | undefined;
+export class PowerFail implements Service {
+  readonly name = 'power';
+  readonly #parts: PowerFailParts;
+  readonly #topics: ReturnType<typeof powerTopics>;
+  readonly #sequence = new Sequence();
+  readonly #life = new AbortController();
+  /** What a failure has begun is not overtaken by its end. */
+  readonly #inOrder = createMutex();
+  #watching: Promise<void> | undefined;
+  /** Undefined while the line is unknown. */
+  #supplied: boolean | undefined;
+  /** Why the line can't be read. */
+  #lineFailure: string | undefined;
+  /** Why the last failure was not handled within the budget. */
+  #late: string | undefined;
 
-  const say = (topic: string, unit: string, value: Value, reason?: string): void => {
-    const quality: Quality = value === null ? 'bad' : reason === undefined ? 'good' : 'uncertain';
-    const why = reason === undefined ? {} : { reason };
-    const reading = { sensor: 'power', unit, value, quality, time: clock.wall(), ...why };
-    publish(topic, encodeReading(reading, { payload, boot: boot(), seq: sequence.next(topic) }));
-  };
+  constructor(parts: PowerFailParts) {
+    this.#parts = parts;
+    this.#topics = powerTopics(parts.cell);
+  }
 
-  const tooLate = async (signal: AbortSignal): Promise<never> => {
-    await clock.sleep(GIVE_UP_MS, signal);
-    throw new Error(`the disk has not taken it within ${GIVE_UP_MS / 1000} s`);
-  };
+  async start(): Promise<void> {
+    const { config, buses, clock } = this.#parts;
+    this.#watching = watchLine(
+      {
+        ...{ gpio: buses.gpio, clock, line: config.line, options: {}, pollMs: POLL_MS },
+        onLevel: (level) => this.#inOrder(() => this.#take(level)),
+        onFailure: (error) => this.#lineFailed(error),
+      },
+      this.#life.signal,
+    );
+  }
 
-  const secure = async (): Promise<void> => {
-    const began = clock.monotonic();
-    const over = new AbortController();
-    try {
-      await Promise.race([
-        Promise.all([parts.supplyChanged(true), parts.flushAndCheckpoint()]),
-        tooLate(AbortSignal.any([life.signal, over.signal])),
-      ]);
-    } catch (error) {
-      late = `not all is on disk: ${(error as Error).message}`;
-      log.error({ err: error }, `the supply has failed: ${late}`);
-      say(topics.secured, 'ms', null, late);
+  async stop(): Promise<void> {
+    this.#life.abort();
+    await this.#watching;
+  }
+
+  trouble(): string | undefined {
+    if (this.#lineFailure !== undefined) {
+      return `power failures are not seen: ${this.#lineFailure}`;
+    }
+    if (this.#supplied === false) return 'the supply has failed';
+    return this.#late && `the last power failure: ${this.#late}`;
+  }
+
+  async #take(level: boolean): Promise<void> {
+    const { config, log, outputs } = this.#parts;
+    this.#lineFailure = undefined;
+    const supplied = level !== config.lost;
+    if (supplied === this.#supplied) return;
+    this.#supplied = supplied;
+    this.#publish(this.#topics.supplied, '', supplied);
+    if (!supplied) {
+      await this.#secure();
       return;
+    }
+    log.info('the supply is there');
+    await outputs.supplyChanged(false);
+  }
+
+  async #lineFailed(error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (reason !== this.#lineFailure) {
+      this.#parts.log.warn({ err: error }, `power failures are not seen: ${reason}`);
+      this.#publish(this.#topics.supplied, '', null, reason);
+    }
+    this.#lineFailure = reason;
+    this.#supplied = undefined;
+  }
+
+  /** Outputs safe and everything on disk, or given up. */
+  async #secure(): Promise<void> {
+    const { config, clock, log, outputs, store } = this.#parts;
+    const began = clock.monotonic();
+    try {
+      await this.#inTime(Promise.all([outputs.supplyChanged(true), store.flushAndCheckpoint()]));
+    } catch (error) {
+      this.#late = `not all is on disk: ${(error as Error).message}`;
+      log.error({ err: error }, `the supply has failed: ${this.#late}`);
+      this.#publish(this.#topics.secured, 'ms', null, this.#late);
+      return;
+    }
+    const ms = Math.round(clock.monotonic() - began);
+    this.#late =
+      ms > config.within ? `it took ${ms} ms, the budget is ${config.within} ms` : undefined;
+    log.warn({ ms }, 'the supply has failed: outputs are safe, all is on disk');
+    this.#publish(this.#topics.secured, 'ms', ms, this.#late);
+    // So that the time it took is on disk too.
+    await store.flushAndCheckpoint().catch(() => undefined);
+  }
+
+  /** Rejects when the work has not ended in time, or at the stop. */
+  async #inTime(work: Promise<unknown>): Promise<void> {
+    const { clock } = this.#parts;
+    const over = new AbortController();
+    const tooLate = async (): Promise<never> => {
+      await clock.sleep(GIVE_UP_MS, AbortSignal.any([this.#life.signal, over.signal]));
+      throw new Error(`the disk has not taken it within ${GIVE_UP_MS / 1000} s`);
+    };
+    try {
+      await Promise.race([work, tooLate()]);
     } finally {
       over.abort();
     }
-    const ms = Math.round(clock.monotonic() - began);
-    late = ms > config.within ? `it took ${ms} ms, the budget is ${config.within} ms` : undefined;
-    log.warn({ ms }, 'the supply has failed: outputs are safe, all is on disk');
-    say(topics.secured, 'ms', ms, late);
-    await parts.flushAndCheckpoint().catch(() => undefined);
-  };
+  }
 
-  const take = async (level: boolean): Promise<void> => {
-    const now = level !== config.lost;
-    if (now === supplied) return;
-    supplied = now;
-    say(topics.supplied, '', now);
-    if (now) {
-      log.info('the supply is there');
-      await parts.supplyChanged(false);
-    } else await secure();
-  };
-
-  /** Edges and looks come one after the other: what a failure has begun is not overtaken by its end. */
-  const watch = async (): Promise<void> => {
-    let input: GpioInput | undefined;
-    const session = new AbortController();
-    const end = (): void => session.abort();
-    life.signal.addEventListener('abort', end, { once: true });
-    let last = Promise.resolve();
-    const next = (level: boolean): Promise<void> => {
-      last = last.then(() => take(level));
-      return last;
-    };
-    try {
-      input = await buses.gpio.line(config.line).input({});
-      const open = input;
-      missing = undefined;
-      const look = async (): Promise<void> => {
-        while (!session.signal.aborted) {
-          await next(await open.read());
-          await clock.sleep(POLL_MS, session.signal).catch(() => undefined);
-        }
-      };
-      const follow = async (): Promise<void> => {
-        for await (const { rising } of open.edges(session.signal)) await next(rising);
-      };
-      await Promise.all([look(), follow()]);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== missing) {
-        log.warn({ err: error }, `power failures are not seen: ${reason}`);
-        say(topics.supplied, '', null, reason);
-      }
-      missing = reason;
-      supplied = undefined;
-    } finally {
-      session.abort();
-      life.signal.removeEventListener('abort', end);
-      await input?.close().catch(() => undefined);
-    }
-  };
-
-  return {
-    name: 'power',
-    async start() {
-      watching = (async () => {
-        while (!life.signal.aborted) {
-          await watch();
-          await clock.sleep(POLL_MS, life.signal).catch(() => undefined);
-        }
-      })();
-    },
-    async stop() {
-      life.abort();
-      await watching;
-    },
-    trouble() {
-      if (missing !== undefined) return `power failures are not seen: ${missing}`;
-      if (supplied === false) return 'the supply has failed';
-      return late && `the last power failure: ${late}`;
-    },
-  };
+  #publish(topic: string, unit: string, value: Value, reason?: string): void {
+    const { payload, boot, clock, publish } = this.#parts;
+    const quality: Quality = value === null ? 'bad' : reason === undefined ? 'good' : 'uncertain';
+    const why = reason === undefined ? {} : { reason };
+    const reading = { sensor: 'power', unit, value, quality, time: clock.wall(), ...why };
+    const seq = this.#sequence.next(topic);
+    publish(topic, encodeReading(reading, { payload, boot: boot(), seq }));
+  }
 }

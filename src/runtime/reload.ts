@@ -1,16 +1,12 @@
 import type { Logger } from 'pino';
+import type { Reconfigurable } from '../base/lifecycle.ts';
+import { setLevel } from '../base/log.ts';
+import { createMutex } from '../base/mutex.ts';
 import { differences, needsRestart } from '../config/difference.ts';
 import type { Config } from '../config/schema/schema.ts';
 import { formatProblem, type Problem } from '../config/yaml/problem.ts';
 
-/** A part of the gateway that can go on by another config. */
-export interface Reconfigurable {
-  readonly name: string;
-  /** Brings the part to the config, from whatever it is at; a part for which nothing has changed does nothing. */
-  applyConfig(config: Config): Promise<void>;
-}
-
-/** What came of it: the changes, one line each, all of them in force or none. */
+/** The result of a reload: the changes, one line each, all of them in force or none. */
 export interface ReloadReport {
   readonly applied: boolean;
   readonly changes: readonly string[];
@@ -18,65 +14,87 @@ export interface ReloadReport {
   readonly reason?: string;
 }
 
-export interface ReloadParts {
-  readonly config: Config;
-  readonly parts: readonly Reconfigurable[];
-  readonly log: Logger;
-  /** Reads and checks the config file as it now stands. */
-  load(): Promise<{
-    config?: Config | undefined;
-    problems: readonly Problem[];
-    warnings: readonly Problem[];
-  }>;
+/** A config, or the problems of its file; warnings in both cases. */
+export interface Loaded {
+  readonly config?: Config | undefined;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
 }
 
-/** Brings a running gateway to the config file as it stands: wholly, or not at all. */
-export function createReload({ config: first, parts, log, load }: ReloadParts) {
-  let config = first;
-  let last: Promise<unknown> = Promise.resolve();
+export interface ReloadParts {
+  readonly config: Config;
+  /** All that a reload brings to another config, in order; the log is one more. */
+  readonly services: { readonly reconfigurable: readonly Reconfigurable<Config>[] };
+  readonly log: Logger;
+  /** Reads and checks the config file as it is on disk. */
+  load(): Promise<Loaded>;
+}
 
-  /** The parts that have changed go back, last first; whichever can't is told and tried no further. */
-  const goBack = async (changed: readonly Reconfigurable[]): Promise<void> => {
-    for (const part of [...changed].reverse()) {
-      await part.applyConfig(config).catch((error: unknown) => {
-        log.error({ error, part: part.name }, 'could not go back to the config from before');
-      });
-    }
-  };
+/** Brings a running gateway to the config file as it is on disk: completely, or not at all. */
+export class Reload {
+  readonly #parts: ReloadParts;
+  readonly #inOrder = createMutex();
+  #config: Config;
 
-  const refused = (reason: string, changes: readonly string[] = []): ReloadReport => {
-    log.error({ reason }, 'reload: nothing was changed');
-    return { applied: false, changes, reason };
-  };
+  constructor(parts: ReloadParts) {
+    this.#parts = parts;
+    this.#config = parts.config;
+  }
 
-  const reload = async (): Promise<ReloadReport> => {
+  /** One at a time: a call while another runs gets a reload that begins after it. */
+  run(): Promise<ReloadReport> {
+    return this.#inOrder(() => this.#reload());
+  }
+
+  async #reload(): Promise<ReloadReport> {
+    const { log, load } = this.#parts;
     const { config: next, problems, warnings } = await load();
     for (const warning of warnings) log.warn(formatProblem(warning));
-    if (!next) return refused(problems.map((one) => formatProblem(one, false)).join('\n'));
-    const changes = differences(config, next);
-    const obstacle = needsRestart(config, next);
+    if (!next) return this.#refuse(problems.map((one) => formatProblem(one, false)).join('\n'));
+    const changes = differences(this.#config, next);
+    const obstacle = needsRestart(this.#config, next);
     if (obstacle !== undefined) {
-      return refused(`${obstacle}, which needs a restart: systemctl restart cellgate`, changes);
+      return this.#refuse(
+        `${obstacle}, which needs a restart: systemctl restart cellgate`,
+        changes,
+      );
     }
-    const changed: Reconfigurable[] = [];
-    for (const part of parts) {
+    const failure = await this.#apply(next);
+    if (failure !== undefined) return this.#refuse(failure, changes);
+    this.#config = next;
+    log.info({ changes }, changes.length === 0 ? 'reload: nothing has changed' : 'reload: done');
+    return { applied: true, changes };
+  }
+
+  /** Gives the reason when a part can't take the config; then all parts have the former one again. */
+  async #apply(next: Config): Promise<string | undefined> {
+    const changed: Reconfigurable<Config>[] = [];
+    const { log, services } = this.#parts;
+    const level = async (config: Config): Promise<void> => setLevel(log, config.log.level);
+    for (const part of [{ name: 'log', applyConfig: level }, ...services.reconfigurable]) {
       changed.push(part);
       try {
         await part.applyConfig(next);
       } catch (error) {
-        await goBack(changed);
-        return refused(`${part.name}: ${(error as Error).message}`, changes);
+        await this.#goBack(changed);
+        return `${part.name}: ${(error as Error).message}`;
       }
     }
-    config = next;
-    log.info({ changes }, changes.length === 0 ? 'reload: nothing has changed' : 'reload: done');
-    return { applied: true, changes };
-  };
+    return undefined;
+  }
 
-  /** One at a time: who asks meanwhile gets one that begins after. */
-  return (): Promise<ReloadReport> => {
-    const report = last.catch(() => undefined).then(reload);
-    last = report;
-    return report;
-  };
+  /** The parts that have changed go back, last first; one that can't is logged and left. */
+  async #goBack(changed: readonly Reconfigurable<Config>[]): Promise<void> {
+    for (const part of changed.toReversed()) {
+      await part.applyConfig(this.#config).catch((error: unknown) => {
+        const message = 'could not go back to the config from before';
+        this.#parts.log.error({ error, part: part.name }, message);
+      });
+    }
+  }
+
+  #refuse(reason: string, changes: readonly string[] = []): ReloadReport {
+    this.#parts.log.error({ reason }, 'reload: nothing was changed');
+    return { applied: false, changes, reason };
+  }
 }

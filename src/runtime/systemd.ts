@@ -6,7 +6,7 @@ import type { Service } from '../base/lifecycle.ts';
 export interface SystemdParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
-  /** What stands still that a restart would mend, as a sentence; undefined while all goes on. */
+  /** What does not advance and would after a restart, as a sentence; undefined while everything does. */
   stuck(): string | undefined;
 }
 
@@ -26,30 +26,30 @@ const TRIES = 20;
 const RETRY_MS = 100;
 
 /**
- * Tells systemd that the gateway is up, and from then on that it is alive: only while broker, store and samplers
- * go on. Told by this very process, so that the unit need not listen to others (NotifyAccess=main).
+ * Notifies systemd that the gateway is up, and from then on that it is alive: only while broker, store and samplers
+ * make progress. Sent by the main process itself, so that the unit accepts no others (NotifyAccess=main).
  */
 export function createSystemd({ env, log, stuck }: SystemdParts): Service {
   let timer: NodeJS.Timeout | undefined;
-  let told: string | undefined;
+  let failure: string | undefined;
   const notify = async (state: string): Promise<void> => {
     if (!env.NOTIFY_SOCKET) return;
     try {
-      await tell(env.NOTIFY_SOCKET, state);
-      told = undefined;
+      await sendRetrying(env.NOTIFY_SOCKET, state);
+      failure = undefined;
     } catch (error) {
       const { message } = error as Error;
-      if (told !== message) log.warn({ error }, 'could not tell systemd');
-      told = message;
+      if (failure !== message) log.warn({ error }, 'could not notify systemd');
+      failure = message;
     }
   };
   const feed = (): void => {
-    const what = stuck();
-    if (what === undefined) void notify('WATCHDOG=1');
-    else log.error(`the watchdog is not fed: ${what}`);
+    const reason = stuck();
+    if (reason === undefined) void notify('WATCHDOG=1');
+    else log.error(`the watchdog is not fed: ${reason}`);
   };
   return {
-    name: 'supervision',
+    name: 'systemd',
     async start() {
       await notify('READY=1');
       const limit = Number(env.WATCHDOG_USEC ?? 0) / 1000;
@@ -63,7 +63,7 @@ export function createSystemd({ env, log, stuck }: SystemdParts): Service {
 }
 
 /** Sends one datagram; rejects with the last error when systemd does not take it. */
-async function tell(path: string, state: string): Promise<void> {
+async function sendRetrying(path: string, state: string): Promise<void> {
   for (let left = TRIES; ; left--) {
     const error = send(path, Buffer.from(state));
     if (!error) return;
@@ -72,7 +72,7 @@ async function tell(path: string, state: string): Promise<void> {
   }
 }
 
-/** Node has no datagrams on Unix sockets; the module is loaded only where somebody listens. */
+/** Node has no datagrams on Unix sockets; the module is loaded only where systemd listens. */
 function send(path: string, bytes: Buffer): Error | undefined {
   const datagrams = createRequire(import.meta.url)('unix-dgram') as Datagrams;
   let failed: Error | undefined;

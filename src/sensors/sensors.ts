@@ -13,8 +13,8 @@ import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
 
 export interface SensorsParts {
   readonly cell: string;
-  /** Which start of the gateway this is. */
-  readonly boot: number;
+  /** Which start of the gateway this is; known from `start` on. */
+  boot(): number;
   readonly sensors: readonly SensorConfig[];
   readonly drivers: Drivers;
   readonly buses: Buses;
@@ -28,7 +28,7 @@ export interface SensorsParts {
   random?(): number;
   /** A mutex for each chip, shared with the outputs. */
   readonly turns?: KeyedMutex;
-  /** State of drivers and filters that survives a restart; without it, it does not. */
+  /** State of drivers and filters that survives a restart, there from `start` on; without it, it does not. */
   readonly state?: StateStore;
 }
 
@@ -55,28 +55,25 @@ const EMPTY = new Uint8Array();
 /** No sensor has this name. */
 const TOPICS = '$topics';
 
-/** Sensors that have not been started. Throws when a sensor names an unknown driver or its topic or filters make no sense. */
+/** Sensors that have not been started. Throws when one names an unknown driver; `start` rejects when its topic or filters make no sense. */
 export function createSensors(parts: SensorsParts): Sensors {
   const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
   const mutexes = parts.turns ?? createKeyedMutex();
   const create = (config: SensorConfig, drivers: Drivers): ActiveSensor => {
-    const driver = drivers.get(config.driver);
-    if (driver === undefined) {
-      throw new Error(`sensor ${config.name}: there is no driver "${config.driver}"`);
-    }
+    const driver = driverOf(config, drivers);
     const place = sharedPlace(config, driver);
     const mutex = place === undefined ? noLock : mutexes(place);
-    const own = { ...parts, driver, mutex, clockIsSet, random, state, sequence };
+    const boot = parts.boot();
+    const own = { ...parts, boot, driver, mutex, clockIsSet, random, state, sequence };
     return { config, driver, sampler: createSampler(config, own) };
   };
-  let active: readonly ActiveSensor[] = parts.sensors.map((config) =>
-    create(config, parts.drivers),
-  );
+  for (const config of parts.sensors) driverOf(config, parts.drivers);
+  let active: readonly ActiveSensor[] = [];
 
-  const published = state.of(TOPICS);
   /** Deletes the retained values of sensors that are not in the config, also of those from before the last restart. */
   const deleteOthers = (): void => {
+    const published = state.of(TOPICS);
     const topics = active.flatMap(({ sampler }) => sampler.topics);
     const before = published.get('all');
     if (Array.isArray(before)) {
@@ -90,6 +87,7 @@ export function createSensors(parts: SensorsParts): Sensors {
   return {
     name: 'sensing',
     async start() {
+      active = parts.sensors.map((config) => create(config, parts.drivers));
       deleteOthers();
       for (const { sampler } of active) sampler.start();
     },
@@ -120,4 +118,10 @@ export function createSensors(parts: SensorsParts): Sensors {
     stalled: () =>
       active.filter(({ sampler }) => sampler.stalled()).map(({ sampler }) => sampler.name),
   };
+}
+
+function driverOf({ name, driver }: SensorConfig, drivers: Drivers): Driver {
+  const found = drivers.get(driver);
+  if (found === undefined) throw new Error(`sensor ${name}: there is no driver "${driver}"`);
+  return found;
 }

@@ -19,7 +19,7 @@ const SAID = [
   'const (?:CLOCK_NOT_SET|CORRECTED) = ',
   String.raw`\.to\('proving', `,
   String.raw`\b(?:connack|disconnect): `,
-  String.raw`return (?:failure \?\? )?`,
+  String.raw`return (?:(?:this\.#)?failure \?\? )?`,
 ];
 
 /** Every literal after the words, or every one where there are none. */
@@ -76,7 +76,7 @@ const WHOLE = [
 ];
 const PARTLY = [
   'src/net/certificates.ts',
-  'src/main.ts',
+  'src/runtime/progress.ts',
   'src/driver-kit/reading.ts',
   'src/runtime/wall-clock.ts',
   'src/store/store.ts',
@@ -85,6 +85,9 @@ const PARTLY = [
   'src/uplink/uplink-connection.ts',
   'src/uplink/plant-subscriptions.ts',
   'src/outputs/output.ts',
+  'src/outputs/driven-line.ts',
+  'src/outputs/interlock.ts',
+  'src/outputs/controller.ts',
   'src/runtime/power-fail.ts',
   'src/outputs/outputs.ts',
   ...['channel-publisher', 'delays', 'sampler'].map((name) => `src/sensors/${name}.ts`),

@@ -52,7 +52,7 @@ export function createCell(
   const published: Published[] = [];
   const sensing = createSensors({
     cell: 'robotcell1',
-    boot: 12,
+    boot: () => 12,
     sensors: [
       {
         name: 'boiler',

@@ -9,8 +9,8 @@ import type { Connection } from './connection.ts';
 export interface HandshakeParts {
   readonly plane: DataPlane;
   readonly log: Logger;
-  /** The access rules in force; undefined where the listeners alone decide. */
-  access(): Access | undefined;
+  /** Without it, or its rules, the listeners alone decide. */
+  readonly access: Access | undefined;
   isOverLimit(connection: Connection): boolean;
   /** Hands an admitted CONNECT to the control plane, which calls `registered` and then `connack`. */
   connect(connection: Connection, packet: ConnectPacket): void;
@@ -44,8 +44,8 @@ export class Handshake {
 
   async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
     const { plane, log, connect } = this.#parts;
-    const access = this.#parts.access();
-    if (access) {
+    const { access } = this.#parts;
+    if (access?.hasRules) {
       const { byClientId } = plane.sessions;
       const refusal = await admit(access, connection, packet, byClientId).catch(
         (error: unknown) => {

@@ -202,7 +202,7 @@ describe('an access file that can not be trusted', () => {
     ],
     [
       'names a user twice',
-      /:3:\d+: users\[1\]\.name: a stands here twice/,
+      /:3:\d+: users\[1\]\.name: a is in this file twice/,
       (file) => writeFileSync(file, 'users:\n  - { name: a }\n  - { name: a }\n'),
     ],
   ])('since it %s', async (_, sentence, prepare) => {
@@ -224,7 +224,9 @@ describe('an access file that can not be trusted', () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace('users:', '# ours\nusers:'));
     chmodSync(file, 0o600);
     expect((await user('add', 'plc', 'plc-secret\n')).stdout).toMatch(/plc may connect/);
-    expect((await user('add', 'hmi', 'another-one\n')).stdout).toMatch(/another password/);
+    expect((await user('add', 'hmi', 'another-one\n')).stdout).toMatch(
+      /password of hmi was changed/,
+    );
     expect((await user('add', 'x', 'short\n')).stderr).toMatch(/at least 8 characters/);
     expect((await user('list', '', '')).stdout).toBe('hmi  password\nplc  password\n');
     expect((await user('remove', 'plc', '')).code).toBe(0);

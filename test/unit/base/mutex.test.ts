@@ -43,7 +43,7 @@ test('two sensors on one chip each publish their own input', async () => {
   const seen = new Map<string, Set<string>>();
   const sensing = createSensors({
     cell: 'robotcell1',
-    boot: 1,
+    boot: () => 1,
     sensors: ['AIN0', 'AIN1'].map((name) => ({
       name,
       driver: 'ads1115',

@@ -51,7 +51,7 @@ test('a backup under load holds every message acknowledged before it, and goes i
   const bootBefore = bootOf(to);
   const restored = await cellgate(to, 'restore', file);
   expect(restored).toMatchObject({ code: 0, stderr: '' });
-  expect(restored.stdout).toMatch(/the one from before is .*cellgate\.db\.before-restore-/);
+  expect(restored.stdout).toMatch(/the former one is .*cellgate\.db\.before-restore-/);
   await to.restart();
   expect(bootBefore).toBeLessThan(10_000);
   const back = await connect(to, 'away', false);

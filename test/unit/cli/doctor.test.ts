@@ -32,7 +32,7 @@ async function run(files: Readonly<Record<string, string>>, config: string, ntp 
 const DATA = '/var/lib/cellgate';
 const config = `cell: a\ndata: ${DATA}\n`;
 
-test('a machine that is well, but for a gateway that does not run', async () => {
+test('a machine without faults, on which no gateway runs', async () => {
   const { code, lines } = await run(
     {
       [`${DATA}/cellgate.db`]: '',
@@ -46,21 +46,21 @@ test('a machine that is well, but for a gateway that does not run', async () => 
     config,
   );
   expect(lines).toEqual([
-    'MEND  gateway: no gateway runs: systemctl start cellgate, journalctl -u cellgate',
-    'ok    power: the supply has held since the start',
+    'FAIL  gateway: no gateway runs: systemctl start cellgate, journalctl -u cellgate',
+    'ok    power: no undervoltage since the start',
     'ok    temperature: 51 °C',
-    'ok    clock: is synchronised',
+    'ok    clock: synchronised',
     expect.stringMatching(/^ok {4}disk: \d+ MiB free for \/var\/lib\/cellgate$/),
-    'ok    wear: mmcblk0 has used up to 20 % of its life',
+    'ok    wear: mmcblk0 has used up to 20 % of its lifetime',
   ]);
   expect(code).toBe(1);
 });
 
-test('a machine that is ill is told so, with what to do', async () => {
+test('each fault of a machine is reported with what to do', async () => {
   const authority = new Authority();
   authority.expired('gateway', 'serverAuth');
   const tls = `{ cert: ${authority.file('gateway.crt')}, key: ${authority.file('gateway.key')}, ca: ${authority.file('ca.crt')}, clientCert: required }`;
-  const door = `broker: { listeners: [{ host: 0.0.0.0, port: 8883, tls: ${tls} }] }\n`;
+  const listener = `broker: { listeners: [{ host: 0.0.0.0, port: 8883, tls: ${tls} }] }\n`;
   const sensor = 'sensors: [{ name: t, driver: tmp102, bus: i2c-77, address: 0x48 }]\n';
   const { code, lines } = await run(
     {
@@ -72,22 +72,22 @@ test('a machine that is ill is told so, with what to do', async () => {
       'sys/fs/ext4/mmcblk0p3/errors_count': '7',
       'sys/block/mmcblk0/device/life_time': '0x09 0x0a',
     },
-    `${config}${door}${sensor}`,
+    `${config}${listener}${sensor}`,
   );
-  const told = lines.join('\n');
+  const text = lines.join('\n');
   for (const words of [
-    /^MEND {2}power: the supply is too weak at this moment: a stronger supply/m,
-    /^MEND {2}power: the processor is slowed down: cool the cabinet/m,
-    /^MEND {2}temperature: 84 °C: cool the cabinet/m,
-    /^MEND {2}clock: .*no battery clock: after a power cut it is late: .*timesyncd/m,
-    /^MEND {2}disk: .* is on a file system that is read-only: look at dmesg/m,
-    /^MEND {2}disk: the file system on mmcblk0p3 has counted 7 errors: save a backup/m,
-    /^MEND {2}wear: mmcblk0 has used up to 100 % of its life: plan a new one/m,
-    /^MEND {2}certificates: .*gateway\.crt has ended: put a new one in its place/m,
+    /^FAIL {2}power: the supply voltage is too low now: use a stronger supply/m,
+    /^FAIL {2}power: the processor is throttled now: cool the cabinet/m,
+    /^FAIL {2}temperature: 84 °C: cool the cabinet/m,
+    /^FAIL {2}clock: .*no battery clock: it is wrong after a power cut: .*timesyncd/m,
+    /^FAIL {2}disk: .* is on a file system that is read-only: look for disk errors in dmesg/m,
+    /^FAIL {2}disk: the file system on mmcblk0p3 has counted 7 errors: make a backup/m,
+    /^FAIL {2}wear: mmcblk0 has used up to 100 % of its lifetime: plan a new card/m,
+    /^FAIL {2}certificates: .*gateway\.crt has expired: replace the file/m,
     /^ok {4}certificates: .*ca\.crt is valid for 36\d\d days/m,
-    /^MEND {2}devices: \/dev\/i2c-77 is not there: cellgate probe shows what is/m,
+    /^FAIL {2}devices: \/dev\/i2c-77 does not exist: cellgate probe lists what is there/m,
   ]) {
-    expect.soft(told).toMatch(words);
+    expect.soft(text).toMatch(words);
   }
   expect(code).toBe(1);
 });
@@ -96,8 +96,8 @@ test('writes a day are those of the gateway that runs', async () => {
   const { files } = await machine({});
   const wear = (bytesWritten: number) => {
     const status = { started: 0, store: { bytesWritten } } as CheckContext['status'];
-    const patient = { config: { data: DATA }, files, status, now: 86_400_000 } as CheckContext;
-    return DOCTOR_CHECKS.wear!(patient);
+    const context = { config: { data: DATA }, files, status, now: 86_400_000 } as CheckContext;
+    return DOCTOR_CHECKS.wear!(context);
   };
   expect(await wear(100 * 1024 ** 2)).toEqual([{ found: 'the gateway writes 100 MiB a day' }]);
   expect((await wear(3000 * 1024 ** 2))[0]?.remedy).toMatch(/readingsWithin/);

@@ -22,9 +22,9 @@ async function run(buses: Buses, answer?: string): Promise<string[]> {
 
 test('a machine with nothing is told so', async () => {
   expect(await run(fakeBuses())).toEqual([
-    'board   unknown (neither a device tree nor DMI tells it)',
+    'board   unknown (neither a device tree nor DMI names it)',
     'kernel  unknown',
-    'clock   unknown (systemd does not tell)',
+    'clock   unknown (systemd does not report it)',
     '',
     'GPIO: no chip on this machine',
     '',
@@ -102,7 +102,7 @@ test('a Pi with chips is shown with the drivers that fit', async () => {
 test.each([
   ['yes', 'clock   synchronised'],
   ['no', 'clock   not synchronised'],
-  ['', 'clock   unknown (systemd does not tell)'],
+  ['', 'clock   unknown (systemd does not report it)'],
 ])('timedatectl says "%s"', async (answer, line) => {
   expect((await run(fakeBuses(), answer))[2]).toBe(line);
 });

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Parts, runCommandLine } from '../../../src/cli/program.ts';
+import { runCommandLine } from '../../../src/cli/program.ts';
+import { type Parts, VERBS } from '../../../src/cli/verbs.ts';
 import { fakeBuses } from '../../support/fake-buses.ts';
 import { fakeDrivers } from '../../support/fake-drivers.ts';
 import { type FakeIo, fakeIo } from '../../support/fake-io.ts';
@@ -120,6 +121,25 @@ describe('usage', () => {
   it('--help names every verb and an example', async () => {
     const [, io] = await cellgate(['--help']);
     expect(io.out()).toMatch(/ run .* check .* probe .* read .* schema .*Examples:/s);
+  });
+
+  it('--help lists every verb with its summary, and the help of a verb its actions', async () => {
+    const help = async (...words: string[]): Promise<string> =>
+      (await cellgate([...words, '--help']))[1].out().replaceAll(/\s+/g, ' ');
+    const all = await help();
+    for (const { name, summary, actions = [] } of VERBS) {
+      expect.soft(all).toMatch(new RegExp(` ${name} .*`));
+      expect.soft(all).toContain(summary);
+      const own = actions.length > 0 ? await help(name) : '';
+      for (const action of actions) expect.soft(own).toContain(action.summary);
+    }
+  });
+
+  it('a verb either runs or has actions that do', () => {
+    for (const { name, run, actions = [] } of VERBS) {
+      expect.soft(Boolean(run), name).toBe(actions.length === 0);
+      for (const action of actions) expect.soft(action.run, action.name).toBeDefined();
+    }
   });
 
   it('--version is that of the package', async () => {

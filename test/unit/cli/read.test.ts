@@ -124,7 +124,7 @@ test('a sensor that the running gateway reads is left alone', async () => {
   unlock();
   expect([code, out]).toEqual([1, '']);
   expect(err).toBe(
-    'cellgate: the gateway is running and reads door/closed: stop it, or subscribe to robotcell1/door/closed\n',
+    'cellgate: the gateway is running and reads door/closed: stop the gateway, or subscribe to robotcell1/door/closed\n',
   );
   expect((await read('door/closed')).code).toBe(0);
 });

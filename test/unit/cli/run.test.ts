@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RunParts, run } from '../../../src/cli/run.ts';
-import type { Gateway } from '../../../src/main.ts';
+import type { Gateway } from '../../../src/runtime/gateway.ts';
 import { fakeDrivers } from '../../support/fake-drivers.ts';
 import { fakeIo } from '../../support/fake-io.ts';
 

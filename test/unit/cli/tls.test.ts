@@ -52,12 +52,14 @@ test('what is there is not overwritten, and wrong words are told', async () => {
     return `${code} ${stderr}`;
   };
   expect(await told('client', 'panel1')).toMatch(
-    /^1 .* has no authority, .* first "cellgate tls init"/,
+    /^1 .* has no certificate authority, .*run "cellgate tls init" first/,
   );
   expect(await told('init', '--name', 'a,DNS:evil')).toMatch(/^2 .*--name a,DNS:evil: a host name/);
   expect(await told('init', '--days', 'soon')).toMatch(/^2 .*--days: a whole number/);
   expect((await tls('init')).code).toBe(0);
-  expect(await told('init')).toMatch(/^1 .* has an authority already: "cellgate tls server"/);
-  expect(await told('client', '../x')).toMatch(/^2 .*a client has a name/);
-  expect(await told('client', 'ca')).toMatch(/^1 .*that name is taken/);
+  expect(await told('init')).toMatch(
+    /^1 .* has a certificate authority already: "cellgate tls server"/,
+  );
+  expect(await told('client', '../x')).toMatch(/^2 .*expected a client name/);
+  expect(await told('client', 'ca')).toMatch(/^1 .*this name is reserved/);
 });

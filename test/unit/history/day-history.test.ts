@@ -1,10 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { KeyValueStore } from '../../../src/base/state.ts';
-import {
-  createDayHistory,
-  DAY_POINT_MS,
-  type DayHistory,
-} from '../../../src/history/day-history.ts';
+import { DAY_POINT_MS, DayHistory } from '../../../src/history/day-history.ts';
 import { createHourHistory, POINTS } from '../../../src/history/hour-history.ts';
 
 const MINUTE = 60_000;
@@ -53,7 +49,7 @@ function setUp(valueAt: (wall: number) => number | null = () => 1) {
       const history = createHourHistory({ monotonic, wall: world.wall, values });
       const isSet = (): boolean => world.set;
       const own = { history, topics: () => topics, state: () => state };
-      const day = createDayHistory({ ...own, monotonic, wall: world.wall, isSet });
+      const day = new DayHistory({ ...own, monotonic, wall: world.wall, isSet });
       await history.start();
       await day.start();
       return {

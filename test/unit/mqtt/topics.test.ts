@@ -74,6 +74,9 @@ describe('two filters', () => {
     ['+/b', 'a/+', true],
     ['a/b', 'a/c', false],
     ['a', 'a/b', false],
+    ['#', '$SYS/#', false],
+    ['+/broker', '$SYS/broker', false],
+    ['$SYS/#', '$SYS/+/load', true],
   ])('%s and %s overlap: %s', (a, b, expected) => {
     expect([overlaps(a, b), overlaps(b, a)]).toEqual([expected, expected]);
   });
@@ -85,6 +88,11 @@ describe('two filters', () => {
     ['a/+', 'a/#', false],
     ['a/+/c', 'a/b/#', false],
     ['a/b', 'a/+', false],
+    ['#', '$SYS/#', false],
+    ['#', '$SYS/broker', false],
+    ['+/broker', '$SYS/broker', false],
+    ['$SYS/#', '$SYS/broker', true],
+    ['$SYS/#', '#', false],
   ])('%s covers %s: %s', (wide, narrow, expected) => {
     expect(covers(wide, narrow)).toBe(expected);
   });

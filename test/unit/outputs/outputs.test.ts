@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { Sequence } from '../../../src/base/sequence.ts';
 import { type OutputConfig, outputSchema } from '../../../src/config/schema/outputs.ts';
 import { createOutputs, type ReceivedCommand } from '../../../src/outputs/outputs.ts';
 import { fakeBuses } from '../../support/fake-buses.ts';
@@ -31,8 +30,7 @@ async function setUp(
   const config: OutputConfig = { ...outputSchema.parse(base), payload: 'json' };
   const outputs = createOutputs({
     cell: 'cell',
-    boot: 1,
-    sequence: new Sequence(),
+    boot: () => 1,
     outputs: [config],
     buses: fakeBuses({
       gpio: {

@@ -24,7 +24,7 @@ function setUp(name: keyof typeof CHIPS) {
     },
   };
   const buses = fakeBuses({ chips: new Map([['i2c-1 0x20', device]]) });
-  const pins = createPins({ drivers, buses, turns: createKeyedMutex() });
+  const pins = createPins({ drivers, buses, mutexOf: createKeyedMutex() });
   return {
     chip: () => chip,
     open: (pin: number, options: { initial: boolean; activeLow?: boolean }) =>
@@ -82,7 +82,7 @@ describe.each(names)('%s', (name) => {
 });
 
 test('a chip that is not there is the reason', async () => {
-  const pins = createPins({ drivers, buses: fakeBuses(), turns: createKeyedMutex() });
+  const pins = createPins({ drivers, buses: fakeBuses(), mutexOf: createKeyedMutex() });
   const spec = parsePin('pca9535@i2c-1/0x21:3')!;
   await expect(pins.open(spec, { initial: false })).rejects.toThrow('no answer from 0x21 on i2c-1');
 });

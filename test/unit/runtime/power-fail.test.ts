@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { powerFailSchema } from '../../../src/config/schema/power-fail.ts';
-import { createPowerFail } from '../../../src/runtime/power-fail.ts';
+import { PowerFail } from '../../../src/runtime/power-fail.ts';
 import { fakeBuses } from '../../support/fake-buses.ts';
 import { createManualClock, settle } from '../../support/manual-clock.ts';
 import { playbackLine, playbackLines } from '../../support/playback-gpio.ts';
@@ -19,7 +19,7 @@ async function setUp({ diskMs = 0, high = true, missing = false } = {}) {
   line.set(high);
   if (missing) line.fail('line LVD is in use by ed-lvd');
   const news: string[] = [];
-  const power = createPowerFail({
+  const power = new PowerFail({
     config: powerFailSchema.parse({ line: 'LVD' }),
     cell: 'cell',
     payload: 'json',
@@ -34,10 +34,14 @@ async function setUp({ diskMs = 0, high = true, missing = false } = {}) {
       expect(boot).toBe(7);
       news.push([topic, value, quality, reason].filter((one) => one !== undefined).join(' '));
     },
-    supplyChanged: async (fails) => void news.push(fails ? 'outputs held' : 'outputs free'),
-    async flushAndCheckpoint() {
-      await clock.sleep(diskMs);
-      news.push('on disk');
+    outputs: {
+      supplyChanged: async (fails) => void news.push(fails ? 'outputs held' : 'outputs free'),
+    },
+    store: {
+      async flushAndCheckpoint() {
+        await clock.sleep(diskMs);
+        news.push('on disk');
+      },
     },
   });
   stop = () => power.stop();

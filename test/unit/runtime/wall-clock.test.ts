@@ -9,7 +9,7 @@ const HOUR = 3_600_000;
 
 function setUp(folders: Record<string, string[]>, answer = 'no', rtc?: string) {
   const clock = createManualClock();
-  const state = createMemoryState().of('clock');
+  const state = createMemoryState();
   const files: Pick<KernelFiles, 'list' | 'read'> = {
     list: async (path) => folders[path] ?? Promise.reject(new Error('ENOENT')),
     read: async () => rtc ?? Promise.reject(new Error('ENOENT')),
@@ -22,7 +22,8 @@ function setUp(folders: Record<string, string[]>, answer = 'no', rtc?: string) {
       files: files as KernelFiles,
       askTimedatectl: async () => answer,
       log: createQuietLog().log,
-      memory: () => ({ boot, state }),
+      boot: () => boot,
+      state,
     });
     await wallClock.start();
     return wallClock;

@@ -35,7 +35,7 @@ function setUp({ admit, present = false, isOverLimit = false }: Options = {}) {
       subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
     } as unknown as DataPlane,
     log,
-    access: () => (admit ? ({ admit } as unknown as Access) : undefined),
+    access: { hasRules: admit !== undefined, admit } as unknown as Access,
     isOverLimit: () => isOverLimit,
     connect: () => calls.push('control'),
   };

@@ -1,0 +1,233 @@
+import { join } from 'node:path';
+import { createLog } from '../base/log.ts';
+import { installation } from '../base/version.ts';
+import type { ConfigOption } from './config-file.ts';
+import type { Io } from './io.ts';
+import type { QueueAction, QueueOption } from './queue.ts';
+import type { ReadOptions, ReadParts } from './read.ts';
+import type { RunParts } from './run.ts';
+import type { StatusOption } from './status.ts';
+import type { TlsAction, TlsOption } from './tls.ts';
+
+/** What the verbs work with; a parameter so that a test can give others. */
+export type Parts = RunParts & ReadParts;
+
+/** One call of a verb: its argument, or '' where it takes none, and its options. */
+export interface Call<Options> {
+  readonly argument: string;
+  readonly options: Options;
+  readonly io: Io;
+  readonly parts: Parts;
+}
+
+/** A verb of the command line, or an action of one, such as `list` of `queue`. */
+export interface Verb {
+  readonly name: string;
+  /** What it does, for the help. */
+  readonly summary: string;
+  /** As commander writes it, with what it is. */
+  readonly argument?: readonly [name: string, description: string];
+  readonly options?: readonly (readonly [flags: string, description: string, value?: string])[];
+  /** A verb has actions or runs itself. Its file is loaded only then. Resolves with the exit code. */
+  readonly actions?: readonly Verb[];
+  run?(call: Call<unknown>): Promise<number>;
+}
+
+/** A verb whose options commander has parsed as its `options` say. */
+function verb<Options>(
+  one: Omit<Verb, 'run' | 'actions'> & { run(call: Call<Options>): Promise<number> },
+): Verb {
+  return { ...one, run: (call) => one.run(call as Call<Options>) };
+}
+
+const CONFIG = ['-c, --config <file>', 'the config file (YAML)'] as const;
+
+/** A certificate should last for the years in which nobody opens the cabinet. */
+const CERTIFICATE_DAYS = '3650';
+
+const queueAction = (name: QueueAction, summary: string): Verb =>
+  verb<QueueOption>({
+    name,
+    summary,
+    options: [
+      CONFIG,
+      ['--session <name>', 'only this session; uplink/NAME for an uplink'],
+      ...(name === 'purge' ? ([['--yes', 'deletes without asking']] as const) : []),
+    ],
+    async run({ options, io, parts }) {
+      const { queue } = await import('./queue.ts');
+      return queue(name, options, io, parts.drivers);
+    },
+  });
+
+const userAction = (name: 'add' | 'remove' | 'list', summary: string): Verb =>
+  verb<ConfigOption>({
+    name,
+    summary,
+    ...(name === 'list' ? {} : { argument: ['<name>', 'the user name'] as const }),
+    options: [CONFIG],
+    async run({ argument, options, io }) {
+      const { askForPassword, user } = await import('./user.ts');
+      return user(name, argument, options, io, askForPassword);
+    },
+  });
+
+const tlsAction = (name: TlsAction, summary: string): Verb =>
+  verb<TlsOption>({
+    name,
+    summary,
+    ...(name === 'client' ? { argument: ['<name>', 'its user in the access file'] as const } : {}),
+    options: [
+      ...(name === 'client'
+        ? []
+        : ([['--name <name...>', 'host names and addresses of the gateway']] as const)),
+      ['--dir <folder>', 'the folder of the certificates; by default tls beside the config'],
+      ['--days <days>', 'for how many days it is valid', CERTIFICATE_DAYS],
+      CONFIG,
+    ],
+    async run({ argument, options, io }) {
+      const { tls } = await import('./tls.ts');
+      return tls(name, argument, options, io);
+    },
+  });
+
+/** All verbs, in the order of the help. */
+export const VERBS: readonly Verb[] = [
+  verb<ConfigOption>({
+    name: 'run',
+    summary: 'runs the gateway',
+    options: [CONFIG],
+    async run({ options, io, parts }) {
+      const { run } = await import('./run.ts');
+      return run(options, io, parts);
+    },
+  }),
+  verb<ConfigOption>({
+    name: 'check',
+    summary: 'checks the config without touching hardware',
+    options: [CONFIG],
+    async run({ options, io, parts }) {
+      const { check } = await import('./check.ts');
+      return check(options, io, parts.drivers);
+    },
+  }),
+  verb<ConfigOption>({
+    name: 'reload',
+    summary: 'changes the running gateway to its config file, completely or not at all',
+    options: [CONFIG],
+    async run({ options, io, parts }) {
+      const { reload } = await import('./reload.ts');
+      return reload(options, io, parts.drivers);
+    },
+  }),
+  verb<StatusOption>({
+    name: 'status',
+    summary: 'shows the state of the running gateway',
+    options: [CONFIG, ['--json', 'as JSON']],
+    async run({ options, io, parts }) {
+      const { status } = await import('./status.ts');
+      return status(options, io, parts.drivers);
+    },
+  }),
+  verb<ConfigOption>({
+    name: 'watch',
+    summary: 'shows the state of the running gateway, updated every second',
+    options: [CONFIG],
+    async run({ options, io, parts }) {
+      const { watch } = await import('./watch.ts');
+      return watch(options, io, parts);
+    },
+  }),
+  {
+    name: 'queue',
+    summary: 'lists, exports or deletes queued messages',
+    actions: [
+      queueAction('list', 'one line for each session, each uplink and its refused messages'),
+      queueAction('export', 'prints the messages as JSON lines'),
+      queueAction('purge', 'deletes the messages of one queue'),
+    ],
+  },
+  verb<ConfigOption>({
+    name: 'backup',
+    summary: 'copies the database into a file, also while the gateway runs',
+    argument: ['<file>', 'a new file'],
+    options: [CONFIG],
+    async run({ argument, options, io, parts }) {
+      const { backup } = await import('./backup.ts');
+      return backup(argument, options, io, parts.drivers);
+    },
+  }),
+  verb<ConfigOption>({
+    name: 'restore',
+    summary: 'replaces the database with a backup; the gateway must not run',
+    argument: ['<file>', 'a file that backup has made'],
+    options: [CONFIG],
+    async run({ argument, options, io, parts }) {
+      const { restore } = await import('./backup.ts');
+      return restore(argument, options, io, parts.drivers);
+    },
+  }),
+  {
+    name: 'user',
+    summary: 'adds, removes or lists the users of the access file',
+    actions: [
+      userAction('add', 'sets the password of a user, from the terminal or standard input'),
+      userAction('remove', 'removes a user'),
+      userAction('list', 'one line for each user'),
+    ],
+  },
+  {
+    name: 'tls',
+    summary: 'makes certificates, for a plant without a certificate authority',
+    actions: [
+      tlsAction('init', "makes a small certificate authority and the gateway's certificate"),
+      tlsAction('server', "renews the gateway's certificate"),
+      tlsAction('client', 'makes a certificate for a client'),
+    ],
+  },
+  verb<object>({
+    name: 'probe',
+    summary: 'shows the hardware of this machine',
+    async run({ io, parts }) {
+      const { probe } = await import('./probe.ts');
+      const { readBoards } = await import('../config/boards.ts');
+      const boards = await readBoards(join(installation, 'config/boards'));
+      const buses = parts.openBuses(createLog('warn', io.stderr, io.env));
+      try {
+        return await probe({ buses, drivers: parts.drivers, boards }, io);
+      } finally {
+        await buses.close();
+      }
+    },
+  }),
+  verb<ConfigOption>({
+    name: 'doctor',
+    summary: 'checks power, clock, disk, certificates and devices, and says what to correct',
+    options: [CONFIG],
+    async run({ options, io, parts }) {
+      const { doctor } = await import('./doctor.ts');
+      const { askTimedatectl } = await import('../runtime/time-sync.ts');
+      const { createKernelFiles } = await import('../buses/kernel-files.ts');
+      const files = createKernelFiles();
+      return doctor(options, io, { drivers: parts.drivers, files, askTimedatectl });
+    },
+  }),
+  verb<ReadOptions>({
+    name: 'read',
+    summary: 'reads one sensor once and shows every transfer',
+    argument: ['<sensor>', 'its name in the config, e.g. door/closed'],
+    options: [CONFIG, ['--record <file>', 'writes the I2C transfers as a test fixture']],
+    async run({ argument, options, io, parts }) {
+      const { read } = await import('./read.ts');
+      return read(argument, options, io, parts);
+    },
+  }),
+  verb<object>({
+    name: 'schema',
+    summary: 'prints the JSON Schema of the config',
+    async run({ io, parts }) {
+      const { schema } = await import('./schema.ts');
+      return schema(io, parts.drivers);
+    },
+  }),
+];

@@ -1,0 +1,162 @@
+import type { GatewayStatus } from '../runtime/health.ts';
+import { flag, type Metric, type MetricSource, one, type Rows } from './metric.ts';
+
+const uplinks =
+  (value: (uplink: GatewayStatus['uplinks'][number]) => number | null) =>
+  ({ status }: MetricSource): Rows =>
+    status.uplinks.flatMap((uplink) => {
+      const found = value(uplink);
+      return found === null ? [] : [[{ uplink: uplink.name }, found] as const];
+    });
+
+/** Clients and their messages. */
+export const BROKER_METRICS: readonly Metric[] = [
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_connections',
+    help: 'Clients connected.',
+    rows: ({ status }) => one(status.sessions.connected),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_sessions',
+    help: 'Sessions, connected or not.',
+    rows: ({ status }) => one(status.sessions.sessions),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_sessions_away',
+    help: 'Persistent sessions whose client is not connected.',
+    rows: ({ status }) => one(status.sessions.away),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_subscriptions',
+    help: 'Subscriptions of all clients.',
+    rows: ({ status }) => one(status.sessions.subscriptions),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_retained_messages',
+    help: 'Retained messages.',
+    rows: ({ status }) => one(status.sessions.retained),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_queued_messages',
+    help: 'Messages queued for clients.',
+    rows: ({ status }) => one(status.sessions.queued),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_messages_published_total',
+    help: 'Messages published by clients and by the gateway itself.',
+    rows: ({ status }) => one(status.sessions.published),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_dropped_messages_total',
+    help: 'Messages that were dropped before they were delivered.',
+    labels: ['reason'],
+    rows: ({ drops }) =>
+      Object.entries(drops.reasons).map(([reason, count]) => [{ reason }, count]),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_received_packets_total',
+    help: 'MQTT packets from clients.',
+    rows: ({ status }) => one(status.sessions.packetsReceived),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_sent_packets_total',
+    help: 'MQTT packets to clients.',
+    rows: ({ traffic }) => one(traffic.packetsSent),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_received_bytes_total',
+    help: 'Bytes from clients.',
+    rows: ({ traffic }) => one(traffic.bytesReceived),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_sent_bytes_total',
+    help: 'Bytes to clients.',
+    rows: ({ traffic }) => one(traffic.bytesSent),
+  },
+];
+
+/** Connections to the plant and what is queued for it. */
+export const UPLINK_METRICS: readonly Metric[] = [
+  {
+    kind: 'gauge',
+    name: 'cellgate_uplink_connected',
+    help: 'Whether messages flow to the plant.',
+    labels: ['uplink'],
+    rows: uplinks(({ state }) => flag(state === 'connected')),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_uplink_queued_messages',
+    help: 'Messages queued for the plant, with those in flight.',
+    labels: ['uplink'],
+    rows: uplinks(({ queued }) => queued),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_uplink_queued_bytes',
+    help: 'Bytes queued for the plant.',
+    labels: ['uplink'],
+    rows: uplinks(({ bytes }) => bytes),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_uplink_oldest_message_age_seconds',
+    help: 'Age of the oldest queued message; absent while none is queued.',
+    labels: ['uplink'],
+    rows: uplinks(({ oldestAge }) => (oldestAge === null ? null : oldestAge / 1000)),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_uplink_probe_duration_seconds',
+    help: 'Time that the last probe took to the plant and back.',
+    labels: ['uplink'],
+    rows: uplinks(({ probe }) => (probe === null ? null : probe / 1000)),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_uplink_sent_messages_total',
+    help: 'Messages that the plant has acknowledged.',
+    labels: ['uplink'],
+    rows: uplinks(({ sent }) => sent),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_uplink_received_messages_total',
+    help: 'Messages from the plant.',
+    labels: ['uplink'],
+    rows: uplinks(({ received }) => received),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_uplink_dropped_messages_total',
+    help: 'Messages that were dropped and never reached the plant.',
+    labels: ['uplink'],
+    rows: uplinks(({ dropped }) => Object.values(dropped).reduce((sum, count) => sum + count, 0)),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_uplink_dead_letters_total',
+    help: 'Messages that the plant has refused; they are kept.',
+    labels: ['uplink'],
+    rows: uplinks(({ deadLetters }) => deadLetters),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_uplink_reconnects_total',
+    help: 'Connections to the plant that ended or failed.',
+    labels: ['uplink'],
+    rows: uplinks(({ reconnects }) => reconnects),
+  },
+];

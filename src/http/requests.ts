@@ -1,0 +1,86 @@
+import type { X509Certificate } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { Access } from '../access/access.ts';
+import { type Answer, textAnswer, zip } from './answer.ts';
+import { isOwnHost, isOwnOrigin, SECURITY_HEADERS } from './guard.ts';
+import { loginOf } from './login.ts';
+import type { PageFiles } from './page-files.ts';
+import type { createRoutes } from './routes.ts';
+
+export interface RequestsParts {
+  readonly access: Access;
+  /** Whether clients without a login are admitted where the access rules have a part for them. */
+  readonly anonymous: boolean;
+  readonly log: Logger;
+  readonly files: PageFiles;
+  readonly route: ReturnType<typeof createRoutes>;
+  /** The certificate in use; undefined without TLS. */
+  certificate(): X509Certificate | undefined;
+}
+
+const METHODS = ['GET', 'HEAD', 'POST'];
+const LONGEST_TARGET = 8192;
+const LEAST_ZIPPED = 1024;
+
+/** Answers HTTP requests: files of the page, and the routes. Never rejects. */
+export function createRequests(parts: RequestsParts) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // No request has a body that is read: one that comes is thrown away.
+    request.resume();
+    const found = await answer(request, parts).catch((error: unknown): Answer => {
+      const path = request.url?.slice(0, 100);
+      parts.log.error({ error, path }, 'a request could not be answered');
+      return textAnswer(500, 'The gateway could not answer; its log has the reason.');
+    });
+    const { bytes, encoding } = await bodyOf(found, request);
+    response.writeHead(found.status, {
+      ...SECURITY_HEADERS,
+      ...found.headers,
+      ...encoding,
+      'content-type': found.type,
+      'content-length': bytes.length,
+    });
+    response.end(request.method === 'HEAD' ? undefined : bytes);
+  };
+}
+
+async function answer(request: IncomingMessage, parts: RequestsParts): Promise<Answer> {
+  const { access, anonymous, files, route } = parts;
+  const { method = 'GET', url: target = '/', headers } = request;
+  if (!METHODS.includes(method)) {
+    return textAnswer(405, 'Only GET, HEAD and POST.', { allow: METHODS.join(', ') });
+  }
+  if (!isOwnHost(headers.host, parts.certificate())) {
+    return textAnswer(421, 'This gateway is not known by that name: use its address.');
+  }
+  if (method === 'POST' && !isOwnOrigin(headers.origin, headers.host)) {
+    return textAnswer(403, "This request comes from another site's page: use the gateway's page.");
+  }
+  if (target.length > LONGEST_TARGET || !target.startsWith('/')) {
+    return textAnswer(
+      400,
+      `Ask for a path that begins with / and has at most ${LONGEST_TARGET} characters.`,
+    );
+  }
+  const { pathname: path, searchParams: query } = new URL(`http://gateway${target}`);
+  const file = method === 'POST' ? undefined : files.answer(path);
+  if (file) return file;
+  const visitor = await loginOf(request, access, anonymous);
+  const found = await route({ method, path, query, visitor });
+  return found ?? textAnswer(404, 'There is nothing at this path; the page is at /.');
+}
+
+/** The body, compressed where the client takes it and it saves something. */
+async function bodyOf(
+  { body, zipped }: Answer,
+  request: IncomingMessage,
+): Promise<{ bytes: Buffer; encoding: Readonly<Record<string, string>> }> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const accepts = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  if (!accepts || bytes.length < LEAST_ZIPPED) {
+    return { bytes, encoding: { vary: 'accept-encoding' } };
+  }
+  const small = await (zipped?.() ?? zip(bytes, { level: 5 }));
+  return { bytes: small, encoding: { 'content-encoding': 'gzip', vary: 'accept-encoding' } };
+}

@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.ts';
+import type { OutputConfig } from '../config/schema/outputs.ts';
+import type { Output } from './output.ts';
+
+export interface ControllerParts {
+  readonly output: Output;
+  readonly clock: Clock;
+  /** Hands on every message of a topic until the returned function is called. */
+  subscribe(topic: string, receive: () => void): () => void;
+}
+
+type Controller = NonNullable<OutputConfig['controller']>;
+
+/** Why an output is held while its controller is silent; undefined without a controller. */
+export function controllerReason({ controller }: OutputConfig): string | undefined {
+  return controller && silence(controller);
+}
+
+/** Holds the output from `within` after each message of the controller's topic until the next. Returns how to end it. */
+export function watchController(controller: Controller, parts: ControllerParts): () => void {
+  const { output, clock, subscribe } = parts;
+  const { topic, within } = controller;
+  const reason = silence(controller);
+  let timeout = new AbortController();
+  const unsubscribe = subscribe(topic, () => {
+    timeout.abort();
+    timeout = new AbortController();
+    void output.hold(reason, false);
+    clock.sleep(within, timeout.signal).then(
+      () => output.hold(reason, true),
+      () => undefined,
+    );
+  });
+  return () => {
+    timeout.abort();
+    unsubscribe();
+  };
+}
+
+function silence({ topic, within }: Controller): string {
+  return `nothing heard on ${topic} for ${within / 1000} s`;
+}

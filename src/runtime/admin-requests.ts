@@ -1,0 +1,28 @@
+import type { Uplink } from '../uplink/uplink.ts';
+import type { AdminRequest } from './admin-socket.ts';
+import type { Health } from './health.ts';
+import type { Reload } from './reload.ts';
+
+export interface AdminRequestsParts {
+  readonly health: Pick<Health, 'status'>;
+  /** Those of the config in force. */
+  uplinks(): readonly Pick<Uplink, 'name' | 'purge'>[];
+  readonly reload: Pick<Reload, 'run'>;
+}
+
+/** Answers the requests of the command line. Rejects with a sentence for an uplink that does not exist. */
+export function createAdminRequests({ health, uplinks, reload }: AdminRequestsParts) {
+  return async (request: AdminRequest): Promise<unknown> => {
+    switch (request.ask) {
+      case 'status':
+        return health.status();
+      case 'reload':
+        return reload.run();
+      default: {
+        const uplink = uplinks().find(({ name }) => name === request.uplink);
+        if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
+        return uplink.purge();
+      }
+    }
+  };
+}

@@ -1,0 +1,88 @@
+import type { Service } from '../base/lifecycle.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Outputs } from '../outputs/outputs.ts';
+import type { Sensors } from '../sensors/sensors.ts';
+import type { Store } from '../store/store.ts';
+import type { Uplink } from '../uplink/uplink.ts';
+import type { Health } from './health.ts';
+
+export interface HealthTopicsParts {
+  readonly cell: string;
+  readonly version: string;
+  readonly health: Health;
+  readonly store: Pick<Store, 'status'>;
+  readonly broker: Pick<Broker, 'publishLocal' | 'sessions' | 'drops'>;
+  readonly sensors: Pick<Sensors, 'status'>;
+  readonly outputs: Pick<Outputs, 'status'>;
+  /** Those of the config in force. */
+  uplinks(): readonly Pick<Uplink, 'name' | 'status'>[];
+}
+
+/** How soon a trouble is published, and how many times less often what mostly counts. */
+const EVERY_MS = 1000;
+const COUNTS_EVERY = 10;
+
+/** Publishes the state of the gateway as JSON under `$SYS/cellgate/`, each topic when it has changed. */
+export class HealthTopics implements Service {
+  readonly name = 'health';
+  readonly #parts: HealthTopicsParts;
+  /** The payload of each topic, by its name below `$SYS/cellgate/`. */
+  readonly #published = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #rounds = 0;
+
+  constructor(parts: HealthTopicsParts) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    await this.#publishAll();
+    this.#timer = setInterval(() => {
+      // A store that does not answer reports that as a trouble of its own.
+      this.#publishAll().catch(() => undefined);
+    }, EVERY_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+  }
+
+  async #publishAll(): Promise<void> {
+    const { cell, version, health, store, broker, sensors, outputs } = this.#parts;
+    const changed = this.#publish('troubles', health.troubles);
+    const uplinks = this.#parts.uplinks();
+    for (const { name, status } of uplinks) this.#publish(`uplink/${name}`, status);
+    this.#clearRemovedUplinks(uplinks.map(({ name }) => `uplink/${name}`));
+    this.#publish('clients', broker.sessions);
+    this.#publish('outputs', outputs.status());
+    if (this.#rounds++ % COUNTS_EVERY > 0 && !changed) return;
+    const names = uplinks.map(({ name }) => name);
+    this.#publish('gateway', { cell, version, started: health.started, uplinks: names });
+    this.#publish('sensors', sensors.status());
+    this.#publish('store', await store.status());
+    this.#publish('drops', broker.drops);
+  }
+
+  /** Those that a reload has removed are no longer retained. */
+  #clearRemovedUplinks(names: readonly string[]): void {
+    for (const name of this.#published.keys()) {
+      if (!name.startsWith('uplink/') || names.includes(name)) continue;
+      this.#published.delete(name);
+      this.#send(name, Buffer.alloc(0));
+    }
+  }
+
+  /** Returns true where it is not what was published before. */
+  #publish(name: string, value: unknown): boolean {
+    const payload = JSON.stringify(value);
+    if (this.#published.get(name) === payload) return false;
+    this.#published.set(name, payload);
+    this.#send(name, Buffer.from(payload));
+    return true;
+  }
+
+  #send(name: string, payload: Buffer): void {
+    const topic = `$SYS/cellgate/${name}`;
+    void this.#parts.broker.publishLocal({ topic, payload, qos: 0, retain: true });
+  }
+}

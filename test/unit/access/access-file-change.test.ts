@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Access, type AccessChange, type ConnectRequest } from '../../../src/access/access.ts';
+import { createQuietLog } from '../../support/quiet-log.ts';
+
+/** Access by the first file, which admits anonymous clients; the second does not. The third is wrong. */
+async function setUp(first: 'open' | undefined) {
+  const folder = mkdtempSync(join(tmpdir(), 'cellgate-access-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const put = (name: string, text: string): string => {
+    const file = join(folder, name);
+    writeFileSync(file, text, { mode: 0o600 });
+    return file;
+  };
+  const open = put('open.yaml', 'users: []\nanonymous: {}\n');
+  const closed = put('closed.yaml', 'users: []\n');
+  const wrong = put('wrong.yaml', 'user: []\n');
+  const { log } = createQuietLog();
+  const access = new Access({ file: first && open, log, now: () => 0 });
+  await access.start();
+  onTestFinished(() => access.stop());
+  const changes: AccessChange[] = [];
+  access.onChanged = (change) => changes.push(change);
+  const mayConnect = async (): Promise<boolean> => {
+    const request: ConnectRequest = {
+      ...{ address: '127.0.0.1', clientId: 'c', anonymous: true },
+      ...{ username: undefined, password: undefined, certificate: undefined },
+    };
+    return 'rights' in (await access.admit(request));
+  };
+  return { access, changes, open, closed, wrong, mayConnect };
+}
+
+describe('access without a file', () => {
+  test('has no rules, and gets them with a file', async () => {
+    const { access, changes, open } = await setUp(undefined);
+    expect(access.hasRules).toBe(false);
+    await access.applyConfig(open);
+    expect(access.hasRules).toBe(true);
+    expect(changes).toEqual(['file']);
+    await access.applyConfig(undefined);
+    expect(access.hasRules).toBe(false);
+  });
+});
+
+describe('another access file', () => {
+  test('is in force at once, and reported', async () => {
+    const { access, changes, closed, mayConnect } = await setUp('open');
+    expect(await mayConnect()).toBe(true);
+    await access.applyConfig(closed);
+    expect(await mayConnect()).toBe(false);
+    expect(changes).toEqual(['file']);
+  });
+
+  test('that is wrong or missing is refused and changes nothing', async () => {
+    const { access, changes, wrong, mayConnect } = await setUp('open');
+    await expect(access.applyConfig(wrong)).rejects.toThrow(/unknown key/);
+    await expect(access.applyConfig('/nowhere.yaml')).rejects.toThrow(/nowhere\.yaml/);
+    expect(await mayConnect()).toBe(true);
+    expect(changes).toEqual([]);
+  });
+
+  test('that is the same is not read again', async () => {
+    const { access, changes, open } = await setUp('open');
+    writeFileSync(open, 'user: []\n');
+    await access.applyConfig(open);
+    expect(changes).toEqual([]);
+  });
+});
