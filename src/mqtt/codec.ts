@@ -37,7 +37,7 @@ export const SUBACK_FAILURE = 0x80;
 
 export type Qos = 0 | 1 | 2;
 
-/** A packet that the standard forbids: the connection is closed [MQTT-4.8.0-1]. */
+/** A packet that the standard forbids: the connection must be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {
   /** Where the standard asks for a CONNACK before the close: its return code. */
   readonly returnCode: number | undefined;
@@ -76,7 +76,7 @@ export interface UnsubscribePacket {
   readonly filters: readonly string[];
 }
 
-/** Reads the fields of one packet in order; every read is bounded by the packet's end. */
+/** Reads the fields of one packet in order, never beyond the packet's end. */
 class Fields {
   readonly #source: Buffer;
   #at: number;
@@ -101,7 +101,7 @@ class Fields {
     return (this.byte() << 8) | this.byte();
   }
 
-  /** Copies: what is kept must not pin the read buffer. */
+  /** A copy, so that a kept field does not keep the whole read buffer. */
   binary(): Buffer {
     const length = this.word();
     const start = this.#at;
@@ -122,7 +122,7 @@ function decodeText(bytes: Buffer): string {
   return bytes.toString('utf8');
 }
 
-/** Deeper trees cost every look-up and name nothing. */
+/** More levels make every search slower and are of no use. */
 const MAX_LEVELS = 128;
 
 function levelsOf(topic: string): number {

@@ -1,25 +1,25 @@
 import { CONNECT, ProtocolError, PUBLISH } from './codec.ts';
 
-/** Hears of each packet: its first byte stands at `start`, what follows the fixed header in [body, end). */
+/** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
 
-/** Flags a client's packet of each type must have [MQTT-2.2.2-1]; -1: only a server sends it, or no one. */
+/** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 const MORE = 0x80;
 
-/** Cuts a stream of bytes into packets; what a packet may claim is bounded before it is stored. */
+/** Cuts a stream of bytes into packets; the length that a packet claims is checked before it is stored. */
 export class PacketReader {
   /** The longest packet that is taken, fixed header and all. */
   limit: number;
   readonly #onPacket: OnPacket;
-  /** The beginning of a packet whose end has not come; grows with what has arrived, not with what was claimed. */
+  /** The beginning of a packet whose end has not come; grows with the bytes received, not with the length claimed. */
   #rest: Buffer | undefined;
   #restLength = 0;
   #paused = false;
   #first = true;
   readonly #onKept: (bytes: number) => void;
 
-  /** `onKept` hears by how many bytes what is kept grows or shrinks; it may throw a ProtocolError. */
+  /** `onKept` is called with the bytes by which the kept data grow or shrink; it may throw a ProtocolError. */
   constructor(
     limit: number,
     onPacket: OnPacket,
@@ -30,12 +30,12 @@ export class PacketReader {
     this.#onKept = onKept;
   }
 
-  /** Keeps what comes until `resume`; packets after the current one wait too. */
+  /** Keeps what is fed until `resume`, and the packets after the current one. */
   pause(): void {
     this.#paused = true;
   }
 
-  /** Goes on with what has been kept. */
+  /** Continues with what has been kept. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
@@ -53,7 +53,7 @@ export class PacketReader {
     this.#restLength = 0;
   }
 
-  /** Reads the bytes at [from, to); throws ProtocolError on a packet that can't be right. They are not kept. */
+  /** Reads the bytes at [from, to), copies what it keeps; throws ProtocolError on a packet that can't be valid. */
   feed(source: Buffer, from = 0, to = source.length): void {
     let at = from;
     if (this.#rest) {
@@ -65,11 +65,11 @@ export class PacketReader {
     this.#keep(source, at, to);
   }
 
-  /** Takes whole packets from `at` on; gives the place where the first incomplete one begins. */
+  /** Takes whole packets from `from` on; returns where the first incomplete one begins. */
   #cut(source: Buffer, from: number, to: number): number {
     let at = from;
     while (!this.#paused && to - at > 1) {
-      const end = this.#frameEnd(source, at, to);
+      const end = this.#packetEnd(source, at, to);
       if (end < 0 || end > to) return at;
       let body = at + 1;
       while (source[body]! & MORE) body++;
@@ -80,8 +80,8 @@ export class PacketReader {
     return at;
   }
 
-  /** Where the packet at `at` ends, -1 while its length is not all there. */
-  #frameEnd(source: Buffer, at: number, available: number): number {
+  /** Where the packet at `at` ends; -1 while its length is incomplete. */
+  #packetEnd(source: Buffer, at: number, available: number): number {
     const header = source[at]!;
     const type = header >> 4;
     const flags = FLAGS[type]!;
@@ -105,12 +105,12 @@ export class PacketReader {
     throw new ProtocolError('the remaining length has more than four bytes');
   }
 
-  /** Adds to the kept packet no more than it needs; gives the place up to which the source is used. */
+  /** Adds to the kept packet no more than it needs; returns up to where the source is used. */
   #complete(source: Buffer, from: number, to: number): number {
     let used = from;
     for (;;) {
       const rest = this.#rest!;
-      const end = this.#restLength > 1 ? this.#frameEnd(rest, 0, this.#restLength) : -1;
+      const end = this.#restLength > 1 ? this.#packetEnd(rest, 0, this.#restLength) : -1;
       const missing = end < 0 ? 1 : end - this.#restLength;
       if (missing <= 0) {
         // Several packets were kept while reading was paused.

@@ -1,7 +1,7 @@
 import { DUP, PUBLISH_HEADER, PUBREL_HEADER, RETAIN } from './codec.ts';
 import { variableIntBytes, writeVariableInt } from './variable-int.ts';
 
-/** One PUBLISH on its way to the plant. */
+/** One PUBLISH to the plant. */
 export interface OutgoingPublish {
   readonly qos: 0 | 1 | 2;
   readonly retain: boolean;
@@ -9,7 +9,7 @@ export interface OutgoingPublish {
   /** 0 at QoS 0. */
   readonly packetId: number;
   readonly topic: Buffer;
-  /** The payload lies at [start, end of body). */
+  /** The payload is at [start, end of body). */
   readonly body: Buffer;
   readonly start: number;
   /** MQTT 5 properties without their length; undefined for MQTT 3.1.1. */

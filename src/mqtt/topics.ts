@@ -43,7 +43,7 @@ export function matches(filter: string, topic: string): boolean {
   return wanted.length === levels.length;
 }
 
-/** Whether some topic is matched by both filters. */
+/** Whether there is a topic that both filters match. */
 export function overlaps(a: string, b: string): boolean {
   const [left, right] = [a.split('/'), b.split('/')];
   for (let level = 0; ; level++) {
@@ -54,7 +54,7 @@ export function overlaps(a: string, b: string): boolean {
   }
 }
 
-/** Whether every topic that `narrow` matches is matched by `wide` too. */
+/** Whether `wide` matches every topic that `narrow` matches. */
 export function covers(wide: string, narrow: string): boolean {
   const [left, right] = [wide.split('/'), narrow.split('/')];
   for (let level = 0; ; level++) {

@@ -9,26 +9,26 @@ export interface CertificateParts {
   /** Milliseconds since 1970. */
   wall(): number;
   readonly log: Logger;
-  /** Takes the new files for connections to come; those that are there stay. */
+  /** Uses the new files for later connections; those that are open stay open. */
   onChanged(context: SecureContextOptions): void;
 }
 
-/** How often the files are looked at. */
+/** How often the files are checked for changes. */
 const POLL_MS = 2000;
 const DAY_MS = 86_400_000;
 const WARN_DAYS = 30;
-/** TLS 1.3, and of TLS 1.2 what keeps its secrets when the key is lost. */
+/** TLS 1.3, and of TLS 1.2 the suites with forward secrecy. */
 const CIPHERS =
   'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:ECDHE+AESGCM:ECDHE+CHACHA20';
 
-/** The files of one server's `tls`, as they stand: who replaces them need not stop the gateway. */
+/** The certificate files of one server's `tls`; replaced files are used without a restart of the gateway. */
 export class Certificates {
   readonly #parts: CertificateParts;
   #context: SecureContextOptions;
   /** When each certificate ends, by its file. */
   #ends: ReadonlyMap<string, number>;
   #trouble: string | undefined;
-  /** How the files looked when they were read, and at the last look. */
+  /** The state of the files when they were read, and at the last poll. */
   #read: string;
   #seen: string;
   readonly #timer: NodeJS.Timeout;
@@ -36,7 +36,7 @@ export class Certificates {
   /** Throws when the files can't be used. */
   constructor(parts: CertificateParts) {
     this.#parts = parts;
-    this.#read = this.#seen = looks(parts.tls);
+    this.#read = this.#seen = fileStates(parts.tls);
     [this.#context, this.#ends] = read(parts.tls);
     this.#timer = setInterval(() => this.#poll(), POLL_MS).unref();
   }
@@ -63,13 +63,13 @@ export class Certificates {
     return undefined;
   }
 
-  /** Certificate and key are put in place one after the other: they are read once they have stood still. */
+  /** Certificate and key are replaced one after the other: they are read when nothing has changed for one poll. */
   #poll(): void {
-    const now = looks(this.#parts.tls);
-    const stands = now === this.#seen;
-    this.#seen = now;
-    if (!stands || now === this.#read) return;
-    this.#read = now;
+    const current = fileStates(this.#parts.tls);
+    const unchanged = current === this.#seen;
+    this.#seen = current;
+    if (!unchanged || current === this.#read) return;
+    this.#read = current;
     this.#readAgain();
   }
 
@@ -89,7 +89,7 @@ export class Certificates {
 }
 
 /** Changes when one of the files does. */
-function looks({ cert, key, ca }: CertificateParts['tls']): string {
+function fileStates({ cert, key, ca }: CertificateParts['tls']): string {
   return [cert, key, ca ?? cert]
     .map((file) => {
       try {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 
 /**
- * Hands every chunk of the socket to `take`, in order, as the socket's `push` gets it: not by way of the stream's
- * buffer, which costs a message that comes alone an event and a tick. While the stream is paused, or holds something,
- * chunks go its usual way; so does the end, and all of them where Node should no longer call `push`.
+ * Hands every chunk of the socket to `take`, in order, when the socket's `push` gets it, without the stream's buffer:
+ * for a message that comes alone that would cost an event and a tick. While the stream is paused or its buffer is not
+ * empty, chunks pass through the stream as usual; so does the end, and everything if Node no longer calls `push`.
  */
 export function readDirectly(socket: Socket, take: (chunk: Buffer) => void): void {
   const { push } = socket;

@@ -5,7 +5,12 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  TLSSocket,
+  type TlsOptions,
+  type Server as TlsServer,
+} from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
@@ -15,17 +20,18 @@ import { isAllowedOrigin } from './origin.ts';
 import { peerOf } from './peer.ts';
 import { type Accept, LINGER_MS, type Transport } from './transport.ts';
 
-/** A door that is open until `stop`. */
+/** An open listener. */
 export interface Listener {
   readonly url: string;
   /** What is wrong with its certificate. */
   trouble(): string | undefined;
+  /** Accepts no more; connections that are open after `LINGER_MS` are destroyed. */
   stop(): Promise<void>;
 }
 
 export interface ListenerParts {
   readonly config: ListenerConfig;
-  /** Its place under `broker.listeners`, for messages. */
+  /** Its index in `broker.listeners`, for error messages. */
   readonly index: number;
   readonly limits: {
     readonly packet: number;
@@ -35,19 +41,19 @@ export interface ListenerParts {
   readonly accept: Accept;
   readonly clock: Pick<Clock, 'wall'>;
   readonly log: Logger;
-  /** Hears why a connection could not be accepted; the listener goes on. */
+  /** Called when a connection could not be accepted; the listener stays open. */
   onTrouble(error: Error): void;
 }
 
 const BACKLOG = 1024;
 const NOTHING = Buffer.alloc(0);
 const HANDSHAKE_MS = 10_000;
-/** Sockets beyond the clients' limit: they shake hands, are being refused or linger. */
+/** Sockets above the clients' limit: in their handshake, being refused or closing. */
 const SPARE_SOCKETS = 200;
 
-/** Opens the listener; an address that is in use or not allowed is an error that names the key to change. */
+/** Opens the listener; rejects with an error that names the key to change when the address can't be used. */
 export async function openListener(parts: ListenerParts): Promise<Listener> {
-  const { config, limits, accept, clock, log } = parts;
+  const { config, limits, clock, log } = parts;
   const certificates =
     config.tls &&
     new Certificates({
@@ -67,63 +73,85 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.setNoDelay(true);
-    // A peer that died without a word is found by the kernel, whatever keepalive it asked for.
+    // The kernel finds a peer that has vanished, whatever keepalive its client asked for.
     socket.setKeepAlive(true, limits.tcpKeepalive);
   };
-  let server: Server | HttpServer;
-  if (config.protocol === 'ws') {
-    const { createWebSocketUpgradeHandler } = await import('./websocket.ts');
-    server = tls ? createHttpsServer(tls) : createHttpServer();
-    server.on('connection', onSocket);
-    const isAllowed = ({ headers }: IncomingMessage): boolean => {
-      if (isAllowedOrigin(headers.origin, headers.host, config.origins ?? [])) return true;
-      const page = JSON.stringify(headers.origin?.slice(0, 100));
-      parts.onTrouble(new Error(`a page of ${page}, which is not in origins`));
-      return false;
-    };
-    const upgrade = { packet: limits.packet, anonymous: config.anonymous, accept, isAllowed };
-    server.on('upgrade', createWebSocketUpgradeHandler(upgrade));
-    server.on('request', (_request, response) => {
-      response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
-      response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
-    });
-  } else if (tls) {
-    server = createTlsServer(tls, (socket) => {
-      onSocket(socket);
-      carryTcp(socket, config, accept);
-    });
-    // A failed handshake is the peer's trouble; it is closed by the server.
-    server.on('tlsClientError', () => undefined);
-  } else {
-    server = createServer({ noDelay: true }, (socket) => {
-      onSocket(socket);
-      carryTcp(socket, config, accept);
-    });
-  }
+  const server =
+    config.protocol === 'ws'
+      ? await createWebSocketServer(parts, tls, onSocket)
+      : createTcpServer(parts, tls, onSocket);
   server.maxConnections = limits.connections + SPARE_SOCKETS;
   await listen(server, parts).catch((error: unknown) => {
     certificates?.stop();
     throw error;
   });
-  const { port } = server.address() as AddressInfo;
-  const scheme = config.protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
   return {
-    url: `${scheme}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`,
+    url: urlOf(server, config),
     trouble: () => certificates?.trouble(),
     async stop() {
       certificates?.stop();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // Sockets that have become connections end with them; what still shakes hands ends here.
-      setImmediate(() => {
-        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-      });
-      const cut = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
-      }, LINGER_MS);
-      void closed.then(() => clearTimeout(cut));
+      closeServer(server, sockets);
       await Promise.resolve();
     },
   };
+}
+
+function createTcpServer(
+  { config, accept }: ListenerParts,
+  tls: TlsOptions | undefined,
+  onSocket: (socket: Socket) => void,
+): Server {
+  const onConnection = (socket: Socket): void => {
+    onSocket(socket);
+    carryTcp(socket, config, accept);
+  };
+  if (!tls) return createServer({ noDelay: true }, onConnection);
+  const server = createTlsServer(tls, onConnection);
+  // The server closes the socket of a failed handshake: that is the peer's fault.
+  server.on('tlsClientError', () => undefined);
+  return server;
+}
+
+async function createWebSocketServer(
+  { config, limits, accept, onTrouble }: ListenerParts,
+  tls: TlsOptions | undefined,
+  onSocket: (socket: Socket) => void,
+): Promise<HttpServer> {
+  const { createWebSocketUpgradeHandler } = await import('./websocket.ts');
+  const server = tls ? createHttpsServer(tls) : createHttpServer();
+  server.on('connection', onSocket);
+  const isAllowed = ({ headers }: IncomingMessage): boolean => {
+    if (isAllowedOrigin(headers.origin, headers.host, config.origins ?? [])) return true;
+    const page = JSON.stringify(headers.origin?.slice(0, 100));
+    onTrouble(new Error(`a page of ${page}, which is not in origins`));
+    return false;
+  };
+  const upgrade = { packet: limits.packet, anonymous: config.anonymous, accept, isAllowed };
+  server.on('upgrade', createWebSocketUpgradeHandler(upgrade));
+  server.on('request', (_request, response) => {
+    response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
+    response.end('This port speaks MQTT over WebSocket (sub-protocol mqtt).\n');
+  });
+  return server;
+}
+
+function urlOf(server: Server | HttpServer, { host, protocol, tls }: ListenerConfig): string {
+  const { port } = server.address() as AddressInfo;
+  const scheme = protocol === 'ws' ? (tls ? 'wss' : 'ws') : tls ? 'mqtts' : 'mqtt';
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Accepts no more; destroys the sockets that have sent nothing, and after `LINGER_MS` all others. */
+function closeServer(server: Server | HttpServer, sockets: ReadonlySet<Socket>): void {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // In another turn, so that connections can be closed properly first.
+  setImmediate(() => {
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  });
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, LINGER_MS);
+  void closed.then(() => clearTimeout(timer));
 }
 
 function listen(server: Server | HttpServer, parts: ListenerParts): Promise<void> {
@@ -141,7 +169,7 @@ function listen(server: Server | HttpServer, parts: ListenerParts): Promise<void
   });
 }
 
-/** Why a port could not be opened, and the `key` of the config to change. */
+/** A sentence: why a port could not be opened, and the `key` of the config to change. */
 export function listenError(
   cause: NodeJS.ErrnoException,
   host: string,
@@ -174,10 +202,10 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
     resume: () => void socket.resume(),
     end() {
       socket.end();
-      // What was sent is read or the time is up; what still comes is not looked at.
+      // Received bytes are discarded, so that the end of the stream is seen.
       socket.resume();
-      const cut = setTimeout(() => socket.destroy(), LINGER_MS);
-      socket.once('close', () => clearTimeout(cut));
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once('close', () => clearTimeout(timer));
     },
     destroy: () => void socket.destroy(),
   };
@@ -190,10 +218,10 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
   socket.on('drain', () => events.drained());
   socket.on('end', () => {
     events.lost();
-    // The peer may still take what it was sent, but not for ever.
+    // The peer may still read what it was sent, for a limited time.
     transport.end();
   });
   socket.on('close', () => events.lost());
-  // The close that follows tells all there is to tell.
+  // 'close' follows, and is all that the connection needs.
   socket.on('error', () => undefined);
 }

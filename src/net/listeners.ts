@@ -15,7 +15,7 @@ export interface ListenerSetParts {
   readonly clock: Pick<Clock, 'wall'>;
   readonly log: Logger;
   readonly accept: Accept;
-  /** Hears why somebody could not come in at an address. */
+  /** Called when a connection to an address could not be accepted. */
   onTrouble(address: string, reason: string): void;
 }
 
@@ -42,24 +42,24 @@ export class ListenerSet {
   }
 
   /**
-   * Opens these listeners and closes others; one that is open as it should be is left alone, one that has changed lets
-   * go of its clients. Rejects with a sentence when one can't open; those before it are open then.
+   * Opens these listeners and closes all others; one that is open with the same config is left alone, one that has
+   * changed is closed and opened. Rejects with a sentence when one can't open; those before it are open then.
    */
   async applyConfig(configs: readonly ListenerConfig[]): Promise<void> {
-    const wanted = new Map(configs.map((config, index) => [placeOf(config, index), config]));
-    for (const [place, { config, listener }] of this.#open) {
-      if (isDeepStrictEqual(config, wanted.get(place))) continue;
-      this.#open.delete(place);
+    const wanted = new Map(configs.map((config, index) => [keyOf(config, index), config]));
+    for (const [key, { config, listener }] of this.#open) {
+      if (isDeepStrictEqual(config, wanted.get(key))) continue;
+      this.#open.delete(key);
       await listener.stop();
       this.#parts.log.info({ url: listener.url }, 'no longer listening');
     }
     for (const [index, config] of configs.entries()) {
-      const place = placeOf(config, index);
-      if (this.#open.has(place)) continue;
+      const key = keyOf(config, index);
+      if (this.#open.has(key)) continue;
       const address = `${config.host}:${config.port}`;
       const onTrouble = ({ message }: Error): void => this.#parts.onTrouble(address, message);
       const listener = await openListener({ ...this.#parts, config, index, onTrouble });
-      this.#open.set(place, { config, listener });
+      this.#open.set(key, { config, listener });
       this.#parts.log.info({ url: listener.url }, 'listening');
     }
   }
@@ -70,7 +70,7 @@ export class ListenerSet {
   }
 }
 
-/** What tells one listener from another: its address. */
-function placeOf({ host, port }: ListenerConfig, index: number): string {
+/** Identifies a listener by its address; port 0 by its index too. */
+function keyOf({ host, port }: ListenerConfig, index: number): string {
   return `${host} ${port === 0 ? `any, ${index}` : port}`;
 }

@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 
 /**
- * Whether a request may come from where it says. Only browsers send an Origin; theirs must be a page of this gateway
- * or one of `allowed` (`*`: any). Names that somebody else's DNS could point here are no names of this gateway.
+ * Whether a request's Origin is allowed. Only browsers send one; it must be a page of this gateway or one of
+ * `allowed` (`*`: any). A name that foreign DNS could point to this gateway is not accepted as its own.
  */
 export function isAllowedOrigin(
   origin: string | undefined,
@@ -16,7 +16,7 @@ export function isAllowedOrigin(
   return page !== undefined && page === hostnameOf(`http://${host}`) && isOwnName(page);
 }
 
-/** Whether a name can't be anybody else's: an address, or what this machine calls itself. */
+/** Whether a name is surely this machine's: an address, or its own host name. */
 export function isOwnName(name: string): boolean {
   const own = hostname().toLowerCase();
   const address = name.replace(/^\[(.*)\]$/, '$1');

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Transport } from './transport.ts';
 
-/** Who the peer is, as far as its connection tells. */
+/** What a connection shows of its peer: address and certificate. */
 export function peerOf(
   socket: Socket,
   anonymous: boolean,
@@ -12,7 +12,7 @@ export function peerOf(
   return {
     remoteAddress: socket.remoteAddress ?? 'unknown',
     anonymous,
-    // Several common names are no name.
+    // A certificate with several common names gives an array: it identifies nobody.
     certificate: typeof name === 'string' ? name : undefined,
   };
 }

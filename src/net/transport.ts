@@ -1,30 +1,30 @@
 /** One connection's bytes, whatever carries them: TCP, TLS or WebSocket. */
 export interface Transport {
   readonly remoteAddress: string;
-  /** Whether its listener lets in who shows neither a user nor a certificate. */
+  /** Whether its listener admits clients without a user and a certificate. */
   readonly anonymous?: boolean;
-  /** The common name of the peer's certificate, where the listener's authority has signed it. */
+  /** The common name of the peer's certificate, if the listener's authority has signed it. */
   readonly certificate?: string | undefined;
   /** Bytes written that the kernel has not taken. */
   readonly pending: number;
   /** True where a written buffer is still read after `pending` is 0. */
   readonly copies: boolean;
   write(bytes: Buffer): void;
-  /** Calls back when all that was written is taken, or never will be. */
+  /** Calls back when the kernel has taken all that was written, or never will. */
   onceTaken(callback: () => void): void;
   pause(): void;
   resume(): void;
-  /** Sends what was written, then closes; a peer that does not read is cut after a while. */
+  /** Sends what was written, then closes; destroys the connection of a peer that does not read in time. */
   end(): void;
   destroy(): void;
 }
 
-/** What a transport tells its connection; `lost` comes once and last. */
+/** Events of a transport; `lost` comes once and last. */
 export interface TransportEvents {
   data(chunk: Buffer): void;
   drained(): void;
   lost(): void;
-  /** The peer broke a rule of the transport itself, e.g. a text frame on a WebSocket. */
+  /** The peer broke a rule of the transport, e.g. sent a text frame on a WebSocket. */
   violated(reason: string): void;
 }
 

@@ -9,14 +9,14 @@ import { type Accept, LINGER_MS, type Transport } from './transport.ts';
 export interface WebSocketUpgradeParts {
   /** Bytes of the largest packet. */
   readonly packet: number;
-  /** Whether who shows neither a user nor a certificate may be let in. */
+  /** Whether clients without a user and a certificate may be admitted. */
   readonly anonymous: boolean;
   readonly accept: Accept;
-  /** Whether it comes from where it may: a browser says which page it acts for. */
+  /** Whether the request's origin is allowed: a browser names the page that it acts for. */
   isAllowed(request: IncomingMessage): boolean;
 }
 
-/** Takes a request to speak another protocol from an HTTP server. */
+/** Handles an upgrade request of an HTTP server. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 const LEAST_FRAME = 64 * 1024;
@@ -60,8 +60,8 @@ function carry(webSocket: WebSocket, socket: Socket, anonymous: boolean, accept:
     end() {
       webSocket.resume();
       webSocket.close();
-      const cut = setTimeout(() => webSocket.terminate(), LINGER_MS);
-      webSocket.once('close', () => clearTimeout(cut));
+      const timer = setTimeout(() => webSocket.terminate(), LINGER_MS);
+      webSocket.once('close', () => clearTimeout(timer));
     },
     destroy: () => webSocket.terminate(),
   };

@@ -1,14 +1,14 @@
 import type { Transport } from '../../src/net/transport.ts';
 
-/** A transport whose peer reads only when it is told to: what was written stays `pending` until `take`. */
+/** A transport whose peer reads only when the test calls `take`: until then written bytes stay `pending`. */
 export class FakeTransport implements Transport {
   readonly remoteAddress: string = '192.0.2.7';
   readonly copies: boolean;
   readonly calls: string[] = [];
   paused = false;
-  /** True for a peer that reads all at once. */
+  /** True for a peer that reads everything at once. */
   fast: boolean;
-  /** The buffers as they were handed over, not copied: what happens to them later shows. */
+  /** The buffers themselves, not copies: a later change of their bytes shows. */
   readonly written: Buffer[] = [];
   #pending = 0;
   #taken: (() => void)[] = [];
@@ -23,7 +23,7 @@ export class FakeTransport implements Transport {
   }
 
   write(bytes: Buffer): void {
-    // What a fast peer has read is out of reach of later changes.
+    // A fast peer has read the bytes: later changes can't reach them.
     this.written.push(this.fast ? Buffer.from(bytes) : bytes);
     if (!this.fast) this.#pending += bytes.length;
   }
@@ -32,7 +32,7 @@ export class FakeTransport implements Transport {
     this.#taken.push(callback);
   }
 
-  /** The peer reads everything; gives all that was written since the last time. */
+  /** The peer reads everything; returns all that was written since the last call. */
   take(): Buffer {
     this.#pending = 0;
     const bytes = Buffer.concat(this.written.splice(0));
@@ -40,7 +40,7 @@ export class FakeTransport implements Transport {
     return bytes;
   }
 
-  /** Says that so much is not read, without anything having been written. */
+  /** Makes so many bytes pending, without anything having been written. */
   clog(bytes: number): void {
     this.#pending = bytes;
   }

@@ -12,7 +12,7 @@ export interface Refusal {
 
 const NOT_AUTHORISED = 5;
 
-/** Gives the connection what the access rules grant it; resolves with why it is refused, or with nothing. */
+/** Gives the connection the rights of its user; resolves with the refusal, or with undefined where it is admitted. */
 export async function admit(
   access: Access,
   connection: Connection,
@@ -61,7 +61,7 @@ export function reviewConnections(
     const { identity } = connection.access;
     const rights = access.rightsOf(identity, session.clientId);
     if (!rights) {
-      connection.close('no longer let in by the access file');
+      connection.close('no longer admitted by the access file');
       continue;
     }
     connection.access = { identity, rights };

@@ -130,7 +130,7 @@ export class Connection implements Client, TransportEvents {
     return this.#closed;
   }
 
-  /** Whether the client has been silent for too long; not while we are the ones who don't read. */
+  /** Whether the client has been silent for too long; never while the gateway does not read from it. */
   get overdue(): boolean {
     const unread = this.#pauseReasons.has('acknowledgements') || this.#pauseReasons.has('disk');
     return (
@@ -138,7 +138,7 @@ export class Connection implements Client, TransportEvents {
     );
   }
 
-  /** DISCONNECT has come: the end of this connection is no loss. */
+  /** DISCONNECT has come: the end of this connection publishes no will. */
   get leaving(): boolean {
     return this.#leaving;
   }
@@ -157,7 +157,7 @@ export class Connection implements Client, TransportEvents {
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
   }
 
-  /** CONNACK is out: packets that came meanwhile are taken, the packet limit is the configured one. */
+  /** CONNACK is sent: reads the packets that came before it; from here on the configured packet limit applies. */
   open(session: Session): void {
     this.session = session;
     this.#traffic.connections++;
@@ -198,7 +198,7 @@ export class Connection implements Client, TransportEvents {
     });
   }
 
-  /** Takes what was kept while nothing was read; the transport follows unless there is a reason again. */
+  /** Reads what was kept while reading was paused; then the transport, unless there is a reason again. */
   #readBuffered(): void {
     if (this.#pauseReasons.size > 0) return;
     try {
@@ -218,7 +218,7 @@ export class Connection implements Client, TransportEvents {
     this.fail(new ProtocolError(reason));
   }
 
-  /** Ends the connection over what the client did; a CONNACK goes first where the standard asks for one. */
+  /** Closes the connection after an error of the client; sends a CONNACK first where the standard asks for one. */
   fail(error: ProtocolError): void {
     if (this.#closed) return;
     if (error.returnCode !== undefined && !this.#connected) {
@@ -227,7 +227,7 @@ export class Connection implements Client, TransportEvents {
     this.close(error.message);
   }
 
-  /** Sends what is gathered and closes; tells the broker once. */
+  /** Sends the gathered bytes and closes. */
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -239,7 +239,7 @@ export class Connection implements Client, TransportEvents {
     this.#handlers.connections.closed(this, reason);
   }
 
-  /** The transport has gone. */
+  /** The transport has ended. */
   lost(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -37,7 +37,7 @@ export interface ConnectionsParts {
 /** Connections above the limit that are still accepted and refused with a CONNACK. */
 const REFUSED_AT_ONCE = 100;
 
-/** All connections of the broker: accepts them within the limits, counts them and notices when one is silent. */
+/** All connections of the broker: accepts them within the limits, counts them and closes silent ones. */
 export class Connections implements Iterable<Connection> {
   readonly #parts: ConnectionsParts;
   readonly #connectionParts: ConnectionParts;

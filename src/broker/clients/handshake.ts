@@ -49,8 +49,8 @@ export class Handshake {
       const { byClientId } = plane.sessions;
       const refusal = await admit(access, connection, packet, byClientId).catch(
         (error: unknown) => {
-          log.error({ error }, 'could not judge a CONNECT');
-          return { reason: 'it could not be judged', returnCode: SERVER_UNAVAILABLE };
+          log.error({ error }, 'could not check the access of a CONNECT');
+          return { reason: 'its access could not be checked', returnCode: SERVER_UNAVAILABLE };
         },
       );
       if (connection.closed) return;

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Store } from '../../store/store.ts';
 
-/** A will as aedes hands it over and asks for it. */
+/** A will as aedes stores and reads it. */
 export interface AedesWill {
   topic: string;
   payload: Buffer | string;
@@ -16,8 +16,8 @@ interface AedesClient {
 }
 
 /**
- * What aedes as the control plane still asks of a persistence: wills. Sessions, queues and retained messages
- * are the data plane's, so those calls have nothing to do.
+ * The persistence that aedes needs as the control plane: wills. Sessions, queues and retained messages belong to the
+ * data plane, so their calls do nothing.
  */
 export class AedesPersistence {
   readonly #store: Store;
@@ -26,7 +26,7 @@ export class AedesPersistence {
   #brokerId = '';
   keepsWills = false;
 
-  /** `registered` gives aedes' client object that has the id now. */
+  /** `registered` returns aedes' client object that has the id at the moment. */
   constructor(store: Store, registered: (clientId: string) => object | undefined) {
     this.#store = store;
     this.#registered = registered;
@@ -56,7 +56,7 @@ export class AedesPersistence {
     return this.#wills.get(client.id)?.will;
   }
 
-  /** The will is published in this turn: one commit takes it off the disk and has what it owes, so that it comes once. */
+  /** The will is published in this turn: one commit deletes it and stores its messages, so it is published once. */
   publishing(will: AedesWill): void {
     const clientId = will.clientId!;
     if (this.#wills.get(clientId)?.will !== will) return;
@@ -65,8 +65,8 @@ export class AedesPersistence {
   }
 
   /**
-   * aedes deletes by client id when a client has closed, also when that close was a takeover and the will
-   * that stands under the id is already the new client's: that one stays.
+   * aedes deletes by client id when a client has closed. After a takeover the will with this id may already be the
+   * new client's: that one stays.
    */
   async delWill(client: AedesClient): Promise<AedesWill | undefined> {
     const stored = this.#wills.get(client.id);
@@ -78,17 +78,17 @@ export class AedesPersistence {
     return stored.will;
   }
 
-  /** From now on a client's end leaves its will where it is: the gateway stops. */
+  /** The gateway stops: from here on the end of a client does not delete its will. */
   keepWills(): void {
     this.keepsWills = true;
   }
 
-  /** Deletes what is on disk under this id, unless a client that has come meanwhile has its will there. */
+  /** Deletes the will on disk with this id, unless a client that has connected since has its will there. */
   forget(clientId: string): void {
     if (!this.#wills.has(clientId)) this.#store.journal.add(['deleteWill', clientId]);
   }
 
-  /** Wills of other brokers than this one; ours are published when their client is lost, or after a crash at start. */
+  /** Wills of other brokers; ours are published when their client is lost, or at the start after a crash. */
   streamWill(brokers: Record<string, unknown> = {}): Readable {
     const foreign = [...this.#wills.values()]
       .map(({ will }) => will)

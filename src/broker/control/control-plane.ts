@@ -10,18 +10,18 @@ import { ControlStream } from './control-stream.ts';
 export interface ControlPlaneEvents {
   /** The client is registered and every earlier connection with its id is closed. */
   registered(connection: Connection, clientId: string): void;
-  /** CONNACK may go out; the session is open when the code is 0. */
+  /** CONNACK may be sent; the client is accepted when the code is 0. */
   connack(connection: Connection, returnCode: number): void;
-  /** aedes has let go of the client. */
+  /** aedes has closed the client. */
   ended(connection: Connection, reason: string): void;
-  /** A will is due: in this turn it goes into the next commit. */
+  /** A will must be published, in this turn, so that it is in the next commit. */
   will(message: LocalMessage): void;
 }
 
-/** Ids as long as the standard's strings: MQTT 3.1 allows 23 characters, its clients use more. */
+/** The longest string of the standard: MQTT 3.1 allows ids of 23 characters, but its clients use longer ones. */
 const CLIENT_ID_LIMIT = 65_535;
 
-/** aedes with its publishes led into our data plane: nothing of its own reaches its emitter. */
+/** aedes whose publications go to our data plane instead of its own emitter. */
 class ControlBroker extends Aedes {
   onWill: ((will: AedesWill) => void) | undefined;
 
@@ -31,20 +31,20 @@ class ControlBroker extends Aedes {
     done?: (error?: Error | null) => void,
   ): void {
     const callback = typeof client === 'function' ? (client as () => void) : done;
-    // aedes' notes to other brokers of a cluster end here.
+    // aedes' messages to other brokers of a cluster are dropped here.
     if (!packet.topic.startsWith('$SYS/')) this.onWill?.(packet);
     callback?.();
   }
 }
 
-/** Connecting, authentication, takeover and wills, as aedes does them behind its public interface. */
+/** Connecting, takeover and wills, done by aedes through its public interface. */
 export class ControlPlane {
   readonly #broker: ControlBroker;
   readonly #events: ControlPlaneEvents;
   readonly #streams = new WeakMap<Connection, ControlStream>();
   readonly #registered = new Map<string, Client>();
   readonly #persistence: AedesPersistence;
-  /** Wills of the last run whose clients have not come back. */
+  /** Wills of the last run whose clients have not reconnected. */
   readonly #left = new Map<string, StoredWill>();
   #grace: NodeJS.Timeout | undefined;
   readonly #reasons = new WeakMap<Connection, string>();
@@ -82,8 +82,8 @@ export class ControlPlane {
   }
 
   /**
-   * Publishes the wills that the last run has left: after a crash at once, for nobody else tells of those clients;
-   * after a clean stop only those of clients that don't come back within `graceMs`.
+   * Publishes the wills that the last run has left: after a crash at once, because their clients were lost with it;
+   * after a clean stop only those of clients that don't reconnect within `graceMs`.
    */
   async start(left: readonly StoredWill[], graceMs: number): Promise<void> {
     await this.#broker.listen();
@@ -100,7 +100,7 @@ export class ControlPlane {
     this.#left.clear();
   }
 
-  /** Closes what is left. No will is published, for the clients did nothing wrong; they stay for the next start. */
+  /** Closes all clients. Wills are not published, because the clients did nothing wrong; they are kept for the next start. */
   async stop(): Promise<void> {
     clearTimeout(this.#grace);
     this.#persistence.keepWills();
@@ -129,7 +129,7 @@ export class ControlPlane {
     this.#streams.get(connection)?.disconnect();
   }
 
-  /** The socket is gone: the will is due unless DISCONNECT came before. */
+  /** The connection is lost: the will is published unless DISCONNECT came before. */
   lost(connection: Connection): void {
     this.#streams.get(connection)?.destroy();
   }

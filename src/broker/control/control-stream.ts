@@ -5,19 +5,19 @@ import type { Connection } from '../clients/connection.ts';
 
 const CONNACK_LENGTH = 4;
 
-/** What aedes says to a client, as far as it concerns us. */
+/** What aedes sends to a client. */
 export interface ControlEvents {
-  /** CONNACK, by its return code; 0 is accepted. */
+  /** CONNACK with its return code; 0 is accepted. */
   connack(returnCode: number): void;
   /** Everything after it, e.g. PINGRESP. */
   bytes(bytes: Buffer): void;
-  /** aedes has let go of the client: a refusal, a takeover, its own close. */
+  /** aedes has closed the client: a refusal, a takeover, its own stop. */
   ended(): void;
 }
 
 /**
- * The socket as aedes sees it: CONNECT, PINGREQ and DISCONNECT go in, CONNACK and PINGRESP come out.
- * All other packets pass beside it.
+ * The socket as aedes sees it: it reads CONNECT, PINGREQ and DISCONNECT, and writes CONNACK and PINGRESP.
+ * All other packets do not pass through it.
  */
 export class ControlStream extends Duplex {
   readonly connection: Connection;
@@ -31,7 +31,7 @@ export class ControlStream extends Duplex {
     this.#events = events;
   }
 
-  /** Gives aedes the CONNECT; without its keepalive, which the connection watches over itself. */
+  /** Gives aedes the CONNECT without its keepalive, which the connection checks itself. */
   connect(packet: ConnectPacket): void {
     this.push(encodeConnect(packet));
   }

@@ -1,6 +1,6 @@
 import type { Qos } from '../../mqtt/codec.ts';
 
-/** A message that a part of the gateway publishes or receives; whoever receives it owns the payload. */
+/** A message that a part of the gateway publishes or receives; the receiver owns the payload. */
 export interface LocalMessage {
   readonly topic: string;
   readonly payload: Uint8Array;

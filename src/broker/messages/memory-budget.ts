@@ -1,26 +1,26 @@
 import { ENTRY_BYTES } from '../../queue/queue-entry.ts';
 
-/** What all clean sessions together may have waiting: it stands in memory alone. */
+/** Bytes in the queues of all clean sessions, which are in memory only. */
 const QUEUED_BYTES = 64 * 1024 * 1024;
-/** What all connections together may have sent of packets whose end has not come. */
+/** Bytes that all connections may have sent of packets whose end has not come. */
 const UNFINISHED_BYTES = 64 * 1024 * 1024;
-/** What all connections together may leave unread before the slow ones are cut short. */
+/** Bytes that all connections may leave unread before slow ones are sent no more. */
 const UNREAD_BYTES = 128 * 1024 * 1024;
-/** What one connection may always leave unread. */
+/** Bytes that one connection may always leave unread. */
 const OWN_UNREAD_BYTES = 64 * 1024;
-/** What one connection may leave unread while there is room. */
+/** Bytes that one connection may leave unread while there is room. */
 const MOST_UNREAD_BYTES = 8 * 1024 * 1024;
 
-/** What all clients together hold in memory: a thousand frozen ones must not take the machine down. */
+/** The memory used by all clients together: a thousand that do not read must not exhaust the machine. */
 export class MemoryBudget {
   /** Bytes in the queues of clean sessions. */
   queued = 0;
-  /** Bytes written to sockets whose kernel has not taken them, as far as is known. */
+  /** Bytes written to sockets that the kernel has not taken, as last measured. */
   unread = 0;
-  /** Bytes kept of packets whose end has not come, or that came while their client was not read. */
+  /** Bytes kept of packets whose end has not come, or that came while reading was paused. */
   unfinished = 0;
 
-  /** Whether a message of `size` bytes may still wait for a clean session. */
+  /** Whether a message of `size` bytes may join a clean session's queue. */
   hasRoom(size: number): boolean {
     return this.queued + size + ENTRY_BYTES <= QUEUED_BYTES;
   }
@@ -30,7 +30,7 @@ export class MemoryBudget {
     return this.unfinished > UNFINISHED_BYTES;
   }
 
-  /** Whether a connection has left so much unread that it is given no more. */
+  /** Whether a connection has left so much unread that it is sent no more. */
   isTooMuch(unread: number): boolean {
     if (unread > MOST_UNREAD_BYTES) return true;
     return this.unread > UNREAD_BYTES && unread > OWN_UNREAD_BYTES;

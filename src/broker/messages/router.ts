@@ -6,7 +6,7 @@ class Node {
   subscribers: Map<Subscriber, Qos> | undefined;
 }
 
-/** Who gets a topic's messages, each once and at the highest QoS of their matching filters. */
+/** The subscribers of a topic, each once and with the highest QoS of its matching filters. */
 export interface Route {
   readonly topic: string;
   readonly subscribers: readonly Subscriber[];
@@ -25,7 +25,7 @@ interface CachedRoute {
 const CACHED_TOPICS = 20_000;
 const CACHED_TOPIC_BYTES = 512;
 
-/** Finds the subscribers of a topic; remembers the answer by the topic's bytes until a subscription changes. */
+/** Finds the subscribers of a topic; caches the route by the topic's bytes until a subscription changes. */
 export class Router {
   /** Subscriptions held by all subscribers together. */
   count = 0;
@@ -60,7 +60,7 @@ export class Router {
     }
     if (!path.at(-1)!.subscribers?.delete(subscriber)) return;
     this.count--;
-    // What is remembered would keep one alive that is gone, with all that waited for it.
+    // A cached route would keep the subscriber and its queue in memory.
     if (this.#cache.size > 0) this.#cache = new Map();
     for (let i = levels.length; i > 0; i--) {
       const node = path[i]!;
@@ -78,20 +78,20 @@ export class Router {
     const cached = this.#cache.get(hash);
     if (cached && sameBytes(cached.bytes, source, start, length)) {
       if (cached.generation === this.#generation) return cached.route;
-      return this.#remember(hash, cached.bytes, cached.route.topic);
+      return this.#cacheRoute(hash, cached.bytes, cached.route.topic);
     }
     const bytes = Buffer.from(source.subarray(start, end));
-    return this.#remember(hash, bytes, decodeTopic(bytes));
+    return this.#cacheRoute(hash, bytes, decodeTopic(bytes));
   }
 
-  #remember(hash: number, bytes: Buffer, topic: string): Route {
+  #cacheRoute(hash: number, bytes: Buffer, topic: string): Route {
     const route = this.route(topic);
     if (this.#cache.size >= CACHED_TOPICS) this.#cache = new Map();
     this.#cache.set(hash, { bytes, generation: this.#generation, route });
     return route;
   }
 
-  /** The route of a topic name, looked up anew. */
+  /** The route of a topic name, without the cache. */
   route(topic: string): Route {
     const found = new Map<Subscriber, Qos>();
     collect(this.#root, topic.split('/'), 0, topic.startsWith('$'), found);

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 
-/** Told at once and then once a burst: a burst is over when nothing was dropped for this long. */
+/** A burst is over when nothing was dropped for this long. */
 const QUIET_MS = 10_000;
-/** Bursts followed at once; more than that are counted and not told. */
+/** Bursts that are logged at a time; drops beyond them are counted only. */
 const BURSTS = 1000;
 
 interface Burst {
@@ -10,7 +10,7 @@ interface Burst {
   timer: NodeJS.Timeout;
 }
 
-/** Counts what was dropped by reason, and tells the log of each burst: when it begins and how much it was. */
+/** Counts dropped messages by reason, and logs the begin of each burst and at its end their number. */
 export class DropCounter {
   readonly byReason = new Map<string, number>();
   readonly #bursts = new Map<string, Burst>();
@@ -26,7 +26,7 @@ export class DropCounter {
     return total;
   }
 
-  /** `who` is a client id, or what else lost the messages. */
+  /** `who` is what lost the messages: a client id, a topic, a route. */
   count(who: string, reason: string, count = 1): void {
     this.byReason.set(reason, (this.byReason.get(reason) ?? 0) + count);
     const key = `${reason} ${who}`;

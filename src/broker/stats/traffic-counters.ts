@@ -1,8 +1,8 @@
 import { Latency } from '../../base/latency.ts';
 
-/** What went over all connections since the start. Packets are MQTT's, bytes those of the packets. */
+/** Counts all connections' traffic since the start, in MQTT packets and their bytes. */
 export class TrafficCounters {
-  /** Sockets that were accepted, and clients that were let in. */
+  /** Sockets that were accepted, and clients that were admitted. */
   sockets = 0;
   connections = 0;
   bytesReceived = 0;
@@ -13,7 +13,7 @@ export class TrafficCounters {
   publishSent = 0;
   publishBytesReceived = 0;
   publishBytesSent = 0;
-  /** From a client's message to its acknowledgement, where that waited for the disk; one at a time of each client. */
+  /** From a client's message to its acknowledgement, if that waited for the disk; one at a time for each client. */
   readonly acknowledgement: Latency = new Latency();
   /** From a message's arrival until a persistent session's client has acknowledged it. */
   readonly delivery: Latency = new Latency();

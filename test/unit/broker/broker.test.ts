@@ -9,7 +9,7 @@ import { RawClient } from '../../support/raw-client.ts';
 import { startStore } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-test('a part of the gateway that fails on a message takes nobody along', async () => {
+test('a part of the gateway that fails on a message disturbs no other', async () => {
   const { broker, client, lines, fatal } = await startBroker(tempFolder());
   broker.subscribeLocal('#', () => {
     throw new Error('the driver is confused');
@@ -28,7 +28,7 @@ test('a part of the gateway that fails on a message takes nobody along', async (
   expect(fatal).toEqual([]);
 });
 
-test('a part of the gateway that no longer listens hears nothing', async () => {
+test('a part of the gateway receives nothing after it has unsubscribed', async () => {
   const { broker } = await startBroker(tempFolder());
   const received: string[] = [];
   const stop = broker.subscribeLocal('a/+', ({ topic }) => received.push(topic));
@@ -83,7 +83,7 @@ test('what has ended leaves nothing behind', async () => {
   );
 });
 
-test('clients over the limit are told so', async () => {
+test('clients over the limit are refused with return code 3', async () => {
   const { client, port } = await startBroker(tempFolder(), { connections: 2 });
   await client();
   await client();
@@ -100,7 +100,7 @@ test('a socket that says nothing is closed in time', async () => {
   expect(broker.counts.connected).toBe(0);
 });
 
-test('a broker that stops while clients connect lets go of all of them', async () => {
+test('a broker that stops while clients connect closes all of them', async () => {
   const { port, stop, broker, lines } = await startBroker(tempFolder());
   let ended = 0;
   for (let i = 0; i < 40; i++) {
@@ -167,7 +167,7 @@ test('acknowledged messages, sessions and handshakes are there after a restart',
   expect(await fresh.message()).toMatchObject({ payload: 'one', retain: true });
 });
 
-test('a subscriber that reads nothing holds nobody up', async () => {
+test('a subscriber that reads nothing does not delay the others', async () => {
   const { client, broker } = await startBroker(tempFolder());
   const slow = await client({ clientId: 'slow' });
   await slow.subscribe(['t', 0]);

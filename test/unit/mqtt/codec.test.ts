@@ -4,16 +4,18 @@ import { expect, test } from 'vitest';
 import {
   decodeAcknowledged,
   decodeConnect,
+  decodePublish,
   decodeSubscribe,
   decodeTopic,
   decodeUnsubscribe,
   encodeConnack,
   encodeSuback,
   ProtocolError,
+  type PublishPlaces,
 } from '../../../src/mqtt/codec.ts';
 
-/** The codec that aedes and mqtt.js use, as an independent judge. */
-const judge = createRequire(import.meta.url)('mqtt-packet') as {
+/** The codec that aedes and mqtt.js use, as an independent reference. */
+const reference = createRequire(import.meta.url)('mqtt-packet') as {
   generate(packet: object): Buffer;
   parser(): {
     on(event: string, heard: (packet: object) => void): void;
@@ -21,9 +23,9 @@ const judge = createRequire(import.meta.url)('mqtt-packet') as {
   };
 };
 
-function judged(bytes: Buffer): Record<string, unknown> {
+function decodedByReference(bytes: Buffer): Record<string, unknown> {
   const packets: object[] = [];
-  const parser = judge.parser();
+  const parser = reference.parser();
   parser.on('packet', (packet) => packets.push(packet));
   parser.on('error', (error) => {
     throw error;
@@ -66,7 +68,7 @@ test('reads every CONNECT that the other codec writes', () => {
   });
   fc.assert(
     fc.property(connects, ({ v31, will, username, password, ...rest }) => {
-      const packet = judge.generate({
+      const packet = reference.generate({
         cmd: 'connect',
         protocolId: v31 ? 'MQIsdp' : 'MQTT',
         protocolVersion: v31 ? 3 : 4,
@@ -90,13 +92,13 @@ test('reads every SUBSCRIBE and UNSUBSCRIBE that the other codec writes', () => 
   fc.assert(
     fc.property(packetId, requests, (messageId, wishes) => {
       const subscriptions = wishes.map((wish) => ({ topic: wish.filter, qos: wish.qos }));
-      const subscribe = judge.generate({ cmd: 'subscribe', messageId, subscriptions });
+      const subscribe = reference.generate({ cmd: 'subscribe', messageId, subscriptions });
       expect(decodeSubscribe(subscribe, bodyOf(subscribe), subscribe.length)).toEqual({
         packetId: messageId,
         requests: wishes,
       });
       const unsubscriptions = wishes.map((wish) => wish.filter);
-      const unsubscribe = judge.generate({ cmd: 'unsubscribe', messageId, unsubscriptions });
+      const unsubscribe = reference.generate({ cmd: 'unsubscribe', messageId, unsubscriptions });
       expect(decodeUnsubscribe(unsubscribe, bodyOf(unsubscribe), unsubscribe.length)).toEqual({
         packetId: messageId,
         filters: unsubscriptions,
@@ -105,13 +107,61 @@ test('reads every SUBSCRIBE and UNSUBSCRIBE that the other codec writes', () => 
   );
 });
 
+/** Keeps the places of a PUBLISH. */
+function recorder() {
+  const found = { places: [] as unknown[] };
+  const places: PublishPlaces = {
+    at: (_source, ...rest) => {
+      found.places = rest;
+    },
+  };
+  return { found, places };
+}
+
+test('finds the parts of every PUBLISH that the other codec writes', () => {
+  fc.assert(
+    fc.property(topic, bytes, qos, fc.boolean(), packetId, (name, payload, level, retain, id) => {
+      const packet = reference.generate({
+        cmd: 'publish',
+        topic: name,
+        payload,
+        qos: level,
+        retain,
+        dup: false,
+        messageId: id,
+      });
+      const body = bodyOf(packet);
+      const { found, places } = recorder();
+      const read = decodePublish(packet[0]!, packet, body, packet.length, places);
+      const topicEnd = body + 2 + Buffer.byteLength(name);
+      const payloadStart = packet.length - payload.length;
+      expect(read).toBe(level > 0 ? id : 0);
+      expect(found.places).toEqual([body, topicEnd, payloadStart, packet.length, level, retain]);
+    }),
+  );
+});
+
+test.each([
+  ['QoS 3', 0x36, '000174 0001', 'PUBLISH with QoS 3'],
+  ['DUP at QoS 0', 0x38, '000174', 'PUBLISH with DUP at QoS 0'],
+  ['a topic beyond its end', 0x30, '000474', 'PUBLISH ends too early'],
+  ['no packet identifier', 0x32, '00017400', 'PUBLISH ends too early'],
+  ['packet identifier 0', 0x32, '0001740000', 'packet identifier 0'],
+  ['one byte', 0x30, '00', 'PUBLISH ends too early'],
+])('a PUBLISH with %s is refused', (_name, header, hex, message) => {
+  const source = Buffer.from(hex.replaceAll(' ', ''), 'hex');
+  const { found, places } = recorder();
+  expect(() => decodePublish(header, source, 0, source.length, places)).toThrow(message);
+  expect(found.places).toEqual([]);
+});
+
 test('writes CONNACK and SUBACK as the other codec reads them', () => {
   fc.assert(
     fc.property(
       packetId,
       fc.array(fc.constantFrom(0, 1, 2, 0x80), { minLength: 1 }),
       (id, granted) => {
-        expect(judged(encodeSuback(id, granted))).toMatchObject({
+        expect(decodedByReference(encodeSuback(id, granted))).toMatchObject({
           cmd: 'suback',
           messageId: id,
           granted,
@@ -119,9 +169,17 @@ test('writes CONNACK and SUBACK as the other codec reads them', () => {
       },
     ),
   );
-  expect(judged(encodeSuback(7, new Array(20_000).fill(1)))).toMatchObject({ cmd: 'suback' });
-  expect(judged(encodeConnack(true, 0))).toMatchObject({ cmd: 'connack', sessionPresent: true });
-  expect(judged(encodeConnack(false, 5))).toMatchObject({ returnCode: 5, sessionPresent: false });
+  expect(decodedByReference(encodeSuback(7, new Array(20_000).fill(1)))).toMatchObject({
+    cmd: 'suback',
+  });
+  expect(decodedByReference(encodeConnack(true, 0))).toMatchObject({
+    cmd: 'connack',
+    sessionPresent: true,
+  });
+  expect(decodedByReference(encodeConnack(false, 5))).toMatchObject({
+    returnCode: 5,
+    sessionPresent: false,
+  });
 });
 
 const decoders = { decodeConnect, decodeSubscribe, decodeUnsubscribe, decodeAcknowledged };
@@ -152,7 +210,7 @@ function attempt(step: () => unknown): unknown {
 }
 
 test('what is kept of a packet does not pin the buffer that it was read from', () => {
-  const packet = judge.generate({
+  const packet = reference.generate({
     cmd: 'connect',
     protocolId: 'MQTT',
     protocolVersion: 4,

@@ -16,7 +16,7 @@ function config(protocol: Protocol, port = 0, host = '127.0.0.1'): ListenerConfi
   return { host, port, protocol, anonymous: true };
 }
 
-/** Keeps every transport with what it was told. */
+/** Keeps every transport and its events. */
 class Accepted {
   readonly transports: Transport[] = [];
   readonly heard: string[] = [];
@@ -84,14 +84,14 @@ test('a certificate that is not there is an error, not a crash', async () => {
   await expect(opened).rejects.toThrow('/nowhere.crt');
 });
 
-/** The open servers of this process, as the kernel's errors reach them. */
+/** The open servers of this process: a test emits the kernel's errors on them. */
 function servers(): Server[] {
   const handles = (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles();
   return handles.filter((handle) => 'listen' in handle && 'address' in handle) as Server[];
 }
 
 test.each<Protocol>(['tcp', 'ws'])(
-  '%s: errors of an open listener, e.g. no file descriptors left, are told and survived',
+  '%s: errors of an open listener, e.g. no file descriptors left, are reported and survived',
   async (protocol) => {
     const { errors, port, accepted } = await open(protocol);
     const server = servers().find((each) => {
@@ -106,17 +106,20 @@ test.each<Protocol>(['tcp', 'ws'])(
   },
 );
 
-test.each<Protocol>(['tcp', 'ws'])('%s: bytes come, go, and the end is told', async (protocol) => {
-  const { port, accepted } = await open(protocol);
-  const client = await RawClient.open(protocol, port);
-  client.send(Buffer.from('c000', 'hex'));
-  await vi.waitFor(() => expect(accepted.heard).toEqual(['data c000']));
-  const [transport] = accepted.transports;
-  transport!.write(Buffer.from('d000', 'hex'));
-  expect((await client.next()).type).toBe('pingresp');
-  client.destroy();
-  await vi.waitFor(() => expect(accepted.heard).toContain('lost'));
-});
+test.each<Protocol>(['tcp', 'ws'])(
+  '%s: bytes come, go, and the end is reported',
+  async (protocol) => {
+    const { port, accepted } = await open(protocol);
+    const client = await RawClient.open(protocol, port);
+    client.send(Buffer.from('c000', 'hex'));
+    await vi.waitFor(() => expect(accepted.heard).toEqual(['data c000']));
+    const [transport] = accepted.transports;
+    transport!.write(Buffer.from('d000', 'hex'));
+    expect((await client.next()).type).toBe('pingresp');
+    client.destroy();
+    await vi.waitFor(() => expect(accepted.heard).toContain('lost'));
+  },
+);
 
 test.each<Protocol>(['tcp', 'ws'])('%s: a refused transport is closed', async (protocol) => {
   const accepted = new Accepted();

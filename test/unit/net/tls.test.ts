@@ -115,7 +115,7 @@ describe('certificates', () => {
     expect(closed).toBe(false);
   });
 
-  test('files that do not belong together change nothing and are told; so is an end that is near', async () => {
+  test('files that do not belong together change nothing and are reported; so is a certificate that ends soon', async () => {
     const [authority, other] = [new Authority(), new Authority()];
     const [cert, key] = [authority.file('gateway.crt'), authority.file('gateway.key')];
     const { log } = createQuietLog();
@@ -130,7 +130,7 @@ describe('certificates', () => {
     onTestFinished(() => certificates.stop());
     expect(certificates.trouble()).toBeUndefined();
     copyFileSync(other.file('gateway.key'), key);
-    await until('it is told', () => certificates.trouble() !== undefined);
+    await until('it is reported', () => certificates.trouble() !== undefined);
     expect(certificates.trouble()).toMatch(/have changed and can't be used, .* stay: /);
     expect(changes).toHaveLength(0);
     copyFileSync(other.file('gateway.crt'), cert);
@@ -177,7 +177,7 @@ describe('a browser', () => {
     expect(await from('https://hmi.example')).toBe(401);
     expect(await from('http://evil.example')).toBe(401);
     expect(await from('null')).toBe(401);
-    // A name of somebody else's that points to this address is not this gateway.
+    // A foreign name that points to this address is not this gateway.
     expect(await from('http://evil.example', { host: `evil.example:${wsPort}` })).toBe(401);
     expect(await from('http://localhost:3000', { host: `localhost:${wsPort}` })).toBe(101);
   });

@@ -9,7 +9,7 @@ import { FakeTransport } from '../../../support/fake-transport.ts';
 import { settle } from '../../../support/manual-clock.ts';
 import * as packets from '../../../support/packets.ts';
 
-/** A session that wants nothing of its connection. */
+/** A session that sends nothing. */
 const session = { connect: () => undefined, drained: () => undefined } as unknown as Session;
 
 function connected() {
@@ -29,13 +29,13 @@ function connected() {
     turn: (ms: number) => {
       now += ms;
     },
-    /** Every PUBLISH is acknowledged when its pendingAck is paid. */
-    promiseAll() {
+    /** Every PUBLISH is acknowledged when its pendingAck is done. */
+    ackAllWhenStored() {
       handler.onPublish = (self, _publication, packetId) => {
         pendingAcks.push(self.ackWhenStored(PUBACK_HEADER, packetId));
       };
     },
-    pay(count: number) {
+    store(count: number) {
       for (const pendingAck of pendingAcks.splice(0, count)) pendingAck.done();
     },
   };
@@ -59,8 +59,8 @@ function acknowledged(bytes: Buffer): number[] {
 }
 
 test('acknowledgements leave in the order of the packets, whatever the order of the disk', async () => {
-  const { connection, transport, handler, pendingAcks, promiseAll } = connected();
-  promiseAll();
+  const { connection, transport, handler, pendingAcks, ackAllWhenStored } = connected();
+  ackAllWhenStored();
   connection.data(publishes(3));
   handler.onPublish = (self, _publication, packetId) => self.acknowledge(PUBACK_HEADER, packetId);
   connection.data(publishes(1, 4));
@@ -74,20 +74,20 @@ test('acknowledgements leave in the order of the packets, whatever the order of 
   expect(acknowledged(transport.take())).toEqual([1, 2, 3, 4]);
 });
 
-test('a client to whom thousands of acknowledgements are owed is not read until they are paid', async () => {
-  const { connection, transport, handler, promiseAll, pay } = connected();
-  promiseAll();
+test('a client with thousands of pending acknowledgements is not read until they are done', async () => {
+  const { connection, transport, handler, ackAllWhenStored, store } = connected();
+  ackAllWhenStored();
   connection.data(publishes(10_000));
   expect(transport.paused).toBe(true);
   const taken = handler.heard.length;
   expect(taken).toBeLessThan(4200);
   // What was kept meanwhile brings as many again: it stays unread.
-  pay(3500);
+  store(3500);
   await settle();
   expect(handler.heard.length).toBeGreaterThan(taken);
   expect(transport.paused).toBe(true);
   for (let round = 0; round < 10; round++) {
-    pay(10_000);
+    store(10_000);
     await settle();
   }
   expect(transport.paused).toBe(false);
@@ -98,8 +98,8 @@ test('a client to whom thousands of acknowledgements are owed is not read until 
 });
 
 test('acknowledgements that only wait for their turn are bounded too', () => {
-  const { connection, transport, handler, promiseAll } = connected();
-  promiseAll();
+  const { connection, transport, handler, ackAllWhenStored } = connected();
+  ackAllWhenStored();
   connection.data(publishes(1));
   handler.onPublish = (self, _publication, packetId) => self.acknowledge(PUBACK_HEADER, packetId);
   connection.data(publishes(10_000, 2));
@@ -107,7 +107,7 @@ test('acknowledgements that only wait for their turn are bounded too', () => {
   expect(handler.heard.length).toBeLessThan(4200);
 });
 
-test('packets before CONNACK that owe too much leave the client unread', () => {
+test('a client with too many pending acknowledgements before CONNACK stays unread after it', () => {
   const transport = new FakeTransport();
   const handler = new FakeHandler();
   const connection = new Connection(transport, connectionParts(handler.handlers));
@@ -118,14 +118,14 @@ test('packets before CONNACK that owe too much leave the client unread', () => {
   expect(transport.paused).toBe(true);
 });
 
-test("paying one client's debt reads no other client's packets in the middle of its own", async () => {
+test("acknowledgements done during one client's packet do not read another client's packets in the middle of it", async () => {
   const a = connected();
   const b = connected();
-  b.promiseAll();
+  b.ackAllWhenStored();
   b.connection.data(publishes(6000));
   const seen: string[] = [];
   a.handler.onPublish = (_self, publication) => {
-    b.pay(6000);
+    b.store(6000);
     const { source, payloadStart, end } = publication;
     seen.push(source.toString('utf8', payloadStart, end));
   };
@@ -136,14 +136,14 @@ test("paying one client's debt reads no other client's packets in the middle of 
 });
 
 test('a client that is not read because of the disk is not silent', async () => {
-  const { connection, promiseAll, pay, turn } = connected();
+  const { connection, ackAllWhenStored, store, turn } = connected();
   connection.silenceLimitMs = 1500;
-  promiseAll();
+  ackAllWhenStored();
   connection.data(publishes(5000));
   turn(60_000);
   expect(connection.overdue).toBe(false);
   for (let round = 0; round < 3; round++) {
-    pay(5000);
+    store(5000);
     await settle();
   }
   expect(connection.overdue).toBe(false);
@@ -151,12 +151,12 @@ test('a client that is not read because of the disk is not silent', async () => 
   expect(connection.overdue).toBe(true);
 });
 
-test('a client that reads nothing and asks on is closed', async () => {
+test('a client that reads nothing and sends more requests is closed', async () => {
   const { connection, transport, handler } = connected();
   handler.onPublish = (self, _publication, packetId) => self.acknowledge(PUBACK_HEADER, packetId);
   const asks = publishes(60_000);
   const closed = (): boolean => handler.heard.at(-1)?.startsWith('closed') ?? false;
-  // Large messages for a slow reader are no fault of his.
+  // Large messages that a slow reader has not read do not count.
   transport.clog(100 * 1024 * 1024);
   connection.data(asks);
   await settle();
@@ -170,13 +170,13 @@ test('a client that reads nothing and asks on is closed', async () => {
   expect(transport.calls).toContain('end');
 });
 
-test('a closed connection sends nothing and reads nothing, whatever is paid later', async () => {
-  const { connection, transport, handler, promiseAll, pay } = connected();
-  promiseAll();
+test('a closed connection sends nothing and reads nothing, whatever is stored later', async () => {
+  const { connection, transport, handler, ackAllWhenStored, store } = connected();
+  ackAllWhenStored();
   connection.data(publishes(5000));
   connection.close('test');
   transport.take();
-  pay(5000);
+  store(5000);
   connection.data(publishes(1));
   await settle();
   expect(transport.take()).toHaveLength(0);
@@ -187,11 +187,11 @@ test('a closed connection sends nothing and reads nothing, whatever is paid late
 });
 
 test('losing the transport while it is not read ends the connection', async () => {
-  const { connection, handler, promiseAll, pay } = connected();
-  promiseAll();
+  const { connection, handler, ackAllWhenStored, store } = connected();
+  ackAllWhenStored();
   connection.data(publishes(5000));
   connection.lost();
-  pay(5000);
+  store(5000);
   await settle();
   expect(handler.heard.at(-1)).toBe('closed: connection lost');
 });

@@ -138,3 +138,47 @@ test('retained messages of clients are bounded in number, those of the gateway a
   expect(plane.plane.retained.count).toBe(1001);
   expect(plane.plane.retained.get('own2')).toBeDefined();
 });
+
+test("a persistent publisher's QoS 2 reaches nobody before it is on disk", async () => {
+  const { disk, plane } = setUp();
+  const clean = plane.open('clean', true);
+  clean.connection.data(packets.subscribe(1, [['t', 2]]));
+  expect(await types(clean.transport)).toEqual(['connack', 'suback']);
+  const publisher = plane.open('p', false);
+  await land(disk);
+  publisher.connection.data(packets.publish('t', 'm', { qos: 2, id: 9 }));
+  expect(await types(clean.transport)).toEqual([]);
+  expect(await types(publisher.transport)).toEqual(['connack']);
+  await land(disk);
+  expect(await types(clean.transport)).toEqual(['publish']);
+  expect(await types(publisher.transport)).toEqual(['pubrec']);
+});
+
+test('retained messages of clients are bounded in bytes; one that no longer fits is deleted', async () => {
+  const { disk, plane } = setUp();
+  const { connection } = plane.open('p', true);
+  const retained = () => plane.plane.retained;
+  const half = Buffer.alloc(512 * 1024);
+  connection.data(packets.publish('a', half.subarray(100), { retain: true }));
+  connection.data(packets.publish('b', half.subarray(100), { retain: true }));
+  await vi.advanceTimersByTimeAsync(2000);
+  await land(disk);
+  expect([retained().count, disk.recover().retained.length]).toEqual([2, 2]);
+  connection.data(packets.publish('b', Buffer.alloc(513 * 1024), { retain: true }));
+  await vi.advanceTimersByTimeAsync(2000);
+  await land(disk);
+  expect(retained().get('b')).toBeUndefined();
+  expect(disk.recover().retained.map(({ topic }) => topic)).toEqual(['a']);
+  expect(retained().bytes).toBeLessThan(513 * 1024);
+});
+
+test('retained messages on topics of the gateway are not on disk', async () => {
+  const { disk, plane } = setUp();
+  const message = { payload: Buffer.from('x'), qos: 0, retain: true } as const;
+  await plane.plane.publishLocal({ ...message, topic: '$SYS/broker/uptime' });
+  await plane.plane.publishLocal({ ...message, topic: 'cell/status' });
+  await vi.advanceTimersByTimeAsync(2000);
+  await land(disk);
+  expect(plane.plane.retained.count).toBe(2);
+  expect(disk.recover().retained.map(({ topic }) => topic)).toEqual(['cell/status']);
+});

@@ -99,7 +99,7 @@ test('a route that is remembered changes with the subscriptions', () => {
   expect(router.count).toBe(1);
 });
 
-test('topics are told apart by their bytes, however many there are', () => {
+test('topics are distinguished by their bytes, however many there are', () => {
   const router = new Router();
   const all = subscriber();
   router.subscribe('#', all, 0);

@@ -5,7 +5,7 @@ import { createQuietLog } from '../../../support/quiet-log.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('a burst is told when it begins and when it is over, however long it is', () => {
+test('a burst is logged when it begins and when it is over, however long it is', () => {
   const { log, lines } = createQuietLog();
   const drops = new DropCounter(log);
   for (let i = 0; i < 100; i++) {
@@ -20,7 +20,7 @@ test('a burst is told when it begins and when it is over, however long it is', (
   expect(drops.total).toBe(101);
 });
 
-test('each reason and each loser is a burst of its own; totals are by reason', () => {
+test('each reason and each client has its own burst; totals are by reason', () => {
   const { log, lines } = createQuietLog();
   const drops = new DropCounter(log);
   drops.count('a', 'queue-full', 3);
@@ -31,7 +31,7 @@ test('each reason and each loser is a burst of its own; totals are by reason', (
   expect(drops.total).toBe(5);
 });
 
-test('thousands of losers are counted, but not all of them told', () => {
+test('thousands of clients that lose messages are counted, but not all of them are logged', () => {
   const { log, lines } = createQuietLog();
   const drops = new DropCounter(log);
   for (let i = 0; i < 5000; i++) drops.count(`client ${i}`, 'slow-reader');

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { OnceLog } from '../../../../src/broker/stats/once-log.ts';
+import { createQuietLog } from '../../../support/quiet-log.ts';
+
+function setUp() {
+  const { log, lines } = createQuietLog();
+  let now = 0;
+  const onceLog = new OnceLog(log, () => now);
+  const turn = (ms: number) => {
+    now += ms;
+  };
+  return { onceLog, lines, turn };
+}
+
+test('the same reason of the same client is logged once a minute', () => {
+  const { onceLog, lines, turn } = setUp();
+  onceLog.info('c', 'keepalive ran out');
+  onceLog.info('c', 'keepalive ran out');
+  expect(lines).toEqual(['connection closed']);
+  onceLog.info('c', 'too many filters', 'subscription refused');
+  onceLog.info('d', 'keepalive ran out');
+  expect(lines).toEqual(['connection closed', 'subscription refused', 'connection closed']);
+  turn(59_999);
+  onceLog.info('c', 'keepalive ran out');
+  expect(lines).toHaveLength(3);
+  turn(1);
+  onceLog.info('c', 'keepalive ran out');
+  expect(lines).toHaveLength(4);
+});
+
+test('an error of a subscriber is logged once a minute, whatever the topic', () => {
+  const { onceLog, lines } = setUp();
+  onceLog.subscriberError('#', 'a', new Error('broken'));
+  onceLog.subscriberError('#', 'b', new Error('broken'));
+  onceLog.subscriberError('#', 'b', new Error('other'));
+  expect(lines).toEqual(Array(2).fill('a part of the gateway failed on a message'));
+});
+
+test('what is remembered is bounded', () => {
+  const { onceLog, lines } = setUp();
+  for (let i = 0; i < 1000; i++) onceLog.info(`client ${i}`, 'gone');
+  onceLog.info('client 0', 'gone');
+  expect(lines).toHaveLength(1000);
+  onceLog.info('one more', 'gone');
+  onceLog.info('client 0', 'gone');
+  expect(lines).toHaveLength(1002);
+});
