@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-/** Where a chip's lines are: on an I2C bus as the device tree calls it, or the chip with the board's own numbers. */
+/** A chip with GPIO lines: on an I2C bus, named as in the device tree, or with the line numbers of the board. */
 const chipSchema = z.union([
   z.strictObject({
     chip: z.string(),
@@ -17,23 +17,23 @@ const chipSchema = z.union([
 
 const boardSchema = z.strictObject({
   name: z.string().min(1),
-  /** How /proc/device-tree/model begins. */
+  /** The beginning of /proc/device-tree/model. */
   model: z.string().min(1),
-  /** What config.txt must say, so that the kernel names the lines. */
+  /** The entry in config.txt that makes the kernel name the lines. */
   overlay: z.string().startsWith('dtoverlay=').optional(),
-  /** Where all of this was read. */
+  /** The document that all of this is from. */
   source: z.url({ protocol: /^https$/ }),
   chips: z.array(chipSchema),
-  /** Lines that are in use, and for what. */
+  /** Lines that are in use, and their use. */
   taken: z.record(z.string(), z.string()).optional(),
-  /** What nobody has tried. */
+  /** Statements that were not tested on hardware. */
   unverified: z.array(z.string().min(1)).min(1),
 });
 
-/** A board as data: which lines it has under which names, from where that is known and what is not. */
+/** A board: its GPIO lines and their names, with the source of this and the parts that are not verified. */
 export type Board = Readonly<z.output<typeof boardSchema>>;
 
-/** All boards of a folder, by the names of their files. Rejects with the file that is wrong. */
+/** All boards of a folder, by the names of their files. Rejects with the name of a file that is invalid. */
 export async function readBoards(folder: string): Promise<ReadonlyMap<string, Board>> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
   const boards = new Map<string, Board>();
@@ -48,7 +48,7 @@ export async function readBoards(folder: string): Promise<ReadonlyMap<string, Bo
   return boards;
 }
 
-/** The boards that a machine may be: of its model, with every named line there; those with the most lines first. */
+/** The boards that a machine can be: the model fits and every named line exists. Boards with the most lines come first. */
 export function fittingBoards(
   boards: ReadonlyMap<string, Board>,
   model: string,

@@ -1,21 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './schema/schema.ts';
 
-/** One thing that another config says otherwise, e.g. `sensors.temperature.every: 1000 -> 5000`. */
+/** One value that differs in another config, e.g. `sensors.temperature.every: 1000 -> 5000`. */
 export type Change = string;
 
-/** Told at most; the rest is counted. */
-const TOLD = 100;
+/** Changes reported at most; the others are counted. */
+const MOST_CHANGES = 100;
+/** Characters of a value in a change. */
 const LONGEST = 200;
 
-/** What `after` says otherwise than `before`, one line each, in the words of the config. Times are milliseconds. */
+/** The values that differ between the two configs, one text each, by the names of their keys. Times are milliseconds. */
 export function differences(before: Config, after: Config): readonly Change[] {
   const changes = [...compare('', plain(before), plain(after))];
-  if (changes.length <= TOLD) return changes;
-  return [...changes.slice(0, TOLD), `and ${changes.length - TOLD} more`];
+  if (changes.length <= MOST_CHANGES) return changes;
+  return [...changes.slice(0, MOST_CHANGES), `and ${changes.length - MOST_CHANGES} more`];
 }
 
-/** Why a running gateway can't be brought from one config to the other; undefined when it can. */
+/** Why a running gateway can't change from one config to the other without a restart; undefined when it can. */
 export function needsRestart(before: Config, after: Config): string | undefined {
   for (const key of ['cell', 'data', 'gpio', 'http', 'powerFail'] as const) {
     if (!isDeepStrictEqual(before[key], after[key])) return `${key} has changed`;
@@ -29,13 +30,13 @@ export function needsRestart(before: Config, after: Config): string | undefined 
   return undefined;
 }
 
-/** The queues that keep the latest of each topic, which is told apart when a queue is taken up. */
+/** The queues that keep only the latest message of each topic. A queue gets this form when it is created. */
 function latestOnly({ queue, out }: Config['uplinks'][number]): readonly string[] {
   const routes = out.filter((route) => route.queue?.full === 'latest-per-topic');
   return [...(queue.full === 'latest-per-topic' ? ['all'] : []), ...routes.map((one) => one.out)];
 }
 
-/** Drivers are code, and told by the sensors that name them. */
+/** The config without its drivers: they are code, and the sensors name them. */
 function plain({ drivers: _drivers, ...config }: Config): unknown {
   return config;
 }

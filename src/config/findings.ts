@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { isSecretKey } from '../base/secrets.ts';
 import type { Finding, Path } from './yaml/problem.ts';
 import type { Source } from './yaml/source.ts';
@@ -7,12 +7,12 @@ import { alternatives, didYouMean, didYouMeanNumber } from './yaml/suggestion.ts
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
 
-/** Says more about an unknown key than that it is unknown, or nothing. */
+/** A better message for an unknown key, or undefined. */
 export type KeyExplainer = (path: Path, key: string) => string | undefined;
 
 /**
- * Validates a source. Messages of the schemas say what was expected; only those of custom checks are
- * whole sentences, unless they carry `params: { expectation: true }`.
+ * Validates a source. The messages of a schema say what was expected. Only those of custom checks are
+ * whole sentences, unless they have `params: { expectation: true }`.
  */
 export function validate<Schema extends z.ZodType>(
   schema: Schema,
@@ -46,11 +46,8 @@ function pathKey(path: Path): string {
   return JSON.stringify(path);
 }
 
-function keysOf(issue: RawIssue): readonly string[] {
-  const def = (issue.inst as z.core.$ZodType | undefined)?._zod.def as
-    | { shape?: Record<string, unknown> }
-    | undefined;
-  return Object.keys(def?.shape ?? {});
+function keysOf({ inst }: RawIssue): readonly string[] {
+  return inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
 }
 
 function unknownKey(key: string, candidates: readonly string[]): string {
@@ -85,7 +82,7 @@ const TYPES: Readonly<Record<string, string>> = {
   nan: 'a number',
 };
 
-/** What a schema without words of its own expects. */
+/** What a schema without its own message expects. */
 function expectation(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':

@@ -29,8 +29,8 @@ const MOST_PROBLEMS = 100;
 const MOST_FINDINGS = 1000;
 
 /**
- * Reads and checks a whole config; touches no hardware and never throws for what a file can hold.
- * Paths come out absolute: files are relative to the config's folder, `data` to `cwd`.
+ * Reads and checks a whole config. Touches no hardware, and does not throw whatever the file contains.
+ * The paths of the result are absolute: files are relative to the config's folder, `data` to `cwd`.
  */
 export async function loadConfig(
   file: string,
@@ -85,12 +85,13 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   return problems.toSorted(byPosition).slice(0, MOST_PROBLEMS);
 }
 
-const WIRES = ['bus', 'address', 'line'];
+/** Keys that only some drivers have. */
+const WIRING_KEYS = ['bus', 'address', 'line'];
 
 function explainKey(source: Source): KeyExplainer {
   return (at, key) => {
     const driver = at.length === 2 && at[0] === 'sensors' && source.written([...at, 'driver']);
-    if (!driver || !WIRES.includes(key)) return undefined;
+    if (!driver || !WIRING_KEYS.includes(key)) return undefined;
     return `the driver ${driver} takes no ${key}, expected no such key here`;
   };
 }

@@ -4,10 +4,10 @@ import { loadDriver } from '../driver-table.ts';
 import { sensorSchema } from './schema/sensors.ts';
 import type { Finding } from './yaml/problem.ts';
 
-/** A driver in a file of its own, as a config names it. */
+/** A driver in a separate file, as a config names it. */
 const FILE = /\.[cm]?js$/;
 
-/** The drivers of the install and those in files that the sensors name, by what the config calls them. */
+/** The drivers of the installation and those in files that the sensors name, by their names in the config. */
 export interface AllDrivers {
   readonly drivers: Drivers;
   /** Files that could not be loaded. */
@@ -40,7 +40,7 @@ export async function withOutsideDrivers(
   return { drivers: all, findings };
 }
 
-/** The driver under the name of its file. Throws when its options do not go with what every sensor has. */
+/** The driver under the name of its file. Throws when its options conflict with the keys of every sensor. */
 async function fitting(driver: Driver, file: string): Promise<Driver> {
   const named = { ...driver, name: file };
   sensorSchema(new Map([[file, named]]));

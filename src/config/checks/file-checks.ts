@@ -3,7 +3,7 @@ import { access, constants, open, stat } from 'node:fs/promises';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { describeFileError } from '../yaml/text-file.ts';
 
-/** Far more than a certificate chain; a path that leads to a database must not fill the memory. */
+/** Far more than a certificate chain. A large file named by mistake must not fill the memory. */
 const LIMIT_BYTES = 256 * 1024;
 const READ_OR_WRITE_BY_OTHERS = 0o006;
 
@@ -63,7 +63,7 @@ export async function passwordFileChecks(
   return [{ path, at: 'value', message }];
 }
 
-/** The permission bits; 0 where the file can't be seen. */
+/** The permission bits; 0 when the file can't be read. */
 function modeOf(file: string): Promise<number> {
   return stat(file).then(
     ({ mode }) => mode & 0o777,

@@ -53,7 +53,7 @@ function* sameNames({ uplinks, lineOf }: Parts): Iterable<Finding> {
       if (other === undefined) ids.set(key, index);
       else if (other !== index && element.clientId !== undefined) {
         const line = lineOf(['uplinks', other, 'clientId']);
-        const message = `the uplink in line ${line} has this client id at the same broker already, expected another: the two would throw each other out`;
+        const message = `the uplink in line ${line} has this client id at the same broker already, expected another: the two would disconnect each other`;
         yield { path: ['uplinks', index, 'clientId'], at: 'value', message };
         break;
       }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { hostSchema, serverFiles, type TlsConfig } from './listeners.ts';
 import { mapSuchAs, wholeNumber } from './values.ts';
 
-/** Where people look at the gateway. Without `tls` it is on loopback. */
+/** The HTTP server with the page. Without `tls` it is on loopback. */
 export interface HttpConfig {
   readonly host: string;
   readonly port: number;

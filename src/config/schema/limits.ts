@@ -39,5 +39,5 @@ export const limitsSchema = z.strictObject({
     .describe('Most bytes of retained messages.'),
 });
 
-/** The bounds of the broker: counts, bytes and milliseconds. */
+/** The limits of the broker: counts, bytes and milliseconds. */
 export type Limits = Readonly<z.output<typeof limitsSchema>>;

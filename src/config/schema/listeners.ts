@@ -16,7 +16,7 @@ export interface ListenerConfig {
   readonly protocol: 'tcp' | 'ws';
   readonly tls?: TlsConfig;
   readonly anonymous: boolean;
-  /** Web pages of other addresses that may connect, in lower case; `*`: any. */
+  /** Origins of web pages that may connect, in lower case; `*` is any. */
   readonly origins?: readonly string[] | undefined;
 }
 

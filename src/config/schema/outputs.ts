@@ -6,7 +6,7 @@ import { LINE, lineSchema, nameSchema, payloadSchema } from './sensors.ts';
 import { expectation, mapSuchAs, text } from './values.ts';
 
 const onOff = 'on or off';
-/** The schema of what a line is. */
+/** The schema of the state of a line. */
 export const level = z
   .union([z.boolean(), z.enum(['on', 'off'])], { error: onOff })
   .transform((value) => value === true || value === 'on')

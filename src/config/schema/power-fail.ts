@@ -20,5 +20,5 @@ export const powerFailSchema = z.strictObject(
   mapSuchAs('{ line: LVD }'),
 );
 
-/** The line that tells of a failing supply; milliseconds. */
+/** The GPIO line that reports a failing supply; times in milliseconds. */
 export type PowerFailConfig = Readonly<z.output<typeof powerFailSchema>>;

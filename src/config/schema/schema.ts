@@ -13,11 +13,11 @@ import { fileSchema, text } from './values.ts';
 
 /** The whole config, every default filled in: milliseconds and bytes. */
 export interface Config extends Settings {
-  /** The drivers that its sensors may name: those of the install and those from files. */
+  /** The drivers that its sensors may name: those of the installation and those from files. */
   readonly drivers: Drivers;
 }
 
-/** What the config file says, every default filled in: milliseconds and bytes. */
+/** The values of the config file, every default filled in: milliseconds and bytes. */
 export interface Settings {
   readonly cell: string;
   readonly data: string;
@@ -31,7 +31,7 @@ export interface Settings {
   readonly sensors: readonly SensorConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' | 'simulated' };
-  /** Undefined: power failures are not looked for. */
+  /** Undefined: power failures are not detected. */
   readonly powerFail?: PowerFailConfig | undefined;
   readonly uplinks: readonly UplinkConfig[];
   readonly store: { readonly readingsWithin: number };

@@ -18,7 +18,7 @@ export interface SensorConfig {
   readonly every: number;
   readonly timeout: number;
   readonly payload: PayloadForm;
-  /** How far back the page shows it; an hour where it does not say. */
+  /** How far back the page shows it; undefined is an hour. */
   readonly history?: 'hour' | 'day';
   readonly filters: readonly FilterConfig[];
   readonly options: Readonly<Record<string, unknown>>;
@@ -41,9 +41,9 @@ export const nameSchema = text(
     return name.includes('/') ? 'a word on both sides of every "/"' : undefined;
   },
 );
-/** Longest time that a read may take when the sensor does not say. */
+/** Longest default of `timeout`. */
 const LONGEST_TIMEOUT_MS = 5000;
-/** Shortest one: below, a busy scheduler would look like a broken sensor. */
+/** Shortest default: with less, a busy scheduler would look like a broken sensor. */
 const SHORTEST_TIMEOUT_MS = 100;
 
 const sensorShape = {
@@ -80,12 +80,12 @@ const busSchema = z
 
 const lineError = ({ input }: { input?: unknown }): string =>
   `a line such as DI0, GPIO17 or gpiochip0:17${/^\d+$/.test(`${input}`) ? ` (did you mean GPIO${input}?)` : ''}`;
-/** How a GPIO line is written. */
+/** The form of a GPIO line in the config. */
 export const LINE = /^(gpiochip\d{1,3}:\d{1,4}|(?!\d+$)[A-Za-z0-9][A-Za-z0-9_.+-]{0,31})$/;
 /** The schema of a GPIO line. */
 export const lineSchema = z.string({ error: lineError }).regex(LINE, { error: lineError });
 
-/** People read 48 off a table of hexadecimal addresses, or put 0x48 in quotes. */
+/** A suggestion for an address that was copied as 48 from a table of hexadecimal addresses, or written in quotes. */
 function meantAddress(input: unknown, fits: (address: number) => boolean): string {
   const address = Number.parseInt(String(input), 16);
   return fits(address) ? ` (did you mean ${hex(address)}?)` : '';

@@ -3,7 +3,7 @@ import { filterProblem, topicProblem } from '../../mqtt/topics.ts';
 import { type QueueConfig, queueSchema } from './queue.ts';
 import { expectation, mapSuchAs } from './values.ts';
 
-/** Local messages that the filter matches go to the plant under the prefix `to`; `queue` asks for a queue of its own. */
+/** Local messages that the filter matches go to the plant under the prefix `to`; with `queue` they have a separate queue. */
 export interface OutRoute {
   readonly out: string;
   readonly to: string;
@@ -101,11 +101,11 @@ export const routeSchema = z
     }
     if (remote === undefined) return;
     if (ctx.value.qos === 2) {
-      push(['qos'], 'what comes in is on disk before it is acknowledged, expected 0 or 1');
+      push(['qos'], 'received messages are on disk before they are acknowledged, expected 0 or 1');
     }
     if (priority !== undefined || queue !== undefined) {
       const key = priority === undefined ? 'queue' : 'priority';
-      push([key], 'what comes in does not wait here, expected no such key beside "in"');
+      push([key], 'received messages are not queued here, expected no such key beside "in"');
     }
     if (strip !== undefined && (!remote.startsWith(strip) || remote === strip)) {
       push(['strip'], `"${strip}" is not how "${remote}" begins, expected the beginning of "in"`);

@@ -21,7 +21,7 @@ export interface UplinkConfig {
   readonly protocol: 4 | 5;
   readonly clientId: string;
   readonly username?: string;
-  /** Where the password stands: `credential:NAME`, `file:PATH` or `env:NAME`. */
+  /** Where the password is: `credential:NAME`, `file:PATH` or `env:NAME`. */
   readonly password?: string;
   readonly tls?: UplinkTls;
   readonly keepalive: number;
@@ -29,10 +29,11 @@ export interface UplinkConfig {
   readonly inflight: number;
   /** Longest pause between two attempts to connect. */
   readonly reconnectMax: number;
-  /** 0 for none. */
+  /** Time between two probes; 0 for none. */
   readonly probe: number;
+  /** Share of the connection for new messages while a backlog is sent, 0 to 0.9. */
   readonly live: number;
-  /** Messages a second from the backlog; undefined for as fast as the line is. */
+  /** Most messages per second from the backlog; undefined for no limit. */
   readonly drainRate?: number;
   /** Topic at the plant that says `online` or `offline`. */
   readonly status: string;
@@ -73,7 +74,7 @@ const tlsSchema = z.strictObject(
   mapSuchAs('{ ca: plant-ca.crt }'),
 );
 
-/** Says what is expected of `password`; the value itself is never printed. */
+/** The schema of `password`. The value itself is never printed. */
 const passwordSchema = text(
   'credential:NAME, file:PATH or env:NAME: where it stands, never the password itself',
   /^(credential:[\w.-]+|file:\S+|env:[A-Za-z_]\w*)$/,
@@ -207,17 +208,17 @@ export const uplinkSchema = z
     }),
   );
 
-/** Each queue has its own run of packet identifiers at the plant. */
+/** Each queue has its own range of packet identifiers at the plant. */
 const MOST_OWN_QUEUES = 28;
 
-/** An uplink as it stands in the list, before the cell fills in its defaults. */
+/** An uplink before the defaults that depend on the cell are filled in. */
 export type PartialUplink = Omit<UplinkConfig, 'clientId' | 'status' | 'out' | 'in'> & {
   readonly clientId?: string;
   readonly status?: string;
   readonly routes: readonly (OutRoute | InRoute)[];
 };
 
-/** The uplink with what follows from the cell's name. */
+/** The uplink with the defaults that depend on the cell, and its routes by direction. */
 export function completeUplink(uplink: PartialUplink, cell: string): UplinkConfig {
   const { routes, clientId, status, ...rest } = uplink;
   return {
@@ -231,7 +232,7 @@ export function completeUplink(uplink: PartialUplink, cell: string): UplinkConfi
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
-/** Without the keys that are undefined, as `exactOptionalPropertyTypes` wants it. */
+/** The value without undefined keys, as `exactOptionalPropertyTypes` requires. */
 function defined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(
     Object.entries(value).filter(([, one]) => one !== undefined),

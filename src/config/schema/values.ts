@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { didYouMeanNumber } from '../yaml/suggestion.ts';
 
-/** Marks a check whose message is what was expected, not a whole sentence. */
+/** Marks a check whose message says only what was expected; it is not a whole sentence. */
 export const expectation = { expectation: true };
 
 /** A whole number of `min` to `max`. */
@@ -43,7 +43,7 @@ export function text(
 /** The path of a file, as it stands in the config. */
 export const fileSchema = text('the path of a file', /./, 4096);
 
-/** The words for something that is no map; other problems of the map keep their own. */
+/** The error for a value that is no map; other problems of the map keep their own messages. */
 export function mapSuchAs(example: string) {
   return {
     error: (issue: { code?: string }): string | undefined =>

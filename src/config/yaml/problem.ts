@@ -2,10 +2,10 @@ const BOLD = '\u001b[1m';
 const CYAN = '\u001b[36m';
 const PLAIN = '\u001b[0m';
 
-/** Where a value stands in the config, e.g. `['sensors', 0, 'every']`. */
+/** The keys and indexes that lead to a value in the config, e.g. `['sensors', 0, 'every']`. */
 export type Path = readonly PropertyKey[];
 
-/** What is wrong with the value at `path`, or with its key; not yet with a place in the file. */
+/** What is wrong with the value at `path`, or with its key; without a position in the file. */
 export interface Finding {
   readonly path: Path;
   readonly at: 'key' | 'value';
@@ -22,7 +22,7 @@ export interface Problem {
   readonly message: string;
 }
 
-/** `sensors[0].filters[1].median`; a key with unusual characters stands in quotes. */
+/** `sensors[0].filters[1].median`; a key with unusual characters is quoted. */
 export function formatPath(path: Path): string {
   if (path.length === 0) return 'config';
   return path
@@ -48,7 +48,7 @@ export function formatProblem(problem: Problem, colour = false): string {
   return `${BOLD}${file}:${line}:${column}:${PLAIN} ${CYAN}${path}:${PLAIN} ${message}`;
 }
 
-/** The order in which a reader goes through the file. */
+/** Compares by position in the file. */
 export function byPosition(a: Problem, b: Problem): number {
   return a.line - b.line || a.column - b.column || a.path.localeCompare(b.path, 'en');
 }

@@ -38,6 +38,12 @@ export interface RenamedSource {
 
 type Values = Readonly<Record<string, unknown>>;
 
+/** An old name and the path of the new key in the same map. */
+type Renamed = readonly [old: string, to: readonly string[]];
+
+/** Longer lists are no valid config; going through all their elements would only cost time. */
+const MOST_ELEMENTS = 1000;
+
 /** Moves the values of old names to the new ones; the source still gives their positions in the file. */
 export function withNewNames(source: Source): RenamedSource {
   const warnings: Finding[] = [];
@@ -48,30 +54,16 @@ export function withNewNames(source: Source): RenamedSource {
   const rename = (map: Values, path: Path, keys: RenamedKeys['keys']): Values => {
     const used = Object.entries(keys).filter(([old]) => Object.hasOwn(map, old));
     if (used.length === 0) return map;
-    const [twice, moved] = [true, false].map((given) =>
-      used.filter(([, to]) => (valueAt(map, to) !== undefined) === given),
-    ) as [typeof used, typeof used];
-    const others = Object.entries(map).filter(([key]) => !used.some(([old]) => old === key));
+    const twice = used.filter(([, to]) => valueAt(map, to) !== undefined);
+    const moved = used.filter((one) => !twice.includes(one));
+    const others = Object.entries(map).filter(([key]) => !Object.hasOwn(keys, key));
     const result = moved.reduce<Values>(
       (all, [old, to]) => put(all, to, map[old]),
       Object.fromEntries(others),
     );
-    for (const [old, to] of twice) {
-      const [before, after] = [[old], to].map(
-        (keys) => source.locate([...path, ...keys], 'key').line,
-      );
-      const name = formatPath([...path, ...to]);
-      const message = `given in line ${before} and by its new name ${name} in line ${after}, expected only the new name`;
-      findings.push({ path: [...path, old], at: 'key', message });
-    }
-    for (const [old, to] of moved) {
-      oldPaths.set(JSON.stringify([...path, ...to]), [...path, old]);
-      const block = Object.values(keys).filter(([first]) => first === to[0]);
-      const target = valueAt(result, to) === undefined ? put({}, to, map[old]) : result;
-      const remedy = written(block, target);
-      const message = `warning: renamed to ${formatPath([...path, ...to])}, write ${remedy} instead; the next version may refuse the old name`;
-      warnings.push({ path: [...path, old], at: 'key', message });
-    }
+    for (const [old, to] of moved) oldPaths.set(JSON.stringify([...path, ...to]), [...path, old]);
+    findings.push(...twice.map((one) => givenTwice(source, path, one)));
+    warnings.push(...moved.map((one) => renamed(path, one, remedy(one, keys, map, result))));
     return result;
   };
 
@@ -91,6 +83,38 @@ export function withNewNames(source: Source): RenamedSource {
   };
 }
 
+function renamed(path: Path, [old, to]: Renamed, instead: string): Finding {
+  const message = `warning: renamed to ${formatPath([...path, ...to])}, write ${instead} instead; the next version may refuse the old name`;
+  return { path: [...path, old], at: 'key', message };
+}
+
+function givenTwice(source: Source, path: Path, [old, to]: Renamed): Finding {
+  const lineOf = (keys: readonly string[]): number => source.locate([...path, ...keys], 'key').line;
+  const message = `given in line ${lineOf([old])} and by its new name ${formatPath([...path, ...to])} in line ${lineOf(to)}, expected only the new name`;
+  return { path: [...path, old], at: 'key', message };
+}
+
+/** How the file should write the new key, with all renamed keys of its block: `queue: { messages: 1000, age: 7d }`. */
+function remedy(
+  [old, to]: Renamed,
+  keys: RenamedKeys['keys'],
+  map: Values,
+  result: Values,
+): string {
+  const from = valueAt(result, to) === undefined ? put({}, to, map[old]) : result;
+  const block = Object.values(keys).filter(([first]) => first === to[0]);
+  const values = block.reduce<Values>((all, key) => {
+    const value = valueAt(from, key);
+    return value === undefined ? all : put(all, key, inShort(value));
+  }, {});
+  return stringify(values, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(2, -2);
+}
+
+function inShort(value: unknown): unknown {
+  if (typeof value === 'string') return shorten(value);
+  return typeof value === 'object' ? '…' : value;
+}
+
 /** The value with `edit` applied to each map at `within`; the rest is shared, not copied. */
 function edited(
   value: unknown,
@@ -100,7 +124,7 @@ function edited(
 ): unknown {
   const [key, ...rest] = within;
   if (key === '*') {
-    if (!Array.isArray(value)) return value;
+    if (!Array.isArray(value) || value.length > MOST_ELEMENTS) return value;
     return value.map((one, index) => edited(one, rest, [...path, index], edit));
   }
   if (!isMap(value)) return value;
@@ -125,18 +149,4 @@ function put(map: Values, [key, ...rest]: readonly string[], value: unknown): Va
   if (rest.length === 0) return { ...map, [key]: value };
   const inner = Object.hasOwn(map, key) ? map[key] : {};
   return isMap(inner) ? { ...map, [key]: put(inner, rest, value) } : map;
-}
-
-/** The keys that the map has, as the file should write them: `queue: { messages: 1000, age: 7d }`. */
-function written(keys: readonly (readonly string[])[], map: Values): string {
-  const values = keys.reduce<Values>((all, key) => {
-    const value = valueAt(map, key);
-    return value === undefined ? all : put(all, key, inShort(value));
-  }, {});
-  return stringify(values, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(2, -2);
-}
-
-function inShort(value: unknown): unknown {
-  if (typeof value === 'string') return shorten(value);
-  return typeof value === 'object' ? '…' : value;
 }

@@ -13,7 +13,7 @@ import { formatPath, type Path, shorten } from './problem.ts';
 import { inWords, opening } from './yaml-errors.ts';
 import { ALIASES, aliasTargets, excess, formFaults, keyName, tooManyAliases } from './yaml-form.ts';
 
-/** A text that is wrong from top to bottom is told with its first problems. */
+/** Of a text that is wrong from top to bottom, only the first problems are reported. */
 const MOST_PROBLEMS = 100;
 
 /** A place in the file; lines and columns count from 1. */
@@ -22,22 +22,22 @@ export interface Position {
   readonly column: number;
 }
 
-/** What keeps a text from being read as YAML. */
+/** Why a text is not valid YAML, or not of the form that a config must have. */
 export interface FormProblem extends Position {
   readonly path: string;
   readonly message: string;
 }
 
-/** A config file as plain values that know where they stand. */
+/** A config file as plain values, with the position of each. */
 export interface Source {
   readonly value: unknown;
   /** The position of the key or the value at `path`, else of the nearest one around it. */
   locate(path: Path, at: 'key' | 'value'): Position;
-  /** The value at `path` as it is written, for a message; undefined when there is none. */
+  /** The value at `path` as the file has it, short, for a message; undefined when there is none. */
   written(path: Path): string | undefined;
 }
 
-/** Parses YAML; gives the source, or what is wrong with its form. */
+/** Parses YAML. Returns the source, or the problems of its form. */
 export function parseSource(text: string): Source | { problems: readonly FormProblem[] } {
   const problem = (offset: number, message: string, path: Path = []): FormProblem => ({
     ...positionAt(text, offset),
@@ -52,7 +52,7 @@ export function parseSource(text: string): Source | { problems: readonly FormPro
     const problems = errors
       .slice(0, MOST_PROBLEMS)
       .map((error) => problem(opening(doc, error, text) ?? error.pos[0], inWords(error)));
-    // One slip makes the parser stumble several times; the first of a line says most.
+    // One mistake causes several errors of the parser; the first of a line says most.
     return { problems: problems.filter((one, index) => problems[index - 1]?.line !== one.line) };
   }
   const problems: FormProblem[] = [];

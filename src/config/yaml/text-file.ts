@@ -9,7 +9,7 @@ export interface Unreadable extends Position {
   readonly message: string;
 }
 
-/** Reads a file of UTF-8 text, at most 1 MiB. Gives the text, or the sentence that says why not. */
+/** Reads a file of UTF-8 text, at most 1 MiB. Returns the text, or the reason and its position. */
 export async function readText(file: string): Promise<{ text: string } | Unreadable> {
   const problem = (message: string, position = START): Unreadable => ({ ...position, message });
   let bytes: Buffer;
@@ -41,7 +41,7 @@ export async function readText(file: string): Promise<{ text: string } | Unreada
   }
 }
 
-/** What the operating system said about a file, in words. */
+/** The error of the operating system about a file, in words. */
 export function describeFileError(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';

@@ -1,6 +1,6 @@
 import { type Document, visit, type YAMLError } from 'yaml';
 
-/** Where the quote or bracket stands that is not closed: the parser points at where it gave up. */
+/** The offset of the quote or bracket that is not closed. The parser reports only where it stopped. */
 export function opening(doc: Document, error: YAMLError, text: string): number | undefined {
   const flow = error.code === 'BAD_INDENT' && error.message.startsWith('Flow');
   if (error.code !== 'MISSING_CHAR' && !flow) return undefined;
@@ -17,7 +17,7 @@ export function opening(doc: Document, error: YAMLError, text: string): number |
   return start;
 }
 
-/** A parser's error in an integrator's words. */
+/** The message for an error of the parser. */
 export function inWords(error: YAMLError): string {
   switch (error.code) {
     case 'TAB_AS_INDENT':

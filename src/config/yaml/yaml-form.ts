@@ -11,19 +11,19 @@ import {
 } from 'yaml';
 import { type Path, shorten } from './problem.ts';
 
-/** Nesting beyond this is no config; the YAML composer recurses and would take the process with it. */
+/** No config is nested deeper. The YAML composer recurses: deeper nesting would overflow its stack. */
 const DEPTH = 64;
-/** A setting shared by each of a thousand sensors is fine, an alias bomb is not. */
+/** Enough for a setting that a thousand sensors share, too few for an alias bomb. */
 export const ALIASES = 2000;
 
-/** Something that YAML allows and a config must not have; `offset` is its place in the text. */
+/** Something that YAML allows and a config must not have; `offset` is its position in the text. */
 export interface FormFault {
   readonly offset: number;
   readonly path: Path;
   readonly message: string;
 }
 
-/** Finds, without recursion and before anything is composed, where a text nests too deep or has too many aliases. */
+/** Finds where a text is nested too deep or has too many aliases, without recursion and before it is composed. */
 export function excess(text: string): FormFault | undefined {
   let offset = 0;
   let flow = 0;
@@ -32,7 +32,7 @@ export function excess(text: string): FormFault | undefined {
   let leading = true;
   let scalar = false;
   for (const token of new Lexer().lex(text)) {
-    // The lexer announces documents and scalars with a control character that is not in the text.
+    // The lexer marks documents and scalars with a control character that is not in the text.
     if (token === '\u0002' || token === '\u0018' || token === '\u001f') {
       scalar = token === '\u001f';
       leading &&= !scalar;
@@ -59,7 +59,7 @@ export function excess(text: string): FormFault | undefined {
 /** The message for more aliases than a config can need, also when they multiply. */
 export const tooManyAliases = `more than ${ALIASES} aliases, expected fewer uses of anchors`;
 
-/** The node that each alias stands for, found in one pass: the parser's own look-up reads the whole document for each. */
+/** The node that each alias stands for, found in one pass: the parser's own search reads the whole document for each. */
 export function aliasTargets(doc: Document): ReadonlyMap<unknown, Node> {
   const anchors = new Map<string, Node>();
   const targets = new Map<unknown, Node>();
@@ -80,7 +80,7 @@ export function keyName(value: unknown): string {
   return typeof value === 'symbol' ? (value.description ?? '') : String(value);
 }
 
-/** Finds keys given twice, keys that are no words, aliases without anchor or inside their own. */
+/** Finds keys given twice, keys that are not words, and aliases without an anchor or inside their own. */
 export function* formFaults(
   targets: ReadonlyMap<unknown, Node>,
   lineOf: (offset: number) => number,

@@ -129,6 +129,14 @@ uplinks:
     ]);
   });
 
+  it('is not searched for old names where a list is far too long', async () => {
+    const uplink = '  - { retry: 1s, reconnectMax: 2s }\n';
+    const { problems, warnings } = await load(`cell: a\nuplinks:\n${uplink.repeat(1001)}`);
+    expect(warnings).toEqual([]);
+    expect(problems.filter((line) => line.includes('by its new name'))).toEqual([]);
+    expect(problems).toContainEqual(expect.stringContaining('at most 16 uplinks'));
+  });
+
   it('leaves keys of the same name elsewhere alone', async () => {
     const { config, warnings } = await load(
       NEW.replaceAll('reconnectMax: 10s', 'reconnectMax: 10s, keepalive: 20s'),
