@@ -203,7 +203,7 @@ export class BoundedQueue {
     this.#owner.dropped(oldest, reason);
   }
 
-  /** Stands for an entry on disk that is to be deleted without being read. */
+  /** An entry in place of one on disk, to delete that without reading it. */
   #unread(seq: number): QueueEntry {
     const entry = new QueueEntry(this.#owner, NO_MESSAGE, seq, 1, false, 0);
     entry.written = WRITTEN;

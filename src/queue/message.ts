@@ -1,6 +1,6 @@
 import type { PendingAck } from './pending-ack.ts';
 
-/** An application message as it stands in memory and on disk: topic length (2 bytes), topic, payload. */
+/** An application message as it is in memory and on disk: topic length (2 bytes), topic, payload. */
 export class Message {
   readonly body: Buffer;
   /** Where the topic ends and the payload begins. */

@@ -38,7 +38,6 @@ export class TestPlane extends FakeHandler {
     const recovered = disk.recover();
     let sessionKey = recovered.nextSessionKey;
     const store = {
-      journal: this.journal,
       recovered,
       takeSessionKey: () => sessionKey++,
       load: disk.load.bind(disk),
@@ -61,6 +60,8 @@ export class TestPlane extends FakeHandler {
       { ...this.handlers, messages: this.plane, subscriptions },
       { limits: { packet: 1024 * 1024, connectTimeout: 0 }, memory, traffic },
     );
+    // As in the gateway: the store starts after the data plane was made.
+    Object.assign(store, { journal: this.journal });
     this.plane.recover();
   }
 

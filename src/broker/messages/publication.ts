@@ -39,7 +39,7 @@ export class Publication {
     return this.#message;
   }
 
-  /** Stands for a packet in a read buffer; its topic is known later. */
+  /** Makes it a packet in a read buffer, whose topic is known later. */
   at(
     source: Buffer,
     topicStart: number,
@@ -64,7 +64,7 @@ export class Publication {
     return this;
   }
 
-  /** Stands for a message that is in memory already; `keep` copies it. */
+  /** Makes it a message that is in memory already; `keep` copies it. */
   of(message: Message, topic: string, qos: Qos, retain: boolean): this {
     const { body, topicEnd } = message;
     this.topic = topic;

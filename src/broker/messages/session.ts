@@ -142,7 +142,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
   }
 
-  /** Retained messages at QoS 0, sent as fast as the client reads: those that still stand by then. */
+  /** Retained messages at QoS 0, sent as fast as the client reads, without those that are replaced or deleted before. */
   feed(retained: readonly Retained[]): void {
     this.#feed.add(retained);
     this.#pump();

@@ -31,21 +31,11 @@ const CONNECTED = 0;
 /** The sessions of all clients, connected or not, and what of them is on disk. */
 export class Sessions {
   readonly #parts: SessionsParts;
-  readonly #context: SessionContext;
+  #context: SessionContext | undefined;
   readonly #sessions = new Map<string, Session>();
 
   constructor(parts: SessionsParts) {
     this.#parts = parts;
-    const { store, limits, drops, memory, traffic, now } = parts;
-    this.#context = {
-      journal: store.journal,
-      limits,
-      memory,
-      load: (key, seq, limit) => store.load(key, seq, limit),
-      now,
-      dropped: ({ clientId }, reason, count) => drops.count(clientId, reason, count),
-      delivered: (ms) => traffic.delivery.observe(ms),
-    };
   }
 
   get byClientId(): ReadonlyMap<string, Session> {
@@ -85,6 +75,8 @@ export class Sessions {
   }
 
   #createSession(identity: Omit<SessionParts, 'context'>): Session {
+    // Not in the constructor, for the store has a journal only once it has started.
+    this.#context ??= createContext(this.#parts);
     const session = new Session({ context: this.#context, ...identity });
     this.#sessions.set(session.clientId, session);
     return session;
@@ -114,4 +106,17 @@ export class Sessions {
     if (session.persistent) store.journal.add(['endSession', session.key]);
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
   }
+}
+
+function createContext(parts: SessionsParts): SessionContext {
+  const { store, limits, drops, memory, traffic, now } = parts;
+  return {
+    journal: store.journal,
+    limits,
+    memory,
+    load: (key, seq, limit) => store.load(key, seq, limit),
+    now,
+    dropped: ({ clientId }, reason, count) => drops.count(clientId, reason, count),
+    delivered: (ms) => traffic.delivery.observe(ms),
+  };
 }

@@ -1,4 +1,5 @@
 import { hex } from '../../buses/i2c-device.ts';
+
 import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import { isLoopback } from '../schema/listeners.ts';

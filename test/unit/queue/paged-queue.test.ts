@@ -14,7 +14,7 @@ const DELETED_MS = 200;
 class Bench {
   readonly owner = new FakeOwner(1);
   readonly queue: PagedQueue;
-  /** What stands on disk, rows included that are to be deleted later. */
+  /** What is on disk, rows included that are to be deleted later. */
   readonly disk = new Map<number, QueueEntry>();
   readonly model: QueueEntry[] = [];
   readonly #unwritten: QueueEntry[] = [];

@@ -12,7 +12,7 @@ import {
 import { PUBREL_HEADER } from '../../../../src/mqtt/codec.ts';
 import { createMessage } from '../../../../src/queue/message.ts';
 import { PendingAck } from '../../../../src/queue/pending-ack.ts';
-import type { StoredEntry } from '../../../../src/queue/queue-entry.ts';
+import { ENTRY_BYTES, type StoredEntry } from '../../../../src/queue/queue-entry.ts';
 import { Journal } from '../../../../src/store/commit/journal.ts';
 import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
@@ -39,7 +39,7 @@ class FakeLink implements Link {
   ackWhenStored(header: number, packetId: number): PendingAck {
     return new PendingAck(() => this.sendBuffer.acknowledge(header, packetId));
   }
-  /** What came since the last look. */
+  /** The packets since the last call. */
   async take(): Promise<Packet[]> {
     await pass();
     return this.#reader.push(this.transport.take()) as Packet[];
@@ -79,6 +79,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
   });
   const dropped: string[] = [];
   let now = 1_000_000;
+  const memory = new MemoryBudget();
   const context: SessionParts['context'] = {
     journal,
     limits: {
@@ -93,7 +94,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
       },
     },
     load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
-    memory: new MemoryBudget(),
+    memory,
     now: () => now,
     dropped: (_session, reason) => dropped.push(reason),
   };
@@ -115,6 +116,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
   };
   return {
     session,
+    memory,
     writer,
     journal,
     dropped,
@@ -289,7 +291,33 @@ describe('overflow', () => {
     expect(dropped).toHaveLength(10);
   });
 
-  test('a full queue that stands on disk alone is trimmed once its oldest are read', async () => {
+  test('a message larger than the whole queue is dropped, and no other for it', async () => {
+    const { session, deliver, dropped } = setUp({ limits: { queue: { bytes: 100 } } });
+    deliver('a');
+    deliver('x'.repeat(98));
+    expect(dropped).toEqual(['queue-full']);
+    const link = new FakeLink();
+    session.connect(link);
+    expect(await link.words()).toEqual(['a#1']);
+  });
+
+  test('what a clean session has queued counts as memory until it is dropped or sent', async () => {
+    const { session, memory, deliver } = setUp({
+      persistent: false,
+      limits: { inflight: 1, queue: { messages: 2 } },
+    });
+    const link = new FakeLink();
+    session.connect(link);
+    for (const payload of ['a', 'b', 'c', 'd']) deliver(payload);
+    expect(memory.queued).toBe(2 * (4 + ENTRY_BYTES));
+    session.acknowledged(1);
+    expect(await link.words()).toEqual(['a#1', 'c#3']);
+    expect(memory.queued).toBe(4 + ENTRY_BYTES);
+    session.end();
+    expect(memory.queued).toBe(0);
+  });
+
+  test('a full queue that is on disk alone is trimmed once its oldest are read', async () => {
     const rows = Array.from({ length: 100 }, (_, i) => row(i + 1, `m${i + 1}`, 1));
     const { session, deliver, dropped } = setUp({
       stored: {
@@ -345,6 +373,24 @@ describe('recovery', () => {
     expect(await link.words()).toEqual(['b#2 dup', 'c#3', 'pubrel#1']);
   });
 
+  test('a stored message whose identifier is in flight is sent once that is free', async () => {
+    const { session } = setUp({
+      stored: {
+        owner: '',
+        sent: 0,
+        seen: 0,
+        queue: { first: 1, last: 65_536, count: 2, bytes: 8, oldestAt: 0 },
+      },
+      rows: [row(1, 'a', 1), row(65_536, 'b', 1)],
+    });
+    const link = new FakeLink();
+    session.connect(link);
+    await pass();
+    expect(await link.words()).toEqual(['a#1']);
+    session.acknowledged(1);
+    expect(await link.words()).toEqual(['b#1']);
+  });
+
   test('after a restart numbers go on behind all that was sent or stored', async () => {
     const { session, deliver } = setUp({
       stored: {
@@ -379,7 +425,7 @@ describe('recovery', () => {
 });
 
 describe('retained feed', () => {
-  test('retained messages follow the pace of the reader, and only those that still stand', async () => {
+  test('retained messages follow the pace of the reader, without those that were replaced or deleted', async () => {
     const { session } = setUp({ persistent: false });
     const link = new FakeLink();
     session.connect(link);
