@@ -62,9 +62,14 @@ export class Services<Config> {
     if (failures.length > 0) throw new AggregateError(failures, 'some services could not stop');
   }
 
-  /** What is wrong at this moment, one sentence each. */
-  troubles(): string[] {
-    return this.#all.flatMap((service) => [
+  /** What is wrong at this moment, one sentence each: first those of the named services, then in the order of start. */
+  troubles(order: readonly string[] = []): string[] {
+    const place = ({ name }: Service): number => {
+      const found = order.indexOf(name);
+      return found < 0 ? order.length : found;
+    };
+    const sorted = [...this.#all].sort((a, b) => place(a) - place(b));
+    return sorted.flatMap((service) => [
       ...(service.troubles?.() ?? []),
       ...[service.trouble?.() ?? []].flat(),
     ]);

@@ -19,7 +19,7 @@ export interface HealthParts {
   uplinks(): readonly Uplink[];
   readonly progress: Progress;
   /** All that may have a trouble. */
-  readonly services: { troubles(): readonly string[] };
+  readonly services: { troubles(order: readonly string[]): readonly string[] };
 }
 
 /** The running gateway as `status --json` prints it. */
@@ -37,6 +37,19 @@ export interface GatewayStatus {
   /** One sentence each. */
   readonly troubles: readonly string[];
 }
+
+/** The services in the order of their troubles: first those that concern the most users. */
+const TROUBLE_ORDER = [
+  'store',
+  'broker',
+  'access',
+  'http',
+  'outputs',
+  'power',
+  'sensing',
+  'uplinks',
+  'clock',
+];
 
 /** The state of all parts of the gateway; to be asked once they have started. */
 export class Health {
@@ -59,7 +72,8 @@ export class Health {
   get troubles(): readonly string[] {
     const { progress, services } = this.#parts;
     const stuck = progress.stuck();
-    return [...new Set([...(stuck === undefined ? [] : [stuck]), ...services.troubles()])];
+    const troubles = services.troubles(TROUBLE_ORDER);
+    return [...new Set([...(stuck === undefined ? [] : [stuck]), ...troubles])];
   }
 
   async status(): Promise<GatewayStatus> {
