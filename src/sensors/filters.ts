@@ -170,5 +170,6 @@ function transformOf(config: FilterConfig, state: KeyValueStore, key: string): T
   if ('integrate' in config) return createIntegral(config.integrate, state, key);
   if ('map' in config) return createMap(config.map);
   if ('invert' in config) return invert;
-  return (sample) => sample;
+  if ('unit' in config) return (sample) => sample;
+  throw new Error(`the filter ${Object.keys(config)[0]} is not created in filters.ts`);
 }
