@@ -195,7 +195,7 @@ function refused(returnCode: 3 | 4 | 5, reason: string): Admission {
   return { returnCode, reason };
 }
 
-/** A name from the network, as it may stand in the log. */
+/** A name from the network in a form that is safe to log. */
 function shown(name: string): string {
   return JSON.stringify(name.slice(0, 64));
 }

@@ -14,7 +14,7 @@ const WAITING = 64;
 /** Passwords that were right a while ago, kept as a keyed hash so that a thousand reconnects cost nothing. */
 const REMEMBERED = 10_000;
 
-/** A password as it stands in the access file. */
+/** A password as the access file has it. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const hash = await derive(Buffer.from(password), salt, COST, HASH_BYTES);

@@ -42,7 +42,7 @@ function verb<Options>(
 
 const CONFIG = ['-c, --config <file>', 'the config file (YAML)'] as const;
 
-/** A certificate should last for the years in which nobody opens the cabinet. */
+/** A certificate should last for the years in which the cabinet stays closed. */
 const CERTIFICATE_DAYS = '3650';
 
 const queueAction = (name: QueueAction, summary: string): Verb =>

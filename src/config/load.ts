@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { crossChecks } from './checks/checks.ts';
 import { passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
-import type { Parts, Placed } from './checks/parts.ts';
+import type { Parts, ValidElement } from './checks/parts.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
 import { type HttpConfig, httpSchema } from './schema/http.ts';
@@ -120,7 +120,7 @@ function partsOf(source: Source, drivers: Drivers): Parts {
 function valid<Element>(
   list: unknown,
   parse: (one: unknown) => { success: boolean; data?: Element | undefined },
-): Placed<Element>[] {
+): ValidElement<Element>[] {
   if (!Array.isArray(list)) return [];
   return list.slice(0, MOST_FINDINGS).flatMap((one, index) => {
     const { data } = parse(one);

@@ -1,6 +1,6 @@
 import type { Edge } from '../buses/gpio-line.ts';
 
-/** Edges that are taken in the background. */
+/** Edges that are received in the background. */
 export interface EdgeFollower {
   /** Throws the error that has ended the edges, if there was one. */
   check(): void;

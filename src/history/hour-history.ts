@@ -125,7 +125,7 @@ export function createHourHistory({ monotonic, wall, values }: HourHistoryParts)
   };
 }
 
-/** Empties the points that have gone by without a value. */
+/** Empties the points that have passed without a value. */
 function forward(ring: Ring, point: number): void {
   for (let next = Math.max(ring.newest + 1, point - POINTS + 1); next <= point; next++) {
     for (const column of [ring.low, ring.high, ring.last]) column[next % POINTS] = Number.NaN;

@@ -90,7 +90,7 @@ export const REASON_CODES: readonly ReasonCode[] = [
   {
     code: 0x8d,
     name: 'Keep Alive timeout',
-    disconnect: 'heard nothing for too long (keep-alive timeout)',
+    disconnect: 'received nothing for too long (keep-alive timeout)',
   },
   {
     code: 0x8e,

@@ -56,7 +56,7 @@ export class Certificates {
       const days = (end - this.#parts.wall()) / DAY_MS;
       if (days > WARN_DAYS) continue;
       const when = new Date(end).toISOString().slice(0, 10);
-      const remedy = 'put a new one in its place, it is taken up without a restart';
+      const remedy = 'replace it; the gateway loads the new one without a restart';
       if (days < 0) return `the certificate ${file} ended on ${when}, clients refuse it: ${remedy}`;
       return `the certificate ${file} ends on ${when}, in ${Math.floor(days)} days: ${remedy}`;
     }

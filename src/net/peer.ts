@@ -12,7 +12,7 @@ export function peerOf(
   return {
     remoteAddress: socket.remoteAddress ?? 'unknown',
     anonymous,
-    // A certificate with several common names gives an array: it identifies nobody.
+    // A certificate with several common names gives an array: it identifies no user.
     certificate: typeof name === 'string' ? name : undefined,
   };
 }

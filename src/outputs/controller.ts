@@ -38,5 +38,5 @@ export function watchController(controller: Controller, parts: ControllerParts):
 }
 
 function silence({ topic, within }: Controller): string {
-  return `nothing heard on ${topic} for ${within / 1000} s`;
+  return `no message on ${topic} for ${within / 1000} s`;
 }

@@ -53,7 +53,7 @@ export interface Outputs extends Service {
 }
 
 /** An output, and how to end what it listens to. */
-interface Placed {
+interface OutputEntry {
   readonly config: OutputConfig;
   readonly topic: string;
   readonly output: Output;
@@ -71,12 +71,12 @@ export function createOutputs(parts: OutputsParts): Outputs {
   const sequence = new Sequence();
   const interlocks = createInterlocks({ gpio: buses.gpio, clock, pollMs: CHECK_MS });
   const life = new AbortController();
-  const create = (config: OutputConfig): Placed => place(config, parts, log, sequence);
-  let placed: readonly Placed[] = parts.outputs.map(create);
+  const create = (config: OutputConfig): OutputEntry => place(config, parts, log, sequence);
+  let entries: readonly OutputEntry[] = parts.outputs.map(create);
   let checking: Promise<void> | undefined;
 
   /** A condition is not met before it has been seen: nothing acts in between. */
-  const open = async (ones: readonly Placed[]): Promise<void> => {
+  const open = async (ones: readonly OutputEntry[]): Promise<void> => {
     await Promise.all(
       ones.map(async ({ config, output }) => {
         for (const reason of [interlockReason(config), controllerReason(config)]) {
@@ -85,58 +85,63 @@ export function createOutputs(parts: OutputsParts): Outputs {
         await output.check();
       }),
     );
-    interlocks.watch(placed);
+    interlocks.watch(entries);
     for (const one of ones) listen(one, parts);
   };
 
   const keepChecking = async (): Promise<void> => {
     while (!life.signal.aborted) {
       await clock.sleep(CHECK_MS, life.signal).catch(() => undefined);
-      if (!life.signal.aborted) await Promise.all(placed.map(({ output }) => output.check()));
+      if (!life.signal.aborted) await Promise.all(entries.map(({ output }) => output.check()));
     }
   };
 
   return {
     name: 'outputs',
     async start() {
-      await open(placed);
+      await open(entries);
       checking = keepChecking();
     },
     async stop() {
       life.abort();
-      await Promise.all(placed.map(close));
+      await Promise.all(entries.map(close));
       await interlocks.stop();
       await checking;
     },
     async applyConfig(next) {
-      const before = placed;
-      placed = next.map(
+      const before = entries;
+      entries = next.map(
         (config) => before.find((one) => isDeepStrictEqual(one.config, config)) ?? create(config),
       );
-      const [now, then] = [new Set(placed), new Set(before)];
+      const [now, then] = [new Set(entries), new Set(before)];
       // A line must be released before another output can open it.
       await Promise.all(before.filter((one) => !now.has(one)).map(close));
-      await interlocks.release(placed);
-      await open(placed.filter((one) => !then.has(one)));
+      await interlocks.release(entries);
+      await open(entries.filter((one) => !then.has(one)));
     },
     trouble() {
-      const troubles = placed.map(({ output }) => output.trouble());
+      const troubles = entries.map(({ output }) => output.trouble());
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;
     },
-    status: () => placed.map(({ output }) => output.status()),
+    status: () => entries.map(({ output }) => output.status()),
     async supplyChanged(fails) {
-      await Promise.all(placed.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
+      await Promise.all(entries.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
     },
     uplinkChanged(connected) {
       if (connected) return;
-      for (const { config, output } of placed) {
+      for (const { config, output } of entries) {
         if (config.whenUplinkLost === 'safe') void output.makeSafe('the uplink is lost');
       }
     },
   };
 }
 
-function place(config: OutputConfig, parts: OutputsParts, log: Logger, sequence: Sequence): Placed {
+function place(
+  config: OutputConfig,
+  parts: OutputsParts,
+  log: Logger,
+  sequence: Sequence,
+): OutputEntry {
   const { cell, boot, clock, buses, pins, publishReading, publishResult } = parts;
   const topic = readingTopic(cell, config.name, '');
   const pin = parsePin(config.line);
@@ -149,7 +154,7 @@ function place(config: OutputConfig, parts: OutputsParts, log: Logger, sequence:
 }
 
 /** From then on the output listens to its controller and takes commands. */
-function listen({ config, topic, output, unsubscribes }: Placed, parts: OutputsParts): void {
+function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: OutputsParts): void {
   const { clock, subscribe } = parts;
   if (config.controller) {
     unsubscribes.push(watchController(config.controller, { output, clock, subscribe }));
@@ -159,7 +164,7 @@ function listen({ config, topic, output, unsubscribes }: Placed, parts: OutputsP
   unsubscribes.push(subscribe(`${topic}/set`, receive));
 }
 
-async function close({ output, unsubscribes }: Placed): Promise<void> {
+async function close({ output, unsubscribes }: OutputEntry): Promise<void> {
   for (const unsubscribe of unsubscribes.splice(0)) unsubscribe();
   await output.close();
 }

@@ -38,7 +38,7 @@ export class HealthTopics implements Service {
   async start(): Promise<void> {
     await this.#publishAll();
     this.#timer = setInterval(() => {
-      // A store that does not answer reports that as a trouble of its own.
+      // A store that does not answer reports that as its own trouble.
       this.#publishAll().catch(() => undefined);
     }, EVERY_MS);
   }

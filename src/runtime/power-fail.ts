@@ -94,7 +94,7 @@ export class PowerFail implements Service {
     this.#supplied = supplied;
     this.#publish(this.#topics.supplied, '', supplied);
     if (!supplied) {
-      await this.#secure();
+      await this.#prepareForPowerLoss();
       return;
     }
     log.info('the supply is there');
@@ -112,7 +112,7 @@ export class PowerFail implements Service {
   }
 
   /** Outputs safe and everything on disk, or given up. */
-  async #secure(): Promise<void> {
+  async #prepareForPowerLoss(): Promise<void> {
     const { config, clock, log, outputs, store } = this.#parts;
     const began = clock.monotonic();
     try {

@@ -118,7 +118,8 @@ export function assessQuality(
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return bad(`not a finite number: ${value}`);
   }
-  if (quality === 'uncertain') return { value, quality, reason: reason ?? 'the driver doubts it' };
+  if (quality === 'uncertain')
+    return { value, quality, reason: reason ?? 'the driver reports the value as uncertain' };
   const [low, high] = channel.range ?? [];
   if (typeof value === 'number' && low !== undefined && high !== undefined) {
     if (value < low || value > high) {

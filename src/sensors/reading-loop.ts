@@ -19,7 +19,7 @@ export interface ReadingLoopParts {
   readonly mutex: Mutex;
   succeeded(): void;
   failed(error: unknown): void;
-  /** Called after each try, with the deadlines that went by meanwhile. */
+  /** Called after each try, with the number of deadlines missed meanwhile. */
   progressed(missed: number): void;
 }
 

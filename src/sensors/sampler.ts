@@ -41,7 +41,7 @@ export interface SensorStatus {
   readonly failure?: string;
   /** Tries in a row that failed. */
   readonly failures: number;
-  /** Deadlines that went by since the start because a read took too long. */
+  /** Deadlines missed since the start because a read took too long. */
   readonly missed: number;
   readonly lastRead?: number;
   readonly channels: readonly {

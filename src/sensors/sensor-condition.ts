@@ -29,7 +29,7 @@ export class SensorCondition {
     return this.#failures;
   }
 
-  /** Deadlines that went by because a read took too long. */
+  /** Deadlines missed because a read took too long. */
   get missed(): number {
     return this.#missed;
   }
@@ -64,7 +64,7 @@ export class SensorCondition {
     return reason;
   }
 
-  /** A try is over, and so many deadlines went by meanwhile. */
+  /** A try has ended; `missed` deadlines passed meanwhile. */
   progress(missed = 0): void {
     this.#missed += missed;
     this.#progressAt = this.#clock.monotonic();

@@ -27,7 +27,7 @@ export interface SensorsParts {
   /** From 0 to 1, for the back-off. */
   random?(): number;
   /** A mutex for each chip, shared with the outputs. */
-  readonly turns?: KeyedMutex;
+  readonly mutexes?: KeyedMutex;
   /** State of drivers and filters that survives a restart, there from `start` on; without it, it does not. */
   readonly state?: StateStore;
 }
@@ -59,7 +59,7 @@ const TOPICS = '$topics';
 export function createSensors(parts: SensorsParts): Sensors {
   const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
-  const mutexes = parts.turns ?? createKeyedMutex();
+  const mutexes = parts.mutexes ?? createKeyedMutex();
   const create = (config: SensorConfig, drivers: Drivers): ActiveSensor => {
     const driver = driverOf(config, drivers);
     const place = sharedPlace(config, driver);
@@ -98,8 +98,8 @@ export function createSensors(parts: SensorsParts): Sensors {
       const before = active;
       active = sensors.map((config) => {
         const same = before.find((one) => isDeepStrictEqual(one.config, config));
-        const goesOn = same !== undefined && same.driver === drivers.get(config.driver);
-        return goesOn ? same : create(config, drivers);
+        const isKept = same !== undefined && same.driver === drivers.get(config.driver);
+        return isKept ? same : create(config, drivers);
       });
       const [now, then] = [new Set(active), new Set(before)];
       // Lines and addresses are released before other sensors take them.

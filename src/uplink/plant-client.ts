@@ -78,7 +78,7 @@ export class PlantClient implements PlantTransport {
     client.handleMessage = (packet, done) => {
       events.message(packet.topic, packet).then(
         () => done(),
-        () => this.giveUp('a message of the plant could not be taken in'),
+        () => this.giveUp('a message from the plant could not be accepted'),
       );
     };
   }

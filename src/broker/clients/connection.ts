@@ -84,7 +84,7 @@ export class Connection implements Client, TransportEvents {
   /** The common name of its certificate. */
   readonly certificate: string | undefined;
   /** Milliseconds on the monotonic clock, when the last packet came. */
-  heardAt: number;
+  activeAt: number;
   /** Milliseconds of silence after which the client is taken for lost; 0 for no limit. */
   silenceLimitMs: number;
   packetsReceived = 0;
@@ -107,7 +107,7 @@ export class Connection implements Client, TransportEvents {
     this.#handlers = handlers;
     this.#traffic = traffic;
     this.#packetLimit = limits.packet;
-    this.heardAt = parts.now();
+    this.activeAt = parts.now();
     this.silenceLimitMs = limits.connectTimeout;
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
@@ -134,7 +134,7 @@ export class Connection implements Client, TransportEvents {
   get overdue(): boolean {
     const unread = this.#pauseReasons.has('acknowledgements') || this.#pauseReasons.has('disk');
     return (
-      !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.heardAt > this.silenceLimitMs
+      !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.activeAt > this.silenceLimitMs
     );
   }
 
@@ -153,7 +153,7 @@ export class Connection implements Client, TransportEvents {
       this.#endOn(error);
     }
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
-    if (this.packetsReceived !== packets) this.heardAt = this.#parts.now();
+    if (this.packetsReceived !== packets) this.activeAt = this.#parts.now();
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
   }
 
@@ -193,7 +193,7 @@ export class Connection implements Client, TransportEvents {
     // In another turn: the caller may be in the middle of another client's packet.
     setImmediate(() => {
       if (this.#closed) return;
-      this.heardAt = this.#parts.now();
+      this.activeAt = this.#parts.now();
       this.#readBuffered();
     });
   }

@@ -25,7 +25,7 @@ export class SendBuffer implements PacketBuffer {
   readonly #pool: BufferPool;
   readonly #flushQueue: FlushQueue;
   congested = false;
-  /** The pool's buffer, or a buffer of its own while all slots are taken. */
+  /** The pool's buffer; this connection's own buffer while all slots are in use. */
   #buffer: Buffer | undefined;
   #start = 0;
   #end = 0;
@@ -42,7 +42,7 @@ export class SendBuffer implements PacketBuffer {
     this.#flushQueue = flushQueue;
   }
 
-  /** True when a peer that reads nothing goes on sending requests: the answers alone would fill the memory. */
+  /** True when a peer that reads nothing continues to send requests: the answers would fill the memory. */
   get stuck(): boolean {
     return this.#answerBytes > ANSWER_BYTES;
   }

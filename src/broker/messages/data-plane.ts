@@ -144,7 +144,7 @@ export class DataPlane {
     pendingAck.done();
   }
 
-  /** A message that its client may not publish is dropped, counted and acknowledged all the same [MQTT-3.3.5-2]. */
+  /** A message that its client may not publish is dropped and counted, and still acknowledged [MQTT-3.3.5-2]. */
   #authorise({ session, access }: Client, topic: string): boolean {
     const reserved = isReserved(topic);
     if (!reserved && (!access || access.rights.mayPublish(topic))) return true;

@@ -27,7 +27,7 @@ export class Publication {
   pendingAck: PendingAck | null = null;
   #message: Message | null = null;
 
-  /** The message in memory of its own, made once for all subscribers that keep it. */
+  /** The message in its own memory, made once for all subscribers that keep it. */
   keep(): Message {
     if (this.#message) return this.#message;
     const topicLength = this.topicEnd - this.topicStart;

@@ -119,7 +119,7 @@ function loadCounters(
   };
 }
 
-/** Turns counters, and the milliseconds since the call before, into their growth per minute over 1, 5 and 15 minutes. */
+/** Converts counters, and the milliseconds since the call before, to their growth per minute over 1, 5 and 15 minutes. */
 function createLoads(): (counters: Readonly<Record<string, number>>, elapsedMs: number) => Values {
   const averages = new Map<string, LoadAverage>();
   return (counters, elapsedMs) => {

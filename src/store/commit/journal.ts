@@ -39,7 +39,7 @@ interface Gathered {
 /**
  * Gathers the changes that must be stored and commits them in batches, one in flight. Durable changes are
  * acknowledged after their commit, which begins as soon as the disk is free and `CommitPacer` allows it;
- * deferred changes, which nobody waits for, are committed within `deferredMs`.
+ * deferred changes, for which no acknowledgement waits, are committed within `deferredMs`.
  */
 export class Journal {
   /** Durations of commits in milliseconds. */
@@ -136,7 +136,7 @@ export class Journal {
     this.#requestCommit(entry.message.body.length);
   }
 
-  /** Writes an entry that nobody waits for: within `deferredMs`, and not at all when it is discarded first. */
+  /** Writes an entry for which no acknowledgement waits: within `deferredMs`, and not at all when it is discarded first. */
   enqueueDeferred(entry: QueueEntry): void {
     if (!this.#entries.addDeferred(entry)) this.#requestDeferred();
     else if (this.#entries.makeDeferredDue()) this.#requestCommit();

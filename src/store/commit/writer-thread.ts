@@ -185,8 +185,8 @@ function buffersOf(reply: Reply): ArrayBuffer[] {
 }
 
 let prepared: Prepared | undefined;
-/** A commit has failed, but may be in the file: only its last fsync may have failed. */
-let inDoubt = false;
+/** Whether the last commit failed but may be in the file: perhaps only its fsync failed. */
+let outcomeUnknown = false;
 
 /** Whether a batch that is tried again is on disk already; one without segments can be written twice. */
 function isWritten(to: Prepared, { segments }: Batch): boolean {
@@ -221,12 +221,12 @@ function handle(request: Request): Reply {
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
-      if (!inDoubt || !isWritten(prepared, request.batch)) {
+      if (!outcomeUnknown || !isWritten(prepared, request.batch)) {
         prepared.begin.run();
         write(prepared, request.batch);
         prepared.commit.run();
       }
-      inDoubt = false;
+      outcomeUnknown = false;
       return { kind: 'written', ms: performance.now() - began, bytes: request.batch.bytes };
     }
     case 'checkpoint':
@@ -244,7 +244,7 @@ port.on('message', (request: Request) => {
   } catch (error) {
     const { message } = error as Error;
     const code = errorCode(error) || 'ERROR';
-    if (request.kind === 'write' && !isFull(code)) inDoubt = true;
+    if (request.kind === 'write' && !isFull(code)) outcomeUnknown = true;
     recoverConnection(code);
     reply =
       request.kind === 'write'

@@ -18,7 +18,7 @@ function lockFile(folder: string): string {
 export const CHANGE_FOLDER = "change 'data' in the config";
 const REMEDIES: Readonly<Record<string, string>> = {
   EEXIST: 'move away the file that has its name',
-  ENOTDIR: 'move away the file that stands in its path',
+  ENOTDIR: 'move away the file that is in its path',
   EROFS: 'remount its file system writable',
   ENOSPC: 'free some space',
 };

@@ -59,7 +59,7 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
 /** The version of the schema that this program writes. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
-/** Brings an older or empty database to this version, each step in a transaction of its own. */
+/** Brings an older or empty database to this version, each step in its own transaction. */
 export function migrate(db: Connection): void {
   for (let step = versionOf(db); step < SCHEMA_VERSION; step++) {
     db.transaction(() => {

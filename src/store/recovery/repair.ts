@@ -81,18 +81,18 @@ export function openSound(file: string, log: Logger): Connection {
   sync(dirname(file));
   const aside = finishRecovery(file);
   rmSync(needsCheck(file), { force: true });
-  const extent = readable
-    ? extentOf(found, image)
+  const recovered = readable
+    ? recoveredPart(found, image)
     : 'nothing in it could be read: the gateway starts empty';
-  log.error({ damage, aside, ...found }, `${file} was damaged and is set aside: ${extent}`);
+  log.error({ damage, aside, ...found }, `${file} was damaged and is set aside: ${recovered}`);
   return openConnection(file);
 }
 
-function extentOf({ unreadable }: Salvaged, image: DatabaseImage | undefined): string {
+function recoveredPart({ unreadable }: Salvaged, image: DatabaseImage | undefined): string {
   if (unreadable > 0) return 'what could be read is recovered, the rest is lost';
   return image?.walReadable
     ? 'every row that is in it could be read and is recovered'
-    : 'what stood in its write-ahead log alone is lost, the rest is recovered';
+    : 'what was only in its write-ahead log is lost, the rest is recovered';
 }
 
 /** The open database where it is sound, else the fault in a few words. */
@@ -137,9 +137,9 @@ function tables(db: Connection): Map<string, string> {
 }
 
 function contentFault(db: Connection, file: string, size: number): string | undefined {
-  const suspect = existsSync(needsCheck(file));
-  if (!suspect && size > CHECK_BYTES) return undefined;
-  const [first] = db.pragma(suspect ? 'integrity_check(1)' : 'quick_check(1)') as object[];
+  const marked = existsSync(needsCheck(file));
+  if (!marked && size > CHECK_BYTES) return undefined;
+  const [first] = db.pragma(marked ? 'integrity_check(1)' : 'quick_check(1)') as object[];
   const answer = String(Object.values(first ?? {})[0]);
   return answer === 'ok' ? undefined : answer.replaceAll(/\s+/g, ' ');
 }

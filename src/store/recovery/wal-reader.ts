@@ -27,7 +27,7 @@ export interface CommittedPages {
  * first frame that is incomplete, has other salts than the header or a wrong checksum: such a frame was left by an
  * earlier use of the file, or a power cut interrupted its write.
  *
- * It does not read files, look at the shared-memory file, change or checkpoint the log, or check whether pages make
+ * It does not read files, use the shared-memory file, change or checkpoint the log, or check whether pages make
  * sense. It can't say whether frames that a checkpoint has copied are in the database file too.
  */
 export class WalReader {
