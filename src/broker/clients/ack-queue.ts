@@ -17,7 +17,7 @@ interface Acknowledgement {
   readonly send: (() => void) | undefined;
 }
 
-/** With more acknowledgements in the queue than the first number, reading from the client is paused; below the second, it is resumed. */
+/** Reading from the client is paused with more acknowledgements than the first number, and resumed below the second. */
 const PENDING_HIGH = 4096;
 const PENDING_LOW = 1024;
 

@@ -56,7 +56,7 @@ export class AedesPersistence {
     return this.#wills.get(client.id)?.will;
   }
 
-  /** The will is published in this turn of the event loop: one commit deletes it and stores its messages, so it is published once. */
+  /** The will is published in this turn of the event loop, so that one commit deletes it and stores its messages. */
   publishing(will: AedesWill): void {
     const clientId = will.clientId!;
     if (this.#wills.get(clientId)?.will !== will) return;

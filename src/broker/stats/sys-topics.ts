@@ -19,7 +19,7 @@ type Values = Readonly<Record<string, string | number>>;
 /** Mosquitto's default `sys_interval`, which dashboards expect. */
 const INTERVAL_MS = 10_000;
 
-/** Publishes what the broker counts under Mosquitto's names, each value when it has changed. */
+/** Publishes the broker's counters under Mosquitto's names, each value when it has changed. */
 export function createSysTopics(parts: SysTopicsParts): Service {
   const { broker, clock, version, memory = () => process.memoryUsage() } = parts;
   const published = new Map<string, string>();
