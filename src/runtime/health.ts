@@ -18,11 +18,11 @@ export interface HealthParts {
   /** Those of the config in force. */
   uplinks(): readonly Uplink[];
   readonly progress: Progress;
-  /** All that may have a trouble. */
+  /** All parts that may have a trouble. */
   readonly services: { troubles(): readonly string[] };
 }
 
-/** The running gateway as `status --json` prints it. */
+/** The state of the running gateway, as `status --json` prints it. */
 export interface GatewayStatus {
   readonly cell: string;
   readonly version: string;
@@ -38,10 +38,10 @@ export interface GatewayStatus {
   readonly troubles: readonly string[];
 }
 
-/** The state of all parts of the gateway; to be asked once they have started. */
+/** The state of all parts of the gateway; to be called after their start. */
 export class Health {
   readonly #parts: HealthParts;
-  /** By the clock of the store. */
+  /** On the clock of the store. */
   #began: number | undefined;
 
   constructor(parts: HealthParts) {
