@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Transport } from './transport.ts';
 
-/** What a connection shows of its peer: address and certificate. */
+/** Address and certificate of a connection's peer. */
 export function peerOf(
   socket: Socket,
   anonymous: boolean,
