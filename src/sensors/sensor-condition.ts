@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 
-/** How the reads of one sensor go, for its status. A failure is logged when its reason changes, and when it ends. */
+/** The results of the reads of one sensor, for its status. A failure is logged when its reason changes, and when it ends. */
 export class SensorCondition {
   readonly #name: string;
   readonly #clock: Clock;
@@ -53,7 +53,7 @@ export class SensorCondition {
     this.#lastRead = this.#clock.wall();
   }
 
-  /** Gives the reason of the error, for the readings. */
+  /** Returns the reason of the error, for the readings. */
   fail(error: unknown): string {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason !== this.#failure) {
