@@ -23,13 +23,13 @@ export type LoadResult = { readonly warnings: readonly Problem[] } & (
   | { readonly config: undefined; readonly problems: readonly Problem[] }
 );
 
-/** Of a file that is wrong from top to bottom, only the first hundred problems are reported. */
+/** Only the first hundred problems of a file are reported. */
 const MOST_PROBLEMS = 100;
-/** Locating one costs a search; a megabyte of nonsense must not cost minutes. */
+/** Each position needs a search, and a large invalid file must not take minutes. */
 const MOST_FINDINGS = 1000;
 
 /**
- * Reads and checks a whole config. Touches no hardware, and does not throw whatever the file contains.
+ * Reads and checks a whole config. Accesses no hardware and does not throw, whatever the file contains.
  * The paths of the result are absolute: files are relative to the config's folder, `data` to `cwd`.
  */
 export async function loadConfig(

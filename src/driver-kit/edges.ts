@@ -4,7 +4,7 @@ import type { Edge } from '../buses/gpio-line.ts';
 export interface EdgeFollower {
   /** Throws the error that has ended the edges, if there was one. */
   check(): void;
-  /** Resolves when no more edges are taken; the line stays open. */
+  /** Resolves when no more edges are received; the line stays open. */
   stop(): Promise<void>;
 }
 

@@ -112,7 +112,7 @@ function* sameLines({ sensors, lineOf }: Parts): Iterable<Finding> {
 
 const EVERY_INTERFACE = ['0.0.0.0', '::'];
 
-/** What has a TCP port: a listener of the broker, or the page. */
+/** A user of a TCP port: a listener of the broker, or the page. */
 type Endpoint = Pick<HttpConfig, 'host' | 'port'>;
 
 function* samePorts({ listeners, http, lineOf }: Parts): Iterable<Finding> {
