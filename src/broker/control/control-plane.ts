@@ -21,7 +21,7 @@ export interface ControlPlaneEvents {
 /** The longest string of the standard: MQTT 3.1 allows ids of 23 characters, but its clients use longer ones. */
 const CLIENT_ID_LIMIT = 65_535;
 
-/** aedes whose publications go to our data plane instead of its own emitter. */
+/** aedes whose publications go to our data plane instead of aedes' emitter. */
 class ControlBroker extends Aedes {
   onWill: ((will: AedesWill) => void) | undefined;
 
