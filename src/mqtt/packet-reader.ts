@@ -1,18 +1,18 @@
 import { CONNECT, ProtocolError, PUBLISH } from './codec.ts';
 
-/** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
+/** Called for each packet: its first byte is at `start`, the bytes after the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
 
 /** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 const MORE = 0x80;
 
-/** Cuts a stream of bytes into packets; the length that a packet claims is checked before it is stored. */
+/** Splits a stream of bytes into packets; the length in a packet's header is checked before it is stored. */
 export class PacketReader {
-  /** The longest packet that is taken, fixed header and all. */
+  /** The longest accepted packet, including the fixed header. */
   limit: number;
   readonly #onPacket: OnPacket;
-  /** The beginning of a packet whose end has not come; grows with the bytes received, not with the length claimed. */
+  /** The start of an incomplete packet; grows with the received bytes, not with the length in the header. */
   #rest: Buffer | undefined;
   #restLength = 0;
   #paused = false;
@@ -30,12 +30,12 @@ export class PacketReader {
     this.#onKept = onKept;
   }
 
-  /** Keeps what is fed until `resume`, and the packets after the current one. */
+  /** Keeps the packets after the current one, and all bytes fed until `resume`. */
   pause(): void {
     this.#paused = true;
   }
 
-  /** Continues with what has been kept. */
+  /** Continues with the kept bytes. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
@@ -46,14 +46,14 @@ export class PacketReader {
     this.feed(kept, 0, length);
   }
 
-  /** Forgets what has been kept. */
+  /** Discards the kept bytes. */
   clear(): void {
     if (this.#rest) this.#onKept(-this.#rest.length);
     this.#rest = undefined;
     this.#restLength = 0;
   }
 
-  /** Reads the bytes at [from, to), copies what it keeps; throws ProtocolError on a packet that can't be valid. */
+  /** Reads the bytes at [from, to), and copies the bytes that it keeps; throws ProtocolError on a packet that can't be valid. */
   feed(source: Buffer, from = 0, to = source.length): void {
     let at = from;
     if (this.#rest) {
@@ -65,7 +65,7 @@ export class PacketReader {
     this.#keep(source, at, to);
   }
 
-  /** Takes whole packets from `from` on; returns where the first incomplete one begins. */
+  /** Reads whole packets from `from` on; returns the offset of the first incomplete one. */
   #cut(source: Buffer, from: number, to: number): number {
     let at = from;
     while (!this.#paused && to - at > 1) {
@@ -80,7 +80,7 @@ export class PacketReader {
     return at;
   }
 
-  /** Where the packet at `at` ends; -1 while its length is incomplete. */
+  /** The end of the packet at `at`; -1 while its length is incomplete. */
   #packetEnd(source: Buffer, at: number, available: number): number {
     const header = source[at]!;
     const type = header >> 4;
@@ -105,7 +105,7 @@ export class PacketReader {
     throw new ProtocolError('the remaining length has more than four bytes');
   }
 
-  /** Adds to the kept packet no more than it needs; returns up to where the source is used. */
+  /** Adds the missing bytes to the kept packet; returns the offset of the first unused byte of the source. */
   #complete(source: Buffer, from: number, to: number): number {
     let used = from;
     for (;;) {

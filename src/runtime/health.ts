@@ -22,7 +22,7 @@ export interface HealthParts {
   readonly services: { troubles(order: readonly string[]): readonly string[] };
 }
 
-/** The running gateway as `status --json` prints it. */
+/** The state of the running gateway, as `status --json` prints it. */
 export interface GatewayStatus {
   readonly cell: string;
   readonly version: string;
@@ -54,7 +54,7 @@ const TROUBLE_ORDER = [
 /** The state of all parts of the gateway; to be asked once they have started. */
 export class Health {
   readonly #parts: HealthParts;
-  /** By the clock of the store. */
+  /** On the clock of the store. */
   #began: number | undefined;
 
   constructor(parts: HealthParts) {
