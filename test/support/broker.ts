@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.ts';
 import type { Store } from '../../src/store/store.ts';
-import { createQuietLog } from './quiet-log.ts';
+import { createQuietLog, type LogRecord } from './quiet-log.ts';
 import { RawClient } from './raw-client.ts';
 import { startStore } from './store.ts';
 
@@ -28,6 +28,7 @@ export interface RunningBroker {
   readonly broker: Broker;
   readonly store: Store;
   readonly lines: string[];
+  readonly records: readonly LogRecord[];
   readonly fatal: Error[];
   readonly port: number;
   /** A client that is connected; it goes with the test. */
@@ -42,7 +43,7 @@ export async function startBroker(
   options: Parameters<typeof startStore>[1] = {},
 ): Promise<RunningBroker> {
   const { store, fatal } = await startStore(folder, options);
-  const { log, lines } = createQuietLog();
+  const { log, lines, records } = createQuietLog();
   const broker = new Broker({
     listeners: [{ host: '127.0.0.1', port: 0, protocol: 'tcp', anonymous: true }],
     limits: { ...LIMITS, ...limits, queue: { ...LIMITS.queue, ...limits.queue } },
@@ -62,6 +63,7 @@ export async function startBroker(
     broker,
     store,
     lines,
+    records,
     fatal,
     port,
     async client(options) {

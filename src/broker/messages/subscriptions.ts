@@ -27,6 +27,8 @@ export interface SubscriptionsParts {
 const SUBSCRIPTIONS = 10_000;
 const ALL_SUBSCRIPTIONS = 100_000;
 
+/** Begins the filters of shared subscriptions [MQTT 5, section 4.8.2]. */
+const SHARED = '$share/';
 const NOT_ALLOWED = 'not allowed by the access file';
 
 /** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
@@ -66,9 +68,11 @@ export class Subscriptions {
     pendingAck.done();
   }
 
-  /** Refused are filters that match what the client may not read, and too many filters. */
+  /** Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
   #whyRefused({ session, access }: Client, filter: string): string | undefined {
     const { subscriptions } = session!;
+    // Granted, it would wait for a topic that nobody publishes.
+    if (filter.startsWith(SHARED)) return 'shared subscriptions ($share/…) are not supported';
     if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
     if (subscriptions.has(filter)) return undefined;
     const { count } = this.#parts.router;
