@@ -173,7 +173,10 @@ export function decodeConnect(source: Buffer, start: number, end: number): Conne
   if (level !== (protocolName === 'MQTT' ? 4 : 3)) {
     throw new ProtocolError(`protocol level ${level} is not supported`, UNACCEPTABLE_PROTOCOL);
   }
-  const flags = fields.byte();
+  // MQTT 3.1 does not use the reserved flag, nor the will's flags without a will.
+  const old = protocolName === 'MQIsdp';
+  const sent = fields.byte();
+  const flags = old ? sent & (sent & 0x04 ? 0xfe : 0xc2) : sent;
   const keepalive = fields.word();
   const hasWill = (flags & 0x04) !== 0;
   const willQos = (flags >> 3) & 3;
@@ -189,22 +192,29 @@ export function decodeConnect(source: Buffer, start: number, end: number): Conne
     const topic = decodeTopic(fields.binary());
     will = { topic, payload: fields.binary(), qos: willQos as Qos, retain: (flags & 0x20) !== 0 };
   }
-  const username = flags & 0x80 ? fields.text() : undefined;
-  const password = flags & 0x40 ? fields.binary() : undefined;
+  // In MQTT 3.1 the remaining length takes precedence over the flags of user name and password.
+  const username = flags & 0x80 && !(old && fields.done) ? fields.text() : undefined;
+  const password = flags & 0x40 && !(old && fields.done) ? fields.binary() : undefined;
   if (!fields.done) throw new ProtocolError('bytes after the end of CONNECT');
-  if (clientId === '' && (!clean || protocolName === 'MQIsdp')) {
+  if (clientId === '' && (!clean || old)) {
     throw new ProtocolError('an empty client id needs a clean session', IDENTIFIER_REJECTED);
   }
   return { protocolName, clean, keepalive, clientId, will, username, password };
 }
 
-export function decodeSubscribe(source: Buffer, start: number, end: number): SubscribePacket {
+/** `allowsUnusedBits` for MQTT 3.1, where only two bits of the requested QoS are used. */
+export function decodeSubscribe(
+  source: Buffer,
+  start: number,
+  end: number,
+  allowsUnusedBits = false,
+): SubscribePacket {
   const fields = new Fields(source, start, end);
   const packetId = decodePacketId(fields);
   const requests: { filter: string; qos: Qos }[] = [];
   do {
     const filter = decodeFilter(fields);
-    const qos = fields.byte();
+    const qos = fields.byte() & (allowsUnusedBits ? 3 : 0xff);
     if (qos > 2) throw new ProtocolError('SUBSCRIBE asks for a QoS above 2');
     requests.push({ filter, qos: qos as Qos });
   } while (!fields.done);

@@ -17,6 +17,8 @@ export class PacketReader {
   #restLength = 0;
   #paused = false;
   #first = true;
+  /** The client speaks MQTT 3.1, which does not use the flags of most packets. */
+  allowsUnusedBits = false;
   readonly #onKept: (bytes: number) => void;
 
   /** `onKept` is called with the bytes by which the kept data grow or shrink; it may throw a ProtocolError. */
@@ -75,9 +77,19 @@ export class PacketReader {
       while (source[body]! & MORE) body++;
       const start = at;
       at = end;
+      if (this.#first) this.#begin(source, start, body + 1);
       this.#onPacket(source, start, body + 1, end);
     }
     return at;
+  }
+
+  /** CONNECT is there: the name of its protocol says which bits its client may set. */
+  #begin(source: Buffer, start: number, body: number): void {
+    this.#first = false;
+    this.allowsUnusedBits = source.toString('latin1', body + 2, body + 8) === 'MQIsdp';
+    if ((source[start]! & 15) !== 0 && !this.allowsUnusedBits) {
+      throw new ProtocolError('reserved flags');
+    }
   }
 
   /** Where the packet at `at` ends; -1 while its length is incomplete. */
@@ -86,9 +98,10 @@ export class PacketReader {
     const type = header >> 4;
     const flags = FLAGS[type]!;
     if (flags < 0) throw new ProtocolError(`packet type ${type} from a client`);
-    if (type !== PUBLISH && (header & 15) !== flags) throw new ProtocolError('reserved flags');
     if (this.#first) {
       if (type !== CONNECT) throw new ProtocolError('the first packet is not CONNECT');
+    } else if (type !== PUBLISH && (header & 15) !== flags && !this.allowsUnusedBits) {
+      throw new ProtocolError('reserved flags');
     }
     let length = 0;
     for (let i = 1; i <= 4; i++) {
@@ -98,7 +111,6 @@ export class PacketReader {
       if (byte < MORE) {
         const size = length + i + 1;
         if (size > this.limit) throw new ProtocolError(`a packet of ${size} bytes is too large`);
-        this.#first = false;
         return at + size;
       }
     }

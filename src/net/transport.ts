@@ -31,5 +31,8 @@ export interface TransportEvents {
 /** Takes the transport or refuses it; a refused one is closed. */
 export type Accept = (transport: Transport) => TransportEvents | undefined;
 
+/** Bytes that are still read, and thrown away, from a peer whose connection is closing. */
+export const DISCARDED_BYTES: number = 64 * 1024;
+
 /** How long a closing peer may take to read what it was sent. */
 export const LINGER_MS = 5000;

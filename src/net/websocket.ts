@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { peerOf } from './peer.ts';
-import { type Accept, LINGER_MS, type Transport } from './transport.ts';
+import { type Accept, DISCARDED_BYTES, LINGER_MS, type Transport } from './transport.ts';
 
 export interface WebSocketUpgradeParts {
   /** Bytes of the largest packet. */
@@ -76,5 +76,14 @@ function carry(webSocket: WebSocket, socket: Socket, anonymous: boolean, accept:
   });
   socket.on('drain', () => events.drained());
   webSocket.on('close', () => events.lost());
-  webSocket.on('error', () => undefined);
+  webSocket.on('error', () => discardRest(socket));
+}
+
+/** After a violation of the protocol `ws` reads on until the peer has closed: here only a little. */
+function discardRest(socket: Socket): void {
+  let discarded = 0;
+  socket.on('data', ({ length }: Buffer) => {
+    discarded += length;
+    if (discarded > DISCARDED_BYTES) socket.destroy();
+  });
 }

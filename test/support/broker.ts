@@ -41,11 +41,12 @@ export async function startBroker(
   folder: string,
   limits: SomeLimits = {},
   options: Parameters<typeof startStore>[1] = {},
+  protocol: 'tcp' | 'ws' = 'tcp',
 ): Promise<RunningBroker> {
   const { store, fatal } = await startStore(folder, options);
   const { log, lines, records } = createQuietLog();
   const broker = new Broker({
-    listeners: [{ host: '127.0.0.1', port: 0, protocol: 'tcp', anonymous: true }],
+    listeners: [{ host: '127.0.0.1', port: 0, protocol, anonymous: true }],
     limits: { ...LIMITS, ...limits, queue: { ...LIMITS.queue, ...limits.queue } },
     store,
     clock: systemClock,
@@ -67,7 +68,7 @@ export async function startBroker(
     fatal,
     port,
     async client(options) {
-      const client = await RawClient.open('tcp', port);
+      const client = await RawClient.open(protocol, port);
       onTestFinished(() => client.destroy());
       return client.connect(options);
     },

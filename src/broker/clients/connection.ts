@@ -4,6 +4,7 @@ import {
   CONNECT,
   type ConnectPacket,
   DISCONNECT,
+  DUP,
   decodeAcknowledged,
   decodeConnect,
   decodePublish,
@@ -23,7 +24,7 @@ import {
   type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
 import { PacketReader } from '../../mqtt/packet-reader.ts';
-import type { Transport, TransportEvents } from '../../net/transport.ts';
+import { DISCARDED_BYTES, type Transport, type TransportEvents } from '../../net/transport.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Client } from '../messages/client.ts';
 import type { Publication } from '../messages/publication.ts';
@@ -99,6 +100,8 @@ export class Connection implements Client, TransportEvents {
   #connected = false;
   #closed = false;
   #leaving = false;
+  /** Bytes that came after the end. */
+  #discarded = 0;
 
   constructor(transport: Transport, parts: ConnectionParts) {
     const { handlers, limits, memory, traffic } = parts;
@@ -144,7 +147,7 @@ export class Connection implements Client, TransportEvents {
   }
 
   data(chunk: Buffer): void {
-    if (this.#closed || this.#leaving) return;
+    if (this.#closed || this.#leaving) return this.#discard(chunk.length);
     const packets = this.packetsReceived;
     this.#traffic.bytesReceived += chunk.length;
     try {
@@ -155,6 +158,12 @@ export class Connection implements Client, TransportEvents {
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
     if (this.packetsReceived !== packets) this.heardAt = this.#parts.now();
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
+  }
+
+  /** The connection is closing: a peer that goes on sending is cut off. */
+  #discard(bytes: number): void {
+    this.#discarded += bytes;
+    if (this.#discarded > DISCARDED_BYTES) this.#transport.destroy();
   }
 
   /** CONNACK is sent: reads the packets that came before it; from here on the configured packet limit applies. */
@@ -270,7 +279,7 @@ export class Connection implements Client, TransportEvents {
       case PUBCOMP:
         return this.session!.completed(decodeAcknowledged(source, body, end));
       case SUBSCRIBE:
-        return this.#handlers.subscriptions.subscribe(this, decodeSubscribe(source, body, end));
+        return this.#subscribe(source, body, end);
       case UNSUBSCRIBE:
         return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
       case PINGREQ:
@@ -293,9 +302,16 @@ export class Connection implements Client, TransportEvents {
     this.#handlers.handshake.connect(this, packet);
   }
 
+  #subscribe(source: Buffer, body: number, end: number): void {
+    const packet = decodeSubscribe(source, body, end, this.#packets.allowsUnusedBits);
+    this.#handlers.subscriptions.subscribe(this, packet);
+  }
+
   #publish(header: number, source: Buffer, body: number, end: number): void {
     const { publication } = this.#parts;
-    const packetId = decodePublish(header, source, body, end, publication);
+    // MQTT 3.1 does not use DUP at QoS 0.
+    const used = (header & 6) === 0 && this.#packets.allowsUnusedBits ? header & ~DUP : header;
+    const packetId = decodePublish(used, source, body, end, publication);
     this.#traffic.publishReceived++;
     this.#traffic.publishBytesReceived += end - publication.payloadStart;
     this.#handlers.messages.publish(this, publication, packetId);
