@@ -32,6 +32,16 @@ export class PacketReader {
     this.#onKept = onKept;
   }
 
+  /** Whether the beginning of a packet is kept whose end has not come. */
+  get hasUnfinished(): boolean {
+    return this.#restLength > 0;
+  }
+
+  /** Bytes of memory used for what is kept. */
+  get keptBytes(): number {
+    return this.#rest?.length ?? 0;
+  }
+
   /** Keeps what is fed until `resume`, and the packets after the current one. */
   pause(): void {
     this.#paused = true;

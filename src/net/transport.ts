@@ -7,6 +7,8 @@ export interface Transport {
   readonly certificate?: string | undefined;
   /** Bytes written that the kernel has not taken. */
   readonly pending: number;
+  /** Bytes that have come of a frame whose end has not; undefined where bytes need no frames. */
+  readonly unfinishedBytes?: number;
   /** True where a written buffer is still read after `pending` is 0. */
   readonly copies: boolean;
   write(bytes: Buffer): void;

@@ -45,11 +45,19 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
 }
 
 function carry(webSocket: WebSocket, socket: Socket, anonymous: boolean, accept: Accept): void {
+  /** Bytes that had come at the end of the last frame. */
+  let framed = socket.bytesRead;
+  const frameEnded = (): void => {
+    framed = socket.bytesRead;
+  };
   const transport: Transport = {
     ...peerOf(socket, anonymous),
     copies: socket instanceof TLSSocket,
     get pending() {
       return webSocket.bufferedAmount;
+    },
+    get unfinishedBytes() {
+      return socket.bytesRead - framed;
     },
     write(bytes) {
       if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
@@ -70,7 +78,10 @@ function carry(webSocket: WebSocket, socket: Socket, anonymous: boolean, accept:
     webSocket.terminate();
     return;
   }
+  webSocket.on('ping', frameEnded);
+  webSocket.on('pong', frameEnded);
   webSocket.on('message', (data, isBinary) => {
+    frameEnded();
     if (!isBinary) events.violated('a text frame on a WebSocket');
     else events.data(data as Buffer);
   });

@@ -15,6 +15,7 @@ export const LIMITS: BrokerLimits = {
   sessionExpiry: 7 * 86_400_000,
   tcpKeepalive: 600_000,
   connectTimeout: 5000,
+  packetTimeout: 300_000,
   retainedMessages: 1000,
   retainedBytes: 1024 * 1024,
 };

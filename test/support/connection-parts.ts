@@ -25,7 +25,7 @@ export function connectionParts(
   return {
     ...sendBufferParts(),
     handlers,
-    limits: { packet: 1024 * 1024, connectTimeout: 5000 },
+    limits: { packet: 1024 * 1024, connectTimeout: 5000, packetTimeout: 300_000 },
     now: () => 0,
     publication: new Publication(),
     ...parts,

@@ -38,6 +38,9 @@ export class FakeHandler {
   disconnect(): void {
     this.heard.push('disconnect');
   }
+  tooManyUnfinished(): boolean {
+    return false;
+  }
   closed(_connection: Connection, reason: string): void {
     this.heard.push(`closed: ${reason}`);
   }

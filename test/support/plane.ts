@@ -58,7 +58,11 @@ export class TestPlane extends FakeHandler {
     const { subscriptions } = this.plane;
     this.#parts = connectionParts(
       { ...this.handlers, messages: this.plane, subscriptions },
-      { limits: { packet: 1024 * 1024, connectTimeout: 0 }, memory, traffic },
+      {
+        limits: { packet: 1024 * 1024, connectTimeout: 0, packetTimeout: 300_000 },
+        memory,
+        traffic,
+      },
     );
     // As in the gateway: the store starts after the data plane was made.
     Object.assign(store, { journal: this.journal });

@@ -52,14 +52,23 @@ export interface ConnectionHandlers {
     unsubscribe(connection: Connection, packet: UnsubscribePacket): void;
   };
   /** The connection has ended, whatever the cause; called once. */
-  readonly connections: { closed(connection: Connection, reason: string): void };
+  readonly connections: {
+    closed(connection: Connection, reason: string): void;
+    /** Unfinished packets need too much memory; returns whether another connection was closed for that. */
+    tooManyUnfinished(connection: Connection): boolean;
+  };
 }
 
 /** What the connections of one broker share. */
 export interface ConnectionParts extends SendBufferParts {
   readonly handlers: ConnectionHandlers;
   /** Bytes and milliseconds; read when a connection is accepted. */
-  readonly limits: { readonly packet: number; readonly connectTimeout: number };
+  readonly limits: {
+    readonly packet: number;
+    readonly connectTimeout: number;
+    /** Read at any time. */
+    readonly packetTimeout: number;
+  };
   /** Milliseconds on the monotonic clock. */
   readonly now: () => number;
   /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
@@ -84,7 +93,7 @@ export class Connection implements Client, TransportEvents {
   readonly anonymous: boolean;
   /** The common name of its certificate. */
   readonly certificate: string | undefined;
-  /** Milliseconds on the monotonic clock, when the last packet came. */
+  /** Milliseconds on the monotonic clock, when the last bytes came; before CONNECT, when the connection began. */
   heardAt: number;
   /** Milliseconds of silence after which the client is taken for lost; 0 for no limit. */
   silenceLimitMs: number;
@@ -102,6 +111,10 @@ export class Connection implements Client, TransportEvents {
   #leaving = false;
   /** Bytes that came after the end. */
   #discarded = 0;
+  /** Milliseconds on the monotonic clock, when the packet or frame began whose end has not come. */
+  #beganAt: number;
+  /** Bytes of an unfinished frame, when they were last counted. */
+  #framedBytes = 0;
 
   constructor(transport: Transport, parts: ConnectionParts) {
     const { handlers, limits, memory, traffic } = parts;
@@ -111,6 +124,7 @@ export class Connection implements Client, TransportEvents {
     this.#traffic = traffic;
     this.#packetLimit = limits.packet;
     this.heardAt = parts.now();
+    this.#beganAt = this.heardAt;
     this.silenceLimitMs = limits.connectTimeout;
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
@@ -121,7 +135,8 @@ export class Connection implements Client, TransportEvents {
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
       (bytes) => {
-        if (bytes > 0 && memory.hasTooManyUnfinished) {
+        const tooMany = bytes > 0 && memory.hasTooManyUnfinished;
+        if (tooMany && !handlers.connections.tooManyUnfinished(this)) {
           throw new ProtocolError('all clients together have too many packets unfinished');
         }
         memory.unfinished += bytes;
@@ -141,6 +156,28 @@ export class Connection implements Client, TransportEvents {
     );
   }
 
+  /** Whether one packet has been on its way for too long: it would hold its memory without end. */
+  get slowPacket(): boolean {
+    const unfinished = this.#packets.hasUnfinished || this.#framedBytes > 0;
+    if (!unfinished || this.#pauseReasons.size > 0) return false;
+    return this.#parts.now() - this.#beganAt > this.#parts.limits.packetTimeout;
+  }
+
+  /** Bytes of memory that its unfinished packet uses. */
+  get unfinishedBytes(): number {
+    return this.#packets.keptBytes;
+  }
+
+  /** Called a few times a second: bytes of an unfinished frame are a sign of life that `data` does not see. */
+  countFramedBytes(): void {
+    const bytes = this.#transport.unfinishedBytes;
+    if (bytes === undefined || bytes === this.#framedBytes) return;
+    const now = this.#parts.now();
+    if (this.#framedBytes === 0 && !this.#packets.hasUnfinished) this.#beganAt = now;
+    if (this.#connected && bytes > this.#framedBytes) this.heardAt = now;
+    this.#framedBytes = bytes;
+  }
+
   /** DISCONNECT has come: the end of this connection publishes no will. */
   get leaving(): boolean {
     return this.#leaving;
@@ -149,14 +186,17 @@ export class Connection implements Client, TransportEvents {
   data(chunk: Buffer): void {
     if (this.#closed || this.#leaving) return this.#discard(chunk.length);
     const packets = this.packetsReceived;
+    const continues = this.#packets.hasUnfinished;
     this.#traffic.bytesReceived += chunk.length;
     try {
       this.#packets.feed(this.#parts.pool.bufferOf(chunk), 0, chunk.length);
     } catch (error) {
       this.#endOn(error);
     }
-    // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
-    if (this.packetsReceived !== packets) this.heardAt = this.#parts.now();
+    const now = this.#parts.now();
+    // A large packet on a slow link is a sign of life before its end; only CONNECT must come in its time.
+    if (this.#connected) this.heardAt = now;
+    if (!continues || this.packetsReceived !== packets) this.#beganAt = now;
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
   }
 
@@ -203,6 +243,7 @@ export class Connection implements Client, TransportEvents {
     setImmediate(() => {
       if (this.#closed) return;
       this.heardAt = this.#parts.now();
+      this.#beganAt = this.heardAt;
       this.#readBuffered();
     });
   }

@@ -18,6 +18,7 @@ export interface ConnectionLimits {
   readonly connectionsPerAddress: number;
   readonly packet: number;
   readonly connectTimeout: number;
+  readonly packetTimeout: number;
 }
 
 export interface ConnectionsParts {
@@ -143,13 +144,29 @@ export class Connections implements Iterable<Connection> {
     if (!this.#stopping) log.info(session?.clientId || remoteAddress, reason);
   }
 
-  /** Ends the connections of clients that have been silent for too long. */
+  /** Closes the connection whose unfinished packet uses the most memory, unless that is the given one. */
+  tooManyUnfinished(connection: Connection): boolean {
+    let largest = connection;
+    for (const each of this.#connections) {
+      if (each.unfinishedBytes > largest.unfinishedBytes) largest = each;
+    }
+    if (largest === connection) return false;
+    largest.fail(new ProtocolError('all clients together have too many packets unfinished'));
+    return true;
+  }
+
+  /** Ends the connections of clients that have been silent for too long, or send a packet that does not end. */
   sweep(): void {
     for (const connection of this.#connections) {
       connection.sendBuffer.measure();
-      if (!connection.overdue) continue;
-      const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
-      connection.fail(new ProtocolError(reason));
+      connection.countFramedBytes();
+      if (connection.overdue) {
+        const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
+        connection.fail(new ProtocolError(reason));
+      } else if (connection.slowPacket) {
+        const reason = 'a packet took longer than broker.limits.packetTimeout';
+        connection.fail(new ProtocolError(reason));
+      }
     }
   }
 }

@@ -31,6 +31,9 @@ export const limitsSchema = z.strictObject({
   connectTimeout: duration('100ms', '10m')
     .prefault('10s')
     .describe('Longest time from the start of a connection to its CONNECT.'),
+  packetTimeout: duration('1s', '1h')
+    .prefault('5m')
+    .describe('Longest time for one packet to arrive, from its first byte to its last.'),
   retainedMessages: wholeNumber(1, 100_000_000)
     .prefault(100_000)
     .describe('Most retained messages.'),

@@ -20,7 +20,13 @@ function setUp() {
   const gone: unknown[] = [];
   const opened = new Map<unknown, unknown>();
   const connections = new Connections({
-    limits: { connections: 3, connectionsPerAddress: 2, packet: 1024, connectTimeout: 5000 },
+    limits: {
+      connections: 3,
+      connectionsPerAddress: 2,
+      packet: 1024,
+      connectTimeout: 5000,
+      packetTimeout: 300_000,
+    },
     clock,
     memory: new MemoryBudget(),
     traffic: new TrafficCounters(),
