@@ -35,6 +35,9 @@ export const SERVER_UNAVAILABLE = 3;
 /** SUBACK's return code for a filter that was refused [MQTT 3.1.1, section 3.9.3]. */
 export const SUBACK_FAILURE = 0x80;
 
+/** The bit of the protocol level by which Mosquitto's bridges make themselves known. */
+const BRIDGE = 0x80;
+
 export type Qos = 0 | 1 | 2;
 
 /** A packet that the standard forbids: the connection must be closed [MQTT-4.8.0-1]. */
@@ -162,6 +165,14 @@ function decodePacketId(fields: Fields): number {
   return packetId;
 }
 
+/** A sentence for the log: what the client speaks, and what to set in it. */
+function wrongVersion(protocolName: string, level: number): string {
+  const is5 = protocolName === 'MQTT' && (level & ~BRIDGE) === 5;
+  const spoken = is5 ? 'MQTT 5' : `${protocolName} with level ${level & ~BRIDGE}`;
+  const bridge = level & BRIDGE ? ' as a bridge' : '';
+  return `it speaks ${spoken}${bridge}, and this listener takes 3.1 and 3.1.1: set its protocol version to 3.1.1 (level 4)`;
+}
+
 /** [MQTT 3.1.1, section 3.1]. Throws with a return code where the standard asks for a CONNACK. */
 export function decodeConnect(source: Buffer, start: number, end: number): ConnectPacket {
   const fields = new Fields(source, start, end);
@@ -171,7 +182,7 @@ export function decodeConnect(source: Buffer, start: number, end: number): Conne
   }
   const level = fields.byte();
   if (level !== (protocolName === 'MQTT' ? 4 : 3)) {
-    throw new ProtocolError(`protocol level ${level} is not supported`, UNACCEPTABLE_PROTOCOL);
+    throw new ProtocolError(wrongVersion(protocolName, level), UNACCEPTABLE_PROTOCOL);
   }
   // MQTT 3.1 does not use the reserved flag, nor the will's flags without a will.
   const old = protocolName === 'MQIsdp';

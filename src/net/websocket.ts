@@ -16,10 +16,16 @@ export interface WebSocketUpgradeParts {
   isAllowed(request: IncomingMessage): boolean;
 }
 
+/** Accepts an upgrade request, or refuses it with a status and a text. */
+type Answer = (accepted: boolean, status?: number, text?: string) => void;
+
 /** Handles an upgrade request of an HTTP server. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 const LEAST_FRAME = 64 * 1024;
+const SUB_PROTOCOL = /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/;
+const MISSING_SUB_PROTOCOL =
+  'the sub-protocol mqtt is missing: send the header Sec-WebSocket-Protocol: mqtt\n';
 const NOTHING = Buffer.alloc(0);
 
 /** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets cut anywhere. */
@@ -32,9 +38,12 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
     perMessageDeflate: false,
     handleProtocols: (protocols) =>
       protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,
-    verifyClient: ({ req }: { req: IncomingMessage }) =>
-      isAllowed(req) &&
-      /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
+    verifyClient: ({ req }: { req: IncomingMessage }, answer: Answer) => {
+      const offered = String(req.headers['sec-websocket-protocol'] ?? '');
+      if (!isAllowed(req)) answer(false, 401);
+      else if (!SUB_PROTOCOL.test(offered)) answer(false, 400, MISSING_SUB_PROTOCOL);
+      else answer(true);
+    },
   });
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   return (request, socket, head) => {
