@@ -60,6 +60,8 @@ export interface Will {
 
 export interface ConnectPacket {
   readonly protocolName: 'MQTT' | 'MQIsdp';
+  /** It is a bridge of Mosquitto, which says so by a bit of the protocol level. */
+  readonly bridge: boolean;
   readonly clean: boolean;
   /** Seconds; 0 for none. */
   readonly keepalive: number;
@@ -181,7 +183,7 @@ export function decodeConnect(source: Buffer, start: number, end: number): Conne
     throw new ProtocolError('not an MQTT CONNECT');
   }
   const level = fields.byte();
-  if (level !== (protocolName === 'MQTT' ? 4 : 3)) {
+  if ((level & ~BRIDGE) !== (protocolName === 'MQTT' ? 4 : 3)) {
     throw new ProtocolError(wrongVersion(protocolName, level), UNACCEPTABLE_PROTOCOL);
   }
   // MQTT 3.1 does not use the reserved flag, nor the will's flags without a will.
@@ -210,7 +212,8 @@ export function decodeConnect(source: Buffer, start: number, end: number): Conne
   if (clientId === '' && (!clean || old)) {
     throw new ProtocolError('an empty client id needs a clean session', IDENTIFIER_REJECTED);
   }
-  return { protocolName, clean, keepalive, clientId, will, username, password };
+  const bridge = (level & BRIDGE) !== 0;
+  return { protocolName, bridge, clean, keepalive, clientId, will, username, password };
 }
 
 /** `allowsUnusedBits` for MQTT 3.1, where only two bits of the requested QoS are used. */

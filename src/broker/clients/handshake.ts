@@ -2,12 +2,15 @@ import type { Logger } from 'pino';
 import type { Access } from '../../access/access.ts';
 import { type ConnectPacket, encodeConnack, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
+import { isReserved } from '../messages/reserved-topics.ts';
 import type { Session } from '../messages/session.ts';
+import type { DropCounter } from '../stats/drop-counter.ts';
 import { admit } from './admission.ts';
 import type { Connection } from './connection.ts';
 
 export interface HandshakeParts {
   readonly plane: DataPlane;
+  readonly drops: Pick<DropCounter, 'count'>;
   readonly log: Logger;
   /** Without it, or its rules, the listeners alone decide. */
   readonly access: Access | undefined;
@@ -38,8 +41,16 @@ export class Handshake {
       refuse(connection, 'too many connections', SERVER_UNAVAILABLE);
       return;
     }
-    this.#packets.set(connection, packet);
-    void this.#admit(connection, packet);
+    const allowed = this.#withoutReservedWill(packet);
+    this.#packets.set(connection, allowed);
+    void this.#admit(connection, allowed);
+  }
+
+  /** A will on a topic of the gateway is dropped like a message on it; a bridge has one by default. */
+  #withoutReservedWill(packet: ConnectPacket): ConnectPacket {
+    if (!packet.will || !isReserved(packet.will.topic)) return packet;
+    this.#parts.drops.count(packet.clientId, 'reserved-topic');
+    return { ...packet, will: undefined };
   }
 
   async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
@@ -66,8 +77,9 @@ export class Handshake {
   registered(connection: Connection, clientId: string): void {
     if (connection.closed) return;
     const { sessions, subscriptions } = this.#parts.plane;
-    const { clean } = this.#packets.get(connection)!;
+    const { clean, bridge } = this.#packets.get(connection)!;
     const opened = sessions.openSession(clientId, clean);
+    opened.session.bridge = bridge;
     this.#opened.set(connection, opened);
     if (!connection.access) return;
     const { identity, rights } = connection.access;

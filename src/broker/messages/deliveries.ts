@@ -72,10 +72,11 @@ export class Deliveries {
   }
 
   /** Sends a clean session's message without an entry. */
-  sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>): void {
+  sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>, retain: boolean): void {
     const packetId = packetIdOf(this.nextSeq());
     this.#window.add(packetId, qos);
-    writePublication(link.sendBuffer, publication, PUBLISH | (qos << 1), packetId);
+    const header = PUBLISH | (qos << 1) | (retain ? 1 : 0);
+    writePublication(link.sendBuffer, publication, header, packetId);
   }
 
   /** Sends again what an earlier connection was sent, in its order [MQTT-4.4.0-1]. */

@@ -78,6 +78,7 @@ test('reads every CONNECT that the other codec writes', () => {
       });
       expect(decodeConnect(packet, bodyOf(packet), packet.length)).toEqual({
         protocolName: v31 ? 'MQIsdp' : 'MQTT',
+        bridge: false,
         ...rest,
         will: will ?? undefined,
         username: username ?? undefined,

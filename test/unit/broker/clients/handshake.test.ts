@@ -34,6 +34,7 @@ function setUp({ admit, present = false, isOverLimit = false }: Options = {}) {
       },
       subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
     } as unknown as DataPlane,
+    drops: { count: (...drop) => void calls.push(`drop ${drop.join(' ')}`) },
     log,
     access: { hasRules: admit !== undefined, admit } as unknown as Access,
     isOverLimit: () => isOverLimit,
