@@ -127,14 +127,8 @@ function decodeText(bytes: Buffer): string {
   return bytes.toString('utf8');
 }
 
-/** More levels make every search slower and are of no use. */
-const MAX_LEVELS = 128;
-
-function levelsOf(topic: string): number {
-  let levels = 1;
-  for (let i = topic.indexOf('/'); i >= 0; i = topic.indexOf('/', i + 1)) levels++;
-  return levels;
-}
+/** A `+` or `#` that is not alone in its level, or a `#` that is not in the last one [MQTT-4.7.1-2] [MQTT-4.7.1-3]. */
+const MISPLACED_WILDCARD = /[^/][+#]|\+[^/]|#./s;
 
 /** The topic name in these bytes [MQTT-4.7.3, MQTT-3.3.2-2]. */
 export function decodeTopic(bytes: Buffer): string {
@@ -143,21 +137,15 @@ export function decodeTopic(bytes: Buffer): string {
   if (topic.includes('#') || topic.includes('+')) {
     throw new ProtocolError('the topic holds a wildcard');
   }
-  if (levelsOf(topic) > MAX_LEVELS) throw new ProtocolError('the topic has too many levels');
   return topic;
 }
 
 function decodeFilter(fields: Fields): string {
   const filter = fields.text();
   if (filter === '') throw new ProtocolError('the topic filter is empty');
-  const levels = filter.split('/');
-  if (levels.length > MAX_LEVELS) throw new ProtocolError('the topic filter has too many levels');
-  levels.forEach((level, i) => {
-    if (level === '+' || (level === '#' && i === levels.length - 1)) return;
-    if (level.includes('#') || level.includes('+')) {
-      throw new ProtocolError('the topic filter has a wildcard in the wrong place');
-    }
-  });
+  if (MISPLACED_WILDCARD.test(filter)) {
+    throw new ProtocolError('the topic filter has a wildcard in the wrong place');
+  }
   return filter;
 }
 

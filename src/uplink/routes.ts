@@ -23,6 +23,8 @@ export interface RoutesParts {
 
 /** Topics in the cache; it is emptied when it is full. */
 const CACHED = 20_000;
+/** A longer topic is not in the cache, which would need too much memory. */
+const CACHED_LENGTH = 512;
 
 /** Finds the route of a topic: of several out routes the narrowest, of several in routes the first. */
 export class Routes {
@@ -40,6 +42,7 @@ export class Routes {
     const cached = this.#cache.get(topic);
     if (cached !== undefined) return cached ?? undefined;
     const found = this.#find(topic);
+    if (topic.length > CACHED_LENGTH) return found;
     if (this.#cache.size >= CACHED) this.#cache = new Map();
     this.#cache.set(topic, found ?? null);
     return found;
