@@ -178,6 +178,11 @@ export class Connection implements Client, TransportEvents {
     this.#framedBytes = bytes;
   }
 
+  /** CONNECT has come and is not answered. */
+  get awaitsConnack(): boolean {
+    return this.#connected && !this.session;
+  }
+
   /** DISCONNECT has come: the end of this connection publishes no will. */
   get leaving(): boolean {
     return this.#leaving;
@@ -271,7 +276,7 @@ export class Connection implements Client, TransportEvents {
   /** Closes the connection after an error of the client; sends a CONNACK first where the standard asks for one. */
   fail(error: ProtocolError): void {
     if (this.#closed) return;
-    if (error.returnCode !== undefined && !this.#connected) {
+    if (error.returnCode !== undefined && !this.session) {
       this.sendBuffer.write(encodeConnack(false, error.returnCode));
     }
     this.close(error.message);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { isLoopback } from '../../config/schema/listeners.ts';
-import { ProtocolError } from '../../mqtt/codec.ts';
+import { ProtocolError, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import type { MemoryBudget } from '../messages/memory-budget.ts';
@@ -35,8 +35,8 @@ export interface ConnectionsParts {
   };
 }
 
-/** Connections above the limit that are still accepted and refused with a CONNACK. */
-const REFUSED_AT_ONCE = 100;
+/** Connections above a limit that are still accepted, so that they are refused with a CONNACK. */
+const REFUSED_AT_ONCE = 4096;
 
 /** All connections of the broker: accepts them within the limits, counts them and closes silent ones. */
 export class Connections implements Iterable<Connection> {
@@ -161,12 +161,17 @@ export class Connections implements Iterable<Connection> {
       connection.sendBuffer.measure();
       connection.countFramedBytes();
       if (connection.overdue) {
-        const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
-        connection.fail(new ProtocolError(reason));
+        connection.fail(overdueError(connection));
       } else if (connection.slowPacket) {
         const reason = 'a packet took longer than broker.limits.packetTimeout';
         connection.fail(new ProtocolError(reason));
       }
     }
   }
+}
+
+function overdueError({ session, awaitsConnack }: Connection): ProtocolError {
+  if (session) return new ProtocolError('keepalive ran out');
+  if (!awaitsConnack) return new ProtocolError('no CONNECT in time');
+  return new ProtocolError('its CONNECT could not be answered in time', SERVER_UNAVAILABLE);
 }

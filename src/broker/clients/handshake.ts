@@ -19,12 +19,19 @@ export interface HandshakeParts {
   connect(connection: Connection, packet: ConnectPacket): void;
 }
 
+/** CONNECT packets that are processed in one turn of the event loop: a crowd takes turns with those that are connected. */
+const CONNECTS_PER_TURN = 8;
+
 /** A connection between CONNECT and CONNACK: checks access, opens the session and answers. */
 export class Handshake {
   readonly #parts: HandshakeParts;
   /** CONNECT packets that are not answered. */
   readonly #packets = new WeakMap<Connection, ConnectPacket>();
   readonly #opened = new WeakMap<Connection, { session: Session; present: boolean }>();
+
+  /** CONNECT packets for later turns, in the order in which they came. */
+  readonly #waiting = new Map<Connection, ConnectPacket>();
+  #inTurn = 0;
 
   constructor(parts: HandshakeParts) {
     this.#parts = parts;
@@ -35,8 +42,26 @@ export class Handshake {
     return this.#opened.get(connection)?.session;
   }
 
-  /** A CONNECT: refused at once where there are too many connections. */
+  /** A CONNECT, for this turn of the event loop or a later one. */
   connect(connection: Connection, packet: ConnectPacket): void {
+    if (this.#inTurn === 0) setImmediate(this.#nextTurn);
+    if (this.#inTurn++ < CONNECTS_PER_TURN) this.#begin(connection, packet);
+    else this.#waiting.set(connection, packet);
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#inTurn = 0;
+    for (const [connection, packet] of this.#waiting) {
+      if (this.#inTurn === CONNECTS_PER_TURN) return;
+      this.#waiting.delete(connection);
+      if (connection.closed) continue;
+      if (this.#inTurn++ === 0) setImmediate(this.#nextTurn);
+      this.#begin(connection, packet);
+    }
+  };
+
+  /** Refuses it where there are too many connections. */
+  #begin(connection: Connection, packet: ConnectPacket): void {
     if (this.#parts.isOverLimit(connection)) {
       refuse(connection, 'too many connections', SERVER_UNAVAILABLE);
       return;

@@ -13,7 +13,9 @@ const whenFull = z
 export const limitsSchema = z.strictObject({
   connections: wholeNumber(1, 100_000)
     .prefault(1000)
-    .describe('Most clients connected at the same time.'),
+    .describe(
+      'Most clients connected at the same time. Up to 4,096 more are answered with return code 3.',
+    ),
   connectionsPerAddress: wholeNumber(1, 100_000)
     .prefault(100)
     .describe('Most clients connected at the same time from one address.'),

@@ -144,7 +144,9 @@ test('a peer that half-closes and reads nothing is cut', async () => {
 });
 
 test('no more sockets than clients are kept in their handshake', async () => {
-  const { port } = await open('ws');
+  const listener = await openListener({ ...parts(config('ws')), spareSockets: 200 });
+  onTestFinished(() => listener.stop());
+  const port = Number(new URL(listener.url).port);
   const clients: Socket[] = [];
   let refused = 0;
   for (let i = 0; i < LIMITS.connections + 210; i++) {

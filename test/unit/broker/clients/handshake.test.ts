@@ -126,3 +126,25 @@ test.each([
   expect(await sent()).toBe(hex);
   expect(connection.closed).toBe(true);
 });
+
+test('a crowd of CONNECT packets takes turns with everything else, in its order', async () => {
+  const { calls, handshake } = setUp();
+  const connections = Array.from({ length: 20 }, () => {
+    const handlers = { ...new FakeHandler().handlers, handshake };
+    return new Connection(new FakeTransport(), connectionParts(handlers));
+  });
+  for (const connection of connections) connection.data(packets.connect());
+  expect(calls).toHaveLength(8);
+  // One that has gone meanwhile is passed over.
+  connections[10]!.lost();
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  expect(calls).toHaveLength(16);
+  await turn();
+  expect(calls).toHaveLength(19);
+  await turn();
+  connections[0]!.lost();
+  const handlers = { ...new FakeHandler().handlers, handshake };
+  new Connection(new FakeTransport(), connectionParts(handlers)).data(packets.connect());
+  expect(calls).toHaveLength(20);
+});
