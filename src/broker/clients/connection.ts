@@ -2,7 +2,6 @@ import type { Identity } from '../../access/access.ts';
 import type { Rights } from '../../access/rules.ts';
 import {
   CONNECT,
-  type ConnectPacket,
   DISCONNECT,
   DUP,
   decodeAcknowledged,
@@ -19,61 +18,18 @@ import {
   PUBREC,
   PUBREL,
   SUBSCRIBE,
-  type SubscribePacket,
   UNSUBSCRIBE,
-  type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
 import { PacketReader } from '../../mqtt/packet-reader.ts';
 import { DISCARDED_BYTES, type Transport, type TransportEvents } from '../../net/transport.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Client } from '../messages/client.ts';
-import type { Publication } from '../messages/publication.ts';
 import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
-import { SendBuffer, type SendBufferParts } from './send-buffer.ts';
-
-/** What takes a connection's packets and its end. */
-export interface ConnectionHandlers {
-  readonly handshake: { connect(connection: Connection, packet: ConnectPacket): void };
-  /** PINGREQ and DISCONNECT; after DISCONNECT nothing more is read. */
-  readonly control: {
-    ping(connection: Connection): void;
-    disconnect(connection: Connection): void;
-  };
-  readonly messages: {
-    /** `publication` and what it refers to are valid until this returns; `packetId` is 0 at QoS 0. */
-    publish(connection: Connection, publication: Publication, packetId: number): void;
-    /** PUBREL. */
-    release(connection: Connection, packetId: number): void;
-  };
-  readonly subscriptions: {
-    subscribe(connection: Connection, packet: SubscribePacket): void;
-    unsubscribe(connection: Connection, packet: UnsubscribePacket): void;
-  };
-  /** The connection has ended, whatever the cause; called once. */
-  readonly connections: {
-    closed(connection: Connection, reason: string): void;
-    /** Unfinished packets need too much memory; returns whether another connection was closed for that. */
-    tooManyUnfinished(connection: Connection): boolean;
-  };
-}
-
-/** What the connections of one broker share. */
-export interface ConnectionParts extends SendBufferParts {
-  readonly handlers: ConnectionHandlers;
-  /** Bytes and milliseconds; read when a connection is accepted. */
-  readonly limits: {
-    readonly packet: number;
-    readonly connectTimeout: number;
-    /** Read at any time. */
-    readonly packetTimeout: number;
-  };
-  /** Milliseconds on the monotonic clock. */
-  readonly now: () => number;
-  /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
-  readonly publication: Publication;
-}
+import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
+import { SendBuffer } from './send-buffer.ts';
+import { SignsOfLife } from './signs-of-life.ts';
 
 /** Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind. */
 export type PauseReason = 'connect' | 'acknowledgements' | 'disk';
@@ -93,14 +49,11 @@ export class Connection implements Client, TransportEvents {
   readonly anonymous: boolean;
   /** The common name of its certificate. */
   readonly certificate: string | undefined;
-  /** Milliseconds on the monotonic clock, when the last bytes came; before CONNECT, when the connection began. */
-  heardAt: number;
-  /** Milliseconds of silence after which the client is taken for lost; 0 for no limit. */
-  silenceLimitMs: number;
   packetsReceived = 0;
+  readonly life: SignsOfLife;
   readonly #transport: Transport;
-  readonly #parts: ConnectionParts;
-  readonly #handlers: ConnectionHandlers;
+  readonly #parts: ConnectionParts<Connection>;
+  readonly #handlers: ConnectionHandlers<Connection>;
   readonly #traffic: TrafficCounters;
   readonly #packets: PacketReader;
   readonly #packetLimit: number;
@@ -111,21 +64,15 @@ export class Connection implements Client, TransportEvents {
   #leaving = false;
   /** Bytes that came after the end. */
   #discarded = 0;
-  /** Milliseconds on the monotonic clock, when the packet or frame began whose end has not come. */
-  #beganAt: number;
-  /** Bytes of an unfinished frame, when they were last counted. */
-  #framedBytes = 0;
 
-  constructor(transport: Transport, parts: ConnectionParts) {
+  constructor(transport: Transport, parts: ConnectionParts<Connection>) {
     const { handlers, limits, memory, traffic } = parts;
     this.#transport = transport;
     this.#parts = parts;
     this.#handlers = handlers;
     this.#traffic = traffic;
     this.#packetLimit = limits.packet;
-    this.heardAt = parts.now();
-    this.#beganAt = this.heardAt;
-    this.silenceLimitMs = limits.connectTimeout;
+    this.life = new SignsOfLife(parts.now, limits.connectTimeout);
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
     this.certificate = transport.certificate;
@@ -151,16 +98,13 @@ export class Connection implements Client, TransportEvents {
   /** Whether the client has been silent for too long; never while the gateway does not read from it. */
   get overdue(): boolean {
     const unread = this.#pauseReasons.has('acknowledgements') || this.#pauseReasons.has('disk');
-    return (
-      !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.heardAt > this.silenceLimitMs
-    );
+    return !unread && this.life.silent;
   }
 
   /** Whether one packet has been on its way for too long: it would hold its memory without end. */
   get slowPacket(): boolean {
-    const unfinished = this.#packets.hasUnfinished || this.#framedBytes > 0;
-    if (!unfinished || this.#pauseReasons.size > 0) return false;
-    return this.#parts.now() - this.#beganAt > this.#parts.limits.packetTimeout;
+    if (this.#pauseReasons.size > 0) return false;
+    return this.life.isSlow(this.#packets.hasUnfinished, this.#parts.limits.packetTimeout);
   }
 
   /** Bytes of memory that its unfinished packet uses. */
@@ -170,12 +114,8 @@ export class Connection implements Client, TransportEvents {
 
   /** Called a few times a second: bytes of an unfinished frame are a sign of life that `data` does not see. */
   countFramedBytes(): void {
-    const bytes = this.#transport.unfinishedBytes;
-    if (bytes === undefined || bytes === this.#framedBytes) return;
-    const now = this.#parts.now();
-    if (this.#framedBytes === 0 && !this.#packets.hasUnfinished) this.#beganAt = now;
-    if (this.#connected && bytes > this.#framedBytes) this.heardAt = now;
-    this.#framedBytes = bytes;
+    const bytes = this.#transport.unfinishedBytes ?? 0;
+    this.life.countFramed(bytes, this.#connected, this.#packets.hasUnfinished);
   }
 
   /** CONNECT has come and is not answered. */
@@ -198,10 +138,7 @@ export class Connection implements Client, TransportEvents {
     } catch (error) {
       this.#endOn(error);
     }
-    const now = this.#parts.now();
-    // A large packet on a slow link is a sign of life before its end; only CONNECT must come in its time.
-    if (this.#connected) this.heardAt = now;
-    if (!continues || this.packetsReceived !== packets) this.#beganAt = now;
+    this.life.heard(this.#connected, continues && this.packetsReceived === packets);
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
   }
 
@@ -247,8 +184,7 @@ export class Connection implements Client, TransportEvents {
     // In another turn: the caller may be in the middle of another client's packet.
     setImmediate(() => {
       if (this.#closed) return;
-      this.heardAt = this.#parts.now();
-      this.#beganAt = this.heardAt;
+      this.life.restart();
       this.#readBuffered();
     });
   }

@@ -8,7 +8,8 @@ import { Publication } from '../messages/publication.ts';
 import type { OnceLog } from '../stats/once-log.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { Connection, type ConnectionHandlers, type ConnectionParts } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { Handshake } from './handshake.ts';
 
@@ -29,7 +30,7 @@ export interface ConnectionsParts {
   readonly log: OnceLog;
   readonly plane: DataPlane;
   readonly handshake: Handshake;
-  readonly control: ConnectionHandlers['control'] & {
+  readonly control: ConnectionHandlers<Connection>['control'] & {
     /** The connection has ended without a DISCONNECT. */
     lost(connection: Connection): void;
   };
@@ -41,7 +42,7 @@ const REFUSED_AT_ONCE = 4096;
 /** All connections of the broker: accepts them within the limits, counts them and closes silent ones. */
 export class Connections implements Iterable<Connection> {
   readonly #parts: ConnectionsParts;
-  readonly #connectionParts: ConnectionParts;
+  readonly #connectionParts: ConnectionParts<Connection>;
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   #maximum = 0;

@@ -123,7 +123,7 @@ export class Handshake {
     }
     const { keepalive, protocolName } = this.#packets.get(connection)!;
     this.#packets.delete(connection);
-    connection.silenceLimitMs = keepalive * 1500;
+    connection.life.silenceLimitMs = keepalive * 1500;
     // MQTT 3.1 has no session-present flag.
     const present = opened.present && protocolName === 'MQTT';
     connection.sendBuffer.write(encodeConnack(present, 0));

@@ -28,7 +28,7 @@ export interface SubscriptionsParts {
 const SUBSCRIPTIONS = 10_000;
 const ALL_SUBSCRIPTIONS = 100_000;
 /** Of all together, those with a wildcard beyond the 128th level, which are compared one by one. */
-const DEEP_WILDCARDS = 1000;
+const DEEP_WILDCARDS = 50;
 
 /** Begins the filters of shared subscriptions [MQTT 5, section 4.8.2]. */
 const SHARED = '$share/';

@@ -112,7 +112,7 @@ test.each([
   handshake.connack(connection, 0);
   expect(await sent()).toBe(hex);
   expect(connection.session?.clientId).toBe('c');
-  expect(connection.silenceLimitMs).toBe(15_000);
+  expect(connection.life.silenceLimitMs).toBe(15_000);
   expect(calls).toEqual(['control', 'open c false', 'session connected']);
 });
 

@@ -27,7 +27,7 @@ function connected(packetTimeout = 60_000) {
   );
   connection.data(packets.connect());
   connection.open(session);
-  connection.silenceLimitMs = 4500;
+  connection.life.silenceLimitMs = 4500;
   return {
     connection,
     handler,
@@ -62,7 +62,7 @@ describe('bytes of an unfinished packet', () => {
     'do not go on without end: one packet has packetTimeout, whatever the keepalive (%i ms)',
     (silenceLimitMs) => {
       const { connection, pass } = connected();
-      connection.silenceLimitMs = silenceLimitMs;
+      connection.life.silenceLimitMs = silenceLimitMs;
       for (let second = 0; second < 60; second++) {
         connection.data(LARGE.subarray(second, second + 1));
         pass(1000);

@@ -121,7 +121,10 @@ test('thousands of filters and topics of many levels need little memory and time
   for (let i = 0; i < 1000; i++) {
     const at = 2 * i;
     router.subscribe(`${LONGEST.slice(0, at)}x/${LONGEST.slice(at + 2)}`, subscriber, 1);
-    router.subscribe(`${LONGEST.slice(0, at)}+/${LONGEST.slice(at + 2)}`, subscriber, 1);
+    // No more than 50 of these are granted.
+    if (i < 120) {
+      router.subscribe(`${LONGEST.slice(0, at)}+/${LONGEST.slice(at + 2)}`, subscriber, 1);
+    }
     const topic = `${i}/${'/'.repeat(65_000)}`;
     retained.set(topic, 0, createMessage(topic, Buffer.alloc(1)));
   }
@@ -138,12 +141,12 @@ test('filters with a wildcard beyond the 128th level are bounded, others are not
   const { client, records, broker } = await startBroker(tempFolder());
   const subscriber = await client({ clientId: 's' });
   const prefix = 'a/'.repeat(130);
-  const deep = Array.from({ length: 1001 }, (_, i) => [`${prefix}${i}/+`, 0] as const);
+  const deep = Array.from({ length: 51 }, (_, i) => [`${prefix}${i}/+`, 0] as const);
   const codes = await subscriber.subscribe(...deep);
   expect(codes.slice(-2)).toEqual([0, 0x80]);
   expect(
     await subscriber.subscribe(deep[0]!, [`${prefix}x`, 0], [`${'a/'.repeat(128)}#`, 0]),
   ).toEqual([0, 0, 0]);
   await vi.waitFor(() => expect(records.map(({ msg }) => msg)).toContain('subscription refused'));
-  expect(broker.counts.subscriptions).toBe(1002);
+  expect(broker.counts.subscriptions).toBe(52);
 });
