@@ -1,4 +1,4 @@
-import { covers } from '../mqtt/topics.ts';
+import { covers, matches } from '../mqtt/topics.ts';
 
 /** What a rule lets a client do with the topics that its filter matches. */
 export interface Rule {
@@ -8,6 +8,8 @@ export interface Rule {
 
 /** The most topics whose result is cached for one client. */
 const KNOWN = 1000;
+/** A longer topic is decided each time: to keep it would need too much memory. */
+const KNOWN_LENGTH = 512;
 
 /** What one client may do, its rules resolved for its user name (`%u`) and client id (`%c`). */
 export class Rights {
@@ -32,7 +34,8 @@ export class Rights {
   mayPublish(topic: string): boolean {
     const known = this.#known.get(topic);
     if (known !== undefined) return known;
-    const may = this.#write.some((filter) => covers(filter, topic));
+    const may = this.#write.some((filter) => matches(filter, topic));
+    if (topic.length > KNOWN_LENGTH) return may;
     if (this.#known.size >= KNOWN) this.#known = new Map();
     this.#known.set(topic, may);
     return may;

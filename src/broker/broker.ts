@@ -85,6 +85,7 @@ export class Broker implements Service {
     this.#plane = plane;
     const handshake = new Handshake({
       plane,
+      drops,
       log,
       access: parts.access,
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),

@@ -35,6 +35,9 @@ export const SERVER_UNAVAILABLE = 3;
 /** SUBACK's return code for a filter that was refused [MQTT 3.1.1, section 3.9.3]. */
 export const SUBACK_FAILURE = 0x80;
 
+/** The bit of the protocol level by which Mosquitto's bridges make themselves known. */
+const BRIDGE = 0x80;
+
 export type Qos = 0 | 1 | 2;
 
 /** A packet that the standard forbids: the connection must be closed [MQTT-4.8.0-1]. */
@@ -57,6 +60,8 @@ export interface Will {
 
 export interface ConnectPacket {
   readonly protocolName: 'MQTT' | 'MQIsdp';
+  /** It is a bridge of Mosquitto, which says so by a bit of the protocol level. */
+  readonly bridge: boolean;
   readonly clean: boolean;
   /** Seconds; 0 for none. */
   readonly keepalive: number;
@@ -122,14 +127,8 @@ function decodeText(bytes: Buffer): string {
   return bytes.toString('utf8');
 }
 
-/** More levels would make every search slower and have no use. */
-const MAX_LEVELS = 128;
-
-function levelsOf(topic: string): number {
-  let levels = 1;
-  for (let i = topic.indexOf('/'); i >= 0; i = topic.indexOf('/', i + 1)) levels++;
-  return levels;
-}
+/** A `+` or `#` that is not alone in its level, or a `#` that is not in the last one [MQTT-4.7.1-2] [MQTT-4.7.1-3]. */
+const MISPLACED_WILDCARD = /[^/][+#]|\+[^/]|#./s;
 
 /** The topic name in these bytes [MQTT-4.7.3, MQTT-3.3.2-2]. */
 export function decodeTopic(bytes: Buffer): string {
@@ -138,21 +137,15 @@ export function decodeTopic(bytes: Buffer): string {
   if (topic.includes('#') || topic.includes('+')) {
     throw new ProtocolError('the topic holds a wildcard');
   }
-  if (levelsOf(topic) > MAX_LEVELS) throw new ProtocolError('the topic has too many levels');
   return topic;
 }
 
 function decodeFilter(fields: Fields): string {
   const filter = fields.text();
   if (filter === '') throw new ProtocolError('the topic filter is empty');
-  const levels = filter.split('/');
-  if (levels.length > MAX_LEVELS) throw new ProtocolError('the topic filter has too many levels');
-  levels.forEach((level, i) => {
-    if (level === '+' || (level === '#' && i === levels.length - 1)) return;
-    if (level.includes('#') || level.includes('+')) {
-      throw new ProtocolError('the topic filter has a wildcard in the wrong place');
-    }
-  });
+  if (MISPLACED_WILDCARD.test(filter)) {
+    throw new ProtocolError('the topic filter has a wildcard in the wrong place');
+  }
   return filter;
 }
 
@@ -162,7 +155,15 @@ function decodePacketId(fields: Fields): number {
   return packetId;
 }
 
-/** [MQTT 3.1.1, section 3.1]. Throws with a return code if the standard requires a CONNACK. */
+/** A sentence for the log: what the client speaks, and what to set in it. */
+function wrongVersion(protocolName: string, level: number): string {
+  const is5 = protocolName === 'MQTT' && (level & ~BRIDGE) === 5;
+  const spoken = is5 ? 'MQTT 5' : `${protocolName} with level ${level & ~BRIDGE}`;
+  const bridge = level & BRIDGE ? ' as a bridge' : '';
+  return `it speaks ${spoken}${bridge}, and this listener takes 3.1 and 3.1.1: set its protocol version to 3.1.1 (level 4)`;
+}
+
+/** [MQTT 3.1.1, section 3.1]. Throws with a return code where the standard asks for a CONNACK. */
 export function decodeConnect(source: Buffer, start: number, end: number): ConnectPacket {
   const fields = new Fields(source, start, end);
   const protocolName = fields.text();
@@ -170,10 +171,13 @@ export function decodeConnect(source: Buffer, start: number, end: number): Conne
     throw new ProtocolError('not an MQTT CONNECT');
   }
   const level = fields.byte();
-  if (level !== (protocolName === 'MQTT' ? 4 : 3)) {
-    throw new ProtocolError(`protocol level ${level} is not supported`, UNACCEPTABLE_PROTOCOL);
+  if ((level & ~BRIDGE) !== (protocolName === 'MQTT' ? 4 : 3)) {
+    throw new ProtocolError(wrongVersion(protocolName, level), UNACCEPTABLE_PROTOCOL);
   }
-  const flags = fields.byte();
+  // MQTT 3.1 does not use the reserved flag, nor the will's flags without a will.
+  const old = protocolName === 'MQIsdp';
+  const sent = fields.byte();
+  const flags = old ? sent & (sent & 0x04 ? 0xfe : 0xc2) : sent;
   const keepalive = fields.word();
   const hasWill = (flags & 0x04) !== 0;
   const willQos = (flags >> 3) & 3;
@@ -189,22 +193,30 @@ export function decodeConnect(source: Buffer, start: number, end: number): Conne
     const topic = decodeTopic(fields.binary());
     will = { topic, payload: fields.binary(), qos: willQos as Qos, retain: (flags & 0x20) !== 0 };
   }
-  const username = flags & 0x80 ? fields.text() : undefined;
-  const password = flags & 0x40 ? fields.binary() : undefined;
+  // In MQTT 3.1 the remaining length takes precedence over the flags of user name and password.
+  const username = flags & 0x80 && !(old && fields.done) ? fields.text() : undefined;
+  const password = flags & 0x40 && !(old && fields.done) ? fields.binary() : undefined;
   if (!fields.done) throw new ProtocolError('bytes after the end of CONNECT');
-  if (clientId === '' && (!clean || protocolName === 'MQIsdp')) {
+  if (clientId === '' && (!clean || old)) {
     throw new ProtocolError('an empty client id needs a clean session', IDENTIFIER_REJECTED);
   }
-  return { protocolName, clean, keepalive, clientId, will, username, password };
+  const bridge = (level & BRIDGE) !== 0;
+  return { protocolName, bridge, clean, keepalive, clientId, will, username, password };
 }
 
-export function decodeSubscribe(source: Buffer, start: number, end: number): SubscribePacket {
+/** `allowsUnusedBits` for MQTT 3.1, where only two bits of the requested QoS are used. */
+export function decodeSubscribe(
+  source: Buffer,
+  start: number,
+  end: number,
+  allowsUnusedBits = false,
+): SubscribePacket {
   const fields = new Fields(source, start, end);
   const packetId = decodePacketId(fields);
   const requests: { filter: string; qos: Qos }[] = [];
   do {
     const filter = decodeFilter(fields);
-    const qos = fields.byte();
+    const qos = fields.byte() & (allowsUnusedBits ? 3 : 0xff);
     if (qos > 2) throw new ProtocolError('SUBSCRIBE asks for a QoS above 2');
     requests.push({ filter, qos: qos as Qos });
   } while (!fields.done);

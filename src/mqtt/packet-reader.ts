@@ -17,6 +17,8 @@ export class PacketReader {
   #restLength = 0;
   #paused = false;
   #first = true;
+  /** The client speaks MQTT 3.1, which does not use the flags of most packets. */
+  allowsUnusedBits = false;
   readonly #onKept: (bytes: number) => void;
 
   /** `onKept` is called with the bytes by which the kept data grow or shrink; it may throw a ProtocolError. */
@@ -30,7 +32,17 @@ export class PacketReader {
     this.#onKept = onKept;
   }
 
-  /** Keeps the packets after the current one, and all bytes fed until `resume`. */
+  /** Whether the beginning of a packet is kept whose end has not come. */
+  get hasUnfinished(): boolean {
+    return this.#restLength > 0;
+  }
+
+  /** Bytes of memory used for what is kept. */
+  get keptBytes(): number {
+    return this.#rest?.length ?? 0;
+  }
+
+  /** Keeps what is fed until `resume`, and the packets after the current one. */
   pause(): void {
     this.#paused = true;
   }
@@ -75,20 +87,31 @@ export class PacketReader {
       while (source[body]! & MORE) body++;
       const start = at;
       at = end;
+      if (this.#first) this.#begin(source, start, body + 1);
       this.#onPacket(source, start, body + 1, end);
     }
     return at;
   }
 
-  /** The end of the packet at `at`; -1 while its length is incomplete. */
+  /** CONNECT is there: the name of its protocol says which bits its client may set. */
+  #begin(source: Buffer, start: number, body: number): void {
+    this.#first = false;
+    this.allowsUnusedBits = source.toString('latin1', body + 2, body + 8) === 'MQIsdp';
+    if ((source[start]! & 15) !== 0 && !this.allowsUnusedBits) {
+      throw new ProtocolError('reserved flags');
+    }
+  }
+
+  /** Where the packet at `at` ends; -1 while its length is incomplete. */
   #packetEnd(source: Buffer, at: number, available: number): number {
     const header = source[at]!;
     const type = header >> 4;
     const flags = FLAGS[type]!;
     if (flags < 0) throw new ProtocolError(`packet type ${type} from a client`);
-    if (type !== PUBLISH && (header & 15) !== flags) throw new ProtocolError('reserved flags');
     if (this.#first) {
       if (type !== CONNECT) throw new ProtocolError('the first packet is not CONNECT');
+    } else if (type !== PUBLISH && (header & 15) !== flags && !this.allowsUnusedBits) {
+      throw new ProtocolError('reserved flags');
     }
     let length = 0;
     for (let i = 1; i <= 4; i++) {
@@ -98,7 +121,6 @@ export class PacketReader {
       if (byte < MORE) {
         const size = length + i + 1;
         if (size > this.limit) throw new ProtocolError(`a packet of ${size} bytes is too large`);
-        this.#first = false;
         return at + size;
       }
     }

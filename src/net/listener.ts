@@ -38,6 +38,8 @@ export interface ListenerParts {
     readonly tcpKeepalive: number;
     readonly connections: number;
   };
+  /** Sockets above `limits.connections` that may be open. */
+  readonly spareSockets?: number;
   readonly accept: Accept;
   readonly clock: Pick<Clock, 'wall'>;
   readonly log: Logger;
@@ -45,11 +47,12 @@ export interface ListenerParts {
   onTrouble(error: Error): void;
 }
 
-const BACKLOG = 1024;
+/** Connections that the kernel may hold until they are accepted; it takes no more than its `somaxconn`. */
+const BACKLOG = 4096;
 const NOTHING = Buffer.alloc(0);
 const HANDSHAKE_MS = 10_000;
 /** Sockets above the clients' limit: in their handshake, being refused or closing. */
-const SPARE_SOCKETS = 200;
+const SPARE_SOCKETS = 5000;
 
 /** Opens the listener; rejects with an error that names the key to change when the address can't be used. */
 export async function openListener(parts: ListenerParts): Promise<Listener> {
@@ -80,7 +83,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     config.protocol === 'ws'
       ? await createWebSocketServer(parts, tls, onSocket)
       : createTcpServer(parts, tls, onSocket);
-  server.maxConnections = limits.connections + SPARE_SOCKETS;
+  server.maxConnections = limits.connections + (parts.spareSockets ?? SPARE_SOCKETS);
   await listen(server, parts).catch((error: unknown) => {
     certificates?.stop();
     throw error;

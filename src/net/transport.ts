@@ -7,7 +7,9 @@ export interface Transport {
   readonly certificate?: string | undefined;
   /** Written bytes that the kernel has not accepted. */
   readonly pending: number;
-  /** True if a written buffer is still read after `pending` is 0. */
+  /** Bytes that have come of a frame whose end has not; undefined where bytes need no frames. */
+  readonly unfinishedBytes?: number;
+  /** True where a written buffer is still read after `pending` is 0. */
   readonly copies: boolean;
   write(bytes: Buffer): void;
   /** Calls back when the kernel has accepted all written bytes, or never will. */
@@ -31,5 +33,8 @@ export interface TransportEvents {
 /** Accepts the transport or refuses it; a refused one is closed. */
 export type Accept = (transport: Transport) => TransportEvents | undefined;
 
-/** The longest time in which a closing peer may read the sent bytes. */
+/** Bytes that are still read, and thrown away, from a peer whose connection is closing. */
+export const DISCARDED_BYTES: number = 64 * 1024;
+
+/** How long a closing peer may take to read what it was sent. */
 export const LINGER_MS = 5000;

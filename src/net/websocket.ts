@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { peerOf } from './peer.ts';
-import { type Accept, LINGER_MS, type Transport } from './transport.ts';
+import { type Accept, DISCARDED_BYTES, LINGER_MS, type Transport } from './transport.ts';
 
 export interface WebSocketUpgradeParts {
   /** Bytes of the largest packet. */
@@ -16,10 +16,16 @@ export interface WebSocketUpgradeParts {
   isAllowed(request: IncomingMessage): boolean;
 }
 
+/** Accepts an upgrade request, or refuses it with a status and a text. */
+type Answer = (accepted: boolean, status?: number, text?: string) => void;
+
 /** Handles an upgrade request of an HTTP server. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 const LEAST_FRAME = 64 * 1024;
+const SUB_PROTOCOL = /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/;
+const MISSING_SUB_PROTOCOL =
+  'the sub-protocol mqtt is missing: send the header Sec-WebSocket-Protocol: mqtt\n';
 const NOTHING = Buffer.alloc(0);
 
 /** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets may be split anywhere. */
@@ -32,9 +38,12 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
     perMessageDeflate: false,
     handleProtocols: (protocols) =>
       protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,
-    verifyClient: ({ req }: { req: IncomingMessage }) =>
-      isAllowed(req) &&
-      /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/.test(String(req.headers['sec-websocket-protocol'] ?? '')),
+    verifyClient: ({ req }: { req: IncomingMessage }, answer: Answer) => {
+      const offered = String(req.headers['sec-websocket-protocol'] ?? '');
+      if (!isAllowed(req)) answer(false, 401);
+      else if (!SUB_PROTOCOL.test(offered)) answer(false, 400, MISSING_SUB_PROTOCOL);
+      else answer(true);
+    },
   });
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   return (request, socket, head) => {
@@ -45,11 +54,19 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
 }
 
 function carry(webSocket: WebSocket, socket: Socket, anonymous: boolean, accept: Accept): void {
+  /** Bytes that had come at the end of the last frame. */
+  let framed = socket.bytesRead;
+  const frameEnded = (): void => {
+    framed = socket.bytesRead;
+  };
   const transport: Transport = {
     ...peerOf(socket, anonymous),
     copies: socket instanceof TLSSocket,
     get pending() {
       return webSocket.bufferedAmount;
+    },
+    get unfinishedBytes() {
+      return socket.bytesRead - framed;
     },
     write(bytes) {
       if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });
@@ -70,11 +87,23 @@ function carry(webSocket: WebSocket, socket: Socket, anonymous: boolean, accept:
     webSocket.terminate();
     return;
   }
+  webSocket.on('ping', frameEnded);
+  webSocket.on('pong', frameEnded);
   webSocket.on('message', (data, isBinary) => {
+    frameEnded();
     if (!isBinary) events.violated('a text frame on a WebSocket');
     else events.data(data as Buffer);
   });
   socket.on('drain', () => events.drained());
   webSocket.on('close', () => events.lost());
-  webSocket.on('error', () => undefined);
+  webSocket.on('error', () => discardRest(socket));
+}
+
+/** After a violation of the protocol `ws` reads on until the peer has closed: here only a little. */
+function discardRest(socket: Socket): void {
+  let discarded = 0;
+  socket.on('data', ({ length }: Buffer) => {
+    discarded += length;
+    if (discarded > DISCARDED_BYTES) socket.destroy();
+  });
 }

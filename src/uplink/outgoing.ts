@@ -23,7 +23,10 @@ export interface OutgoingParts {
   readonly correct?: ((payload: Buffer) => Buffer | undefined) | undefined;
 }
 
-/** The next packet of the entry: PUBREL if the plant has the message already, PUBLISH otherwise. */
+/** Bytes [MQTT-4.7.3-3]. */
+const LONGEST_TOPIC = 65_535;
+
+/** The packet that is sent next for the entry: PUBREL if the plant has the message already, PUBLISH otherwise. */
 export function encodeOutgoing(
   entry: QueueEntry,
   packetId: number,
@@ -32,6 +35,10 @@ export function encodeOutgoing(
   if (entry.released) return { kind: 'pubrel', frame: encodePubrel(packetId) };
   const sending = parts.routing.routes.out(topicOf(entry));
   if (!sending) return { kind: 'refused', reason: 'no route takes it any more' };
+  if (sending.remote.length > LONGEST_TOPIC) {
+    const reason = `topic too long: ${sending.remote.length} bytes at the plant, MQTT takes ${LONGEST_TOPIC}`;
+    return { kind: 'refused', reason };
+  }
   const packet = toPublish(entry, sending, packetId, parts);
   const size = publishSize(packet);
   const { maximumPacketSize } = parts.plant;

@@ -23,6 +23,8 @@ export interface RoutesParts {
 
 /** The most topics in the cache; it is emptied when it is full. */
 const CACHED = 20_000;
+/** A longer topic is not in the cache, which would need too much memory. */
+const CACHED_LENGTH = 512;
 
 /** Finds the route of a topic: the narrowest of several out routes, the first of several in routes. */
 export class Routes {
@@ -40,6 +42,7 @@ export class Routes {
     const cached = this.#cache.get(topic);
     if (cached !== undefined) return cached ?? undefined;
     const found = this.#find(topic);
+    if (topic.length > CACHED_LENGTH) return found;
     if (this.#cache.size >= CACHED) this.#cache = new Map();
     this.#cache.set(topic, found ?? null);
     return found;

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.ts';
 import type { Store } from '../../src/store/store.ts';
-import { createQuietLog } from './quiet-log.ts';
+import { createQuietLog, type LogRecord } from './quiet-log.ts';
 import { RawClient } from './raw-client.ts';
 import { startStore } from './store.ts';
 
@@ -15,6 +15,7 @@ export const LIMITS: BrokerLimits = {
   sessionExpiry: 7 * 86_400_000,
   tcpKeepalive: 600_000,
   connectTimeout: 5000,
+  packetTimeout: 300_000,
   retainedMessages: 1000,
   retainedBytes: 1024 * 1024,
 };
@@ -28,6 +29,7 @@ export interface RunningBroker {
   readonly broker: Broker;
   readonly store: Store;
   readonly lines: string[];
+  readonly records: readonly LogRecord[];
   readonly fatal: Error[];
   readonly port: number;
   /** A client that is connected; it goes with the test. */
@@ -40,11 +42,12 @@ export async function startBroker(
   folder: string,
   limits: SomeLimits = {},
   options: Parameters<typeof startStore>[1] = {},
+  protocol: 'tcp' | 'ws' = 'tcp',
 ): Promise<RunningBroker> {
   const { store, fatal } = await startStore(folder, options);
-  const { log, lines } = createQuietLog();
+  const { log, lines, records } = createQuietLog();
   const broker = new Broker({
-    listeners: [{ host: '127.0.0.1', port: 0, protocol: 'tcp', anonymous: true }],
+    listeners: [{ host: '127.0.0.1', port: 0, protocol, anonymous: true }],
     limits: { ...LIMITS, ...limits, queue: { ...LIMITS.queue, ...limits.queue } },
     store,
     clock: systemClock,
@@ -62,10 +65,11 @@ export async function startBroker(
     broker,
     store,
     lines,
+    records,
     fatal,
     port,
     async client(options) {
-      const client = await RawClient.open('tcp', port);
+      const client = await RawClient.open(protocol, port);
       onTestFinished(() => client.destroy());
       return client.connect(options);
     },

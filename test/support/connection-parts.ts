@@ -1,5 +1,9 @@
 import { BufferPool } from '../../src/broker/clients/buffer-pool.ts';
-import type { ConnectionHandlers, ConnectionParts } from '../../src/broker/clients/connection.ts';
+import type { Connection } from '../../src/broker/clients/connection.ts';
+import type {
+  ConnectionHandlers,
+  ConnectionParts,
+} from '../../src/broker/clients/connection-parts.ts';
 import { FlushQueue } from '../../src/broker/clients/flush-queue.ts';
 import type { SendBufferParts } from '../../src/broker/clients/send-buffer.ts';
 import { MemoryBudget } from '../../src/broker/messages/memory-budget.ts';
@@ -19,13 +23,13 @@ export function sendBufferParts(parts: Partial<SendBufferParts> = {}): SendBuffe
 
 /** What connections with these handlers share; the clock stands still unless a test gives another. */
 export function connectionParts(
-  handlers: ConnectionHandlers,
-  parts: Partial<ConnectionParts> = {},
-): ConnectionParts {
+  handlers: ConnectionHandlers<Connection>,
+  parts: Partial<ConnectionParts<Connection>> = {},
+): ConnectionParts<Connection> {
   return {
     ...sendBufferParts(),
     handlers,
-    limits: { packet: 1024 * 1024, connectTimeout: 5000 },
+    limits: { packet: 1024 * 1024, connectTimeout: 5000, packetTimeout: 300_000 },
     now: () => 0,
     publication: new Publication(),
     ...parts,

@@ -1,11 +1,12 @@
-import type { Connection, ConnectionHandlers } from '../../src/broker/clients/connection.ts';
+import type { Connection } from '../../src/broker/clients/connection.ts';
+import type { ConnectionHandlers } from '../../src/broker/clients/connection-parts.ts';
 import type { Publication } from '../../src/broker/messages/publication.ts';
 import type { SubscribePacket, UnsubscribePacket } from '../../src/mqtt/codec.ts';
 
 /** Records the packets of connections and their end; a test may replace its functions. */
 export class FakeHandler {
   readonly heard: string[] = [];
-  readonly handlers: ConnectionHandlers = {
+  readonly handlers: ConnectionHandlers<Connection> = {
     handshake: this,
     control: this,
     messages: this,
@@ -37,6 +38,9 @@ export class FakeHandler {
   }
   disconnect(): void {
     this.heard.push('disconnect');
+  }
+  tooManyUnfinished(): boolean {
+    return false;
   }
   closed(_connection: Connection, reason: string): void {
     this.heard.push(`closed: ${reason}`);

@@ -1,4 +1,5 @@
-import { Connection, type ConnectionParts } from '../../src/broker/clients/connection.ts';
+import { Connection } from '../../src/broker/clients/connection.ts';
+import type { ConnectionParts } from '../../src/broker/clients/connection-parts.ts';
 import { DataPlane } from '../../src/broker/messages/data-plane.ts';
 import { MemoryBudget } from '../../src/broker/messages/memory-budget.ts';
 import { DropCounter } from '../../src/broker/stats/drop-counter.ts';
@@ -19,7 +20,7 @@ export class TestPlane extends FakeHandler {
   readonly plane: DataPlane;
   readonly journal: Journal;
   readonly disk: MemoryDisk;
-  readonly #parts: ConnectionParts;
+  readonly #parts: ConnectionParts<Connection>;
 
   constructor(disk: MemoryDisk) {
     super();
@@ -58,7 +59,11 @@ export class TestPlane extends FakeHandler {
     const { subscriptions } = this.plane;
     this.#parts = connectionParts(
       { ...this.handlers, messages: this.plane, subscriptions },
-      { limits: { packet: 1024 * 1024, connectTimeout: 0 }, memory, traffic },
+      {
+        limits: { packet: 1024 * 1024, connectTimeout: 0, packetTimeout: 300_000 },
+        memory,
+        traffic,
+      },
     );
     // As in the gateway: the store starts after the data plane was made.
     Object.assign(store, { journal: this.journal });

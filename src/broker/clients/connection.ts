@@ -2,8 +2,8 @@ import type { Identity } from '../../access/access.ts';
 import type { Rights } from '../../access/rules.ts';
 import {
   CONNECT,
-  type ConnectPacket,
   DISCONNECT,
+  DUP,
   decodeAcknowledged,
   decodeConnect,
   decodePublish,
@@ -18,52 +18,18 @@ import {
   PUBREC,
   PUBREL,
   SUBSCRIBE,
-  type SubscribePacket,
   UNSUBSCRIBE,
-  type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
 import { PacketReader } from '../../mqtt/packet-reader.ts';
-import type { Transport, TransportEvents } from '../../net/transport.ts';
+import { DISCARDED_BYTES, type Transport, type TransportEvents } from '../../net/transport.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Client } from '../messages/client.ts';
-import type { Publication } from '../messages/publication.ts';
 import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
-import { SendBuffer, type SendBufferParts } from './send-buffer.ts';
-
-/** Receives a connection's packets and its end. */
-export interface ConnectionHandlers {
-  readonly handshake: { connect(connection: Connection, packet: ConnectPacket): void };
-  /** PINGREQ and DISCONNECT; after DISCONNECT nothing more is read. */
-  readonly control: {
-    ping(connection: Connection): void;
-    disconnect(connection: Connection): void;
-  };
-  readonly messages: {
-    /** `publication` and its buffers are valid until this returns; `packetId` is 0 at QoS 0. */
-    publish(connection: Connection, publication: Publication, packetId: number): void;
-    /** PUBREL. */
-    release(connection: Connection, packetId: number): void;
-  };
-  readonly subscriptions: {
-    subscribe(connection: Connection, packet: SubscribePacket): void;
-    unsubscribe(connection: Connection, packet: UnsubscribePacket): void;
-  };
-  /** The connection has ended, for any reason; called once. */
-  readonly connections: { closed(connection: Connection, reason: string): void };
-}
-
-/** The parts that all connections of one broker share. */
-export interface ConnectionParts extends SendBufferParts {
-  readonly handlers: ConnectionHandlers;
-  /** Sizes in bytes and times in milliseconds; read when a connection is accepted. */
-  readonly limits: { readonly packet: number; readonly connectTimeout: number };
-  /** Milliseconds on the monotonic clock. */
-  readonly now: () => number;
-  /** The PUBLISH that is being read; one for all connections, because one for each would keep each client's read buffer. */
-  readonly publication: Publication;
-}
+import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
+import { SendBuffer } from './send-buffer.ts';
+import { SignsOfLife } from './signs-of-life.ts';
 
 /** Why reading is paused: the CONNECT is not answered, too many acknowledgements wait, or the disk is too slow. */
 export type PauseReason = 'connect' | 'acknowledgements' | 'disk';
@@ -83,14 +49,11 @@ export class Connection implements Client, TransportEvents {
   readonly anonymous: boolean;
   /** The common name of its certificate. */
   readonly certificate: string | undefined;
-  /** When the last packet arrived or reading was resumed, in milliseconds on the monotonic clock. */
-  activeAt: number;
-  /** After so many milliseconds without a packet the connection counts as lost; 0 for no limit. */
-  silenceLimitMs: number;
   packetsReceived = 0;
+  readonly life: SignsOfLife;
   readonly #transport: Transport;
-  readonly #parts: ConnectionParts;
-  readonly #handlers: ConnectionHandlers;
+  readonly #parts: ConnectionParts<Connection>;
+  readonly #handlers: ConnectionHandlers<Connection>;
   readonly #traffic: TrafficCounters;
   readonly #packets: PacketReader;
   readonly #packetLimit: number;
@@ -99,16 +62,17 @@ export class Connection implements Client, TransportEvents {
   #connected = false;
   #closed = false;
   #leaving = false;
+  /** Bytes that came after the end. */
+  #discarded = 0;
 
-  constructor(transport: Transport, parts: ConnectionParts) {
+  constructor(transport: Transport, parts: ConnectionParts<Connection>) {
     const { handlers, limits, memory, traffic } = parts;
     this.#transport = transport;
     this.#parts = parts;
     this.#handlers = handlers;
     this.#traffic = traffic;
     this.#packetLimit = limits.packet;
-    this.activeAt = parts.now();
-    this.silenceLimitMs = limits.connectTimeout;
+    this.life = new SignsOfLife(parts.now, limits.connectTimeout);
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
     this.certificate = transport.certificate;
@@ -118,7 +82,8 @@ export class Connection implements Client, TransportEvents {
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
       (bytes) => {
-        if (bytes > 0 && memory.hasTooManyUnfinished) {
+        const tooMany = bytes > 0 && memory.hasTooManyUnfinished;
+        if (tooMany && !handlers.connections.tooManyUnfinished(this)) {
           throw new ProtocolError('all clients together have too many packets unfinished');
         }
         memory.unfinished += bytes;
@@ -133,9 +98,29 @@ export class Connection implements Client, TransportEvents {
   /** Whether the client has sent no packet for too long; false while reading is paused. */
   get overdue(): boolean {
     const unread = this.#pauseReasons.has('acknowledgements') || this.#pauseReasons.has('disk');
-    return (
-      !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.activeAt > this.silenceLimitMs
-    );
+    return !unread && this.life.silent;
+  }
+
+  /** Whether one packet has been on its way for too long: it would hold its memory without end. */
+  get slowPacket(): boolean {
+    if (this.#pauseReasons.size > 0) return false;
+    return this.life.isSlow(this.#packets.hasUnfinished, this.#parts.limits.packetTimeout);
+  }
+
+  /** Bytes of memory that its unfinished packet uses. */
+  get unfinishedBytes(): number {
+    return this.#packets.keptBytes;
+  }
+
+  /** Called a few times a second: bytes of an unfinished frame are a sign of life that `data` does not see. */
+  countFramedBytes(): void {
+    const bytes = this.#transport.unfinishedBytes ?? 0;
+    this.life.countFramed(bytes, this.#connected, this.#packets.hasUnfinished);
+  }
+
+  /** CONNECT has come and is not answered. */
+  get awaitsConnack(): boolean {
+    return this.#connected && !this.session;
   }
 
   /** DISCONNECT was received: the end of this connection publishes no will. */
@@ -144,20 +129,26 @@ export class Connection implements Client, TransportEvents {
   }
 
   data(chunk: Buffer): void {
-    if (this.#closed || this.#leaving) return;
+    if (this.#closed || this.#leaving) return this.#discard(chunk.length);
     const packets = this.packetsReceived;
+    const continues = this.#packets.hasUnfinished;
     this.#traffic.bytesReceived += chunk.length;
     try {
       this.#packets.feed(this.#parts.pool.bufferOf(chunk), 0, chunk.length);
     } catch (error) {
       this.#endOn(error);
     }
-    // Only whole packets restart the keepalive time, bytes do not [MQTT-3.1.2-24].
-    if (this.packetsReceived !== packets) this.activeAt = this.#parts.now();
+    this.life.heard(this.#connected, continues && this.packetsReceived === packets);
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
   }
 
-  /** CONNACK is sent: reads the packets that arrived before it; from here on the configured packet limit applies. */
+  /** The connection is closing: a peer that goes on sending is cut off. */
+  #discard(bytes: number): void {
+    this.#discarded += bytes;
+    if (this.#discarded > DISCARDED_BYTES) this.#transport.destroy();
+  }
+
+  /** CONNACK is sent: reads the packets that came before it; from here on the configured packet limit applies. */
   open(session: Session): void {
     this.session = session;
     this.#traffic.connections++;
@@ -193,7 +184,7 @@ export class Connection implements Client, TransportEvents {
     // In another turn of the event loop: the caller may be in the middle of another client's packet.
     setImmediate(() => {
       if (this.#closed) return;
-      this.activeAt = this.#parts.now();
+      this.life.restart();
       this.#readBuffered();
     });
   }
@@ -221,7 +212,7 @@ export class Connection implements Client, TransportEvents {
   /** Closes the connection after an error of the client; sends a CONNACK first if the standard requires one. */
   fail(error: ProtocolError): void {
     if (this.#closed) return;
-    if (error.returnCode !== undefined && !this.#connected) {
+    if (error.returnCode !== undefined && !this.session) {
       this.sendBuffer.write(encodeConnack(false, error.returnCode));
     }
     this.close(error.message);
@@ -270,7 +261,7 @@ export class Connection implements Client, TransportEvents {
       case PUBCOMP:
         return this.session!.completed(decodeAcknowledged(source, body, end));
       case SUBSCRIBE:
-        return this.#handlers.subscriptions.subscribe(this, decodeSubscribe(source, body, end));
+        return this.#subscribe(source, body, end);
       case UNSUBSCRIBE:
         return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
       case PINGREQ:
@@ -293,9 +284,16 @@ export class Connection implements Client, TransportEvents {
     this.#handlers.handshake.connect(this, packet);
   }
 
+  #subscribe(source: Buffer, body: number, end: number): void {
+    const packet = decodeSubscribe(source, body, end, this.#packets.allowsUnusedBits);
+    this.#handlers.subscriptions.subscribe(this, packet);
+  }
+
   #publish(header: number, source: Buffer, body: number, end: number): void {
     const { publication } = this.#parts;
-    const packetId = decodePublish(header, source, body, end, publication);
+    // MQTT 3.1 does not use DUP at QoS 0.
+    const used = (header & 6) === 0 && this.#packets.allowsUnusedBits ? header & ~DUP : header;
+    const packetId = decodePublish(used, source, body, end, publication);
     this.#traffic.publishReceived++;
     this.#traffic.publishBytesReceived += end - publication.payloadStart;
     this.#handlers.messages.publish(this, publication, packetId);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { isLoopback } from '../../config/schema/listeners.ts';
-import { ProtocolError } from '../../mqtt/codec.ts';
+import { ProtocolError, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import type { MemoryBudget } from '../messages/memory-budget.ts';
@@ -8,7 +8,8 @@ import { Publication } from '../messages/publication.ts';
 import type { OnceLog } from '../stats/once-log.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { Connection, type ConnectionHandlers, type ConnectionParts } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { Handshake } from './handshake.ts';
 
@@ -18,6 +19,7 @@ export interface ConnectionLimits {
   readonly connectionsPerAddress: number;
   readonly packet: number;
   readonly connectTimeout: number;
+  readonly packetTimeout: number;
 }
 
 export interface ConnectionsParts {
@@ -28,19 +30,19 @@ export interface ConnectionsParts {
   readonly log: OnceLog;
   readonly plane: DataPlane;
   readonly handshake: Handshake;
-  readonly control: ConnectionHandlers['control'] & {
+  readonly control: ConnectionHandlers<Connection>['control'] & {
     /** The connection has ended without a DISCONNECT. */
     lost(connection: Connection): void;
   };
 }
 
-/** Connections above the limit that are still accepted and refused with a CONNACK. */
-const REFUSED_AT_ONCE = 100;
+/** Connections above a limit that are still accepted, so that they are refused with a CONNACK. */
+const REFUSED_AT_ONCE = 4096;
 
 /** All connections of the broker: accepts them within the limits, counts them and closes silent ones. */
 export class Connections implements Iterable<Connection> {
   readonly #parts: ConnectionsParts;
-  readonly #connectionParts: ConnectionParts;
+  readonly #connectionParts: ConnectionParts<Connection>;
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
   #maximum = 0;
@@ -143,13 +145,34 @@ export class Connections implements Iterable<Connection> {
     if (!this.#stopping) log.info(session?.clientId || remoteAddress, reason);
   }
 
-  /** Ends the connections of clients that have sent no packet for too long. */
+  /** Closes the connection whose unfinished packet uses the most memory, unless that is the given one. */
+  tooManyUnfinished(connection: Connection): boolean {
+    let largest = connection;
+    for (const each of this.#connections) {
+      if (each.unfinishedBytes > largest.unfinishedBytes) largest = each;
+    }
+    if (largest === connection) return false;
+    largest.fail(new ProtocolError('all clients together have too many packets unfinished'));
+    return true;
+  }
+
+  /** Ends the connections of clients that have been silent for too long, or send a packet that does not end. */
   sweep(): void {
     for (const connection of this.#connections) {
       connection.sendBuffer.measure();
-      if (!connection.overdue) continue;
-      const reason = connection.session ? 'keepalive ran out' : 'no CONNECT in time';
-      connection.fail(new ProtocolError(reason));
+      connection.countFramedBytes();
+      if (connection.overdue) {
+        connection.fail(overdueError(connection));
+      } else if (connection.slowPacket) {
+        const reason = 'a packet took longer than broker.limits.packetTimeout';
+        connection.fail(new ProtocolError(reason));
+      }
     }
   }
+}
+
+function overdueError({ session, awaitsConnack }: Connection): ProtocolError {
+  if (session) return new ProtocolError('keepalive ran out');
+  if (!awaitsConnack) return new ProtocolError('no CONNECT in time');
+  return new ProtocolError('its CONNECT could not be answered in time', SERVER_UNAVAILABLE);
 }

@@ -2,12 +2,15 @@ import type { Logger } from 'pino';
 import type { Access } from '../../access/access.ts';
 import { type ConnectPacket, encodeConnack, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
+import { isReserved } from '../messages/reserved-topics.ts';
 import type { Session } from '../messages/session.ts';
+import type { DropCounter } from '../stats/drop-counter.ts';
 import { admit } from './admission.ts';
 import type { Connection } from './connection.ts';
 
 export interface HandshakeParts {
   readonly plane: DataPlane;
+  readonly drops: Pick<DropCounter, 'count'>;
   readonly log: Logger;
   /** Without it, or without rules in it, only the listeners decide. */
   readonly access: Access | undefined;
@@ -16,12 +19,19 @@ export interface HandshakeParts {
   connect(connection: Connection, packet: ConnectPacket): void;
 }
 
-/** Handles a connection between CONNECT and CONNACK: checks access, opens the session and answers. */
+/** CONNECT packets that are processed in one turn of the event loop: a crowd takes turns with those that are connected. */
+const CONNECTS_PER_TURN = 8;
+
+/** A connection between CONNECT and CONNACK: checks access, opens the session and answers. */
 export class Handshake {
   readonly #parts: HandshakeParts;
   /** CONNECT packets that are not answered. */
   readonly #packets = new WeakMap<Connection, ConnectPacket>();
   readonly #opened = new WeakMap<Connection, { session: Session; present: boolean }>();
+
+  /** CONNECT packets for later turns, in the order in which they came. */
+  readonly #waiting = new Map<Connection, ConnectPacket>();
+  #inTurn = 0;
 
   constructor(parts: HandshakeParts) {
     this.#parts = parts;
@@ -32,14 +42,40 @@ export class Handshake {
     return this.#opened.get(connection)?.session;
   }
 
-  /** Handles a CONNECT; refuses it immediately if there are too many connections. */
+  /** A CONNECT, for this turn of the event loop or a later one. */
   connect(connection: Connection, packet: ConnectPacket): void {
+    if (this.#inTurn === 0) setImmediate(this.#nextTurn);
+    if (this.#inTurn++ < CONNECTS_PER_TURN) this.#begin(connection, packet);
+    else this.#waiting.set(connection, packet);
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#inTurn = 0;
+    for (const [connection, packet] of this.#waiting) {
+      if (this.#inTurn === CONNECTS_PER_TURN) return;
+      this.#waiting.delete(connection);
+      if (connection.closed) continue;
+      if (this.#inTurn++ === 0) setImmediate(this.#nextTurn);
+      this.#begin(connection, packet);
+    }
+  };
+
+  /** Refuses it where there are too many connections. */
+  #begin(connection: Connection, packet: ConnectPacket): void {
     if (this.#parts.isOverLimit(connection)) {
       refuse(connection, 'too many connections', SERVER_UNAVAILABLE);
       return;
     }
-    this.#packets.set(connection, packet);
-    void this.#admit(connection, packet);
+    const allowed = this.#withoutReservedWill(packet);
+    this.#packets.set(connection, allowed);
+    void this.#admit(connection, allowed);
+  }
+
+  /** A will on a topic of the gateway is dropped like a message on it; a bridge has one by default. */
+  #withoutReservedWill(packet: ConnectPacket): ConnectPacket {
+    if (!packet.will || !isReserved(packet.will.topic)) return packet;
+    this.#parts.drops.count(packet.clientId, 'reserved-topic');
+    return { ...packet, will: undefined };
   }
 
   async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
@@ -66,8 +102,9 @@ export class Handshake {
   registered(connection: Connection, clientId: string): void {
     if (connection.closed) return;
     const { sessions, subscriptions } = this.#parts.plane;
-    const { clean } = this.#packets.get(connection)!;
+    const { clean, bridge } = this.#packets.get(connection)!;
     const opened = sessions.openSession(clientId, clean);
+    opened.session.bridge = bridge;
     this.#opened.set(connection, opened);
     if (!connection.access) return;
     const { identity, rights } = connection.access;
@@ -86,7 +123,7 @@ export class Handshake {
     }
     const { keepalive, protocolName } = this.#packets.get(connection)!;
     this.#packets.delete(connection);
-    connection.silenceLimitMs = keepalive * 1500;
+    connection.life.silenceLimitMs = keepalive * 1500;
     // MQTT 3.1 has no session-present flag.
     const present = opened.present && protocolName === 'MQTT';
     connection.sendBuffer.write(encodeConnack(present, 0));

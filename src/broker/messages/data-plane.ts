@@ -53,6 +53,8 @@ export class DataPlane {
   /** A client's PUBLISH: its effects are in memory when this returns; it is acknowledged when they are on disk. */
   publish(client: Client, publication: Publication, packetId: number): void {
     const route = this.#route(publication);
+    const { session } = client;
+    if (session!.bridge) publication.from = session!;
     switch (publication.qos) {
       case 0:
         return this.#publishAtMostOnce(client, publication, route);
@@ -155,7 +157,9 @@ export class DataPlane {
   #deliverToSubscribers(publication: Publication, route: Route): void {
     if (publication.retain) retain(this.retained, publication, this.#parts);
     const { subscribers, qos } = route;
+    const { from } = publication;
     for (let i = 0; i < subscribers.length; i++) {
+      if (subscribers[i] === from) continue;
       subscribers[i]!.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
     }
   }
@@ -166,9 +170,10 @@ export class DataPlane {
    */
   #deliverAfterCommit(publication: Publication, route: Route): void {
     if (publication.retain) retain(this.retained, publication, this.#parts);
-    const { topic, qos } = publication;
+    const { topic, qos, retain: retained, from } = publication;
     const later: { subscriber: Subscriber; granted: Qos }[] = [];
     route.subscribers.forEach((subscriber, i) => {
+      if (subscriber === from) return;
       const granted = Math.min(route.qos[i]!, qos) as Qos;
       if (subscriber.persistent && granted > 0) subscriber.deliver(publication, granted);
       else later.push({ subscriber, granted });
@@ -179,7 +184,7 @@ export class DataPlane {
     const committed = new PendingAck(() => {
       const again = new Publication();
       for (const { subscriber, granted } of later) {
-        subscriber.deliver(again.of(message, topic, qos, false), granted);
+        subscriber.deliver(again.of(message, topic, qos, retained), granted);
       }
     });
     this.#parts.store.journal.notifyAfterCommit(committed, true);
@@ -191,6 +196,8 @@ export class DataPlane {
    * the event loop.
    */
   publishWill({ topic, payload, qos, retain: retained }: LocalMessage): void {
+    // An earlier version has kept such wills.
+    if (isReserved(topic)) return;
     this.published++;
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retained);
     publication.held = true;

@@ -1,5 +1,4 @@
-import type { Qos } from '../../mqtt/codec.ts';
-import { PUBREL_HEADER } from '../../mqtt/codec.ts';
+import { ProtocolError, PUBREL_HEADER, type Qos } from '../../mqtt/codec.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import { QueueEntry, type QueueOwner, UNWRITTEN } from '../../queue/queue-entry.ts';
 import type { Journal } from '../../store/commit/journal.ts';
@@ -73,10 +72,11 @@ export class Deliveries {
   }
 
   /** Sends a clean session's message without an entry. */
-  sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>): void {
+  sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>, retain: boolean): void {
     const packetId = packetIdOf(this.nextSeq());
     this.#window.add(packetId, qos);
-    writePublication(link.sendBuffer, publication, PUBLISH | (qos << 1), packetId);
+    const header = PUBLISH | (qos << 1) | (retain ? 1 : 0);
+    writePublication(link.sendBuffer, publication, header, packetId);
   }
 
   /** Sends again, in order, the messages that were sent on an earlier connection [MQTT-4.4.0-1]. */
@@ -98,19 +98,28 @@ export class Deliveries {
     if (entry.written !== UNWRITTEN) this.#parts.journal.markSent(this.#owner);
   }
 
-  /** PUBACK: the message has arrived. Returns whether one was in flight. */
+  /** PUBACK: the message has arrived. Returns whether one was in flight; throws ProtocolError where it had QoS 2. */
   acknowledged(packetId: number): boolean {
     const slot = this.#window.get(packetId);
-    if (slot !== 1 && !(slot instanceof QueueEntry && slot.qos === 1)) return false;
+    if (slot === undefined) return false;
+    if (slot !== 1 && !(slot instanceof QueueEntry && slot.qos === 1)) {
+      throw new ProtocolError('PUBACK for a QoS 2 message');
+    }
     this.#done(packetId, slot);
     return true;
   }
 
-  /** PUBREC: PUBREL is sent when it is on disk that the PUBLISH must not be repeated. */
+  /**
+   * PUBREC: PUBREL answers it, once it is on disk that the message itself is not to be sent again; also where no
+   * message is in flight, for an earlier connection may have had its PUBREC. Throws ProtocolError where it had QoS 1.
+   */
   received(link: Link, packetId: number): void {
     const slot = this.#window.get(packetId);
+    if (slot === 1 || (slot instanceof QueueEntry && slot.qos === 1)) {
+      throw new ProtocolError('PUBREC for a QoS 1 message');
+    }
     if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
-    if (slot instanceof QueueEntry && slot.qos === 2) {
+    if (slot instanceof QueueEntry) {
       const first = !slot.released;
       slot.released = true;
       if (first && slot.owner) this.#parts.journal.add(['released', slot.owner.key, slot.seq]);
@@ -126,10 +135,13 @@ export class Deliveries {
     pendingAck.done();
   }
 
-  /** PUBCOMP: the message has arrived exactly once. Returns whether one was in flight. */
+  /** PUBCOMP: the message has arrived exactly once. Returns whether one was in flight; throws ProtocolError before PUBREL. */
   completed(packetId: number): boolean {
     const slot = this.#window.get(packetId);
-    if (slot !== PUBREL_SENT && !(slot instanceof QueueEntry && slot.released)) return false;
+    if (slot === undefined) return false;
+    if (slot !== PUBREL_SENT && !(slot instanceof QueueEntry && slot.released)) {
+      throw new ProtocolError('PUBCOMP for a message without PUBREL');
+    }
     this.#done(packetId, slot);
     return true;
   }

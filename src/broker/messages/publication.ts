@@ -23,7 +23,9 @@ export class Publication {
   own = false;
   /** It came from a plant's broker. */
   inbound = false;
-  /** The acknowledgement, which waits until everything that this publication stores is on disk. */
+  /** The bridge that published it and does not get it back. */
+  from: Subscriber | null = null;
+  /** The acknowledgement that waits for all that this publication puts on disk. */
   pendingAck: PendingAck | null = null;
   #message: Message | null = null;
 
@@ -59,6 +61,7 @@ export class Publication {
     this.held = false;
     this.own = false;
     this.inbound = false;
+    this.from = null;
     this.pendingAck = null;
     this.#message = null;
     return this;

@@ -1,9 +1,11 @@
 import type { Qos } from '../../mqtt/codec.ts';
+import { matchesLevels } from '../../mqtt/topics.ts';
 import { createMessage, Message } from '../../queue/message.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { Publication } from './publication.ts';
 import { isReserved } from './reserved-topics.ts';
+import { filterPath, TREE_LEVELS, topicPath, WILDCARDS } from './tree-levels.ts';
 
 export interface Retained {
   readonly topic: string;
@@ -43,7 +45,7 @@ export class RetainedMessages {
 
   #grow(topic: string): Node {
     let node = this.#root;
-    for (const level of topic.split('/')) {
+    for (const level of topicPath(topic)) {
       node.children ??= new Map();
       let child = node.children.get(level);
       if (!child) {
@@ -69,7 +71,7 @@ export class RetainedMessages {
     if (!last) return false;
     this.#nodes.delete(topic);
     this.#clear(last);
-    const levels = topic.split('/');
+    const levels = topicPath(topic);
     const path = [this.#root];
     for (const level of levels) path.push(path.at(-1)!.children!.get(level)!);
     for (let i = levels.length; i > 0; i--) {
@@ -83,7 +85,7 @@ export class RetainedMessages {
   /** Every retained message whose topic the filter matches [MQTT 3.1.1, section 4.7]. */
   match(filter: string): Retained[] {
     const found: Retained[] = [];
-    collect(this.#root, filter.split('/'), 0, found);
+    collect(this.#root, filterPath(filter), 0, found);
     return found;
   }
 }
@@ -158,6 +160,10 @@ function collect(node: Node, levels: readonly string[], depth: number, found: Re
   if (level === '#') {
     if (depth > 0 && node.retained) found.push(node.retained);
     collectAll(node, depth === 0, found);
+  } else if (level === WILDCARDS) {
+    for (const [rest, { retained }] of node.children ?? []) {
+      if (retained && matchesLevels(levels[TREE_LEVELS + 1]!, rest)) found.push(retained);
+    }
   } else if (level === '+') {
     for (const [name, child] of node.children ?? []) {
       if (depth === 0 && name.startsWith('$')) continue;

@@ -1,5 +1,7 @@
 import { decodeTopic, type Qos } from '../../mqtt/codec.ts';
+import { matchesLevels } from '../../mqtt/topics.ts';
 import type { Subscriber } from './publication.ts';
+import { filterPath, hasDeepWildcard, TREE_LEVELS, topicPath, WILDCARDS } from './tree-levels.ts';
 
 class Node {
   children: Map<string, Node> | undefined;
@@ -29,13 +31,16 @@ const CACHED_TOPIC_BYTES = 512;
 export class Router {
   /** Subscriptions of all subscribers together. */
   count = 0;
+  /** Those of them with a wildcard that no node of the tree is for: each costs time at every deep topic. */
+  deepWildcards = 0;
   readonly #root = new Node();
   #cache = new Map<number, CachedRoute>();
   #generation = 1;
 
   subscribe(filter: string, subscriber: Subscriber, qos: Qos): void {
     let node = this.#root;
-    for (const level of filter.split('/')) {
+    const path = filterPath(filter);
+    for (const level of path) {
       node.children ??= new Map();
       let child = node.children.get(level);
       if (!child) {
@@ -45,13 +50,16 @@ export class Router {
       node = child;
     }
     node.subscribers ??= new Map();
-    if (!node.subscribers.has(subscriber)) this.count++;
+    if (!node.subscribers.has(subscriber)) {
+      this.count++;
+      if (hasDeepWildcard(path)) this.deepWildcards++;
+    }
     node.subscribers.set(subscriber, qos);
     this.#generation++;
   }
 
   unsubscribe(filter: string, subscriber: Subscriber): void {
-    const levels = filter.split('/');
+    const levels = filterPath(filter);
     const path: Node[] = [this.#root];
     for (const level of levels) {
       const child = path.at(-1)!.children?.get(level);
@@ -60,6 +68,7 @@ export class Router {
     }
     if (!path.at(-1)!.subscribers?.delete(subscriber)) return;
     this.count--;
+    if (hasDeepWildcard(levels)) this.deepWildcards--;
     // A cached route would keep the subscriber and its queue in memory.
     if (this.#cache.size > 0) this.#cache = new Map();
     for (let i = levels.length; i > 0; i--) {
@@ -94,7 +103,7 @@ export class Router {
   /** The route of a topic name, without the cache. */
   route(topic: string): Route {
     const found = new Map<Subscriber, Qos>();
-    collect(this.#root, topic.split('/'), 0, topic.startsWith('$'), found);
+    collect(this.#root, topicPath(topic), 0, topic.startsWith('$'), found);
     const subscribers = [...found.keys()];
     const persistent = subscribers.some((subscriber) => subscriber.persistent);
     return { topic, subscribers, qos: [...found.values()], persistent };
@@ -121,15 +130,27 @@ function collect(
     take(node, found);
     return;
   }
+  if (depth === TREE_LEVELS) return collectRest(node, levels[depth]!, found);
   const exact = node.children?.get(levels[depth]!);
   if (exact) collect(exact, levels, depth + 1, reserved, found);
   const any = wildcards ? node.children?.get('+') : undefined;
   if (any) collect(any, levels, depth + 1, reserved, found);
 }
 
+/** The rest of a topic, beyond the levels that have nodes. */
+function collectRest(node: Node, rest: string, found: Map<Subscriber, Qos>): void {
+  take(node.children?.get(rest), found);
+  for (const [filter, { subscribers }] of node.children?.get(WILDCARDS)?.children ?? []) {
+    if (subscribers && matchesLevels(filter, rest)) takeAll(subscribers, found);
+  }
+}
+
 function take(node: Node | undefined, found: Map<Subscriber, Qos>): void {
-  if (!node?.subscribers) return;
-  for (const [subscriber, qos] of node.subscribers) {
+  if (node?.subscribers) takeAll(node.subscribers, found);
+}
+
+function takeAll(subscribers: ReadonlyMap<Subscriber, Qos>, found: Map<Subscriber, Qos>): void {
+  for (const [subscriber, qos] of subscribers) {
     const before = found.get(subscriber);
     if (before === undefined || before < qos) found.set(subscriber, qos);
   }

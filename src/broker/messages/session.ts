@@ -53,6 +53,8 @@ export class Session implements Subscriber, BoundedQueueOwner {
   readonly incoming = new Set<number>();
   /** The user who owns the session; '' if no client has logged in. */
   owner: string;
+  /** Its client is a bridge: it gets the retain flag as it was published, and none of its own messages. */
+  bridge = false;
   /** When its client disconnected, in milliseconds of `now()`. */
   awaySince: number;
   /** When its client connected, in milliseconds of `now()`; valid while it is connected. */
@@ -118,21 +120,22 @@ export class Session implements Subscriber, BoundedQueueOwner {
 
   deliver(publication: Publication, qos: Qos): void {
     const link = this.#link;
+    const retain = this.bridge && publication.retain;
     if (qos === 0) {
       if (!link) return;
       // QoS 0: a message that can't be sent now is dropped and counted.
       if (link.sendBuffer.congested) this.#drop('slow-reader');
-      else writePublication(link.sendBuffer, publication, 0x30, 0);
+      else writePublication(link.sendBuffer, publication, retain ? 0x31 : 0x30, 0);
       return;
     }
-    if (this.persistent) this.#enqueue(publication, qos, false, publication.held || qos === 2);
+    if (this.persistent) this.#enqueue(publication, qos, retain, publication.held || qos === 2);
     else if (link) {
       const full = this.#deliveries.size >= this.#context.limits.inflight;
       if (full || this.queue.count > 0 || link.sendBuffer.congested) {
-        this.#enqueue(publication, qos, false, false);
+        this.#enqueue(publication, qos, retain, false);
         return;
       }
-      this.#deliveries.sendOnce(link, publication, qos);
+      this.#deliveries.sendOnce(link, publication, qos, retain);
     }
   }
 

@@ -14,6 +14,7 @@ import type { Subscriber } from './publication.ts';
 import type { Retained, RetainedMessages } from './retained.ts';
 import type { Router } from './router.ts';
 import type { Session } from './session.ts';
+import { filterPath, hasDeepWildcard } from './tree-levels.ts';
 
 export interface SubscriptionsParts {
   readonly store: Store;
@@ -26,7 +27,11 @@ export interface SubscriptionsParts {
 /** The most subscriptions of one client, and of all clients together. */
 const SUBSCRIPTIONS = 10_000;
 const ALL_SUBSCRIPTIONS = 100_000;
+/** Of all together, those with a wildcard beyond the 128th level, which are compared one by one. */
+const DEEP_WILDCARDS = 50;
 
+/** Begins the filters of shared subscriptions [MQTT 5, section 4.8.2]. */
+const SHARED = '$share/';
 const NOT_ALLOWED = 'not allowed by the access file';
 
 /** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
@@ -66,12 +71,17 @@ export class Subscriptions {
     pendingAck.done();
   }
 
-  /** Why a filter is refused: it matches topics that the client may not read, or there are too many filters. */
+  /** Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
   #whyRefused({ session, access }: Client, filter: string): string | undefined {
     const { subscriptions } = session!;
+    // Granted, it would wait for a topic that nobody publishes.
+    if (filter.startsWith(SHARED)) return 'shared subscriptions ($share/…) are not supported';
     if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
     if (subscriptions.has(filter)) return undefined;
-    const { count } = this.#parts.router;
+    const { count, deepWildcards } = this.#parts.router;
+    if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(filter))) {
+      return 'too many filters with wildcards beyond level 128';
+    }
     const tooMany = subscriptions.size >= SUBSCRIPTIONS || count >= ALL_SUBSCRIPTIONS;
     return tooMany ? 'too many filters' : undefined;
   }

@@ -13,7 +13,9 @@ const whenFull = z
 export const limitsSchema = z.strictObject({
   connections: wholeNumber(1, 100_000)
     .prefault(1000)
-    .describe('Most clients connected at the same time.'),
+    .describe(
+      'Most clients connected at the same time. Up to 4,096 more are answered with return code 3.',
+    ),
   connectionsPerAddress: wholeNumber(1, 100_000)
     .prefault(100)
     .describe('Most clients connected at the same time from one address.'),
@@ -31,6 +33,9 @@ export const limitsSchema = z.strictObject({
   connectTimeout: duration('100ms', '10m')
     .prefault('10s')
     .describe('Longest time from the start of a connection to its CONNECT.'),
+  packetTimeout: duration('1s', '1h')
+    .prefault('5m')
+    .describe('Longest time for one packet to arrive, from its first byte to its last.'),
   retainedMessages: wholeNumber(1, 100_000_000)
     .prefault(100_000)
     .describe('Most retained messages.'),

@@ -56,7 +56,7 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     expect(client.state).toBe('open');
   });
 
-  test('[MQTT-3.1.2-24] half a packet is no sign of life', async () => {
+  test('[MQTT-3.1.2-24] half a packet does not keep a silent client connected', async () => {
     const client = await mqtt.connect({ keepalive: 1 });
     client.send(p.publish('a', 'xyz').subarray(0, 4));
     await client.closed(LATEST_MS);

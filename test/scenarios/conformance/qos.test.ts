@@ -156,6 +156,32 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     for (const packet of client.inbox) expect(packet).toMatchObject({ type: 'pubrel', id: 79 });
   });
 
+  test.each([
+    ['a PUBREC for a QoS 1 message', 1, p.pubrec],
+    ['a PUBCOMP for a QoS 1 message', 1, p.pubcomp],
+    ['a PUBACK for a QoS 2 message', 2, p.puback],
+    ['a PUBCOMP for a QoS 2 message before its PUBREL', 2, p.pubcomp],
+  ])('[MQTT-4.8.0-1] %s closes the connection', async (_name, qos, answer) => {
+    const { topic, subscriber, publisher } = await pair(qos);
+    await publisher.publish(topic, 'x', { qos: 2 });
+    const message = await subscriber.next('publish');
+    subscriber.send(answer(message.id));
+    await subscriber.closed();
+  });
+
+  test('[MQTT-4.8.0-1] a PUBACK in place of a PUBCOMP closes the connection', async () => {
+    const { topic, subscriber, publisher } = await pair(2);
+    await publisher.publish(topic, 'x', { qos: 2 });
+    const message = await subscriber.next('publish');
+    subscriber.send(p.pubrec(message.id));
+    await subscriber.next('pubrel');
+    // The second PUBREC is what a client sends that has lost the PUBREL.
+    subscriber.send(p.pubrec(message.id));
+    await subscriber.next('pubrel');
+    subscriber.send(p.puback(message.id));
+    await subscriber.closed();
+  });
+
   test('[cellgate] a PUBACK for a QoS 2 message does not lose it or hurt others', async () => {
     const { topic, subscriber, publisher } = await pair(2);
     const bystander = await mqtt.connect();

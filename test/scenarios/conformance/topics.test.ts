@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { transports, unique, useBroker } from '../../support/bench.ts';
+import { differs, transports, unique, useBroker } from '../../support/bench.ts';
 import * as p from '../../support/packets.ts';
 
 const broker = useBroker();
@@ -147,6 +147,21 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     expect(message.topic === topic).toBe(true);
     expect(message.payload).toBe('long');
   });
+
+  test(
+    '[MQTT-4.7.3-3] topics and filters have as many levels as fit',
+    differs('mosquitto', 'takes 200 levels'),
+    async () => {
+      const topic = `${unique('t')}/`.padEnd(65_533, 'a/');
+      const client = await mqtt.connect();
+      await client.subscribe([`${topic}/+`, 1]);
+      await client.publish(`${topic}/x`, 'deep', { retain: true });
+      expect((await client.message()).topic).toBe(`${topic}/x`);
+      const late = await mqtt.connect();
+      await late.subscribe([`${topic}/x`, 1]);
+      expect((await late.message()).payload).toBe('deep');
+    },
+  );
 
   test('[MQTT-4.7.3-4] topics that look the same but have other code points are other topics', async () => {
     const root = unique('t');

@@ -30,6 +30,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   packet: 1024 * 1024,
   tcpKeepalive: 600_000,
   connectTimeout: 10_000,
+  packetTimeout: 300_000,
   sessionExpiry: 7 * 86_400_000,
   retainedMessages: 100_000,
   retainedBytes: 256 * 1024 * 1024,

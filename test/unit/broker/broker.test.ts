@@ -182,3 +182,85 @@ test('a subscriber that reads nothing does not delay the others', async () => {
   }
   expect(broker.counts.dropped).toBeGreaterThan(0);
 });
+
+test('shared subscriptions are refused with 0x80, malformed ones too, and logged once', async () => {
+  const { client, records, broker } = await startBroker(tempFolder());
+  const subscriber = await client({ clientId: 's', clean: false });
+  const shared = ['$share/g/t', '$share/g/#', '$share/', '$share//t', '$share/g', '$share/+/t'];
+  const codes = await subscriber.subscribe(
+    ...shared.map((filter) => [filter, 1] as const),
+    ['$share', 1],
+    ['t', 1],
+  );
+  expect(codes).toEqual([...shared.map(() => 0x80), 1, 1]);
+  expect(await subscriber.subscribe(['$share/g/t', 0])).toEqual([0x80]);
+  await subscriber.unsubscribe('$share/g/t');
+  expect(broker.counts.subscriptions).toBe(2);
+  expect(records.filter(({ msg }) => msg === 'subscription refused')).toMatchObject([
+    { client: 's', reason: 'shared subscriptions ($share/…) are not supported' },
+  ]);
+});
+
+test.each([
+  ['MQTT', 0x84],
+  ['MQIsdp', 0x83],
+])(
+  'a bridge of %s with level %i gets what others publish, as they retained it, and nothing of its own',
+  async (protocol, level) => {
+    const { client, broker } = await startBroker(tempFolder());
+    for (const clean of [true, false]) {
+      const bridge = await client({ clientId: 'bridge', clean, protocol, level });
+      await bridge.subscribe(['t/#', 2]);
+      const other = await client({ clientId: 'other' });
+      await other.subscribe(['t/#', 2]);
+      for (const qos of [0, 1, 2]) {
+        await bridge.publish('t/own', `${qos}`, { qos });
+        expect(await other.message()).toMatchObject({ payload: `${qos}`, retain: false });
+        await other.publish('t/other', `${qos}`, { qos, retain: true });
+        expect(await other.message()).toMatchObject({ payload: `${qos}`, retain: false });
+        expect(await bridge.message()).toMatchObject({ payload: `${qos}`, qos, retain: true });
+      }
+      await bridge.publish('t/own', 'from a publisher that is persistent', { qos: 2 });
+      await bridge.quiet();
+      await bridge.disconnect();
+      await other.publish('t/other', '', { qos: 1, retain: true });
+      await other.disconnect();
+      // The next client with this id is none.
+      const plain = await client({ clientId: 'bridge', clean });
+      if (clean) await plain.subscribe(['t/own', 1]);
+      plain.inbox.length = 0;
+      await plain.publish('t/own', 'x', { qos: 1 });
+      expect((await plain.message()).payload).toBe('x');
+      await plain.disconnect();
+    }
+    expect(broker.counts.connected).toBe(0);
+  },
+);
+
+test('a will and a publish below $SYS are acknowledged and dropped, with one line in the log', async () => {
+  const folder = tempFolder();
+  const first = await startBroker(folder);
+  const watcher = await first.client({ clientId: 'watcher' });
+  await watcher.subscribe(['$SYS/#', 0]);
+  const topic = '$SYS/broker/connection/b/state';
+  for (const clean of [true, false]) {
+    const bridge = await first.client({
+      clientId: 'b',
+      clean,
+      level: 0x84,
+      will: { topic, payload: '0', qos: 1, retain: true },
+    });
+    await bridge.publish(topic, '1', { qos: 1, retain: true });
+    await bridge.publish(topic, '1', { qos: 2 });
+    bridge.destroy();
+  }
+  await vi.waitFor(() => expect(first.broker.counts.connected).toBe(1));
+  await watcher.quiet();
+  expect(first.broker.counts.retained).toBe(0);
+  expect(first.records.filter(({ reason }) => reason === 'reserved-topic')).toMatchObject([
+    { who: 'b', msg: 'messages are being dropped' },
+  ]);
+  await first.stop();
+  const again = await startBroker(folder);
+  expect(again.store.recovered.wills).toEqual([]);
+});

@@ -135,6 +135,7 @@ describe('defaults', () => {
           sessionExpiry: 604_800_000,
           tcpKeepalive: 600_000,
           connectTimeout: 10_000,
+          packetTimeout: 300_000,
           retainedMessages: 100_000,
           retainedBytes: 268_435_456,
         },

@@ -13,6 +13,7 @@ import {
   ProtocolError,
   type PublishPlaces,
 } from '../../../src/mqtt/codec.ts';
+import * as packets from '../../support/packets.ts';
 
 /** The codec that aedes and mqtt.js use, as an independent reference. */
 const reference = createRequire(import.meta.url)('mqtt-packet') as {
@@ -78,6 +79,7 @@ test('reads every CONNECT that the other codec writes', () => {
       });
       expect(decodeConnect(packet, bodyOf(packet), packet.length)).toEqual({
         protocolName: v31 ? 'MQIsdp' : 'MQTT',
+        bridge: false,
         ...rest,
         will: will ?? undefined,
         username: username ?? undefined,
@@ -227,7 +229,31 @@ test('what is kept of a packet does not pin the buffer that it was read from', (
   expect(password!.toString()).toBe('secret');
 });
 
-test('a topic has at most 128 levels', () => {
-  expect(decodeTopic(Buffer.from('/'.repeat(127)))).toHaveLength(127);
-  expect(() => decodeTopic(Buffer.from('/'.repeat(128)))).toThrow('too many levels');
+test('topics and filters may have as many levels as their length allows', () => {
+  const topic = 'a/'.repeat(32_767);
+  expect(decodeTopic(Buffer.from(topic))).toBe(topic);
+  const filters = ['/'.repeat(65_535), '+/'.repeat(32_767), `${'/'.repeat(65_534)}#`];
+  const requests = filters.map((filter) => [filter, 1] as const);
+  const bytes = packets.subscribe(1, requests);
+  const decoded = decodeSubscribe(bytes, bodyOf(bytes), bytes.length);
+  expect(decoded.requests.map((request) => request.filter)).toEqual(filters);
+});
+
+test.each([
+  'a+',
+  '+a',
+  'a/+b/c',
+  'a#',
+  '#a',
+  '#/a',
+  'a/#/b',
+  '##',
+  '++',
+  '+#',
+  'a/b#',
+  '\n+',
+  '#\n',
+])('the filter %j has a wildcard in the wrong place', (filter) => {
+  const bytes = packets.subscribe(1, [[filter, 1]]);
+  expect(() => decodeSubscribe(bytes, bodyOf(bytes), bytes.length)).toThrow('wrong place');
 });

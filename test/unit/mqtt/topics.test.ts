@@ -7,6 +7,7 @@ import {
   overlaps,
   topicProblem,
 } from '../../../src/mqtt/topics.ts';
+import { naiveMatch } from '../../support/naive-match.ts';
 
 describe('topic names', () => {
   test.each([
@@ -96,4 +97,25 @@ describe('two filters', () => {
   ])('%s covers %s: %s', (wide, narrow, expected) => {
     expect(covers(wide, narrow)).toBe(expected);
   });
+});
+
+test('long texts between wildcards are compared to their ends', () => {
+  const long = 'x'.repeat(40);
+  const parts = fc.array(fc.constantFrom(long, `${long}y`, 'a', '', '+'), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  const names = fc.array(fc.constantFrom(long, `${long}y`, 'a', ''), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(parts, fc.boolean(), names, (levels, all, topic) => {
+      const filter = [...levels, ...(all ? ['#'] : [])].join('/');
+      expect(matches(filter, topic.join('/'))).toBe(naiveMatch(filter, topic.join('/')));
+      const own = levels.map((each) => (each === '+' ? 'a' : each)).join('/');
+      expect(matches(filter, own)).toBe(true);
+    }),
+    { numRuns: 1000 },
+  );
 });

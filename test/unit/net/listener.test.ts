@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
@@ -143,7 +144,9 @@ test('a peer that half-closes and reads nothing is cut', async () => {
 });
 
 test('no more sockets than clients are kept in their handshake', async () => {
-  const { port } = await open('ws');
+  const listener = await openListener({ ...parts(config('ws')), spareSockets: 200 });
+  onTestFinished(() => listener.stop());
+  const port = Number(new URL(listener.url).port);
   const clients: Socket[] = [];
   let refused = 0;
   for (let i = 0; i < LIMITS.connections + 210; i++) {
@@ -181,12 +184,37 @@ test('a text frame is a violation, a plain request is answered', async () => {
   expect(await response.text()).toContain('MQTT over WebSocket');
 });
 
-test('a WebSocket without the sub-protocol is refused', async () => {
-  const { port, accepted } = await open('ws');
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
-  const error = await new Promise<Error>((resolve) => socket.once('error', resolve));
-  expect(error.message).toContain('401');
-  expect(accepted.transports).toHaveLength(0);
+test.each([
+  ['no sub-protocol', []],
+  ['only others', ['chat', 'mqttx', 'MQTT']],
+])(
+  'an upgrade request with %s gets 400 and the name of the one that is missing',
+  async (_name, protocols) => {
+    const { port, accepted } = await open('ws');
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, protocols);
+    const response = await new Promise<IncomingMessage>((resolve) =>
+      socket.once('unexpected-response', (_request, answer) => resolve(answer)),
+    );
+    expect(response.statusCode).toBe(400);
+    expect((await response.toArray()).join('')).toBe(
+      'the sub-protocol mqtt is missing: send the header Sec-WebSocket-Protocol: mqtt\n',
+    );
+    expect(accepted.transports).toHaveLength(0);
+  },
+);
+
+test('of two sub-protocols the server takes mqtt, mqttv3.1 alone too', async () => {
+  const { port } = await open('ws');
+  for (const [offered, chosen] of [
+    [['chat', 'mqtt'], 'mqtt'],
+    [['mqttv3.1'], 'mqttv3.1'],
+    [['mqttv3.1', 'mqtt'], 'mqtt'],
+  ] as const) {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, [...offered]);
+    await new Promise((resolve) => socket.once('open', resolve));
+    expect(socket.protocol).toBe(chosen);
+    socket.terminate();
+  }
 });
 
 test('bytes handed to a WebSocket with nothing pending are not read again', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { encodePublish, encodePubrel } from '../../../src/mqtt/publish-encoder.ts';
+import { createMessage } from '../../../src/queue/message.ts';
 import { encodeOutgoing, type OutgoingParts } from '../../../src/uplink/outgoing.ts';
 import { Routes } from '../../../src/uplink/routes.ts';
 import type { CurrentRouting } from '../../../src/uplink/routing.ts';
@@ -94,5 +95,16 @@ test('a message whose route is no longer in the config is refused', () => {
   expect(encodeOutgoing(entry(), 7, parts({ out: 'other' }))).toEqual({
     kind: 'refused',
     reason: 'no route takes it any more',
+  });
+});
+
+test('a message whose topic is too long at the plant is refused, not cut', () => {
+  const [fits, long] = ['x'.repeat(65_533), 'x'.repeat(65_534)].map((topic) =>
+    Object.assign(entry(), { message: createMessage(topic, Buffer.from('hi')) }),
+  );
+  expect(encodeOutgoing(fits!, 7, parts()).kind).toBe('publish');
+  expect(encodeOutgoing(long!, 7, parts())).toEqual({
+    kind: 'refused',
+    reason: 'topic too long: 65536 bytes at the plant, MQTT takes 65535',
   });
 });

@@ -29,3 +29,14 @@ test('a topic is sent by the narrowest route, never back to where it came from, 
   expect(routes.in('all/set/lamp')?.local).toBe('set/lamp');
   expect(routes.in('other')).toBeUndefined();
 });
+
+test('a topic of as many levels as fit has its route, in both directions', () => {
+  const routes = new Routes({
+    out: [out('+/#', 'plant/'), out(`+/${'+/'.repeat(200)}#`, 'deep/')],
+    in: [{ in: 'in/#', strip: 'in/', to: '', qos: 1, retain: 'clear' }],
+    own: [],
+  });
+  const topic = 'a/'.repeat(32_000);
+  expect(routes.out(topic)?.remote.toString()).toBe(`deep/${topic}`);
+  expect(routes.in(`in/${topic}`)?.local).toBe(topic);
+});

@@ -12,6 +12,7 @@ import { FakeTransport } from '../../../support/fake-transport.ts';
 
 const CONNECT: ConnectPacket = {
   protocolName: 'MQTT',
+  bridge: false,
   clean: true,
   keepalive: 0,
   clientId: 'c',

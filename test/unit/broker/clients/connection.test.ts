@@ -137,7 +137,7 @@ test("acknowledgements done during one client's packet do not read another clien
 
 test('a client that is not read because of the disk is not silent', async () => {
   const { connection, ackAllWhenStored, store, turn } = connected();
-  connection.silenceLimitMs = 1500;
+  connection.life.silenceLimitMs = 1500;
   ackAllWhenStored();
   connection.data(publishes(5000));
   turn(60_000);

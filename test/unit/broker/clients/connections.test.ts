@@ -20,7 +20,13 @@ function setUp() {
   const gone: unknown[] = [];
   const opened = new Map<unknown, unknown>();
   const connections = new Connections({
-    limits: { connections: 3, connectionsPerAddress: 2, packet: 1024, connectTimeout: 5000 },
+    limits: {
+      connections: 3,
+      connectionsPerAddress: 2,
+      packet: 1024,
+      connectTimeout: 5000,
+      packetTimeout: 300_000,
+    },
     clock,
     memory: new MemoryBudget(),
     traffic: new TrafficCounters(),
@@ -39,11 +45,13 @@ function setUp() {
       lost: (connection) => lost.push(connection),
     },
   });
-  const accept = (remoteAddress: string) =>
-    connections.accept(Object.assign(new FakeTransport(), { remoteAddress })) as
-      | Connection
-      | undefined;
-  return { connections, clock, lines, lost, gone, opened, accept };
+  const transports: FakeTransport[] = [];
+  const accept = (remoteAddress: string) => {
+    const transport = Object.assign(new FakeTransport(), { remoteAddress });
+    transports.push(transport);
+    return connections.accept(transport) as Connection | undefined;
+  };
+  return { connections, clock, lines, lost, gone, opened, accept, transports };
 }
 
 test('connections above a limit are accepted, so that they can be refused with a CONNACK', () => {
@@ -61,9 +69,9 @@ test('connections above a limit are accepted, so that they can be refused with a
   expect(connections.isOverLimit(first)).toBe(true);
 });
 
-test('an address may have no more than its connections and a hundred to refuse', () => {
+test('an address may have no more than its connections and 4,096 to refuse', () => {
   const { accept, lines } = setUp();
-  for (let i = 0; i < 102; i++) expect(accept('192.0.2.1')).toBeDefined();
+  for (let i = 0; i < 4098; i++) expect(accept('192.0.2.1')).toBeDefined();
   expect(accept('192.0.2.1')).toBeUndefined();
   expect(lines).toEqual(['connection closed']);
   expect(accept('192.0.2.2')).toBeDefined();
@@ -128,6 +136,16 @@ test('a sweep closes the connections that send no CONNECT in time', async () => 
   connections.sweep();
   expect(connection.closed).toBe(true);
   expect(connections.counts.connected).toBe(0);
+});
+
+test('a CONNECT that the gateway could not answer in time gets return code 3', async () => {
+  const { connections, accept, clock, transports } = setUp();
+  const connection = accept('192.0.2.1')!;
+  connection.data(packets.connect());
+  await clock.advance(5001);
+  connections.sweep();
+  expect(connection.closed).toBe(true);
+  expect(transports[0]!.take().toString('hex')).toBe('20020003');
 });
 
 test('an operator disconnects a client by its id', () => {

@@ -34,6 +34,7 @@ function setUp({ admit, present = false, isOverLimit = false }: Options = {}) {
       },
       subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
     } as unknown as DataPlane,
+    drops: { count: (...drop) => void calls.push(`drop ${drop.join(' ')}`) },
     log,
     access: { hasRules: admit !== undefined, admit } as unknown as Access,
     isOverLimit: () => isOverLimit,
@@ -111,7 +112,7 @@ test.each([
   handshake.connack(connection, 0);
   expect(await sent()).toBe(hex);
   expect(connection.session?.clientId).toBe('c');
-  expect(connection.silenceLimitMs).toBe(15_000);
+  expect(connection.life.silenceLimitMs).toBe(15_000);
   expect(calls).toEqual(['control', 'open c false', 'session connected']);
 });
 
@@ -124,4 +125,26 @@ test.each([
   handshake.connack(connection, returnCode);
   expect(await sent()).toBe(hex);
   expect(connection.closed).toBe(true);
+});
+
+test('a crowd of CONNECT packets takes turns with everything else, in its order', async () => {
+  const { calls, handshake } = setUp();
+  const connections = Array.from({ length: 20 }, () => {
+    const handlers = { ...new FakeHandler().handlers, handshake };
+    return new Connection(new FakeTransport(), connectionParts(handlers));
+  });
+  for (const connection of connections) connection.data(packets.connect());
+  expect(calls).toHaveLength(8);
+  // One that has gone meanwhile is passed over.
+  connections[10]!.lost();
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  expect(calls).toHaveLength(16);
+  await turn();
+  expect(calls).toHaveLength(19);
+  await turn();
+  connections[0]!.lost();
+  const handlers = { ...new FakeHandler().handlers, handshake };
+  new Connection(new FakeTransport(), connectionParts(handlers)).data(packets.connect());
+  expect(calls).toHaveLength(20);
 });

@@ -10,6 +10,7 @@ import type { Store } from '../../../../src/store/store.ts';
 
 const CONNECT: ConnectPacket = {
   protocolName: 'MQTT',
+  bridge: false,
   clean: true,
   keepalive: 0,
   clientId: 'c',

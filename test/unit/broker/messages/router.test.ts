@@ -115,7 +115,7 @@ test('topics are distinguished by their bytes, however many there are', () => {
   expect(find(router, long).topic).toBe(long);
 });
 
-test.each(['a/+', '#', 'a/#/b', 'x+y', '', 'nul\0', '/'.repeat(200)])(
+test.each(['a/+', '#', 'a/#/b', 'x+y', '', 'nul\0'])(
   'bytes that are no topic name are refused: %j',
   (topic) => {
     const router = new Router();

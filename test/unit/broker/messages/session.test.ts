@@ -149,6 +149,31 @@ describe('connection', () => {
     expect(await link.words()).toEqual(['c#3', 'd#4']);
   });
 
+  test.each([
+    [61, 70],
+    [120, 139],
+    [65_530, 65_535],
+  ])('what is sent again comes in the order of sending: %i to %i', async (first, last) => {
+    const { session, deliver } = setUp({ limits: { inflight: 20 } });
+    const before = new FakeLink();
+    session.connect(before);
+    for (let id = 1; id < first; id++) {
+      deliver('x');
+      session.acknowledged(id);
+      if (id % 1000 === 0) await before.take();
+    }
+    await before.take();
+    const payloads = Array.from({ length: last - first + 3 }, (_, i) => `m${i}`);
+    for (const payload of payloads) deliver(payload);
+    const sent = await before.words();
+    session.disconnect();
+    const link = new FakeLink();
+    session.connect(link);
+    const again = (await link.words()).map((word) => word.replace(' dup', ''));
+    expect(again).toEqual(sent);
+    expect(again.map((word) => word.split('#')[0])).toEqual(payloads.slice(0, 20));
+  });
+
   test('a slow reader loses QoS 0, and QoS 1 waits for it', async () => {
     const { session, deliver, dropped } = setUp();
     const link = new FakeLink();

@@ -1,0 +1,45 @@
+import type { ConnectPacket, SubscribePacket, UnsubscribePacket } from '../../mqtt/codec.ts';
+import type { Publication } from '../messages/publication.ts';
+import type { SendBufferParts } from './send-buffer.ts';
+
+/** What takes a connection's packets and its end. */
+export interface ConnectionHandlers<Connection> {
+  readonly handshake: { connect(connection: Connection, packet: ConnectPacket): void };
+  /** PINGREQ and DISCONNECT; after DISCONNECT nothing more is read. */
+  readonly control: {
+    ping(connection: Connection): void;
+    disconnect(connection: Connection): void;
+  };
+  readonly messages: {
+    /** `publication` and what it refers to are valid until this returns; `packetId` is 0 at QoS 0. */
+    publish(connection: Connection, publication: Publication, packetId: number): void;
+    /** PUBREL. */
+    release(connection: Connection, packetId: number): void;
+  };
+  readonly subscriptions: {
+    subscribe(connection: Connection, packet: SubscribePacket): void;
+    unsubscribe(connection: Connection, packet: UnsubscribePacket): void;
+  };
+  /** The connection has ended, whatever the cause; called once. */
+  readonly connections: {
+    closed(connection: Connection, reason: string): void;
+    /** Unfinished packets need too much memory; returns whether another connection was closed for that. */
+    tooManyUnfinished(connection: Connection): boolean;
+  };
+}
+
+/** What the connections of one broker share. */
+export interface ConnectionParts<Connection> extends SendBufferParts {
+  readonly handlers: ConnectionHandlers<Connection>;
+  /** Bytes and milliseconds; read when a connection is accepted. */
+  readonly limits: {
+    readonly packet: number;
+    readonly connectTimeout: number;
+    /** Read at any time. */
+    readonly packetTimeout: number;
+  };
+  /** Milliseconds on the monotonic clock. */
+  readonly now: () => number;
+  /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
+  readonly publication: Publication;
+}

@@ -1,0 +1,56 @@
+/**
+ * What has come of a client and when: whether it is silent, and whether one packet takes too long. All times are in
+ * milliseconds; `now` is the monotonic clock.
+ */
+export class SignsOfLife {
+  /** Silence after which the client is taken for lost; 0 for no limit. */
+  silenceLimitMs: number;
+  readonly #now: () => number;
+  /** When the last bytes came; before CONNECT, when the connection began. */
+  #heardAt: number;
+  /** When the packet or frame began whose end has not come. */
+  #beganAt: number;
+  /** Bytes of an unfinished frame, when they were last counted. */
+  #framedBytes = 0;
+
+  constructor(now: () => number, connectTimeoutMs: number) {
+    this.#now = now;
+    this.silenceLimitMs = connectTimeoutMs;
+    this.#heardAt = now();
+    this.#beganAt = this.#heardAt;
+  }
+
+  get silent(): boolean {
+    return this.silenceLimitMs > 0 && this.#now() - this.#heardAt > this.silenceLimitMs;
+  }
+
+  /**
+   * Bytes came. A large packet on a slow link is a sign of life before its end [MQTT-3.1.2-24]; only CONNECT must come
+   * in its time. `continues` where all of them belong to a packet that had begun before.
+   */
+  heard(connected: boolean, continues: boolean): void {
+    const now = this.#now();
+    if (connected) this.#heardAt = now;
+    if (!continues) this.#beganAt = now;
+  }
+
+  /** The client is read again: its times begin from here. */
+  restart(): void {
+    this.#heardAt = this.#now();
+    this.#beganAt = this.#heardAt;
+  }
+
+  /** Counts the bytes of an unfinished frame, which come as a chunk only when the frame ends. */
+  countFramed(bytes: number, connected: boolean, unfinishedPacket: boolean): void {
+    if (bytes === this.#framedBytes) return;
+    if (this.#framedBytes === 0 && !unfinishedPacket) this.#beganAt = this.#now();
+    if (connected && bytes > this.#framedBytes) this.#heardAt = this.#now();
+    this.#framedBytes = bytes;
+  }
+
+  /** Whether one packet or frame has been on its way for longer than that. */
+  isSlow(unfinishedPacket: boolean, limitMs: number): boolean {
+    const unfinished = unfinishedPacket || this.#framedBytes > 0;
+    return unfinished && this.#now() - this.#beganAt > limitMs;
+  }
+}
