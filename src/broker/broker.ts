@@ -95,6 +95,7 @@ export class Broker implements Service {
       connack: (connection, returnCode) => handshake.connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
       will: (message) => plane.publishWill(message),
+      watch: (topic, published) => plane.subscriptions.watch(topic, published),
     });
     this.#control = control;
     this.#connections = new Connections({

@@ -105,7 +105,6 @@ export class Subscriptions {
 
   /** Gives a part of the gateway every message that the filter matches, until the returned function is called. */
   subscribeLocal(filter: string, receive: (message: LocalMessage) => void): () => void {
-    const { router } = this.#parts;
     const subscriber: Subscriber = {
       persistent: false,
       deliver({ source, topic, payloadStart, end }, qos) {
@@ -113,6 +112,16 @@ export class Subscriptions {
         receive({ topic, payload, qos, retain: false });
       },
     };
+    return this.#attach(filter, subscriber);
+  }
+
+  /** Calls back with every message of the topic, until the returned function is called. */
+  watch(topic: string, published: () => void): () => void {
+    return this.#attach(topic, { persistent: false, deliver: published });
+  }
+
+  #attach(filter: string, subscriber: Subscriber): () => void {
+    const { router } = this.#parts;
     router.subscribe(filter, subscriber, 2);
     return () => router.unsubscribe(filter, subscriber);
   }
