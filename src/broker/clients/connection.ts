@@ -4,6 +4,7 @@ import {
   CONNECT,
   type ConnectPacket,
   DISCONNECT,
+  DUP,
   decodeAcknowledged,
   decodeConnect,
   decodePublish,
@@ -296,6 +297,7 @@ export class Connection implements Client, TransportEvents {
   #publish(header: number, source: Buffer, body: number, end: number): void {
     const { publication } = this.#parts;
     const packetId = decodePublish(header, source, body, end, publication);
+    publication.dup = (header & DUP) !== 0;
     this.#traffic.publishReceived++;
     this.#traffic.publishBytesReceived += end - publication.payloadStart;
     this.#handlers.messages.publish(this, publication, packetId);

@@ -15,6 +15,9 @@ import type { SessionLimits } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { Subscriptions } from './subscriptions.ts';
 
+/** The message of an identifier that an older version has stored: only DUP says whether another one repeats it. */
+const UNKNOWN_DIGEST = 0;
+
 export interface DataPlaneParts {
   readonly store: Store;
   readonly limits: SessionLimits & RetainedLimits;
@@ -105,7 +108,11 @@ export class DataPlane {
     }
   }
 
-  /** [MQTT 3.1.1, section 4.3.3, method B]: delivered when it comes, once until its identifier is released. */
+  /**
+   * [MQTT 3.1.1, section 4.3.3, method B]: delivered when it comes, once until its identifier is released. A client that
+   * has lost its state may use the identifier for another message, which is delivered too. DUP alone does not tell them
+   * apart: some clients repeat a message without it.
+   */
   #publishExactlyOnce(
     client: Client,
     publication: Publication,
@@ -114,12 +121,14 @@ export class DataPlane {
   ): void {
     const session = client.session!;
     const pendingAck = client.ackWhenStored(PUBREC_HEADER, packetId);
-    const known = session.incoming.has(packetId);
-    session.incoming.add(packetId);
+    const { digest } = publication;
+    const known = session.incoming.get(packetId);
+    const repeated = known === digest || (known === UNKNOWN_DIGEST && publication.dup);
+    session.incoming.set(packetId, digest);
     if (session.persistent) {
-      this.#parts.store.journal.add(['incoming', session.key, packetId], pendingAck);
+      this.#parts.store.journal.add(['incoming', session.key, packetId, digest], pendingAck);
     }
-    if (!known && this.#authorise(client, route.topic)) {
+    if (!repeated && this.#authorise(client, route.topic)) {
       publication.pendingAck = pendingAck;
       publication.held = session.persistent;
       if (publication.held) this.#deliverAfterCommit(publication, route);

@@ -49,8 +49,8 @@ export class Session implements Subscriber, BoundedQueueOwner {
   readonly key: number;
   readonly persistent: boolean;
   readonly subscriptions = new Map<string, Qos>();
-  /** QoS 2 packet identifiers that the client has published and not released. */
-  readonly incoming = new Set<number>();
+  /** QoS 2 packet identifiers that the client has published and not released, with the digests of their messages. */
+  readonly incoming = new Map<number, number>();
   /** The user whose session it is; '' where no client has logged in as one. */
   owner: string;
   /** When its client disconnected, in milliseconds of `now()`. */

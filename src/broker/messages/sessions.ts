@@ -49,7 +49,7 @@ export class Sessions {
       if (stored.clientId.startsWith(OWN_SESSION)) continue;
       const { clientId, key } = stored;
       const session = this.#createSession({ clientId, key, persistent: true, stored });
-      for (const packetId of stored.incoming) session.incoming.add(packetId);
+      for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
       for (const { filter, qos } of stored.subscriptions) {
         session.subscriptions.set(filter, qos);
         router.subscribe(filter, session, qos);

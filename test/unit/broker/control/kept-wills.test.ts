@@ -28,7 +28,13 @@ function start(graceMs: number, ...left: string[]) {
   });
   const parsed = left.map((each) => {
     const [clientId, topic] = each.split(' ') as [string, string];
-    return { clientId, topic, payload: Buffer.from(`off ${clientId}`), qos: 1, retain: true } as const;
+    return {
+      clientId,
+      topic,
+      payload: Buffer.from(`off ${clientId}`),
+      qos: 1,
+      retain: true,
+    } as const;
   });
   wills.start(parsed, graceMs);
   const watched = (): number => [...watchers.values()].reduce((sum, { size }) => sum + size, 0);
@@ -74,7 +80,12 @@ describe('after a clean stop', () => {
     const { lines } = start(GRACE_MS, 'a status', `${ASSIGNED} status`, 'aedes_1 other');
     expect(lines).toEqual([`status off ${ASSIGNED}`, `forget ${ASSIGNED}`]);
     vi.advanceTimersByTime(GRACE_MS);
-    expect(lines.slice(2)).toEqual(['status off a', 'forget a', 'other off aedes_1', 'forget aedes_1']);
+    expect(lines.slice(2)).toEqual([
+      'status off a',
+      'forget a',
+      'other off aedes_1',
+      'forget aedes_1',
+    ]);
   });
 
   test('a stop keeps on disk what still waits', () => {
