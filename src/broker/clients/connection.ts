@@ -66,8 +66,11 @@ export interface ConnectionParts extends SendBufferParts {
   readonly publication: Publication;
 }
 
-/** Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind. */
-export type PauseReason = 'connect' | 'acknowledgements' | 'disk';
+/**
+ * Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind, the
+ * retained messages of its subscriptions are being queued.
+ */
+export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'retained';
 
 /** CONNECT holds at most five fields of 64 KiB. */
 const CONNECT_LIMIT = 5 * 65_537 + 16;
@@ -133,7 +136,8 @@ export class Connection implements Client, TransportEvents {
 
   /** Whether the client has been silent for too long; never while the gateway does not read from it. */
   get overdue(): boolean {
-    const unread = this.#pauseReasons.has('acknowledgements') || this.#pauseReasons.has('disk');
+    const reasons = this.#pauseReasons;
+    const unread = reasons.size > (reasons.has('connect') ? 1 : 0);
     return (
       !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.heardAt > this.silenceLimitMs
     );

@@ -12,6 +12,6 @@ export interface Client extends Link {
   /** Calls `send` once the returned acknowledgement is done and those before it are sent. */
   doWhenStored(send: () => void): PendingAck;
   /** Reads nothing more from the client until reading is resumed for each reason. */
-  pauseReading(reason: 'disk'): void;
-  resumeReading(reason: 'disk'): void;
+  pauseReading(reason: 'disk' | 'retained'): void;
+  resumeReading(reason: 'disk' | 'retained'): void;
 }

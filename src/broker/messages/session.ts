@@ -12,6 +12,7 @@ import type { MemoryBudget } from './memory-budget.ts';
 import { Publication, type Subscriber, writePublication } from './publication.ts';
 import type { Retained } from './retained.ts';
 import { RetainedFeed } from './retained-feed.ts';
+import { WaitingCopies } from './waiting-copies.ts';
 
 /** Why a message did not reach a session. */
 export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired';
@@ -62,6 +63,8 @@ export class Session implements Subscriber, BoundedQueueOwner {
   sentOnDisk = 0;
   readonly deletes = { first: 0, last: 0 };
   readonly queue: BoundedQueue;
+  /** The retained messages that wait for the client already. */
+  readonly copies: WaitingCopies;
   /** Messages dropped since the gateway started, by reason. */
   readonly drops = new Map<DropReason, number>();
   #link: Link | undefined;
@@ -89,6 +92,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
     this.#deliveries = new Deliveries(this, context, limits.inflight, lastSeq);
     const memoryBytes = persistent ? Number.POSITIVE_INFINITY : CLEAN_QUEUE_BYTES;
     this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
+    this.copies = new WaitingCopies({ queue: this.queue, deliveries: this.#deliveries });
   }
 
   get online(): boolean {
@@ -110,6 +114,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   disconnect(): void {
     this.#link = undefined;
     this.#feed.clear();
+    this.copies.clear();
     this.awaySince = this.#context.now();
     if (!this.persistent) return;
     this.#context.journal.flushSoon(this);
@@ -136,10 +141,17 @@ export class Session implements Subscriber, BoundedQueueOwner {
     }
   }
 
-  /** A retained message at QoS 1 or 2 that a new subscription asked for; `held` until the subscription is on disk. */
+  /**
+   * A retained message at QoS 1 or 2 that a subscription asked for; `held` until the subscription is on disk. It is not
+   * queued where it waits already, and drops no other message where the queue is full.
+   */
   deliverRetained(retained: Retained, qos: 1 | 2, held: boolean): void {
+    if (this.copies.has(retained)) return;
+    if (!this.queue.hasRoom(retained.message.body.length)) return this.#drop('queue-full');
+    const { lastSeq } = this.#deliveries;
     const publication = new Publication().of(retained.message, retained.topic, qos, true);
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
+    if (this.#deliveries.lastSeq > lastSeq) this.copies.add(retained, this.#deliveries.lastSeq);
   }
 
   /** Retained messages at QoS 0, sent as fast as the client reads, without those that are replaced or deleted before. */
@@ -211,9 +223,11 @@ export class Session implements Subscriber, BoundedQueueOwner {
       this.queue.shift();
       if (!this.persistent) this.#freeMemory(entry);
     }
-    if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer);
+    if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer, this.#continueFeed);
     this.#pumping = false;
   }
+
+  readonly #continueFeed = (): void => this.#pump();
 
   /** The socket takes bytes again. */
   drained(): void {

@@ -7,11 +7,13 @@ import {
   UNSUBACK_HEADER,
   type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
+import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { Client } from './client.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { Subscriber } from './publication.ts';
 import type { Retained, RetainedMessages } from './retained.ts';
+import { enqueueRetained, feedRetained } from './retained-delivery.ts';
 import type { Router } from './router.ts';
 import type { Session } from './session.ts';
 
@@ -32,6 +34,8 @@ const NOT_ALLOWED = 'not allowed by the access file';
 /** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
 export class Subscriptions {
   readonly #parts: SubscriptionsParts;
+  /** How many subscriptions of a client have retained messages that are still to be queued. */
+  readonly #enqueuing = new Map<Client, number>();
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
@@ -45,7 +49,11 @@ export class Subscriptions {
     const feeds: { matching: readonly Retained[]; qos: Qos }[] = [];
     const pendingAck = client.doWhenStored(() => {
       client.sendBuffer.write(encodeSuback(packet.packetId, codes));
-      for (const { matching, qos } of feeds) feedRetained(session, matching, qos);
+      for (const { matching, qos } of feeds) {
+        // A persistent session gets these before its SUBACK: they are on disk with the subscription.
+        if (!session.persistent) this.#enqueue(client, matching, qos);
+        feedRetained(session, matching, qos);
+      }
     });
     const codes = packet.requests.map(({ filter, qos }) => {
       const reason = this.#whyRefused(client, filter);
@@ -58,12 +66,31 @@ export class Subscriptions {
       const matching = retained.match(filter);
       if (session.persistent) {
         store.journal.add(['subscribe', session.key, filter, qos], pendingAck);
-        enqueueRetained(session, matching, qos, true);
+        this.#enqueue(client, matching, qos, pendingAck);
       }
       if (matching.length > 0) feeds.push({ matching, qos });
       return qos;
     });
     pendingAck.done();
+  }
+
+  /** Queues retained messages; `pendingAck` waits for that. The client is not read while it takes several turns. */
+  #enqueue(client: Client, matching: readonly Retained[], qos: Qos, pendingAck?: PendingAck): void {
+    const session = client.session!;
+    const { retained } = this.#parts;
+    const held = pendingAck !== undefined;
+    pendingAck?.add();
+    this.#enqueuing.set(client, (this.#enqueuing.get(client) ?? 0) + 1);
+    enqueueRetained({ session, retained, matching, qos, held }, () => {
+      const left = this.#enqueuing.get(client)! - 1;
+      if (left > 0) this.#enqueuing.set(client, left);
+      else {
+        this.#enqueuing.delete(client);
+        client.resumeReading('retained');
+      }
+      pendingAck?.done();
+    });
+    if (this.#enqueuing.has(client)) client.pauseReading('retained');
   }
 
   /** Refused are filters that match what the client may not read, and too many filters. */
@@ -125,27 +152,4 @@ export class Subscriptions {
     router.subscribe(filter, subscriber, 2);
     return () => router.unsubscribe(filter, subscriber);
   }
-}
-
-/** Adds the retained messages of QoS 1 and 2 to the session's queue; `held` until the subscription is on disk. */
-function enqueueRetained(
-  session: Session,
-  matching: readonly Retained[],
-  qos: Qos,
-  held: boolean,
-): void {
-  if (qos === 0) return;
-  for (const retained of matching) {
-    const granted = Math.min(qos, retained.qos) as Qos;
-    if (granted > 0) session.deliverRetained(retained, granted as 1 | 2, held);
-  }
-}
-
-/** Messages replaced since the subscription are left out: the session was sent what replaced them. */
-function feedRetained(session: Session, matching: readonly Retained[], qos: Qos): void {
-  const current = matching.filter((each) => each.current);
-  // A persistent session got these with the subscription itself.
-  if (!session.persistent) enqueueRetained(session, current, qos, false);
-  const atMostOnce = current.filter((each) => Math.min(qos, each.qos) === 0);
-  if (atMostOnce.length > 0) session.feed(atMostOnce);
 }
