@@ -85,7 +85,7 @@ export class Broker implements Service {
     this.#plane = plane;
     const handshake = new Handshake({
       plane,
-      log,
+      log: onceLog,
       access: parts.access,
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),
       connect: (connection, packet) => this.#control.connect(connection, packet),
@@ -94,7 +94,7 @@ export class Broker implements Service {
       registered: (connection, clientId) => handshake.registered(connection, clientId),
       connack: (connection, returnCode) => handshake.connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
-      will: (message) => plane.publishWill(message),
+      will: (message, clientId) => plane.publishWill(message, clientId),
       watch: (topic, published) => plane.subscriptions.watch(topic, published),
     });
     this.#control = control;
@@ -235,11 +235,12 @@ export class Broker implements Service {
   sweep(): void {
     this.#connections.sweep();
     this.#expiry.sweep();
+    this.#onceLog.sweep();
   }
 
   #expire(session: Session): void {
     this.#expired++;
     this.#plane.sessions.endSession(session, 'session-expired');
-    this.#parts.log.info({ client: session.clientId }, 'session expired');
+    this.#onceLog.info(session.clientId, 'its client stayed away', 'session expired');
   }
 }

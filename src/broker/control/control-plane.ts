@@ -16,7 +16,7 @@ export interface ControlPlaneEvents {
   /** aedes has closed the client. */
   ended(connection: Connection, reason: string): void;
   /** A will must be published, in this turn, so that it is in the next commit. */
-  will(message: LocalMessage): void;
+  will(message: LocalMessage, clientId: string): void;
   /** Calls back with every message of the topic until the returned function is called. */
   watch(topic: string, published: () => void): () => void;
 }
@@ -55,7 +55,7 @@ export class ControlPlane {
     const persistence = new AedesPersistence(store, (clientId) => this.#registered.get(clientId));
     this.#persistence = persistence;
     this.#kept = new KeptWills({
-      publish: (will) => events.will(will),
+      publish: (will, clientId) => events.will(will, clientId),
       forget: (clientId) => persistence.forget(clientId),
       watch: (topic, published) => events.watch(topic, published),
     });
@@ -69,7 +69,7 @@ export class ControlPlane {
       if (persistence.keepsWills) return;
       const { topic, payload, qos, retain } = will;
       const message = { topic, payload: Buffer.from(payload as string), qos: qos as 0, retain };
-      events.will(message);
+      events.will(message, will.clientId!);
       persistence.publishing(will);
     };
     this.#broker.on('client', (client) => {

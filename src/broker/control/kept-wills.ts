@@ -2,7 +2,7 @@ import type { StoredWill } from '../../store/recovery/load-state.ts';
 import type { LocalMessage } from '../messages/local-message.ts';
 
 export interface KeptWillsParts {
-  publish(will: LocalMessage): void;
+  publish(will: LocalMessage, clientId: string): void;
   /** Deletes the will of this client id on disk. */
   forget(clientId: string): void;
   /** Calls back with every message of the topic until the returned function is called. */
@@ -62,7 +62,7 @@ export class KeptWills {
   }
 
   #publish({ clientId, ...will }: StoredWill): void {
-    this.#parts.publish(will);
+    this.#parts.publish(will, clientId);
     this.#parts.forget(clientId);
   }
 }

@@ -56,6 +56,7 @@ export class DataPlane {
   /** A client's PUBLISH: its effects are in memory when this returns, its acknowledgement follows the disk. */
   publish(client: Client, publication: Publication, packetId: number): void {
     const route = this.#route(publication);
+    if (publication.retain) publication.publisher = client.session!.clientId;
     switch (publication.qos) {
       case 0:
         return this.#publishAtMostOnce(client, publication, route);
@@ -196,9 +197,10 @@ export class DataPlane {
   }
 
   /** Publishes a will: its queue entries and retained message share a commit with all that is added in this turn. */
-  publishWill({ topic, payload, qos, retain: retained }: LocalMessage): void {
+  publishWill({ topic, payload, qos, retain: retained }: LocalMessage, clientId: string): void {
     this.published++;
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retained);
+    publication.publisher = clientId;
     publication.held = true;
     publication.pendingAck = new PendingAck(() => undefined);
     this.#deliverToSubscribers(publication, this.router.route(topic));

@@ -24,6 +24,8 @@ export class Publication {
   held = false;
   /** The gateway's own: it is retained also where clients have filled the room for retained messages. */
   own = false;
+  /** The client id of its publisher; only for messages of clients with the retain flag. */
+  publisher = '';
   /** It came from a plant's broker. */
   inbound = false;
   /** The acknowledgement that waits for all that this publication puts on disk. */

@@ -123,7 +123,7 @@ export function retain(
     ((!before && retained.count >= limits.retainedMessages) ||
       retained.bytes + growth > limits.retainedBytes)
   ) {
-    drops.count(topic, 'retained-full');
+    drops.count(publication.publisher, 'retained-full');
     // The message that it would have replaced is no longer true.
     if (retained.delete(topic)) store.journal.retain(topic, pendingAck);
     return;

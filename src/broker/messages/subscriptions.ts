@@ -50,7 +50,6 @@ export class Subscriptions {
     const pendingAck = client.doWhenStored(() => {
       client.sendBuffer.write(encodeSuback(packet.packetId, codes));
       for (const { matching, qos } of feeds) {
-        // A persistent session gets these before its SUBACK: they are on disk with the subscription.
         if (!session.persistent) this.#enqueue(client, matching, qos);
         feedRetained(session, matching, qos);
       }
@@ -66,11 +65,16 @@ export class Subscriptions {
       const matching = retained.match(filter);
       if (session.persistent) {
         store.journal.add(['subscribe', session.key, filter, qos], pendingAck);
-        this.#enqueue(client, matching, qos, pendingAck);
       }
       if (matching.length > 0) feeds.push({ matching, qos });
       return qos;
     });
+    // A message that several filters match is queued once, at the highest QoS.
+    feeds.sort((a, b) => b.qos - a.qos);
+    // Before the SUBACK: a persistent session has these on disk together with its subscriptions.
+    if (session.persistent) {
+      for (const { matching, qos } of feeds) this.#enqueue(client, matching, qos, pendingAck);
+    }
     pendingAck.done();
   }
 
