@@ -31,6 +31,7 @@ import type { Publication } from '../messages/publication.ts';
 import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
+import type { ReadTurns } from './read-turns.ts';
 import { SendBuffer, type SendBufferParts } from './send-buffer.ts';
 
 /** What takes a connection's packets and its end. */
@@ -64,13 +65,18 @@ export interface ConnectionParts extends SendBufferParts {
   readonly now: () => number;
   /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
   readonly publication: Publication;
+  readonly turns: ReadTurns;
 }
 
 /**
  * Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind, the
- * retained messages of its subscriptions are being queued.
+ * retained messages of its subscriptions are being queued, the time of this turn of the event loop is used up.
  */
-export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'retained';
+export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'retained' | 'turn';
+
+/** Packets of one connection between two checks whether the turn is over; a long one counts for several. */
+const CHECK_PACKETS = 32;
+const CHECK_BYTES = 2048;
 
 /** CONNECT holds at most five fields of 64 KiB. */
 const CONNECT_LIMIT = 5 * 65_537 + 16;
@@ -103,6 +109,8 @@ export class Connection implements Client, TransportEvents {
   #connected = false;
   #closed = false;
   #leaving = false;
+  /** Packets until the next check whether the turn is over. */
+  #unchecked = CHECK_PACKETS;
 
   constructor(transport: Transport, parts: ConnectionParts) {
     const { handlers, limits, memory, traffic } = parts;
@@ -122,7 +130,8 @@ export class Connection implements Client, TransportEvents {
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
       (bytes) => {
-        if (bytes > 0 && memory.hasTooManyUnfinished) {
+        // What is kept while it is not read is no packet whose end does not come.
+        if (bytes > 0 && this.#pauseReasons.size === 0 && memory.hasTooManyUnfinished) {
           throw new ProtocolError('all clients together have too many packets unfinished');
         }
         memory.unfinished += bytes;
@@ -152,6 +161,7 @@ export class Connection implements Client, TransportEvents {
     if (this.#closed || this.#leaving) return;
     const packets = this.packetsReceived;
     this.#traffic.bytesReceived += chunk.length;
+    this.#checkTurn();
     try {
       this.#packets.feed(this.#parts.pool.bufferOf(chunk), 0, chunk.length);
     } catch (error) {
@@ -191,6 +201,21 @@ export class Connection implements Client, TransportEvents {
       this.#transport.pause();
     }
     this.#pauseReasons.add(reason);
+  }
+
+  /** Stops reading for this turn of the event loop where its time is used up. */
+  #checkTurn(): void {
+    this.#unchecked = CHECK_PACKETS;
+    const { turns } = this.#parts;
+    if (!turns.isOver || this.#closed || this.#pauseReasons.has('turn')) return;
+    this.pauseReading('turn');
+    turns.wait(this);
+  }
+
+  /** The next turn has time for this connection. */
+  continueReading(): void {
+    if (!this.#pauseReasons.delete('turn') || this.#closed) return;
+    this.#readBuffered();
   }
 
   resumeReading(reason: PauseReason): void {
@@ -262,6 +287,12 @@ export class Connection implements Client, TransportEvents {
   #packet(source: Buffer, start: number, body: number, end: number): void {
     if (this.#closed || this.#leaving) return;
     this.packetsReceived++;
+    this.#unchecked -= 1 + Math.floor((end - start) / CHECK_BYTES);
+    this.#take(source, start, body, end);
+    if (this.#unchecked <= 0) this.#checkTurn();
+  }
+
+  #take(source: Buffer, start: number, body: number, end: number): void {
     const header = source[start]!;
     switch (header >> 4) {
       case PUBLISH:
@@ -275,8 +306,10 @@ export class Connection implements Client, TransportEvents {
       case PUBCOMP:
         return this.session!.completed(decodeAcknowledged(source, body, end));
       case SUBSCRIBE:
+        this.#unchecked = 0;
         return this.#handlers.subscriptions.subscribe(this, decodeSubscribe(source, body, end));
       case UNSUBSCRIBE:
+        this.#unchecked = 0;
         return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
       case PINGREQ:
         if (body !== end) throw new ProtocolError('PINGREQ with a body');

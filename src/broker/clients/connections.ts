@@ -11,6 +11,7 @@ import { BufferPool } from './buffer-pool.ts';
 import { Connection, type ConnectionHandlers, type ConnectionParts } from './connection.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { Handshake } from './handshake.ts';
+import { ReadTurns } from './read-turns.ts';
 
 /** Milliseconds, bytes and counts; read when a connection is accepted. */
 export interface ConnectionLimits {
@@ -66,6 +67,7 @@ export class Connections implements Iterable<Connection> {
       pool: new BufferPool(),
       flushQueue: new FlushQueue(),
       publication: new Publication(),
+      turns: new ReadTurns(() => clock.monotonic()),
     };
   }
 

@@ -14,15 +14,22 @@ export interface Retained {
 }
 
 class Node {
+  readonly parent: Node | undefined;
+  readonly level: string;
   children: Map<string, Node> | undefined;
   retained: { -readonly [Key in keyof Retained]: Retained[Key] } | undefined;
+
+  constructor(parent: Node | undefined, level: string) {
+    this.parent = parent;
+    this.level = level;
+  }
 }
 
 /** The retained message of every topic, found by filter through a tree of topic levels. */
 export class RetainedMessages {
   /** Topics and payloads together. */
   bytes = 0;
-  readonly #root = new Node();
+  readonly #root = new Node(undefined, '');
   /** The nodes with a message by topic: a sensor's next value needs no search through the tree. */
   readonly #nodes = new Map<string, Node>();
 
@@ -47,7 +54,7 @@ export class RetainedMessages {
       node.children ??= new Map();
       let child = node.children.get(level);
       if (!child) {
-        child = new Node();
+        child = new Node(node, level);
         node.children.set(level, child);
       }
       node = child;
@@ -69,13 +76,9 @@ export class RetainedMessages {
     if (!last) return false;
     this.#nodes.delete(topic);
     this.#clear(last);
-    const levels = topic.split('/');
-    const path = [this.#root];
-    for (const level of levels) path.push(path.at(-1)!.children!.get(level)!);
-    for (let i = levels.length; i > 0; i--) {
-      const node = path[i]!;
+    for (let node = last; node.parent; node = node.parent) {
       if (node.retained || node.children?.size) break;
-      path[i - 1]!.children!.delete(levels[i - 1]!);
+      node.parent.children!.delete(node.level);
     }
     return true;
   }
