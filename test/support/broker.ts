@@ -15,8 +15,15 @@ export const LIMITS: BrokerLimits = {
   sessionExpiry: 7 * 86_400_000,
   tcpKeepalive: 600_000,
   connectTimeout: 5000,
+  connecting: 100,
   retainedMessages: 1000,
+  retainedMessagesPerClient: 1000,
   retainedBytes: 1024 * 1024,
+  queueMemory: 64 * 1024 * 1024,
+  queueMemoryPerClient: 16 * 1024 * 1024,
+  subscriptions: 100_000,
+  subscriptionsPerClient: 10_000,
+  absentSessions: 'end-largest',
 };
 
 /** Limits that a test changes; the others keep their values. */

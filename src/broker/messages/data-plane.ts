@@ -3,6 +3,7 @@ import { createMessage, Message } from '../../queue/message.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
+import type { LimitKey } from '../stats/limit-troubles.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import type { Client } from './client.ts';
 import type { LocalMessage } from './local-message.ts';
@@ -13,19 +14,21 @@ import { type RetainedLimits, RetainedMessages, recoverRetained, retain } from '
 import { type Route, Router } from './router.ts';
 import type { SessionLimits } from './session.ts';
 import { Sessions } from './sessions.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { type SubscriptionLimits, Subscriptions } from './subscriptions.ts';
 
 /** The message of an identifier that an older version has stored: only DUP says whether another one repeats it. */
 const UNKNOWN_DIGEST = 0;
 
 export interface DataPlaneParts {
   readonly store: Store;
-  readonly limits: SessionLimits & RetainedLimits;
+  readonly limits: SessionLimits & RetainedLimits & SubscriptionLimits;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
+  /** Something was refused or dropped because of this limit. */
+  reached(key: LimitKey): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
 }
@@ -44,7 +47,8 @@ export class DataPlane {
     this.#parts = parts;
     const { router, retained } = this;
     this.sessions = new Sessions({ ...parts, router });
-    this.subscriptions = new Subscriptions({ ...parts, router, retained });
+    const { sessions } = this;
+    this.subscriptions = new Subscriptions({ ...parts, router, retained, sessions });
   }
 
   /** Takes what the store has recovered: retained messages, sessions with their subscriptions and queues. */

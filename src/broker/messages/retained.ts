@@ -9,6 +9,8 @@ export interface Retained {
   readonly topic: string;
   readonly message: Message;
   readonly qos: Qos;
+  /** The client that has published it; '' for the gateway itself, and for what was there at the start. */
+  readonly publisher: string;
   /** False once it was replaced or deleted. */
   readonly current: boolean;
 }
@@ -32,6 +34,13 @@ export class RetainedMessages {
   readonly #root = new Node(undefined, '');
   /** The nodes with a message by topic: a sensor's next value needs no search through the tree. */
   readonly #nodes = new Map<string, Node>();
+  /** How many each client has published, since the start. */
+  readonly #counts = new Map<string, number>();
+
+  /** How many each client has published since the start, of those that are there. */
+  get byPublisher(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
 
   get count(): number {
     return this.#nodes.size;
@@ -41,11 +50,12 @@ export class RetainedMessages {
     return this.#nodes.get(topic)?.retained;
   }
 
-  set(topic: string, qos: Qos, message: Message): void {
+  set(topic: string, qos: Qos, message: Message, publisher = ''): void {
     const node = this.#nodes.get(topic) ?? this.#grow(topic);
     this.#clear(node);
     this.bytes += message.body.length;
-    node.retained = { topic, message, qos, current: true };
+    node.retained = { topic, message, qos, publisher, current: true };
+    if (publisher !== '') this.#counts.set(publisher, (this.#counts.get(publisher) ?? 0) + 1);
   }
 
   #grow(topic: string): Node {
@@ -66,6 +76,12 @@ export class RetainedMessages {
   #clear(node: Node): void {
     if (!node.retained) return;
     this.bytes -= node.retained.message.body.length;
+    const { publisher } = node.retained;
+    if (publisher !== '') {
+      const left = this.#counts.get(publisher)! - 1;
+      if (left > 0) this.#counts.set(publisher, left);
+      else this.#counts.delete(publisher);
+    }
     node.retained.current = false;
     node.retained = undefined;
   }
@@ -95,10 +111,14 @@ export interface RetainParts {
   readonly store: Pick<Store, 'journal'>;
   readonly limits: RetainedLimits;
   readonly drops: DropCounter;
+  /** Something was dropped because of this limit. */
+  reached(key: 'retainedMessages' | 'retainedMessagesPerClient' | 'retainedBytes'): void;
 }
 
 export interface RetainedLimits {
   readonly retainedMessages: number;
+  /** Of one client, since the start. */
+  readonly retainedMessagesPerClient: number;
   readonly retainedBytes: number;
 }
 
@@ -109,7 +129,7 @@ export interface RetainedLimits {
 export function retain(
   retained: RetainedMessages,
   publication: Publication,
-  { store, limits, drops }: RetainParts,
+  { store, limits, drops, reached }: RetainParts,
 ): void {
   const { topic, qos } = publication;
   const pendingAck = publication.pendingAck ?? undefined;
@@ -120,20 +140,37 @@ export function retain(
   }
   const { body, topicEnd } = publication.keep();
   const before = retained.get(topic);
-  const growth = body.length - (before?.message.body.length ?? 0);
-  if (
-    !publication.own &&
-    ((!before && retained.count >= limits.retainedMessages) ||
-      retained.bytes + growth > limits.retainedBytes)
-  ) {
-    drops.count(publication.publisher, 'retained-full');
+  const { publisher } = publication;
+  const limit = publication.own
+    ? undefined
+    : limitReached(retained, before, publisher, body.length, limits);
+  if (limit) {
+    reached(limit);
+    drops.count(publisher, 'retained-full');
     // The message that it would have replaced is no longer true.
     if (retained.delete(topic)) store.journal.retain(topic, pendingAck);
     return;
   }
   // Another Message, because the publisher's pendingAck must not live as long as the retained message.
-  retained.set(topic, qos, new Message(body, topicEnd));
+  retained.set(topic, qos, new Message(body, topicEnd), publisher);
   if (!isReserved(topic)) store.journal.retain(topic, pendingAck);
+}
+
+/** The limit that a client's message of so many bytes does not fit in. */
+function limitReached(
+  retained: RetainedMessages,
+  before: Retained | undefined,
+  publisher: string,
+  bytes: number,
+  limits: RetainedLimits,
+) {
+  if (!before && retained.count >= limits.retainedMessages) return 'retainedMessages';
+  const own = retained.byPublisher.get(publisher) ?? 0;
+  if (before?.publisher !== publisher && own >= limits.retainedMessagesPerClient) {
+    return 'retainedMessagesPerClient';
+  }
+  const growth = bytes - (before?.message.body.length ?? 0);
+  return retained.bytes + growth > limits.retainedBytes ? 'retainedBytes' : undefined;
 }
 
 /** Takes the retained messages from the store, which reads them here when it commits them later. */

@@ -15,12 +15,14 @@ import { RetainedFeed } from './retained-feed.ts';
 import { WaitingCopies } from './waiting-copies.ts';
 
 /** Why a message did not reach a session. */
-export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired';
+export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired' | 'session-cut';
 
 export interface SessionLimits {
   /** Unacknowledged messages that a client is sent at once. */
   readonly inflight: number;
   readonly queue: QueueLimits;
+  /** Bytes of memory that the queue of a clean session may take. */
+  readonly queueMemoryPerClient: number;
 }
 
 /** What all sessions share. */
@@ -41,9 +43,6 @@ export interface SessionParts {
   readonly stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue' | 'owner'> | undefined;
 }
 
-/** Bytes that the queue of a clean session may take: it is in memory alone. */
-const CLEAN_QUEUE_BYTES = 16 * 1024 * 1024;
-
 /** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, messages in flight, queued messages. */
 export class Session implements Subscriber, BoundedQueueOwner {
   readonly clientId: string;
@@ -59,6 +58,8 @@ export class Session implements Subscriber, BoundedQueueOwner {
   /** When its client connected, in milliseconds of `now()`; valid while it is connected. */
   onlineSince = 0;
   ended = false;
+  /** A client connects with it and has no CONNACK yet. */
+  opening = false;
   sent = 0;
   sentOnDisk = 0;
   readonly deletes = { first: 0, last: 0 };
@@ -90,7 +91,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
       lastSeq = Math.max(stored.sent, stored.queue.last);
     }
     this.#deliveries = new Deliveries(this, context, limits.inflight, lastSeq);
-    const memoryBytes = persistent ? Number.POSITIVE_INFINITY : CLEAN_QUEUE_BYTES;
+    const memoryBytes = persistent ? Number.POSITIVE_INFINITY : limits.queueMemoryPerClient;
     this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
     this.copies = new WaitingCopies({ queue: this.queue, deliveries: this.#deliveries });
   }
@@ -106,6 +107,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   /** The connection is up and CONNACK is sent: what was sent before and not acknowledged goes first [MQTT-4.4.0-1]. */
   connect(link: Link): void {
     this.#link = link;
+    this.opening = false;
     this.onlineSince = this.#context.now();
     this.#deliveries.resume(link);
     this.#pump();
@@ -113,6 +115,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
 
   disconnect(): void {
     this.#link = undefined;
+    this.opening = false;
     this.#feed.clear();
     this.copies.clear();
     this.awaySince = this.#context.now();

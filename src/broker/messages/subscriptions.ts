@@ -16,19 +16,29 @@ import type { Retained, RetainedMessages } from './retained.ts';
 import { enqueueRetained, feedRetained } from './retained-delivery.ts';
 import type { Router } from './router.ts';
 import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
 
 export interface SubscriptionsParts {
   readonly store: Store;
   readonly router: Router;
   readonly retained: RetainedMessages;
+  readonly sessions: Pick<Sessions, 'byClientId' | 'endSession'>;
+  readonly limits: SubscriptionLimits;
+  /** A subscription was refused, or a session has ended, because of this limit. */
+  reached(key: 'subscriptions' | 'subscriptionsPerClient'): void;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
 }
 
-/** Subscriptions of one client, and of all together. */
-const SUBSCRIPTIONS = 10_000;
-const ALL_SUBSCRIPTIONS = 100_000;
+export interface SubscriptionLimits {
+  /** Of all sessions together, and of one. */
+  readonly subscriptions: number;
+  readonly subscriptionsPerClient: number;
+  /** Whether the absent session with the most subscriptions ends where there is no room. */
+  readonly absentSessions: 'end-largest' | 'keep';
+}
 
+const TOO_MANY = 'too many filters';
 const NOT_ALLOWED = 'not allowed by the access file';
 
 /** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
@@ -102,9 +112,28 @@ export class Subscriptions {
     const { subscriptions } = session!;
     if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
     if (subscriptions.has(filter)) return undefined;
-    const { count } = this.#parts.router;
-    const tooMany = subscriptions.size >= SUBSCRIPTIONS || count >= ALL_SUBSCRIPTIONS;
-    return tooMany ? 'too many filters' : undefined;
+    const { router, limits, reached } = this.#parts;
+    if (subscriptions.size >= limits.subscriptionsPerClient) {
+      reached('subscriptionsPerClient');
+      return TOO_MANY;
+    }
+    if (router.count < limits.subscriptions) return undefined;
+    reached('subscriptions');
+    if (limits.absentSessions === 'end-largest') this.#endLargestAbsent();
+    return router.count < limits.subscriptions ? undefined : TOO_MANY;
+  }
+
+  /** The absent client is told when it comes back: its session is not present. What its queue had is counted. */
+  #endLargestAbsent(): void {
+    const { sessions, refused } = this.#parts;
+    let largest: Session | undefined;
+    for (const session of sessions.byClientId.values()) {
+      if (session.online || session.opening) continue;
+      if (session.subscriptions.size > (largest?.subscriptions.size ?? 0)) largest = session;
+    }
+    if (!largest) return;
+    sessions.endSession(largest, 'session-cut');
+    refused(largest.clientId, 'absent, with the most subscriptions: its session has ended');
   }
 
   /** A client's UNSUBSCRIBE: UNSUBACK follows when it is on disk. */
