@@ -26,12 +26,12 @@ import {
 import { PacketReader } from '../../mqtt/packet-reader.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
-import type { Client } from '../messages/client.ts';
+import type { Client, PauseReason } from '../messages/client.ts';
 import type { Publication } from '../messages/publication.ts';
 import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
-import type { ReadTurns } from './read-turns.ts';
+import { ReadShare, type ReadTurns } from './read-turns.ts';
 import { SendBuffer, type SendBufferParts } from './send-buffer.ts';
 
 /** What takes a connection's packets and its end. */
@@ -68,16 +68,6 @@ export interface ConnectionParts extends SendBufferParts {
   readonly turns: ReadTurns;
 }
 
-/**
- * Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind, the
- * retained messages of its subscriptions are being queued, the time of this turn of the event loop is used up.
- */
-export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'retained' | 'turn';
-
-/** Packets of one connection between two checks whether the turn is over; a long one counts for several. */
-const CHECK_PACKETS = 32;
-const CHECK_BYTES = 2048;
-
 /** CONNECT holds at most five fields of 64 KiB. */
 const CONNECT_LIMIT = 5 * 65_537 + 16;
 
@@ -105,12 +95,11 @@ export class Connection implements Client, TransportEvents {
   readonly #packets: PacketReader;
   readonly #packetLimit: number;
   readonly #acks: AckQueue;
+  readonly #share: ReadShare;
   readonly #pauseReasons = new Set<PauseReason>();
   #connected = false;
   #closed = false;
   #leaving = false;
-  /** Packets until the next check whether the turn is over. */
-  #unchecked = CHECK_PACKETS;
 
   constructor(transport: Transport, parts: ConnectionParts) {
     const { handlers, limits, memory, traffic } = parts;
@@ -126,6 +115,7 @@ export class Connection implements Client, TransportEvents {
     this.certificate = transport.certificate;
     this.sendBuffer = new SendBuffer(transport, parts);
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);
+    this.#share = new ReadShare(parts.turns, this);
     this.#packets = new PacketReader(
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
@@ -146,10 +136,8 @@ export class Connection implements Client, TransportEvents {
   /** Whether the client has been silent for too long; never while the gateway does not read from it. */
   get overdue(): boolean {
     const reasons = this.#pauseReasons;
-    const unread = reasons.size > (reasons.has('connect') ? 1 : 0);
-    return (
-      !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.heardAt > this.silenceLimitMs
-    );
+    if (reasons.size > (reasons.has('connect') ? 1 : 0)) return false;
+    return this.silenceLimitMs > 0 && this.#parts.now() - this.heardAt > this.silenceLimitMs;
   }
 
   /** DISCONNECT has come: the end of this connection publishes no will. */
@@ -161,7 +149,7 @@ export class Connection implements Client, TransportEvents {
     if (this.#closed || this.#leaving) return;
     const packets = this.packetsReceived;
     this.#traffic.bytesReceived += chunk.length;
-    this.#checkTurn();
+    this.#share.check();
     try {
       this.#packets.feed(this.#parts.pool.bufferOf(chunk), 0, chunk.length);
     } catch (error) {
@@ -203,19 +191,10 @@ export class Connection implements Client, TransportEvents {
     this.#pauseReasons.add(reason);
   }
 
-  /** Stops reading for this turn of the event loop where its time is used up. */
-  #checkTurn(): void {
-    this.#unchecked = CHECK_PACKETS;
-    const { turns } = this.#parts;
-    if (!turns.isOver || this.#closed || this.#pauseReasons.has('turn')) return;
-    this.pauseReading('turn');
-    turns.wait(this);
-  }
-
   /** The next turn has time for this connection. */
   continueReading(): void {
-    if (!this.#pauseReasons.delete('turn') || this.#closed) return;
-    this.#readBuffered();
+    this.#share.continued();
+    if (this.#pauseReasons.delete('turn') && !this.#closed) this.#readBuffered();
   }
 
   resumeReading(reason: PauseReason): void {
@@ -287,9 +266,8 @@ export class Connection implements Client, TransportEvents {
   #packet(source: Buffer, start: number, body: number, end: number): void {
     if (this.#closed || this.#leaving) return;
     this.packetsReceived++;
-    this.#unchecked -= 1 + Math.floor((end - start) / CHECK_BYTES);
     this.#take(source, start, body, end);
-    if (this.#unchecked <= 0) this.#checkTurn();
+    if (!this.#closed) this.#share.took(end - start);
   }
 
   #take(source: Buffer, start: number, body: number, end: number): void {
@@ -306,10 +284,9 @@ export class Connection implements Client, TransportEvents {
       case PUBCOMP:
         return this.session!.completed(decodeAcknowledged(source, body, end));
       case SUBSCRIBE:
-        this.#unchecked = 0;
-        return this.#handlers.subscriptions.subscribe(this, decodeSubscribe(source, body, end));
+        this.#handlers.subscriptions.subscribe(this, decodeSubscribe(source, body, end));
+        return this.#share.check();
       case UNSUBSCRIBE:
-        this.#unchecked = 0;
         return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
       case PINGREQ:
         if (body !== end) throw new ProtocolError('PINGREQ with a body');

@@ -1,5 +1,6 @@
 /** A connection whose reading is interrupted. */
 export interface TurnReader {
+  pauseReading(reason: 'turn'): void;
   /** Reads what it has kept, then its socket. */
   continueReading(): void;
 }
@@ -48,4 +49,41 @@ export class ReadTurns {
     // Those that are interrupted again come behind those that have not had their turn.
     if (continued < waiting.length) this.#waiting = [...waiting.slice(continued), ...this.#waiting];
   };
+}
+
+/** Packets of one connection between two checks whether the turn is over; a long one counts for several. */
+const CHECK_PACKETS = 32;
+const CHECK_BYTES = 2048;
+
+/** One connection's part of the turns: interrupts its reading where the turn is over. */
+export class ReadShare {
+  readonly #turns: ReadTurns;
+  readonly #reader: TurnReader;
+  /** Packets until the next check. */
+  #unchecked = CHECK_PACKETS;
+  #waiting = false;
+
+  constructor(turns: ReadTurns, reader: TurnReader) {
+    this.#turns = turns;
+    this.#reader = reader;
+  }
+
+  /** A packet of so many bytes was taken. */
+  took(bytes: number): void {
+    this.#unchecked -= 1 + Math.floor(bytes / CHECK_BYTES);
+    if (this.#unchecked <= 0) this.check();
+  }
+
+  check(): void {
+    this.#unchecked = CHECK_PACKETS;
+    if (!this.#turns.isOver || this.#waiting) return;
+    this.#waiting = true;
+    this.#reader.pauseReading('turn');
+    this.#turns.wait(this.#reader);
+  }
+
+  /** The connection has its turn. */
+  continued(): void {
+    this.#waiting = false;
+  }
 }

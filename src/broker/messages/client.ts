@@ -3,6 +3,12 @@ import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Link } from './deliveries.ts';
 import type { Session } from './session.ts';
 
+/**
+ * Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind, the
+ * retained messages of its subscriptions are being queued, the time of this turn of the event loop is used up.
+ */
+export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'retained' | 'turn';
+
 /** A connected client as the messages see it. */
 export interface Client extends Link {
   /** Set once its CONNECT is accepted. */

@@ -115,8 +115,8 @@ export class DataPlane {
 
   /**
    * [MQTT 3.1.1, section 4.3.3, method B]: delivered when it comes, once until its identifier is released. A client that
-   * has lost its state may use the identifier for another message, which is delivered too. DUP alone does not tell them
-   * apart: some clients repeat a message without it.
+   * has lost its state may use the identifier for another message, which is delivered too. DUP alone does not show
+   * which it is: some clients repeat a message without it.
    */
   #publishExactlyOnce(
     client: Client,

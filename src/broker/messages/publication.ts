@@ -44,7 +44,7 @@ export class Publication {
     return this.#message;
   }
 
-  /** 32 bits of topic and payload, never 0: tells another message from a repetition of the same one. */
+  /** 32 bits of topic and payload, never 0: distinguishes another message from a repetition of the same one. */
   get digest(): number {
     const { source, topicStart, topicEnd, payloadStart, end } = this;
     let digest = digestOf(FNV_OFFSET, source, topicStart, topicEnd);

@@ -123,7 +123,7 @@ export class Subscriptions {
     return router.count < limits.subscriptions ? undefined : TOO_MANY;
   }
 
-  /** The absent client is told when it comes back: its session is not present. What its queue had is counted. */
+  /** The absent client learns it when it connects: its session is not present. What its queue had is counted. */
   #endLargestAbsent(): void {
     const { sessions, refused } = this.#parts;
     let largest: Session | undefined;

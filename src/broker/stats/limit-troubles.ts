@@ -1,14 +1,17 @@
-/** Keys of `broker.limits` that clients share, or of which each has a part. */
-export type LimitKey =
-  | 'connections'
-  | 'connectionsPerAddress'
-  | 'connecting'
-  | 'subscriptions'
-  | 'subscriptionsPerClient'
-  | 'retainedMessages'
-  | 'retainedMessagesPerClient'
-  | 'retainedBytes'
-  | 'queueMemory';
+/** The keys of `broker.limits` that clients share, or of which each has a part, and their troubles. */
+const SENTENCES = {
+  connections: 'the limit broker.limits.connections is reached',
+  connectionsPerAddress: 'the limit broker.limits.connectionsPerAddress is reached',
+  connecting: 'the limit broker.limits.connecting is reached',
+  subscriptions: 'the limit broker.limits.subscriptions is reached',
+  subscriptionsPerClient: 'the limit broker.limits.subscriptionsPerClient is reached',
+  retainedMessages: 'the limit broker.limits.retainedMessages is reached',
+  retainedMessagesPerClient: 'the limit broker.limits.retainedMessagesPerClient is reached',
+  retainedBytes: 'the limit broker.limits.retainedBytes is reached',
+  queueMemory: 'the limit broker.limits.queueMemory is reached',
+} as const;
+
+export type LimitKey = keyof typeof SENTENCES;
 
 /** A client or an address that has the most of something, and how much. */
 export interface Most {
@@ -47,10 +50,10 @@ export class LimitTroubles {
         continue;
       }
       const most = mostOf(key);
-      const whose = most ? `: ${most.name} has the most, ${most.has}` : '';
       const limit = limitOf(key);
       const value = limit === undefined ? '' : ` (${limit})`;
-      troubles.push(`broker.limits.${key}${value} is reached${whose}`);
+      const whose = most ? `; ${most.name} has the most: ${most.has}` : '';
+      troubles.push(`${SENTENCES[key]}${value}${whose}`);
     }
     return troubles;
   }

@@ -28,7 +28,7 @@ describe('subscriptions', () => {
     expect(names).toEqual(expect.arrayContaining(['small', 'middle', 'last']));
     expect(names).not.toContain('large');
     expect(broker.troubles()).toEqual([
-      'broker.limits.subscriptions (100) is reached: middle has the most, 30',
+      'the limit broker.limits.subscriptions is reached (100); middle has the most: 30',
     ]);
     const back = await client({ clientId: 'large', clean: false });
     expect(back.connack.sessionPresent).toBe(false);
@@ -59,7 +59,7 @@ describe('subscriptions', () => {
     const codes = await greedy.subscribe(...filters('g', 6));
     expect(codes).toEqual([0, 0, 0, 0, 0, 0x80]);
     expect(broker.troubles()).toEqual([
-      'broker.limits.subscriptionsPerClient (5) is reached: greedy has the most, 5',
+      'the limit broker.limits.subscriptionsPerClient is reached (5); greedy has the most: 5',
     ]);
   });
 
@@ -89,7 +89,7 @@ describe('retained messages', () => {
     for (let i = 0; i < 4; i++) await set(modest, `m/${i}`);
     expect(broker.counts).toMatchObject({ retained: 8, dropped: 2 });
     expect(broker.troubles()).toEqual([
-      'broker.limits.retainedMessagesPerClient (4) is reached: greedy has the most, 4',
+      'the limit broker.limits.retainedMessagesPerClient is reached (4); greedy has the most: 4',
     ]);
   });
 
@@ -122,7 +122,7 @@ test('the memory of queues of clean sessions is a documented limit, and reaching
   for (let i = 0; i < 8; i++) await publisher.publish('mute', payload, { qos: 1 });
   expect(broker.troubles()).toEqual([
     expect.stringMatching(
-      /^broker\.limits\.queueMemory \(1048576\) is reached: deaf has the most, /,
+      /^the limit broker\.limits\.queueMemory is reached \(1048576\); deaf has the most: /,
     ),
   ]);
 });
@@ -136,7 +136,9 @@ test('connections without a CONNECT make room for a client, also on loopback', a
   await expect(client({ clientId: 'one more' })).rejects.toThrow('CONNACK has code 3');
   for (const each of silent) await each.closed();
   expect(broker.troubles()).toContainEqual(
-    expect.stringMatching(/^broker\.limits\.connectionsPerAddress \(20\) is reached: loopback has/),
+    expect.stringMatching(
+      /^the limit broker\.limits\.connectionsPerAddress is reached \(20\); loopback has/,
+    ),
   );
   late.send(packets.disconnect);
 });

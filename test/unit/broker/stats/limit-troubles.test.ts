@@ -13,8 +13,8 @@ test('a limit that was reached is a trouble for a minute, and says who has the m
   limits.reached('subscriptions');
   limits.reached('connectionsPerAddress');
   expect(troubles()).toEqual([
-    'broker.limits.subscriptions (100) is reached: hmi has the most, 60',
-    'broker.limits.connectionsPerAddress is reached',
+    'the limit broker.limits.subscriptions is reached (100); hmi has the most: 60',
+    'the limit broker.limits.connectionsPerAddress is reached',
   ]);
   now = 60_000;
   limits.reached('subscriptions');
