@@ -79,12 +79,16 @@ export class WaitingCopies {
   }
 
   async #read(seq: number, retained: RetainedMessages): Promise<void> {
+    const seqs = this.#seqs;
     this.#reading = true;
     // The store reports a failure; what could not be read is taken as compared.
     const { entries, last } = await this.#parts.queue.read(seq, STEP);
     this.#reading = false;
-    for (const entry of entries) this.#compare(entry, retained);
-    this.#compared = Math.max(this.#compared, last);
+    // Not after `clear`: the next connection compares from the beginning.
+    if (seqs === this.#seqs) {
+      for (const entry of entries) this.#compare(entry, retained);
+      this.#compared = Math.max(this.#compared, last);
+    }
     for (const resume of this.#resume.splice(0)) resume();
   }
 

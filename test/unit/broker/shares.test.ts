@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import type { BrokerLimits } from '../../../src/broker/broker.ts';
 import { type SomeLimits, startBroker } from '../../support/broker.ts';
+import { MemoryDisk } from '../../support/memory-disk.ts';
 import * as packets from '../../support/packets.ts';
+import { TestPlane } from '../../support/plane.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+
+/** A data plane with connections of persistent sessions. */
+function createPlane(limits: SomeLimits) {
+  const made = new TestPlane(new MemoryDisk(), limits as Partial<BrokerLimits>);
+  return { plane: made.plane, open: (clientId: string) => made.open(clientId, false).connection };
+}
 
 const start = (limits: SomeLimits) => startBroker(tempFolder(), limits);
 
@@ -73,6 +82,18 @@ describe('subscriptions', () => {
     expect(await present.subscribe(['v', 0])).toEqual([0]);
     expect(broker.drops.reasons).toEqual({ 'session-cut': 1 });
   });
+});
+
+test('a session whose client is about to get its CONNACK is not absent', () => {
+  const { plane, open } = createPlane({ subscriptions: 2 });
+  const [away, other] = [open('away'), open('other')];
+  away.data(packets.subscribe(1, [['a', 1]]));
+  other.data(packets.subscribe(1, [['b', 1]]));
+  away.lost();
+  plane.sessions.openSession('away', false);
+  other.data(packets.subscribe(2, [['c', 1]]));
+  expect(plane.sessions.byClientId.get('away')?.ended).toBe(false);
+  expect(plane.sessions.byClientId.get('other')?.subscriptions.size).toBe(1);
 });
 
 describe('retained messages', () => {

@@ -183,6 +183,28 @@ test('copies that are only on disk are found too: after a restart each waits onc
   expect((await again.drain()).sort()).toEqual(topics(600).sort());
 });
 
+test('a connection that ends while the queue is read from disk leaves the next one all to compare', async () => {
+  const disk = new MemoryDisk();
+  const before = start(disk);
+  for (const topic of topics(600)) void before.publish(topic, topic);
+  await land(disk);
+  const client = connect(before, 'c', false);
+  await client.subscribe(['s/#', 1]);
+  client.connection.lost();
+  await pass(2000);
+  await land(disk);
+  const after = start(disk);
+  const cut = connect(after, 'c', false);
+  cut.connection.data(packets.subscribe(1, [['s/#', 1]]));
+  cut.connection.lost();
+  const again = connect(after, 'c', false);
+  await again.subscribe(['s/#', 1]);
+  await pass(100);
+  await land(disk);
+  const { queue, inflight } = after.session('c');
+  expect(queue.count + inflight).toBe(600);
+});
+
 test('a long queue is compared in steps: the SUBACK waits, and nothing is read meanwhile', async () => {
   const all = start();
   const client = connect(all, 'c', false);
