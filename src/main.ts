@@ -15,6 +15,7 @@ import { createOutputs } from './outputs/outputs.ts';
 import { createPins } from './outputs/pins.ts';
 import { createAdminRequests } from './runtime/admin-requests.ts';
 import { createAdminSocket } from './runtime/admin-socket.ts';
+import { EventLoopDelay } from './runtime/event-loop-delay.ts';
 import type { Gateway, Load } from './runtime/gateway.ts';
 import { Health } from './runtime/health.ts';
 import { HealthTopics } from './runtime/health-topics.ts';
@@ -90,6 +91,7 @@ export async function startGateway(
     new PowerFail({ ...common, config: config.powerFail, payload, publish, outputs, store });
 
   const progress = createProgress({ store, sensors });
+  const loop = new EventLoopDelay();
   const parts = { cell, version, store, broker, sensors, outputs, uplinks: uplinks.all };
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
@@ -110,12 +112,14 @@ export async function startGateway(
       history,
       health,
       progress,
+      loopDelay: loop.delay,
     });
 
   // In the order of start. A reload brings them to another config in the same order.
   services.add(store, async ({ store: { readingsWithin } }) => {
     store.journal.deferredMs = readingsWithin;
   });
+  services.add(loop);
   services.add(uplinks.outboxes);
   services.add(access, (next) => access.applyConfig(next.broker.access));
   services.add(broker, (next) => broker.applyConfig(next.broker));

@@ -46,7 +46,7 @@ function limitsOf(checkout) {
   const queue = schema.includes('"tcpKeepalive"')
     ? { queue: { messages, bytes } }
     : { queuedMessages: messages, queuedBytes: bytes };
-  return { inflight: 1000, connections: 2000, ...queue };
+  return { inflight: 1000, connections: 2000, connectionsPerAddress: 2000, ...queue };
 }
 
 /** Beside plain MQTT only the listener that the workload uses: an idle one costs memory. */

@@ -18,7 +18,9 @@ import { MemoryBudget } from './messages/memory-budget.ts';
 import type { Subscriber } from './messages/publication.ts';
 import type { RetainedLimits } from './messages/retained.ts';
 import type { Session, SessionLimits } from './messages/session.ts';
+import type { SubscriptionLimits } from './messages/subscriptions.ts';
 import { DropCounter } from './stats/drop-counter.ts';
+import { type LimitKey, LimitTroubles, type Most, mostOf } from './stats/limit-troubles.ts';
 import { OnceLog } from './stats/once-log.ts';
 import {
   type BrokerCounts,
@@ -31,7 +33,13 @@ import {
 import { TrafficCounters } from './stats/traffic-counters.ts';
 
 /** Times in milliseconds, sizes in bytes. */
-export interface BrokerLimits extends ConnectionLimits, SessionLimits, RetainedLimits {
+export interface BrokerLimits
+  extends ConnectionLimits,
+    SessionLimits,
+    RetainedLimits,
+    SubscriptionLimits {
+  /** Bytes of memory for the queues of all clean sessions. */
+  readonly queueMemory: number;
   readonly tcpKeepalive: number;
   readonly sessionExpiry: number;
 }
@@ -59,6 +67,7 @@ export class Broker implements Service {
   readonly #limits: { -readonly [Key in keyof BrokerLimits]: BrokerLimits[Key] };
   readonly #drops: DropCounter;
   readonly #onceLog: OnceLog;
+  readonly #limitTroubles: LimitTroubles;
   readonly #plane: DataPlane;
   readonly #expiry: Expiry;
   readonly #control: ControlPlane;
@@ -73,7 +82,10 @@ export class Broker implements Service {
     const limits = { ...parts.limits };
     this.#limits = limits;
     const { traffic } = this;
-    const memory = new MemoryBudget();
+    const limitTroubles = new LimitTroubles(() => clock.monotonic());
+    this.#limitTroubles = limitTroubles;
+    const reached = (key: LimitKey): void => limitTroubles.reached(key);
+    const memory = new MemoryBudget(limits, reached);
     const drops = new DropCounter(log);
     this.#drops = drops;
     const onceLog = new OnceLog(log, () => clock.monotonic());
@@ -81,12 +93,12 @@ export class Broker implements Service {
     const now = (): number => store.storedClock.now();
     const refused = (clientId: string, reason: string): void =>
       onceLog.info(clientId, reason, 'subscription refused');
-    const plane = new DataPlane({ store, limits, drops, memory, traffic, refused, now });
+    const plane = new DataPlane({ store, limits, drops, memory, traffic, refused, reached, now });
     this.#plane = plane;
     const handshake = new Handshake({
       plane,
       drops,
-      log,
+      log: onceLog,
       access: parts.access,
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),
       connect: (connection, packet) => this.#control.connect(connection, packet),
@@ -95,7 +107,8 @@ export class Broker implements Service {
       registered: (connection, clientId) => handshake.registered(connection, clientId),
       connack: (connection, returnCode) => handshake.connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
-      will: (message) => plane.publishWill(message),
+      will: (message, clientId) => plane.publishWill(message, clientId),
+      watch: (topic, published) => plane.subscriptions.watch(topic, published),
     });
     this.#control = control;
     this.#connections = new Connections({
@@ -104,6 +117,7 @@ export class Broker implements Service {
       memory,
       traffic,
       log: onceLog,
+      reached,
       plane,
       handshake,
       control,
@@ -171,9 +185,37 @@ export class Broker implements Service {
     return this.#listeners.urls;
   }
 
-  /** The problems of its certificates, one sentence each. */
+  /** What is wrong with its certificates, and the limits that were reached, in a sentence each. */
   troubles(): string[] {
-    return this.#listeners.troubles();
+    const limitOf = (key: LimitKey): number | undefined => this.#limits[key];
+    const limits = this.#limitTroubles.troubles(limitOf, (key) => this.#mostOf(key));
+    return [...this.#listeners.troubles(), ...limits];
+  }
+
+  /** The client or the address that has the most of what the limit bounds. */
+  #mostOf(key: LimitKey): Most | undefined {
+    const { sessions, retained } = this.#plane;
+    const ofSession = (has: (session: Session) => number): Most | undefined =>
+      mostOf(sessions.byClientId.values(), ({ clientId }) => clientId, has);
+    switch (key) {
+      case 'connections':
+      case 'connectionsPerAddress':
+      case 'connecting':
+        return this.#connections.most;
+      case 'subscriptions':
+      case 'subscriptionsPerClient':
+        return ofSession(({ subscriptions }) => subscriptions.size);
+      case 'queueMemory':
+        return ofSession(({ persistent, queue }) => (persistent ? 0 : queue.bytes));
+      case 'retainedMessages':
+      case 'retainedMessagesPerClient':
+      case 'retainedBytes':
+        return mostOf(
+          retained.byPublisher,
+          ([clientId]) => clientId,
+          ([, count]) => count,
+        );
+    }
   }
 
   get counts(): BrokerCounts {
@@ -235,11 +277,12 @@ export class Broker implements Service {
   sweep(): void {
     this.#connections.sweep();
     this.#expiry.sweep();
+    this.#onceLog.sweep();
   }
 
   #expire(session: Session): void {
     this.#expired++;
     this.#plane.sessions.endSession(session, 'session-expired');
-    this.#parts.log.info({ client: session.clientId }, 'session expired');
+    this.#onceLog.info(session.clientId, 'its client stayed away', 'session expired');
   }
 }

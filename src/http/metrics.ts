@@ -14,6 +14,8 @@ export interface MetricsParts {
   readonly traffic: TrafficCounters;
   /** The durations of commits. */
   commitTimes(): Latency;
+  /** How late timers were. */
+  readonly loopDelay: Latency;
 }
 
 export interface Metrics {
@@ -53,6 +55,11 @@ export function createMetrics(parts: MetricsParts): Metrics {
       'cellgate_broker_delivery_duration_seconds',
       "Time from a message's arrival until a persistent session's client has acknowledged it.",
       () => traffic.delivery,
+    ],
+    [
+      'cellgate_event_loop_delay_seconds',
+      'How late timers were, measured fifty times a second: so long everything else had to wait.',
+      () => parts.loopDelay,
     ],
   ] as const;
   for (const [name, help, of] of latencies) {

@@ -1,3 +1,4 @@
+import type { Latency } from '../base/latency.ts';
 import type { LogTail } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { History } from '../history/history.ts';
@@ -15,6 +16,8 @@ export interface RoutesParts {
   readonly broker: Broker;
   readonly health: Health;
   readonly progress: Progress;
+  /** How late timers were. */
+  readonly loopDelay: Latency;
 }
 
 /** A request for a path; `visitor` is undefined for a client without a valid login. */
@@ -87,7 +90,7 @@ function ready(parts: RoutesParts, visitor: Visitor | undefined): Answer {
 }
 
 /** The metrics and their library are not loaded before the first scrape. */
-function createScrape({ health, broker, store }: RoutesParts): () => Promise<Answer> {
+function createScrape({ health, broker, store, loopDelay }: RoutesParts): () => Promise<Answer> {
   let loaded: Promise<Metrics> | undefined;
   const load = async (): Promise<Metrics> => {
     const { createMetrics } = await import('./metrics.ts');
@@ -96,6 +99,7 @@ function createScrape({ health, broker, store }: RoutesParts): () => Promise<Ans
       drops: () => broker.drops,
       traffic: broker.traffic,
       commitTimes: () => store.journal.commitTimes,
+      loopDelay,
     });
   };
   return async () => {

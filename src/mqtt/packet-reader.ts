@@ -6,6 +6,7 @@ export type OnPacket = (source: Buffer, start: number, body: number, end: number
 /** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 const MORE = 0x80;
+const NOTHING = Buffer.alloc(0);
 
 /** Splits a stream of bytes into packets; the length in a packet's header is checked before it is stored. */
 export class PacketReader {
@@ -51,11 +52,8 @@ export class PacketReader {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    const kept = this.#rest;
-    if (!kept) return;
-    const length = this.#restLength;
-    this.clear();
-    this.feed(kept, 0, length);
+    // Where it is the beginning of a long packet it stays where it is: copying it at each pause would take long.
+    if (this.#rest) this.feed(NOTHING, 0, 0);
   }
 
   /** Discards the kept bytes. */

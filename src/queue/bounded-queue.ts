@@ -91,7 +91,32 @@ export class BoundedQueue {
     return this.#queue.bytes;
   }
 
-  /** Whether a message of this size may join the queue; drops other messages if the policy says so. */
+  /** The number of the oldest entry, or of one before it; Infinity for an empty queue. */
+  get firstSeq(): number {
+    return this.#queue.firstSeq;
+  }
+
+  /** The first entry from a sequence number on: in memory, `stored` on disk, or none. */
+  first(seq: number): QueueEntry | 'stored' | undefined {
+    return this.#queue.first(seq);
+  }
+
+  /**
+   * Copies of the entries on disk from `seq` on, `limit` or some more, and the number up to which they are complete.
+   * Without entries when the disk can't be read: the store reports that.
+   */
+  async read(seq: number, limit: number): Promise<{ entries: QueueEntry[]; last: number }> {
+    const asked = this.#queue.lastStored;
+    const entries = await this.#load(seq, limit).catch(() => []);
+    return { entries, last: entries.at(-1)?.seq ?? Math.max(asked, seq) };
+  }
+
+  /** Whether a message of this size may join the queue without another one leaving it. */
+  hasRoom(size: number): boolean {
+    return !this.#isFull(size);
+  }
+
+  /** Whether a message of this size may join the queue; drops others where the policy says so. */
   makeRoom(size: number, topic: string): boolean {
     // First: this message may be the newer one of its topic.
     this.#latest?.arrived(topic);

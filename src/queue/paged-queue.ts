@@ -78,6 +78,17 @@ export class PagedQueue {
     return this.#head.get(0)?.at ?? this.#gap?.oldestAt ?? Number.POSITIVE_INFINITY;
   }
 
+  /** The number of the oldest entry, or of one before it; Infinity for an empty queue. */
+  get firstSeq(): number {
+    const first = this.#head.get(0) ?? this.#gap?.next ?? this.#tail.get(0);
+    return (typeof first === 'object' ? first.seq : first) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Where the entries that are only on disk end; 0 where there are none. */
+  get lastStored(): number {
+    return this.#gap?.last ?? 0;
+  }
+
   push(entry: QueueEntry): void {
     this.count++;
     this.bytes += entry.message.body.length;

@@ -191,7 +191,7 @@ export class Uplink {
     const receiving = this.#routing.routes.in(topic);
     const payload = Buffer.from(packet.payload);
     if (!receiving || topicProblem(receiving.local) || receiving.local.startsWith('$')) {
-      this.#drops.count(topic, 'no-route');
+      this.#drops.count(`uplink ${this.name}`, 'no-route');
       return;
     }
     const { local, route } = receiving;

@@ -19,6 +19,7 @@ const SAID = [
   'const (?:CLOCK_NOT_SET|CORRECTED) = ',
   String.raw`\.to\('proving', `,
   String.raw`\b(?:connack|disconnect): `,
+  String.raw`\w+: (?='the limit )`,
   String.raw`return (?:(?:this\.#)?failure \?\? )?`,
 ];
 
@@ -75,6 +76,7 @@ const WHOLE = [
   ),
 ];
 const PARTLY = [
+  'src/broker/stats/limit-troubles.ts',
   'src/net/certificates.ts',
   'src/runtime/progress.ts',
   'src/driver-kit/reading.ts',

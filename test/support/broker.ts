@@ -16,8 +16,15 @@ export const LIMITS: BrokerLimits = {
   tcpKeepalive: 600_000,
   connectTimeout: 5000,
   packetTimeout: 300_000,
+  connecting: 100,
   retainedMessages: 1000,
+  retainedMessagesPerClient: 1000,
   retainedBytes: 1024 * 1024,
+  queueMemory: 64 * 1024 * 1024,
+  queueMemoryPerClient: 16 * 1024 * 1024,
+  subscriptions: 100_000,
+  subscriptionsPerClient: 10_000,
+  absentSessions: 'end-largest',
 };
 
 /** Limits that a test changes; the others keep their values. */

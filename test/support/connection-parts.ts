@@ -5,6 +5,7 @@ import type {
   ConnectionParts,
 } from '../../src/broker/clients/connection-parts.ts';
 import { FlushQueue } from '../../src/broker/clients/flush-queue.ts';
+import { ReadTurns } from '../../src/broker/clients/read-turns.ts';
 import type { SendBufferParts } from '../../src/broker/clients/send-buffer.ts';
 import { MemoryBudget } from '../../src/broker/messages/memory-budget.ts';
 import { Publication } from '../../src/broker/messages/publication.ts';
@@ -32,6 +33,7 @@ export function connectionParts(
     limits: { packet: 1024 * 1024, connectTimeout: 5000, packetTimeout: 300_000 },
     now: () => 0,
     publication: new Publication(),
+    turns: new ReadTurns(() => 0),
     ...parts,
   };
 }

@@ -18,7 +18,7 @@ interface Pending {
 export class MemoryDisk implements Writer {
   readonly sessions = new Map<number, { clientId: string; seen: number; sent: number }>();
   readonly subscriptions = new Map<number, Map<string, 0 | 1 | 2>>();
-  readonly incoming = new Map<number, Set<number>>();
+  readonly incoming = new Map<number, Map<number, number>>();
   readonly queues = new Map<number, Map<number, Row>>();
   readonly retained = new Map<string, { qos: 0 | 1 | 2; payload: Buffer }>();
   readonly bodies = new Map<number, { refs: number; body: string }>();
@@ -85,7 +85,10 @@ export class MemoryDisk implements Writer {
             filter,
             qos,
           })),
-          incoming: [...(this.incoming.get(key) ?? [])],
+          incoming: [...(this.incoming.get(key) ?? [])].map(([packetId, digest]) => ({
+            packetId,
+            digest,
+          })),
           queue: {
             first: Math.min(...seqs, Number.POSITIVE_INFINITY),
             last: Math.max(...seqs, 0),
@@ -144,8 +147,8 @@ export class MemoryDisk implements Writer {
         this.subscriptions.get(operation[1])?.delete(operation[2]);
         return;
       case 'incoming': {
-        const held = this.incoming.get(operation[1]) ?? new Set();
-        this.incoming.set(operation[1], held.add(operation[2]));
+        const held = this.incoming.get(operation[1]) ?? new Map();
+        this.incoming.set(operation[1], held.set(operation[2], operation[3]));
         return;
       }
       case 'incomingDone':

@@ -22,7 +22,7 @@ export class TestPlane extends FakeHandler {
   readonly disk: MemoryDisk;
   readonly #parts: ConnectionParts<Connection>;
 
-  constructor(disk: MemoryDisk) {
+  constructor(disk: MemoryDisk, limits: Partial<typeof LIMITS> = {}) {
     super();
     this.disk = disk;
     let retainedValue: Parameters<Store['readRetainedFrom']>[0] = () => undefined;
@@ -49,11 +49,12 @@ export class TestPlane extends FakeHandler {
     const [memory, traffic] = [new MemoryBudget(), new TrafficCounters()];
     this.plane = new DataPlane({
       store,
-      limits: { ...LIMITS, inflight: 4 },
+      limits: { ...LIMITS, inflight: 4, ...limits },
       drops: new DropCounter(createQuietLog().log),
       memory,
       traffic,
       refused: () => undefined,
+      reached: () => undefined,
       now: () => 0,
     });
     const { subscriptions } = this.plane;

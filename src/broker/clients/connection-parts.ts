@@ -1,5 +1,6 @@
 import type { ConnectPacket, SubscribePacket, UnsubscribePacket } from '../../mqtt/codec.ts';
 import type { Publication } from '../messages/publication.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { SendBufferParts } from './send-buffer.ts';
 
 /** What takes a connection's packets and its end. */
@@ -42,4 +43,5 @@ export interface ConnectionParts<Connection> extends SendBufferParts {
   readonly now: () => number;
   /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
   readonly publication: Publication;
+  readonly turns: ReadTurns;
 }

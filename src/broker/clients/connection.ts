@@ -23,16 +23,14 @@ import {
 import { PacketReader } from '../../mqtt/packet-reader.ts';
 import { DISCARDED_BYTES, type Transport, type TransportEvents } from '../../net/transport.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
-import type { Client } from '../messages/client.ts';
+import type { Client, PauseReason } from '../messages/client.ts';
 import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
+import { ReadShare } from './read-turns.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SignsOfLife } from './signs-of-life.ts';
-
-/** Why reading is paused: the CONNECT is not answered, too many acknowledgements wait, or the disk is too slow. */
-export type PauseReason = 'connect' | 'acknowledgements' | 'disk';
 
 /** CONNECT holds at most five fields of 64 KiB. */
 const CONNECT_LIMIT = 5 * 65_537 + 16;
@@ -58,6 +56,7 @@ export class Connection implements Client, TransportEvents {
   readonly #packets: PacketReader;
   readonly #packetLimit: number;
   readonly #acks: AckQueue;
+  readonly #share: ReadShare;
   readonly #pauseReasons = new Set<PauseReason>();
   #connected = false;
   #closed = false;
@@ -78,11 +77,14 @@ export class Connection implements Client, TransportEvents {
     this.certificate = transport.certificate;
     this.sendBuffer = new SendBuffer(transport, parts);
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);
+    this.#share = new ReadShare(parts.turns, this);
     this.#packets = new PacketReader(
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
       (bytes) => {
-        const tooMany = bytes > 0 && memory.hasTooManyUnfinished;
+        // Bytes kept while reading is paused are not an incomplete packet.
+        const isRead = this.#pauseReasons.size === 0;
+        const tooMany = bytes > 0 && isRead && memory.hasTooManyUnfinished;
         if (tooMany && !handlers.connections.tooManyUnfinished(this)) {
           throw new ProtocolError('all clients together have too many packets unfinished');
         }
@@ -97,8 +99,9 @@ export class Connection implements Client, TransportEvents {
 
   /** Whether the client has sent no packet for too long; false while reading is paused. */
   get overdue(): boolean {
-    const unread = this.#pauseReasons.has('acknowledgements') || this.#pauseReasons.has('disk');
-    return !unread && this.life.silent;
+    const reasons = this.#pauseReasons;
+    if (reasons.size > (reasons.has('connect') ? 1 : 0)) return false;
+    return this.life.silent;
   }
 
   /** Whether one packet has been on its way for too long: it would hold its memory without end. */
@@ -133,6 +136,7 @@ export class Connection implements Client, TransportEvents {
     const packets = this.packetsReceived;
     const continues = this.#packets.hasUnfinished;
     this.#traffic.bytesReceived += chunk.length;
+    this.#share.check();
     try {
       this.#packets.feed(this.#parts.pool.bufferOf(chunk), 0, chunk.length);
     } catch (error) {
@@ -177,6 +181,12 @@ export class Connection implements Client, TransportEvents {
       this.#transport.pause();
     }
     this.#pauseReasons.add(reason);
+  }
+
+  /** The next turn has time for this connection. */
+  continueReading(): void {
+    this.#share.continued();
+    if (this.#pauseReasons.delete('turn') && !this.#closed) this.#readBuffered();
   }
 
   resumeReading(reason: PauseReason): void {
@@ -248,6 +258,11 @@ export class Connection implements Client, TransportEvents {
   #packet(source: Buffer, start: number, body: number, end: number): void {
     if (this.#closed || this.#leaving) return;
     this.packetsReceived++;
+    this.#take(source, start, body, end);
+    if (!this.#closed) this.#share.took(end - start);
+  }
+
+  #take(source: Buffer, start: number, body: number, end: number): void {
     const header = source[start]!;
     switch (header >> 4) {
       case PUBLISH:
@@ -261,7 +276,8 @@ export class Connection implements Client, TransportEvents {
       case PUBCOMP:
         return this.session!.completed(decodeAcknowledged(source, body, end));
       case SUBSCRIBE:
-        return this.#subscribe(source, body, end);
+        this.#subscribe(source, body, end);
+        return this.#share.check();
       case UNSUBSCRIBE:
         return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
       case PINGREQ:
@@ -294,6 +310,7 @@ export class Connection implements Client, TransportEvents {
     // MQTT 3.1 does not use DUP at QoS 0.
     const used = (header & 6) === 0 && this.#packets.allowsUnusedBits ? header & ~DUP : header;
     const packetId = decodePublish(used, source, body, end, publication);
+    publication.dup = (header & DUP) !== 0;
     this.#traffic.publishReceived++;
     this.#traffic.publishBytesReceived += end - publication.payloadStart;
     this.#handlers.messages.publish(this, publication, packetId);

@@ -1,10 +1,11 @@
 import type { Clock } from '../../base/clock.ts';
-import { isLoopback } from '../../config/schema/listeners.ts';
 import { ProtocolError, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
+import { addressGroup, LOOPBACK } from '../../net/address-group.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import type { MemoryBudget } from '../messages/memory-budget.ts';
 import { Publication } from '../messages/publication.ts';
+import { type Most, mostOf } from '../stats/limit-troubles.ts';
 import type { OnceLog } from '../stats/once-log.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { BufferPool } from './buffer-pool.ts';
@@ -12,11 +13,15 @@ import { Connection } from './connection.ts';
 import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { Handshake } from './handshake.ts';
+import { ReadTurns } from './read-turns.ts';
 
 /** Milliseconds, bytes and counts; read when a connection is accepted. */
 export interface ConnectionLimits {
   readonly connections: number;
-  readonly connectionsPerAddress: number;
+  /** From one address or IPv6 network; undefined for 100, on loopback half of all. */
+  readonly connectionsPerAddress?: number | undefined;
+  /** Without a CONNECT. */
+  readonly connecting: number;
   readonly packet: number;
   readonly connectTimeout: number;
   readonly packetTimeout: number;
@@ -28,6 +33,8 @@ export interface ConnectionsParts {
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
   readonly log: OnceLog;
+  /** A connection was refused or closed because of this limit. */
+  reached(key: 'connections' | 'connectionsPerAddress' | 'connecting'): void;
   readonly plane: DataPlane;
   readonly handshake: Handshake;
   readonly control: ConnectionHandlers<Connection>['control'] & {
@@ -38,13 +45,22 @@ export interface ConnectionsParts {
 
 /** Connections above a limit that are still accepted, so that they are refused with a CONNACK. */
 const REFUSED_AT_ONCE = 4096;
+/** Connections of one address where the config says nothing else. */
+const PER_ADDRESS = 100;
+/** In a crowd of connections, a CONNECT that has arrived may wait for so many milliseconds until it is read. */
+const CONNECT_READ_MS = 1000;
+/** A connection that is so young, in milliseconds, may have sent a CONNECT that was not read yet. */
+const YOUNG_MS = 100;
 
 /** All connections of the broker: accepts them within the limits, counts them and closes silent ones. */
 export class Connections implements Iterable<Connection> {
   readonly #parts: ConnectionsParts;
   readonly #connectionParts: ConnectionParts<Connection>;
-  readonly #connections = new Set<Connection>();
+  /** With the group of addresses by which each is counted. */
+  readonly #connections = new Map<Connection, string>();
   readonly #perAddress = new Map<string, number>();
+  /** Those without a CONNECT, the oldest first. */
+  readonly #connecting = new Set<Connection>();
   #maximum = 0;
   /** Packets of connections that have ended. */
   #packetsReceived = 0;
@@ -68,51 +84,106 @@ export class Connections implements Iterable<Connection> {
       pool: new BufferPool(),
       flushQueue: new FlushQueue(),
       publication: new Publication(),
+      turns: new ReadTurns(() => clock.monotonic()),
     };
   }
 
   [Symbol.iterator](): Iterator<Connection> {
-    return this.#connections.values();
+    return this.#connections.keys();
   }
 
   get counts(): { connected: number; maximum: number; packetsReceived: number } {
     let packetsReceived = this.#packetsReceived;
-    for (const connection of this.#connections) packetsReceived += connection.packetsReceived;
+    for (const connection of this) packetsReceived += connection.packetsReceived;
     return { connected: this.#connections.size, maximum: this.#maximum, packetsReceived };
   }
 
-  /** Accepts the transport, or refuses it while the gateway stops or when far too many are connected. */
+  /** The address, or the IPv6 network, with the most connections. */
+  get most(): Most | undefined {
+    return mostOf(
+      this.#perAddress,
+      ([group]) => group,
+      ([, count]) => count,
+    );
+  }
+
+  /** Takes the transport, or refuses it while the gateway stops or far too many are connected. */
   accept(transport: Transport): TransportEvents | undefined {
-    const { limits, traffic, log } = this.#parts;
+    const { limits, traffic, log, reached } = this.#parts;
     const { remoteAddress } = transport;
-    const fromAddress = (this.#perAddress.get(remoteAddress) ?? 0) + 1;
-    if (
-      this.#stopping ||
-      this.#connections.size >= limits.connections + REFUSED_AT_ONCE ||
-      (fromAddress > limits.connectionsPerAddress + REFUSED_AT_ONCE && !isLoopback(remoteAddress))
-    ) {
+    const group = addressGroup(remoteAddress);
+    const fromAddress = this.#perAddress.get(group) ?? 0;
+    const isFull = this.#connections.size >= limits.connections + REFUSED_AT_ONCE;
+    const hasTooMany = fromAddress >= this.#limitOf(group) + REFUSED_AT_ONCE;
+    const isRefused =
+      (hasTooMany && !this.#closeSilent('connectionsPerAddress', group, YOUNG_MS)) ||
+      (isFull && !this.#closeSilent('connections', undefined, YOUNG_MS));
+    if (this.#stopping || isRefused) {
+      if (isRefused) reached(hasTooMany ? 'connectionsPerAddress' : 'connections');
       log.info(remoteAddress, 'too many connections');
       return undefined;
     }
+    if (this.#connecting.size >= limits.connecting) {
+      this.#closeSilent('connecting', undefined, CONNECT_READ_MS);
+    }
     const connection = new Connection(transport, this.#connectionParts);
     traffic.sockets++;
-    this.#connections.add(connection);
-    this.#perAddress.set(remoteAddress, fromAddress);
+    this.#connections.set(connection, group);
+    this.#connecting.add(connection);
+    this.#perAddress.set(group, (this.#perAddress.get(group) ?? 0) + 1);
     this.#maximum = Math.max(this.#maximum, this.#connections.size);
     return connection;
   }
 
-  /** Whether there are more connections than the limits allow, in total or from this connection's address. */
-  isOverLimit({ remoteAddress }: Connection): boolean {
+  /**
+   * The connection has sent its CONNECT: whether there are more connections, in all or from its address, than the limits
+   * allow. Connections without a CONNECT are closed first to make room.
+   */
+  isOverLimit(connection: Connection): boolean {
+    const { limits, reached } = this.#parts;
+    this.#connecting.delete(connection);
+    const group = this.#connections.get(connection);
+    if (group === undefined) return true;
+    while (this.#perAddress.get(group)! > this.#limitOf(group)) {
+      if (this.#closeSilent('connectionsPerAddress', group)) continue;
+      reached('connectionsPerAddress');
+      return true;
+    }
+    while (this.#connections.size > limits.connections) {
+      if (this.#closeSilent('connections')) continue;
+      reached('connections');
+      return true;
+    }
+    return false;
+  }
+
+  #limitOf(group: string): number {
     const { connections, connectionsPerAddress } = this.#parts.limits;
-    if (this.#connections.size > connections) return true;
-    const fromAddress = this.#perAddress.get(remoteAddress)!;
-    return fromAddress > connectionsPerAddress && !isLoopback(remoteAddress);
+    if (connectionsPerAddress !== undefined) return connectionsPerAddress;
+    // All programs of the machine share loopback.
+    return group === LOOPBACK ? Math.max(PER_ADDRESS, Math.ceil(connections / 2)) : PER_ADDRESS;
+  }
+
+  /** Closes the oldest connection without a CONNECT, of the group if there is one; false where there is none so old. */
+  #closeSilent(
+    key: 'connections' | 'connectionsPerAddress' | 'connecting',
+    group?: string,
+    olderThanMs = 0,
+  ): boolean {
+    const { clock, reached } = this.#parts;
+    for (const connection of this.#connecting) {
+      if (group !== undefined && this.#connections.get(connection) !== group) continue;
+      if (clock.monotonic() - connection.life.heardAt < olderThanMs) return false;
+      reached(key);
+      connection.close('no CONNECT, and others need the room');
+      return true;
+    }
+    return false;
   }
 
   /** Ends a client's connection and publishes its will; false if the client is not connected. */
   disconnectClient(clientId: string): boolean {
-    for (const connection of this.#connections) {
+    for (const connection of this) {
       if (connection.session?.clientId !== clientId) continue;
       connection.close('disconnected by an operator');
       return true;
@@ -122,7 +193,7 @@ export class Connections implements Iterable<Connection> {
 
   /** Ends all present connections. */
   closeAll(reason: string): void {
-    for (const connection of [...this.#connections]) connection.close(reason);
+    for (const connection of [...this]) connection.close(reason);
   }
 
   /** The gateway stops: accepts no more connections, and does not log the end of the present ones. */
@@ -131,13 +202,16 @@ export class Connections implements Iterable<Connection> {
   }
 
   closed(connection: Connection, reason: string): void {
-    if (!this.#connections.delete(connection)) return;
+    const group = this.#connections.get(connection);
+    if (group === undefined) return;
+    this.#connections.delete(connection);
+    this.#connecting.delete(connection);
     const { plane, handshake, control, log } = this.#parts;
     const { remoteAddress } = connection;
     this.#packetsReceived += connection.packetsReceived;
-    const left = this.#perAddress.get(remoteAddress)! - 1;
-    if (left > 0) this.#perAddress.set(remoteAddress, left);
-    else this.#perAddress.delete(remoteAddress);
+    const left = this.#perAddress.get(group)! - 1;
+    if (left > 0) this.#perAddress.set(group, left);
+    else this.#perAddress.delete(group);
     const session = connection.session ?? handshake.sessionOf(connection);
     if (session) plane.sessions.clientGone(session);
     if (connection.leaving) return;
@@ -148,7 +222,7 @@ export class Connections implements Iterable<Connection> {
   /** Closes the connection whose unfinished packet uses the most memory, unless that is the given one. */
   tooManyUnfinished(connection: Connection): boolean {
     let largest = connection;
-    for (const each of this.#connections) {
+    for (const each of this) {
       if (each.unfinishedBytes > largest.unfinishedBytes) largest = each;
     }
     if (largest === connection) return false;
@@ -158,7 +232,7 @@ export class Connections implements Iterable<Connection> {
 
   /** Ends the connections of clients that have been silent for too long, or send a packet that does not end. */
   sweep(): void {
-    for (const connection of this.#connections) {
+    for (const connection of this) {
       connection.sendBuffer.measure();
       connection.countFramedBytes();
       if (connection.overdue) {

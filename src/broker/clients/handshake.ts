@@ -1,17 +1,17 @@
-import type { Logger } from 'pino';
 import type { Access } from '../../access/access.ts';
 import { type ConnectPacket, encodeConnack, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import { isReserved } from '../messages/reserved-topics.ts';
 import type { Session } from '../messages/session.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
+import type { OnceLog } from '../stats/once-log.ts';
 import { admit } from './admission.ts';
 import type { Connection } from './connection.ts';
 
 export interface HandshakeParts {
   readonly plane: DataPlane;
   readonly drops: Pick<DropCounter, 'count'>;
-  readonly log: Logger;
+  readonly log: OnceLog;
   /** Without it, or without rules in it, only the listeners decide. */
   readonly access: Access | undefined;
   isOverLimit(connection: Connection): boolean;
@@ -85,7 +85,8 @@ export class Handshake {
       const { byClientId } = plane.sessions;
       const refusal = await admit(access, connection, packet, byClientId).catch(
         (error: unknown) => {
-          log.error({ error }, 'could not check the access of a CONNECT');
+          const { remoteAddress } = connection;
+          log.error(remoteAddress, error, 'could not check the access of a CONNECT');
           return { reason: 'its access could not be checked', returnCode: SERVER_UNAVAILABLE };
         },
       );

@@ -6,7 +6,6 @@ export class SignsOfLife {
   /** Silence after which the client is taken for lost; 0 for no limit. */
   silenceLimitMs: number;
   readonly #now: () => number;
-  /** When the last bytes came; before CONNECT, when the connection began. */
   #heardAt: number;
   /** When the packet or frame began whose end has not come. */
   #beganAt: number;
@@ -18,6 +17,11 @@ export class SignsOfLife {
     this.silenceLimitMs = connectTimeoutMs;
     this.#heardAt = now();
     this.#beganAt = this.#heardAt;
+  }
+
+  /** When the last bytes came; before CONNECT, when the connection began. */
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   get silent(): boolean {

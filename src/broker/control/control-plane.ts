@@ -6,6 +6,7 @@ import type { Connection } from '../clients/connection.ts';
 import type { LocalMessage } from '../messages/local-message.ts';
 import { AedesPersistence, type AedesWill } from './aedes-persistence.ts';
 import { ControlStream } from './control-stream.ts';
+import { KeptWills } from './kept-wills.ts';
 
 export interface ControlPlaneEvents {
   /** The client is registered and every earlier connection with its id is closed. */
@@ -14,8 +15,10 @@ export interface ControlPlaneEvents {
   connack(connection: Connection, returnCode: number): void;
   /** aedes has closed the client. */
   ended(connection: Connection, reason: string): void;
-  /** A will must be published, in this turn of the event loop, so that it is in the next commit. */
-  will(message: LocalMessage): void;
+  /** A will must be published, in this turn, so that it is in the next commit. */
+  will(message: LocalMessage, clientId: string): void;
+  /** Calls back with every message of the topic until the returned function is called. */
+  watch(topic: string, published: () => void): () => void;
 }
 
 /** The longest string of the standard: MQTT 3.1 allows ids of 23 characters, but its clients use longer ones. */
@@ -44,15 +47,18 @@ export class ControlPlane {
   readonly #streams = new WeakMap<Connection, ControlStream>();
   readonly #registered = new Map<string, Client>();
   readonly #persistence: AedesPersistence;
-  /** Wills of the last run whose clients have not reconnected. */
-  readonly #left = new Map<string, StoredWill>();
-  #grace: NodeJS.Timeout | undefined;
+  readonly #kept: KeptWills;
   readonly #reasons = new WeakMap<Connection, string>();
 
   constructor(store: Store, events: ControlPlaneEvents) {
     this.#events = events;
     const persistence = new AedesPersistence(store, (clientId) => this.#registered.get(clientId));
     this.#persistence = persistence;
+    this.#kept = new KeptWills({
+      publish: (will, clientId) => events.will(will, clientId),
+      forget: (clientId) => persistence.forget(clientId),
+      watch: (topic, published) => events.watch(topic, published),
+    });
     const options: AedesOptions = {
       persistence,
       maxClientsIdLength: CLIENT_ID_LIMIT,
@@ -63,12 +69,12 @@ export class ControlPlane {
       if (persistence.keepsWills) return;
       const { topic, payload, qos, retain } = will;
       const message = { topic, payload: Buffer.from(payload as string), qos: qos as 0, retain };
-      events.will(message);
+      events.will(message, will.clientId!);
       persistence.publishing(will);
     };
     this.#broker.on('client', (client) => {
       this.#registered.set(client.id, client);
-      if (this.#left.delete(client.id)) persistence.forget(client.id);
+      this.#kept.drop(client.id);
       events.registered((client.conn as ControlStream).connection, client.id);
     });
     this.#broker.on('clientDisconnect', (client) => {
@@ -81,28 +87,15 @@ export class ControlPlane {
     this.#broker.on('connectionError', keepReason);
   }
 
-  /**
-   * Publishes the wills of the last run: after a crash immediately, because their clients were lost;
-   * after a clean stop only the wills of clients that don't reconnect within `graceMs`.
-   */
+  /** Takes the wills that the last run has left: see `KeptWills`. */
   async start(left: readonly StoredWill[], graceMs: number): Promise<void> {
     await this.#broker.listen();
-    for (const will of left) this.#left.set(will.clientId, will);
-    if (graceMs === 0) this.#publishLeft();
-    else this.#grace = setTimeout(() => this.#publishLeft(), graceMs);
-  }
-
-  #publishLeft(): void {
-    for (const { clientId, ...will } of this.#left.values()) {
-      this.#events.will(will);
-      this.#persistence.forget(clientId);
-    }
-    this.#left.clear();
+    this.#kept.start(left, graceMs);
   }
 
   /** Closes all clients. Wills are not published, because the clients did nothing wrong; they are kept for the next start. */
   async stop(): Promise<void> {
-    clearTimeout(this.#grace);
+    this.#kept.stop();
     this.#persistence.keepWills();
     await new Promise<void>((resolve) => this.#broker.close(resolve));
   }

@@ -3,7 +3,13 @@ import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Link } from './deliveries.ts';
 import type { Session } from './session.ts';
 
-/** A connected client as the data plane uses it. */
+/**
+ * Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind, the
+ * retained messages of its subscriptions are being queued, the time of this turn of the event loop is used up.
+ */
+export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'retained' | 'turn';
+
+/** A connected client as the messages see it. */
 export interface Client extends Link {
   /** Set when its CONNECT is accepted. */
   readonly session: Session | undefined;
@@ -11,7 +17,7 @@ export interface Client extends Link {
   readonly access: { readonly rights: Rights } | undefined;
   /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck;
-  /** Pauses reading from the client until reading is resumed for each reason. */
-  pauseReading(reason: 'disk'): void;
-  resumeReading(reason: 'disk'): void;
+  /** Reads nothing more from the client until reading is resumed for each reason. */
+  pauseReading(reason: 'disk' | 'retained'): void;
+  resumeReading(reason: 'disk' | 'retained'): void;
 }

@@ -3,6 +3,7 @@ import { createMessage, Message } from '../../queue/message.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
+import type { LimitKey } from '../stats/limit-troubles.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import type { Client } from './client.ts';
 import type { LocalMessage } from './local-message.ts';
@@ -13,16 +14,21 @@ import { type RetainedLimits, RetainedMessages, recoverRetained, retain } from '
 import { type Route, Router } from './router.ts';
 import type { SessionLimits } from './session.ts';
 import { Sessions } from './sessions.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { type SubscriptionLimits, Subscriptions } from './subscriptions.ts';
+
+/** The message of an identifier that an older version has stored: only DUP says whether another one repeats it. */
+const UNKNOWN_DIGEST = 0;
 
 export interface DataPlaneParts {
   readonly store: Store;
-  readonly limits: SessionLimits & RetainedLimits;
+  readonly limits: SessionLimits & RetainedLimits & SubscriptionLimits;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
+  /** Something was refused or dropped because of this limit. */
+  reached(key: LimitKey): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
 }
@@ -41,7 +47,8 @@ export class DataPlane {
     this.#parts = parts;
     const { router, retained } = this;
     this.sessions = new Sessions({ ...parts, router });
-    this.subscriptions = new Subscriptions({ ...parts, router, retained });
+    const { sessions } = this;
+    this.subscriptions = new Subscriptions({ ...parts, router, retained, sessions });
   }
 
   /** Restores the stored state: retained messages, sessions with their subscriptions and queues. */
@@ -55,6 +62,7 @@ export class DataPlane {
     const route = this.#route(publication);
     const { session } = client;
     if (session!.bridge) publication.from = session!;
+    if (publication.retain) publication.publisher = client.session!.clientId;
     switch (publication.qos) {
       case 0:
         return this.#publishAtMostOnce(client, publication, route);
@@ -107,7 +115,11 @@ export class DataPlane {
     }
   }
 
-  /** [MQTT 3.1.1, section 4.3.3, method B]: delivered on arrival, and not again until its identifier is released. */
+  /**
+   * [MQTT 3.1.1, section 4.3.3, method B]: delivered when it comes, once until its identifier is released. A client that
+   * has lost its state may use the identifier for another message, which is delivered too. DUP alone does not show
+   * which it is: some clients repeat a message without it.
+   */
   #publishExactlyOnce(
     client: Client,
     publication: Publication,
@@ -116,12 +128,14 @@ export class DataPlane {
   ): void {
     const session = client.session!;
     const pendingAck = client.ackWhenStored(PUBREC_HEADER, packetId);
-    const known = session.incoming.has(packetId);
-    session.incoming.add(packetId);
+    const { digest } = publication;
+    const known = session.incoming.get(packetId);
+    const repeated = known === digest || (known === UNKNOWN_DIGEST && publication.dup);
+    session.incoming.set(packetId, digest);
     if (session.persistent) {
-      this.#parts.store.journal.add(['incoming', session.key, packetId], pendingAck);
+      this.#parts.store.journal.add(['incoming', session.key, packetId, digest], pendingAck);
     }
-    if (!known && this.#authorise(client, route.topic)) {
+    if (!repeated && this.#authorise(client, route.topic)) {
       publication.pendingAck = pendingAck;
       publication.held = session.persistent;
       if (publication.held) this.#deliverAfterCommit(publication, route);
@@ -191,15 +205,11 @@ export class DataPlane {
     committed.done();
   }
 
-  /**
-   * Publishes a will: its queue entries and retained message are in one commit with all other changes of this turn of
-   * the event loop.
-   */
-  publishWill({ topic, payload, qos, retain: retained }: LocalMessage): void {
-    // An earlier version has kept such wills.
-    if (isReserved(topic)) return;
+  /** Publishes a will: its queue entries and retained message share a commit with all that is added in this turn. */
+  publishWill({ topic, payload, qos, retain: retained }: LocalMessage, clientId: string): void {
     this.published++;
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retained);
+    publication.publisher = clientId;
     publication.held = true;
     publication.pendingAck = new PendingAck(() => undefined);
     this.#deliverToSubscribers(publication, this.router.route(topic));

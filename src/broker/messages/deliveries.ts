@@ -52,6 +52,24 @@ export class Deliveries {
     return this.#window.size;
   }
 
+  /** The last sequence number in use. */
+  get lastSeq(): number {
+    return this.#seq;
+  }
+
+  /** What is in flight and was not received yet; without what a clean session was sent at once. */
+  *entries(): Iterable<QueueEntry> {
+    for (const slot of this.#window.values()) {
+      if (slot instanceof QueueEntry && !slot.released) yield slot;
+    }
+  }
+
+  /** Whether the entry of this number is in flight and was not received yet. */
+  isUndelivered(seq: number): boolean {
+    const slot = this.#window.get(packetIdOf(seq));
+    return slot instanceof QueueEntry && slot.seq === seq && !slot.released;
+  }
+
   /**
    * The next sequence number whose packet identifier is not in flight [MQTT-2.3.1-4].
    * If all identifiers are in flight, the entry stays in the queue until its own is free.

@@ -1,6 +1,6 @@
 import { ENTRY_BYTES } from '../../queue/queue-entry.ts';
 
-/** Bytes in the queues of all clean sessions, which are in memory only. */
+/** Bytes in the queues of all clean sessions, which are in memory only, where the config says nothing else. */
 const QUEUED_BYTES = 64 * 1024 * 1024;
 /** Bytes that all connections may have sent of incomplete packets. */
 const UNFINISHED_BYTES = 64 * 1024 * 1024;
@@ -19,10 +19,22 @@ export class MemoryBudget {
   unread = 0;
   /** Bytes kept of incomplete packets, and of packets that arrived while reading was paused. */
   unfinished = 0;
+  readonly #limits: { readonly queueMemory: number };
+  readonly #reached: (key: 'queueMemory') => void;
+
+  constructor(
+    limits: { readonly queueMemory: number } = { queueMemory: QUEUED_BYTES },
+    reached: (key: 'queueMemory') => void = () => undefined,
+  ) {
+    this.#limits = limits;
+    this.#reached = reached;
+  }
 
   /** Whether a message of `size` bytes may join a clean session's queue. */
   hasRoom(size: number): boolean {
-    return this.queued + size + ENTRY_BYTES <= QUEUED_BYTES;
+    const hasRoom = this.queued + size + ENTRY_BYTES <= this.#limits.queueMemory;
+    if (!hasRoom) this.#reached('queueMemory');
+    return hasRoom;
   }
 
   /** Whether more bytes of incomplete packets are kept than the limit allows. */

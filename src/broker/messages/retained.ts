@@ -11,22 +11,38 @@ export interface Retained {
   readonly topic: string;
   readonly message: Message;
   readonly qos: Qos;
-  /** False when it was replaced or deleted. */
+  /** The client that has published it; '' for the gateway itself, and for what was there at the start. */
+  readonly publisher: string;
+  /** False once it was replaced or deleted. */
   readonly current: boolean;
 }
 
 class Node {
+  readonly parent: Node | undefined;
+  readonly level: string;
   children: Map<string, Node> | undefined;
   retained: { -readonly [Key in keyof Retained]: Retained[Key] } | undefined;
+
+  constructor(parent: Node | undefined, level: string) {
+    this.parent = parent;
+    this.level = level;
+  }
 }
 
 /** The retained message of every topic, found by filter through a tree of topic levels. */
 export class RetainedMessages {
   /** Bytes of topics and payloads together. */
   bytes = 0;
-  readonly #root = new Node();
+  readonly #root = new Node(undefined, '');
   /** The nodes with a message by topic: a sensor's next value needs no search through the tree. */
   readonly #nodes = new Map<string, Node>();
+  /** How many each client has published, since the start. */
+  readonly #counts = new Map<string, number>();
+
+  /** How many each client has published since the start, of those that are there. */
+  get byPublisher(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
 
   get count(): number {
     return this.#nodes.size;
@@ -36,11 +52,12 @@ export class RetainedMessages {
     return this.#nodes.get(topic)?.retained;
   }
 
-  set(topic: string, qos: Qos, message: Message): void {
+  set(topic: string, qos: Qos, message: Message, publisher = ''): void {
     const node = this.#nodes.get(topic) ?? this.#grow(topic);
     this.#clear(node);
     this.bytes += message.body.length;
-    node.retained = { topic, message, qos, current: true };
+    node.retained = { topic, message, qos, publisher, current: true };
+    if (publisher !== '') this.#counts.set(publisher, (this.#counts.get(publisher) ?? 0) + 1);
   }
 
   #grow(topic: string): Node {
@@ -49,7 +66,7 @@ export class RetainedMessages {
       node.children ??= new Map();
       let child = node.children.get(level);
       if (!child) {
-        child = new Node();
+        child = new Node(node, level);
         node.children.set(level, child);
       }
       node = child;
@@ -61,6 +78,12 @@ export class RetainedMessages {
   #clear(node: Node): void {
     if (!node.retained) return;
     this.bytes -= node.retained.message.body.length;
+    const { publisher } = node.retained;
+    if (publisher !== '') {
+      const left = this.#counts.get(publisher)! - 1;
+      if (left > 0) this.#counts.set(publisher, left);
+      else this.#counts.delete(publisher);
+    }
     node.retained.current = false;
     node.retained = undefined;
   }
@@ -71,13 +94,9 @@ export class RetainedMessages {
     if (!last) return false;
     this.#nodes.delete(topic);
     this.#clear(last);
-    const levels = topicPath(topic);
-    const path = [this.#root];
-    for (const level of levels) path.push(path.at(-1)!.children!.get(level)!);
-    for (let i = levels.length; i > 0; i--) {
-      const node = path[i]!;
+    for (let node = last; node.parent; node = node.parent) {
       if (node.retained || node.children?.size) break;
-      path[i - 1]!.children!.delete(levels[i - 1]!);
+      node.parent.children!.delete(node.level);
     }
     return true;
   }
@@ -94,10 +113,14 @@ export interface RetainParts {
   readonly store: Pick<Store, 'journal'>;
   readonly limits: RetainedLimits;
   readonly drops: DropCounter;
+  /** Something was dropped because of this limit. */
+  reached(key: 'retainedMessages' | 'retainedMessagesPerClient' | 'retainedBytes'): void;
 }
 
 export interface RetainedLimits {
   readonly retainedMessages: number;
+  /** Of one client, since the start. */
+  readonly retainedMessagesPerClient: number;
   readonly retainedBytes: number;
 }
 
@@ -108,7 +131,7 @@ export interface RetainedLimits {
 export function retain(
   retained: RetainedMessages,
   publication: Publication,
-  { store, limits, drops }: RetainParts,
+  { store, limits, drops, reached }: RetainParts,
 ): void {
   const { topic, qos } = publication;
   const pendingAck = publication.pendingAck ?? undefined;
@@ -119,23 +142,40 @@ export function retain(
   }
   const { body, topicEnd } = publication.keep();
   const before = retained.get(topic);
-  const growth = body.length - (before?.message.body.length ?? 0);
-  if (
-    !publication.own &&
-    ((!before && retained.count >= limits.retainedMessages) ||
-      retained.bytes + growth > limits.retainedBytes)
-  ) {
-    drops.count(topic, 'retained-full');
-    // The message before is out of date.
+  const { publisher } = publication;
+  const limit = publication.own
+    ? undefined
+    : limitReached(retained, before, publisher, body.length, limits);
+  if (limit) {
+    reached(limit);
+    drops.count(publisher, 'retained-full');
+    // The message that it would have replaced is no longer true.
     if (retained.delete(topic)) store.journal.retain(topic, pendingAck);
     return;
   }
-  // Another Message, because the publisher's pendingAck must not stay in memory as long as the retained message.
-  retained.set(topic, qos, new Message(body, topicEnd));
+  // Another Message, because the publisher's pendingAck must not live as long as the retained message.
+  retained.set(topic, qos, new Message(body, topicEnd), publisher);
   if (!isReserved(topic)) store.journal.retain(topic, pendingAck);
 }
 
-/** Loads the retained messages from the store; the store reads the values from here at each later commit. */
+/** The limit that a client's message of so many bytes does not fit in. */
+function limitReached(
+  retained: RetainedMessages,
+  before: Retained | undefined,
+  publisher: string,
+  bytes: number,
+  limits: RetainedLimits,
+) {
+  if (!before && retained.count >= limits.retainedMessages) return 'retainedMessages';
+  const own = retained.byPublisher.get(publisher) ?? 0;
+  if (before?.publisher !== publisher && own >= limits.retainedMessagesPerClient) {
+    return 'retainedMessagesPerClient';
+  }
+  const growth = bytes - (before?.message.body.length ?? 0);
+  return retained.bytes + growth > limits.retainedBytes ? 'retainedBytes' : undefined;
+}
+
+/** Takes the retained messages from the store, which reads them here when it commits them later. */
 export function recoverRetained(
   retained: RetainedMessages,
   store: Pick<Store, 'recovered' | 'readRetainedFrom'>,

@@ -12,14 +12,17 @@ import type { MemoryBudget } from './memory-budget.ts';
 import { Publication, type Subscriber, writePublication } from './publication.ts';
 import type { Retained } from './retained.ts';
 import { RetainedFeed } from './retained-feed.ts';
+import { WaitingCopies } from './waiting-copies.ts';
 
 /** Why a message did not reach a session. */
-export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired';
+export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired' | 'session-cut';
 
 export interface SessionLimits {
   /** The most unacknowledged messages of a client. */
   readonly inflight: number;
   readonly queue: QueueLimits;
+  /** Bytes of memory that the queue of a clean session may take. */
+  readonly queueMemoryPerClient: number;
 }
 
 /** The parts that all sessions share. */
@@ -40,18 +43,15 @@ export interface SessionParts {
   readonly stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue' | 'owner'> | undefined;
 }
 
-/** The most bytes in the queue of a clean session, which is in memory only. */
-const CLEAN_QUEUE_BYTES = 16 * 1024 * 1024;
-
 /** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, messages in flight, queued messages. */
 export class Session implements Subscriber, BoundedQueueOwner {
   readonly clientId: string;
   readonly key: number;
   readonly persistent: boolean;
   readonly subscriptions = new Map<string, Qos>();
-  /** QoS 2 packet identifiers that the client has published and not released. */
-  readonly incoming = new Set<number>();
-  /** The user who owns the session; '' if no client has logged in. */
+  /** QoS 2 packet identifiers that the client has published and not released, with the digests of their messages. */
+  readonly incoming = new Map<number, number>();
+  /** The user whose session it is; '' where no client has logged in as one. */
   owner: string;
   /** Its client is a bridge: it gets the retain flag as it was published, and none of its own messages. */
   bridge = false;
@@ -60,10 +60,14 @@ export class Session implements Subscriber, BoundedQueueOwner {
   /** When its client connected, in milliseconds of `now()`; valid while it is connected. */
   onlineSince = 0;
   ended = false;
+  /** A client connects with it and has no CONNACK yet. */
+  opening = false;
   sent = 0;
   sentOnDisk = 0;
   readonly deletes = { first: 0, last: 0 };
   readonly queue: BoundedQueue;
+  /** The retained messages that wait for the client already. */
+  readonly copies: WaitingCopies;
   /** Messages dropped since the gateway started, by reason. */
   readonly drops = new Map<DropReason, number>();
   #link: Link | undefined;
@@ -89,8 +93,9 @@ export class Session implements Subscriber, BoundedQueueOwner {
       lastSeq = Math.max(stored.sent, stored.queue.last);
     }
     this.#deliveries = new Deliveries(this, context, limits.inflight, lastSeq);
-    const memoryBytes = persistent ? Number.POSITIVE_INFINITY : CLEAN_QUEUE_BYTES;
+    const memoryBytes = persistent ? Number.POSITIVE_INFINITY : limits.queueMemoryPerClient;
     this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
+    this.copies = new WaitingCopies({ queue: this.queue, deliveries: this.#deliveries });
   }
 
   get online(): boolean {
@@ -104,6 +109,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   /** CONNACK is sent: first sends the messages that an earlier connection did not acknowledge [MQTT-4.4.0-1]. */
   connect(link: Link): void {
     this.#link = link;
+    this.opening = false;
     this.onlineSince = this.#context.now();
     this.#deliveries.resume(link);
     this.#pump();
@@ -111,7 +117,9 @@ export class Session implements Subscriber, BoundedQueueOwner {
 
   disconnect(): void {
     this.#link = undefined;
+    this.opening = false;
     this.#feed.clear();
+    this.copies.clear();
     this.awaySince = this.#context.now();
     if (!this.persistent) return;
     this.#context.journal.flushSoon(this);
@@ -139,10 +147,17 @@ export class Session implements Subscriber, BoundedQueueOwner {
     }
   }
 
-  /** A retained message at QoS 1 or 2 for a new subscription; `held` until the subscription is on disk. */
+  /**
+   * A retained message at QoS 1 or 2 that a subscription asked for; `held` until the subscription is on disk. It is not
+   * queued where it waits already, and drops no other message where the queue is full.
+   */
   deliverRetained(retained: Retained, qos: 1 | 2, held: boolean): void {
+    if (this.copies.has(retained)) return;
+    if (!this.queue.hasRoom(retained.message.body.length)) return this.#drop('queue-full');
+    const { lastSeq } = this.#deliveries;
     const publication = new Publication().of(retained.message, retained.topic, qos, true);
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
+    if (this.#deliveries.lastSeq > lastSeq) this.copies.add(retained, this.#deliveries.lastSeq);
   }
 
   /** Retained messages at QoS 0, sent as fast as the client reads, unless they are replaced or deleted before. */
@@ -214,11 +229,13 @@ export class Session implements Subscriber, BoundedQueueOwner {
       this.queue.shift();
       if (!this.persistent) this.#freeMemory(entry);
     }
-    if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer);
+    if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer, this.#continueFeed);
     this.#pumping = false;
   }
 
-  /** The socket accepts bytes again. */
+  readonly #continueFeed = (): void => this.#pump();
+
+  /** The socket takes bytes again. */
   drained(): void {
     this.#pump();
   }

@@ -49,7 +49,7 @@ export class Sessions {
       if (stored.clientId.startsWith(OWN_SESSION)) continue;
       const { clientId, key } = stored;
       const session = this.#createSession({ clientId, key, persistent: true, stored });
-      for (const packetId of stored.incoming) session.incoming.add(packetId);
+      for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
       for (const { filter, qos } of stored.subscriptions) {
         session.subscriptions.set(filter, qos);
         router.subscribe(filter, session, qos);
@@ -63,6 +63,7 @@ export class Sessions {
     const { store, now } = this.#parts;
     if (before?.persistent && !clean) {
       before.awaySince = now();
+      before.opening = true;
       store.journal.add(['sessionSeen', CONNECTED, before.key]);
       return { session: before, present: true };
     }
@@ -70,6 +71,7 @@ export class Sessions {
     // A clean session is never stored: it needs no number.
     const key = clean ? 0 : store.takeSessionKey();
     const session = this.#createSession({ clientId, key, persistent: !clean });
+    session.opening = true;
     if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }

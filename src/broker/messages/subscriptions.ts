@@ -7,36 +7,51 @@ import {
   UNSUBACK_HEADER,
   type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
+import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { Client } from './client.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { Subscriber } from './publication.ts';
 import type { Retained, RetainedMessages } from './retained.ts';
+import { enqueueRetained, feedRetained } from './retained-delivery.ts';
 import type { Router } from './router.ts';
 import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
 import { filterPath, hasDeepWildcard } from './tree-levels.ts';
 
 export interface SubscriptionsParts {
   readonly store: Store;
   readonly router: Router;
   readonly retained: RetainedMessages;
+  readonly sessions: Pick<Sessions, 'byClientId' | 'endSession'>;
+  readonly limits: SubscriptionLimits;
+  /** A subscription was refused, or a session has ended, because of this limit. */
+  reached(key: 'subscriptions' | 'subscriptionsPerClient'): void;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
 }
 
-/** The most subscriptions of one client, and of all clients together. */
-const SUBSCRIPTIONS = 10_000;
-const ALL_SUBSCRIPTIONS = 100_000;
 /** Of all together, those with a wildcard beyond the 128th level, which are compared one by one. */
 const DEEP_WILDCARDS = 50;
 
 /** Begins the filters of shared subscriptions [MQTT 5, section 4.8.2]. */
 const SHARED = '$share/';
+export interface SubscriptionLimits {
+  /** Of all sessions together, and of one. */
+  readonly subscriptions: number;
+  readonly subscriptionsPerClient: number;
+  /** Whether the absent session with the most subscriptions ends where there is no room. */
+  readonly absentSessions: 'end-largest' | 'keep';
+}
+
+const TOO_MANY = 'too many filters';
 const NOT_ALLOWED = 'not allowed by the access file';
 
 /** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
 export class Subscriptions {
   readonly #parts: SubscriptionsParts;
+  /** How many subscriptions of a client have retained messages that are still to be queued. */
+  readonly #enqueuing = new Map<Client, number>();
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
@@ -50,7 +65,10 @@ export class Subscriptions {
     const feeds: { matching: readonly Retained[]; qos: Qos }[] = [];
     const pendingAck = client.doWhenStored(() => {
       client.sendBuffer.write(encodeSuback(packet.packetId, codes));
-      for (const { matching, qos } of feeds) feedRetained(session, matching, qos);
+      for (const { matching, qos } of feeds) {
+        if (!session.persistent) this.#enqueue(client, matching, qos);
+        feedRetained(session, matching, qos);
+      }
     });
     const codes = packet.requests.map(({ filter, qos }) => {
       const reason = this.#whyRefused(client, filter);
@@ -63,12 +81,36 @@ export class Subscriptions {
       const matching = retained.match(filter);
       if (session.persistent) {
         store.journal.add(['subscribe', session.key, filter, qos], pendingAck);
-        enqueueRetained(session, matching, qos, true);
       }
       if (matching.length > 0) feeds.push({ matching, qos });
       return qos;
     });
+    // A message that several filters match is queued once, at the highest QoS.
+    feeds.sort((a, b) => b.qos - a.qos);
+    // Before the SUBACK: a persistent session has these on disk together with its subscriptions.
+    if (session.persistent) {
+      for (const { matching, qos } of feeds) this.#enqueue(client, matching, qos, pendingAck);
+    }
     pendingAck.done();
+  }
+
+  /** Queues retained messages; `pendingAck` waits for that. The client is not read while it takes several turns. */
+  #enqueue(client: Client, matching: readonly Retained[], qos: Qos, pendingAck?: PendingAck): void {
+    const session = client.session!;
+    const { retained } = this.#parts;
+    const held = pendingAck !== undefined;
+    pendingAck?.add();
+    this.#enqueuing.set(client, (this.#enqueuing.get(client) ?? 0) + 1);
+    enqueueRetained({ session, retained, matching, qos, held }, () => {
+      const left = this.#enqueuing.get(client)! - 1;
+      if (left > 0) this.#enqueuing.set(client, left);
+      else {
+        this.#enqueuing.delete(client);
+        client.resumeReading('retained');
+      }
+      pendingAck?.done();
+    });
+    if (this.#enqueuing.has(client)) client.pauseReading('retained');
   }
 
   /** Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
@@ -78,12 +120,32 @@ export class Subscriptions {
     if (filter.startsWith(SHARED)) return 'shared subscriptions ($share/…) are not supported';
     if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
     if (subscriptions.has(filter)) return undefined;
-    const { count, deepWildcards } = this.#parts.router;
+    const { deepWildcards } = this.#parts.router;
     if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(filter))) {
       return 'too many filters with wildcards beyond level 128';
     }
-    const tooMany = subscriptions.size >= SUBSCRIPTIONS || count >= ALL_SUBSCRIPTIONS;
-    return tooMany ? 'too many filters' : undefined;
+    const { router, limits, reached } = this.#parts;
+    if (subscriptions.size >= limits.subscriptionsPerClient) {
+      reached('subscriptionsPerClient');
+      return TOO_MANY;
+    }
+    if (router.count < limits.subscriptions) return undefined;
+    reached('subscriptions');
+    if (limits.absentSessions === 'end-largest') this.#endLargestAbsent();
+    return router.count < limits.subscriptions ? undefined : TOO_MANY;
+  }
+
+  /** The absent client learns it when it connects: its session is not present. What its queue had is counted. */
+  #endLargestAbsent(): void {
+    const { sessions, refused } = this.#parts;
+    let largest: Session | undefined;
+    for (const session of sessions.byClientId.values()) {
+      if (session.online || session.opening) continue;
+      if (session.subscriptions.size > (largest?.subscriptions.size ?? 0)) largest = session;
+    }
+    if (!largest) return;
+    sessions.endSession(largest, 'session-cut');
+    refused(largest.clientId, 'absent, with the most subscriptions: its session has ended');
   }
 
   /** Handles a client's UNSUBSCRIBE: UNSUBACK is sent when the change is on disk. */
@@ -115,7 +177,6 @@ export class Subscriptions {
 
   /** Calls a part of the gateway with every message that the filter matches, until the returned function is called. */
   subscribeLocal(filter: string, receive: (message: LocalMessage) => void): () => void {
-    const { router } = this.#parts;
     const subscriber: Subscriber = {
       persistent: false,
       deliver({ source, topic, payloadStart, end }, qos) {
@@ -123,30 +184,17 @@ export class Subscriptions {
         receive({ topic, payload, qos, retain: false });
       },
     };
+    return this.#attach(filter, subscriber);
+  }
+
+  /** Calls back with every message of the topic, until the returned function is called. */
+  watch(topic: string, published: () => void): () => void {
+    return this.#attach(topic, { persistent: false, deliver: published });
+  }
+
+  #attach(filter: string, subscriber: Subscriber): () => void {
+    const { router } = this.#parts;
     router.subscribe(filter, subscriber, 2);
     return () => router.unsubscribe(filter, subscriber);
   }
-}
-
-/** Adds the retained messages of QoS 1 and 2 to the session's queue; `held` until the subscription is on disk. */
-function enqueueRetained(
-  session: Session,
-  matching: readonly Retained[],
-  qos: Qos,
-  held: boolean,
-): void {
-  if (qos === 0) return;
-  for (const retained of matching) {
-    const granted = Math.min(qos, retained.qos) as Qos;
-    if (granted > 0) session.deliverRetained(retained, granted as 1 | 2, held);
-  }
-}
-
-/** Messages replaced since the subscription are left out: the session has received the newer ones. */
-function feedRetained(session: Session, matching: readonly Retained[], qos: Qos): void {
-  const current = matching.filter((each) => each.current);
-  // A persistent session got these messages with the subscription.
-  if (!session.persistent) enqueueRetained(session, current, qos, false);
-  const atMostOnce = current.filter((each) => Math.min(qos, each.qos) === 0);
-  if (atMostOnce.length > 0) session.feed(atMostOnce);
 }

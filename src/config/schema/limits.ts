@@ -17,8 +17,15 @@ export const limitsSchema = z.strictObject({
       'Most clients connected at the same time. Up to 4,096 more are answered with return code 3.',
     ),
   connectionsPerAddress: wholeNumber(1, 100_000)
-    .prefault(100)
-    .describe('Most clients connected at the same time from one address.'),
+    .optional()
+    .describe(
+      'Most clients connected at the same time from one address, or from one /64 network of IPv6. Default: 100; on loopback half of `connections`, at least 100.',
+    ),
+  connecting: wholeNumber(1, 100_000)
+    .prefault(1000)
+    .describe(
+      'Most connections without a CONNECT. Beyond that, and where there is no room for a client, the oldest of them is closed.',
+    ),
   packet: size('1KiB', '255MiB').prefault('1MiB').describe('Largest MQTT packet.'),
   inflight: wholeNumber(1, 65_535)
     .prefault(20)
@@ -39,9 +46,30 @@ export const limitsSchema = z.strictObject({
   retainedMessages: wholeNumber(1, 100_000_000)
     .prefault(100_000)
     .describe('Most retained messages.'),
+  retainedMessagesPerClient: wholeNumber(1, 100_000_000)
+    .prefault(50_000)
+    .describe('Most retained messages that one client has published since the start.'),
   retainedBytes: size('1KiB', '1024GiB')
     .prefault('256MiB')
     .describe('Most bytes of retained messages.'),
+  subscriptions: wholeNumber(1, 10_000_000)
+    .prefault(100_000)
+    .describe('Most subscriptions of all sessions together.'),
+  subscriptionsPerClient: wholeNumber(1, 10_000_000)
+    .prefault(10_000)
+    .describe('Most subscriptions of one session.'),
+  queueMemory: size('1MiB', '1024GiB')
+    .prefault('64MiB')
+    .describe('Most memory for the queues of all clean sessions together.'),
+  queueMemoryPerClient: size('64KiB', '1024GiB')
+    .prefault('16MiB')
+    .describe('Most memory for the queue of one clean session.'),
+  absentSessions: z
+    .enum(['end-largest', 'keep'])
+    .prefault('end-largest')
+    .describe(
+      'What happens when `subscriptions` are used up: the session of the absent client with the most of them ends, or the client that asks is refused.',
+    ),
 });
 
 /** The limits of the broker: counts, bytes and milliseconds. */

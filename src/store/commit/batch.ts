@@ -19,7 +19,7 @@ export type Operation =
   | ['sessionSent', sent: number, key: number]
   | ['subscribe', key: number, filter: string, qos: number]
   | ['unsubscribe', key: number, filter: string]
-  | ['incoming', key: number, packetId: number]
+  | ['incoming', key: number, packetId: number, digest: number]
   | ['incomingDone', key: number, packetId: number]
   | ['released', key: number, seq: number]
   | ['unreleased', key: number]

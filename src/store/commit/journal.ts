@@ -13,6 +13,9 @@ import type { WriteError, Writer } from './writer.ts';
 /** The longest wait of a delete. A delete that a crash loses costs only a QoS 1 duplicate. */
 const DELETE_MS = 100;
 
+/** Retained values in one batch: gathering and handing it over is one turn of the event loop. */
+const RETAINED = 2000;
+
 const now = (): number => performance.now();
 
 export interface JournalParts {
@@ -29,8 +32,11 @@ export interface JournalParts {
 }
 
 interface Gathered {
-  readonly batch: Batch;
-  readonly entries: readonly QueueEntry[];
+  readonly operations: Operation[];
+  /** Topics whose retained values are written. */
+  readonly topics: Iterator<string>;
+  entries: readonly QueueEntry[];
+  readonly deletes: readonly number[];
   readonly pendingAcks: readonly PendingAck[];
   /** Waiting for a flush. */
   readonly flushed: readonly (() => void)[];
@@ -256,9 +262,16 @@ export class Journal {
         clearTimeout(this.#laterTimer);
         this.#laterTimer = undefined;
         const gathered = this.#gather();
-        const { operations, segments, deletes } = gathered.batch;
+        // All else is committed together with the last retained values, and acknowledged after it.
+        let retained: Operation[] = [];
+        while (this.#retained.append(gathered.topics, retained, RETAINED)) {
+          await this.#writer.write(packBatch(retained, [], [], () => 0));
+          retained = [];
+        }
+        const batch = this.#pack(gathered, retained);
+        const { operations, segments, deletes } = batch;
         if (operations.length + segments.length + deletes.length > 0) {
-          await this.#writer.write(gathered.batch);
+          await this.#writer.write(batch);
         }
         this.#confirm(gathered);
         if (!this.#urgent && this.#pacer.delay > 0) break;
@@ -274,7 +287,7 @@ export class Journal {
   #gather(): Gathered {
     const operations = this.#operations;
     this.#operations = [];
-    this.#retained.take(operations);
+    const topics = this.#retained.take();
     const deletes = this.#runs.take(operations);
     const pendingAcks = this.#pendingAcks;
     this.#pendingAcks = [];
@@ -282,8 +295,15 @@ export class Journal {
     this.#onFlushed = [];
     // Last: it may call the journal again, and an operation must not be committed before the entries added with it.
     const entries = this.#entries.takeDue();
-    const batch = packBatch(operations, entries, deletes, () => this.#nextMessageId++);
-    return { batch, entries, pendingAcks, flushed };
+    return { operations, topics, deletes, entries, pendingAcks, flushed };
+  }
+
+  #pack(gathered: Gathered, retained: readonly Operation[]): Batch {
+    const { operations, deletes } = gathered;
+    for (const operation of retained) operations.push(operation);
+    // Some may have been acknowledged or dropped while other retained values were written: they are done already.
+    gathered.entries = gathered.entries.filter(({ gone }) => !gone);
+    return packBatch(operations, gathered.entries, deletes, () => this.#nextMessageId++);
   }
 
   #confirm({ entries, pendingAcks, flushed }: Gathered): void {

@@ -27,18 +27,31 @@ export class RetainedChanges {
   /** Moves the topics that may wait to the next commit; false if there are none. */
   makeDeferredDue(): boolean {
     if (this.#deferred.size === 0) return false;
-    for (const topic of this.#deferred) this.#durable.add(topic);
+    if (this.#durable.size === 0) this.#durable = this.#deferred;
+    else for (const topic of this.#deferred) this.#durable.add(topic);
     this.#deferred = new Set();
     return true;
   }
 
-  /** Appends the operations of the next commit, with the present values. */
-  take(operations: Operation[]): void {
-    for (const topic of this.#durable) {
+  /** Takes the topics of the next commit. */
+  take(): Iterator<string> {
+    const topics = this.#durable.values();
+    this.#durable = new Set();
+    return topics;
+  }
+
+  /**
+   * Appends the operations of at most so many of these topics, with the values as they are at this moment; false once
+   * there are no more topics.
+   */
+  append(topics: Iterator<string>, operations: Operation[], limit: number): boolean {
+    for (let appended = 0; appended < limit; appended++) {
+      const { value: topic, done } = topics.next();
+      if (done) return false;
       this.#deferred.delete(topic);
       const value = this.#retainedValue(topic);
       operations.push(value ? ['retain', topic, value.qos, value.payload] : ['unretain', topic]);
     }
-    this.#durable = new Set();
+    return true;
   }
 }

@@ -79,7 +79,9 @@ function prepare(db: Connection): Prepared {
       sessionSent: sql('UPDATE session SET sent = ? WHERE key = ?'),
       subscribe: sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)'),
       unsubscribe: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
-      incoming: sql('INSERT OR IGNORE INTO incoming (session, packet_id) VALUES (?, ?)'),
+      incoming: sql(
+        'INSERT OR REPLACE INTO incoming (session, packet_id, digest) VALUES (?, ?, ?)',
+      ),
       incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
       retain: sql('INSERT OR REPLACE INTO retained (topic, qos, payload) VALUES (?, ?, ?)'),
       unretain: sql('DELETE FROM retained WHERE topic = ?'),

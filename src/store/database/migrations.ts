@@ -54,6 +54,10 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
     moveIntoSegments(db);
     db.exec('DROP TABLE queue');
   },
+  `
+  -- Topic and payload of the message, in 32 bits: another message under the same identifier is no repetition. 0: unknown.
+  ALTER TABLE incoming ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** The version of the schema that this program writes. */

@@ -50,13 +50,30 @@ export function readTable(
     : readFromBothEnds(db, table, onUnreadable, part);
 }
 
+/** What is selected for the table's columns: the default of each that the table of an older version does not have. */
+function selected(db: Connection, { name, columns, defaults = [] }: SalvageTable): string {
+  const first = columns.length - defaults.length;
+  const parts = columns.map((column, index) => {
+    if (index < first) return column;
+    try {
+      db.prepare(`SELECT ${column} FROM ${name} LIMIT 0`);
+      return column;
+    } catch {
+      const value = defaults[index - first];
+      return `${typeof value === 'number' ? value : `'${value}'`} AS ${column}`;
+    }
+  });
+  return parts.join(', ');
+}
+
 function* readFromBothEnds(
   db: Connection,
-  { name, columns, order }: SalvageTable,
+  table: SalvageTable,
   onUnreadable: () => void,
   { where }: TablePart,
 ): Iterable<Row> {
-  const select = `SELECT ${columns.join(', ')} FROM ${name} NOT INDEXED WHERE ${where} true ORDER BY`;
+  const { name, order } = table;
+  const select = `SELECT ${selected(db, table)} FROM ${name} NOT INDEXED WHERE ${where} true ORDER BY`;
   let isBroken = false;
   for (const row of rowsUntilDamage(db, `${select} ${order.join(', ')}`, [])) {
     if (row) yield row;
@@ -71,12 +88,13 @@ function* readFromBothEnds(
 /** Reads up to a damaged place, then from the first readable key after it back to the place, then forward again. */
 function* readByKey(
   db: Connection,
-  { name, columns }: SalvageTable,
+  table: SalvageTable,
   key: string,
   onUnreadable: () => void,
   { where, base }: TablePart,
 ): Iterable<Row> {
-  const select = `SELECT ${columns.join(', ')}, ${key} - ${base} AS place FROM ${name} NOT INDEXED WHERE ${where}`;
+  const { name } = table;
+  const select = `SELECT ${selected(db, table)}, ${key} - ${base} AS place FROM ${name} NOT INDEXED WHERE ${where}`;
   const above = `${key} > ${base} + CAST(? AS INTEGER)`;
   const below = `${key} < ${base} + CAST(? AS INTEGER)`;
   const after = `${select} ${above} ORDER BY ${key}`;

@@ -2,6 +2,12 @@ import type { StoredQueue } from '../../queue/paged-queue.ts';
 import { segmentId } from '../database/segment-table.ts';
 import type { Connection } from '../database/sqlite.ts';
 
+export interface StoredIncoming {
+  readonly packetId: number;
+  /** The digest of topic and payload; 0 where an older version has stored the identifier. */
+  readonly digest: number;
+}
+
 export interface StoredSession {
   readonly key: number;
   readonly clientId: string;
@@ -12,7 +18,8 @@ export interface StoredSession {
   /** Entries up to this sequence number were sent at least once. */
   readonly sent: number;
   readonly subscriptions: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[];
-  readonly incoming: readonly number[];
+  /** QoS 2 messages that were published and not released. */
+  readonly incoming: readonly StoredIncoming[];
   readonly queue: StoredQueue;
 }
 
@@ -86,9 +93,9 @@ function sessions(db: Connection): StoredSession[] {
     db,
     'SELECT session, filter, qos FROM subscription',
   );
-  const incoming = grouped<{ session: number; packetId: number }>(
+  const incoming = grouped<StoredIncoming & { session: number }>(
     db,
-    'SELECT session, packet_id AS packetId FROM incoming',
+    'SELECT session, packet_id AS packetId, digest FROM incoming',
   );
   const queue = db.prepare<[bigint, bigint], StoredQueue>(
     `SELECT coalesce(min(first), 0) AS first, coalesce(max(first + span), 0) AS last,
@@ -102,7 +109,7 @@ function sessions(db: Connection): StoredSession[] {
   return rows.map((row) => ({
     ...row,
     subscriptions: subscriptions.get(row.key) ?? [],
-    incoming: (incoming.get(row.key) ?? []).map(({ packetId }) => packetId),
+    incoming: (incoming.get(row.key) ?? []).map(({ packetId, digest }) => ({ packetId, digest })),
     queue: queue.get(segmentId(row.key, 0), segmentId(row.key + 1, 0))!,
   }));
 }

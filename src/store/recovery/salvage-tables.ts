@@ -104,10 +104,11 @@ export const QUEUE: SalvageTable = {
 };
 export const INCOMING: SalvageTable = {
   name: 'incoming',
-  columns: ['session', 'packet_id'],
+  columns: ['session', 'packet_id', 'digest'],
   order: ['session', 'packet_id'],
+  defaults: [0],
   selfDescribing: false,
-  isValid: (row) => isWhole(row.session) && isWhole(row.packet_id),
+  isValid: (row) => isWhole(row.session) && isWhole(row.packet_id) && isWhole(row.digest),
 };
 export const RETAINED: SalvageTable = {
   name: 'retained',

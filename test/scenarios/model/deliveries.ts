@@ -55,6 +55,21 @@ export class Deliveries {
     });
   }
 
+  /** Whether the message is queued or in flight; only copies and persistent sessions' messages are known by content. */
+  waits({ topic, payload }: Sent, persistent: boolean): 'surely' | 'maybe' | 'no' {
+    const copies = this.#copies.filter(
+      ({ sent, qos, state, phase, mayBeDup }) =>
+        sent.topic === topic &&
+        sent.payload === payload &&
+        qos > 0 &&
+        (state === 'waiting' || (state === 'flying' && phase === 'published') || mayBeDup),
+    );
+    if (copies.length === 0) return 'no';
+    const isSure = ({ state, needed, again, mayBeDup, retain }: Copy): boolean =>
+      state !== 'gone' && needed && again !== 'either' && !mayBeDup && (retain || persistent);
+    return copies.some(isSure) ? 'surely' : 'maybe';
+  }
+
   get #flying(): Copy[] {
     return this.#copies.filter(({ state }) => state === 'flying');
   }

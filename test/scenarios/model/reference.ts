@@ -123,11 +123,19 @@ export class Reference {
   }
 
   subscribe(session: ModelSession, wishes: readonly (readonly [string, Qos])[]): void {
-    for (const [filter, qos] of wishes) {
-      session.subscriptions.set(filter, qos);
-      for (const [topic, { now }] of this.#retained) {
-        if (!now || !matches(filter, topic)) continue;
-        session.deliveries.expect(now, Math.min(qos, now.qos) as Qos, true);
+    const { deliveries, subscriptions, persistent } = session;
+    for (const [filter, qos] of wishes) subscriptions.set(filter, qos);
+    for (const [topic, { now }] of this.#retained) {
+      if (!now) continue;
+      const granted = wishes
+        .filter(([filter]) => matches(filter, topic))
+        .map(([, qos]) => Math.min(qos, now.qos) as Qos);
+      for (const qos of granted) if (qos === 0) deliveries.expect(now, 0, true);
+      // Above QoS 0 it waits once, whatever the number of filters.
+      const highest = Math.max(0, ...granted) as Qos;
+      const waits = deliveries.waits(now, persistent);
+      if (highest > 0 && waits !== 'surely') {
+        deliveries.expect(now, highest, true, waits === 'no');
       }
     }
   }

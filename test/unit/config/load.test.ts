@@ -123,7 +123,7 @@ describe('defaults', () => {
         listeners: [{ host: '127.0.0.1', port: 1883, protocol: 'tcp', anonymous: true }],
         limits: {
           connections: 1000,
-          connectionsPerAddress: 100,
+          connecting: 1000,
           packet: 1_048_576,
           inflight: 20,
           queue: {
@@ -137,7 +137,13 @@ describe('defaults', () => {
           connectTimeout: 10_000,
           packetTimeout: 300_000,
           retainedMessages: 100_000,
+          retainedMessagesPerClient: 50_000,
           retainedBytes: 268_435_456,
+          subscriptions: 100_000,
+          subscriptionsPerClient: 10_000,
+          queueMemory: 67_108_864,
+          queueMemoryPerClient: 16_777_216,
+          absentSessions: 'end-largest',
         },
       },
       sensors: [],

@@ -142,3 +142,25 @@ test.each(['6000', '8000', 'a000', '9000', 'c100', 'd000', 'e200'])(
     expect(() => frames.feed(Buffer.from(hex, 'hex'))).toThrow(ProtocolError);
   },
 );
+
+test('a long packet that is not complete is not copied when reading is paused and resumed', () => {
+  const kept: number[] = [];
+  const lengths: number[] = [];
+  const frames = new PacketReader(
+    1024 * 1024,
+    (_source, start, _body, end) => lengths.push(end - start),
+    (bytes) => kept.push(bytes),
+  );
+  frames.feed(CONNECT);
+  const packet = packets.publish('t', Buffer.alloc(800_000));
+  frames.feed(packet, 0, 500_000);
+  const before = kept.length;
+  for (let i = 0; i < 100; i++) {
+    frames.pause();
+    frames.resume();
+  }
+  expect(kept.length).toBe(before);
+  frames.feed(packet, 500_000);
+  expect(lengths).toEqual([CONNECT.length, packet.length]);
+  expect(kept.reduce((sum, bytes) => sum + bytes, 0)).toBe(0);
+});

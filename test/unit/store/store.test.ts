@@ -57,7 +57,7 @@ test('all that was on disk is there after the next start', async () => {
     journal.add(['setState', 'counter', 'total', '12']);
     journal.add(['subscribe', 3, 'x/#', 2]);
     journal.add(['subscribe', 3, 'y', 0]);
-    journal.add(['incoming', 5, 40_000]);
+    journal.add(['incoming', 5, 40_000, -7]);
     journal.add(['putWill', 'client a', 'will/a', 1, 1, Buffer.from('gone')]);
     journal.retain('r/1', pendingAck);
     for (const entry of [a.entry(message('first')), a.entry(shared), b.entry(shared)]) {
@@ -100,7 +100,7 @@ test('all that was on disk is there after the next start', async () => {
         sent: 0,
         owner: '',
         subscriptions: [],
-        incoming: [40_000],
+        incoming: [{ packetId: 40_000, digest: -7 }],
         queue: { first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
       },
     ],

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Connection } from '../../../../src/broker/clients/connection.ts';
-import { Connections } from '../../../../src/broker/clients/connections.ts';
+import { type ConnectionLimits, Connections } from '../../../../src/broker/clients/connections.ts';
 import type { Handshake } from '../../../../src/broker/clients/handshake.ts';
 import type { DataPlane } from '../../../../src/broker/messages/data-plane.ts';
 import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
@@ -12,25 +12,29 @@ import { createManualClock } from '../../../support/manual-clock.ts';
 import * as packets from '../../../support/packets.ts';
 import { createQuietLog } from '../../../support/quiet-log.ts';
 
-function setUp() {
+function setUp(limits: Partial<ConnectionLimits> = {}) {
   const handler = new FakeHandler();
   const clock = createManualClock();
   const { log, lines } = createQuietLog();
   const lost: Connection[] = [];
   const gone: unknown[] = [];
+  const reached: string[] = [];
   const opened = new Map<unknown, unknown>();
   const connections = new Connections({
     limits: {
       connections: 3,
       connectionsPerAddress: 2,
+      connecting: 1000,
       packet: 1024,
       connectTimeout: 5000,
       packetTimeout: 300_000,
+      ...limits,
     },
     clock,
     memory: new MemoryBudget(),
     traffic: new TrafficCounters(),
     log: new OnceLog(log, () => clock.monotonic()),
+    reached: (key) => reached.push(key),
     plane: {
       sessions: { clientGone: (session: unknown) => gone.push(session) },
       subscriptions: handler,
@@ -51,22 +55,25 @@ function setUp() {
     transports.push(transport);
     return connections.accept(transport) as Connection | undefined;
   };
-  return { connections, clock, lines, lost, gone, opened, accept, transports };
+  /** Accepts a connection that sends its CONNECT; gives whether there is room for it. */
+  const connect = (remoteAddress: string) => {
+    const connection = accept(remoteAddress)!;
+    return { connection, isOver: connections.isOverLimit(connection) };
+  };
+  return { connections, clock, lines, lost, gone, opened, reached, accept, connect, transports };
 }
 
 test('connections above a limit are accepted, so that they can be refused with a CONNACK', () => {
-  const { connections, accept } = setUp();
-  const [first, second, third] = [accept('192.0.2.1')!, accept('192.0.2.1')!, accept('192.0.2.1')!];
-  expect([first, second, third].every((each) => connections.isOverLimit(each))).toBe(true);
-  third.close('test');
-  expect(connections.isOverLimit(first)).toBe(false);
-  const fourth = accept('192.0.2.1')!;
-  expect(connections.isOverLimit(fourth)).toBe(true);
-  fourth.close('test');
-  accept('192.0.2.2');
-  expect(connections.isOverLimit(first)).toBe(false);
-  accept('192.0.2.3');
-  expect(connections.isOverLimit(first)).toBe(true);
+  const { connect, reached } = setUp();
+  const [first, second, third] = [connect('192.0.2.1'), connect('192.0.2.1'), connect('192.0.2.1')];
+  expect([first, second, third].map(({ isOver }) => isOver)).toEqual([false, false, true]);
+  third.connection.close('test');
+  second.connection.close('test');
+  const again = connect('192.0.2.1');
+  expect(again.isOver).toBe(false);
+  expect(connect('192.0.2.2').isOver).toBe(false);
+  expect(connect('192.0.2.3').isOver).toBe(true);
+  expect(reached).toEqual(['connectionsPerAddress', 'connections']);
 });
 
 test('an address may have no more than its connections and 4,096 to refuse', () => {
@@ -78,10 +85,70 @@ test('an address may have no more than its connections and 4,096 to refuse', () 
   expect(accept('192.0.2.2')).toBeUndefined();
 });
 
-test('loopback has no limit of its own', () => {
-  const { connections, accept } = setUp();
-  const local = [accept('127.0.0.1')!, accept('127.0.0.1')!, accept('127.0.0.1')!];
-  expect(local.some((each) => connections.isOverLimit(each))).toBe(false);
+test.each([
+  ['loopback, in all its forms', ['127.0.0.1', '::1', '::ffff:127.0.0.1']],
+  ['a /64 network of IPv6', ['2001:db8::1', '2001:db8::2:3', '2001:db8:0:0:ffff::1']],
+])('%s counts as one address', (_name, addresses) => {
+  const { connect } = setUp();
+  expect(addresses.map((address) => connect(address).isOver)).toEqual([false, false, true]);
+});
+
+test('without a limit in the config one address has 100, the programs of this machine half of all', () => {
+  const { connections, connect, accept } = setUp({
+    connections: 1000,
+    connectionsPerAddress: undefined,
+  });
+  const over = (address: string, count: number): number =>
+    Array.from({ length: count }, () => connect(address)).filter(({ isOver }) => isOver).length;
+  expect([over('192.0.2.1', 101), over('127.0.0.1', 501)]).toEqual([1, 1]);
+  expect(connections.most).toEqual({ name: 'loopback', has: 501 });
+  expect(accept('192.0.2.2')).toBeDefined();
+});
+
+describe('where there is no room for a client', () => {
+  test('the oldest connection without a CONNECT is closed', () => {
+    const { accept, connect, reached } = setUp();
+    const [first, second] = [accept('192.0.2.1')!, accept('192.0.2.2')!];
+    expect(connect('192.0.2.3').isOver).toBe(false);
+    expect(connect('192.0.2.4').isOver).toBe(false);
+    expect([first.closed, second.closed]).toEqual([true, false]);
+    expect(connect('192.0.2.5').isOver).toBe(false);
+    expect(second.closed).toBe(true);
+    expect(connect('192.0.2.6').isOver).toBe(true);
+    expect(reached).toEqual(['connections', 'connections', 'connections']);
+  });
+
+  test('from its address, that is one of the same address', () => {
+    const { accept, connect } = setUp();
+    const other = accept('192.0.2.9')!;
+    const silent = accept('192.0.2.1')!;
+    connect('192.0.2.1');
+    expect(connect('192.0.2.1').isOver).toBe(false);
+    expect([other.closed, silent.closed]).toEqual([false, true]);
+  });
+
+  test('silent connections keep nobody out, however many there are', async () => {
+    const { accept, connect, connections, clock } = setUp({ connectionsPerAddress: 1000 });
+    for (let i = 0; i < 103; i++) accept(`192.0.2.${i}`);
+    expect(accept('198.51.100.1')).toBeUndefined();
+    await clock.advance(100);
+    expect(connect('198.51.100.1').isOver).toBe(false);
+    expect(connections.counts.connected).toBe(3);
+  });
+
+  test('connections without a CONNECT have a limit of their own', () => {
+    const { accept, connections } = setUp({
+      connections: 1000,
+      connectionsPerAddress: 1000,
+      connecting: 5,
+    });
+    const all = Array.from({ length: 8 }, () => accept('192.0.2.1')!);
+    expect(all.map(({ closed }) => closed)).toEqual([
+      ...Array(3).fill(true),
+      ...Array(5).fill(false),
+    ]);
+    expect(connections.counts.connected).toBe(5);
+  });
 });
 
 test('counts go on over the end of connections', () => {

@@ -3,6 +3,7 @@ import type { Access } from '../../../../src/access/access.ts';
 import { Connection } from '../../../../src/broker/clients/connection.ts';
 import { Handshake, type HandshakeParts } from '../../../../src/broker/clients/handshake.ts';
 import type { DataPlane } from '../../../../src/broker/messages/data-plane.ts';
+import { OnceLog } from '../../../../src/broker/stats/once-log.ts';
 import { connectionParts } from '../../../support/connection-parts.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
@@ -35,7 +36,7 @@ function setUp({ admit, present = false, isOverLimit = false }: Options = {}) {
       subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
     } as unknown as DataPlane,
     drops: { count: (...drop) => void calls.push(`drop ${drop.join(' ')}`) },
-    log,
+    log: new OnceLog(log, () => 0),
     access: { hasRules: admit !== undefined, admit } as unknown as Access,
     isOverLimit: () => isOverLimit,
     connect: () => calls.push('control'),

@@ -37,6 +37,7 @@ async function setUp() {
     registered: (connection, clientId) => lines.push(`${connection} registered as ${clientId}`),
     connack: (connection, code) => lines.push(`${connection} connack ${code}`),
     ended: (connection, reason) => lines.push(`${connection} ended: ${reason}`),
+    watch: () => () => undefined,
     async will({ topic, payload, qos, retain }) {
       lines.push(`will ${topic} ${Buffer.from(payload)} ${qos} ${retain}`);
     },

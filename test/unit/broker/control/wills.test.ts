@@ -1,8 +1,8 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ControlPlane } from '../../../../src/broker/control/control-plane.ts';
 import { databaseFile } from '../../../../src/store/database/data-folder.ts';
 import { openConnection } from '../../../../src/store/database/database.ts';
-import { startBroker } from '../../../support/broker.ts';
+import { type RunningBroker, startBroker } from '../../../support/broker.ts';
 import { openWriter, startStore } from '../../../support/store.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
@@ -82,6 +82,7 @@ test('after a clean stop the will of a client that stays away is published in th
     connack: () => undefined,
     ended: () => undefined,
     will: async ({ topic }) => void published.push(topic),
+    watch: () => () => undefined,
   });
   await control.start([{ ...left, retain: false }], 60_000);
   await vi.advanceTimersByTimeAsync(59_000);
@@ -101,4 +102,83 @@ test('wills of clients that were connected at a crash are published at the next 
   await reader.subscribe(['status', 0]);
   expect((await reader.message()).payload).toBe('off');
   await expect.poll(() => look(folder, 'SELECT client_id FROM will')).toEqual([]);
+});
+
+describe('a status topic after a clean stop', () => {
+  const GRACE_MS = 60_000;
+
+  /** Starts again on the folder; `later` passes the time for which wills are kept. */
+  async function restart(folder: string) {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const second = await startBroker(folder);
+    return { ...second, later: () => vi.advanceTimersByTimeAsync(GRACE_MS + 5000) };
+  }
+
+  const statusOf = async (client: RunningBroker['client']): Promise<string> => {
+    const reader = await client();
+    await reader.subscribe(['status', 0]);
+    return (await reader.message()).payload;
+  };
+
+  test.each([
+    ['a client without an id', ''],
+    ['a client whose id is random', 'one'],
+  ])('stays online when %s is back under another id', async (_name, clientId) => {
+    const folder = tempFolder();
+    const first = await startBroker(folder);
+    const device = await first.client({ clientId, will });
+    await device.publish('status', 'online', { qos: 1, retain: true });
+    await first.stop();
+
+    const { client, later } = await restart(folder);
+    const again = await client({ clientId: clientId && 'two', will });
+    await again.publish('status', 'online', { qos: 1, retain: true });
+    await later();
+    expect(await statusOf(client)).toBe('online');
+    again.destroy();
+    await expect.poll(() => statusOf(client)).toBe('offline');
+  });
+
+  test('is offline at once when the client had no id: nobody can come back with it', async () => {
+    const folder = tempFolder();
+    const first = await startBroker(folder);
+    const device = await first.client({ clientId: '', will });
+    await device.publish('status', 'online', { qos: 1, retain: true });
+    await first.stop();
+    const { client } = await startBroker(folder);
+    expect(await statusOf(client)).toBe('offline');
+    await expect.poll(() => look(folder, 'SELECT client_id FROM will')).toEqual([]);
+  });
+
+  test.each([
+    ['without the retain flag', { qos: 1 }],
+    ['at QoS 0', { retain: true }],
+    ['at QoS 2', { qos: 2, retain: true }],
+  ])('is left to what was published since %s', async (_name, options) => {
+    const folder = tempFolder();
+    const first = await startBroker(folder);
+    await first.client({ clientId: 'one', will });
+    await first.stop();
+    const { client, later } = await restart(folder);
+    const other = await client({ clientId: 'two', clean: false });
+    await other.publish('status', 'since', options);
+    await expect.poll(() => look(folder, 'SELECT client_id FROM will')).toEqual([]);
+    const watcher = await client();
+    await watcher.subscribe(['status', 0]);
+    if ('retain' in options) await watcher.message();
+    await later();
+    await watcher.quiet();
+  });
+
+  test('is offline in the end when nobody is back, also after a second stop meanwhile', async () => {
+    const folder = tempFolder();
+    const first = await startBroker(folder);
+    await first.client({ clientId: 'one', will });
+    await first.stop();
+    await (await startBroker(folder)).stop();
+    const { client, later } = await restart(folder);
+    await later();
+    expect(await statusOf(client)).toBe('offline');
+  });
 });

@@ -84,6 +84,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
     journal,
     limits: {
       inflight: 2,
+      queueMemoryPerClient: 16 * 1024 * 1024,
       ...limits,
       queue: {
         messages: 100,

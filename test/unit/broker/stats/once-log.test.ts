@@ -36,12 +36,32 @@ test('an error of a subscriber is logged once a minute, whatever the topic', () 
   expect(lines).toEqual(Array(2).fill('a part of the gateway failed on a message'));
 });
 
-test('what is remembered is bounded', () => {
+test('a client whose reason differs each time has ten lines a minute, then one with a count', () => {
+  const { onceLog, lines, turn } = setUp();
+  for (let i = 0; i < 1000; i++) onceLog.info('c', `a packet of ${i} bytes is too large`);
+  expect(lines).toEqual(Array(10).fill('connection closed'));
+  onceLog.sweep();
+  expect(lines).toHaveLength(10);
+  turn(60_000);
+  onceLog.sweep();
+  onceLog.sweep();
+  expect(lines.slice(10)).toEqual(['more events of this client']);
+  onceLog.info('c', 'a packet of 1 bytes is too large');
+  expect(lines).toHaveLength(12);
+});
+
+test('an error of a subscriber whose text differs each time has ten lines a minute', () => {
   const { onceLog, lines } = setUp();
-  for (let i = 0; i < 1000; i++) onceLog.info(`client ${i}`, 'gone');
+  for (let i = 0; i < 1000; i++) onceLog.subscriberError('#', 'a', new Error(`at ${i}`));
+  expect(lines).toHaveLength(10);
+});
+
+test('all clients together have a thousand lines a minute, however often they change their names', () => {
+  const { onceLog, lines, turn } = setUp();
+  for (let i = 0; i < 5000; i++) onceLog.info(`client ${i}`, 'gone');
   onceLog.info('client 0', 'gone');
   expect(lines).toHaveLength(1000);
-  onceLog.info('one more', 'gone');
-  onceLog.info('client 0', 'gone');
-  expect(lines).toHaveLength(1002);
+  turn(60_000);
+  onceLog.sweep();
+  expect(lines.slice(1000)).toEqual(['more events of other clients']);
 });

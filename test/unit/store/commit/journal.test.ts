@@ -251,7 +251,7 @@ describe('an ended session', () => {
       for (let seq = 1; seq <= 3000; seq++) {
         const kept = message('m', () => {
           if (seq !== place) return;
-          journal.add(['incoming', 2, 5], ack.pendingAck);
+          journal.add(['incoming', 2, 5, 70], ack.pendingAck);
           journal.enqueue(other.entry(message('handed in')), false);
           ack.release();
         });

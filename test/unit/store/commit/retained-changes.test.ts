@@ -13,7 +13,7 @@ function setUp() {
     changes,
     taken() {
       const operations: Operation[] = [];
-      changes.take(operations);
+      changes.append(changes.take(), operations, 1000);
       return operations;
     },
   };
@@ -42,4 +42,21 @@ test('a deferred topic waits until it is made due, unless it is durable by then'
   expect(changes.makeDeferredDue()).toBe(true);
   expect(taken()).toEqual([['unretain', 'b']]);
   expect(changes.makeDeferredDue()).toBe(false);
+});
+
+test('a large number is taken in parts; what is added meanwhile belongs to the next commit', () => {
+  const { changes, taken } = setUp();
+  for (let i = 0; i < 5; i++) changes.addDurable(`t${i}`);
+  const topics = changes.take();
+  const part = (): [boolean, number] => {
+    const operations: Operation[] = [];
+    return [changes.append(topics, operations, 2), operations.length];
+  };
+  expect(part()).toEqual([true, 2]);
+  changes.addDurable('later');
+  expect([part(), part()]).toEqual([
+    [true, 2],
+    [false, 1],
+  ]);
+  expect(taken()).toEqual([['unretain', 'later']]);
 });

@@ -34,9 +34,9 @@ test('every operation is a statement', async () => {
       ['subscribe', 1, 'a/#', 2],
       ['subscribe', 1, 'b', 0],
       ['unsubscribe', 1, 'b'],
-      ['incoming', 1, 5],
-      ['incoming', 1, 5],
-      ['incoming', 1, 6],
+      ['incoming', 1, 5, 70],
+      ['incoming', 1, 5, 71],
+      ['incoming', 1, 6, 72],
       ['incomingDone', 1, 6],
       ['retain', 't', 1, payload],
       ['retain', 'u', 0, payload],
@@ -49,7 +49,7 @@ test('every operation is a statement', async () => {
   );
   expect(rows('SELECT * FROM session')).toEqual([[1, 'client', 2000, 9, 'hmi']]);
   expect(rows('SELECT * FROM subscription')).toEqual([[1, 'a/#', 2]]);
-  expect(rows('SELECT * FROM incoming')).toEqual([[1, 5]]);
+  expect(rows('SELECT * FROM incoming')).toEqual([[1, 5, 71]]);
   expect(rows('SELECT * FROM retained')).toEqual([['t', 1, Buffer.from(payload)]]);
   expect(rows('SELECT * FROM will')).toEqual([['client', 'w', 2, 1, Buffer.from(payload)]]);
   expect(rows('SELECT * FROM meta')).toEqual([['x', 4]]);
@@ -100,7 +100,7 @@ test('a session that ends takes its rows along, and its hold on shared bodies', 
         ['openSession', 1, 'a', 0],
         ['openSession', 2, 'b', 0],
         ['subscribe', 1, 'f', 1],
-        ['incoming', 1, 3],
+        ['incoming', 1, 3, 70],
       ],
       [a.entry(shared), b.entry(shared), a.entry(onlyA)],
     ),

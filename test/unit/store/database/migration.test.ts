@@ -55,7 +55,7 @@ test('a session whose number is too high for the new form has another, with all 
       key: 3,
       clientId: '\0uplink/plant/0/normal',
       subscriptions: [{ filter: 'z', qos: 1 }],
-      incoming: [7],
+      incoming: [{ packetId: 7, digest: 0 }],
       queue: { count: 1 },
     },
   ]);
@@ -104,4 +104,14 @@ test('a database that may hardly grow any more is brought up to date all the sam
   migrate(db);
   expect(new SegmentTable(db).count(2)).toBe(5001);
   db.close();
+});
+
+test('from a damaged database of version 4 the identifiers of unfinished messages are recovered', () => {
+  const from = openConnection(databaseFile(tempFolder()));
+  from.exec(readFileSync(new URL('../../../fixtures/database-4.sql', import.meta.url), 'utf8'));
+  const to = referenceDatabase();
+  salvage(from, to, () => []);
+  expect(to.prepare('SELECT * FROM incoming').raw().all()).toEqual([[6, 7, 0]]);
+  from.close();
+  to.close();
 });

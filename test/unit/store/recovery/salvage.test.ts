@@ -37,7 +37,7 @@ test('a sound database is copied whole, with the number of entries of each share
   from.exec(`
     INSERT INTO session VALUES (1, 'a', 0, 0, ''), (2, 'b', 0, 0, '');
     INSERT INTO subscription VALUES (1, 'x/#', 1);
-    INSERT INTO incoming VALUES (1, 5);
+    INSERT INTO incoming VALUES (1, 5, 70);
     INSERT INTO retained VALUES ('r', 0, x'01');
     INSERT INTO will VALUES ('a', 'w', 1, 0, x'02');
     INSERT INTO state VALUES ('sum', 'total', '5');
@@ -75,7 +75,7 @@ test('rows of an unknown session and entries without their body are left out', (
   const [from, to] = [referenceDatabase(), referenceDatabase()];
   from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '')`);
   from.exec(`INSERT INTO subscription VALUES (1, 'known', 1), (2, 'unknown', 1)`);
-  from.exec('INSERT INTO incoming VALUES (1, 5), (2, 6)');
+  from.exec('INSERT INTO incoming VALUES (1, 5, 70), (2, 6, 71)');
   insert(from, 1, [0, 7, 0]);
   insert(from, 2, [0]);
   from.exec('DELETE FROM message');

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { Connection } from '../../../../src/broker/clients/connection.ts';
+import { ReadTurns } from '../../../../src/broker/clients/read-turns.ts';
+import type { Publication } from '../../../../src/broker/messages/publication.ts';
+import { connectionParts } from '../../../support/connection-parts.ts';
+import { FakeHandler } from '../../../support/fake-handler.ts';
+import { FakeTransport } from '../../../support/fake-transport.ts';
+import * as packets from '../../../support/packets.ts';
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Turns on a clock that each packet advances by a millisecond, and the order in which packets were taken. */
+function setUp() {
+  let now = 0;
+  const turns = new ReadTurns(() => now);
+  const taken: string[] = [];
+  const handler = new FakeHandler();
+  const messages = {
+    publish(_connection: Connection, { source, payloadStart, end }: Publication) {
+      now++;
+      taken.push(source.toString('utf8', payloadStart, end));
+    },
+    release: () => undefined,
+  };
+  const parts = connectionParts({ ...handler.handlers, messages }, { turns });
+  const open = () => {
+    const transport = new FakeTransport();
+    const connection = new Connection(transport, parts);
+    connection.data(packets.connect());
+    connection.open({ connect: () => undefined, drained: () => undefined } as never);
+    return { connection, transport };
+  };
+  const burst = (name: string, count: number): Buffer =>
+    Buffer.concat(Array.from({ length: count }, () => packets.publish('t', name)));
+  return { turns, taken, open, burst };
+}
+
+test('a burst of one client is taken in several turns, complete and in order', async () => {
+  const { taken, open, burst } = setUp();
+  const { connection, transport } = open();
+  await turn();
+  connection.data(burst('a', 200));
+  expect(taken.length).toBeLessThan(70);
+  expect(transport.paused).toBe(true);
+  let turns = 0;
+  while (taken.length < 200 && turns++ < 20) await turn();
+  expect(taken).toHaveLength(200);
+  expect(turns).toBeGreaterThan(2);
+  await turn();
+  expect(transport.paused).toBe(false);
+});
+
+test('another client has its turn between the parts of a burst', async () => {
+  const { taken, open, burst } = setUp();
+  const [greedy, modest] = [open(), open()];
+  await turn();
+  greedy.connection.data(burst('a', 500));
+  modest.connection.data(burst('b', 1));
+  await turn();
+  await turn();
+  await turn();
+  expect(taken).toContain('b');
+  expect(taken.indexOf('b')).toBeLessThan(150);
+  for (let i = 0; i < 40; i++) await turn();
+  expect(taken).toHaveLength(501);
+});
+
+test('a connection that is closed while it waits takes nothing more', async () => {
+  const { taken, open, burst } = setUp();
+  const { connection } = open();
+  await turn();
+  connection.data(burst('a', 200));
+  const { length } = taken;
+  connection.lost();
+  for (let i = 0; i < 10; i++) await turn();
+  expect(taken).toHaveLength(length);
+});
+
+test('a connection that waits for its turn is not silent', async () => {
+  const { open, burst } = setUp();
+  const { connection } = open();
+  await turn();
+  connection.life.silenceLimitMs = 1;
+  connection.data(burst('a', 200));
+  expect(connection.overdue).toBe(false);
+});
