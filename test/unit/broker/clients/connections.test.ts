@@ -128,21 +128,24 @@ describe('where there is no room for a client', () => {
   });
 
   test('silent connections keep nobody out, however many there are', async () => {
-    const { accept, connect, connections, clock } = setUp({ connectionsPerAddress: 1000 });
-    for (let i = 0; i < 103; i++) accept(`192.0.2.${i}`);
+    const { accept, connect, connections, clock } = setUp({ connecting: 10_000 });
+    // The limit of 3, and those that may be refused with a CONNACK.
+    for (let i = 0; i < 3 + 4096; i++) accept(`192.${i >> 8}.2.${i & 255}`);
     expect(accept('198.51.100.1')).toBeUndefined();
     await clock.advance(100);
     expect(connect('198.51.100.1').isOver).toBe(false);
     expect(connections.counts.connected).toBe(3);
   });
 
-  test('connections without a CONNECT have a limit of their own', () => {
-    const { accept, connections } = setUp({
+  test('connections without a CONNECT have another limit, which closes the oldest that had time for it', async () => {
+    const { accept, connections, clock } = setUp({
       connections: 1000,
       connectionsPerAddress: 1000,
       connecting: 5,
     });
-    const all = Array.from({ length: 8 }, () => accept('192.0.2.1')!);
+    const all = Array.from({ length: 5 }, () => accept('192.0.2.1')!);
+    await clock.advance(1000);
+    all.push(...Array.from({ length: 3 }, () => accept('192.0.2.1')!));
     expect(all.map(({ closed }) => closed)).toEqual([
       ...Array(3).fill(true),
       ...Array(5).fill(false),
