@@ -9,14 +9,14 @@ export interface Rule {
 /** Topics whose result is kept for one client. */
 const KNOWN = 1000;
 
-/** What one client may do, its rules resolved for its user name (`%u`) and client id (`%c`). */
+/** What one client may do, its rules resolved for its user name (`%u`) and client id (`%c`); undefined for one that is not proven. */
 export class Rights {
   /** Filters of the rules that allow it. */
   readonly #read: readonly string[];
   readonly #write: readonly string[];
   #known = new Map<string, boolean>();
 
-  constructor(rules: readonly Rule[], user: string | undefined, clientId: string) {
+  constructor(rules: readonly Rule[], user: string | undefined, clientId: string | undefined) {
     const resolved = rules.flatMap(({ topic, allow }) => {
       const filter = resolve(topic, user, clientId);
       return filter === undefined ? [] : [{ filter, allow }];
@@ -45,7 +45,11 @@ export class Rights {
 }
 
 /** The rule's filter for one client; undefined where a name would change what the filter means. */
-function resolve(topic: string, user: string | undefined, clientId: string): string | undefined {
+function resolve(
+  topic: string,
+  user: string | undefined,
+  clientId: string | undefined,
+): string | undefined {
   let safe = true;
   const filter = topic.replaceAll(/%[uc]/g, (which) => {
     const value = which === '%u' ? user : clientId;

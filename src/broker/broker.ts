@@ -201,7 +201,8 @@ export class Broker implements Service {
     const { createWebSocketUpgradeHandler } = await import('../net/websocket.ts');
     const { packet } = this.#limits;
     const accept = (transport: Transport) => this.#connections.accept(transport);
-    return createWebSocketUpgradeHandler({ packet, anonymous, accept, isAllowed: () => true });
+    const admits = { anonymous };
+    return createWebSocketUpgradeHandler({ packet, admits, accept, isAllowed: () => true });
   }
 
   /** Resolves when the message is on disk wherever it must be; at QoS 0 at once. */
