@@ -1,3 +1,5 @@
+import { type Trouble, troubleSentences } from './troubles.ts';
+
 /** A part of the gateway with a life: `start` resolves when it works, `stop` when it has released everything. */
 export interface Service {
   readonly name: string;
@@ -7,6 +9,8 @@ export interface Service {
   trouble?(): string | undefined;
   /** The same for a service that may have several at a time; one sentence each. */
   troubles?(): readonly string[];
+  /** What of many does not work: those with one cause are one trouble. */
+  failures?(): readonly Trouble[];
 }
 
 /** A part of the gateway that can continue with another config. */
@@ -64,9 +68,11 @@ export class Services<Config> {
 
   /** What is wrong at this moment, one sentence each. */
   troubles(): string[] {
-    return this.#all.flatMap((service) => [
+    const sentences = this.#all.flatMap((service) => [
       ...(service.troubles?.() ?? []),
       ...[service.trouble?.() ?? []].flat(),
     ]);
+    const failures = this.#all.flatMap((service) => service.failures?.() ?? []);
+    return [...sentences, ...troubleSentences(failures)];
   }
 }

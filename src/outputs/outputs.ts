@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { Sequence } from '../base/sequence.ts';
+import type { TroubleLog } from '../base/trouble-log.ts';
 import type { Buses } from '../buses/buses.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import { parsePin } from '../config/schema/pins.ts';
@@ -27,6 +28,8 @@ export interface OutputsParts {
   readonly pins: Pins;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Logs the failures of many outputs together; without it each is logged at once. */
+  readonly troubleLog?: TroubleLog | undefined;
   /** Retained: what an output is. */
   publishReading(topic: string, payload: Uint8Array): void;
   /** Not retained: the result of a command. */
@@ -119,10 +122,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
       await interlocks.release(placed);
       await open(placed.filter((one) => !then.has(one)));
     },
-    trouble() {
-      const troubles = placed.map(({ output }) => output.trouble());
-      return troubles.filter((one) => one !== undefined).join('; ') || undefined;
-    },
+    failures: () => placed.flatMap(({ output }) => output.failure() ?? []),
     status: () => placed.map(({ output }) => output.status()),
     async supplyChanged(fails) {
       await Promise.all(placed.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
@@ -137,11 +137,11 @@ export function createOutputs(parts: OutputsParts): Outputs {
 }
 
 function place(config: OutputConfig, parts: OutputsParts, log: Logger, sequence: Sequence): Placed {
-  const { cell, boot, clock, buses, pins, publishReading, publishResult } = parts;
+  const { cell, boot, clock, buses, pins, troubleLog, publishReading, publishResult } = parts;
   const topic = readingTopic(cell, config.name, '');
   const pin = parsePin(config.line);
   const output = new Output(config, {
-    ...{ topic, boot, sequence, clock, log, publishReading, publishResult },
+    ...{ topic, boot, sequence, clock, log, troubleLog, publishReading, publishResult },
     open: (options) =>
       pin ? pins.open(pin, options) : buses.gpio.line(config.line).output(options),
   });

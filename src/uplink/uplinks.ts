@@ -45,7 +45,7 @@ export function createUplinks(
     async stop() {
       await Promise.all(all().map((uplink) => uplink.disconnect()));
     },
-    troubles: () => all().flatMap((uplink) => uplink.trouble() ?? []),
+    failures: () => all().flatMap((uplink) => uplink.failure() ?? []),
   };
   const applyConfig = async (next: readonly UplinkConfig[]): Promise<void> => {
     const before = new Map(configs.map((config) => [config.name, config]));

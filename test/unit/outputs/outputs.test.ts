@@ -155,7 +155,7 @@ describe('reading back', () => {
     await send('on');
     const reason = 'the line is off although on was written';
     expect(news()).toEqual([`cell/lamp false uncertain ${reason}`, refused(reason)]);
-    expect(outputs.trouble?.()).toBe(`lamp: ${reason}`);
+    expect(outputs.failures?.()).toMatchObject([{ name: 'lamp', cause: reason }]);
   });
 
   test('a short circuit that comes later is seen', async () => {
@@ -179,11 +179,11 @@ describe('hardware', () => {
     expect(news()).toEqual(['cell/lamp  bad line DO0 is in use by "ed-lvd"']);
     await send('on');
     expect(news()).toEqual([refused('line DO0 is in use by "ed-lvd"')]);
-    expect(outputs.trouble?.()).toContain('ed-lvd');
+    expect(outputs.failures?.()[0]?.cause).toContain('ed-lvd');
     line.fail(undefined);
     await clock.advance(1000);
     expect(news()).toEqual(['cell/lamp false good']);
-    expect(outputs.trouble?.()).toBeUndefined();
+    expect(outputs.failures?.()).toEqual([]);
   });
 
   test('that goes away is bad, and is safe when it comes back', async () => {

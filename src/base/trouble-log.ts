@@ -1,0 +1,112 @@
+import type { Logger } from 'pino';
+import type { Service } from './lifecycle.ts';
+import { countOf, type Trouble } from './troubles.ts';
+
+type Level = 'warn' | 'info';
+
+/** A trouble that begins or ends, as it is logged where it is the only one. */
+export interface TroubleEvent extends Trouble {
+  readonly log: Pick<Logger, Level>;
+  readonly sentence: string;
+  readonly error?: unknown;
+}
+
+interface Group {
+  readonly level: Level;
+  readonly cause: string;
+  readonly events: Map<string, TroubleEvent>;
+}
+
+/** Troubles of one cause within this time are one line. */
+const GATHER_MS = 1000;
+/** The shortest time between two lines of one cause that begins. */
+const REPEAT_MS = 10_000;
+/** Names in one line. */
+const NAMES = 100;
+/** Causes whose last line is remembered; the oldest is dropped. */
+const CAUSES = 1000;
+
+/** Logs what begins and ends to fail: one line for each cause, with a count. */
+export class TroubleLog implements Service {
+  readonly name = 'log of troubles';
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #groups = new Map<string, Group>();
+  /** When the cause was logged last. */
+  readonly #logged = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `now` gives milliseconds on a monotonic clock. */
+  constructor(log: Logger, now: () => number) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  async start(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  /** Logs what has been gathered. */
+  async stop(): Promise<void> {
+    this.#flush();
+    await Promise.resolve();
+  }
+
+  began(event: TroubleEvent): void {
+    this.#add('warn', event);
+  }
+
+  /** `cause` is what is the same for all that end together. */
+  ended(event: TroubleEvent): void {
+    this.#add('info', event);
+  }
+
+  #flush(): void {
+    for (const [key, group] of this.#groups) this.#write(key, group);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #add(level: Level, event: TroubleEvent): void {
+    const cause = event.shared ?? event.cause;
+    const key = `${level} ${cause}`;
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = { level, cause, events: new Map() };
+      this.#groups.set(key, group);
+    }
+    group.events.set(`${event.kind} ${event.name}`, event);
+    this.#timer ??= setTimeout(() => this.#writeDue(), GATHER_MS);
+    this.#timer.unref();
+  }
+
+  #writeDue(): void {
+    this.#timer = undefined;
+    const now = this.#now();
+    for (const [key, group] of this.#groups) {
+      const last = this.#logged.get(key) ?? Number.NEGATIVE_INFINITY;
+      if (group.level === 'info' || now - last >= REPEAT_MS) this.#write(key, group);
+    }
+    if (this.#groups.size === 0) return;
+    this.#timer = setTimeout(() => this.#writeDue(), GATHER_MS);
+    this.#timer.unref();
+  }
+
+  #write(key: string, { level, cause, events }: Group): void {
+    this.#groups.delete(key);
+    this.#logged.delete(key);
+    if (this.#logged.size >= CAUSES) this.#logged.delete(this.#logged.keys().next().value!);
+    this.#logged.set(key, this.#now());
+    const all = [...events.values()];
+    const first = all[0]!;
+    if (all.length === 1) {
+      const { log, sentence, error } = first;
+      if (error === undefined) log[level](sentence);
+      else log[level]({ err: error }, sentence);
+      return;
+    }
+    const same = all.every((event) => event.cause === first.cause);
+    const names = all.slice(0, NAMES).map(({ name }) => name);
+    this.#log[level]({ names }, `${countOf(all)}: ${same ? first.cause : cause}`);
+  }
+}

@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type TroubleEvent, TroubleLog } from '../../../src/base/trouble-log.ts';
+import { createQuietLog } from '../../support/quiet-log.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function createLog() {
+  const { log, lines } = createQuietLog();
+  const troubleLog = new TroubleLog(log, () => Date.now());
+  const event = (name: string, cause = 'i2c-1 does not exist'): TroubleEvent => ({
+    ...{ kind: 'sensor', name, cause, log },
+    sentence: `sensor ${name}: ${cause}`,
+  });
+  return { troubleLog, lines, event };
+}
+
+test('what fails for one cause is one line with a count, what fails alone its own line', () => {
+  const { troubleLog, lines, event } = createLog();
+  for (let index = 0; index < 12; index++) troubleLog.began(event(`s${index}`));
+  troubleLog.began(event('boiler', 'no answer from 0x48 on i2c-2'));
+  vi.advanceTimersByTime(1000);
+  expect(lines).toEqual([
+    '12 sensors: i2c-1 does not exist',
+    'sensor boiler: no answer from 0x48 on i2c-2',
+  ]);
+});
+
+test('those that join a cause later are one more line, ten seconds after the last', () => {
+  const { troubleLog, lines, event } = createLog();
+  for (let index = 0; index < 12; index++) {
+    troubleLog.began(event(`s${index}`));
+    vi.advanceTimersByTime(1000);
+  }
+  expect(lines).toEqual(['sensor s0: i2c-1 does not exist', '10 sensors: i2c-1 does not exist']);
+  vi.advanceTimersByTime(10_000);
+  expect(lines).toHaveLength(3);
+});
+
+test('the end is one line with a count too', () => {
+  const { troubleLog, lines, event } = createLog();
+  for (const name of ['a', 'b']) troubleLog.ended(event(name, 'read again'));
+  vi.advanceTimersByTime(1000);
+  expect(lines).toEqual(['2 sensors: read again']);
+});
+
+test('a stop logs what has been gathered', async () => {
+  const { troubleLog, lines, event } = createLog();
+  troubleLog.began(event('a'));
+  await troubleLog.stop();
+  expect(lines).toEqual(['sensor a: i2c-1 does not exist']);
+  vi.advanceTimersByTime(60_000);
+  expect(lines).toHaveLength(1);
+});
