@@ -57,6 +57,7 @@ export class Uplink {
   /** How to detach the outbox from each filter of its routes. */
   readonly #attached = new Map<string, () => void>();
   #received = 0;
+  #parked = false;
 
   constructor(parts: UplinkParts) {
     const { config, store, clock, correct } = parts;
@@ -133,13 +134,12 @@ export class Uplink {
 
   /**
    * Applies another config: queued messages stay, and no message that arrives meanwhile is lost. The connection is
-   * made again only if one of its own settings has changed.
+   * made again only if one of its own settings has changed, or after `park`.
    */
   async applyConfig(config: UplinkConfig): Promise<void> {
-    const reconnects = !isDeepStrictEqual(
-      connectionSettings(this.#config),
-      connectionSettings(config),
-    );
+    const reconnects =
+      this.#parked ||
+      !isDeepStrictEqual(connectionSettings(this.#config), connectionSettings(config));
     if (reconnects) await this.#connection.stop();
     this.#config = config;
     if (reconnects) this.#echo = this.#createEchoGuard();
@@ -147,12 +147,14 @@ export class Uplink {
     this.#outbox.reconfigure();
     this.#attach();
     if (!reconnects) return;
+    this.#parked = false;
     this.#connection = this.#createConnection();
     this.#connection.start();
   }
 
-  /** Neither queues nor sends messages until `applyConfig` and `connect`; queued messages stay. */
+  /** Neither queues nor sends messages until `applyConfig`; queued messages stay. */
   async park(): Promise<void> {
+    this.#parked = true;
     for (const filter of [...this.#attached.keys()]) this.#detach(filter);
     await this.#connection.stop();
   }

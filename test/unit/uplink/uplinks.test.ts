@@ -1,0 +1,92 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../../src/base/clock.ts';
+import {
+  completeUplink,
+  type UplinkConfig,
+  uplinkSchema,
+} from '../../../src/config/schema/uplinks.ts';
+import { createUplinks } from '../../../src/uplink/uplinks.ts';
+import { startBroker } from '../../support/broker.ts';
+import { createQuietLog } from '../../support/quiet-log.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
+
+/** Uplinks of a broker to another broker, both in this process. */
+async function setUp() {
+  const plant = await startBroker(tempFolder());
+  const { broker, store } = await startBroker(tempFolder());
+  const configOf = (name: string, over: object = {}): UplinkConfig =>
+    completeUplink(
+      uplinkSchema.parse({
+        ...{ name, url: `mqtt://127.0.0.1:${plant.port}`, reconnectMax: '1s', protocol: 4 },
+        ...{ routes: [{ out: 'up/#', to: 'plant/' }], ...over },
+      }),
+      'cell',
+    );
+  const parts = { cell: 'cell', store, broker, clock: systemClock, log: createQuietLog().log };
+  const uplinks = createUplinks(parts, [configOf('a')]);
+  await uplinks.outboxes.start();
+  await uplinks.connections.start();
+  onTestFinished(async () => {
+    await uplinks.connections.stop();
+    await uplinks.outboxes.stop();
+  });
+  const isConnected = (name: string) =>
+    until(`${name} is connected`, () =>
+      uplinks.all().some((one) => one.name === name && one.status.state === 'connected'),
+    );
+  await isConnected('a');
+  const seen: string[] = [];
+  plant.broker.subscribeLocal('plant/#', ({ payload }) =>
+    seen.push(Buffer.from(payload).toString()),
+  );
+  const publish = (payload: string) =>
+    broker.publishLocal({ topic: 'up/x', payload: Buffer.from(payload), qos: 1, retain: false });
+  return { plant, broker, uplinks, configOf, isConnected, publish, seen };
+}
+
+test('an uplink that was removed and is added again with the same settings connects and sends', async () => {
+  const { uplinks, configOf, isConnected, publish, seen } = await setUp();
+  await publish('before');
+  await until('it has arrived', () => seen.length === 1);
+  await uplinks.applyConfig([]);
+  await publish('not for the plant');
+  await uplinks.applyConfig([configOf('a')]);
+  await isConnected('a');
+  await publish('after');
+  await until('it has arrived', () => seen.length === 2);
+  expect(seen).toEqual(['before', 'after']);
+});
+
+test('an uplink that is added again with other settings has one connection', async () => {
+  const { plant, uplinks, configOf, isConnected, publish, seen } = await setUp();
+  await uplinks.applyConfig([]);
+  await uplinks.applyConfig([configOf('a', { keepalive: '45s' })]);
+  await isConnected('a');
+  // Two connections with one client id would end each other again and again.
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  expect(uplinks.all()[0]?.status).toMatchObject({ state: 'connected', reconnects: 0 });
+  await publish('after');
+  await until('it has arrived', () => seen.length === 1);
+  expect(plant.broker.counts.connected).toBe(1);
+});
+
+test('an uplink is removed while it has no connection, and added again twice', async () => {
+  const { uplinks, configOf, isConnected } = await setUp();
+  for (let time = 0; time < 2; time++) {
+    await uplinks.applyConfig([]);
+    await uplinks.applyConfig([]);
+    await uplinks.applyConfig([configOf('a')]);
+    await uplinks.applyConfig([configOf('a')]);
+    await isConnected('a');
+  }
+});
+
+test('while a reload removes one uplink and adds another, the list has no gap', async () => {
+  const { uplinks, configOf, isConnected } = await setUp();
+  const reload = uplinks.applyConfig([configOf('b')]);
+  expect(uplinks.all().map(({ status }) => status.name)).not.toContain(undefined);
+  await reload;
+  await isConnected('b');
+  expect(uplinks.all().map(({ name }) => name)).toEqual(['b']);
+});
