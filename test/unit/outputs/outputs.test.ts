@@ -130,6 +130,38 @@ describe('a pulse', () => {
     expect(news()).toEqual(['cell/lamp false good']);
   });
 
+  test.each([
+    ['true', 'off'],
+    ['false', 'off'],
+    ['true', 'on'],
+    ['false', 'on'],
+  ])('to %s where safe is %s does not go on over a lost line and back', async (value, safe) => {
+    const { clock, line, send, news } = await setUp({ safe });
+    await send(`{"value":${value},"for":"10s"}`);
+    await clock.advance(3000);
+    line.fail('line DO0: its chip was removed');
+    await clock.advance(1000);
+    line.fail(undefined);
+    await clock.advance(1000);
+    // It is back, and safe.
+    const { length } = line.written;
+    expect(line.written.at(-1)).toBe(safe === 'on');
+    news();
+    await clock.advance(60_000);
+    expect(line.written.slice(length)).toEqual([]);
+    expect(news()).toEqual([]);
+  });
+
+  test('does not begin on a line that is lost by its command', async () => {
+    const { clock, line, send, news } = await setUp();
+    line.fail('line DO0: its chip was removed');
+    await send('{"value":false,"for":"10s"}');
+    expect(news().at(-1)).toBe(refused('line DO0: its chip was removed'));
+    line.fail(undefined);
+    await clock.advance(60_000);
+    expect(line.written).not.toContain(true);
+  });
+
   test('is ended by the next command, whose time is its own', async () => {
     const { clock, line, send } = await setUp();
     await send('{"value":true,"for":"500ms"}');
@@ -198,6 +230,19 @@ describe('hardware', () => {
     expect(news()).toEqual(['cell/lamp false good']);
     expect(line.written.at(-1)).toBe(false);
   });
+});
+
+test('a line that is lost and comes back twice is good again each time', async () => {
+  const { clock, line, news } = await setUp();
+  for (let time = 0; time < 2; time++) {
+    news();
+    line.fail('line DO0: its chip was removed');
+    await clock.advance(1000);
+    expect(news()).toEqual(['cell/lamp  bad line DO0: its chip was removed']);
+    line.fail(undefined);
+    await clock.advance(1000);
+    expect(news()).toEqual(['cell/lamp false good']);
+  }
 });
 
 describe('an interlock', () => {
