@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import {
   completeUplink,
@@ -89,4 +89,54 @@ test('while a reload removes one uplink and adds another, the list has no gap', 
   await reload;
   await isConnected('b');
   expect(uplinks.all().map(({ name }) => name)).toEqual(['b']);
+});
+
+describe('a reload that an uplink can not follow', () => {
+  /** More queues than one uplink has packet identifiers for; the check of the config takes no such routes. */
+  const withTooMany = (config: UplinkConfig): UplinkConfig => ({
+    ...config,
+    out: Array.from({ length: 40 }, (_, n) => ({
+      ...config.out[0]!,
+      ...{ out: `own${n}/#`, queue: config.queue },
+    })),
+  });
+
+  test('leaves the uplink connected with its former settings, and a later one works', async () => {
+    const { uplinks, configOf, isConnected, publish, seen } = await setUp();
+    const broken = [withTooMany(configOf('a', { keepalive: '45s' }))];
+    await expect(uplinks.applyConfig(broken)).rejects.toThrow(/too many queues/);
+    await uplinks.applyConfig([configOf('a')]);
+    await isConnected('a');
+    await publish('with the former settings');
+    await until('it has arrived', () => seen.length === 1);
+    await uplinks.applyConfig([configOf('a', { keepalive: '50s' })]);
+    await isConnected('a');
+    expect(uplinks.all()[0]?.status.reconnects).toBe(0);
+  });
+
+  test('leaves nothing of an uplink that is new in it, and a later one adds that', async () => {
+    const { plant, uplinks, configOf, isConnected, publish, seen } = await setUp();
+    const broken = [configOf('a'), withTooMany(configOf('b'))];
+    await expect(uplinks.applyConfig(broken)).rejects.toThrow(/too many queues/);
+    await uplinks.applyConfig([configOf('a')]);
+    expect(uplinks.all().map(({ name }) => name)).toEqual(['a']);
+    await isConnected('a');
+    expect(plant.broker.counts.connected).toBe(1);
+    const added = configOf('b', { routes: [{ out: 'up/#', to: 'plant/b/' }] });
+    await uplinks.applyConfig([configOf('a'), added]);
+    await isConnected('b');
+    await publish('to both');
+    await until('it has arrived twice', () => seen.length === 2);
+    expect(plant.broker.counts.connected).toBe(2);
+  });
+
+  test('leaves an uplink that is removed in it connected', async () => {
+    const { uplinks, configOf, isConnected, publish, seen } = await setUp();
+    const broken = [withTooMany(configOf('b'))];
+    await expect(uplinks.applyConfig(broken)).rejects.toThrow(/too many queues/);
+    await uplinks.applyConfig([configOf('a')]);
+    await isConnected('a');
+    await publish('still');
+    await until('it has arrived', () => seen.length === 1);
+  });
 });
