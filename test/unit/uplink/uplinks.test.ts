@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
+import type { TroubleEvent, TroubleLog } from '../../../src/base/trouble-log.ts';
 import {
   completeUplink,
   type UplinkConfig,
@@ -12,7 +13,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
 /** Uplinks of a broker to another broker, both in this process. */
-async function setUp() {
+async function setUp(troubleLog?: TroubleLog) {
   const plant = await startBroker(tempFolder());
   const { broker, store } = await startBroker(tempFolder());
   const configOf = (name: string, over: object = {}): UplinkConfig =>
@@ -23,7 +24,8 @@ async function setUp() {
       }),
       'cell',
     );
-  const parts = { cell: 'cell', store, broker, clock: systemClock, log: createQuietLog().log };
+  const { log } = createQuietLog();
+  const parts = { cell: 'cell', store, broker, clock: systemClock, log, troubleLog };
   const uplinks = createUplinks(parts, [configOf('a')]);
   await uplinks.outboxes.start();
   await uplinks.connections.start();
@@ -56,6 +58,9 @@ test('an uplink that was removed and is added again with the same settings conne
   await publish('after');
   await until('it has arrived', () => seen.length === 2);
   expect(seen).toEqual(['before', 'after']);
+  // From then on a change that does not concern the connection leaves it alone.
+  await uplinks.applyConfig([configOf('a', { inflight: 7 })]);
+  expect(uplinks.all()[0]?.status.state).toBe('connected');
 });
 
 test('an uplink that is added again with other settings has one connection', async () => {
@@ -69,6 +74,29 @@ test('an uplink that is added again with other settings has one connection', asy
   await publish('after');
   await until('it has arrived', () => seen.length === 1);
   expect(plant.broker.counts.connected).toBe(1);
+});
+
+test('the begin and the end of a failure go to the log of troubles', async () => {
+  const events: string[] = [];
+  const note =
+    (what: string) =>
+    ({ kind, name, cause, shared }: TroubleEvent) =>
+      void events.push(
+        `${what} ${kind} ${name}: ${cause.replace(/:\d+/, '')} (${shared === cause})`,
+      );
+  const log = { began: note('began'), ended: note('ended') } as unknown as TroubleLog;
+  const { plant } = await setUp(log);
+  expect(events).toEqual(['ended uplink a: connected to mqtt://127.0.0.1: messages flow (true)']);
+  await plant.stop();
+  // The log of one uplink takes a line a minute: this one is the first of another.
+  const other = await setUp(log);
+  await other.uplinks.applyConfig([
+    other.configOf('down', { url: `mqtt://127.0.0.1:${plant.port}` }),
+  ]);
+  await until('it is down', () => events.some((event) => event.startsWith('began')));
+  expect(events.at(-1)).toBe(
+    'began uplink down: mqtt://127.0.0.1 refuses the connection: nothing listens there (false)',
+  );
 });
 
 test('an uplink is removed while it has no connection, and added again twice', async () => {
