@@ -15,10 +15,16 @@ interface Group {
   readonly level: Level;
   readonly cause: string;
   readonly events: Map<string, TroubleEvent>;
+  /** When the first and the last of them came. */
+  readonly firstAt: number;
+  lastAt: number;
 }
 
-/** Troubles of one cause within this time are one line. */
-const GATHER_MS = 1000;
+/** Troubles of one cause are one line where each comes within this time of the one before, for so long at most. */
+const GATHER_MS = 2000;
+const LONGEST_GATHER_MS = 5000;
+/** How often what has been gathered is looked at. */
+const CHECK_MS = 250;
 /** The shortest time between two lines of one cause that begins. */
 const REPEAT_MS = 10_000;
 /** Names in one line. */
@@ -70,13 +76,15 @@ export class TroubleLog implements Service {
   #add(level: Level, event: TroubleEvent): void {
     const cause = event.shared ?? event.cause;
     const key = `${level} ${cause}`;
+    const now = this.#now();
     let group = this.#groups.get(key);
     if (!group) {
-      group = { level, cause, events: new Map() };
+      group = { level, cause, events: new Map(), firstAt: now, lastAt: now };
       this.#groups.set(key, group);
     }
+    group.lastAt = now;
     group.events.set(`${event.kind} ${event.name}`, event);
-    this.#timer ??= setTimeout(() => this.#writeDue(), GATHER_MS);
+    this.#timer ??= setTimeout(() => this.#writeDue(), CHECK_MS);
     this.#timer.unref();
   }
 
@@ -85,10 +93,13 @@ export class TroubleLog implements Service {
     const now = this.#now();
     for (const [key, group] of this.#groups) {
       const last = this.#logged.get(key) ?? Number.NEGATIVE_INFINITY;
-      if (group.level === 'info' || now - last >= REPEAT_MS) this.#write(key, group);
+      const isComplete =
+        now - group.lastAt >= GATHER_MS || now - group.firstAt >= LONGEST_GATHER_MS;
+      const mayRepeat = group.level === 'info' || now - last >= REPEAT_MS;
+      if (isComplete && mayRepeat) this.#write(key, group);
     }
     if (this.#groups.size === 0) return;
-    this.#timer = setTimeout(() => this.#writeDue(), GATHER_MS);
+    this.#timer = setTimeout(() => this.#writeDue(), CHECK_MS);
     this.#timer.unref();
   }
 

@@ -131,16 +131,16 @@ describe('every trouble is reported once, the same everywhere, and disappears by
       sensor: /^boiler: i2c-77 does not exist: .*\(enable it with/,
       uplink: /^uplink plant: mqtt:\S+ refuses the connection: nothing listens there$/,
     };
-    await expectEverywhere(here, [all.certificate, all.output, all.sensor, all.uplink]);
+    await expectEverywhere(here, [all.certificate, all.uplink, all.sensor, all.output]);
 
     writeFileSync(access, 'users: 5\n');
-    await expectEverywhere(here, [all.certificate, all.access, all.output, all.sensor, all.uplink]);
+    await expectEverywhere(here, [all.access, all.certificate, all.uplink, all.sensor, all.output]);
 
     writeFileSync(access, rules);
     putCertificate(pair, 365);
     const plant = await startPlant([`listener ${plantPort} 127.0.0.1`]);
     ends.push(() => plant.dispose());
-    await expectEverywhere(here, [all.output, all.sensor]);
+    await expectEverywhere(here, [all.sensor, all.output]);
 
     const config = parse(readFileSync(gateway.configFile, 'utf8'));
     config.sensors.shift();

@@ -19,28 +19,30 @@ test('what fails for one cause is one line with a count, what fails alone its ow
   const { troubleLog, lines, event } = createLog();
   for (let index = 0; index < 12; index++) troubleLog.began(event(`s${index}`));
   troubleLog.began(event('boiler', 'no answer from 0x48 on i2c-2'));
-  vi.advanceTimersByTime(1000);
+  vi.advanceTimersByTime(2000);
   expect(lines).toEqual([
     '12 sensors: i2c-1 does not exist',
     'sensor boiler: no answer from 0x48 on i2c-2',
   ]);
 });
 
-test('those that join a cause later are one more line, ten seconds after the last', () => {
+test('those that come one after the other are gathered for five seconds, and ten seconds after that for a line more', () => {
   const { troubleLog, lines, event } = createLog();
   for (let index = 0; index < 12; index++) {
     troubleLog.began(event(`s${index}`));
-    vi.advanceTimersByTime(1000);
+    vi.advanceTimersByTime(900);
   }
-  expect(lines).toEqual(['sensor s0: i2c-1 does not exist', '10 sensors: i2c-1 does not exist']);
+  expect(lines).toEqual(['6 sensors: i2c-1 does not exist']);
   vi.advanceTimersByTime(10_000);
-  expect(lines).toHaveLength(3);
+  expect(lines.slice(1)).toEqual(['6 sensors: i2c-1 does not exist']);
+  vi.advanceTimersByTime(60_000);
+  expect(lines).toHaveLength(2);
 });
 
 test('the end is one line with a count too', () => {
   const { troubleLog, lines, event } = createLog();
   for (const name of ['a', 'b']) troubleLog.ended(event(name, 'read again'));
-  vi.advanceTimersByTime(1000);
+  vi.advanceTimersByTime(2000);
   expect(lines).toEqual(['2 sensors: read again']);
 });
 
