@@ -4,6 +4,7 @@ import { systemClock } from './base/clock.ts';
 import { Services } from './base/lifecycle.ts';
 import type { LogTail } from './base/log.ts';
 import { createKeyedMutex } from './base/mutex.ts';
+import { TroubleLog } from './base/trouble-log.ts';
 import { version } from './base/version.ts';
 import { Broker } from './broker/broker.ts';
 import { createSysTopics } from './broker/stats/sys-topics.ts';
@@ -65,7 +66,8 @@ export async function startGateway(
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
   const { files } = buses;
   const mutexOf = createKeyedMutex();
-  const common = { cell, boot, buses, clock, log };
+  const troubleLog = new TroubleLog(log, clock.monotonic);
+  const common = { cell, boot, buses, clock, log, troubleLog };
   const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state });
   const sensors = createSensors({
     ...{ ...common, sensors: config.sensors, drivers, mutexes: mutexOf, publish, state },
@@ -80,7 +82,7 @@ export async function startGateway(
   });
   const uplinks = createUplinks(
     {
-      ...{ cell, store, broker, clock, log },
+      ...{ cell, store, broker, clock, log, troubleLog },
       correct: (reading) => corrected(reading, wallClock.stepOf),
       onConnected: (connected) => outputs.uplinkChanged(connected),
     },
@@ -116,6 +118,7 @@ export async function startGateway(
     });
 
   // In the order of start. A reload brings them to another config in the same order.
+  services.add(troubleLog);
   services.add(store, async ({ store: { readingsWithin } }) => {
     store.journal.deferredMs = readingsWithin;
   });

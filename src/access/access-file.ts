@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { ownershipProblem } from '../base/file-ownership.ts';
 import { validate } from '../config/findings.ts';
 import { byPosition, formatPath, type Problem } from '../config/yaml/problem.ts';
-import { parseSource } from '../config/yaml/source.ts';
+import { parseSource, type Source } from '../config/yaml/source.ts';
 import { readText } from '../config/yaml/text-file.ts';
 import { PASSWORD_FORM } from './passwords.ts';
 import type { Rule } from './rules.ts';
+import type { UnprovenRules } from './unproven-rules.ts';
 
 /** The users and clients that may connect, and what they may do. */
 export interface AccessRules {
@@ -62,7 +63,9 @@ const accessSchema = z.strictObject({
 /** Reads and checks an access file; returns the rules or the problem. Does not throw, whatever the file contains. */
 export async function readAccess(
   file: string,
-): Promise<{ rules: AccessRules } | { problems: readonly Problem[] }> {
+): Promise<
+  { rules: AccessRules; unproven: readonly UnprovenRules[] } | { problems: readonly Problem[] }
+> {
   const whole = (message: string) => ({
     problems: [{ file, line: 1, column: 1, path: 'access', message }],
   });
@@ -94,10 +97,35 @@ export async function readAccess(
       clients: new Map(value.clients.map(({ id, rules }) => [id, rules])),
       anonymous: value.anonymous && (value.anonymous.rules ?? EVERYTHING),
     },
+    unproven: unprovenRules(value, source).map((one) => ({ file, ...one })),
   };
 }
 
-/** A user who can write this file can grant access to any user. */
+/** The rules by client id, where clients without user and certificate may connect. */
+function unprovenRules(
+  { clients, anonymous }: z.output<typeof accessSchema>,
+  source: Source,
+): readonly Omit<UnprovenRules, 'file'>[] {
+  if (!anonymous) return [];
+  const ofClients = clients.map(({ id, rules }, index) => ({
+    place: ['clients', index, 'id'],
+    what: `the rules of the client id ${id} (${rules.map(({ topic }) => topic).join(', ')})`,
+    instead: `them under users, for a user that this client logs in as (cellgate user add ${id})`,
+  }));
+  const ofAnonymous = (anonymous.rules ?? []).flatMap(({ topic }, index) => {
+    if (!topic.includes('%c')) return [];
+    const place = ['anonymous', 'rules', index, 'topic'];
+    const instead = 'them under users, for a user that these clients log in as';
+    return [{ place, what: `rules with %c such as ${topic}`, instead }];
+  });
+  return [...ofClients, ...ofAnonymous].slice(0, 100).map(({ place, ...words }) => ({
+    ...source.locate(place, 'value'),
+    path: formatPath(place),
+    ...words,
+  }));
+}
+
+/** A user who can write this file can give themselves access. */
 async function whyUnsafe(file: string): Promise<string | undefined> {
   try {
     if ((await lstat(file)).isSymbolicLink()) {

@@ -17,6 +17,8 @@ export interface ConnectRequest {
   readonly certificate: string | undefined;
   /** Whether the listener admits a client without user and certificate. */
   readonly anonymous: boolean;
+  /** Whether the listener trusts the client id of such a client; absent for false. */
+  readonly trustClientIds?: boolean | undefined;
 }
 
 /** An admitted client; `user` is undefined for an anonymous one. */
@@ -24,6 +26,8 @@ export interface Identity {
   readonly user: string | undefined;
   /** The proof of the client's identity: when it changes in the access file, the client must connect again. */
   readonly proof: string | undefined;
+  /** Whether the listener trusts the client id of a client without user and certificate; absent for false. */
+  readonly trustClientIds?: boolean | undefined;
 }
 
 export type Admission =
@@ -59,6 +63,7 @@ export class Access implements Service {
   #rules: AccessRules | undefined;
   #trouble: string | undefined;
   #watcher: StatWatcher | undefined;
+  #unprovenReported = false;
 
   constructor({ file, log, now }: AccessParts) {
     this.#file = file;
@@ -93,6 +98,7 @@ export class Access implements Service {
     this.#unwatch();
     this.#file = file;
     this.#rules = rules;
+    this.#unprovenReported = false;
     this.#trouble = undefined;
     this.#throttle = new LoginThrottle(this.#now);
     this.#watch();
@@ -126,20 +132,33 @@ export class Access implements Service {
     }
     this.#trouble = undefined;
     this.#rules = read.rules;
+    this.#unprovenReported = false;
     this.#log.info({ file, users: read.rules.users.size }, 'other access rules are in force');
     this.onChanged?.('rules');
   }
 
   /** Decides about a client; to be called only if there are rules. */
   async admit(request: ConnectRequest): Promise<Admission> {
-    const { certificate, username, clientId } = request;
+    const { certificate, username, clientId, trustClientIds } = request;
     if (certificate !== undefined && username === undefined) return this.#byCertificate(request);
     if (username !== undefined) return this.#byPassword(request, username);
     if (!request.anonymous) return refused(NOT_AUTHORISED, 'no user name');
-    const rights = this.rightsOf({ user: undefined, proof: undefined }, clientId);
+    const identity = { user: undefined, proof: undefined, trustClientIds };
+    const rights = this.rightsOf(identity, clientId);
     if (!rights)
       return refused(NOT_AUTHORISED, 'the access file has no rules for anonymous clients');
-    return { identity: { user: undefined, proof: undefined }, rights };
+    if (!trustClientIds) this.#reportUnproven(clientId);
+    return { identity, rights };
+  }
+
+  /** Logged once for each access file: any number of clients can claim such an id. */
+  #reportUnproven(client: string): void {
+    if (this.#unprovenReported || !this.#rules?.clients.has(client)) return;
+    this.#unprovenReported = true;
+    this.#log.warn(
+      { client },
+      'the rules of this client id do not hold for a client without user and certificate, see trustClientIds; other such clients are not logged',
+    );
   }
 
   #byCertificate({ certificate, clientId }: ConnectRequest): Admission {
@@ -171,12 +190,18 @@ export class Access implements Service {
     return rights ? { identity, rights } : refused(BAD_USER_OR_PASSWORD, 'no longer a user');
   }
 
-  /** The client's rights by the present rules; undefined if it would no longer be admitted. */
-  rightsOf({ user, proof }: Identity, clientId: string): Rights | undefined {
+  /** What the client may do by the rules in force; undefined when it would no longer be admitted. */
+  rightsOf({ user, proof, trustClientIds }: Identity, clientId: string): Rights | undefined {
     if (!this.#rules) return undefined;
     const { users, clients, anonymous } = this.#rules;
     const own = clients.get(clientId) ?? [];
-    if (user === undefined) return anonymous && new Rights([...anonymous, ...own], user, clientId);
+    if (user === undefined) {
+      if (!anonymous) return undefined;
+      // Anybody can claim a client id: without a proof it gives no rights.
+      return trustClientIds
+        ? new Rights([...anonymous, ...own], user, clientId)
+        : new Rights(anonymous, user, undefined);
+    }
     const entry = users.get(user);
     if (!entry || (proof !== 'certificate' && proof !== entry.password)) return undefined;
     return new Rights([...entry.rules, ...own], user, clientId);

@@ -11,14 +11,14 @@ const KNOWN = 1000;
 /** A longer topic is decided each time: to keep it would need too much memory. */
 const KNOWN_LENGTH = 512;
 
-/** What one client may do, its rules resolved for its user name (`%u`) and client id (`%c`). */
+/** What one client may do, its rules resolved for its user name (`%u`) and client id (`%c`); undefined for one that is not proven. */
 export class Rights {
   /** Filters of the rules that allow it. */
   readonly #read: readonly string[];
   readonly #write: readonly string[];
   #known = new Map<string, boolean>();
 
-  constructor(rules: readonly Rule[], user: string | undefined, clientId: string) {
+  constructor(rules: readonly Rule[], user: string | undefined, clientId: string | undefined) {
     const resolved = rules.flatMap(({ topic, allow }) => {
       const filter = resolve(topic, user, clientId);
       return filter === undefined ? [] : [{ filter, allow }];
@@ -47,8 +47,12 @@ export class Rights {
   }
 }
 
-/** The rule's filter for one client; undefined if the name would change the meaning of the filter. */
-function resolve(topic: string, user: string | undefined, clientId: string): string | undefined {
+/** The rule's filter for one client; undefined where a name would change what the filter means. */
+function resolve(
+  topic: string,
+  user: string | undefined,
+  clientId: string | undefined,
+): string | undefined {
   let safe = true;
   const filter = topic.replaceAll(/%[uc]/g, (which) => {
     const value = which === '%u' ? user : clientId;

@@ -1,3 +1,5 @@
+import { type Trouble, troubleSentences } from './troubles.ts';
+
 /** A part of the gateway that starts and stops: `start` resolves when it works, `stop` when it has released everything. */
 export interface Service {
   readonly name: string;
@@ -7,6 +9,8 @@ export interface Service {
   trouble?(): string | undefined;
   /** The same for a service that may have several at a time; one sentence each. */
   troubles?(): readonly string[];
+  /** What of many does not work: those with one cause are one trouble. */
+  failures?(): readonly Trouble[];
 }
 
 /** A part of the gateway that can continue with another config. */
@@ -69,9 +73,11 @@ export class Services<Config> {
       return found < 0 ? order.length : found;
     };
     const sorted = [...this.#all].sort((a, b) => place(a) - place(b));
-    return sorted.flatMap((service) => [
+    const sentences = sorted.flatMap((service) => [
       ...(service.troubles?.() ?? []),
       ...[service.trouble?.() ?? []].flat(),
     ]);
+    const failures = sorted.flatMap((service) => service.failures?.() ?? []);
+    return [...sentences, ...troubleSentences(failures)];
   }
 }

@@ -244,7 +244,8 @@ export class Broker implements Service {
     const { createWebSocketUpgradeHandler } = await import('../net/websocket.ts');
     const { packet } = this.#limits;
     const accept = (transport: Transport) => this.#connections.accept(transport);
-    return createWebSocketUpgradeHandler({ packet, anonymous, accept, isAllowed: () => true });
+    const admits = { anonymous };
+    return createWebSocketUpgradeHandler({ packet, admits, accept, isAllowed: () => true });
   }
 
   /** Resolves when the message is in all its places on disk; at QoS 0 immediately. */

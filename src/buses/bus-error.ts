@@ -1,7 +1,14 @@
 /** Why a bus failed: no answer, lines held, owned by the kernel, no such bus or line, no permission, anything else. */
 export type BusFault = 'absent' | 'stuck' | 'owned' | 'missing' | 'denied' | 'failed';
 
-/** A bus error as a sentence for people, e.g. `no answer from 0x48 on i2c-1`; `cause` is the kernel's error. */
+/** The message without what differs for those behind one bus, multiplexer or GPIO chip. */
+export function sharedFault(message: string): string {
+  return message
+    .replace(/^multiplexer of \S+: /, '')
+    .replace(/^lines? [^\s:,]+(?=[:, ])/, 'line …');
+}
+
+/** A bus error as a sentence for people, e.g. `no answer from 0x48 on i2c-1`; `cause` is what the kernel said. */
 export class BusError extends Error {
   readonly fault: BusFault;
 

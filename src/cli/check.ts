@@ -1,4 +1,5 @@
 import { readAccess } from '../access/access-file.ts';
+import { unprovenRuleWarnings } from '../access/unproven-rules.ts';
 import { loadConfig } from '../config/load.ts';
 import { byPosition } from '../config/yaml/problem.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
@@ -22,6 +23,9 @@ export async function check(options: ConfigOption, io: Io, drivers: Drivers): Pr
     printProblems(access.problems, io.stdout, io);
     return EXIT.trouble;
   }
+  const { listeners: places } = config.broker;
+  const unproven = access ? unprovenRuleWarnings(access.unproven, places) : [];
+  printProblems([...unproven].sort(byPosition), io.stdout, io);
   const sensors = count(config.sensors.length, 'sensor');
   const listeners = count(config.broker.listeners.length, 'listener');
   const outputs = config.outputs.length === 0 ? '' : `, ${count(config.outputs.length, 'output')}`;

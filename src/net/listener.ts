@@ -129,7 +129,7 @@ async function createWebSocketServer(
     onTrouble(new Error(`a page of ${page}, which is not in origins`));
     return false;
   };
-  const upgrade = { packet: limits.packet, anonymous: config.anonymous, accept, isAllowed };
+  const upgrade = { packet: limits.packet, admits: config, accept, isAllowed };
   server.on('upgrade', createWebSocketUpgradeHandler(upgrade));
   server.on('request', (_request, response) => {
     response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
@@ -194,7 +194,7 @@ export function listenError(
 
 function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void {
   const transport: Transport = {
-    ...peerOf(socket, config.anonymous),
+    ...peerOf(socket, config),
     copies: socket instanceof TLSSocket,
     get pending() {
       return socket.writableLength;

@@ -2,17 +2,21 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Transport } from './transport.ts';
 
-/** Address and certificate of a connection's peer. */
+/** What a listener admits without proof: clients without a user and a certificate, and the client ids of those. */
+export type AdmittedWithoutProof = Pick<Transport, 'anonymous' | 'trustClientIds'>;
+
+/** What a connection shows of its peer, address and certificate, and what its listener admits without proof. */
 export function peerOf(
   socket: Socket,
-  anonymous: boolean,
-): Pick<Transport, 'remoteAddress' | 'anonymous' | 'certificate'> {
+  { anonymous = false, trustClientIds = false }: AdmittedWithoutProof,
+): Pick<Transport, 'remoteAddress' | 'anonymous' | 'trustClientIds' | 'certificate'> {
   const proven = socket instanceof TLSSocket && socket.authorized;
   const name = proven ? socket.getPeerCertificate().subject?.CN : undefined;
   return {
     remoteAddress: socket.remoteAddress ?? 'unknown',
     anonymous,
-    // A certificate with several common names gives an array: it identifies no user.
+    trustClientIds,
+    // A certificate with several common names gives an array: it identifies nobody.
     certificate: typeof name === 'string' ? name : undefined,
   };
 }

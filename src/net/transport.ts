@@ -3,6 +3,8 @@ export interface Transport {
   readonly remoteAddress: string;
   /** Whether its listener admits clients without a user and a certificate. */
   readonly anonymous?: boolean;
+  /** Whether its listener trusts the client ids of those clients: then rules by client id hold for them. */
+  readonly trustClientIds?: boolean | undefined;
   /** The common name of the peer's certificate, if the listener's authority has signed it. */
   readonly certificate?: string | undefined;
   /** Written bytes that the kernel has not accepted. */

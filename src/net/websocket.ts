@@ -3,14 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { peerOf } from './peer.ts';
+import { type AdmittedWithoutProof, peerOf } from './peer.ts';
 import { type Accept, DISCARDED_BYTES, LINGER_MS, type Transport } from './transport.ts';
 
 export interface WebSocketUpgradeParts {
   /** Bytes of the largest packet. */
   readonly packet: number;
-  /** Whether clients without a user and a certificate may be admitted. */
-  readonly anonymous: boolean;
+  readonly admits: AdmittedWithoutProof;
   readonly accept: Accept;
   /** Whether the request's origin is allowed: a browser names the page that it acts for. */
   isAllowed(request: IncomingMessage): boolean;
@@ -30,7 +29,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets may be split anywhere. */
 export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upgrade {
-  const { packet, anonymous, accept, isAllowed } = parts;
+  const { packet, admits, accept, isAllowed } = parts;
   const webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -48,19 +47,24 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   return (request, socket, head) => {
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      carry(webSocket, request.socket, anonymous, accept);
+      carry(webSocket, request.socket, admits, accept);
     });
   };
 }
 
-function carry(webSocket: WebSocket, socket: Socket, anonymous: boolean, accept: Accept): void {
+function carry(
+  webSocket: WebSocket,
+  socket: Socket,
+  admits: AdmittedWithoutProof,
+  accept: Accept,
+): void {
   /** Bytes that had come at the end of the last frame. */
   let framed = socket.bytesRead;
   const frameEnded = (): void => {
     framed = socket.bytesRead;
   };
   const transport: Transport = {
-    ...peerOf(socket, anonymous),
+    ...peerOf(socket, admits),
     copies: socket instanceof TLSSocket,
     get pending() {
       return webSocket.bufferedAmount;

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import type { Sequence } from '../base/sequence.ts';
+import type { TroubleLog } from '../base/trouble-log.ts';
+import { sharedFault } from '../buses/bus-error.ts';
 import type { GpioOutput, GpioOutputOptions } from '../buses/gpio-line.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import { encodeReading, type Quality } from '../driver-kit/reading.ts';
@@ -13,6 +15,7 @@ export interface DrivenLineParts {
   readonly sequence: Sequence;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly troubleLog?: TroubleLog | undefined;
   /** Opens the line; rejects with a sentence. */
   open(options: GpioOutputOptions): Promise<GpioOutput>;
   publishReading(topic: string, payload: Uint8Array): void;
@@ -105,10 +108,9 @@ export class DrivenLine {
   }
 
   async #lose(error: unknown): Promise<string> {
-    const { log, onLost } = this.#parts;
+    const { onLost } = this.#parts;
     const reason = error instanceof Error ? error.message : String(error);
-    if (reason !== this.#failure)
-      log.warn({ err: error }, `output ${this.#config.name}: ${reason}`);
+    if (reason !== this.#failure) this.#logFailure(reason, error);
     const line = this.#line;
     this.#line = undefined;
     this.#wanted = this.#config.safe;
@@ -116,6 +118,17 @@ export class DrivenLine {
     await line?.close().catch(() => undefined);
     this.#publish({ value: null, quality: 'bad', reason });
     return reason;
+  }
+
+  #logFailure(cause: string, error: unknown): void {
+    const { log, troubleLog } = this.#parts;
+    const { name } = this.#config;
+    const sentence = `output ${name}: ${cause}`;
+    if (!troubleLog) log.warn({ err: error }, sentence);
+    else {
+      const shared = sharedFault(cause);
+      troubleLog.began({ kind: 'output', name, cause, shared, log, sentence, error });
+    }
   }
 
   #publish(latest: ReadBack): void {

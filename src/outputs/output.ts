@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { createMutex } from '../base/mutex.ts';
+import type { Trouble } from '../base/troubles.ts';
+import { sharedFault } from '../buses/bus-error.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import type { Quality } from '../driver-kit/reading.ts';
 import type { Command, Refused } from './command.ts';
@@ -99,9 +101,10 @@ export class Output {
     });
   }
 
-  trouble(): string | undefined {
-    const { failure } = this.#line;
-    return failure === undefined ? undefined : `${this.#config.name}: ${failure}`;
+  failure(): Trouble | undefined {
+    const { failure: cause } = this.#line;
+    if (cause === undefined) return undefined;
+    return { kind: 'output', name: this.#config.name, cause, shared: sharedFault(cause) };
   }
 
   status(): OutputStatus {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { Sequence } from '../base/sequence.ts';
+import type { TroubleLog } from '../base/trouble-log.ts';
 import type { Buses } from '../buses/buses.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import { parsePin } from '../config/schema/pins.ts';
@@ -27,7 +28,9 @@ export interface OutputsParts {
   readonly pins: Pins;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Publishes the value of an output, retained. */
+  /** Logs the failures of many outputs together; without it each is logged at once. */
+  readonly troubleLog?: TroubleLog | undefined;
+  /** Retained: what an output is. */
   publishReading(topic: string, payload: Uint8Array): void;
   /** Publishes the result of a command, not retained. */
   publishResult(topic: string, payload: Uint8Array): void;
@@ -119,10 +122,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
       await interlocks.release(entries);
       await open(entries.filter((one) => !then.has(one)));
     },
-    trouble() {
-      const troubles = entries.map(({ output }) => output.trouble());
-      return troubles.filter((one) => one !== undefined).join('; ') || undefined;
-    },
+    failures: () => entries.flatMap(({ output }) => output.failure() ?? []),
     status: () => entries.map(({ output }) => output.status()),
     async supplyChanged(fails) {
       await Promise.all(entries.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
@@ -142,11 +142,11 @@ function place(
   log: Logger,
   sequence: Sequence,
 ): OutputEntry {
-  const { cell, boot, clock, buses, pins, publishReading, publishResult } = parts;
+  const { cell, boot, clock, buses, pins, troubleLog, publishReading, publishResult } = parts;
   const topic = readingTopic(cell, config.name, '');
   const pin = parsePin(config.line);
   const output = new Output(config, {
-    ...{ topic, boot, sequence, clock, log, publishReading, publishResult },
+    ...{ topic, boot, sequence, clock, log, troubleLog, publishReading, publishResult },
     open: (options) =>
       pin ? pins.open(pin, options) : buses.gpio.line(config.line).output(options),
   });

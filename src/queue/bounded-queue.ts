@@ -118,7 +118,9 @@ export class BoundedQueue {
 
   /** Whether a message of this size may join the queue; drops others where the policy says so. */
   makeRoom(size: number, topic: string): boolean {
-    // First: this message may be the newer one of its topic.
+    // A message larger than the whole queue would drop all others for nothing.
+    if (size > this.#limits.queue.bytes || size > this.#parts.memoryBytes) return false;
+    // Before the others are dropped, for it may be the one that overtakes another.
     this.#latest?.arrived(topic);
     while (this.#isFull(size)) {
       if (this.#limits.queue.full !== 'drop-newest') {

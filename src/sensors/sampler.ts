@@ -3,6 +3,9 @@ import type { Clock } from '../base/clock.ts';
 import type { Mutex } from '../base/mutex.ts';
 import type { Sequence } from '../base/sequence.ts';
 import type { StateStore } from '../base/state.ts';
+import type { TroubleLog } from '../base/trouble-log.ts';
+import type { Trouble } from '../base/troubles.ts';
+import { sharedFault } from '../buses/bus-error.ts';
 import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import { readingTopic } from '../driver-kit/cell-topics.ts';
@@ -22,7 +25,9 @@ export interface SamplerParts {
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Shared by the sensors of one chip: a write for one must not change the values that another reads. */
+  /** Logs the failures of many sensors together; without it each is logged at once. */
+  readonly troubleLog?: TroubleLog | undefined;
+  /** Shared by the sensors of one chip: what one writes must not change what another reads. */
   readonly mutex: Mutex;
   readonly sequence: Sequence;
   publish(topic: string, payload: Uint8Array): void;
@@ -62,7 +67,8 @@ export interface Sampler {
   start(): void;
   /** Resolves when the sensor is closed; a driver that does not return is abandoned after a second. */
   stop(): Promise<void>;
-  trouble(): string | undefined;
+  /** What is wrong while it can't be read, or gives bad values only. */
+  failure(): Trouble | undefined;
   status(): SensorStatus;
   /** Whether its loop has made no progress for much longer than its interval and timeout allow. */
   stalled(): boolean;
@@ -91,7 +97,7 @@ class DriverSampler implements Sampler {
     this.#config = config;
     this.#parts = parts;
     this.#log = parts.log.child({ sensor: config.name });
-    this.#condition = new SensorCondition(config.name, parts.clock, this.#log);
+    this.#condition = new SensorCondition(config.name, parts.clock, this.#log, parts.troubleLog);
     const { clock, buses, state } = parts;
     this.#tools = {
       clock,
@@ -121,12 +127,16 @@ class DriverSampler implements Sampler {
     for (const publisher of this.#publishers) publisher.stop();
   }
 
-  trouble(): string | undefined {
-    const { failure } = this.#condition;
-    if (failure !== undefined) return `${this.name}: ${failure}`;
+  failure(): Trouble | undefined {
+    const cause = this.#condition.failure ?? this.#badReason();
+    if (cause === undefined) return undefined;
+    return { kind: 'sensor', name: this.name, cause, shared: sharedFault(cause) };
+  }
+
+  #badReason(): string | undefined {
     const latest = this.#publishers.map((publisher) => publisher.latest);
     const allBad = latest.length > 0 && latest.every((sample) => sample?.quality === 'bad');
-    return allBad ? `${this.name}: ${latest[0]?.reason}` : undefined;
+    return allBad ? String(latest[0]?.reason) : undefined;
   }
 
   status(): SensorStatus {

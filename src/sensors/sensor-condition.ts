@@ -1,21 +1,28 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
+import type { TroubleEvent, TroubleLog } from '../base/trouble-log.ts';
+import { sharedFault } from '../buses/bus-error.ts';
 
-/** The results of the reads of one sensor, for its status. A failure is logged when its reason changes, and when it ends. */
+/**
+ * How the reads of one sensor go, for its status. A failure is logged when its reason changes, and when it ends; by the
+ * log of troubles those of many sensors together.
+ */
 export class SensorCondition {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #troubles: TroubleLog | undefined;
   #failure: string | undefined;
   #failures = 0;
   #missed = 0;
   #lastRead: number | undefined;
   #progressAt: number;
 
-  constructor(name: string, clock: Clock, log: Logger) {
+  constructor(name: string, clock: Clock, log: Logger, troubles?: TroubleLog) {
     this.#name = name;
     this.#clock = clock;
     this.#log = log;
+    this.#troubles = troubles;
     this.#progressAt = clock.monotonic();
   }
 
@@ -46,7 +53,9 @@ export class SensorCondition {
 
   succeed(): void {
     if (this.#failure !== undefined) {
-      this.#log.info({ failures: this.#failures }, `sensor ${this.#name}: reads again`);
+      const sentence = `sensor ${this.#name}: reads again`;
+      if (this.#troubles) this.#troubles.ended(this.#event('read again', sentence));
+      else this.#log.info({ failures: this.#failures }, sentence);
     }
     this.#failure = undefined;
     this.#failures = 0;
@@ -57,14 +66,21 @@ export class SensorCondition {
   fail(error: unknown): string {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason !== this.#failure) {
-      this.#log.warn({ err: error }, `sensor ${this.#name}: ${reason}`);
+      const sentence = `sensor ${this.#name}: ${reason}`;
+      if (this.#troubles) this.#troubles.began({ ...this.#event(reason, sentence), error });
+      else this.#log.warn({ err: error }, sentence);
     }
     this.#failure = reason;
     this.#failures += 1;
     return reason;
   }
 
-  /** A try has ended; `missed` deadlines passed meanwhile. */
+  #event(cause: string, sentence: string): TroubleEvent {
+    const shared = sharedFault(cause);
+    return { kind: 'sensor', name: this.#name, cause, shared, log: this.#log, sentence };
+  }
+
+  /** A try is over, and so many deadlines went by meanwhile. */
   progress(missed = 0): void {
     this.#missed += missed;
     this.#progressAt = this.#clock.monotonic();

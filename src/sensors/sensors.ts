@@ -5,6 +5,7 @@ import type { Service } from '../base/lifecycle.ts';
 import { createKeyedMutex, type KeyedMutex, noLock } from '../base/mutex.ts';
 import { Sequence } from '../base/sequence.ts';
 import { createMemoryState, type StateStore } from '../base/state.ts';
+import type { TroubleLog } from '../base/trouble-log.ts';
 import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
@@ -20,6 +21,8 @@ export interface SensorsParts {
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Logs the failures of many sensors together; without it each is logged at once. */
+  readonly troubleLog?: TroubleLog | undefined;
   /** Gets every reading that the filters let pass. */
   publish(topic: string, payload: Uint8Array): void;
   /** Whether the wall clock is set; readings are `uncertain` until then. */
@@ -107,13 +110,7 @@ export function createSensors(parts: SensorsParts): Sensors {
       deleteOthers();
       for (const one of active) if (!then.has(one)) one.sampler.start();
     },
-    trouble() {
-      const troubles = active
-        .map(({ sampler }) => sampler.trouble())
-        .filter((one) => one !== undefined);
-      if (troubles.length < 2) return troubles[0];
-      return `${troubles.length} of ${active.length} sensors: ${troubles.join('; ')}`;
-    },
+    failures: () => active.flatMap(({ sampler }) => sampler.failure() ?? []),
     status: () => active.map(({ sampler }) => sampler.status()),
     stalled: () =>
       active.filter(({ sampler }) => sampler.stalled()).map(({ sampler }) => sampler.name),

@@ -105,7 +105,10 @@ export class Store implements Service {
         this.state.of(MARK_OWNER),
       );
       this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_CLOCK_MS).unref();
-      if (!writable) this.journal.add(['setMeta', 'boot', this.recovered.boot]);
+      if (!writable) {
+        this.journal.add(['setMeta', 'boot', this.recovered.boot]);
+        this.journal.add(['setMeta', 'stopped', 0]);
+      }
     } catch (error) {
       this.#unlock?.();
       throw openError(error, file);

@@ -44,6 +44,18 @@ const TLS = new Map([
   ['CERT_REVOKED', 'shows a certificate that was revoked'],
 ]);
 
+/** Ends that have one cause for every plant: the network or the name server of this machine. */
+const EVERY_PLANT = [SOCKET.get('ENETUNREACH'), SOCKET.get('EAI_AGAIN')];
+
+/** What `describeEnding` gave, without what differs for uplinks that are down for one cause. */
+export function sharedEnding(sentence: string): string {
+  const [, url, words] = /^(\w+:\/\/\S+?):? (\S.*)$/.exec(sentence) ?? [];
+  if (url === undefined || words === undefined || !URL.canParse(url)) return sentence;
+  if (EVERY_PLANT.includes(words)) return `the plant ${words}`;
+  const isOfHost = [...SOCKET.values(), 'has stopped answering'].includes(words);
+  return isOfHost ? `${new URL(url).hostname} ${words}` : sentence;
+}
+
 /** One sentence for status and log. It begins with the address of the plant. */
 export function describeEnding(ending: Ending): string {
   const { url, error, refusal, disconnect, sentence, serverReference } = ending;

@@ -83,9 +83,10 @@ export class Outbox implements Subscriber {
       const { high, limits } = wanted.get(name) ?? { high: false, limits: config.queue };
       this.#add({ name, slot: Number(slot), key: stored.key, high }, limits, stored);
     }
-    this.#addMissing(wanted);
+    // First: a queue that can't be added must not keep the others from dropping what is too old.
     this.#expiry = setInterval(() => this.#tick(), EXPIRE_EVERY_MS);
     this.#expiry.unref();
+    this.#addMissing(wanted);
   }
 
   /** Applies another config: creates missing queues, and changes the limits of the others. */

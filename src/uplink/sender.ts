@@ -42,6 +42,8 @@ export class Sender {
   readonly #scheduler: QueueScheduler;
   readonly #poison = new PoisonMessageDetector();
   #transport: PlantTransport | undefined;
+  /** Counts connections: one that ends before it is used must not be used. */
+  #connection = 0;
   readonly #inFlight = new Map<number, QueueEntry>();
   #bytes = 0;
   /** In flight when the connection was lost, in order: sent again first. */
@@ -81,19 +83,21 @@ export class Sender {
 
   /**
    * Starts to send, beginning with what the plant has not acknowledged. Without `resumed` the plant has lost its
-   * session: all messages are sent as if for the first time. Resolves when sending has started.
+   * session: all is sent as if for the first time. Resolves when sending has started, or the connection has ended.
    */
   async connect(transport: PlantTransport, resumed: boolean): Promise<void> {
-    if (!resumed) await this.#forgetSession();
-    this.#transport = transport;
-    this.#poison.connected();
-    this.#lastAckAt = this.#parts.monotonic();
+    const connection = ++this.#connection;
     if (!resumed) {
       for (const entry of this.#resend) {
         entry.released = false;
         entry.sent = false;
       }
+      await this.#forgetSession();
+      if (connection !== this.#connection) return;
     }
+    this.#transport = transport;
+    this.#poison.connected();
+    this.#lastAckAt = this.#parts.monotonic();
     this.pump();
   }
 
@@ -110,6 +114,7 @@ export class Sender {
   }
 
   disconnect(): void {
+    this.#connection++;
     this.#transport = undefined;
     this.#scheduler.stop();
     const inFlight = [...this.#inFlight.values()];

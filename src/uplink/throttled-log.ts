@@ -1,16 +1,20 @@
-import type { Logger } from 'pino';
+/** Where the sentences go. */
+export interface SentenceLog {
+  info(sentence: string): void;
+  warn(sentence: string): void;
+}
 
 const EVERY_MS = 60_000;
 
 /** Logs a state at most once a minute: of faster changes only the latest, and no sentence twice in a row. */
 export class ThrottledLog {
-  readonly #log: Logger;
+  readonly #log: SentenceLog;
   readonly #everyMs: number;
   #timer: NodeJS.Timeout | undefined;
   #lastLogged = '';
   #latest: { level: 'info' | 'warn'; sentence: string } | undefined;
 
-  constructor(log: Logger, everyMs = EVERY_MS) {
+  constructor(log: SentenceLog, everyMs = EVERY_MS) {
     this.#log = log;
     this.#everyMs = everyMs;
   }

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { IPublishPacket } from 'mqtt';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
+import type { TroubleEvent, TroubleLog } from '../base/trouble-log.ts';
+import type { Trouble } from '../base/troubles.ts';
 import type { Broker } from '../broker/broker.ts';
 import { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
@@ -9,11 +11,12 @@ import { statusTopic } from '../driver-kit/cell-topics.ts';
 import { topicProblem } from '../mqtt/topics.ts';
 import type { Store } from '../store/store.ts';
 import { EchoGuard } from './echo.ts';
+import { sharedEnding } from './failures.ts';
 import { Outbox, type OutboxStatus } from './outbox.ts';
 import { Routes } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
 import type { ConnectionStatus } from './state-tracker.ts';
-import { ThrottledLog } from './throttled-log.ts';
+import { type SentenceLog, ThrottledLog } from './throttled-log.ts';
 import { UplinkConnection } from './uplink-connection.ts';
 
 export interface UplinkParts {
@@ -23,7 +26,9 @@ export interface UplinkParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Returns a better payload than the one in the queue. */
+  /** Logs the failures of many uplinks together; without it each is logged at once. */
+  readonly troubleLog?: TroubleLog | undefined;
+  /** A better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
   /** From 0 to 1, for the pauses between attempts. */
   random?(): number;
@@ -52,6 +57,7 @@ export class Uplink {
   /** Functions that detach the outbox, by the filter of its route. */
   readonly #attached = new Map<string, () => void>();
   #received = 0;
+  #parked = false;
 
   constructor(parts: UplinkParts) {
     const { config, store, clock, correct } = parts;
@@ -94,7 +100,7 @@ export class Uplink {
     return new UplinkConnection({
       config: this.#config,
       sender: this.#outbox.sender,
-      log: new ThrottledLog(this.#log),
+      log: new ThrottledLog(this.#sentenceLog()),
       clock,
       state: () => store.state.of(`$uplink/${this.name}`),
       load: async () => (await import('./plant-client.ts')).openPlant,
@@ -127,14 +133,13 @@ export class Uplink {
   }
 
   /**
-   * Applies another config: queued messages stay, and no message that arrives meanwhile is lost. The gateway
-   * reconnects only if a setting of the connection has changed.
+   * Applies another config: queued messages stay, and no message that arrives meanwhile is lost. The connection is
+   * made again only if one of its own settings has changed, or after `park`.
    */
   async applyConfig(config: UplinkConfig): Promise<void> {
-    const reconnects = !isDeepStrictEqual(
-      connectionSettings(this.#config),
-      connectionSettings(config),
-    );
+    const reconnects =
+      this.#parked ||
+      !isDeepStrictEqual(connectionSettings(this.#config), connectionSettings(config));
     if (reconnects) await this.#connection.stop();
     this.#config = config;
     if (reconnects) this.#echo = this.#createEchoGuard();
@@ -142,12 +147,14 @@ export class Uplink {
     this.#outbox.reconfigure();
     this.#attach();
     if (!reconnects) return;
+    this.#parked = false;
     this.#connection = this.#createConnection();
     this.#connection.start();
   }
 
-  /** Neither queues nor sends messages until `applyConfig` and `connect`; queued messages stay. */
+  /** Neither queues nor sends messages until `applyConfig`; queued messages stay. */
   async park(): Promise<void> {
+    this.#parked = true;
     for (const filter of [...this.#attached.keys()]) this.#detach(filter);
     await this.#connection.stop();
   }
@@ -176,11 +183,24 @@ export class Uplink {
     };
   }
 
-  /** One sentence while the connection is down or has a problem. */
-  trouble(): string | undefined {
+  /** What is wrong while the connection is down, or with the connection. */
+  failure(): Trouble | undefined {
     const { state, reason } = this.#connection.status;
     if (reason === null || state === 'proving' || state === 'connecting') return undefined;
-    return `uplink ${this.name}: ${reason}`;
+    return { kind: 'uplink', name: this.name, cause: reason, shared: sharedEnding(reason) };
+  }
+
+  #sentenceLog(): SentenceLog {
+    const { troubleLog } = this.#parts;
+    if (!troubleLog) return this.#log;
+    const event = (cause: string): TroubleEvent => ({
+      ...{ kind: 'uplink', name: this.name, cause, shared: sharedEnding(cause) },
+      ...{ log: this.#log, sentence: cause },
+    });
+    return {
+      info: (sentence) => troubleLog.ended(event(sentence)),
+      warn: (sentence) => troubleLog.began(event(sentence)),
+    };
   }
 
   purge(): Promise<number> {

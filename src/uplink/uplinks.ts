@@ -27,7 +27,7 @@ export function createUplinks(
   const create = (config: UplinkConfig): Uplink => new Uplink({ ...parts, onConnected, config });
   /** An uplink that was removed from the config is kept: only it has the numbers of its queues on disk. */
   const known = new Map(first.map((config) => [config.name, create(config)]));
-  const all = (): readonly Uplink[] => configs.map(({ name }) => known.get(name)!);
+  const all = (): readonly Uplink[] => configs.flatMap(({ name }) => known.get(name) ?? []);
   const outboxes: Service = {
     name: 'outboxes',
     async start() {
@@ -45,7 +45,7 @@ export function createUplinks(
     async stop() {
       await Promise.all(all().map((uplink) => uplink.disconnect()));
     },
-    troubles: () => all().flatMap((uplink) => uplink.trouble() ?? []),
+    failures: () => all().flatMap((uplink) => uplink.failure() ?? []),
   };
   const applyConfig = async (next: readonly UplinkConfig[]): Promise<void> => {
     const before = new Map(configs.map((config) => [config.name, config]));
@@ -64,7 +64,6 @@ export function createUplinks(
         added.connect();
       } else if (!isDeepStrictEqual(former, config)) {
         await uplink.applyConfig(config);
-        if (!former) uplink.connect();
       }
     }
     onConnected();

@@ -19,7 +19,7 @@ export async function admit(
   packet: ConnectPacket,
   sessions: ReadonlyMap<string, Session>,
 ): Promise<Refusal | undefined> {
-  const { remoteAddress, certificate, anonymous } = connection;
+  const { remoteAddress, certificate, anonymous, trustClientIds } = connection;
   const { clientId, username, password, will } = packet;
   const admission = await access.admit({
     address: remoteAddress,
@@ -28,6 +28,7 @@ export async function admit(
     password,
     certificate,
     anonymous,
+    trustClientIds,
   });
   if ('reason' in admission) return admission;
   const { identity, rights } = admission;

@@ -45,6 +45,8 @@ export class Connection implements Client, TransportEvents {
   access: { readonly identity: Identity; readonly rights: Rights } | undefined;
   /** Whether its listener admits clients without a user and a certificate. */
   readonly anonymous: boolean;
+  /** Whether its listener trusts the client ids of those. */
+  readonly trustClientIds: boolean;
   /** The common name of its certificate. */
   readonly certificate: string | undefined;
   packetsReceived = 0;
@@ -74,6 +76,7 @@ export class Connection implements Client, TransportEvents {
     this.life = new SignsOfLife(parts.now, limits.connectTimeout);
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
+    this.trustClientIds = transport.trustClientIds ?? false;
     this.certificate = transport.certificate;
     this.sendBuffer = new SendBuffer(transport, parts);
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);

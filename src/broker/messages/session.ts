@@ -167,12 +167,10 @@ export class Session implements Subscriber, BoundedQueueOwner {
   }
 
   #enqueue(publication: Publication, qos: 1 | 2, retain: boolean, held: boolean): void {
-    const { journal, limits, memory, now } = this.#context;
+    const { journal, memory, now } = this.#context;
     const message = publication.keep();
     const { length } = message.body;
-    // A message larger than the whole queue would drop all others and still not fit.
-    const fits = length <= limits.queue.bytes;
-    if (!fits || !this.queue.makeRoom(length, publication.topic)) return this.#drop('queue-full');
+    if (!this.queue.makeRoom(length, publication.topic)) return this.#drop('queue-full');
     const owner = this.persistent ? this : null;
     if (!owner && !memory.hasRoom(length)) return this.#drop('memory');
     const entry = new QueueEntry(owner, message, this.#deliveries.nextSeq(), qos, retain, now());

@@ -16,6 +16,8 @@ export interface ListenerConfig {
   readonly protocol: 'tcp' | 'ws';
   readonly tls?: TlsConfig;
   readonly anonymous: boolean;
+  /** Whether rules by client id hold for clients without a user and without a certificate; absent for false. */
+  readonly trustClientIds?: boolean | undefined;
   /** Origins of web pages that may connect, in lower case; `*` is any. */
   readonly origins?: readonly string[] | undefined;
 }
@@ -70,6 +72,12 @@ export const listenerSchema = z
         .optional()
         .describe(
           'Accepts clients without a user and without a certificate. Default: true on loopback, false elsewhere.',
+        ),
+      trustClientIds: z
+        .boolean()
+        .prefault(false)
+        .describe(
+          'Whether rules of the access file by client id (`clients`, and `%c` under `anonymous`) hold for clients without a user and without a certificate. Any such client can claim any client id: only for networks where nobody does.',
         ),
       origins: z
         .array(

@@ -2,8 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Access, type AccessChange, type ConnectRequest } from '../../../src/access/access.ts';
+import {
+  Access,
+  type AccessChange,
+  type Admission,
+  type ConnectRequest,
+} from '../../../src/access/access.ts';
+import { hashPassword } from '../../../src/access/passwords.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 
 /** Access by the first file, which admits anonymous clients; the second does not. The third is wrong. */
 async function setUp(first: 'open' | undefined) {
@@ -67,5 +74,62 @@ describe('another access file', () => {
     writeFileSync(open, 'user: []\n');
     await access.applyConfig(open);
     expect(changes).toEqual([]);
+  });
+});
+
+describe('passwords', () => {
+  async function withUser() {
+    const [right, other] = await Promise.all([
+      hashPassword('right-one'),
+      hashPassword('other-one'),
+    ]);
+    const folder = tempFolder();
+    const file = join(folder, 'access.yaml');
+    const put = (password: string): void =>
+      writeFileSync(file, `users:\n  - { name: hmi, password: ${password} }\n`, { mode: 0o600 });
+    put(right);
+    let now = 0;
+    const access = new Access({ file, log: createQuietLog().log, now: () => now });
+    await access.start();
+    onTestFinished(() => access.stop());
+    const login = async (password: string): Promise<Admission> =>
+      access.admit({
+        ...{ address: '10.0.0.1', clientId: 'c', anonymous: false },
+        ...{ username: 'hmi', password: Buffer.from(password), certificate: undefined },
+      });
+    return { access, login, change: () => put(other), later: (ms: number) => (now += ms) };
+  }
+
+  test('the right one ends the pauses after wrong ones', async () => {
+    const { login, later } = await withUser();
+    for (let time = 0; time < 3; time++) {
+      expect(await login('wrong')).toMatchObject({ returnCode: 4 });
+    }
+    expect(await login('right-one')).toMatchObject({ reason: expect.stringContaining('too many') });
+    later(1000);
+    expect(await login('right-one')).toHaveProperty('rights');
+    // Three more are free, as at first.
+    for (let time = 0; time < 2; time++) {
+      expect(await login('wrong')).toMatchObject({ reason: expect.stringContaining('wrong user') });
+    }
+    expect(await login('right-one')).toHaveProperty('rights');
+  });
+
+  test('a changed one takes the rights from who came with the old one, and from nobody else', async () => {
+    const { access, login, change } = await withUser();
+    const before = await login('right-one');
+    if (!('rights' in before)) throw new Error(before.reason);
+    const certificate = { user: 'hmi', proof: 'certificate' };
+    expect(access.rightsOf(before.identity, 'c')).toBeDefined();
+    const changed = new Promise<void>((resolve) => {
+      access.onChanged = () => resolve();
+    });
+    change();
+    await changed;
+    expect(access.rightsOf(before.identity, 'c')).toBeUndefined();
+    expect(access.rightsOf(certificate, 'c')).toBeDefined();
+    expect(await login('right-one')).toMatchObject({ returnCode: 4 });
+    const after = await login('other-one');
+    expect('rights' in after && access.rightsOf(after.identity, 'c')).toBeTruthy();
   });
 });

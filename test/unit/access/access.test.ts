@@ -131,6 +131,19 @@ describe('an access file', () => {
     expect(await refusal(gateway, PLC)).toBe(4);
   });
 
+  test('closes the connections of a user whose password has changed, and no other', async () => {
+    const { gateway, put } = await start();
+    const panel = await connect(gateway, { ...HMI, clientId: 'panel1', clean: false });
+    const other = await connect(gateway, { ...PLC, clientId: 'plc' });
+    put(RULES.replace(hmi, plc));
+    await until('the old password is cut off', () => panel.state !== 'open');
+    expect(await refusal(gateway, { ...HMI, clientId: 'panel1' })).toBe(4);
+    const login = { username: 'hmi', password: 'plc-secret', clientId: 'panel1', clean: false };
+    expect((await connect(gateway, login)).connack.sessionPresent).toBe(true);
+    await other.quiet();
+    expect(other.state).toBe('open');
+  });
+
   test('slows down who guesses 10,000 times, and harms nobody by it', {
     timeout: 180_000,
   }, async () => {

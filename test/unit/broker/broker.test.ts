@@ -8,6 +8,7 @@ import { createQuietLog } from '../../support/quiet-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { startStore } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
 
 test('a part of the gateway that fails on a message disturbs no other', async () => {
   const { broker, client, lines, fatal } = await startBroker(tempFolder());
@@ -263,4 +264,34 @@ test('a will and a publish below $SYS are acknowledged and dropped, with one lin
   await first.stop();
   const again = await startBroker(folder);
   expect(again.store.recovered.wills).toEqual([]);
+});
+
+test('a message that was sent before a restart is sent again, however old it is by then', async () => {
+  const folder = tempFolder();
+  const limits = { queue: { age: 500 } };
+  const before = await startBroker(folder, limits);
+  const client = await before.client({ clientId: 'c', clean: false });
+  await client.subscribe(['t', 1]);
+  const publish = (payload: string) =>
+    before.broker.publishLocal({
+      topic: 't',
+      payload: Buffer.from(payload),
+      qos: 1,
+      retain: false,
+    });
+  await publish('sent');
+  expect(await client.next('publish')).toMatchObject({ payload: 'sent', dup: false });
+  client.destroy();
+  await until('it is gone', () => before.broker.counts.connected === 0);
+  await publish('never sent');
+  await before.stop();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const after = await startBroker(folder, limits);
+  for (let time = 0; time < 3; time++) {
+    after.broker.sweep();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const again = await after.client({ clientId: 'c', clean: false });
+  expect(await again.next('publish')).toMatchObject({ payload: 'sent', dup: true });
+  await again.quiet();
 });

@@ -120,7 +120,15 @@ describe('defaults', () => {
       data: '/var/lib/cellgate',
       payload: 'json',
       broker: {
-        listeners: [{ host: '127.0.0.1', port: 1883, protocol: 'tcp', anonymous: true }],
+        listeners: [
+          {
+            host: '127.0.0.1',
+            port: 1883,
+            protocol: 'tcp',
+            anonymous: true,
+            trustClientIds: false,
+          },
+        ],
         limits: {
           connections: 1000,
           connecting: 1000,
@@ -244,6 +252,7 @@ it('takes files from the folder of the config and data from the current folder',
     port: 8883,
     protocol: 'tcp',
     anonymous: false,
+    trustClientIds: false,
     tls: {
       cert: `${TLS}/gateway.crt`,
       key: `${TLS}/gateway.key`,

@@ -130,6 +130,38 @@ describe('a pulse', () => {
     expect(news()).toEqual(['cell/lamp false good']);
   });
 
+  test.each([
+    ['true', 'off'],
+    ['false', 'off'],
+    ['true', 'on'],
+    ['false', 'on'],
+  ])('to %s where safe is %s does not go on over a lost line and back', async (value, safe) => {
+    const { clock, line, send, news } = await setUp({ safe });
+    await send(`{"value":${value},"for":"10s"}`);
+    await clock.advance(3000);
+    line.fail('line DO0: its chip was removed');
+    await clock.advance(1000);
+    line.fail(undefined);
+    await clock.advance(1000);
+    // It is back, and safe.
+    const { length } = line.written;
+    expect(line.written.at(-1)).toBe(safe === 'on');
+    news();
+    await clock.advance(60_000);
+    expect(line.written.slice(length)).toEqual([]);
+    expect(news()).toEqual([]);
+  });
+
+  test('does not begin on a line that is lost by its command', async () => {
+    const { clock, line, send, news } = await setUp();
+    line.fail('line DO0: its chip was removed');
+    await send('{"value":false,"for":"10s"}');
+    expect(news().at(-1)).toBe(refused('line DO0: its chip was removed'));
+    line.fail(undefined);
+    await clock.advance(60_000);
+    expect(line.written).not.toContain(true);
+  });
+
   test('is ended by the next command, whose time is its own', async () => {
     const { clock, line, send } = await setUp();
     await send('{"value":true,"for":"500ms"}');
@@ -155,7 +187,7 @@ describe('reading back', () => {
     await send('on');
     const reason = 'the line is off although on was written';
     expect(news()).toEqual([`cell/lamp false uncertain ${reason}`, refused(reason)]);
-    expect(outputs.trouble?.()).toBe(`lamp: ${reason}`);
+    expect(outputs.failures?.()).toMatchObject([{ name: 'lamp', cause: reason }]);
   });
 
   test('a short circuit that comes later is seen', async () => {
@@ -179,11 +211,11 @@ describe('hardware', () => {
     expect(news()).toEqual(['cell/lamp  bad line DO0 is in use by "ed-lvd"']);
     await send('on');
     expect(news()).toEqual([refused('line DO0 is in use by "ed-lvd"')]);
-    expect(outputs.trouble?.()).toContain('ed-lvd');
+    expect(outputs.failures?.()[0]?.cause).toContain('ed-lvd');
     line.fail(undefined);
     await clock.advance(1000);
     expect(news()).toEqual(['cell/lamp false good']);
-    expect(outputs.trouble?.()).toBeUndefined();
+    expect(outputs.failures?.()).toEqual([]);
   });
 
   test('that goes away is bad, and is safe when it comes back', async () => {
@@ -198,6 +230,19 @@ describe('hardware', () => {
     expect(news()).toEqual(['cell/lamp false good']);
     expect(line.written.at(-1)).toBe(false);
   });
+});
+
+test('a line that is lost and comes back twice is good again each time', async () => {
+  const { clock, line, news } = await setUp();
+  for (let time = 0; time < 2; time++) {
+    news();
+    line.fail('line DO0: its chip was removed');
+    await clock.advance(1000);
+    expect(news()).toEqual(['cell/lamp  bad line DO0: its chip was removed']);
+    line.fail(undefined);
+    await clock.advance(1000);
+    expect(news()).toEqual(['cell/lamp false good']);
+  }
 });
 
 describe('an interlock', () => {

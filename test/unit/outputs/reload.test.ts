@@ -100,7 +100,7 @@ describe('another config', () => {
   test('gives a line from one output to another at once', async () => {
     const { apply, outputs, send, stateOf } = await setUp(output('lamp', 'DO0'));
     await apply(output('horn', 'DO0'));
-    expect(outputs.trouble?.()).toBeUndefined();
+    expect(outputs.failures?.()).toEqual([]);
     await send('horn', 'on');
     expect(stateOf('horn')).toBe(true);
   });
@@ -111,7 +111,7 @@ describe('another config', () => {
     await send('lamp', 'on');
     line('DO0').short(false);
     await clock.advance(1000);
-    expect(outputs.trouble?.()).toMatch(/^lamp: the line is off/);
+    expect(outputs.failures?.()[0]?.cause).toMatch(/^the line is off/);
     line('DO0').short(undefined);
     await outputs.stop();
     expect(line('DO0').written.at(-1)).toBe(false);
@@ -172,7 +172,7 @@ describe('an interlock line', () => {
   test('that no output needs any more is released, before an output opens it', async () => {
     const { line, apply, outputs, send } = await setUp(output('lamp', 'DO0', interlock));
     await apply(output('lamp', 'DO0'), output('horn', 'DI3'));
-    expect(outputs.trouble?.()).toBeUndefined();
+    expect(outputs.failures?.()).toEqual([]);
     await send('horn', 'on');
     expect(line('DI3').written).toEqual([false, true]);
   });

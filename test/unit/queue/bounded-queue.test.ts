@@ -126,6 +126,27 @@ describe('a full queue', () => {
     expect(drain()).toBe('bcd');
   });
 
+  test.each(['drop-oldest', 'drop-newest', 'latest-per-topic'] as const)(
+    '%s: a message larger than the whole queue has no room, and no other is dropped for it',
+    (full) => {
+      const { owner, push, drain } = setUp({ bytes: 10 * SIZE, full });
+      for (const topic of 'ab') push(topic);
+      expect(push('a', 'x'.repeat(10 * SIZE))).toBe(false);
+      // It overtakes nothing either.
+      for (const topic of 'cd') push(topic);
+      expect(owner.drops).toEqual(full === 'drop-newest' ? [] : ['a queue-full']);
+      expect(drain()).toBe(full === 'drop-newest' ? 'abc' : 'bcd');
+    },
+  );
+
+  test('a message larger than the memory of the queue has no room', () => {
+    const { owner, push, drain } = setUp({}, { memoryBytes: 4 * (SIZE + ENTRY_BYTES) });
+    for (const topic of 'ab') push(topic);
+    expect(push('c', 'x'.repeat(5 * (SIZE + ENTRY_BYTES)))).toBe(false);
+    expect(owner.drops).toEqual([]);
+    expect(drain()).toBe('ab');
+  });
+
   test('is bounded in bytes, to the byte', () => {
     const { owner, queue, push } = setUp({ messages: 100, bytes: 3 * SIZE });
     for (const topic of 'abc') push(topic);

@@ -271,6 +271,51 @@ test.each([100, 600])(
   },
 );
 
+test('entries that were read ahead go back to the disk when the receiver goes, and the counts stay right', async () => {
+  const bench = new Bench(3000);
+  for (let round = 0; round < 4; round++) {
+    bench.queue.peek();
+    for (let loads = 0; loads < 3 && bench.loading; loads++) {
+      await bench.answerLoad();
+      bench.queue.peek();
+    }
+    for (let n = 0; n < 50; n++) bench.shift();
+    expect(bench.queue.inMemory).toBeGreaterThan(512);
+    bench.queue.unload();
+    bench.check();
+    while (bench.loading) await bench.answerLoad();
+    bench.queue.unload();
+    expect(bench.queue.inMemory).toBeLessThanOrEqual(512);
+    bench.check();
+  }
+  await bench.drain();
+  expect([bench.queue.count, bench.queue.bytes]).toEqual([0, 0]);
+});
+
+test.each([1, 2, 300, 1200])(
+  'the last entry of the part on disk can be discarded, and the first, of %i',
+  async (stored) => {
+    const bench = new Bench(stored);
+    bench.push(3);
+    bench.discard(stored - 1);
+    bench.check();
+    if (stored > 1) bench.discard(0);
+    bench.check();
+    await vi.advanceTimersByTimeAsync(DELETED_MS);
+    await bench.drain();
+  },
+);
+
+test('the last entry of a part that has been moved to the disk can be discarded', async () => {
+  const bench = new Bench();
+  for (let n = 0; n < 600; n++) bench.push(1);
+  bench.commit(600);
+  expect(bench.queue.inMemory).toBe(256);
+  bench.discard(599);
+  bench.check();
+  await bench.drain();
+});
+
 const steps = fc.array(
   fc.oneof(
     fc.record({ push: fc.integer({ min: 1, max: 400 }), size: fc.integer({ min: 0, max: 40 }) }),
@@ -284,6 +329,7 @@ const steps = fc.array(
     fc.constant('answer' as const),
     fc.constant('fail' as const),
     fc.constant('spill' as const),
+    fc.constant('unload' as const),
   ),
   { maxLength: 60 },
 );
@@ -296,6 +342,7 @@ test('count, bytes and order are right whatever happens in which order', async (
         if (wish === 'answer') await bench.answerLoad();
         else if (wish === 'fail') await bench.failLoad();
         else if (wish === 'spill') bench.queue.spill();
+        else if (wish === 'unload') bench.queue.unload();
         else if ('push' in wish) for (let i = 0; i < wish.push; i++) bench.push(wish.size);
         else if ('commit' in wish) bench.commit(wish.commit);
         else if ('discard' in wish) {

@@ -116,3 +116,40 @@ test('a line that somebody else owns is told, and tried again', async () => {
   expect(news.at(-2)).toBe('cell/power/supplied true good');
   expect(power.trouble?.()).toBeUndefined();
 });
+
+test.each([true, false])(
+  'a line that fails and works again, twice, is told each time (supply there: %s)',
+  async (high) => {
+    const { power, line, clock, news } = await setUp({ high });
+    for (let time = 0; time < 2; time++) {
+      await clock.advance(5000);
+      news.splice(0);
+      line.fail('line LVD: its chip was removed');
+      await clock.advance(2000);
+      expect(news).toEqual(['cell/power/supplied  bad line LVD: its chip was removed']);
+      expect(power.trouble?.()).toBe('power failures are not seen: line LVD: its chip was removed');
+      news.splice(0);
+      line.fail(undefined);
+      await clock.advance(2000);
+      // The last that was published is what is retained.
+      expect(news.filter((one) => one.includes('/supplied')).at(-1)).toBe(
+        `cell/power/supplied ${high} good`,
+      );
+      expect(power.trouble?.()).toBe(high ? undefined : 'the supply has failed');
+    }
+  },
+);
+
+test('a supply that fails and is back, twice, is told each time', async () => {
+  const { power, line, clock, news } = await setUp();
+  for (let time = 0; time < 2; time++) {
+    for (const supplied of [false, true]) {
+      news.splice(0);
+      line.set(supplied);
+      await clock.advance(2000);
+      expect(news[0]).toBe(`cell/power/supplied ${supplied} good`);
+      expect(news.includes(supplied ? 'outputs free' : 'outputs held')).toBe(true);
+    }
+    expect(power.trouble?.()).toBeUndefined();
+  }
+});

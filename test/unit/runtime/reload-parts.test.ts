@@ -95,3 +95,39 @@ describe('a reload', () => {
     expect(applied).toEqual([]);
   });
 });
+
+test('a part that throws half way does not keep half of the new config, and those after it get none', async () => {
+  const held = { a: 'info', first: 'info', second: 'info', c: 'info' };
+  const services = new Services<Config>();
+  const part = (name: string): Service => ({
+    name,
+    start: async () => undefined,
+    stop: async () => undefined,
+  });
+  services.add(part('a'), async ({ log }) => {
+    held.a = log.level;
+  });
+  services.add(part('b'), async ({ log }) => {
+    held.first = log.level;
+    await settle();
+    if (log.level === 'debug') throw new Error('half way');
+    held.second = log.level;
+  });
+  services.add(part('c'), async ({ log }) => {
+    held.c = log.level;
+  });
+  let next = config('debug');
+  const reload = new Reload({
+    config: config('info'),
+    services,
+    log: createQuietLog().log,
+    load: async () => ({ config: next, problems: [], warnings: [] }),
+  });
+  for (let time = 0; time < 2; time++) {
+    expect(await reload.run()).toMatchObject({ applied: false, reason: 'b: half way' });
+    expect(held).toEqual({ a: 'info', first: 'info', second: 'info', c: 'info' });
+  }
+  next = config('warn');
+  expect(await reload.run()).toMatchObject({ applied: true });
+  expect(held).toEqual({ a: 'warn', first: 'warn', second: 'warn', c: 'warn' });
+});

@@ -87,13 +87,15 @@ describe('failures', () => {
       { value: null, quality: 'bad', reason: 'no answer from 0x48 on i2c-1', seq: 1 },
       { value: null, quality: 'bad', reason: 'no answer from 0x48 on i2c-1', seq: 2 },
     ]);
-    expect(cell.sensing.trouble?.()).toBe('boiler: no answer from 0x48 on i2c-1');
+    expect(cell.sensing.failures?.()).toMatchObject([
+      { name: 'boiler', cause: 'no answer from 0x48 on i2c-1' },
+    ]);
     expect(cell.lines).toEqual(['sensor boiler: no answer from 0x48 on i2c-1']);
     broken = false;
     cell.published.length = 0;
     await cell.clock.advance(1000);
     expect(cell.take()).toEqual([25]);
-    expect(cell.sensing.trouble?.()).toBeUndefined();
+    expect(cell.sensing.failures?.()).toEqual([]);
     expect(cell.lines.at(-1)).toBe('sensor boiler: reads again');
     await cell.sensing.stop();
   });
@@ -237,7 +239,7 @@ describe('failures', () => {
       { topic: 'robotcell1/boiler/a', value: 1 },
       { topic: 'robotcell1/boiler/b', quality: 'bad', reason: 'the driver gave no value' },
     ]);
-    expect(cell.sensing.trouble?.()).toBeUndefined();
+    expect(cell.sensing.failures?.()).toEqual([]);
     await cell.sensing.stop();
   });
 

@@ -23,12 +23,14 @@ describe('hardware that is missing or late', () => {
     const gaps = tries.map((at, index) => Math.round(at - (tries[index - 1] ?? 0)));
     expect(gaps.slice(0, 6)).toEqual([0, 3000, 9000, 27_000, 30_000, 30_000]);
     expect(cell.take()).toHaveLength(tries.length);
-    expect(cell.sensing.trouble?.()).toBe('boiler: i2c-1 does not exist');
+    expect(cell.sensing.failures?.()).toMatchObject([
+      { name: 'boiler', cause: 'i2c-1 does not exist' },
+    ]);
     expect(cell.sensing.stalled()).toEqual([]);
     here = true;
     await cell.clock.advance(30_000);
     expect(cell.take()).toContain(25);
-    expect(cell.sensing.trouble?.()).toBeUndefined();
+    expect(cell.sensing.failures?.()).toEqual([]);
     await cell.sensing.stop();
     expect(cell.clock.sleeping).toBe(0);
   });

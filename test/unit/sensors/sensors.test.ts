@@ -8,14 +8,17 @@ describe('sensing as a whole', () => {
   const sensor = { driver: 'scripted', every: 1000, timeout: 500, payload: 'json' } as const;
   const named = (name: string) => ({ ...sensor, name, filters: [], options: {} });
 
-  test('reports the troubles of several sensors in one sentence', async () => {
+  test('reports the failures of several sensors, which have one cause', async () => {
     const driver = scriptedDriver(() => Promise.reject(new Error('not here')));
     const cell = createCell(driver, {}, { sensors: [named('a'), named('b/c')] });
     expect(cell.sensing.name).toBe('sensing');
-    expect(cell.sensing.trouble?.()).toBeUndefined();
+    expect(cell.sensing.failures?.()).toEqual([]);
     await cell.sensing.start();
     await settle();
-    expect(cell.sensing.trouble?.()).toBe('2 of 2 sensors: a: not here; b/c: not here');
+    expect(cell.sensing.failures?.()).toEqual([
+      { kind: 'sensor', name: 'a', cause: 'not here', shared: 'not here' },
+      { kind: 'sensor', name: 'b/c', cause: 'not here', shared: 'not here' },
+    ]);
     expect(cell.sensing.status()).toMatchObject([
       { name: 'a', failure: 'not here', failures: 1 },
       { name: 'b/c', channels: [{ topic: 'robotcell1/b/c', quality: 'bad', seq: 1 }] },
@@ -42,7 +45,7 @@ describe('sensing as a whole', () => {
     await cell.clock.advance(2000);
     expect(calls).toBe(3);
     expect(cell.lines[0]).toBe('sensor boiler: a reading could not be handed on');
-    expect(cell.sensing.trouble?.()).toBeUndefined();
+    expect(cell.sensing.failures?.()).toEqual([]);
     await cell.sensing.stop();
   });
 

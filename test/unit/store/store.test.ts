@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { PendingAck } from '../../../src/queue/pending-ack.ts';
 import { databaseFile } from '../../../src/store/database/data-folder.ts';
@@ -214,4 +214,18 @@ test('a folder that is a file is a sentence', async () => {
   const { log } = createQuietLog();
   const store = new Store({ folder, deferredMs: 50, log, onFatal: () => undefined });
   await expect(store.start()).rejects.toThrow(`can't write to the data folder ${folder} (EEXIST)`);
+});
+
+test('a crash after a clean stop and a start is no clean stop', async () => {
+  const folder = tempFolder();
+  await (await startStore(folder)).store.stop();
+  const { store } = await startStore(folder);
+  expect(store.recovered.stoppedCleanly).toBe(true);
+  // The files as a crash leaves them.
+  const crashed = tempFolder();
+  cpSync(folder, crashed, { recursive: true, filter: (file) => !file.endsWith('lock') });
+  const after = await startStore(crashed);
+  expect(after.store.recovered.stoppedCleanly).toBe(false);
+  await after.store.stop();
+  await store.stop();
 });

@@ -340,3 +340,54 @@ test('messages are overdue when none was acknowledged for the time', async () =>
   // The time without messages does not count.
   expect(sender.overdue(5000)).toBe(0);
 });
+
+describe('a connection that is lost while the disk forgets the session', () => {
+  test('is not used, and the next one sends everything', async () => {
+    queue.push(3, 2);
+    const lost = new FakeTransport();
+    const connecting = sender.connect(lost, false);
+    await settle();
+    expect(journal).toEqual(['unreleased']);
+    sender.disconnect();
+    for (const ack of pending.splice(0)) ack.done();
+    await connecting;
+    await settle();
+    expect(lost.taken()).toEqual([]);
+    expect([sender.flowing, sender.inFlight]).toEqual([false, 0]);
+    await connect();
+    expect(transport.taken()).toEqual(numbers(1, 3));
+  });
+
+  test('does not replace the connection that came after it', async () => {
+    queue.push(3, 2);
+    const lost = new FakeTransport();
+    const connecting = sender.connect(lost, false);
+    await settle();
+    sender.disconnect();
+    await connect();
+    for (const ack of pending.splice(0)) ack.done();
+    await connecting;
+    await settle();
+    queue.push(1, 2);
+    sender.pump();
+    await settle();
+    expect(lost.taken()).toEqual([]);
+    expect(transport.taken()).toEqual(numbers(1, 4));
+  });
+
+  test('has lost what was released there: it is sent again as a message', async () => {
+    queue.push(1, 2);
+    await connect();
+    sender.received(1, 0);
+    pending.splice(0)[0]!.done();
+    sender.disconnect();
+    const connecting = sender.connect(new FakeTransport(), false);
+    await settle();
+    sender.disconnect();
+    // The plant has the session of the connection that was lost, which is empty.
+    await connect(true);
+    expect(transport.taken()).toEqual(['1']);
+    for (const ack of pending.splice(0)) ack.done();
+    await connecting;
+  });
+});

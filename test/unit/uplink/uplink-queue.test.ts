@@ -140,3 +140,12 @@ test('a purge takes what is queued, from disk too, and not what comes meanwhile'
   expect(await purged).toBe(3);
   expect(drain()).toBe('d');
 });
+
+test('a message larger than the whole queue is dropped, and no other for it', () => {
+  const { queue, dropped, push, drain } = setUp({ bytes: 20 });
+  push('a');
+  push('b'.repeat(20));
+  expect(dropped).toEqual([`${'b'.repeat(20)} queue-full`]);
+  expect(queue.queue.count).toBe(1);
+  expect(drain()).toBe('a');
+});

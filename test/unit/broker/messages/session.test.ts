@@ -379,6 +379,74 @@ describe('expiry', () => {
     expect(await link.words()).toEqual(['sent#1 dup', 'new#3']);
     expect(dropped).toEqual(['expired']);
   });
+
+  test('a message that was sent before a restart is sent again however old it is', async () => {
+    const { session, dropped, turn } = setUp({
+      stored: {
+        ...{ owner: '', sent: 2, seen: 0 },
+        queue: { first: 1, last: 4, count: 4, bytes: 16, oldestAt: 1_000_000 },
+      },
+      // Of the last one only its own row says that it was sent.
+      rows: [row(1, 'a', 1), row(2, 'b', 2), row(3, 'c', 1), row(4, 'd', 1 | 8)],
+    });
+    turn(3_600_000);
+    // Nobody is there: what was never sent may go, but not before its turn.
+    for (let time = 0; time < 3; time++) {
+      session.expire(100);
+      await pass();
+    }
+    expect(dropped).toEqual([]);
+    const link = new FakeLink();
+    session.connect(link);
+    expect(await link.words()).toEqual(['a#1 dup', 'b#2 dup']);
+    session.acknowledged(1);
+    session.received(2);
+    session.completed(2);
+    expect((await link.words()).filter((word) => !word.startsWith('pubrel'))).toEqual(['d#4 dup']);
+    expect(dropped).toEqual(['expired']);
+  });
+});
+
+describe('counts', () => {
+  test('are zero after read-ahead, disconnect, reconnect and drain', async () => {
+    const count = 3000;
+    const rows = Array.from({ length: count }, (_, index) => row(index + 1, 'x', 1));
+    const { session, dropped } = setUp({
+      limits: { inflight: 10, queue: { messages: 10_000 } },
+      stored: {
+        ...{ owner: '', sent: 0, seen: 0 },
+        queue: { first: 1, last: count, count, bytes: count * 4, oldestAt: 1_000_000 },
+      },
+      rows,
+    });
+    let received = 0;
+    for (let round = 0; received < count; round++) {
+      const link = new FakeLink();
+      session.connect(link);
+      const seen = new Set<number>();
+      // A few are acknowledged, more are read ahead, then the client is gone; in the end it takes all.
+      const wanted = round < 5 ? received + 100 : count;
+      for (let idle = 0; received < wanted && idle < 20; idle++) {
+        for (const packet of await link.take()) {
+          if (packet.type !== 'publish' || seen.has(packet.id!)) continue;
+          seen.add(packet.id!);
+          idle = 0;
+          session.acknowledged(packet.id!);
+          received++;
+        }
+      }
+      await pass(50);
+      expect(session.queue.count + session.inflight).toBe(count - received);
+      expect(session.queue.bytes).toBe(session.queue.count * 4);
+      session.disconnect();
+      await pass(50);
+      expect(session.queue.count + session.inflight).toBe(count - received);
+      expect(session.queue.bytes).toBe(session.queue.count * 4);
+      if (round > 20) break;
+    }
+    expect([received, dropped]).toEqual([count, []]);
+    expect([session.queue.count, session.queue.bytes, session.inflight]).toEqual([0, 0, 0]);
+  });
 });
 
 describe('recovery', () => {

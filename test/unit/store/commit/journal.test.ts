@@ -539,3 +539,70 @@ test('a pending acknowledgement that is done keeps nothing alive', async () => {
   expect(held.deref()).toBeUndefined();
   expect(kept.pendingAck).not.toBeNull();
 });
+
+describe('bytes that wait for the disk', () => {
+  const MIB = 1024 * 1024;
+  const big = 'x'.repeat(MIB - 3);
+
+  test.each(['at once', 'after its generation', 'deferred'] as const)(
+    'are forgotten with an entry that is acknowledged before it is written (%s)',
+    async (when) => {
+      const { writer, journal } = setUp();
+      const owner = new FakeOwner(7);
+      const relieved = vi.fn();
+      // The disk is busy with something else.
+      journal.add(['setMeta', 'x', 1]);
+      await pass(1);
+      expect(writer.busy).toBe(true);
+      for (let round = 0; round < 3; round++) {
+        const entries = Array.from({ length: 33 }, () => owner.entry(message(big)));
+        for (const entry of entries) {
+          if (when === 'deferred') journal.enqueueDeferred(entry);
+          else journal.enqueue(entry, when === 'after its generation');
+        }
+        expect(journal.congested).toBe(true);
+        journal.onceRelieved(relieved);
+        await pass(10);
+        for (const entry of entries) journal.discard(entry);
+        expect(journal.congested).toBe(false);
+        expect(relieved).toHaveBeenCalledTimes(round + 1);
+      }
+      // Nothing is left: as much as before fits in.
+      for (let n = 0; n < 32; n++) journal.enqueue(owner.entry(message(big)), false);
+      expect(journal.congested).toBe(false);
+    },
+  );
+
+  test('are counted once for an entry that is acknowledged while it is being written, or whose session ends', async () => {
+    const { writer, journal } = setUp();
+    const owner = new FakeOwner(7);
+    for (let round = 0; round < 3; round++) {
+      const entries = Array.from({ length: 33 }, () => owner.entry(message(big)));
+      for (const entry of entries) journal.enqueue(entry, false);
+      await pass(1);
+      for (const entry of entries) journal.discard(entry);
+      writer.land();
+      await pass(1);
+      expect(journal.congested).toBe(false);
+      while (writer.busy) {
+        writer.land();
+        await pass(100);
+      }
+    }
+    journal.add(['setMeta', 'x', 1]);
+    await pass(1);
+    const ended = new FakeOwner(8);
+    for (let n = 0; n < 33; n++) journal.enqueue(ended.entry(message(big)), false);
+    expect(journal.congested).toBe(true);
+    ended.ended = true;
+    writer.land();
+    await pass(200);
+    while (writer.busy) {
+      writer.land();
+      await pass(100);
+    }
+    expect(journal.congested).toBe(false);
+    for (let n = 0; n < 32; n++) journal.enqueue(owner.entry(message(big)), false);
+    expect(journal.congested).toBe(false);
+  });
+});
