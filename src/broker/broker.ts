@@ -48,7 +48,9 @@ export interface BrokerParts {
 
 /** How long after a clean stop a client may take to reconnect before its will is published. */
 const WILL_GRACE_MS = 60_000;
-/** How often keepalives and expiries are checked. */
+const SLOW_READER =
+  'reads too slowly: it no longer holds up its publishers, and loses messages when its queue is full';
+/** How often keepalives, expiries and slow readers are checked. */
 const SWEEP_MS = 250;
 
 /** The MQTT broker: listeners, connections, aedes for their control and our data plane for their messages. */
@@ -81,7 +83,8 @@ export class Broker implements Service {
     const now = (): number => store.storedClock.now();
     const refused = (clientId: string, reason: string): void =>
       onceLog.info(clientId, reason, 'subscription refused');
-    const plane = new DataPlane({ store, limits, drops, memory, traffic, refused, now });
+    const slow = (clientId: string): void => onceLog.info(clientId, SLOW_READER, 'slow reader');
+    const plane = new DataPlane({ store, limits, drops, memory, traffic, refused, slow, now });
     this.#plane = plane;
     const handshake = new Handshake({
       plane,
@@ -233,6 +236,7 @@ export class Broker implements Service {
   /** Ends what has run out: keepalives, sessions, messages. The broker calls it four times a second. */
   sweep(): void {
     this.#connections.sweep();
+    this.#plane.flow.sweep();
     this.#expiry.sweep();
   }
 

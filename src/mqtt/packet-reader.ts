@@ -1,4 +1,4 @@
-import { CONNECT, ProtocolError, PUBLISH } from './codec.ts';
+import { CONNECT, PINGREQ, ProtocolError, PUBACK, PUBCOMP, PUBLISH, PUBREC } from './codec.ts';
 
 /** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
@@ -6,15 +6,23 @@ export type OnPacket = (source: Buffer, start: number, body: number, end: number
 /** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 const MORE = 0x80;
+/** Bit set of the packet types that may be read ahead of those before them: they concern what the client was sent. */
+const AHEAD = (1 << PUBACK) | (1 << PUBREC) | (1 << PUBCOMP) | (1 << PINGREQ);
 
 /** Cuts a stream of bytes into packets; the length that a packet claims is checked before it is stored. */
 export class PacketReader {
   /** The longest packet that is taken, fixed header and all. */
   limit: number;
   readonly #onPacket: OnPacket;
-  /** The beginning of a packet whose end has not come; grows with the bytes received, not with the length claimed. */
-  #rest: Buffer | undefined;
-  #restLength = 0;
+  /**
+   * Bytes at [keptStart, keptEnd): packets that came while reading was paused, and the beginning of one whose end has
+   * not come. It grows with the bytes received, not with the length that a packet claims.
+   */
+  #kept: Buffer | undefined;
+  #keptStart = 0;
+  #keptEnd = 0;
+  /** Place in `#kept` before which `readAhead` has taken the packets that it takes. */
+  #readAhead = 0;
   #paused = false;
   #first = true;
   readonly #onKept: (bytes: number) => void;
@@ -30,6 +38,11 @@ export class PacketReader {
     this.#onKept = onKept;
   }
 
+  /** Bytes that are kept. */
+  get keptBytes(): number {
+    return this.#keptEnd - this.#keptStart;
+  }
+
   /** Keeps what is fed until `resume`, and the packets after the current one. */
   pause(): void {
     this.#paused = true;
@@ -39,45 +52,86 @@ export class PacketReader {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    const kept = this.#rest;
-    if (!kept) return;
-    const length = this.#restLength;
-    this.clear();
-    this.feed(kept, 0, length);
+    this.#cutKept();
+  }
+
+  /**
+   * Takes acknowledgements and PINGREQ out of the kept packets, ahead of the packets before them: two clients that
+   * publish to each other would otherwise wait for each other.
+   */
+  readAhead(): void {
+    const kept = this.#kept;
+    let at = Math.max(this.#readAhead, this.#keptStart);
+    while (kept !== undefined && this.#kept === kept && this.#keptEnd - at > 1) {
+      const end = this.#endOfKept(kept, at);
+      if (end < 0 || end > this.#keptEnd) return;
+      const start = at;
+      at = end;
+      this.#readAhead = end;
+      if ((AHEAD >> (kept[start]! >> 4)) & 1) this.#hand(kept, start, end);
+    }
+  }
+
+  /** As `#packetEnd`; -1 also for a packet that can't be right: its error comes when its turn comes. */
+  #endOfKept(kept: Buffer, at: number): number {
+    try {
+      return this.#packetEnd(kept, at, this.#keptEnd);
+    } catch {
+      return -1;
+    }
   }
 
   /** Forgets what has been kept. */
   clear(): void {
-    if (this.#rest) this.#onKept(-this.#rest.length);
-    this.#rest = undefined;
-    this.#restLength = 0;
+    if (this.#kept) this.#onKept(-this.#kept.length);
+    this.#kept = undefined;
+    this.#keptStart = 0;
+    this.#keptEnd = 0;
+    this.#readAhead = 0;
   }
 
-  /** Reads the bytes at [from, to), copies what it keeps; throws ProtocolError on a packet that can't be valid. */
+  /** Reads the bytes at [from, to); throws ProtocolError on a packet that can't be right. They are not kept. */
   feed(source: Buffer, from = 0, to = source.length): void {
     let at = from;
-    if (this.#rest) {
+    if (this.#kept) {
       if (!this.#paused) at = this.#complete(source, from, to);
-      if (this.#paused) return this.#keep(source, at, to);
-      if (this.#rest) return;
+      if (this.#paused || this.#kept) return this.#keep(source, at, to);
     }
     at = this.#cut(source, at, to);
     this.#keep(source, at, to);
   }
 
-  /** Takes whole packets from `from` on; returns where the first incomplete one begins. */
+  /** Takes whole packets from `at` on; gives the place where the first incomplete one begins. */
   #cut(source: Buffer, from: number, to: number): number {
     let at = from;
     while (!this.#paused && to - at > 1) {
       const end = this.#packetEnd(source, at, to);
       if (end < 0 || end > to) return at;
-      let body = at + 1;
-      while (source[body]! & MORE) body++;
       const start = at;
       at = end;
-      this.#onPacket(source, start, body + 1, end);
+      this.#hand(source, start, end);
     }
     return at;
+  }
+
+  /** The same for the kept bytes, without the packets that were read ahead. */
+  #cutKept(): void {
+    const kept = this.#kept;
+    while (kept !== undefined && this.#kept === kept && !this.#paused) {
+      const start = this.#keptStart;
+      const end = this.#keptEnd - start > 1 ? this.#packetEnd(kept, start, this.#keptEnd) : -1;
+      if (end < 0 || end > this.#keptEnd) break;
+      this.#keptStart = end;
+      const isTaken = start < this.#readAhead && (AHEAD >> (kept[start]! >> 4)) & 1;
+      if (!isTaken) this.#hand(kept, start, end);
+    }
+    if (this.#kept === kept && this.#keptStart === this.#keptEnd) this.clear();
+  }
+
+  #hand(source: Buffer, start: number, end: number): void {
+    let body = start + 1;
+    while (source[body]! & MORE) body++;
+    this.#onPacket(source, start, body + 1, end);
   }
 
   /** Where the packet at `at` ends; -1 while its length is incomplete. */
@@ -105,27 +159,19 @@ export class PacketReader {
     throw new ProtocolError('the remaining length has more than four bytes');
   }
 
-  /** Adds to the kept packet no more than it needs; returns up to where the source is used. */
+  /** Adds to the kept packet no more than it needs; gives the place up to which the source is used. */
   #complete(source: Buffer, from: number, to: number): number {
     let used = from;
-    for (;;) {
-      const rest = this.#rest!;
-      const end = this.#restLength > 1 ? this.#packetEnd(rest, 0, this.#restLength) : -1;
-      const missing = end < 0 ? 1 : end - this.#restLength;
-      if (missing <= 0) {
-        // Several packets were kept while reading was paused.
-        const length = this.#restLength;
-        this.clear();
-        const at = this.#cut(rest, 0, length);
-        this.#keep(rest, at, length);
-        if (!this.#rest || this.#paused) return used;
-        continue;
-      }
-      if (used === to) return used;
+    while (this.#kept && !this.#paused && used < to) {
+      const length = this.#keptEnd - this.#keptStart;
+      const end = length > 1 ? this.#packetEnd(this.#kept, this.#keptStart, this.#keptEnd) : -1;
+      const missing = end < 0 ? 1 : end - this.#keptEnd;
       const take = Math.min(missing, to - used);
       this.#append(source, used, used + take);
       used += take;
+      this.#cutKept();
     }
+    return used;
   }
 
   #keep(source: Buffer, from: number, to: number): void {
@@ -133,14 +179,22 @@ export class PacketReader {
   }
 
   #append(source: Buffer, from: number, to: number): void {
-    const length = this.#restLength + to - from;
-    if (!this.#rest || this.#rest.length < length) {
-      const larger = Buffer.allocUnsafe(Math.max(256, length, 2 * (this.#rest?.length ?? 0)));
-      this.#onKept(larger.length - (this.#rest?.length ?? 0));
-      this.#rest?.copy(larger, 0, 0, this.#restLength);
-      this.#rest = larger;
+    const live = this.#keptEnd - this.#keptStart;
+    const length = live + to - from;
+    const kept = this.#kept;
+    if (!kept || this.#keptEnd + to - from > kept.length) {
+      let target = kept;
+      if (!target || target.length < length) {
+        target = Buffer.allocUnsafe(Math.max(256, length, 2 * (kept?.length ?? 0)));
+        this.#onKept(target.length - (kept?.length ?? 0));
+      }
+      kept?.copy(target, 0, this.#keptStart, this.#keptEnd);
+      this.#kept = target;
+      this.#readAhead = Math.max(0, this.#readAhead - this.#keptStart);
+      this.#keptStart = 0;
+      this.#keptEnd = live;
     }
-    source.copy(this.#rest, this.#restLength, from, to);
-    this.#restLength = length;
+    source.copy(this.#kept!, this.#keptEnd, from, to);
+    this.#keptEnd += to - from;
   }
 }

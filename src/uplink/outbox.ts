@@ -53,6 +53,8 @@ interface QueueSettings {
 /** A session whose client is a plant: its queues on disk, and the sender that empties them. */
 export class Outbox implements Subscriber {
   readonly persistent = true;
+  /** An uplink holds nobody up: its queue is for that. */
+  readonly backlogged = undefined;
   readonly sender: Sender;
   readonly #parts: OutboxParts;
   readonly #queues = new Map<string, UplinkQueue>();

@@ -53,6 +53,7 @@ export class TestPlane extends FakeHandler {
       memory,
       traffic,
       refused: () => undefined,
+      slow: () => undefined,
       now: () => 0,
     });
     const { subscriptions } = this.plane;

@@ -65,11 +65,13 @@ export interface ConnectionParts extends SendBufferParts {
   readonly publication: Publication;
 }
 
-/** Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind. */
-export type PauseReason = 'connect' | 'acknowledgements' | 'disk';
+/** Why a connection is not read: its CONNECT is not answered; acknowledgements, disk or subscribers are far behind. */
+export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'subscribers';
 
 /** CONNECT holds at most five fields of 64 KiB. */
 const CONNECT_LIMIT = 5 * 65_537 + 16;
+/** Bytes that are kept of a publisher that waits for subscribers, so that its acknowledgements can be read ahead. */
+const HELD_BYTES = 256 * 1024;
 
 /** One client's connection: cuts the received bytes into packets, hands these on and sends what answers them. */
 export class Connection implements Client, TransportEvents {
@@ -88,6 +90,7 @@ export class Connection implements Client, TransportEvents {
   /** Milliseconds of silence after which the client is taken for lost; 0 for no limit. */
   silenceLimitMs: number;
   packetsReceived = 0;
+  readonly held = { count: 0, ms: 0 };
   readonly #transport: Transport;
   readonly #parts: ConnectionParts;
   readonly #handlers: ConnectionHandlers;
@@ -96,9 +99,12 @@ export class Connection implements Client, TransportEvents {
   readonly #packetLimit: number;
   readonly #acks: AckQueue;
   readonly #pauseReasons = new Set<PauseReason>();
+  #transportPaused = false;
   #connected = false;
   #closed = false;
   #leaving = false;
+  /** Nothing can be received any more: there is no reason to pause. */
+  #ended = false;
 
   constructor(transport: Transport, parts: ConnectionParts) {
     const { handlers, limits, memory, traffic } = parts;
@@ -132,7 +138,7 @@ export class Connection implements Client, TransportEvents {
 
   /** Whether the client has been silent for too long; never while the gateway does not read from it. */
   get overdue(): boolean {
-    const unread = this.#pauseReasons.has('acknowledgements') || this.#pauseReasons.has('disk');
+    const unread = this.#transportPaused && !this.#pauseReasons.has('connect');
     return (
       !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.heardAt > this.silenceLimitMs
     );
@@ -152,6 +158,7 @@ export class Connection implements Client, TransportEvents {
     } catch (error) {
       this.#endOn(error);
     }
+    if (this.#pauseReasons.has('subscribers')) this.#readAhead();
     // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
     if (this.packetsReceived !== packets) this.heardAt = this.#parts.now();
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
@@ -181,15 +188,15 @@ export class Connection implements Client, TransportEvents {
 
   /** Reads nothing more from the client until reading is resumed for each reason. */
   pauseReading(reason: PauseReason): void {
-    if (this.#pauseReasons.size === 0) {
-      this.#packets.pause();
-      this.#transport.pause();
-    }
+    if (this.#ended) return;
+    this.#packets.pause();
     this.#pauseReasons.add(reason);
+    this.#pauseTransport();
   }
 
   resumeReading(reason: PauseReason): void {
-    if (!this.#pauseReasons.delete(reason) || this.#pauseReasons.size > 0) return;
+    if (!this.#pauseReasons.delete(reason)) return;
+    if (this.#pauseReasons.size > 0) return this.#pauseTransport();
     // In another turn: the caller may be in the middle of another client's packet.
     setImmediate(() => {
       if (this.#closed) return;
@@ -206,7 +213,33 @@ export class Connection implements Client, TransportEvents {
     } catch (error) {
       this.#endOn(error);
     }
-    if (!this.#closed && this.#pauseReasons.size === 0) this.#transport.resume();
+    this.#pauseTransport();
+  }
+
+  /** Pauses or resumes the transport; while only subscribers are far behind, a bounded number of bytes is still read. */
+  #pauseTransport(): void {
+    const reasons = this.#pauseReasons;
+    const isOnlyHeld = reasons.size === 1 && reasons.has('subscribers');
+    const isPaused = isOnlyHeld ? this.#packets.keptBytes >= HELD_BYTES : reasons.size > 0;
+    if (this.#closed || isPaused === this.#transportPaused) return;
+    this.#transportPaused = isPaused;
+    if (isPaused) this.#transport.pause();
+    else this.#transport.resume();
+  }
+
+  /** Takes the acknowledgements of a publisher that waits: those that it waits for may wait for them. */
+  #readAhead(): void {
+    if (this.#closed) return;
+    this.#packets.readAhead();
+    this.#pauseTransport();
+  }
+
+  /** The transport has ended: what was received before and kept for subscribers is published all the same. */
+  #readToEnd(): void {
+    if (!this.#pauseReasons.has('subscribers') || this.#pauseReasons.has('connect')) return;
+    this.#ended = true;
+    this.#pauseReasons.clear();
+    this.#readBuffered();
   }
 
   drained(): void {
@@ -241,6 +274,8 @@ export class Connection implements Client, TransportEvents {
 
   /** The transport has ended. */
   lost(): void {
+    if (this.#closed) return;
+    this.#readToEnd();
     if (this.#closed) return;
     this.#closed = true;
     this.#acks.close();

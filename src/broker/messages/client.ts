@@ -1,10 +1,11 @@
 import type { Rights } from '../../access/rules.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Link } from './deliveries.ts';
+import type { HeldClient } from './flow-control.ts';
 import type { Session } from './session.ts';
 
 /** A connected client as the messages see it. */
-export interface Client extends Link {
+export interface Client extends Link, HeldClient {
   /** Set once its CONNECT is accepted. */
   readonly session: Session | undefined;
   /** What the client may do; undefined where there are no access rules. */
@@ -12,6 +13,6 @@ export interface Client extends Link {
   /** Calls `send` once the returned acknowledgement is done and those before it are sent. */
   doWhenStored(send: () => void): PendingAck;
   /** Reads nothing more from the client until reading is resumed for each reason. */
-  pauseReading(reason: 'disk'): void;
-  resumeReading(reason: 'disk'): void;
+  pauseReading(reason: 'disk' | 'subscribers'): void;
+  resumeReading(reason: 'disk' | 'subscribers'): void;
 }

@@ -2,12 +2,20 @@ import { ENTRY_BYTES } from '../../queue/queue-entry.ts';
 
 /** Bytes in the queues of all clean sessions, which are in memory only. */
 const QUEUED_BYTES = 64 * 1024 * 1024;
+/** Above this, clean sessions hold up their publishers early. */
+const TIGHT_BYTES = 48 * 1024 * 1024;
+/** Bytes in the queues of all clean sessions above which those of slow readers get nothing more. */
+const SLOW_BYTES = 40 * 1024 * 1024;
 /** Bytes that all connections may have sent of packets whose end has not come. */
 const UNFINISHED_BYTES = 64 * 1024 * 1024;
 /** Bytes that all connections may leave unread before slow ones are sent no more. */
 const UNREAD_BYTES = 128 * 1024 * 1024;
 /** Bytes that one connection may always leave unread. */
 const OWN_UNREAD_BYTES = 64 * 1024;
+/** Bytes that one connection may leave unread before its publishers are held up; fewer when all leave much. */
+const BACKLOG_BYTES = 256 * 1024;
+const TIGHT_UNREAD_BYTES = 64 * 1024 * 1024;
+const TIGHT_BACKLOG_BYTES = 32 * 1024;
 /** Bytes that one connection may leave unread while there is room. */
 const MOST_UNREAD_BYTES = 8 * 1024 * 1024;
 
@@ -20,14 +28,25 @@ export class MemoryBudget {
   /** Bytes kept of packets whose end has not come, or that came while reading was paused. */
   unfinished = 0;
 
-  /** Whether a message of `size` bytes may join a clean session's queue. */
-  hasRoom(size: number): boolean {
-    return this.queued + size + ENTRY_BYTES <= QUEUED_BYTES;
+  /** Whether a message of `size` bytes may join a clean session's queue; slow readers leave room for the others. */
+  hasRoom(size: number, slow: boolean): boolean {
+    return this.queued + size + ENTRY_BYTES <= (slow ? SLOW_BYTES : QUEUED_BYTES);
+  }
+
+  /** Whether the queues of clean sessions have taken most of their room. */
+  get isTight(): boolean {
+    return this.queued > TIGHT_BYTES;
   }
 
   /** Whether more is kept of unfinished packets than there is room for. */
   get hasTooManyUnfinished(): boolean {
     return this.unfinished > UNFINISHED_BYTES;
+  }
+
+  /** Whether a connection has left so much unread that its publishers are held up. */
+  isBacklog(unread: number): boolean {
+    if (unread > BACKLOG_BYTES) return true;
+    return this.unread > TIGHT_UNREAD_BYTES && unread > TIGHT_BACKLOG_BYTES;
   }
 
   /** Whether a connection has left so much unread that it is sent no more. */

@@ -8,6 +8,7 @@ import {
 import { ENTRY_BYTES, QueueEntry, type StoredEntry } from '../../queue/queue-entry.ts';
 import type { StoredSession } from '../../store/recovery/load-state.ts';
 import { Deliveries, type DeliveriesParts, type Link } from './deliveries.ts';
+import { type FlowControl, type FlowReader, ReaderFlow } from './flow-control.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Publication, type Subscriber, writePublication } from './publication.ts';
 import type { Retained } from './retained.ts';
@@ -26,6 +27,7 @@ export interface SessionLimits {
 export interface SessionContext extends DeliveriesParts {
   readonly limits: SessionLimits;
   readonly memory: MemoryBudget;
+  readonly flow: FlowControl;
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   dropped(session: Session, reason: DropReason, count: number): void;
 }
@@ -42,9 +44,11 @@ export interface SessionParts {
 
 /** Bytes that the queue of a clean session may take: it is in memory alone. */
 const CLEAN_QUEUE_BYTES = 16 * 1024 * 1024;
+/** Messages in the queue of a clean session above which it holds up its publishers while memory is short. */
+const TIGHT_MESSAGES = 16;
 
 /** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, messages in flight, queued messages. */
-export class Session implements Subscriber, BoundedQueueOwner {
+export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   readonly clientId: string;
   readonly key: number;
   readonly persistent: boolean;
@@ -62,6 +66,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   sentOnDisk = 0;
   readonly deletes = { first: 0, last: 0 };
   readonly queue: BoundedQueue;
+  readonly flow: ReaderFlow;
   /** Messages dropped since the gateway started, by reason. */
   readonly drops = new Map<DropReason, number>();
   #link: Link | undefined;
@@ -87,6 +92,10 @@ export class Session implements Subscriber, BoundedQueueOwner {
       lastSeq = Math.max(stored.sent, stored.queue.last);
     }
     this.#deliveries = new Deliveries(this, context, limits.inflight, lastSeq);
+    this.flow = new ReaderFlow(
+      limits,
+      persistent ? Number.POSITIVE_INFINITY : CLEAN_QUEUE_BYTES / 2,
+    );
     const memoryBytes = persistent ? Number.POSITIVE_INFINITY : CLEAN_QUEUE_BYTES;
     this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
   }
@@ -103,12 +112,14 @@ export class Session implements Subscriber, BoundedQueueOwner {
   connect(link: Link): void {
     this.#link = link;
     this.onlineSince = this.#context.now();
+    this.flow.begin(this.queue);
     this.#deliveries.resume(link);
     this.#pump();
   }
 
   disconnect(): void {
     this.#link = undefined;
+    this.#context.flow.leave(this);
     this.#feed.clear();
     this.awaySince = this.#context.now();
     if (!this.persistent) return;
@@ -140,6 +151,40 @@ export class Session implements Subscriber, BoundedQueueOwner {
   deliverRetained(retained: Retained, qos: 1 | 2, held: boolean): void {
     const publication = new Publication().of(retained.message, retained.topic, qos, true);
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
+    // Its publishers have not made this queue long.
+    this.flow.begin(this.queue);
+  }
+
+  get backlogged(): FlowReader | undefined {
+    const link = this.#link;
+    if (!link || this.flow.slow) return undefined;
+    const { count, bytes } = this.queue;
+    const isLong =
+      link.sendBuffer.backlogged ||
+      (count > 0 && this.flow.isAbove(count, bytes)) ||
+      (count > TIGHT_MESSAGES && !this.persistent && this.#context.memory.isTight);
+    return isLong ? this : undefined;
+  }
+
+  get unread(): number {
+    return this.#link?.sendBuffer.unread ?? 0;
+  }
+
+  get taken(): number {
+    return this.#link?.sendBuffer.taken ?? 0;
+  }
+
+  get waitsForDisk(): boolean {
+    const { inflight } = this.#context.limits;
+    return this.queue.count > 0 && this.#deliveries.size < inflight && !this.queue.next();
+  }
+
+  /** Publishers continue when the client has read enough. */
+  #releasePublishers(): void {
+    const { count, bytes } = this.queue;
+    if (this.#link?.sendBuffer.backlogged || !this.flow.isBelow(count, bytes)) return;
+    this.#context.flow.release(this);
+    this.flow.lower(this.queue);
   }
 
   /** Retained messages at QoS 0, sent as fast as the client reads, without those that are replaced or deleted before. */
@@ -156,7 +201,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
     const fits = length <= limits.queue.bytes;
     if (!fits || !this.queue.makeRoom(length, publication.topic)) return this.#drop('queue-full');
     const owner = this.persistent ? this : null;
-    if (!owner && !memory.hasRoom(length)) return this.#drop('memory');
+    if (!owner && !memory.hasRoom(length, this.flow.slow)) return this.#drop('memory');
     const entry = new QueueEntry(owner, message, this.#deliveries.nextSeq(), qos, retain, now());
     if (owner) {
       entry.held = held;
@@ -212,6 +257,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
       if (!this.persistent) this.#freeMemory(entry);
     }
     if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer);
+    if (this.flow.held.size > 0) this.#releasePublishers();
     this.#pumping = false;
   }
 

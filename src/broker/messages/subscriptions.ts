@@ -108,6 +108,7 @@ export class Subscriptions {
     const { router } = this.#parts;
     const subscriber: Subscriber = {
       persistent: false,
+      backlogged: undefined,
       deliver({ source, topic, payloadStart, end }, qos) {
         const payload = new Uint8Array(source.subarray(payloadStart, end));
         receive({ topic, payload, qos, retain: false });
