@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../support/server-process.ts';
-import { createRandom, type Random } from '../../crash/kill/random.ts';
+import { createRandom, type Random } from '../../../support/random.ts';
 import type { Mortal } from '../../crash/kill/run.ts';
 import { makeImage } from '../image.mjs';
 import { type Machine, startMachine } from '../machine.ts';
