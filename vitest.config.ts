@@ -9,7 +9,8 @@ const ALONE = [
 /** They need a machine of their own: npm run test:vm, npm run test:systemd. */
 const ELSEWHERE = 'test/scenarios/vm/**';
 
-const each = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' } as const;
+/** Long enough for a machine that is busy with other work. */
+const each = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' } as const;
 
 export default defineConfig({
   test: {

@@ -95,7 +95,7 @@ export default defineDriver({
       const value = toCpuUsed(before ?? { idle: 0, total: 0 }, after);
       const first = before === undefined;
       before = after;
-      if (value === undefined) return { value: null, reason: 'no processor time has gone by' };
+      if (value === undefined) return { value: null, reason: 'no processor time has passed' };
       return first ? { value, quality: 'uncertain', reason: 'mean since boot' } : { value };
     };
     const memory = async (): Promise<Sample> => ({
@@ -103,7 +103,7 @@ export default defineDriver({
     });
     const used = async (): Promise<Sample> => {
       const space = await files.space(disk);
-      if (space.total === 0) throw new Error(`the file system of ${disk} does not tell its size`);
+      if (space.total === 0) throw new Error(`the file system of ${disk} does not report its size`);
       return { value: 100 * (1 - space.free / space.total) };
     };
     const uptime = async (): Promise<Sample> => ({

@@ -42,7 +42,7 @@ export default defineDriver({
     return {
       async read() {
         const fault = await files.read(`${folder}/${input}_fault`).catch(() => '0');
-        if (fault.trim() === '1') return { '': { value: null, reason: `${chip} tells a fault` } };
+        if (fault.trim() === '1') return { '': { value: null, reason: `${chip} reports a fault` } };
         const text = (await files.read(`${folder}/${input}_input`)).trim();
         if (!/^-?\d+$/.test(text)) throw new Error(`${input} of ${chip} is no number: "${text}"`);
         return { '': { value: Number(text) / kindOf(input).divisor } };

@@ -51,7 +51,7 @@ export default defineDriver({
   },
 });
 
-/** The value in the kernel's unit: as it stands in `_input`, else (raw + offset) * scale. */
+/** The value in the kernel's unit: `_input` where it exists, else (raw + offset) * scale. */
 async function processed(files: KernelFiles, folder: string, channel: string): Promise<number> {
   const number = async (name: string): Promise<number | undefined> => {
     const text = await files.read(`${folder}/in_${name}`).catch((error: unknown) => {

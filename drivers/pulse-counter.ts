@@ -67,7 +67,7 @@ export default defineDriver({
       while (marks.length > 2 && now.at - (marks[1]?.at ?? 0) >= over) marks.shift();
       const [from = now] = marks;
       const ms = now.at - from.at;
-      if (ms <= 0) return { value: 0, quality: 'uncertain', reason: 'no time has gone by' };
+      if (ms <= 0) return { value: 0, quality: 'uncertain', reason: 'no time has passed' };
       const value = (1000 * (now.pulses - from.pulses)) / perUnit / ms;
       if (ms >= over) return { value };
       const reason = `over ${(ms / 1000).toFixed(1)} s only`;
@@ -79,7 +79,7 @@ export default defineDriver({
         counting.check();
         state.set(PULSES, pulses);
         const total = pulses / perUnit;
-        const reason = `${lost} pulses came too fast to be looked at; they are counted`;
+        const reason = `${lost} pulses came too fast to be sampled; they are counted`;
         return {
           total: lost === 0 ? { value: total } : { value: total, quality: 'uncertain', reason },
           rate: rate(),

@@ -64,7 +64,7 @@ export default defineDriver({
     const speed = (): Sample => {
       const now = { at: clock.monotonic(), position };
       const ms = now.at - mark.at;
-      if (ms <= 0) return { value: 0, quality: 'uncertain', reason: 'no time has gone by' };
+      if (ms <= 0) return { value: 0, quality: 'uncertain', reason: 'no time has passed' };
       const value = (1000 * (position - mark.position)) / perUnit / ms;
       mark = now;
       return { value };

@@ -37,7 +37,7 @@ function cycleEnd({ seed, cycle }: Moment, index: number): number {
   return cycle * (index + 1 + 0.2 * (noise(seed, 10, index) - 0.5));
 }
 
-/** Work cycles done, how long the last one took in seconds, and how far the running one is, from 0 to 1. */
+/** Work cycles done, the duration of the last one in seconds, and the progress of the running one, from 0 to 1. */
 export function workCycles(moment: Moment): { count: number; time: number; phase: number } {
   let count = Math.max(0, Math.floor(moment.seconds / moment.cycle) - 1);
   while (cycleEnd(moment, count) <= moment.seconds) count += 1;

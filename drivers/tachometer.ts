@@ -2,7 +2,7 @@ import { defineDriver, duration, followEdges, type Sample, z } from '../src/driv
 
 const NS_PER_MINUTE = 60e9;
 
-/** Turns per minute of so many pulses in a time in nanoseconds. */
+/** Revolutions per minute, from a number of pulses and their time in nanoseconds. */
 export function toTurnsPerMinute(pulses: number, ns: bigint, pulsesPerTurn: number): number {
   return (pulses * NS_PER_MINUTE) / Number(ns) / pulsesPerTurn;
 }

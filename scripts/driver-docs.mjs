@@ -63,6 +63,12 @@ function outputsOf({ name, addresses, outputs }) {
 
 function pageOf(driver) {
   const variant = variants.find(({ properties }) => properties.driver.const === driver.name);
+  if (!variant) {
+    console.error(
+      `${driver.name} is not in config/cellgate.schema.json: run npm run schema first.`,
+    );
+    process.exit(1);
+  }
   const options = Object.keys(driver.options.shape).map((key) => {
     const property = variant.properties[key];
     const usual = 'default' in property ? `\`${JSON.stringify(property.default)}\`` : '';

@@ -67,7 +67,7 @@ export async function startGateway(
   const common = { cell, boot, buses, clock, log };
   const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state });
   const sensors = createSensors({
-    ...{ ...common, sensors: config.sensors, drivers, turns: mutexOf, publish, state },
+    ...{ ...common, sensors: config.sensors, drivers, mutexes: mutexOf, publish, state },
     clock: { ...clock, wall: wallClock.now },
     clockIsSet: wallClock.isSet,
   });

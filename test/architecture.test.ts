@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { REPOSITORY } from './support/gateway.ts';
 import { circles, longFunctions } from './support/source-tree.ts';
 
-/** The rooms from the ground up: each imports only from rows above its own. Rooms of one row do not know each other. */
-const ROOMS: readonly (readonly string[])[] = [
+/** Modules from the lowest layer up: each imports only from the layers above it in this list, never from its own layer. */
+const LAYERS: readonly (readonly string[])[] = [
   ['src/base'],
   ['src/mqtt', 'src/queue', 'src/buses'],
   ['src/store'],
@@ -75,25 +75,25 @@ const imports: readonly Import[] = files.flatMap((from) => {
 });
 const inside = imports.filter(({ to }) => files.includes(to));
 
-function roomOf(file: string): string {
+function moduleOf(file: string): string {
   if (file.startsWith('drivers/')) return 'drivers';
   return /^src\/[a-z-]+\//.exec(file)?.[0].slice(0, -1) ?? file;
 }
 
-const rowOf = (room: string): number => ROOMS.findIndex((rooms) => rooms.includes(room));
+const layerOf = (module: string): number => LAYERS.findIndex((modules) => modules.includes(module));
 
 describe('module dependencies', () => {
-  test('every file is in a room', () => {
-    expect(files.filter((file) => rowOf(roomOf(file)) < 0)).toEqual([]);
+  test('every file is in a module', () => {
+    expect(files.filter((file) => layerOf(moduleOf(file)) < 0)).toEqual([]);
     expect(imports.length).toBeGreaterThan(files.length);
   });
 
   test('arrows go down', () => {
     const wrong = inside.filter(({ from, to }) => {
-      const [here, there] = [roomOf(from), roomOf(to)];
+      const [here, there] = [moduleOf(from), moduleOf(to)];
       // The program starts the verbs.
       if (here === there || (from === 'src/cli.ts' && there === 'src/cli')) return false;
-      return rowOf(there) >= rowOf(here);
+      return layerOf(there) >= layerOf(here);
     });
     expect(wrong).toEqual([]);
   });
@@ -102,13 +102,13 @@ describe('module dependencies', () => {
     expect(circles(inside)).toEqual([]);
   });
 
-  test('no inner rooms import each other in a circle', () => {
+  test('no inner modules import each other in a circle', () => {
     const innerOf = (file: string): string => dirname(file);
     const edges = inside
       .map(({ from, to }) => ({ from: innerOf(from), to: innerOf(to) }))
-      .filter(({ from, to }) => from !== to && roomOf(`${from}/`) === roomOf(`${to}/`))
-      // The files directly in a room stand on its inner rooms.
-      .filter(({ from, to }) => from !== roomOf(`${from}/`) && to !== roomOf(`${to}/`));
+      .filter(({ from, to }) => from !== to && moduleOf(`${from}/`) === moduleOf(`${to}/`))
+      // The files directly in a module use its inner modules.
+      .filter(({ from, to }) => from !== moduleOf(`${from}/`) && to !== moduleOf(`${to}/`));
     expect(circles(edges)).toEqual([]);
   });
 

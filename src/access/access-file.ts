@@ -23,7 +23,7 @@ export interface User {
   readonly rules: readonly Rule[];
 }
 
-/** A user without rules may do everything but publish on the broker's own topics. */
+/** A user without rules may do everything except publish on the broker's own topics. */
 const EVERYTHING: readonly Rule[] = [
   { topic: '#', allow: 'readwrite' },
   { topic: '$SYS/#', allow: 'read' },
@@ -59,7 +59,7 @@ const accessSchema = z.strictObject({
   anonymous: z.strictObject({ rules: rulesSchema.optional() }).optional(),
 });
 
-/** Reads and checks an access file; gives the rules or what is wrong with it. Never throws for what a file can hold. */
+/** Reads and checks an access file; returns the rules or the problem. Does not throw, whatever the file contains. */
 export async function readAccess(
   file: string,
 ): Promise<{ rules: AccessRules } | { problems: readonly Problem[] }> {
@@ -97,7 +97,7 @@ export async function readAccess(
   };
 }
 
-/** A user who can write this file can give themselves access. */
+/** A user who can write this file can grant access to any user. */
 async function whyUnsafe(file: string): Promise<string | undefined> {
   try {
     if ((await lstat(file)).isSymbolicLink()) {

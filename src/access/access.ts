@@ -22,7 +22,7 @@ export interface ConnectRequest {
 /** An admitted client; `user` is undefined for an anonymous one. */
 export interface Identity {
   readonly user: string | undefined;
-  /** What proved it: when it changes in the access file, the client has to connect again. */
+  /** The proof of the client's identity: when it changes in the access file, the client must connect again. */
   readonly proof: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export type Admission =
   | { readonly returnCode: 3 | 4 | 5; readonly reason: string };
 
 export interface AccessParts {
-  /** The access file; without one the listeners alone decide. */
+  /** The access file; without one, only the listeners decide. */
   readonly file: string | undefined;
   readonly log: Logger;
   /** Milliseconds on a monotonic clock. */
@@ -46,10 +46,10 @@ export type AccessChange = 'rules' | 'file';
 const POLL_MS = 1000;
 const [UNAVAILABLE, BAD_USER_OR_PASSWORD, NOT_AUTHORISED] = [3, 4, 5] as const;
 
-/** Admits clients and says what they may do, by the access file as it is on disk. */
+/** Admits clients and decides what they may do, by the present access file. */
 export class Access implements Service {
   readonly name = 'access';
-  /** Called when other rules are in force. */
+  /** Called when the rules have changed. */
   onChanged: ((change: AccessChange) => void) | undefined;
   readonly #log: Logger;
   readonly #now: () => number;
@@ -72,7 +72,7 @@ export class Access implements Service {
     return this.#rules !== undefined;
   }
 
-  /** Rejects with the first thing that is wrong with the file. */
+  /** Rejects with the first problem of the file. */
   async start(): Promise<void> {
     this.#rules = await rulesOf(this.#file);
     this.#watch();
@@ -111,7 +111,7 @@ export class Access implements Service {
     this.#watcher = undefined;
   }
 
-  /** A file that is wrong leaves the rules that are in force. */
+  /** With a wrong file the present rules stay. */
   async #readAgain(): Promise<void> {
     const file = this.#file;
     if (file === undefined) return;
@@ -130,7 +130,7 @@ export class Access implements Service {
     this.onChanged?.('rules');
   }
 
-  /** Decides on a client; only where there are rules. */
+  /** Decides about a client; to be called only if there are rules. */
   async admit(request: ConnectRequest): Promise<Admission> {
     const { certificate, username, clientId } = request;
     if (certificate !== undefined && username === undefined) return this.#byCertificate(request);
@@ -171,7 +171,7 @@ export class Access implements Service {
     return rights ? { identity, rights } : refused(BAD_USER_OR_PASSWORD, 'no longer a user');
   }
 
-  /** What the client may do by the rules in force; undefined when it would no longer be admitted. */
+  /** The client's rights by the present rules; undefined if it would no longer be admitted. */
   rightsOf({ user, proof }: Identity, clientId: string): Rights | undefined {
     if (!this.#rules) return undefined;
     const { users, clients, anonymous } = this.#rules;
@@ -183,7 +183,7 @@ export class Access implements Service {
   }
 }
 
-/** The rules of an access file; undefined without one. Rejects with the first thing that is wrong with it. */
+/** The rules of an access file; undefined without one. Rejects with its first problem. */
 async function rulesOf(file: string | undefined): Promise<AccessRules | undefined> {
   if (file === undefined) return undefined;
   const read = await readAccess(file);
@@ -195,7 +195,7 @@ function refused(returnCode: 3 | 4 | 5, reason: string): Admission {
   return { returnCode, reason };
 }
 
-/** A name from the network, as it may stand in the log. */
+/** A name from the network in a form that is safe to log. */
 function shown(name: string): string {
   return JSON.stringify(name.slice(0, 64));
 }

@@ -2,22 +2,22 @@
 const FREE = 3;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
-/** After this long without one they are forgotten. */
+/** After this time without a wrong password they are forgotten. */
 const FORGOTTEN_MS = 10 * 60_000;
 /** Pairs of address and user that are kept; the oldest is dropped. */
 const PAIRS = 10_000;
 
-/** Slows down password guessing: after three wrong ones each costs a pause, doubled up to a minute. */
+/** Slows down password guessing: after three wrong ones each costs a pause, doubled each time up to a minute. */
 export class LoginThrottle {
   readonly #now: () => number;
   readonly #wrong = new Map<string, { count: number; at: number }>();
 
-  /** `now` gives milliseconds on a monotonic clock. */
+  /** `now` returns milliseconds on a monotonic clock. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Milliseconds before this user may try again from this address; 0 for at once. */
+  /** Milliseconds before this user may try again from this address; 0 for immediately. */
   pause(address: string, user: string): number {
     const wrong = this.#wrong.get(key(address, user));
     if (!wrong || wrong.count < FREE) return 0;

@@ -8,13 +8,13 @@ export const PASSWORD_FORM: RegExp =
 const COST = { N: 14, r: 8, p: 1 };
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-/** Hashes computed at once, and those that may wait for their turn. */
+/** The most hashes that are computed at the same time, and that may wait. */
 const AT_ONCE = 2;
 const WAITING = 64;
-/** Passwords that were right a while ago, kept as a keyed hash so that a thousand reconnects cost nothing. */
+/** Recently verified passwords, stored as a keyed hash, so that a thousand reconnects cost nothing. */
 const REMEMBERED = 10_000;
 
-/** A password as it stands in the access file. */
+/** A password as the access file has it. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const hash = await derive(Buffer.from(password), salt, COST, HASH_BYTES);
@@ -22,10 +22,10 @@ export async function hashPassword(password: string): Promise<string> {
   return ['scrypt', N, r, p, salt.toString('base64'), hash.toString('base64')].join('$');
 }
 
-/** Compared where the user does not exist, so that both refusals take the same time. */
+/** Compared if the user does not exist, so that both refusals take the same time. */
 const UNKNOWN_USER = `scrypt$${COST.N}$${COST.r}$${COST.p}$${randomBytes(SALT_BYTES).toString('base64')}$${randomBytes(HASH_BYTES).toString('base64')}`;
 
-/** Compares passwords, few at a time, so that guessing takes no time from clients that are connected. */
+/** Compares few passwords at the same time, so that password guessing does not slow down connected clients. */
 export class PasswordVerifier {
   readonly #key = randomBytes(32);
   #remembered = new Map<string, Buffer>();

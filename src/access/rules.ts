@@ -6,7 +6,7 @@ export interface Rule {
   readonly allow: 'read' | 'write' | 'readwrite';
 }
 
-/** Topics whose result is kept for one client. */
+/** The most topics whose result is cached for one client. */
 const KNOWN = 1000;
 
 /** What one client may do, its rules resolved for its user name (`%u`) and client id (`%c`). */
@@ -44,7 +44,7 @@ export class Rights {
   }
 }
 
-/** The rule's filter for one client; undefined where a name would change what the filter means. */
+/** The rule's filter for one client; undefined if the name would change the meaning of the filter. */
 function resolve(topic: string, user: string | undefined, clientId: string): string | undefined {
   let safe = true;
   const filter = topic.replaceAll(/%[uc]/g, (which) => {

@@ -1,14 +1,14 @@
 import { performance } from 'node:perf_hooks';
 
-/** No gateway ran before this. */
+/** The first gateway was made after this time. */
 const BEFORE_ALL_MS = Date.UTC(2024, 0, 1);
 
-/** Whether a moment of the wall clock can be true; a clock that shows less was never set. */
+/** Whether a time of the wall clock is possible; a clock with an earlier time was never set. */
 export function isClockSet(wall: number): boolean {
   return wall >= BEFORE_ALL_MS;
 }
 
-/** Time as a parameter: tests turn it by hand. */
+/** Time as a parameter: tests control it. */
 export interface Clock {
   /** Milliseconds since the Unix epoch; may jump when the system's clock is set. */
   wall(): number;

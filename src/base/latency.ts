@@ -4,9 +4,9 @@ export const BOUNDS_S: readonly number[] = [
   86_400,
 ];
 
-/** How long something took, counted in buckets since the start: cheap enough for every message. */
+/** Counts durations in buckets since the start; cheap enough for every message. */
 export class Latency {
-  /** One for each bound, and one for what was longer than all. */
+  /** One count for each bound, and one for longer durations. */
   readonly counts: Float64Array = new Float64Array(BOUNDS_S.length + 1);
   sumSeconds = 0;
 
@@ -23,7 +23,7 @@ export class Latency {
     return this.counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Milliseconds below which this share of all was, as exactly as the buckets allow; null before the first. */
+  /** The percentile in milliseconds, as exactly as the buckets allow; null before the first duration. */
   quantile(share: number): number | null {
     let left = this.count * share;
     if (left === 0) return null;

@@ -1,9 +1,9 @@
-/** A part of the gateway with a life: `start` resolves when it works, `stop` when it has released everything. */
+/** A part of the gateway that starts and stops: `start` resolves when it works, `stop` when it has released everything. */
 export interface Service {
   readonly name: string;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** One sentence for the operator, or undefined while all is well. */
+  /** One sentence for the operator, or undefined while there is no trouble. */
   trouble?(): string | undefined;
   /** The same for a service that may have several at a time; one sentence each. */
   troubles?(): readonly string[];
@@ -12,7 +12,7 @@ export interface Service {
 /** A part of the gateway that can continue with another config. */
 export interface Reconfigurable<Config> {
   readonly name: string;
-  /** Brings the part to the config, from whatever it has; a part for which nothing has changed does nothing. */
+  /** Applies the config, whatever the present one is; a part does nothing if its settings have not changed. */
   applyConfig(config: Config): Promise<void>;
 }
 
@@ -22,18 +22,18 @@ export class Services<Config> {
   readonly #reconfigurable: Reconfigurable<Config>[] = [];
   #started: Service[] = [];
 
-  /** Adds a service that has not started; `applyConfig` brings it to another config while it runs. */
+  /** Adds a service that has not started; `applyConfig` applies another config while it runs. */
   add(service: Service, applyConfig?: Reconfigurable<Config>['applyConfig']): void {
     this.#all.push(service);
     if (applyConfig) this.#reconfigurable.push({ name: service.name, applyConfig });
   }
 
-  /** Those that a reload brings to another config, in the order of start. */
+  /** The services to which a reload applies another config, in the order of start. */
   get reconfigurable(): readonly Reconfigurable<Config>[] {
     return this.#reconfigurable;
   }
 
-  /** Starts all. When one can't start, those that had started are stopped and the error names the one that failed. */
+  /** Starts all. If one fails, the services that had started are stopped, and the error names the failed one. */
   async start(): Promise<void> {
     for (const service of this.#all) {
       try {
@@ -47,7 +47,7 @@ export class Services<Config> {
     }
   }
 
-  /** Stops those that have started, also when one of them fails; rejects with all failures. */
+  /** Stops the started services, even if one of them fails; rejects with all failures. */
   async stop(): Promise<void> {
     const started = this.#started;
     this.#started = [];
@@ -62,9 +62,14 @@ export class Services<Config> {
     if (failures.length > 0) throw new AggregateError(failures, 'some services could not stop');
   }
 
-  /** What is wrong at this moment, one sentence each. */
-  troubles(): string[] {
-    return this.#all.flatMap((service) => [
+  /** What is wrong at this moment, one sentence each: first those of the named services, then in the order of start. */
+  troubles(order: readonly string[] = []): string[] {
+    const place = ({ name }: Service): number => {
+      const found = order.indexOf(name);
+      return found < 0 ? order.length : found;
+    };
+    const sorted = [...this.#all].sort((a, b) => place(a) - place(b));
+    return sorted.flatMap((service) => [
       ...(service.troubles?.() ?? []),
       ...[service.trouble?.() ?? []].flat(),
     ]);

@@ -3,36 +3,36 @@ import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
 import { isSecretKey } from './secrets.ts';
 
-/** Where the lines go: standard output, or whatever a test hands in. */
+/** The destination of the lines: standard output, or a test's own. */
 export interface LogSink {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
-  /** Where it is a file of the system. */
+  /** The file descriptor, if it has one. */
   readonly fd?: number | undefined;
 }
 
-/** What systemd's journal calls them: it reads the number in front of a line. */
+/** The levels of systemd's journal, which reads the number in front of a line. */
 const PRIORITIES: Readonly<Record<string, number>> = { fatal: 2, error: 3, warn: 4, info: 6 };
 const DEBUG = 7;
 
 /** A line of the log, numbered since the start. */
 export interface NumberedLine {
   readonly number: number;
-  /** JSON, as it was logged. */
+  /** The logged JSON. */
   readonly line: string;
 }
 
 /** The last lines of the log in memory, for the page. */
 export interface LogTail {
   keep(line: string): void;
-  /** Those that came after this number, oldest first. */
+  /** The lines after this number, oldest first. */
   after(number: number): NumberedLine[];
 }
 
 const TAIL_LINES = 300;
 const TAIL_LINE = 4096;
 
-/** A tail without lines. It keeps 300 at most; one that is too long is left out. */
+/** A tail without lines. It keeps at most 300; a line that is too long is left out. */
 export function createLogTail(): LogTail {
   let lines: NumberedLine[] = [];
   let count = 0;
@@ -47,12 +47,12 @@ export function createLogTail(): LogTail {
   };
 }
 
-/** Deeper than this nothing is logged on purpose; it also ends circles. */
+/** Objects are logged to this depth, which also ends circular references. */
 const DEPTH = 6;
 
 /**
  * Logs JSON lines, or lines for people on a terminal that is not systemd's journal.
- * Writes before it returns, so that the last line before a crash is not lost. Secrets are blanked by their key.
+ * Writes before it returns, so that the last line before a crash is not lost. Values are hidden if their key names a secret.
  */
 export function createLog(
   level: string,
@@ -94,7 +94,7 @@ export function createLog(
   return log;
 }
 
-/** Loaded only where the log is for a terminal. */
+/** Loaded only if the log is for a terminal. */
 function createFormat(colorize: boolean): (line: string) => string {
   const { prettyFactory } = createRequire(import.meta.url)(
     'pino-pretty',
@@ -106,7 +106,7 @@ function createFormat(colorize: boolean): (line: string) => string {
   });
 }
 
-/** Whether what is written there goes into systemd's journal: a child of a service may write elsewhere. */
+/** Whether the output goes to systemd's journal: a child process of a service may write elsewhere. */
 function isJournal({ fd }: LogSink, env: Readonly<Record<string, string | undefined>>): boolean {
   if (fd === undefined || !env.JOURNAL_STREAM) return false;
   const { dev, ino } = fstatSync(fd);
@@ -121,7 +121,7 @@ function priorityOf(line: string): number {
 /** The children of each log that `createLog` made. */
 const families = new WeakMap<Logger, WeakRef<{ level: string }>[]>();
 
-/** From then on the log and its children say what has this level and more. */
+/** Sets the lowest level that the log and its children write. */
 export function setLevel(log: Logger, level: string): void {
   log.level = level;
   const children = families.get(log) ?? [];

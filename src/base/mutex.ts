@@ -1,4 +1,4 @@
-/** Runs an operation when all before it have ended; resolves with its result. */
+/** Runs an operation after all operations before it have ended; resolves with its result. */
 export type Mutex = <T>(operation: () => Promise<T>) => Promise<T>;
 
 /** One operation at a time, in the order of the calls. */

@@ -1,7 +1,7 @@
 const SECRET =
   /pass(word|phrase|code)?$|secret|token|credential|authorization|(^|_|-|private|api)key$/i;
 
-/** Whether a key's name says that its value must never be printed. */
+/** Whether a key names a secret, whose value must never be printed. */
 export function isSecretKey(key: string): boolean {
   return SECRET.test(key);
 }

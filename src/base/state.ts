@@ -1,6 +1,6 @@
-/** Values of one owner that survive a restart, as JSON. A value that is set is on disk within seconds, not at once. */
+/** Values of one owner that survive a restart, as JSON. A set value is on disk within seconds, not immediately. */
 export interface KeyValueStore {
-  /** What was set last, in this run or the one before; undefined when nothing was. Check its form: the file may be old. */
+  /** The latest value, of this run or an earlier one; undefined if there is none. Check its form: it may be from an older version. */
   get(key: string): unknown;
   set(key: string, value: unknown): void;
 }
@@ -10,7 +10,7 @@ export interface StateStore {
   of(owner: string): KeyValueStore;
 }
 
-/** Stores that a restart empties. */
+/** Stores in memory only, which a restart empties. */
 export function createMemoryState(): StateStore {
   const owners = new Map<string, Map<string, unknown>>();
   return {

@@ -42,18 +42,18 @@ export interface BrokerParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Which clients may connect and what they may do; without it, or its rules, the listeners alone decide. */
+  /** Which clients may connect and what they may do; without it, or without rules in it, only the listeners decide. */
   readonly access?: Access | undefined;
 }
 
-/** How long after a clean stop a client may take to reconnect before its will is published. */
+/** After a clean stop a client must reconnect within this time, else its will is published. */
 const WILL_GRACE_MS = 60_000;
 const SLOW_READER =
   'reads too slowly: it no longer holds up its publishers, and loses messages when its queue is full';
 /** How often keepalives, expiries and slow readers are checked. */
 const SWEEP_MS = 250;
 
-/** The MQTT broker: listeners, connections, aedes for their control and our data plane for their messages. */
+/** The MQTT broker: listeners and connections; aedes controls the connections, our data plane handles the messages. */
 export class Broker implements Service {
   readonly name = 'broker';
   readonly traffic: TrafficCounters = new TrafficCounters();
@@ -141,15 +141,15 @@ export class Broker implements Service {
   }
 
   /**
-   * Applies other listeners and limits while clients are connected. Rejects when a listener can't open; a call with the
-   * former config then restores that.
+   * Applies other listeners and limits while clients are connected. Rejects when a listener can't open; then call it
+   * with the former config to restore that.
    */
   async applyConfig({ listeners, limits }: Pick<BrokerParts, 'listeners' | 'limits'>) {
     Object.assign(this.#limits, limits);
     await this.#listeners.applyConfig(listeners);
   }
 
-  /** With another access file all clients must connect again; changed rules concern only the clients they restrict. */
+  /** With another access file all clients must connect again; changed rules affect only the clients that they restrict. */
   #accessChanged(access: Access, change: AccessChange): void {
     if (change === 'file') this.#connections.closeAll('another access file');
     else reviewConnections(access, this.#connections, this.#plane.subscriptions);
@@ -173,7 +173,7 @@ export class Broker implements Service {
     return this.#listeners.urls;
   }
 
-  /** What is wrong with its certificates, in a sentence each. */
+  /** The problems of its certificates, one sentence each. */
   troubles(): string[] {
     return this.#listeners.troubles();
   }
@@ -194,12 +194,12 @@ export class Broker implements Service {
     return dropCounts(this.#plane.sessions.byClientId, this.#drops);
   }
 
-  /** Ends a client's connection, its will is published; false where it is not connected. */
+  /** Ends a client's connection and publishes its will; false if the client is not connected. */
   disconnectClient(clientId: string): boolean {
     return this.#connections.disconnectClient(clientId);
   }
 
-  /** Takes MQTT over WebSocket from another HTTP server, which checks the origin itself. */
+  /** Accepts MQTT over WebSocket from another HTTP server, which checks the origin itself. */
   async webSocketUpgradeHandler(anonymous: boolean): Promise<Upgrade> {
     const { createWebSocketUpgradeHandler } = await import('../net/websocket.ts');
     const { packet } = this.#limits;
@@ -207,14 +207,14 @@ export class Broker implements Service {
     return createWebSocketUpgradeHandler({ packet, anonymous, accept, isAllowed: () => true });
   }
 
-  /** Resolves when the message is on disk wherever it must be; at QoS 0 at once. */
+  /** Resolves when the message is in all its places on disk; at QoS 0 immediately. */
   publishLocal(message: LocalMessage): Promise<void> {
     return this.#plane.publishLocal(message);
   }
 
   /**
-   * Gives a part of the gateway every matching message until the returned function is called.
-   * An error of `receive` is logged, it does not reach the publisher.
+   * Calls `receive` with every matching message until the returned function is called.
+   * An error of `receive` is logged and does not affect the publisher.
    */
   subscribeLocal(filter: string, receive: (message: LocalMessage) => void): () => void {
     return this.#plane.subscriptions.subscribeLocal(filter, (message) => {
@@ -226,14 +226,14 @@ export class Broker implements Service {
     });
   }
 
-  /** Gives the subscriber every matching message from now on; before `start` too, so that it misses none. */
+  /** Sends every matching message to the subscriber from this call on; it may be called before `start`, to miss no message. */
   attach(filter: string, subscriber: Subscriber): () => void {
     const { router } = this.#plane;
     router.subscribe(filter, subscriber, 2);
     return () => router.unsubscribe(filter, subscriber);
   }
 
-  /** Ends what has run out: keepalives, sessions, messages. The broker calls it four times a second. */
+  /** Ends expired connections, sessions and messages. The broker calls it four times a second. */
   sweep(): void {
     this.#connections.sweep();
     this.#plane.flow.sweep();

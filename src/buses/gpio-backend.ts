@@ -17,7 +17,7 @@ export interface GpioBackend {
   readonly name: 'chardev' | 'sysfs' | 'simulated';
   /** Whether this machine offers it. */
   available(): Promise<boolean>;
-  /** Takes the lines as inputs, all or none; rejects with a BusError. */
+  /** Requests the lines as inputs, all or none; rejects with a BusError. */
   inputs(lines: readonly LineSpec[], options: GpioInputOptions): Promise<GpioInputs>;
   output(line: LineSpec, options: GpioOutputOptions): Promise<GpioOutput>;
   chips(): Promise<GpioChip[]>;

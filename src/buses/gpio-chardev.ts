@@ -120,7 +120,7 @@ function outputFlags({ activeLow = false, drive = 'push-pull' }: GpioOutputOptio
   return LINE_FLAG.output | (activeLow ? LINE_FLAG.activeLow : 0n) | DRIVE[drive];
 }
 
-/** The file descriptor of lines that are ours from then on. */
+/** The file descriptor of the requested lines, which this process then owns. */
 function requestLines(
   kernel: GpioKernel,
   lines: readonly FoundLine[],
@@ -146,7 +146,7 @@ function requestLines(
   }
 }
 
-/** The kernel says only that one of them is taken; the line's own info says by whom. */
+/** The kernel reports only that one of them is in use; the line's own info has the owner. */
 function owned(
   kernel: GpioKernel,
   chip: number,

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-/** The system calls that the GPIO character device takes; all return at once and throw what the kernel says. */
+/** The system calls that the GPIO character device takes; all return immediately and throw the kernel's error. */
 export interface GpioKernel {
   /** Names of the devices, e.g. `gpiochip0`. */
   devices(): readonly string[];

@@ -10,7 +10,7 @@ export interface GpioInputOptions {
   readonly activeLow?: boolean;
   readonly bias?: 'pull-up' | 'pull-down' | 'disabled';
   readonly debounceMs?: number;
-  /** Only these edges, after `activeLow`; both unless said otherwise. */
+  /** Only these edges, after `activeLow`; both by default. */
   readonly edge?: 'rising' | 'falling';
   /** Every edge counts, as for a counter: refused if the kernel or the chip could lose edges unnoticed. */
   readonly everyEdge?: boolean;
@@ -38,7 +38,7 @@ export interface GpioInputs {
 
 export interface GpioOutputOptions {
   readonly activeLow?: boolean;
-  /** The value from the moment the line is taken. */
+  /** The value from the moment when the line is requested. */
   readonly initial: boolean;
   readonly drive?: 'push-pull' | 'open-drain' | 'open-source';
 }

@@ -24,7 +24,7 @@ export interface FoundLine {
 export interface OpenChip {
   readonly device: string;
   readonly info: ChipInfo;
-  /** What the kernel says about each line. */
+  /** The kernel's information about each line. */
   lines(): LineInfo[];
 }
 

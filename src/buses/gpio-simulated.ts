@@ -3,7 +3,7 @@ import type { GpioInputs, GpioOutput } from './gpio-line.ts';
 
 const POLL_MS = 50;
 
-/** Lines that exist in memory alone, to try a config without its hardware: an input is what the output of the same name is. */
+/** Lines that exist only in memory, to try a config without its hardware: an input has the value of the output of the same name. */
 export function createSimulatedBackend(): GpioBackend {
   const lines = new Map<string, boolean>();
   const nameOf = (line: LineSpec): string =>

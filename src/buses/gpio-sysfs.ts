@@ -214,7 +214,10 @@ function translated(cause: unknown, name: string): BusError {
     EACCES: ['denied', 'no permission for /sys/class/gpio: add the user to group gpio'],
     EPERM: ['denied', 'no permission for /sys/class/gpio: add the user to group gpio'],
     EROFS: ['denied', '/sys/class/gpio is read-only here: the unit needs it in ReadWritePaths'],
-    EINVAL: ['owned', `line ${name} can't be had: the kernel does not know it or keeps it`],
+    EINVAL: [
+      'owned',
+      `line ${name} is not available: the kernel does not know it or uses it itself`,
+    ],
   };
   const [fault, sentence] = sentences[String(code)] ?? ['failed', `line ${name}: ${said}`];
   return new BusError(fault, sentence, { cause });

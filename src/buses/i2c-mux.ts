@@ -24,8 +24,8 @@ export interface Multiplexing {
 /**
  * TCA9548A, PCA9548A and alike on a bus: the control register (section "Control Register") has one bit a channel.
  * A transfer and the choice of its channel never have another channel's transfer in between, and at most one channel of one
- * multiplexer is open at a time, so chips with the same address may be behind several. The choice is written before each
- * transfer, as a multiplexer that was reset has forgotten it.
+ * multiplexer is open at a time, so chips with the same address may be behind several. The channel is selected before each
+ * transfer, because a reset multiplexer has lost the selection.
  */
 export function createMultiplexing(parent: I2cBus): Multiplexing {
   let last: Promise<unknown> = Promise.resolve();

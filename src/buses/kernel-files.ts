@@ -6,7 +6,7 @@ export interface KernelFiles {
   /** The file's text without the trailing newline. */
   read(path: string): Promise<string>;
   list(path: string): Promise<string[]>;
-  /** Free and total bytes of the file system that holds `path`. */
+  /** Free and total bytes of the file system of `path`. */
   space(path: string): Promise<{ free: number; total: number }>;
 }
 

@@ -29,7 +29,7 @@ async function watchOnce(parts: WatchedLineParts, signal: AbortSignal): Promise<
   let input: GpioInput | undefined;
   const open = new AbortController();
   const end = (): void => open.abort();
-  // Not AbortSignal.any: a line that fails every second for years must leave nothing behind at `signal`.
+  // Not AbortSignal.any: a line that fails every second for years must not add listeners to `signal`.
   signal.addEventListener('abort', end, { once: true });
   const poll = async (from: GpioInput): Promise<void> => {
     while (!open.signal.aborted) {

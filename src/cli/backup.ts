@@ -4,7 +4,7 @@ import { restore as copyIn, backup as copyOut } from '../store/admin/backup.ts';
 import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
-/** `backup FILE`: the database as it is at this moment, also while a gateway runs. */
+/** `backup FILE`: copies the present state of the database, also while a gateway runs. */
 export function backup(file: string, options: ConfigOption, io: Io, drivers: Drivers) {
   return withData(options, io, drivers, async (folder) => {
     await copyOut(folder, path.resolve(io.cwd, file), (done) => {

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema/schema.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { isSynchronised } from '../runtime/time-sync.ts';
 
-/** What a check works with. */
+/** The data for a check. */
 export interface CheckContext {
   readonly config: Config;
   readonly files: KernelFiles;
@@ -13,11 +13,11 @@ export interface CheckContext {
   readonly status: GatewayStatus | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
-  /** What systemd says about NTP: `yes` or `no`; rejects where timedatectl does not answer. */
+  /** Whether systemd reports NTP as synchronised: `yes` or `no`; rejects if timedatectl does not answer. */
   askTimedatectl(): Promise<string>;
 }
 
-/** One sentence, and what to do where something is wrong. */
+/** One sentence, and what to do if there is a problem. */
 export interface CheckResult {
   readonly found: string;
   readonly remedy?: string;
@@ -130,7 +130,7 @@ async function disk({ config, files }: CheckContext): Promise<readonly CheckResu
   return results;
 }
 
-/** The wear that the card reports, and what the gateway writes to it. */
+/** The wear that the card reports, and the amount that the gateway writes to it. */
 async function wear({ config, files, status, now }: CheckContext): Promise<readonly CheckResult[]> {
   const results: CheckResult[] = [];
   const mount = await mountOf(files, config.data);

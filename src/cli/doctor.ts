@@ -13,7 +13,7 @@ export interface DoctorParts {
   askTimedatectl(): Promise<string>;
 }
 
-/** Runs all checks of the machine and its gateway: 0 when nothing is wrong, 1 with what to do for each result. */
+/** Runs all checks of the machine and its gateway: 0 if there is no problem, else 1 with what to do for each result. */
 export async function doctor(options: ConfigOption, io: Io, parts: DoctorParts): Promise<number> {
   const { drivers, files, askTimedatectl } = parts;
   const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);

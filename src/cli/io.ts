@@ -9,7 +9,7 @@ export interface OutputStream {
   readonly rows?: number | undefined;
 }
 
-/** What a verb sees of the world, so that a test can run it in its own process. */
+/** The environment of a verb, so that a test can run it in its own process. */
 export interface Io {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
@@ -17,7 +17,7 @@ export interface Io {
   readonly cwd: string;
   /** Emits the signals and, as `process` does, `uncaughtException` and `unhandledRejection`. */
   readonly events: EventEmitter;
-  /** Ends the process at once. */
+  /** Ends the process immediately. */
   exit(code: number): void;
   /** Reports to the parent process that clients can connect, and where. */
   ready(urls: readonly string[]): void;

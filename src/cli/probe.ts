@@ -12,7 +12,7 @@ export interface ProbeParts {
   readonly drivers: Drivers;
   /** The known boards, by name. */
   readonly boards: ReadonlyMap<string, Board>;
-  /** What systemd says about NTP: `yes` or `no`; rejects where timedatectl does not answer. */
+  /** Whether systemd reports NTP as synchronised: `yes` or `no`; rejects if timedatectl does not answer. */
   askTimedatectl?(): Promise<string>;
 }
 
@@ -20,7 +20,7 @@ export interface ProbeParts {
 const FIRST_ADDRESS = 0x08;
 const LAST_ADDRESS = 0x77;
 
-/** Prints the hardware of this machine; works where there is none. Resolves to 0. */
+/** Prints the hardware of this machine; works without any hardware. Resolves to 0. */
 export async function probe(parts: ProbeParts, io: Io): Promise<number> {
   const { buses, drivers, askTimedatectl: ask = askTimedatectl } = parts;
   const { files } = buses;

@@ -5,7 +5,7 @@ import type { ReloadReport } from '../runtime/reload.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
-/** Changes the running gateway to its config file as it is on disk: 0 done, 1 refused with the reason, 3 when none runs. */
+/** Applies the present config file to the running gateway: 0 done, 1 refused with the reason, 3 if none runs. */
 export async function reload(options: ConfigOption, io: Io, drivers: Drivers): Promise<number> {
   const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
   if (!config) {

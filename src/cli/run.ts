@@ -8,7 +8,7 @@ import type { Gateway, Load } from '../runtime/gateway.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
-/** What `run` starts; a parameter so that a test can start something smaller. */
+/** The function that `run` starts; a parameter, so that a test can start something smaller. */
 export interface RunParts {
   readonly drivers: Drivers;
   start(config: Config, log: Logger, tail: LogTail, load: Load): Promise<Gateway>;

@@ -76,7 +76,7 @@ function sensorRows(sensor: GatewayStatus['sensors'][number], now: number): stri
   ]);
 }
 
-/** A heading and rows whose columns stand under each other; nothing where there are no rows. */
+/** A heading and rows with aligned columns; nothing where there are no rows. */
 function section(heading: string, rows: readonly (readonly string[])[]): string[] {
   if (rows.length === 0) return [];
   const clean = rows.map((row) => row.map(printable));

@@ -13,7 +13,7 @@ import { EXIT, type Io } from './io.ts';
 
 /** Where a password comes from: never from an argument, which every user of the machine can see. */
 export interface PasswordSource {
-  /** Read twice from a terminal; one line where standard input is none. */
+  /** Read twice from a terminal; one line if standard input is not a terminal. */
   password(user: string): Promise<string>;
 }
 
@@ -92,7 +92,7 @@ export async function user(
   return EXIT.ok;
 }
 
-/** The access file that a config names, also where the rest of the config is not in order yet. */
+/** The access file that a config names, even if the rest of the config is not valid yet. */
 async function accessFile(config: string): Promise<string | undefined> {
   const read = await readText(config);
   if (!('text' in read)) throw new Error(`${config}: ${read.message}`);
@@ -132,7 +132,7 @@ export const askForPassword: PasswordSource = {
   },
 };
 
-/** Shows the prompt and nothing of what is typed. */
+/** Shows the prompt but not the typed characters. */
 async function ask(prompt: string): Promise<string> {
   process.stderr.write(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });

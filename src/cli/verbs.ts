@@ -9,10 +9,10 @@ import type { RunParts } from './run.ts';
 import type { StatusOption } from './status.ts';
 import type { TlsAction, TlsOption } from './tls.ts';
 
-/** What the verbs work with; a parameter so that a test can give others. */
+/** The parts that the verbs use; a parameter, so that a test can pass others. */
 export type Parts = RunParts & ReadParts;
 
-/** One call of a verb: its argument, or '' where it takes none, and its options. */
+/** One call of a verb: its argument, or '' if it has none, and its options. */
 export interface Call<Options> {
   readonly argument: string;
   readonly options: Options;
@@ -23,9 +23,9 @@ export interface Call<Options> {
 /** A verb of the command line, or an action of one, such as `list` of `queue`. */
 export interface Verb {
   readonly name: string;
-  /** What it does, for the help. */
+  /** Its description, for the help. */
   readonly summary: string;
-  /** As commander writes it, with what it is. */
+  /** The argument as commander writes it, and its description. */
   readonly argument?: readonly [name: string, description: string];
   readonly options?: readonly (readonly [flags: string, description: string, value?: string])[];
   /** A verb has actions or runs itself. Its file is loaded only then. Resolves with the exit code. */
@@ -42,7 +42,7 @@ function verb<Options>(
 
 const CONFIG = ['-c, --config <file>', 'the config file (YAML)'] as const;
 
-/** A certificate should last for the years in which nobody opens the cabinet. */
+/** A certificate should last for the years in which the cabinet stays closed. */
 const CERTIFICATE_DAYS = '3650';
 
 const queueAction = (name: QueueAction, summary: string): Verb =>

@@ -13,7 +13,7 @@ export interface WatchParts {
 }
 
 const EVERY_MS = 1000;
-/** The other screen of the terminal, without a cursor; and back to the one that was there before. */
+/** Switches to the alternate screen of the terminal, without a cursor, and back to the normal one. */
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?25h\u001b[?1049l';
 const [HOME, CLEAR_LINE, CLEAR_REST] = ['\u001b[H', '\u001b[K', '\u001b[J'];

@@ -4,9 +4,9 @@ import type { Config } from './schema/schema.ts';
 /** One value that differs in another config, e.g. `sensors.temperature.every: 1000 -> 5000`. */
 export type Change = string;
 
-/** Changes reported at most; the others are counted. */
+/** The most changes that are reported; the others are counted. */
 const MOST_CHANGES = 100;
-/** Characters of a value in a change. */
+/** The most characters of a value in a change. */
 const LONGEST = 200;
 
 /** The values that differ between the two configs, one text each, by the names of their keys. Times are milliseconds. */

@@ -82,7 +82,7 @@ const TYPES: Readonly<Record<string, string>> = {
   nan: 'a number',
 };
 
-/** What a schema without its own message expects. */
+/** The expectation of a schema without its own message. */
 function expectation(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { crossChecks } from './checks/checks.ts';
 import { passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
-import type { Parts, Placed } from './checks/parts.ts';
+import type { Parts, ValidElement } from './checks/parts.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
 import { type HttpConfig, httpSchema } from './schema/http.ts';
@@ -23,13 +23,13 @@ export type LoadResult = { readonly warnings: readonly Problem[] } & (
   | { readonly config: undefined; readonly problems: readonly Problem[] }
 );
 
-/** Of a file that is wrong from top to bottom, only the first hundred problems are reported. */
+/** Only the first hundred problems of a file are reported. */
 const MOST_PROBLEMS = 100;
-/** Locating one costs a search; a megabyte of nonsense must not cost minutes. */
+/** Each position needs a search, and a large invalid file must not take minutes. */
 const MOST_FINDINGS = 1000;
 
 /**
- * Reads and checks a whole config. Touches no hardware, and does not throw whatever the file contains.
+ * Reads and checks a whole config. Accesses no hardware and does not throw, whatever the file contains.
  * The paths of the result are absolute: files are relative to the config's folder, `data` to `cwd`.
  */
 export async function loadConfig(
@@ -120,7 +120,7 @@ function partsOf(source: Source, drivers: Drivers): Parts {
 function valid<Element>(
   list: unknown,
   parse: (one: unknown) => { success: boolean; data?: Element | undefined },
-): Placed<Element>[] {
+): ValidElement<Element>[] {
   if (!Array.isArray(list)) return [];
   return list.slice(0, MOST_FINDINGS).flatMap((one, index) => {
     const { data } = parse(one);

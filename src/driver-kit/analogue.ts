@@ -21,7 +21,7 @@ export function fromCurrentLoop(milliamperes: number, low: number, high: number)
   return { value, quality: 'uncertain', reason };
 }
 
-/** Ohms of a resistor to ground that a known one pulls up to the supply; Infinity if it is missing. Volts and ohms. */
+/** Ohms of a resistor to ground with a known pull-up to the supply; Infinity if it is missing. Volts and ohms. */
 export function toResistance(volts: number, supply: number, pullUp: number): number {
   return volts >= supply ? Number.POSITIVE_INFINITY : (pullUp * volts) / (supply - volts);
 }

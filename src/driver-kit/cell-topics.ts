@@ -10,7 +10,7 @@ export function statusTopic(cell: string): string {
   return joined([cell, 'status']);
 }
 
-/** Topics of the power supply: whether it is there, and how long it took to make everything safe when it failed. */
+/** Topics of the power supply: whether it is present, and how long it took to make everything safe after a failure. */
 export function powerTopics(cell: string): { readonly supplied: string; readonly secured: string } {
   const topic = (channel: string): string => readingTopic(cell, 'power', channel);
   return { supplied: topic('supplied'), secured: topic('secured') };

@@ -6,13 +6,13 @@ import * as driverKit from './driver.ts';
 
 /**
  * The default export of a driver file outside the installation: `({ defineDriver, z }) => defineDriver({ … })`.
- * It can't import the gateway's modules, so it receives what driver.ts exports.
+ * It can't import the gateway's modules, so it receives the exports of driver.ts.
  */
 type DriverFile = (kit: typeof driverKit) => driverKit.Driver;
 
 /**
  * Loads a driver file. Only root or the user of this process may be able to change it, as it runs with the rights of this process.
- * Rejects with the path and what is wrong with it.
+ * Rejects with the path and the problem.
  */
 export async function loadDriver(path: string): Promise<driverKit.Driver> {
   try {

@@ -6,7 +6,7 @@ import type { OutputChip } from './pins.ts';
 import type { Channel, Sensor, Tools } from './sensor.ts';
 import { duration } from './units.ts';
 
-// The exports of this file are all that a driver may import, and all that a driver file outside the installation receives.
+// A driver may import only the exports of this file; a driver file outside the installation receives the same.
 export type { KeyValueStore } from '../base/state.ts';
 export type {
   Edge,
@@ -47,24 +47,24 @@ export interface Handles {
   none: undefined;
 }
 
-/** All that a driver declares. `cellgate check` checks the options; no hardware is touched before `open`. */
+/** The declaration of a driver. `cellgate check` checks the options; no hardware is accessed before `open`. */
 export interface Driver<
   Bus extends keyof Handles = keyof Handles,
   Options extends z.ZodObject = z.ZodObject,
 > {
   readonly name: string;
   readonly summary: string;
-  /** An https address; drivers that read no chip have none. */
+  /** An https address; drivers without a chip have none. */
   readonly datasheet?: string;
   readonly bus: Bus;
   /** I2C only: the addresses that the chip can have, the usual one first. */
   readonly addresses?: readonly number[];
-  /** `gpio-inputs` only: what each of its lines is, e.g. `phase A`. */
+  /** `gpio-inputs` only: the role of each line, e.g. `phase A`. */
   readonly lines?: readonly string[];
   /** I2C only: pins that `outputs` may drive, numbered from 0. Other pins stay as they are. */
   readonly outputs?: {
     readonly pins: number;
-    /** Whether the chip does not say which pins are driven: then no sensor may read it. */
+    /** Whether the chip does not report which pins are driven; then no sensor may read it. */
     readonly alone?: boolean;
     open(chip: I2cDevice): Promise<OutputChip>;
   };
@@ -82,7 +82,7 @@ export interface Driver<
 /** The drivers that a config may name, by their names. */
 export type Drivers = ReadonlyMap<string, Driver>;
 
-/** Gives a driver file its types; adds nothing at run time. */
+/** For the types of a driver file; does nothing at run time. */
 export function defineDriver<Bus extends keyof Handles, Options extends z.ZodObject>(
   driver: Driver<Bus, Options>,
 ): Driver<Bus, Options> {

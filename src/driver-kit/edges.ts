@@ -1,10 +1,10 @@
 import type { Edge } from '../buses/gpio-line.ts';
 
-/** Edges that are taken in the background. */
+/** Edges that are received in the background. */
 export interface EdgeFollower {
   /** Throws the error that has ended the edges, if there was one. */
   check(): void;
-  /** Resolves when no more edges are taken; the line stays open. */
+  /** Resolves when no more edges are received; the line stays open. */
   stop(): Promise<void>;
 }
 

@@ -17,7 +17,7 @@ export interface PinParts {
   levels(): Promise<number>;
 }
 
-/** The pins of an expander as a sensor with a channel each; with an interrupt, a change is published at once. */
+/** The pins of an expander as a sensor with a channel for each; with an interrupt, a change is published immediately. */
 export async function pinSensor(parts: PinParts): Promise<Sensor> {
   const { names, pins, activeLow, tools } = parts;
   const read = async (): Promise<Samples> => {
@@ -70,7 +70,7 @@ export function inputPins(chip: I2cDevice, pins: readonly number[]): InputPins {
 
 /** A chip whose pins can be driven; levels are those of the pins themselves. Transfers of one chip never overlap. */
 export interface OutputChip {
-  /** Makes the pin an output of this level, also when it is one. */
+  /** Makes the pin an output of this level, even if it is an output already. */
   drive(pin: number, level: boolean): Promise<void>;
   /** The pin's level; rejects when the chip was reset and the pin is no longer driven. */
   read(pin: number): Promise<boolean>;
@@ -78,17 +78,17 @@ export interface OutputChip {
 
 /** Addresses of a chip's registers, those of port 0; port 1 has the next ones. */
 export interface PinRegisters {
-  /** The level that an output has. */
+  /** The level of an output. */
   readonly output: number;
   /** 1 for an input. */
   readonly direction: number;
-  /** 1 for a level that is read the other way round. */
+  /** 1 for a level that is read inverted. */
   readonly polarity: number;
   /** The level of the pin. */
   readonly level: number;
 }
 
-/** The outputs of an expander with two ports of eight pins. The level is set before the direction, so that the pin never has the wrong one. */
+/** The outputs of an expander with two ports of eight pins. The level is set before the direction, so that the pin never has the wrong level. */
 export function registerPins(chip: I2cDevice, registers: PinRegisters): OutputChip {
   const read = async (register: number, pin: number): Promise<number> => {
     const [byte = 0] = await chip.transfer(Uint8Array.of(register + (pin >> 3)), 1);

@@ -8,7 +8,7 @@ export type Value = number | boolean | string | null;
 
 /**
  * One sample of one channel, as it is published.
- * `value` is null exactly when `quality` is `bad`; `reason` says why it is not `good`.
+ * `value` is null exactly when `quality` is `bad`; `reason` is the cause if it is not `good`.
  * `time` is in milliseconds since the Unix epoch.
  */
 export interface Reading {
@@ -20,7 +20,7 @@ export interface Reading {
   readonly time: number;
 }
 
-/** The reason of a reading whose `time` is from a clock that is not set; alone, or at the end of another reason. */
+/** The reason of a reading whose `time` is from a clock that is not set; may be at the end of another reason. */
 export const CLOCK_NOT_SET = 'clock not yet set';
 const CORRECTED = 'taken before the clock was set, time corrected';
 
@@ -57,7 +57,7 @@ function withoutBadValue(reading: Reading): Reading {
   return reading;
 }
 
-/** The reading with the quality and reason of a clock that is set or not, also when a filter kept it while that changed. */
+/** The reading with the quality and reason of a clock that is set or not, even if the clock was set while a filter kept it. */
 export function withClockState(reading: Reading, clockIsSet: boolean): Reading {
   const { reason, ...others } = reading;
   if (clockIsSet) return reason === CLOCK_NOT_SET ? { ...others, quality: 'good' } : reading;
@@ -71,7 +71,7 @@ const NOT_SET = Buffer.from(`${CLOCK_NOT_SET}"`);
 
 /**
  * The payload of a reading from before the clock was set, with its right time; undefined for any other payload.
- * `stepOf` gives the milliseconds by which the clock was wrong in that start of the gateway, if that is known.
+ * `stepOf` returns the clock's error in milliseconds in that start of the gateway, if it is known.
  */
 export function corrected(
   payload: Buffer,

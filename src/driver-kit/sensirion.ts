@@ -4,7 +4,7 @@ import type { Channel, Sensor, Tools } from './sensor.ts';
 
 /**
  * Words of 16 bits as Sensirion's chips send them, each followed by its CRC-8 (polynomial 0x31, begins with 0xff).
- * Throws when one does not fit.
+ * Throws if one is wrong.
  */
 export function sensirionWords(bytes: Uint8Array): number[] {
   const words: number[] = [];
@@ -28,9 +28,9 @@ export const SHT_CHANNELS: readonly Channel[] = [
   { name: 'humidity', unit: '%', range: [0, 100] },
 ];
 
-/** In which a family of Sensirion's humidity sensors differs from the others. */
+/** The differences between the families of Sensirion's humidity sensors. */
 export interface ShtParts {
-  /** Brings the chip into a known state. */
+  /** Sets the chip to a known state. */
   readonly reset: Uint8Array;
   readonly resetMs: number;
   /** Begins one measurement. */

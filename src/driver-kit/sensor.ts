@@ -25,14 +25,14 @@ export type Samples = Readonly<Record<string, Sample>>;
 export interface Sensor {
   /** One sample of every channel. The signal is aborted when the read takes too long or the gateway stops. */
   read(signal: AbortSignal): Promise<Samples>;
-  /** For sensors that report changes by themselves: yields each change at once, besides the regular reads. */
+  /** For sensors that report changes by themselves: yields each change immediately, in addition to the regular reads. */
   changes?(signal: AbortSignal): AsyncIterable<Samples>;
   close?(): Promise<void>;
 }
 
 export interface Tools {
   readonly clock: Clock;
-  /** Waits for a conversion; ends early, with a rejection, when the read is given up. */
+  /** Waits for a conversion; rejects early if the read is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** State of this sensor that survives a restart. */
   readonly state: KeyValueStore;

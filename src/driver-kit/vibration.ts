@@ -1,6 +1,6 @@
 import type { Channel, Samples, Tools } from './sensor.ts';
 
-/** What a window of acceleration says, gravity taken out: effective and largest deviation, frequency in Hz. */
+/** The result of a window of acceleration without gravity: effective and largest deviation, frequency in Hz. */
 export interface Vibration {
   readonly rms: number;
   readonly peak: number;
@@ -16,7 +16,7 @@ const STANDS_OUT = 6;
 
 /**
  * RMS, peak and strongest frequency of the three axes together, in the samples' unit. Each axis' mean, which is gravity, is
- * taken out. The spectrum is windowed (Hann) and its highest place interpolated between two bins.
+ * subtracted. The spectrum is windowed (Hann) and its highest place interpolated between two bins.
  */
 export function toVibration(samples: readonly Acceleration[], rateHz: number): Vibration {
   const count = samples.length;
@@ -33,7 +33,7 @@ export function toVibration(samples: readonly Acceleration[], rateHz: number): V
   return { rms, peak, frequency: strongest(powers(axes), rateHz / count) };
 }
 
-/** Channels of a reading that `readVibration` takes: RMS and peak in g, frequency in Hz. */
+/** Channels of a reading by `readVibration`: RMS and peak in g, frequency in Hz. */
 export const VIBRATION_CHANNELS: readonly Channel[] = [
   { name: 'rms', unit: 'g' },
   { name: 'peak', unit: 'g' },
@@ -44,9 +44,9 @@ export const VIBRATION_CHANNELS: readonly Channel[] = [
 export interface AccelerationFifo {
   /** Empties the FIFO, which then fills. */
   restart(): Promise<void>;
-  /** How many samples are in it; rejects when some were lost. */
+  /** The number of samples in it; rejects if some were lost. */
   count(): Promise<number>;
-  /** Takes the oldest sample, in g. */
+  /** Removes and returns the oldest sample, in g. */
   take(): Promise<Acceleration>;
 }
 
@@ -59,7 +59,7 @@ export interface VibrationOptions {
   readonly range: number;
 }
 
-/** Samples that may gather before the FIFO is read: half of it. */
+/** The number of samples at which the FIFO is read: half of it. */
 const READ_EVERY = 16;
 /** Part of the full scale from which a value counts as clipped. */
 const CLIPPED = 0.99;

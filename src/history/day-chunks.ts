@@ -1,12 +1,12 @@
 import type { KeyValueStore } from '../base/state.ts';
 import { POINTS } from './hour-history.ts';
 
-/** What is written to the store at once: the points of an hour, all topics in it. */
+/** One value in the store: the points of all topics in an hour. */
 const CHUNK_POINTS = 15;
 /** A day, and the hour that is being filled. */
 const CHUNKS = POINTS / CHUNK_POINTS + 1;
 
-/** One number where the topic had only one value in the time of the point; null where it had none. */
+/** One number if the topic had only one value in the time of the point; null if it had none. */
 export type Point = number | readonly [low: number, high: number, last: number] | null;
 
 /** Points of all topics in the order of time; the points of a topic may end early. */
@@ -20,7 +20,7 @@ interface Chunk {
   changed: boolean;
 }
 
-/** A point of one topic: `end` is on the monotonic clock where this start has taken it, `time` since the epoch. */
+/** A point of one topic: `time` is since the epoch; `end` is on the monotonic clock, if this start has recorded it. */
 export interface KeptPoint {
   readonly end: number | undefined;
   readonly time: number;
@@ -32,7 +32,7 @@ export class DayChunks {
   readonly #state: KeyValueStore;
   #chunks: Chunk[];
 
-  /** With what earlier starts have left in the store. */
+  /** The chunks, with those that earlier starts have stored. */
   constructor(state: KeyValueStore) {
     this.#state = state;
     this.#chunks = readChunks(state);
@@ -57,7 +57,7 @@ export class DayChunks {
     chunk.changed = true;
   }
 
-  /** Gives the points of this start their times again, by a wall clock that was set since. */
+  /** Calculates the times of this start's points again, after the wall clock was set. */
   redate(timeOf: (end: number) => number): void {
     for (const chunk of this.#chunks) {
       for (const [index, end] of chunk.ends.entries()) {
@@ -68,7 +68,7 @@ export class DayChunks {
     }
   }
 
-  /** Hands the chunks that have changed to the store. */
+  /** Writes the changed chunks to the store. */
   save(): void {
     for (const chunk of this.#chunks) {
       if (!chunk.changed) continue;
@@ -97,7 +97,7 @@ export class DayChunks {
   }
 }
 
-/** The chunks of earlier starts, oldest first; a value that is no chunk is left out. */
+/** The chunks of earlier starts, oldest first; a value that is not a chunk is left out. */
 function readChunks(state: KeyValueStore): Chunk[] {
   const chunks: Chunk[] = [];
   for (let key = 0; key < CHUNKS; key++) {

@@ -8,7 +8,7 @@ export const DAY_POINT_MS = 240_000;
 const POLL_MS = 10_000;
 /** A clock that differs by more than this was set: the points of this start are dated again. */
 const STEP_MS = DAY_POINT_MS / 2;
-/** More would be noise, and wear on the card. */
+/** More digits would be noise and would wear the card. */
 const DIGITS = 9;
 
 export interface DayHistoryParts {
@@ -16,7 +16,7 @@ export interface DayHistoryParts {
   readonly history: Pick<HourHistory, 'within'>;
   /** The topics whose day is kept. */
   topics(): Iterable<string>;
-  /** What is kept over restarts; there from `start` on. */
+  /** The state that is kept over restarts; available from `start` on. */
   state(): KeyValueStore;
   /** Milliseconds that never jump. */
   monotonic(): number;
@@ -27,8 +27,8 @@ export interface DayHistoryParts {
 }
 
 /**
- * The last day of the sensors that ask for it, through restarts and power cuts: every four minutes one more point
- * is handed to the store. The points of this start keep their distance in time whatever is done to the clock.
+ * The last day of the sensors that are configured for it, over restarts and power cuts: every four minutes one more
+ * point is stored. The time between the points of this start stays right even if the clock is set.
  */
 export class DayHistory implements Service {
   readonly name = 'day';
@@ -67,7 +67,7 @@ export class DayHistory implements Service {
     for (const { end: own, time, point } of this.#chunks?.of(topic) ?? []) {
       const before = time - this.#timeOf(0);
       if (own !== undefined) series.put(own, point);
-      // A point of an earlier start can't be younger than this start: its clock was wrong.
+      // A point of an earlier start can't be later than this start: its clock was wrong.
       else if (isSet() && before < this.#began + DAY_POINT_MS) series.put(before, point);
     }
     const summary = history.within(topic, this.#pointBegan, end);
@@ -120,7 +120,7 @@ class DaySeries {
     this.#end = end;
   }
 
-  /** Points that fall together become one; those outside the day are left out. */
+  /** Points in the same period become one; points outside the day are left out. */
   put(at: number, point: Point): void {
     const index = POINTS - 1 - Math.round((this.#end - at) / DAY_POINT_MS);
     if (index < 0 || index >= POINTS || point === null) return;

@@ -11,9 +11,9 @@ import { RecordedTopics } from './recorded-topics.ts';
 export interface HistoryParts {
   readonly config: readonly SensorConfig[];
   readonly sensors: Pick<Sensors, 'status'>;
-  /** The uplinks of the config in force. */
+  /** The uplinks of the current config. */
   uplinks(): readonly { readonly status: UplinkStatus }[];
-  /** What is kept over restarts; there from `start` on. */
+  /** The state that is kept over restarts; available from `start` on. */
   readonly state: StateStore;
   readonly clock: Pick<Clock, 'monotonic' | 'wall'>;
   /** Counts evenly until the clock is set. */
@@ -23,7 +23,7 @@ export interface HistoryParts {
 /** No sensor has this name. */
 const DAY_OWNER = '$day';
 
-/** The recorded values of the page's charts: an hour of every topic, a day of the sensors that ask for it. */
+/** The recorded values of the page's charts: an hour of every topic, a day of the sensors that are configured for it. */
 export class History implements Service {
   readonly name = 'history';
   readonly #hour;

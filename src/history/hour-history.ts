@@ -5,11 +5,11 @@ import type { UplinkStatus } from '../uplink/uplink.ts';
 /** One point covers so many milliseconds; the points of one topic cover an hour. */
 export const POINT_MS = 10_000;
 export const POINTS = 360;
-/** Topics beyond these have no history: a point costs 24 bytes. */
+/** The most topics with a history, because a point needs 24 bytes. */
 const TOPICS = 2000;
 const POLL_MS = 1000;
 
-/** The values of a topic: lowest, highest and last within each point, the newest point last; null where there was none. */
+/** The values of a topic: lowest, highest and last within each point, the newest point last; null if there was none. */
 export interface Series {
   /** Milliseconds since the epoch at which the newest point ends. */
   readonly end: number;
@@ -31,7 +31,7 @@ export interface HourHistoryParts {
   monotonic(): number;
   /** Milliseconds since the epoch. */
   wall(): number;
-  /** The value of every topic at this moment; null where it has none. */
+  /** The value of every topic at this moment; null if it has none. */
   values(): Iterable<readonly [topic: string, value: number | null]>;
 }
 
@@ -125,7 +125,7 @@ export function createHourHistory({ monotonic, wall, values }: HourHistoryParts)
   };
 }
 
-/** Empties the points that have gone by without a value. */
+/** Empties the points that have passed without a value. */
 function forward(ring: Ring, point: number): void {
   for (let next = Math.max(ring.newest + 1, point - POINTS + 1); next <= point; next++) {
     for (const column of [ring.low, ring.high, ring.last]) column[next % POINTS] = Number.NaN;

@@ -1,12 +1,12 @@
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { SensorStatus } from '../sensors/sampler.ts';
 
-/** The topics of the sensors whose config asks for the history of a day. */
+/** The topics of the sensors that are configured with the history of a day. */
 export class RecordedTopics {
   readonly #status: () => readonly SensorStatus[];
   #names: ReadonlySet<string>;
 
-  /** `status` gives the sensors of the config in force, with their topics. */
+  /** `status` returns the sensors of the current config, with their topics. */
   constructor(sensors: readonly SensorConfig[], status: () => readonly SensorStatus[]) {
     this.#status = status;
     this.#names = recorded(sensors);

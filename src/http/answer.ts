@@ -7,7 +7,7 @@ export interface Answer {
   readonly type: string;
   readonly body: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body compressed, where that is kept. */
+  /** The compressed body, if it is cached. */
   zipped?(): Promise<Buffer>;
 }
 
@@ -25,7 +25,7 @@ export function textAnswer(
   return { status, type: TEXT, body: `${text}\n`, headers };
 }
 
-/** A value for programs; what it says of this moment is not to be kept. */
+/** A JSON value for programs; not to be cached, because it is valid for this moment only. */
 export function jsonAnswer(value: unknown, status = 200): Answer {
   const headers = { 'cache-control': 'no-store' };
   return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(value), headers };

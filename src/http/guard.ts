@@ -24,8 +24,8 @@ export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Whether a Host header names this machine. A page of another site can make its own name lead to our address
- * (DNS rebinding), but it can't make the browser say an address, our name or that of our certificate.
+ * Whether a Host header names this machine. A page of another site can make its own name point to our address
+ * (DNS rebinding), but can't make the browser send an address, our name or the name of our certificate.
  */
 export function isOwnHost(
   header: string | undefined,

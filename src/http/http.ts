@@ -29,14 +29,14 @@ export interface HttpParts extends RoutesParts {
 
 /** The built page. */
 const PAGE_FOLDER = join(installation, 'dist/page');
-/** Where the page's MQTT goes. */
+/** Receives the MQTT connections of the page. */
 const MQTT_PATH = '/mqtt';
 const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 10_000 };
 const SOCKETS = 200;
 const IDLE_MS = 20_000;
 const KEEPALIVE_MS = 60_000;
 
-/** The page, its data, health and metrics over HTTP; MQTT over WebSocket on the same port, for the gateway's own pages alone. */
+/** The page, its data, health and metrics over HTTP; MQTT over WebSocket on the same port, only for the gateway's own pages. */
 export class Http implements Service {
   readonly name = 'http';
   readonly #parts: HttpParts;
@@ -49,7 +49,7 @@ export class Http implements Service {
     this.#parts = parts;
   }
 
-  /** Its address; undefined until it has started. */
+  /** The server's address; undefined until it has started. */
   get url(): string | undefined {
     return this.#url;
   }
@@ -104,14 +104,14 @@ export class Http implements Service {
     server.keepAliveTimeout = IDLE_MS;
     server.on('connection', (socket: Socket) => {
       socket.setNoDelay(true);
-      // The kernel finds a browser that ended without closing its connection.
+      // The kernel detects a browser that ended without closing its connection.
       socket.setKeepAlive(true, KEEPALIVE_MS);
     });
     this.#server = server;
     return server;
   }
 
-  /** Hands WebSockets of the gateway's own pages to the broker and refuses all others. */
+  /** Passes WebSockets of the gateway's own pages to the broker and refuses all others. */
   #upgrade(accept: Upgrade) {
     return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       const { host, origin } = request.headers;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Access } from '../access/access.ts';
 
-/** What the user of a request may do over MQTT, and therefore here. */
+/** The rights of a request's user: the same over HTTP as over MQTT. */
 export interface Visitor {
   maySubscribe(filter: string): boolean;
   mayPublish(topic: string): boolean;
@@ -9,11 +9,11 @@ export interface Visitor {
 
 const EVERYTHING: Visitor = { maySubscribe: () => true, mayPublish: () => true };
 
-/** Stands for the client id, which the rules of single clients may name. */
+/** Used as the client id, because rules may name single clients. */
 const CLIENT_ID = 'cellgate-http';
 const LONGEST = 1024;
 
-/** What the sender of a request may do: everything without access rules, else what the user of its Basic login may. Undefined where that is refused. */
+/** The rights of a request's sender: all without access rules, else those of the user of its Basic login. Undefined if the login is refused. */
 export async function loginOf(
   request: IncomingMessage,
   access: Access,

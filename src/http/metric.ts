@@ -2,7 +2,7 @@ import type { DropCounts } from '../broker/stats/status.ts';
 import type { TrafficCounters } from '../broker/stats/traffic-counters.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 
-/** What the rows of a scrape are made from. */
+/** The source of the rows of a scrape. */
 export interface MetricSource {
   readonly status: GatewayStatus;
   readonly drops: DropCounts;
@@ -12,7 +12,7 @@ export interface MetricSource {
 /** One value for each set of labels. */
 export type Rows = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
 
-/** A metric as Prometheus' guide wants it: base units, `_total` for what only grows. */
+/** A metric by Prometheus' guide: base units, `_total` for values that only grow. */
 export interface Metric {
   readonly kind: 'gauge' | 'counter';
   readonly name: string;

@@ -12,14 +12,14 @@ export interface MetricsParts {
   status(): Promise<GatewayStatus>;
   drops(): DropCounts;
   readonly traffic: TrafficCounters;
-  /** How long commits took. */
+  /** The durations of commits. */
   commitTimes(): Latency;
 }
 
 export interface Metrics {
   /** The content type of the text. */
   readonly type: string;
-  /** Everything in Prometheus' text format, as it is at this moment. */
+  /** All metrics at this moment, in Prometheus' text format. */
   text(): Promise<string>;
 }
 
@@ -58,7 +58,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   for (const [name, help, of] of latencies) {
     registry.registerMetric(createLatencyMetric(name, help, of));
   }
-  /** One at a time: the rows of two scrapes must not mix. */
+  /** One scrape at a time: the rows of two scrapes must not mix. */
   const inOrder = createMutex();
   return {
     type: registry.contentType,

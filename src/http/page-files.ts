@@ -8,7 +8,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
-/** Their names change with what is in them. */
+/** Their names change with their content. */
 const LASTING = /^\/assets\//;
 
 interface PageFile {
@@ -20,11 +20,11 @@ interface PageFile {
 
 /** The built page, all of it in memory: no path of a request ever reaches the file system. */
 export interface PageFiles {
-  /** Undefined where there is no such file. */
+  /** Undefined if there is no such file. */
   answer(path: string): Answer | undefined;
 }
 
-/** Reads the folder of the built page; without one the page says so. */
+/** Reads the folder of the built page; without it, the page reports that. */
 export function readPageFiles(folder: string): PageFiles {
   const files = new Map<string, PageFile>();
   for (const name of listed(folder)) {

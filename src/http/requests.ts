@@ -10,7 +10,7 @@ import type { createRoutes } from './routes.ts';
 
 export interface RequestsParts {
   readonly access: Access;
-  /** Whether clients without a login are admitted where the access rules have a part for them. */
+  /** Whether clients without a login are admitted, if the access rules have a section for them. */
   readonly anonymous: boolean;
   readonly log: Logger;
   readonly files: PageFiles;
@@ -26,7 +26,7 @@ const LEAST_ZIPPED = 1024;
 /** Answers HTTP requests: files of the page, and the routes. Never rejects. */
 export function createRequests(parts: RequestsParts) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    // No request has a body that is read: one that comes is thrown away.
+    // The body of a request is never used, so it is discarded.
     request.resume();
     const found = await answer(request, parts).catch((error: unknown): Answer => {
       const path = request.url?.slice(0, 100);
@@ -71,7 +71,7 @@ async function answer(request: IncomingMessage, parts: RequestsParts): Promise<A
   return found ?? textAnswer(404, 'There is nothing at this path; the page is at /.');
 }
 
-/** The body, compressed where the client takes it and it saves something. */
+/** The body, compressed if the client accepts that and it saves bytes. */
 async function bodyOf(
   { body, zipped }: Answer,
   request: IncomingMessage,

@@ -29,18 +29,18 @@ type Route = (request: PageRequest) => Answer | Promise<Answer>;
 /** A route for visitors with a valid login. */
 type VisitorRoute = (request: PageRequest, visitor: Visitor) => Answer | Promise<Answer>;
 
-/** Each thing has a topic: a user who may read that over MQTT may have it here. */
+/** The topic of each route: a user who may read it over MQTT may use the route. */
 const METRICS = '$SYS/#';
 const TROUBLES = '$SYS/cellgate/troubles';
 const LOG = '$SYS/cellgate/log';
-/** A client may end connections if it may publish here; nothing ever is. */
+/** A client may end connections if it may publish on this topic, which is otherwise unused. */
 const DISCONNECT = '$SYS/cellgate/disconnect';
 const TOPICS_AT_ONCE = 50;
 
 const LOG_IN = 'Log in as a user of the gateway.';
 const CHALLENGE = { 'www-authenticate': 'Basic realm="cellgate", charset="UTF-8"' };
 
-/** Answers requests to the running gateway; undefined for paths that are none of these. */
+/** Answers requests to the running gateway; undefined for other paths. */
 export function createRoutes(parts: RoutesParts) {
   const routes = new Map<string, Route>([
     ['/healthz', () => alive(parts)],
@@ -61,7 +61,7 @@ function visitors(route: VisitorRoute, challenge: Readonly<Record<string, string
     request.visitor ? route(request, request.visitor) : textAnswer(401, LOG_IN, challenge);
 }
 
-/** Admits the visitors who may read all that the filter matches. */
+/** Admits the visitors who may read all topics that the filter matches. */
 function readers(
   filter: string,
   route: Route,

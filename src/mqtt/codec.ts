@@ -39,7 +39,7 @@ export type Qos = 0 | 1 | 2;
 
 /** A packet that the standard forbids: the connection must be closed [MQTT-4.8.0-1]. */
 export class ProtocolError extends Error {
-  /** Where the standard asks for a CONNACK before the close: its return code. */
+  /** The return code of the CONNACK, if the standard requires one before the close. */
   readonly returnCode: number | undefined;
 
   constructor(message: string, returnCode?: number) {
@@ -122,7 +122,7 @@ function decodeText(bytes: Buffer): string {
   return bytes.toString('utf8');
 }
 
-/** More levels make every search slower and are of no use. */
+/** More levels would make every search slower and have no use. */
 const MAX_LEVELS = 128;
 
 function levelsOf(topic: string): number {
@@ -162,7 +162,7 @@ function decodePacketId(fields: Fields): number {
   return packetId;
 }
 
-/** [MQTT 3.1.1, section 3.1]. Throws with a return code where the standard asks for a CONNACK. */
+/** [MQTT 3.1.1, section 3.1]. Throws with a return code if the standard requires a CONNACK. */
 export function decodeConnect(source: Buffer, start: number, end: number): ConnectPacket {
   const fields = new Fields(source, start, end);
   const protocolName = fields.text();
@@ -220,7 +220,7 @@ export function decodeUnsubscribe(source: Buffer, start: number, end: number): U
   return { packetId, filters };
 }
 
-/** Takes the places of a PUBLISH in its packet, as `Publication.at` of the broker does. */
+/** Receives the offsets of a PUBLISH in its packet; implemented by `Publication.at` of the broker. */
 export interface PublishPlaces {
   /** The topic's length and name are at [topicStart, topicEnd), the payload at [payloadStart, end). */
   at(
@@ -234,7 +234,7 @@ export interface PublishPlaces {
   ): unknown;
 }
 
-/** Reads a PUBLISH in place, its topic is not checked; returns the packet identifier, 0 at QoS 0. */
+/** Reads a PUBLISH without copying it and without checking its topic; returns the packet identifier, 0 at QoS 0. */
 export function decodePublish(
   header: number,
   source: Buffer,
@@ -273,7 +273,7 @@ export function encodeSuback(packetId: number, codes: readonly number[]): Buffer
   return encodePacket(SUBACK_HEADER, Buffer.from([packetId >> 8, packetId & 0xff, ...codes]));
 }
 
-/** A packet from its first byte and what follows the remaining length. */
+/** A packet from its first byte and the bytes after the remaining length. */
 export function encodePacket(header: number, body: Uint8Array): Buffer {
   const packet = Buffer.allocUnsafe(1 + variableIntBytes(body.length) + body.length);
   packet[0] = header;

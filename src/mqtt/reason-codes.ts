@@ -5,9 +5,9 @@ export interface ReasonCode {
   readonly name: string;
   /** The CONNACK return code of MQTT 3.1.1 with the same meaning [MQTT 3.1.1, table 3.1]. */
   readonly returnCode?: number;
-  /** What a server says with it in CONNACK: the rest of a sentence that begins with its address. */
+  /** Its text in a CONNACK: the rest of a sentence that begins with its address. */
   readonly connack?: string;
-  /** What a server says with it in DISCONNECT: the rest of a sentence that begins with its address. */
+  /** Its text in a DISCONNECT: the rest of a sentence that begins with its address. */
   readonly disconnect?: string;
   /** Why a message was refused, if it will always be refused; without it the refusal may be temporary. */
   readonly permanent?: string;
@@ -90,7 +90,7 @@ export const REASON_CODES: readonly ReasonCode[] = [
   {
     code: 0x8d,
     name: 'Keep Alive timeout',
-    disconnect: 'heard nothing for too long (keep-alive timeout)',
+    disconnect: 'received nothing for too long (keep-alive timeout)',
   },
   {
     code: 0x8e,

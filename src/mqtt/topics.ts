@@ -1,12 +1,12 @@
 const LIMIT_BYTES = 65_535;
 
-/** What is wrong with a topic name, to be read after it (`contains + or #`); undefined when it is one [MQTT-4.7.1-1]. */
+/** The problem of a topic name, as text to print after the name (`contains + or #`); undefined if it is valid [MQTT-4.7.1-1]. */
 export function topicProblem(topic: string): string | undefined {
   if (/[+#]/.test(topic)) return 'contains + or #, which only a filter may';
   return textProblem(topic);
 }
 
-/** What is wrong with a topic filter, to be read after it; undefined when it is one [MQTT-4.7.1-2] [MQTT-4.7.1-3]. */
+/** The problem of a topic filter, as text to print after the filter; undefined if it is valid [MQTT-4.7.1-2] [MQTT-4.7.1-3]. */
 export function filterProblem(filter: string): string | undefined {
   const levels = filter.split('/');
   for (const [index, level] of levels.entries()) {

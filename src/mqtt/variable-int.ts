@@ -3,7 +3,7 @@ export function variableIntBytes(value: number): number {
   return value < 128 ? 1 : value < 16_384 ? 2 : value < 2_097_152 ? 3 : 4;
 }
 
-/** Writes a Variable Byte Integer at `start`; returns where it ends. */
+/** Writes a Variable Byte Integer at `start`; returns the offset after it. */
 export function writeVariableInt(target: Uint8Array, start: number, value: number): number {
   let at = start;
   let rest = value;

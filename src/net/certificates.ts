@@ -9,7 +9,7 @@ export interface CertificateParts {
   /** Milliseconds since 1970. */
   wall(): number;
   readonly log: Logger;
-  /** Uses the new files for later connections; those that are open stay open. */
+  /** Uses the new files for later connections; open connections stay open. */
   onChanged(context: SecureContextOptions): void;
 }
 
@@ -17,7 +17,7 @@ export interface CertificateParts {
 const POLL_MS = 2000;
 const DAY_MS = 86_400_000;
 const WARN_DAYS = 30;
-/** TLS 1.3, and of TLS 1.2 the suites with forward secrecy. */
+/** TLS 1.3, and the suites of TLS 1.2 with forward secrecy. */
 const CIPHERS =
   'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:ECDHE+AESGCM:ECDHE+CHACHA20';
 
@@ -49,21 +49,21 @@ export class Certificates {
     clearInterval(this.#timer);
   }
 
-  /** What is wrong with new files, or a certificate that ends soon. */
+  /** The problem of new files, or of a certificate that ends soon. */
   trouble(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;
     for (const [file, end] of [...this.#ends].sort((one, other) => one[1] - other[1])) {
       const days = (end - this.#parts.wall()) / DAY_MS;
       if (days > WARN_DAYS) continue;
       const when = new Date(end).toISOString().slice(0, 10);
-      const remedy = 'put a new one in its place, it is taken up without a restart';
+      const remedy = 'replace it; the gateway loads the new one without a restart';
       if (days < 0) return `the certificate ${file} ended on ${when}, clients refuse it: ${remedy}`;
       return `the certificate ${file} ends on ${when}, in ${Math.floor(days)} days: ${remedy}`;
     }
     return undefined;
   }
 
-  /** Certificate and key are replaced one after the other: they are read when nothing has changed for one poll. */
+  /** Certificate and key are replaced one after the other, so they are read when nothing has changed since the poll before. */
   #poll(): void {
     const current = fileStates(this.#parts.tls);
     const unchanged = current === this.#seen;
@@ -88,7 +88,7 @@ export class Certificates {
   }
 }
 
-/** Changes when one of the files does. */
+/** A text that changes when one of the files changes. */
 function fileStates({ cert, key, ca }: CertificateParts['tls']): string {
   return [cert, key, ca ?? cert]
     .map((file) => {
@@ -116,7 +116,7 @@ function read(tls: CertificateParts['tls']): [SecureContextOptions, ReadonlyMap<
     minVersion: 'TLSv1.2',
     ciphers: CIPHERS,
   };
-  // Throws where key and certificate don't belong together.
+  // Throws if key and certificate don't belong together.
   createSecureContext(context);
   return [context, ends];
 }

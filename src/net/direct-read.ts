@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 /**
- * Hands every chunk of the socket to `take`, in order, when the socket's `push` gets it, without the stream's buffer:
- * for a message that comes alone that would cost an event and a tick. While the stream is paused or its buffer is not
+ * Calls `take` with every chunk of the socket, in order, directly from the socket's `push`, without the stream's buffer:
+ * the buffer would cost an event and a tick for a single message. While the stream is paused or its buffer is not
  * empty, chunks pass through the stream as usual; so does the end, and everything if Node no longer calls `push`.
  */
 export function readDirectly(socket: Socket, take: (chunk: Buffer) => void): void {

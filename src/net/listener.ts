@@ -23,9 +23,9 @@ import { type Accept, LINGER_MS, type Transport } from './transport.ts';
 /** An open listener. */
 export interface Listener {
   readonly url: string;
-  /** What is wrong with its certificate. */
+  /** The problem of its certificate. */
   trouble(): string | undefined;
-  /** Accepts no more; connections that are open after `LINGER_MS` are destroyed. */
+  /** Accepts no more connections; those that are open after `LINGER_MS` are destroyed. */
   stop(): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.setNoDelay(true);
-    // The kernel finds a peer that has vanished, whatever keepalive its client asked for.
+    // The kernel detects a lost peer, whatever keepalive its client has chosen.
     socket.setKeepAlive(true, limits.tcpKeepalive);
   };
   const server =
@@ -141,10 +141,10 @@ function urlOf(server: Server | HttpServer, { host, protocol, tls }: ListenerCon
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Accepts no more; destroys the sockets that have sent nothing, and after `LINGER_MS` all others. */
+/** Accepts no more connections; destroys the sockets that have sent nothing, and after `LINGER_MS` all others. */
 function closeServer(server: Server | HttpServer, sockets: ReadonlySet<Socket>): void {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // In another turn, so that connections can be closed properly first.
+  // In another turn of the event loop, so that connections can be closed properly first.
   setImmediate(() => {
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   });
@@ -202,7 +202,7 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
     resume: () => void socket.resume(),
     end() {
       socket.end();
-      // Received bytes are discarded, so that the end of the stream is seen.
+      // Received bytes are discarded, so that the end of the stream is detected.
       socket.resume();
       const timer = setTimeout(() => socket.destroy(), LINGER_MS);
       socket.once('close', () => clearTimeout(timer));
@@ -218,10 +218,10 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
   socket.on('drain', () => events.drained());
   socket.on('end', () => {
     events.lost();
-    // The peer may still read what it was sent, for a limited time.
+    // The peer may still read the sent bytes, for a limited time.
     transport.end();
   });
   socket.on('close', () => events.lost());
-  // 'close' follows, and is all that the connection needs.
+  // 'close' follows; the connection handles only that.
   socket.on('error', () => undefined);
 }

@@ -6,7 +6,7 @@ import { type Listener, openListener } from './listener.ts';
 import type { Accept } from './transport.ts';
 
 export interface ListenerSetParts {
-  /** Bytes, milliseconds and a count; read whenever a listener opens. */
+  /** Bytes, milliseconds and a count; read each time a listener opens. */
   readonly limits: {
     readonly packet: number;
     readonly tcpKeepalive: number;
@@ -19,7 +19,7 @@ export interface ListenerSetParts {
   onTrouble(address: string, reason: string): void;
 }
 
-/** All listeners that are open. */
+/** All open listeners. */
 export class ListenerSet {
   readonly #parts: ListenerSetParts;
   readonly #open = new Map<
@@ -35,15 +35,15 @@ export class ListenerSet {
     return [...this.#open.values()].map(({ listener }) => listener.url);
   }
 
-  /** What is wrong with certificates, in a sentence each. */
+  /** The problems of certificates, one sentence each. */
   troubles(): string[] {
     const all = [...this.#open.values()].map(({ listener }) => listener.trouble());
     return all.filter((trouble) => trouble !== undefined);
   }
 
   /**
-   * Opens these listeners and closes all others; one that is open with the same config is left alone, one that has
-   * changed is closed and opened. Rejects with a sentence when one can't open; those before it are open then.
+   * Opens these listeners and closes all others; an open listener with the same config stays open, a changed one is
+   * closed and opened. Rejects with a sentence if one can't open; then the listeners before it are open.
    */
   async applyConfig(configs: readonly ListenerConfig[]): Promise<void> {
     const wanted = new Map(configs.map((config, index) => [keyOf(config, index), config]));

@@ -16,7 +16,7 @@ export function isAllowedOrigin(
   return page !== undefined && page === hostnameOf(`http://${host}`) && isOwnName(page);
 }
 
-/** Whether a name is surely this machine's: an address, or its own host name. */
+/** Whether a name certainly belongs to this machine: an address, or its own host name. */
 export function isOwnName(name: string): boolean {
   const own = hostname().toLowerCase();
   const address = name.replace(/^\[(.*)\]$/, '$1');

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Transport } from './transport.ts';
 
-/** What a connection shows of its peer: address and certificate. */
+/** Address and certificate of a connection's peer. */
 export function peerOf(
   socket: Socket,
   anonymous: boolean,
@@ -12,7 +12,7 @@ export function peerOf(
   return {
     remoteAddress: socket.remoteAddress ?? 'unknown',
     anonymous,
-    // A certificate with several common names gives an array: it identifies nobody.
+    // A certificate with several common names gives an array: it identifies no user.
     certificate: typeof name === 'string' ? name : undefined,
   };
 }

@@ -1,25 +1,25 @@
-/** One connection's bytes, whatever carries them: TCP, TLS or WebSocket. */
+/** The byte stream of one connection, over TCP, TLS or WebSocket. */
 export interface Transport {
   readonly remoteAddress: string;
   /** Whether its listener admits clients without a user and a certificate. */
   readonly anonymous?: boolean;
   /** The common name of the peer's certificate, if the listener's authority has signed it. */
   readonly certificate?: string | undefined;
-  /** Bytes written that the kernel has not taken. */
+  /** Written bytes that the kernel has not accepted. */
   readonly pending: number;
-  /** True where a written buffer is still read after `pending` is 0. */
+  /** True if a written buffer is still read after `pending` is 0. */
   readonly copies: boolean;
   write(bytes: Buffer): void;
-  /** Calls back when the kernel has taken all that was written, or never will. */
+  /** Calls back when the kernel has accepted all written bytes, or never will. */
   onceTaken(callback: () => void): void;
   pause(): void;
   resume(): void;
-  /** Sends what was written, then closes; destroys the connection of a peer that does not read in time. */
+  /** Sends the written bytes, then closes; destroys the connection of a peer that does not read in time. */
   end(): void;
   destroy(): void;
 }
 
-/** Events of a transport; `lost` comes once and last. */
+/** Events of a transport; `lost` is called once, as the last one. */
 export interface TransportEvents {
   data(chunk: Buffer): void;
   drained(): void;
@@ -28,8 +28,8 @@ export interface TransportEvents {
   violated(reason: string): void;
 }
 
-/** Takes the transport or refuses it; a refused one is closed. */
+/** Accepts the transport or refuses it; a refused one is closed. */
 export type Accept = (transport: Transport) => TransportEvents | undefined;
 
-/** How long a closing peer may take to read what it was sent. */
+/** The longest time in which a closing peer may read the sent bytes. */
 export const LINGER_MS = 5000;

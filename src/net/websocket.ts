@@ -22,7 +22,7 @@ export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) =
 const LEAST_FRAME = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets cut anywhere. */
+/** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets may be split anywhere. */
 export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upgrade {
   const { packet, anonymous, accept, isAllowed } = parts;
   const webSockets = new WebSocketServer({

@@ -1,17 +1,17 @@
 import { parseDuration } from '../driver-kit/units.ts';
 
-/** A wanted value of an output. */
+/** A command for an output. */
 export interface Command {
   readonly value: boolean;
-  /** Repeated in the result; a command that comes twice has the same one. */
+  /** Repeated in the result; a repeated command has the same one. */
   readonly id?: string;
   /** Milliseconds after which the output gets the opposite value. */
   readonly forMs?: number;
-  /** When it was given, in milliseconds since the Unix epoch. */
+  /** When the command was given, in milliseconds since the Unix epoch. */
   readonly given?: number;
 }
 
-/** A command that is refused, with its id as far as it could be read. */
+/** A refused command, with its id if that could be read. */
 export interface Refused {
   readonly refused: string;
   readonly id?: string;
@@ -33,7 +33,7 @@ const LONGEST_FOR_MS = 86_400_000;
 
 /**
  * A payload of `<cell>/<output>/set`: `on`, `off`, `true`, `1` and alike, or JSON with `value` and, if wanted, `id`, `for`
- * (a duration) and `time` (ISO 8601). A key that is not known is refused: what it wanted can't be done.
+ * (a duration) and `time` (ISO 8601). A command with an unknown key is refused, because it can't be carried out completely.
  */
 export function parseCommand(payload: Uint8Array): Command | Refused {
   if (payload.length > LONGEST_BYTES) return { refused: `longer than ${LONGEST_BYTES} bytes` };

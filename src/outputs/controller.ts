@@ -5,7 +5,7 @@ import type { Output } from './output.ts';
 export interface ControllerParts {
   readonly output: Output;
   readonly clock: Clock;
-  /** Hands on every message of a topic until the returned function is called. */
+  /** Passes every message of a topic to the receiver until the returned function is called. */
   subscribe(topic: string, receive: () => void): () => void;
 }
 
@@ -16,7 +16,10 @@ export function controllerReason({ controller }: OutputConfig): string | undefin
   return controller && silence(controller);
 }
 
-/** Holds the output from `within` after each message of the controller's topic until the next. Returns how to end it. */
+/**
+ * Holds the output when `within` has passed since the last message of the controller's topic, until the next message.
+ * Returns the function that ends this.
+ */
 export function watchController(controller: Controller, parts: ControllerParts): () => void {
   const { output, clock, subscribe } = parts;
   const { topic, within } = controller;
@@ -38,5 +41,5 @@ export function watchController(controller: Controller, parts: ControllerParts):
 }
 
 function silence({ topic, within }: Controller): string {
-  return `nothing heard on ${topic} for ${within / 1000} s`;
+  return `no message on ${topic} for ${within / 1000} s`;
 }

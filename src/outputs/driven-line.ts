@@ -6,9 +6,9 @@ import type { OutputConfig } from '../config/schema/outputs.ts';
 import { encodeReading, type Quality } from '../driver-kit/reading.ts';
 
 export interface DrivenLineParts {
-  /** Where its readings go. */
+  /** Receives its readings. */
   readonly topic: string;
-  /** Which start of the gateway this is; known once lines are opened. */
+  /** The number of this start of the gateway; known when lines are opened. */
   boot(): number;
   readonly sequence: Sequence;
   readonly clock: Clock;
@@ -20,14 +20,14 @@ export interface DrivenLineParts {
   onLost(): void;
 }
 
-/** What was read back from the line last. */
+/** The last value that was read back from the line. */
 export interface ReadBack {
   readonly value: boolean | null;
   readonly quality: Quality;
   readonly reason?: string;
 }
 
-/** The line of one output: opened safe, driven, read back. Publishes what it is when that has changed. Never rejects. */
+/** The line of one output: opened safe, driven, read back. Publishes its value when that has changed. Never rejects. */
 export class DrivenLine {
   readonly #config: OutputConfig;
   readonly #parts: DrivenLineParts;
@@ -47,7 +47,7 @@ export class DrivenLine {
     return this.#line !== undefined;
   }
 
-  /** What was written last; the safe value while the line is not open. */
+  /** The last written value; the safe value while the line is not open. */
   get wanted(): boolean {
     return this.#wanted;
   }
@@ -56,7 +56,7 @@ export class DrivenLine {
     return this.#latest;
   }
 
-  /** Why the line is not known to be as wanted; undefined while it is. */
+  /** Why the line may not have the written value; undefined while it has it. */
   get failure(): string | undefined {
     return this.#failure;
   }
@@ -75,7 +75,7 @@ export class DrivenLine {
     }
   }
 
-  /** Writes the value and reads it back; gives the reason why the line is not as wanted. */
+  /** Writes the value and reads it back; returns the reason if the line does not have this value. */
   async drive(value: boolean): Promise<string | undefined> {
     if (this.#line === undefined) return this.#failure ?? 'the line is not taken';
     try {
@@ -87,7 +87,7 @@ export class DrivenLine {
     }
   }
 
-  /** Releases the line as it is. */
+  /** Releases the line without changing it. */
   async close(): Promise<void> {
     await this.#line?.close().catch(() => undefined);
     this.#line = undefined;
@@ -132,7 +132,7 @@ export class DrivenLine {
   }
 }
 
-/** A value as messages say it. */
+/** A value as text for messages. */
 export function onOrOff(value: boolean): string {
   return value ? 'on' : 'off';
 }

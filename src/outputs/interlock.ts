@@ -20,7 +20,7 @@ export interface InterlocksParts {
 export interface Interlocks {
   /** Watches the lines of these outputs that are not watched yet. */
   watch(outputs: readonly Interlocked[]): void;
-  /** Stops watching each line that has not exactly those of the outputs that it has here. Resolves when they are closed. */
+  /** Stops watching each line whose outputs are not the same as in `outputs`. Resolves when they are closed. */
   release(outputs: readonly Interlocked[]): Promise<void>;
   /** Resolves when all lines are closed. */
   stop(): Promise<void>;

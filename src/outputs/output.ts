@@ -24,7 +24,7 @@ export interface OutputStatus {
 }
 
 /**
- * One line that nothing else drives: it follows commands, unless it must be safe. The line is opened by the first
+ * One line, driven only by this output: it follows commands, unless it must be safe. The line is opened by the first
  * `check`. Every operation waits for the one before it.
  */
 export class Output {
@@ -34,7 +34,7 @@ export class Output {
   readonly #recent = createRecentResults();
   readonly #inOrder = createMutex();
   readonly #holds = new Set<string>();
-  /** Ends what was to follow the last command after a time. */
+  /** Cancels the delayed action of the last command. */
   #pulse = new AbortController();
   #closed = false;
 
@@ -44,7 +44,7 @@ export class Output {
     this.#line = new DrivenLine(config, { ...parts, onLost: () => this.#pulse.abort() });
   }
 
-  /** Carries a command out, or refuses it; publishes the result and what the line is after it. Never rejects. */
+  /** Carries a command out, or refuses it; publishes the result and then the value of the line. Never rejects. */
   command(command: Command | Refused): Promise<void> {
     return this.#inOrder(async () => {
       const id = command.id === undefined ? {} : { id: command.id };
@@ -65,7 +65,7 @@ export class Output {
     });
   }
 
-  /** Holds the output safe while there is a reason; what was commanded before does not come back. */
+  /** Holds the output safe while there is a reason; earlier commands are not carried out again after that. */
   hold(reason: string, held: boolean): Promise<void> {
     return this.#inOrder(async () => {
       if (!held) {
@@ -78,7 +78,7 @@ export class Output {
     });
   }
 
-  /** Goes safe once; commands are taken again afterwards. */
+  /** Makes the output safe once; later commands are accepted. */
   makeSafe(reason: string): Promise<void> {
     return this.#inOrder(() => this.#goSafe(reason));
   }
@@ -90,7 +90,7 @@ export class Output {
     });
   }
 
-  /** Goes safe and releases the line. */
+  /** Makes the output safe and releases the line. */
   close(): Promise<void> {
     return this.#inOrder(async () => {
       this.#closed = true;
@@ -146,7 +146,7 @@ export class Output {
     return value !== safe || endsUnsafe ? hold : undefined;
   }
 
-  /** Drives the line after a time, unless another command or a safe state comes first. */
+  /** Drives the line after a delay, unless another command or a safe state comes first. */
   #driveAfter(ms: number, value: boolean, reason: string): void {
     const { signal } = this.#pulse;
     const due = async (): Promise<void> => {

@@ -13,70 +13,70 @@ import { createInterlocks, interlockReason } from './interlock.ts';
 import { Output, type OutputStatus } from './output.ts';
 import type { Pins } from './pins.ts';
 
-/** A message as an output receives it. */
+/** A message that an output receives. */
 export interface ReceivedCommand {
   readonly payload: Uint8Array;
 }
 
 export interface OutputsParts {
   readonly cell: string;
-  /** Which start of the gateway this is; known from `start` on. */
+  /** The number of this start of the gateway; known from `start` on. */
   boot(): number;
   readonly outputs: readonly OutputConfig[];
   readonly buses: Buses;
   readonly pins: Pins;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Retained: what an output is. */
+  /** Publishes the value of an output, retained. */
   publishReading(topic: string, payload: Uint8Array): void;
-  /** Not retained: the result of a command. */
+  /** Publishes the result of a command, not retained. */
   publishResult(topic: string, payload: Uint8Array): void;
-  /** Hands on every message of a topic until the returned function is called. */
+  /** Passes every message of a topic to the receiver until the returned function is called. */
   subscribe(topic: string, receive: (message: ReceivedCommand) => void): () => void;
 }
 
 /**
- * All outputs. `start` opens the lines that are there, each safe at once, and never fails because of hardware; `stop`
- * makes them safe again. A crash leaves a line to its chip: the start after it makes it safe.
+ * All outputs. `start` opens the existing lines, each in its safe state, and never fails because of hardware; `stop`
+ * makes them safe again. After a crash the level of a line depends on its chip, until the next start makes it safe.
  */
 export interface Outputs extends Service {
   /**
-   * Brings the outputs to another config: those that are the same in it stay as they are, the others go safe first.
-   * Throws before anything has changed when a topic makes no sense.
+   * Applies another config: unchanged outputs stay as they are, the others are made safe first.
+   * If a topic is invalid, throws before anything has changed.
    */
   applyConfig(outputs: readonly OutputConfig[]): Promise<void>;
-  /** To be called when the first connection to a plant is there, and when the last is lost. */
+  /** To be called when the first connection to a plant begins, and when the last one is lost. */
   uplinkChanged(connected: boolean): void;
-  /** To be called when the supply fails, and when it is back: all are held safe meanwhile. Resolves when they are. */
+  /** To be called when the supply fails, and when it is back: between these calls all outputs are held safe. Resolves when that is done. */
   supplyChanged(fails: boolean): Promise<void>;
   status(): OutputStatus[];
 }
 
-/** An output, and how to end what it listens to. */
-interface Placed {
+/** An output, and the functions that end its subscriptions. */
+interface OutputEntry {
   readonly config: OutputConfig;
   readonly topic: string;
   readonly output: Output;
   readonly unsubscribes: (() => void)[];
 }
 
-/** How often lines are read back, and those that could not be opened are tried again. */
+/** How often lines are read back, and failed openings are tried again. */
 const CHECK_MS = 1000;
 const SUPPLY_FAILS = 'the supply has failed';
 
-/** Outputs that have not been started. Throws when a topic makes no sense; hardware is not touched. */
+/** Outputs that have not been started. Throws if a topic is invalid; hardware is not accessed. */
 export function createOutputs(parts: OutputsParts): Outputs {
   const { buses, clock } = parts;
   const log = parts.log.child({ part: 'outputs' });
   const sequence = new Sequence();
   const interlocks = createInterlocks({ gpio: buses.gpio, clock, pollMs: CHECK_MS });
   const life = new AbortController();
-  const create = (config: OutputConfig): Placed => place(config, parts, log, sequence);
-  let placed: readonly Placed[] = parts.outputs.map(create);
+  const create = (config: OutputConfig): OutputEntry => place(config, parts, log, sequence);
+  let entries: readonly OutputEntry[] = parts.outputs.map(create);
   let checking: Promise<void> | undefined;
 
-  /** A condition is not met before it has been seen: nothing acts in between. */
-  const open = async (ones: readonly Placed[]): Promise<void> => {
+  /** A condition counts as not met until it is known, so no output acts before that. */
+  const open = async (ones: readonly OutputEntry[]): Promise<void> => {
     await Promise.all(
       ones.map(async ({ config, output }) => {
         for (const reason of [interlockReason(config), controllerReason(config)]) {
@@ -85,58 +85,63 @@ export function createOutputs(parts: OutputsParts): Outputs {
         await output.check();
       }),
     );
-    interlocks.watch(placed);
+    interlocks.watch(entries);
     for (const one of ones) listen(one, parts);
   };
 
   const keepChecking = async (): Promise<void> => {
     while (!life.signal.aborted) {
       await clock.sleep(CHECK_MS, life.signal).catch(() => undefined);
-      if (!life.signal.aborted) await Promise.all(placed.map(({ output }) => output.check()));
+      if (!life.signal.aborted) await Promise.all(entries.map(({ output }) => output.check()));
     }
   };
 
   return {
     name: 'outputs',
     async start() {
-      await open(placed);
+      await open(entries);
       checking = keepChecking();
     },
     async stop() {
       life.abort();
-      await Promise.all(placed.map(close));
+      await Promise.all(entries.map(close));
       await interlocks.stop();
       await checking;
     },
     async applyConfig(next) {
-      const before = placed;
-      placed = next.map(
+      const before = entries;
+      entries = next.map(
         (config) => before.find((one) => isDeepStrictEqual(one.config, config)) ?? create(config),
       );
-      const [now, then] = [new Set(placed), new Set(before)];
+      const [now, then] = [new Set(entries), new Set(before)];
       // A line must be released before another output can open it.
       await Promise.all(before.filter((one) => !now.has(one)).map(close));
-      await interlocks.release(placed);
-      await open(placed.filter((one) => !then.has(one)));
+      await interlocks.release(entries);
+      await open(entries.filter((one) => !then.has(one)));
     },
     trouble() {
-      const troubles = placed.map(({ output }) => output.trouble());
+      const troubles = entries.map(({ output }) => output.trouble());
       return troubles.filter((one) => one !== undefined).join('; ') || undefined;
     },
-    status: () => placed.map(({ output }) => output.status()),
+    status: () => entries.map(({ output }) => output.status()),
     async supplyChanged(fails) {
-      await Promise.all(placed.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
+      await Promise.all(entries.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
     },
     uplinkChanged(connected) {
       if (connected) return;
-      for (const { config, output } of placed) {
+      for (const { config, output } of entries) {
         if (config.whenUplinkLost === 'safe') void output.makeSafe('the uplink is lost');
       }
     },
   };
 }
 
-function place(config: OutputConfig, parts: OutputsParts, log: Logger, sequence: Sequence): Placed {
+function place(
+  config: OutputConfig,
+  parts: OutputsParts,
+  log: Logger,
+  sequence: Sequence,
+): OutputEntry {
   const { cell, boot, clock, buses, pins, publishReading, publishResult } = parts;
   const topic = readingTopic(cell, config.name, '');
   const pin = parsePin(config.line);
@@ -148,8 +153,8 @@ function place(config: OutputConfig, parts: OutputsParts, log: Logger, sequence:
   return { config, topic, output, unsubscribes: [] };
 }
 
-/** From then on the output listens to its controller and takes commands. */
-function listen({ config, topic, output, unsubscribes }: Placed, parts: OutputsParts): void {
+/** Subscribes the output to its controller and its commands. */
+function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: OutputsParts): void {
   const { clock, subscribe } = parts;
   if (config.controller) {
     unsubscribes.push(watchController(config.controller, { output, clock, subscribe }));
@@ -159,7 +164,7 @@ function listen({ config, topic, output, unsubscribes }: Placed, parts: OutputsP
   unsubscribes.push(subscribe(`${topic}/set`, receive));
 }
 
-async function close({ output, unsubscribes }: Placed): Promise<void> {
+async function close({ output, unsubscribes }: OutputEntry): Promise<void> {
   for (const unsubscribe of unsubscribes.splice(0)) unsubscribe();
   await output.close();
 }

@@ -14,11 +14,11 @@ export interface PinsParts {
 
 /** Pins of chips on I2C, as outputs like lines. */
 export interface Pins {
-  /** Opens the pin: it has the initial level from then on. Rejects with a sentence. */
+  /** Opens the pin and sets its initial level. Rejects with a sentence. */
   open(spec: PinSpec, options: GpioOutputOptions): Promise<GpioOutput>;
 }
 
-/** Pins that are not open; hardware is not touched. */
+/** Pins that are not open; hardware is not accessed. */
 export function createPins({ drivers, buses, mutexOf }: PinsParts): Pins {
   const chips = new Map<string, OutputChip>();
 
@@ -38,7 +38,7 @@ export function createPins({ drivers, buses, mutexOf }: PinsParts): Pins {
       const place = chipPlace(spec.bus, spec.address);
       const inOrder = mutexOf(place);
       const { pin } = spec;
-      /** A chip that fails is opened again next time. */
+      /** A chip that fails is opened again at the next access. */
       const use = <T>(operation: (chip: OutputChip) => Promise<T>): Promise<T> =>
         inOrder(async () => {
           try {
@@ -54,7 +54,7 @@ export function createPins({ drivers, buses, mutexOf }: PinsParts): Pins {
       return {
         write,
         read: () => use(async (chip) => (await chip.read(pin)) !== activeLow),
-        // The pin stays as it is driven.
+        // The pin keeps its level.
         close: async () => undefined,
       };
     },

@@ -7,7 +7,7 @@ export interface Result {
 
 const KEPT = 64;
 
-/** The results of the latest commands that had an id: the same command twice, as QoS 1 may bring it, acts once. */
+/** The results of the latest commands that had an id: a command that QoS 1 delivers twice is carried out once. */
 export interface RecentResults {
   find(id: string | undefined): Result | undefined;
   keep(result: Result): void;

@@ -36,7 +36,7 @@ export function clockOf(seconds: number): string {
   return clock.format(seconds * 1000);
 }
 
-/** A colour of the style sheet; it changes with the colour scheme. */
+/** A colour by the name of its CSS variable; it changes with the colour scheme. */
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }

@@ -10,16 +10,16 @@ export interface DetailDialog {
   readonly title: HTMLElement;
   readonly value: HTMLElement;
   readonly quality: HTMLElement;
-  /** The buttons of the spans, in their order, and what they are in. */
+  /** The buttons of the spans, in their order, and their parent. */
   readonly buttons: readonly HTMLButtonElement[];
   readonly choice: HTMLElement;
-  /** Where the chart is. */
+  /** The element for the chart. */
   readonly place: HTMLElement;
   /** The point under the pointer. */
   readonly pointer: HTMLElement;
   /** Lowest and highest value. */
   readonly range: HTMLElement;
-  /** How to keep the last day. */
+  /** How to configure the history of a day. */
   readonly hint: HTMLElement;
 }
 

@@ -13,7 +13,7 @@ export type State = 'connecting' | 'live' | 'lost' | 'login';
 export type Span = 'hour' | 'day';
 
 export interface GatewayEvents {
-  /** `wrong` when the gateway has refused the user or the password. */
+  /** `wrong` if the gateway has refused the user or the password. */
   state(state: State, wrong: boolean): void;
   message(topic: string, payload: string, retained: boolean): void;
   /** The broker refuses these filters to this user. */
@@ -68,7 +68,7 @@ export class Gateway {
       reconnectPeriod: RECONNECT_MS,
       resubscribe: false,
       queueQoSZero: false,
-      // The page's security policy forbids a worker that is made of text.
+      // The page's security policy forbids a worker made from text.
       timerVariant: 'native',
     });
     this.#client = client;

@@ -1,6 +1,6 @@
 import type { Quality, Unit, Value } from '../driver-kit/reading.ts';
 
-/** A reading as it came over MQTT. `time` is in milliseconds since the epoch; undefined where the payload is bare. */
+/** A reading received over MQTT. `time` is in milliseconds since the epoch; undefined if the payload is bare. */
 export interface LiveReading {
   readonly value: Value;
   readonly quality: Quality;
@@ -9,7 +9,7 @@ export interface LiveReading {
   readonly time?: number | undefined;
 }
 
-/** The reading of a payload, `json` or `value`: a bare value is taken as good. */
+/** The reading of a payload, `json` or `value`: a bare value counts as good. */
 export function parseReading(payload: string): LiveReading {
   let parsed: unknown;
   try {

@@ -56,7 +56,7 @@ export function createSensors(gateway: Gateway, cell: () => string) {
 
   return {
     node: element('div', {}, search.node, list),
-    /** Takes the status of all sensors: creates and removes tiles, and adds what a bare payload does not say. */
+    /** Takes the status of all sensors: creates and removes tiles, and adds the properties that a bare payload does not have. */
     show(sensors: readonly SensorStatus[]): void {
       const channels = sensors.flatMap((sensor) => sensor.channels);
       tiles.show(channels, ({ topic }) => topic, takeStatus);

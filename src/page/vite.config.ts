@@ -3,7 +3,7 @@ import { defineConfig } from 'vite';
 
 const here = import.meta.dirname;
 
-/** Files of their own for script and style, nothing inline: the page's security policy allows no more. */
+/** Separate files for script and style, nothing inline: the page's security policy allows nothing else. */
 export default defineConfig({
   root: here,
   base: './',

@@ -17,7 +17,7 @@ export interface QueueLimits {
   readonly bytes: number;
   /** How long a message may be queued, in milliseconds. */
   readonly age: number;
-  /** `latest-per-topic`: the oldest message that a newer one of its topic has overtaken; else the oldest. */
+  /** `latest-per-topic`: the oldest message whose topic has a newer one in the queue; without one, the oldest. */
   readonly full: 'drop-oldest' | 'drop-newest' | 'latest-per-topic';
 }
 
@@ -26,7 +26,7 @@ export type QueueDrop = 'queue-full' | 'expired' | 'superseded';
 
 /** The session whose queue is bounded. */
 export interface BoundedQueueOwner extends QueueOwner {
-  /** The entry has left the queue unsent. `topic` is given where the entry comes without its message. */
+  /** The entry has left the queue unsent. `topic` is set when the entry comes without its message. */
   dropped(entry: QueueEntry, reason: QueueDrop, topic?: string): void;
   /** Entries were read from disk: there may be more to send. */
   ready(): void;
@@ -36,22 +36,22 @@ export interface BoundedQueueParts {
   readonly owner: BoundedQueueOwner;
   /** `queue` may be replaced at any time, except that `latest-per-topic` can't begin or end. */
   readonly limits: { readonly queue: QueueLimits };
-  /** Bytes of memory that the whole queue may take; Infinity for one that is kept on disk. */
+  /** Memory for the whole queue, in bytes; Infinity for a queue on disk. */
   readonly memoryBytes: number;
-  /** Reads the owner's entries from disk, from a sequence number on: `limit` or some more, fewer where they are large. */
+  /** Reads the owner's entries from disk, from a sequence number on: about `limit`, fewer if they are large. */
   load(key: number, seq: number, limit: number): Promise<readonly StoredEntry[]>;
   /** Milliseconds of the stored clock. */
   now(): number;
 }
 
-/** Entries in memory up to which a full queue may grow while the one to be dropped is read from disk. */
+/** A full queue may grow to so many entries in memory while the entry to drop is read from disk. */
 const OVERSHOOT = 4096;
 
 const NO_MESSAGE = new Message(Buffer.alloc(0), 0);
 
-/** A queue within its bounds: drops what does not fit in, and what has been queued for too long. */
+/** A queue within its bounds: drops messages that do not fit, and messages that have been queued too long. */
 export class BoundedQueue {
-  /** Entries up to this number were sent to a receiver that has lost them since: they count as never sent. */
+  /** Entries up to this number were sent, but the receiver has lost them: they count as never sent. */
   lostUpTo = 0;
   readonly #owner: BoundedQueueOwner;
   readonly #limits: { readonly queue: QueueLimits };
@@ -91,14 +91,14 @@ export class BoundedQueue {
     return this.#queue.bytes;
   }
 
-  /** Whether a message of this size may join the queue; drops others where the policy says so. */
+  /** Whether a message of this size may join the queue; drops other messages if the policy says so. */
   makeRoom(size: number, topic: string): boolean {
-    // First, for it may be the one that overtakes another.
+    // First: this message may be the newer one of its topic.
     this.#latest?.arrived(topic);
     while (this.#isFull(size)) {
       if (this.#limits.queue.full !== 'drop-newest') {
         if (this.#dropOne()) continue;
-        // The one to be dropped is being read from disk: the queue is trimmed when it is there.
+        // The entry to drop is being read from disk; the queue is trimmed after that.
         if (this.#queue.inMemory < OVERSHOOT) return true;
       }
       this.#latest?.left(topic);
@@ -118,8 +118,8 @@ export class BoundedQueue {
   }
 
   /**
-   * Drops entries that are too old, up to the first that may be sent, and returns that; undefined while there is none,
-   * or while it has to be read from disk or written first.
+   * Drops entries that are too old and returns the first that may be sent; undefined while there is none, or while it
+   * must be read from disk or written first.
    */
   next(): QueueEntry | undefined {
     for (let entry = this.#queue.peek(); entry; entry = this.#queue.peek()) {
@@ -144,7 +144,7 @@ export class BoundedQueue {
     let dropped = 0;
     while (dropped < limit && this.#queue.oldestAt < oldest) {
       const entry = this.#queue.peek();
-      // Without an entry it is being read from disk: the next call finds it.
+      // No entry: it is being read from disk, and a later call finds it.
       if (!entry || entry.at >= oldest || entry.sent) break;
       this.#drop(entry, 'expired');
       dropped++;
@@ -157,18 +157,18 @@ export class BoundedQueue {
     this.#queue.spill();
   }
 
-  /** The receiver has gone: entries that were read ahead are freed from memory and stay on disk. */
+  /** The receiver has disconnected: entries that were read in advance are freed from memory and stay on disk. */
   unload(): void {
     this.#queue.unload();
   }
 
-  /** Drops what is beyond the bounds. */
+  /** Drops messages until the queue is within its bounds. */
   trim(): void {
     if (this.#limits.queue.full === 'drop-newest') return;
     while (this.#isFull(0) && this.#dropOne());
   }
 
-  /** Whether a message of this size has no room; with 0, whether the queue is beyond its bounds as it is. */
+  /** Whether a message of this size has no room; with 0, whether the queue exceeds its bounds already. */
   #isFull(size: number): boolean {
     const { count, bytes } = this.#queue;
     const { queue: limits } = this.#limits;
@@ -179,7 +179,7 @@ export class BoundedQueue {
     );
   }
 
-  /** Drops the message that the policy chooses; false where there is none, or it is being read from disk. */
+  /** Drops the message that the policy chooses; false if there is none, or if it is being read from disk. */
   #dropOne(): boolean {
     const overtaken = this.#latest?.next();
     if (overtaken === 'later') return false;
@@ -197,13 +197,13 @@ export class BoundedQueue {
     return true;
   }
 
-  /** Drops the oldest, which is this entry. */
+  /** Drops the oldest entry, which is `entry`. */
   #drop(oldest: QueueEntry, reason: QueueDrop): void {
     this.shift();
     this.#owner.dropped(oldest, reason);
   }
 
-  /** An entry in place of one on disk, to delete that without reading it. */
+  /** A placeholder for an entry on disk, to delete the entry without reading it. */
   #unread(seq: number): QueueEntry {
     const entry = new QueueEntry(this.#owner, NO_MESSAGE, seq, 1, false, 0);
     entry.written = WRITTEN;

@@ -1,9 +1,9 @@
 import type { QueueEntry } from './queue-entry.ts';
 
-/** Consumed places that are kept before the array is cut: so `shift` costs the same for any length. */
+/** The array is cut only after so many consumed places, so that `shift` costs the same for any length. */
 const CONSUMED = 1024;
 
-/** Entries in memory, in ascending order of their numbers: first in, first out, without moving the others. */
+/** Entries in memory, in ascending order of their numbers: first in, first out. `shift` does not move the others. */
 export class Fifo {
   /** Bytes of the messages. */
   bytes = 0;

@@ -12,30 +12,30 @@ export interface QueuePosition {
 export interface LatestPerTopicParts {
   readonly queue: Pick<PagedQueue, 'first'>;
   readonly load: LoadEntries;
-  /** The entries of the queue that are on disk from before the start. */
+  /** The entries that were on disk when the gateway started. */
   readonly stored: StoredQueue | undefined;
-  /** Called when `next` may give more than before: entries were read from disk. */
+  /** Called when entries were read from disk: `next` may find more. */
   found(): void;
 }
 
-/** Topics followed at most; a message of any other topic never counts as overtaken. */
+/** The most topics that are followed; a message of any other topic never counts as overtaken. */
 const TOPICS = 50_000;
-/** Entries that are read at once. */
+/** Entries in one read from disk. */
 const BATCH = 512;
 
 /**
- * Finds, in a full queue, the oldest message that a newer one of its topic has overtaken.
- * A cursor goes through the queue once: the message that it passes is the newest of its topic at that moment, and is
- * remembered in case a newer one comes. So each search costs little and the memory is that of the topics.
+ * Finds the oldest message of a full queue that is overtaken: the queue has a newer message of its topic.
+ * A cursor passes through the queue once. A message that it passes is the newest of its topic at that moment; it is
+ * remembered in case a newer one arrives. So a search is cheap, and memory grows with the topics only.
  */
 export class LatestPerTopic {
   /** Messages in the queue, by topic. */
   readonly #queued = new Map<string, number>();
   readonly #passed = new Map<string, QueuePosition>();
-  /** Older than the cursor, oldest first. */
+  /** Overtaken messages that the cursor has passed, oldest first. */
   readonly #overtaken: QueuePosition[] = [];
   readonly #parts: LatestPerTopicParts;
-  /** Read from disk, next to be passed. */
+  /** Read from disk, and passed next. */
   #ahead: QueuePosition[] = [];
   #cursor = 0;
   #loading = false;
@@ -71,8 +71,8 @@ export class LatestPerTopic {
   }
 
   /**
-   * The oldest overtaken message, which may have left the queue meanwhile; undefined when there is none.
-   * `later` when it has to be read from disk first.
+   * The oldest overtaken message, which may have left the queue already; undefined when there is none.
+   * `later` when it must be read from disk first.
    */
   next(): QueuePosition | 'later' | undefined {
     if (this.#counting) return 'later';

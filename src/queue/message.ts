@@ -5,7 +5,7 @@ export class Message {
   readonly body: Buffer;
   /** Where the topic ends and the payload begins. */
   readonly topicEnd: number;
-  /** How many queues on disk hold it; with more than one its body is stored once for all. */
+  /** How many queues on disk contain it; if more than one, its body is stored once for all. */
   holders = 0;
   /** Its number among the shared bodies on disk; 0 until it has one. */
   id = 0;

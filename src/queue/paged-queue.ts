@@ -1,47 +1,47 @@
 import { Fifo } from './fifo.ts';
 import { type QueueEntry, UNWRITTEN, WRITTEN } from './queue-entry.ts';
 
-/** Entries, and bytes of their messages, that stay in memory when a queue grows long; those behind are only on disk. */
+/** The head of a long queue in memory: entries, and bytes of their messages. The entries after it are only on disk. */
 const IN_MEMORY = 256;
 const IN_MEMORY_BYTES = 1024 * 1024;
-/** With fewer entries in memory the next are read from disk, so that a client that drains its queue need not wait. */
+/** With fewer entries in memory, more are read from disk, so that a client that drains its queue does not wait. */
 const LOW = 768;
-/** Entries that are read at once. */
+/** Entries in one read from disk. */
 const LOAD = 256;
-/** By then the row of a discarded entry is gone. */
+/** After this time the row of a discarded entry is deleted. */
 const DELETED_MS = 2000;
 /** Pause after a load that failed. */
 const RETRY_MS = 1000;
 
 /** A run of entries that are only on disk. */
 interface Gap {
-  /** Sequence numbers of the next to read and of the last; a number in between may be missing. */
+  /** Sequence numbers of the next entry to read and of the last; numbers between them may be missing. */
   next: number;
   last: number;
   count: number;
   bytes: number;
-  /** No entry in it was queued before this time, in milliseconds of the stored clock. */
+  /** No entry of the gap was queued before this time, in milliseconds of the stored clock. */
   oldestAt: number;
 }
 
-/** What a queue was on disk when the gateway started. */
+/** A queue on disk when the gateway started. */
 export interface StoredQueue {
-  /** Sequence numbers of the first and the last entry; a number in between may be missing. */
+  /** Sequence numbers of the first and the last entry; numbers between them may be missing. */
   readonly first: number;
   readonly last: number;
   readonly count: number;
   /** Bytes of the messages. */
   readonly bytes: number;
-  /** When the oldest was queued, in milliseconds of the stored clock. */
+  /** When the oldest entry was queued, in milliseconds of the stored clock. */
   readonly oldestAt: number;
 }
 
-/** Reads entries from disk, from a sequence number on: `limit` or some more, fewer where they are large. */
+/** Reads entries from disk, from a sequence number on: about `limit`, fewer if they are large. */
 export type LoadEntries = (seq: number, limit: number) => Promise<readonly QueueEntry[]>;
 
 /**
- * The messages that one session still has to be sent, in order: a head in memory, a gap that is only on disk, a tail
- * in memory. So a queue of any length costs the memory of a short one.
+ * The queued messages of one session, in order: a head in memory, a gap that is only on disk, a tail in memory.
+ * So a long queue needs no more memory than a short one.
  */
 export class PagedQueue {
   /** Entries on disk and in memory. */
@@ -52,12 +52,12 @@ export class PagedQueue {
   readonly #tail = new Fifo();
   #gap: Gap | undefined;
   #loading = false;
-  /** Numbers of entries that were discarded a moment ago: their rows may still be on disk. */
+  /** Numbers of recently discarded entries: their rows may still be on disk. */
   readonly #discarded = new Set<number>();
   readonly #load: LoadEntries;
   readonly #loaded: () => void;
 
-  /** `loaded` is called when entries have been read, or should be asked for again after a failure. */
+  /** `loaded` is called after entries were read, and after a failed read when the caller should try again. */
   constructor(load: LoadEntries, loaded: () => void, stored?: StoredQueue) {
     this.#load = load;
     this.#loaded = loaded;
@@ -110,7 +110,7 @@ export class PagedQueue {
     return entries.get(index);
   }
 
-  /** Removes an entry from the middle, by its number and the size of its body; undefined when it has left the queue. */
+  /** Removes an entry from any place, by its number and the size of its body; undefined if it has left the queue. */
   discard(seq: number, size: number): QueueEntry | 'stored' | undefined {
     const found = this.first(seq);
     if (found === undefined || (found !== 'stored' && found.seq !== seq)) return undefined;
@@ -132,7 +132,7 @@ export class PagedQueue {
     setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
   }
 
-  /** Removes the one that `peek` gave. */
+  /** Removes the entry that `peek` returned. */
   shift(): QueueEntry | undefined {
     const entry = this.#head.shift();
     if (entry) {
@@ -142,7 +142,7 @@ export class PagedQueue {
     return entry;
   }
 
-  /** The receiver has gone: entries that were read ahead are freed from memory and stay on disk. */
+  /** The receiver has disconnected: entries that were read in advance are freed from memory and stay on disk. */
   unload(): void {
     this.spill();
     const gap = this.#gap;
@@ -158,7 +158,7 @@ export class PagedQueue {
     for (const { message } of cut) gap.bytes += message.body.length;
   }
 
-  /** Frees the memory of entries that are on disk and far from being sent, and of those that are gone. */
+  /** Frees the memory of entries that are on disk and will not be sent soon, and of entries that are gone. */
   spill(): void {
     if (this.#gap) {
       for (let first = this.#tail.get(0); first && canLeave(first); first = this.#tail.get(0)) {
@@ -189,7 +189,7 @@ export class PagedQueue {
 
   #extend(entry: QueueEntry): void {
     if (entry.gone) {
-      // The gap may grow over the row that it has, or is about to have.
+      // The gap may grow over its row, which is on disk or being written.
       if (entry.written !== UNWRITTEN) this.#skipRow(entry.seq);
       return;
     }
@@ -210,15 +210,15 @@ export class PagedQueue {
         this.#loaded();
       },
       () => {
-        // The store reports the error. Without this call nothing might ask for the entries again.
+        // The store reports the error. Without this call the entries might never be read.
         this.#loading = false;
         setTimeout(() => this.#loaded(), RETRY_MS).unref();
       },
     );
   }
 
-  /** Takes what was read of the gap; `asked` is where it ended when the load was asked for. */
-  #take(entries: readonly QueueEntry[], asked: number): void {
+  /** Moves entries that were read from the gap to the head; `end` was the last number of the gap when the read began. */
+  #take(entries: readonly QueueEntry[], end: number): void {
     const gap = this.#gap;
     if (!gap) return;
     let last = 0;
@@ -231,10 +231,10 @@ export class PagedQueue {
       gap.bytes -= entry.message.body.length;
       gap.oldestAt = entry.at;
     }
-    // An empty answer speaks for the gap as it was: it may have grown since.
-    gap.next = (last > 0 ? last : asked) + 1;
+    // An empty result is valid only up to `end`: the gap may have grown since.
+    gap.next = (last > 0 ? last : end) + 1;
     if (gap.next <= gap.last) return;
-    // The gap is read to its end: entries that were counted and not found are not on disk.
+    // The whole gap is read: entries that were counted but not found are not on disk.
     this.count -= gap.count;
     this.bytes -= gap.bytes;
     this.#gap = undefined;

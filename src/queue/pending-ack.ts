@@ -1,6 +1,6 @@
 /**
  * An acknowledgement that waits for writes to reach the disk: counts them and calls `onDone` after the last.
- * The count begins at one, for the caller that still adds writes: its own `done` ends the adding.
+ * The count begins at one, so that it can't reach zero while the caller adds writes: the caller calls `done` last.
  */
 export class PendingAck {
   #remaining = 1;
@@ -16,12 +16,12 @@ export class PendingAck {
     this.#remaining++;
   }
 
-  /** Whether all is on disk. */
+  /** Whether all writes are on disk. */
   get isDone(): boolean {
     return this.#remaining <= 0;
   }
 
-  /** One of the writes is on disk, or needed no more. */
+  /** One of the writes is on disk, or is not needed any more. */
   done(): void {
     if (--this.#remaining > 0) return;
     const onDone = this.#onDone;

@@ -6,11 +6,11 @@ export interface QueueOwner {
   readonly key: number;
   /** True once the session has ended: entries that are not on disk yet are not written any more. */
   ended: boolean;
-  /** Whether a receiver is connected that may acknowledge within milliseconds and so save the write. */
+  /** Whether a receiver is connected; it may acknowledge within milliseconds, which saves the write. */
   readonly online: boolean;
   /** The highest sequence number that was sent at least once. */
   sent: number;
-  /** What of `sent` is on disk or on its way there. */
+  /** The value of `sent` that is on disk or being written. */
   sentOnDisk: number;
   /** The run of acknowledged entries whose rows are to be deleted next; `first` is 0 for none. */
   readonly deletes: { first: number; last: number };
@@ -23,12 +23,12 @@ export const UNWRITTEN = 0;
 export const WRITING = 1;
 export const WRITTEN = 2;
 
-/** Bytes of memory that an entry takes beside the body of its message. */
+/** Memory of an entry without the body of its message, in bytes. */
 export const ENTRY_BYTES = 200;
 
 /** One message in one session's queue. */
 export class QueueEntry {
-  /** Null where the queue is in memory alone. */
+  /** Null for a queue in memory only. */
   readonly owner: QueueOwner | null;
   readonly message: Message;
   /** Counts the entries of the session; the packet identifier follows from it, so both survive a restart. */
@@ -40,9 +40,9 @@ export class QueueEntry {
   written: typeof UNWRITTEN | typeof WRITING | typeof WRITTEN = UNWRITTEN;
   /** Acknowledged or dropped. */
   gone = false;
-  /** Sent at least once: another time it carries DUP. */
+  /** Sent at least once: it is sent again with DUP. */
   sent = false;
-  /** PUBREC has come: PUBREL is sent next. */
+  /** PUBREC was received: PUBREL is sent next. */
   released = false;
   /** May not be sent before it is on disk. */
   held = false;
@@ -84,13 +84,13 @@ export function entryFlags(entry: QueueEntry): number {
 /** An entry as it is read from disk. */
 export interface StoredEntry {
   readonly seq: number;
-  /** What `entryFlags` gave. */
+  /** The result of `entryFlags`. */
   readonly flags: number;
   readonly at: number;
   readonly body: Buffer;
 }
 
-/** Makes an entry from what is on disk; up to the number `lostUpTo` it counts as never sent. */
+/** Makes an entry from its form on disk; up to the number `lostUpTo` it counts as never sent. */
 export function restoreEntry(
   owner: QueueOwner,
   { seq, flags, at, body }: StoredEntry,

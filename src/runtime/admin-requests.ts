@@ -5,7 +5,7 @@ import type { Reload } from './reload.ts';
 
 export interface AdminRequestsParts {
   readonly health: Pick<Health, 'status'>;
-  /** Those of the config in force. */
+  /** The uplinks of the current config. */
   uplinks(): readonly Pick<Uplink, 'name' | 'purge'>[];
   readonly reload: Pick<Reload, 'run'>;
 }

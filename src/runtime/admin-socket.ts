@@ -22,7 +22,7 @@ const RETRY_MS = 10_000;
 
 /**
  * Answers the verbs of the command line over a Unix socket: one line of JSON in, one out.
- * The gateway also runs on a disk that has no room for a socket's name: it is tried again until it has.
+ * The gateway also runs on a disk without room for the socket's name; it then tries again until there is room.
  */
 export function createAdminSocket(
   folder: string,
@@ -91,7 +91,7 @@ async function reply(
   }
 }
 
-/** Sends a request to the gateway that runs on a data folder; undefined when none does. Throws what it answers as an error. */
+/** Sends a request to the gateway of a data folder; undefined if none runs. Throws the error that the gateway returns. */
 export async function askGateway(folder: string, request: AdminRequest): Promise<unknown> {
   const text = await new Promise<string | undefined>((resolve, reject) => {
     const socket = createConnection(socketFile(folder));

@@ -4,10 +4,10 @@ import type { Loaded, ReloadReport } from './reload.ts';
 export interface Gateway {
   /** Addresses that clients can connect to. */
   readonly urls: readonly string[];
-  /** Changes to the config file as it is on disk, completely or not at all. */
+  /** Applies the present config file, completely or not at all. */
   reload(): Promise<ReloadReport>;
   stop(): Promise<void>;
 }
 
-/** Reads and checks the config file as it is on disk. */
+/** Reads and checks the present config file. */
 export type Load = () => Promise<Loaded>;

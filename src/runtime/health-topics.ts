@@ -18,7 +18,7 @@ export interface HealthTopicsParts {
   uplinks(): readonly Pick<Uplink, 'name' | 'status'>[];
 }
 
-/** How soon a trouble is published, and how many times less often what mostly counts. */
+/** The interval for troubles, and how many times longer the interval is for topics that mostly have counters. */
 const EVERY_MS = 1000;
 const COUNTS_EVERY = 10;
 
@@ -38,7 +38,7 @@ export class HealthTopics implements Service {
   async start(): Promise<void> {
     await this.#publishAll();
     this.#timer = setInterval(() => {
-      // A store that does not answer reports that as a trouble of its own.
+      // A store that does not answer reports that as its own trouble.
       this.#publishAll().catch(() => undefined);
     }, EVERY_MS);
   }
@@ -63,7 +63,7 @@ export class HealthTopics implements Service {
     this.#publish('drops', broker.drops);
   }
 
-  /** Those that a reload has removed are no longer retained. */
+  /** Topics that a reload has removed are no longer retained. */
   #clearRemovedUplinks(names: readonly string[]): void {
     for (const name of this.#published.keys()) {
       if (!name.startsWith('uplink/') || names.includes(name)) continue;
@@ -72,7 +72,7 @@ export class HealthTopics implements Service {
     }
   }
 
-  /** Returns true where it is not what was published before. */
+  /** Returns true if the payload differs from the last published one. */
   #publish(name: string, value: unknown): boolean {
     const payload = JSON.stringify(value);
     if (this.#published.get(name) === payload) return false;

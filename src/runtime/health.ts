@@ -19,10 +19,10 @@ export interface HealthParts {
   uplinks(): readonly Uplink[];
   readonly progress: Progress;
   /** All that may have a trouble. */
-  readonly services: { troubles(): readonly string[] };
+  readonly services: { troubles(order: readonly string[]): readonly string[] };
 }
 
-/** The running gateway as `status --json` prints it. */
+/** The state of the running gateway, as `status --json` prints it. */
 export interface GatewayStatus {
   readonly cell: string;
   readonly version: string;
@@ -38,10 +38,23 @@ export interface GatewayStatus {
   readonly troubles: readonly string[];
 }
 
+/** The services in the order of their troubles: first those that concern the most users. */
+const TROUBLE_ORDER = [
+  'store',
+  'broker',
+  'access',
+  'http',
+  'outputs',
+  'power',
+  'sensing',
+  'uplinks',
+  'clock',
+];
+
 /** The state of all parts of the gateway; to be asked once they have started. */
 export class Health {
   readonly #parts: HealthParts;
-  /** By the clock of the store. */
+  /** On the clock of the store. */
   #began: number | undefined;
 
   constructor(parts: HealthParts) {
@@ -59,7 +72,8 @@ export class Health {
   get troubles(): readonly string[] {
     const { progress, services } = this.#parts;
     const stuck = progress.stuck();
-    return [...new Set([...(stuck === undefined ? [] : [stuck]), ...services.troubles()])];
+    const troubles = services.troubles(TROUBLE_ORDER);
+    return [...new Set([...(stuck === undefined ? [] : [stuck]), ...troubles])];
   }
 
   async status(): Promise<GatewayStatus> {

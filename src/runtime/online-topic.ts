@@ -1,7 +1,7 @@
 import type { Service } from '../base/lifecycle.ts';
 import { statusTopic } from '../driver-kit/cell-topics.ts';
 
-/** Publishes on `<cell>/status` that the gateway is `online`, and at the stop that it is `offline`. */
+/** Publishes on `<cell>/status` `online` at the start of the gateway and `offline` at its stop. */
 export function createOnlineTopic(
   cell: string,
   publish: (topic: string, payload: Uint8Array) => void,

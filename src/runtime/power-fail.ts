@@ -20,25 +20,25 @@ export interface PowerFailParts {
   readonly config: PowerFailConfig;
   readonly cell: string;
   readonly payload: PayloadForm;
-  /** Which start of the gateway this is; known from `start` on. */
+  /** The number of this start of the gateway; known from `start` on. */
   boot(): number;
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
   publish(topic: string, payload: Uint8Array): void;
-  /** Held safe while the supply fails. */
+  /** The outputs that are safe while the supply fails. */
   readonly outputs: Pick<Outputs, 'supplyChanged'>;
   readonly store: Pick<Store, 'flushAndCheckpoint'>;
 }
 
-/** How often the line is read besides its edges, and opened again while it fails. */
+/** How often the line is read, in addition to its edges, and opened again after a failure. */
 const POLL_MS = 1000;
-/** A disk that takes nothing for so long will not do it before the power is gone. */
+/** If the disk accepts nothing for so long, it will not do so before the power is gone. */
 const GIVE_UP_MS = 30_000;
 
 /**
- * Makes use of the time that a board lasts after its supply has failed: outputs safe, everything on disk. Publishes
- * `<cell>/power/supplied`, and in `<cell>/power/secured` how many milliseconds it took, `uncertain` beyond the budget.
+ * Uses the time for which a board still runs after its supply has failed: sets outputs safe and writes all data to disk.
+ * Publishes `<cell>/power/supplied`, and in `<cell>/power/secured` the milliseconds needed, `uncertain` beyond the budget.
  */
 export class PowerFail implements Service {
   readonly name = 'power';
@@ -46,7 +46,7 @@ export class PowerFail implements Service {
   readonly #topics: ReturnType<typeof powerTopics>;
   readonly #sequence = new Sequence();
   readonly #life = new AbortController();
-  /** What a failure has begun is not overtaken by its end. */
+  /** The end of a failure is handled only after the failure itself. */
   readonly #inOrder = createMutex();
   #watching: Promise<void> | undefined;
   /** Undefined while the line is unknown. */
@@ -94,7 +94,7 @@ export class PowerFail implements Service {
     this.#supplied = supplied;
     this.#publish(this.#topics.supplied, '', supplied);
     if (!supplied) {
-      await this.#secure();
+      await this.#prepareForPowerLoss();
       return;
     }
     log.info('the supply is there');
@@ -111,8 +111,8 @@ export class PowerFail implements Service {
     this.#supplied = undefined;
   }
 
-  /** Outputs safe and everything on disk, or given up. */
-  async #secure(): Promise<void> {
+  /** Sets the outputs safe and writes everything to disk, or gives up. */
+  async #prepareForPowerLoss(): Promise<void> {
     const { config, clock, log, outputs, store } = this.#parts;
     const began = clock.monotonic();
     try {
@@ -128,7 +128,7 @@ export class PowerFail implements Service {
       ms > config.within ? `it took ${ms} ms, the budget is ${config.within} ms` : undefined;
     log.warn({ ms }, 'the supply has failed: outputs are safe, all is on disk');
     this.#publish(this.#topics.secured, 'ms', ms, this.#late);
-    // So that the time it took is on disk too.
+    // So that the measured time is on disk too.
     await store.flushAndCheckpoint().catch(() => undefined);
   }
 

@@ -1,18 +1,18 @@
 import type { Sensors } from '../sensors/sensors.ts';
 import type { Store } from '../store/store.ts';
 
-/** The slowest card answers sooner; a disk that fails answers too, with an error. */
+/** Even the slowest card answers sooner; a disk that fails answers too, with an error. */
 const STUCK_S = 30;
 
 export interface ProgressParts {
-  /** Asked once it has started. */
+  /** Called after its start. */
   readonly store: { readonly journal: Pick<Store['journal'], 'unansweredMs'> };
   readonly sensors: Pick<Sensors, 'stalled'>;
 }
 
 /** Whether the gateway makes progress; the watchdog is fed only while it does. */
 export interface Progress {
-  /** What does not advance and would after a restart, as a sentence; undefined while everything does. */
+  /** One sentence about a part that makes no progress and may do so after a restart; undefined if there is none. */
   stuck(): string | undefined;
 }
 

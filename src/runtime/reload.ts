@@ -6,7 +6,7 @@ import { differences, needsRestart } from '../config/difference.ts';
 import type { Config } from '../config/schema/schema.ts';
 import { formatProblem, type Problem } from '../config/yaml/problem.ts';
 
-/** The result of a reload: the changes, one line each, all of them in force or none. */
+/** The result of a reload: the changes, one line each; either all of them are applied or none. */
 export interface ReloadReport {
   readonly applied: boolean;
   readonly changes: readonly string[];
@@ -14,7 +14,7 @@ export interface ReloadReport {
   readonly reason?: string;
 }
 
-/** A config, or the problems of its file; warnings in both cases. */
+/** A config, or the problems of its file; in both cases with warnings. */
 export interface Loaded {
   readonly config?: Config | undefined;
   readonly problems: readonly Problem[];
@@ -23,14 +23,14 @@ export interface Loaded {
 
 export interface ReloadParts {
   readonly config: Config;
-  /** All that a reload brings to another config, in order; the log is one more. */
+  /** The parts that a reload changes, in order; the log is changed too. */
   readonly services: { readonly reconfigurable: readonly Reconfigurable<Config>[] };
   readonly log: Logger;
-  /** Reads and checks the config file as it is on disk. */
+  /** Reads and checks the present config file. */
   load(): Promise<Loaded>;
 }
 
-/** Brings a running gateway to the config file as it is on disk: completely, or not at all. */
+/** Applies the present config file to a running gateway: completely, or not at all. */
 export class Reload {
   readonly #parts: ReloadParts;
   readonly #inOrder = createMutex();
@@ -41,7 +41,7 @@ export class Reload {
     this.#config = parts.config;
   }
 
-  /** One at a time: a call while another runs gets a reload that begins after it. */
+  /** One reload at a time: a call during a reload starts another one after it. */
   run(): Promise<ReloadReport> {
     return this.#inOrder(() => this.#reload());
   }
@@ -66,7 +66,7 @@ export class Reload {
     return { applied: true, changes };
   }
 
-  /** Gives the reason when a part can't take the config; then all parts have the former one again. */
+  /** Returns the reason if a part can't apply the config; then all parts have the former one again. */
   async #apply(next: Config): Promise<string | undefined> {
     const changed: Reconfigurable<Config>[] = [];
     const { log, services } = this.#parts;
@@ -83,7 +83,7 @@ export class Reload {
     return undefined;
   }
 
-  /** The parts that have changed go back, last first; one that can't is logged and left. */
+  /** Restores the former config in the changed parts, last first; a failure is logged. */
   async #goBack(changed: readonly Reconfigurable<Config>[]): Promise<void> {
     for (const part of changed.toReversed()) {
       await part.applyConfig(this.#config).catch((error: unknown) => {

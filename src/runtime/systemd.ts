@@ -6,11 +6,11 @@ import type { Service } from '../base/lifecycle.ts';
 export interface SystemdParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
-  /** What does not advance and would after a restart, as a sentence; undefined while everything does. */
+  /** One sentence about a part that makes no progress and may do so after a restart; undefined if there is none. */
   stuck(): string | undefined;
 }
 
-/** The part of unix-dgram that sends; it calls back before it returns. */
+/** The send function of unix-dgram; it calls the callback before it returns. */
 interface Datagrams {
   createSocket(type: 'unix_dgram'): {
     send(bytes: Buffer, offset: number, length: number, path: string, sent: Sent): void;
@@ -19,14 +19,14 @@ interface Datagrams {
 }
 type Sent = (error?: Error) => void;
 
-/** Times that the watchdog is fed within its limit. */
+/** The watchdog is fed so many times within its limit. */
 const FEEDS = 3;
-/** systemd reads its socket late while it is busy: tries until then, in all two seconds. */
+/** systemd reads its socket late while it is busy: the send is repeated for two seconds in total. */
 const TRIES = 20;
 const RETRY_MS = 100;
 
 /**
- * Notifies systemd that the gateway is up, and from then on that it is alive: only while broker, store and samplers
+ * Notifies systemd that the gateway is up, and then feeds the watchdog, but only while broker, store and samplers
  * make progress. Sent by the main process itself, so that the unit accepts no others (NotifyAccess=main).
  */
 export function createSystemd({ env, log, stuck }: SystemdParts): Service {
@@ -62,7 +62,7 @@ export function createSystemd({ env, log, stuck }: SystemdParts): Service {
   };
 }
 
-/** Sends one datagram; rejects with the last error when systemd does not take it. */
+/** Sends one datagram; rejects with the last error if systemd does not accept it. */
 async function sendRetrying(path: string, state: string): Promise<void> {
   for (let left = TRIES; ; left--) {
     const error = send(path, Buffer.from(state));
@@ -76,7 +76,7 @@ async function sendRetrying(path: string, state: string): Promise<void> {
 function send(path: string, bytes: Buffer): Error | undefined {
   const datagrams = createRequire(import.meta.url)('unix-dgram') as Datagrams;
   let failed: Error | undefined;
-  // A socket for each message: one that stays open would keep the process from ending.
+  // A socket for each message: an open socket would prevent the end of the process.
   const socket = datagrams.createSocket('unix_dgram');
   socket.send(bytes, 0, bytes.length, path, (error) => {
     failed = error;

@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { KernelFiles } from '../buses/kernel-files.ts';
 
-/** What systemd says about NTP: `yes` or `no`; rejects where timedatectl does not answer. */
+/** Whether systemd reports NTP as synchronised: `yes` or `no`; rejects if timedatectl does not answer. */
 export async function askTimedatectl(): Promise<string> {
   const words = ['show', '--property=NTPSynchronized', '--value'];
   return (await promisify(execFile)('timedatectl', words, { timeout: 2000 })).stdout.trim();
 }
 
-/** Whether a time server has set the clock; undefined where that is not known. */
+/** Whether a time server has set the clock; undefined if unknown. */
 export async function isSynchronised(
   files: KernelFiles,
   ask: () => Promise<string>,

@@ -8,29 +8,29 @@ import { isSynchronised } from './time-sync.ts';
 export interface WallClockParts {
   readonly clock: Clock;
   readonly files: KernelFiles;
-  /** What `timedatectl` says about NTP. */
+  /** The answer of `timedatectl` about NTP. */
   askTimedatectl(): Promise<string>;
   readonly log: Logger;
-  /** Which start of the gateway this is; known from `start` on. */
+  /** The number of this start of the gateway; known from `start` on. */
   boot(): number;
-  /** What is kept over restarts; there from `start` on. */
+  /** The state that is kept over restarts; available from `start` on. */
   readonly state: StateStore;
 }
 
-/** The time of day on a board that has none until a time server gives it one. */
+/** The time of day on a board without a battery-backed clock, which gets the time from a time server. */
 export interface WallClock extends Service {
   /** Whether the time is known to be right. */
   isSet(): boolean;
-  /** Milliseconds since the epoch; until the clock is set they count evenly, whatever is done to the system's clock. */
+  /** Milliseconds since the epoch; they count evenly until the clock is set, even if the system's clock jumps. */
   now(): number;
-  /** By how many milliseconds the clock was wrong in that start of the gateway, until it was set; undefined when unknown. */
+  /** The clock's error in milliseconds in that start of the gateway, until it was set; undefined if unknown. */
   stepOf(boot: number): number | undefined;
 }
 
 const POLL_MS = 1000;
-/** Time enough for a network to come up and a server to answer. */
+/** Enough time for a network to start and a server to answer. */
 const TROUBLE_MS = 120_000;
-/** Starts whose readings may still wait for a plant. */
+/** The number of starts whose readings may still be queued for a plant. */
 const KEPT_STEPS = 16;
 /** No sensor has this name. */
 const OWNER = '$clock';
@@ -52,7 +52,7 @@ export function createWallClock(parts: WallClockParts): WallClock {
       const names = await files.list(folder).catch((): string[] => []);
       return names.some((one) => name.test(one));
     };
-    // Without a service that could set the clock it must have been set before.
+    // Without a service that sets the clock, the clock must have been set before.
     const timeSyncService =
       (await has('/run/systemd', /^timesync$/)) || (await has('/run', /^chrony$/));
     if (!timeSyncService || (await hasBattery(files))) return true;
@@ -85,7 +85,7 @@ export function createWallClock(parts: WallClockParts): WallClock {
       steps = stepsOf(parts.state.of(OWNER).get(STEPS));
       await poll();
       if (!set) log.warn('the clock is not set yet: readings are uncertain until it is');
-      // Rejects only when aborted: a poll that fails counts as not set.
+      // Rejects only when aborted: if a poll fails, the clock counts as not set.
       watch().catch(() => undefined);
     },
     async stop() {
@@ -98,7 +98,7 @@ export function createWallClock(parts: WallClockParts): WallClock {
   };
 }
 
-/** Whether a battery has kept the time while the power was off. */
+/** Whether a battery kept the time while the power was off. */
 async function hasBattery(files: KernelFiles): Promise<boolean> {
   const seconds = await files.read('/sys/class/rtc/rtc0/since_epoch').catch(() => '');
   return isClockSet(Number(seconds) * 1000);

@@ -7,19 +7,19 @@ import type { Driver, Handles } from '../driver-kit/driver.ts';
 /** A sensor may take this long to open, however short its reads are: chips wake up, heat up, calibrate. */
 export const LEAST_OPEN_MS = 5000;
 
-/** The address of a sensor on I2C: the config's, else the chip's usual one. */
+/** The address of a sensor on I2C: from the config, else the chip's usual one. */
 export function addressOf(config: SensorConfig, driver: Driver): number | undefined {
   return config.address ?? driver.addresses?.[0];
 }
 
-/** What sensors may share, so that only one of them may talk to it at a time: a chip. */
+/** The key of a resource that sensors may share, such as a chip: only one of them may use it at a time. */
 export function sharedPlace(config: SensorConfig, driver: Driver): string | undefined {
   const address = addressOf(config, driver);
   if (driver.bus !== 'i2c' || address === undefined) return undefined;
   return chipPlace(config.bus ?? 'i2c-1', address);
 }
 
-/** What the driver is opened with, from the bus it declares. Throws a BusError when the config does not say where it is. */
+/** The handle that the driver is opened with, by the bus that it declares. Throws a BusError if the config does not name its place. */
 export function handleFor(
   config: SensorConfig,
   driver: Driver,

@@ -16,18 +16,18 @@ import type { QualifiedSample } from './qualified-sample.ts';
 /** Publishes one channel under its own topic: assesses the quality of its samples, filters and numbers them. */
 export interface ChannelPublisher {
   readonly channel: Channel;
-  /** The channel's own, or what a filter makes of it. */
+  /** The channel's own unit, or the one that a filter sets. */
   readonly unit: string;
   readonly topic: string;
   /** Published readings so far; the number of the last one. */
   readonly seq: number;
-  /** Samples taken so far, also those that the filters held back. */
+  /** Samples taken so far, including those that the filters held back. */
   readonly taken: number;
-  /** What was published last; undefined before the first. */
+  /** The latest published reading; undefined before the first. */
   readonly latest: QualifiedSample | undefined;
-  /** Takes a sample of the moment `now`, in milliseconds that never jump. */
+  /** Accepts a sample of the moment `now`, in milliseconds that never jump. */
   take(sample: Sample | undefined, now: number): void;
-  /** Publishes nothing more by itself. */
+  /** Stops: kept samples are not published any more. */
   stop(): void;
 }
 
@@ -46,7 +46,7 @@ export interface ChannelPublisherParts {
   publish(topic: string, payload: Uint8Array): void;
 }
 
-/** A publisher that has published nothing. Throws a RangeError when the filters make no sense. */
+/** A publisher that has published nothing. Throws a RangeError if the filters are invalid. */
 export function createChannelPublisher(
   channel: Channel,
   parts: ChannelPublisherParts,
@@ -68,7 +68,7 @@ export function createChannelPublisher(
     parts.publish(topic, encodeReading(dated, { payload, boot, seq }));
   };
 
-  /** Asks filters that keep a sample again when it is due. An alarm that comes too early sets the next one. */
+  /** Runs the filters again when a kept sample is due. A timer that fires too early is set again. */
   const schedule = (now: number): void => {
     const due = chain.due();
     if (due === undefined || life.signal.aborted || (alarm !== undefined && alarm <= due)) return;
@@ -118,7 +118,8 @@ export function assessQuality(
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return bad(`not a finite number: ${value}`);
   }
-  if (quality === 'uncertain') return { value, quality, reason: reason ?? 'the driver doubts it' };
+  if (quality === 'uncertain')
+    return { value, quality, reason: reason ?? 'the driver reports the value as uncertain' };
   const [low, high] = channel.range ?? [];
   if (typeof value === 'number' && low !== undefined && high !== undefined) {
     if (value < low || value > high) {

@@ -2,9 +2,9 @@ import type { Value } from '../driver-kit/reading.ts';
 import type { QualifiedSample } from './qualified-sample.ts';
 import { meanOf } from './transforms.ts';
 
-/** Keeps samples for later; filters after it do not see a sample while it is kept. Bad samples pass at once. */
+/** Keeps samples for later; filters after it do not see a sample while it is kept. Bad samples pass immediately. */
 export interface Delay {
-  /** Takes a sample; gives the sample that passes at once, undefined when none does. */
+  /** Accepts a sample; returns the sample that passes immediately, undefined if none does. */
   push(sample: QualifiedSample, now: number): QualifiedSample | undefined;
   /** When a kept sample passes; undefined while none is kept. */
   due(): number | undefined;
@@ -17,7 +17,7 @@ function checkTime(name: string, ms: number): void {
 }
 
 /**
- * A value passes when it has lasted for `ms`; until then nothing does. Values for which `delays` is false pass at once.
+ * A value passes when it has lasted for `ms`; until then nothing passes. Values for which `delays` is false pass immediately.
  * The sample that passes is the latest one of that value.
  */
 export function createSteady(
@@ -57,17 +57,17 @@ export function createSteady(
   };
 }
 
-/** Any change must last; the first value passes at once. */
+/** Any change must last; the first value passes immediately. */
 export function createDebounce(ms: number): Delay {
   return createSteady('debounce', ms, (_value, steady) => steady !== undefined);
 }
 
-/** A change to `delayed` must last, the other way passes at once. */
+/** A change to `delayed` must last; the opposite change passes immediately. */
 export function createDelayed(name: string, ms: number, delayed: boolean): Delay {
   return createSteady(name, ms, (value) => value === delayed);
 }
 
-/** The mean of the numbers of each `ms`; `uncertain` when one of them was. Other values pass at once. */
+/** The mean of the numbers in each period of `ms`; `uncertain` if one of them was. Other values pass immediately. */
 export function createThrottleAverage(ms: number): Delay {
   checkTime('throttleAverage', ms);
   let numbers: number[] = [];
@@ -104,7 +104,7 @@ export function createThrottleAverage(ms: number): Delay {
   };
 }
 
-/** Says `bad` once when no sample came for `ms`. */
+/** Publishes `bad` once if no sample arrived for `ms`. */
 export function createTimeout(ms: number): Delay {
   checkTime('timeout', ms);
   let last: number | undefined;

@@ -27,16 +27,16 @@ import {
 
 /** The filters of one channel. Moments are in milliseconds that never jump. */
 export interface FilterChain {
-  /** The unit that a filter gives the values; undefined where they keep their own. */
+  /** The unit that a filter sets for the values; undefined if they keep their own. */
   readonly unit: string | undefined;
   /**
-   * Takes the sample of a moment; gives what to publish, undefined to hold it back. The result is made of this sample
-   * and, if a filter needs them, of earlier ones; it is never the last good value in place of a bad one.
+   * Accepts the sample of a moment; returns the sample to publish, undefined to hold it back. The result is made of this sample
+   * and, if a filter needs them, of earlier ones; a bad value is never replaced by the last good one.
    */
   push(sample: QualifiedSample, now: number): QualifiedSample | undefined;
-  /** When a filter passes a sample that it kept; undefined while none keeps one. */
+  /** When a filter passes a kept sample; undefined while none keeps one. */
   due(): number | undefined;
-  /** The sample that it passes at that moment, to be published. */
+  /** The sample that passes at that moment, to be published. */
   tick(now: number): QualifiedSample | undefined;
 }
 
@@ -51,7 +51,7 @@ type Stage =
  * (`deadband`, `throttle`) hold it back, by the sample as it is at their place: `[round: 1, deadband: 0.2]` compares
  * rounded values, and transforms behind a gate still see every sample. `heartbeat`, at any place, lets a held sample pass
  * after nothing was published for its time. A change of quality, or of the reason of a bad value, always passes gates at
- * once. `state` keeps the sum of `integrate`. Throws a RangeError for numbers that make no sense.
+ * once. `state` keeps the sum of `integrate`. Throws a RangeError for invalid numbers.
  */
 export function createFilterChain(
   configs: readonly FilterConfig[],
@@ -69,7 +69,7 @@ export function createFilterChain(
     let sample = raw;
     let held = false;
     let forced = published === undefined;
-    // A sample that begins further on was seen by none of those before.
+    // If a sample starts at a later stage, the stages before have not seen it.
     const seen: QualifiedSample[] = Array(start).fill(raw);
     for (const [index, stage] of stages.entries()) {
       if (index < start) continue;
@@ -90,7 +90,7 @@ export function createFilterChain(
     const before = published?.seen.at(-1);
     const changed = before !== undefined && qualityChanged(before, sample);
     if (held && !forced && !changed) return undefined;
-    // Gates in front keep comparing with what they let pass.
+    // Earlier gates still compare with the sample that they let pass.
     const front = published?.seen.slice(0, start) ?? seen.slice(0, start);
     published = { now, seen: [...front, ...seen.slice(start)] };
     return sample;
@@ -170,5 +170,6 @@ function transformOf(config: FilterConfig, state: KeyValueStore, key: string): T
   if ('integrate' in config) return createIntegral(config.integrate, state, key);
   if ('map' in config) return createMap(config.map);
   if ('invert' in config) return invert;
-  return (sample) => sample;
+  if ('unit' in config) return (sample) => sample;
+  throw new Error(`the filter ${Object.keys(config)[0]} is not created in filters.ts`);
 }

@@ -1,20 +1,20 @@
 import type { QualifiedSample } from './qualified-sample.ts';
 
-/** The sample that was published last, as it was at a place of the chain, and its moment. */
+/** The sample that was published last, with its value at this place of the chain, and its moment. */
 export interface Published {
   readonly sample: QualifiedSample;
   readonly now: number;
 }
 
-/** Decides whether a sample may pass, by the last published one as it was at this place of the chain. */
+/** Decides whether a sample may pass, by comparing it with the last published one at this place of the chain. */
 export interface Gate {
   decide(sample: QualifiedSample, now: number, last: Published): 'hold' | 'neutral' | 'force';
 }
 
-/** Float arithmetic must not turn a step of exactly the band into less. */
+/** Because of float arithmetic, a step of exactly the band could be computed as less. */
 const ROUNDING = 1 - 1e-9;
 
-/** Holds back a value that differs by less than `band` from the published one, or at all where it is no number. */
+/** Holds back a value that differs by less than `band` from the published one, or at all if it is not a number. */
 export function createDeadband(band: number, percent: boolean): Gate {
   if (!(band >= 0)) throw new RangeError(`deadband: ${band} is negative`);
   return {

@@ -7,7 +7,7 @@ export interface QualifiedSample {
   readonly reason?: string;
 }
 
-/** Changes a sample; sees each one, with its moment in milliseconds that never jump. Bad ones must come out bad. */
+/** Changes a sample; it is called with each one and its moment in milliseconds that never jump. A bad sample must stay bad. */
 export type Transform = (sample: QualifiedSample, now: number) => QualifiedSample;
 
 /** The same sample as `uncertain`; one that is not `good` keeps its quality and reason. */

@@ -1,6 +1,6 @@
 import { nextBackoff as backoffUpTo } from '../base/backoff.ts';
 
-/** The moment after `deadline` on its grid of `everyMs` that is still to come, and how many were missed in between. */
+/** The next deadline in the future on the grid of `everyMs` after `deadline`, and how many before it were missed. */
 export function nextDeadline(
   deadline: number,
   everyMs: number,

@@ -19,14 +19,14 @@ export interface ReadingLoopParts {
   readonly mutex: Mutex;
   succeeded(): void;
   failed(error: unknown): void;
-  /** Called after each try, with the deadlines that went by meanwhile. */
+  /** Called after each try, with the number of deadlines missed meanwhile. */
   progressed(missed: number): void;
 }
 
 /**
- * Reads an open sensor at its interval and takes the changes that it reports by itself. Ends when the signal is aborted,
+ * Reads an open sensor at its interval and receives the changes that it reports itself. Ends when the signal is aborted,
  * the changes fail, there is no answer at its address, it holds the bus, or too many reads in a row have failed.
- * Deadlines stay on their grid: a slow read makes the next ones fall out, not bunch up.
+ * Deadlines stay on their grid: after a slow read the missed ones are left out.
  */
 export async function runReadingLoop(
   sensor: Sensor,
@@ -63,7 +63,7 @@ async function readAtInterval(
   let lost = false;
   const before: number[] = [];
   while (!signal.aborted) {
-    // A channel that changes by itself during the read is newer than what the read brings.
+    // A change that a channel reports during the read is newer than the result of the read.
     for (const [index, { taken }] of publishers.entries()) before[index] = taken;
     try {
       const samples = await mutex(readOnce);
@@ -77,7 +77,7 @@ async function readAtInterval(
       if (signal.aborted) return;
       failures += 1;
       // The next chip that answers there may be another one, or have lost its settings with its supply. A chip that
-      // holds the bus delays all others with every try, so the tries become rarer.
+      // holds the bus delays all others with every try, so the pauses between the tries grow.
       lost = error instanceof BusError && (error.fault === 'absent' || error.fault === 'stuck');
       parts.failed(error);
     }

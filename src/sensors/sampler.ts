@@ -22,7 +22,7 @@ export interface SamplerParts {
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Shared by the sensors of one chip: what one writes must not change what another reads. */
+  /** Shared by the sensors of one chip: a write for one must not change the values that another reads. */
   readonly mutex: Mutex;
   readonly sequence: Sequence;
   publish(topic: string, payload: Uint8Array): void;
@@ -41,7 +41,7 @@ export interface SensorStatus {
   readonly failure?: string;
   /** Tries in a row that failed. */
   readonly failures: number;
-  /** Deadlines that went by since the start because a read took too long. */
+  /** Deadlines missed since the start because a read took too long. */
   readonly missed: number;
   readonly lastRead?: number;
   readonly channels: readonly {
@@ -54,24 +54,24 @@ export interface SensorStatus {
   }[];
 }
 
-/** One sensor: opened, read at its interval, opened again after a failure until it is stopped. */
+/** One sensor: opened, read at its interval, and opened again after a failure until it is stopped. */
 export interface Sampler {
   readonly name: string;
   /** The topics that it publishes to. */
   readonly topics: readonly string[];
   start(): void;
-  /** Resolves when the sensor is closed; a driver that hangs is abandoned after a second. */
+  /** Resolves when the sensor is closed; a driver that does not return is abandoned after a second. */
   stop(): Promise<void>;
   trouble(): string | undefined;
   status(): SensorStatus;
-  /** Whether its loop has made no progress for far longer than its interval and timeout explain. */
+  /** Whether its loop has made no progress for much longer than its interval and timeout allow. */
   stalled(): boolean;
 }
 
 const CLOSE_MS = 1000;
 const STALLED_MS = 60_000;
 
-/** A sampler that has not been started. Throws when the topic or the filters make no sense; hardware is not touched. */
+/** A sampler that has not been started. Throws if the topic or the filters are invalid; hardware is not accessed. */
 export function createSampler(config: SensorConfig, parts: SamplerParts): Sampler {
   return new DriverSampler(config, parts);
 }
@@ -169,7 +169,7 @@ class DriverSampler implements Sampler {
     });
   }
 
-  /** A fault of the receiver must not end the sampler. */
+  /** An error of the receiver must not end the sampler. */
   #publish(topic: string, payload: Uint8Array): void {
     try {
       this.#parts.publish(topic, payload);

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 
-/** How the reads of one sensor go, for its status. A failure is logged when its reason changes, and when it ends. */
+/** The results of the reads of one sensor, for its status. A failure is logged when its reason changes, and when it ends. */
 export class SensorCondition {
   readonly #name: string;
   readonly #clock: Clock;
@@ -29,7 +29,7 @@ export class SensorCondition {
     return this.#failures;
   }
 
-  /** Deadlines that went by because a read took too long. */
+  /** Deadlines missed because a read took too long. */
   get missed(): number {
     return this.#missed;
   }
@@ -53,7 +53,7 @@ export class SensorCondition {
     this.#lastRead = this.#clock.wall();
   }
 
-  /** Gives the reason of the error, for the readings. */
+  /** Returns the reason of the error, for the readings. */
   fail(error: unknown): string {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason !== this.#failure) {
@@ -64,7 +64,7 @@ export class SensorCondition {
     return reason;
   }
 
-  /** A try is over, and so many deadlines went by meanwhile. */
+  /** A try has ended; `missed` deadlines passed meanwhile. */
   progress(missed = 0): void {
     this.#missed += missed;
     this.#progressAt = this.#clock.monotonic();

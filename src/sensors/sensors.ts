@@ -13,7 +13,7 @@ import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
 
 export interface SensorsParts {
   readonly cell: string;
-  /** Which start of the gateway this is; known from `start` on. */
+  /** The number of this start of the gateway; known from `start` on. */
   boot(): number;
   readonly sensors: readonly SensorConfig[];
   readonly drivers: Drivers;
@@ -27,20 +27,20 @@ export interface SensorsParts {
   /** From 0 to 1, for the back-off. */
   random?(): number;
   /** A mutex for each chip, shared with the outputs. */
-  readonly turns?: KeyedMutex;
-  /** State of drivers and filters that survives a restart, there from `start` on; without it, it does not. */
+  readonly mutexes?: KeyedMutex;
+  /** State of drivers and filters that survives a restart, available from `start` on; without it, nothing survives. */
   readonly state?: StateStore;
 }
 
-/** All sensors. `start` never fails because of hardware: what is missing is reported and tried until it answers. */
+/** All sensors. `start` never fails because of hardware: missing hardware is reported and tried again until it answers. */
 export interface Sensors extends Service {
   /**
-   * Applies another config; sensors that are the same in it go on undisturbed. The retained values of sensors that are
-   * not in it are deleted. Throws before anything has changed when the config makes no sense.
+   * Applies another config; unchanged sensors continue. The retained values of sensors that are
+   * not in it are deleted. If the config is invalid, throws before anything has changed.
    */
   applyConfig(sensors: readonly SensorConfig[], drivers: Drivers): Promise<void>;
   status(): SensorStatus[];
-  /** The sensors whose loop makes no progress, for the watchdog. Hardware that does not answer is no reason. */
+  /** The sensors whose loop makes no progress, for the watchdog. Hardware that does not answer does not count. */
   stalled(): string[];
 }
 
@@ -55,11 +55,11 @@ const EMPTY = new Uint8Array();
 /** No sensor has this name. */
 const TOPICS = '$topics';
 
-/** Sensors that have not been started. Throws when one names an unknown driver; `start` rejects when its topic or filters make no sense. */
+/** Sensors that have not been started. Throws when one names an unknown driver; `start` rejects if its topic or filters are invalid. */
 export function createSensors(parts: SensorsParts): Sensors {
   const { clockIsSet = () => true, random = Math.random, state = createMemoryState() } = parts;
   const sequence = new Sequence();
-  const mutexes = parts.turns ?? createKeyedMutex();
+  const mutexes = parts.mutexes ?? createKeyedMutex();
   const create = (config: SensorConfig, drivers: Drivers): ActiveSensor => {
     const driver = driverOf(config, drivers);
     const place = sharedPlace(config, driver);
@@ -98,11 +98,11 @@ export function createSensors(parts: SensorsParts): Sensors {
       const before = active;
       active = sensors.map((config) => {
         const same = before.find((one) => isDeepStrictEqual(one.config, config));
-        const goesOn = same !== undefined && same.driver === drivers.get(config.driver);
-        return goesOn ? same : create(config, drivers);
+        const isKept = same !== undefined && same.driver === drivers.get(config.driver);
+        return isKept ? same : create(config, drivers);
       });
       const [now, then] = [new Set(active), new Set(before)];
-      // Lines and addresses are released before other sensors take them.
+      // Lines and addresses are released before other sensors use them.
       await Promise.all(before.filter((one) => !now.has(one)).map(({ sampler }) => sampler.stop()));
       deleteOthers();
       for (const one of active) if (!then.has(one)) one.sampler.start();

@@ -1,25 +1,25 @@
 import type { Clock } from '../base/clock.ts';
 
-/** An operation that has a time limit and never runs twice at once. */
+/** An operation that has a time limit and never runs twice at the same time. */
 export interface TimeLimited<T> {
   /**
    * Runs it; rejects when it fails, when its time is over (`no answer within 500ms`) or when the parent is aborted.
-   * While an earlier run hangs, this one rejects at once with the error of that one.
+   * While an earlier run has not returned, this one rejects immediately with the error of the earlier one.
    */
   run(parent: AbortSignal, operation: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Whether a run that was given up has not returned. */
+  /** Whether an abandoned run has not returned. */
   readonly hanging: boolean;
 }
 
 /**
- * Runs that share a signal: making one costs more than most reads. Listeners that an operation has left on it are
- * dropped with the next one.
+ * Runs that share one signal, because creating one costs more than most reads. Listeners that an operation leaves on it
+ * are dropped with the next signal.
  */
 const RUNS = 100;
 
 /**
- * An operation of at most `limitMs`, also one that ignores its signal. `late` gets a result that comes after the
- * operation was given up; until `late` is done, the operation counts as hanging.
+ * An operation of at most `limitMs`, even if it ignores its signal. `late` receives a result that arrives after the
+ * operation was abandoned; until `late` is done, the operation counts as not returned.
  */
 export function createTimeLimited<T>(
   clock: Clock,

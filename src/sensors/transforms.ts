@@ -31,7 +31,7 @@ export function createRound(decimals: number): Transform {
   return numeric((value) => Number(value.toFixed(decimals)));
 }
 
-/** Leaves the value as it is; outside the limits it is `uncertain`, as a clipped value was not measured. */
+/** Does not change the value; outside the limits it is `uncertain`, because a clipped value would not be a measured one. */
 export function createClamp([low, high]: readonly [number, number]): Transform {
   if (!(low <= high)) throw new RangeError(`clamp: ${low} is more than ${high}`);
   return (sample) => {
@@ -41,7 +41,7 @@ export function createClamp([low, high]: readonly [number, number]): Transform {
   };
 }
 
-/** One value from the last `size` numbers; `uncertain` until there are as many, and again after a bad sample. */
+/** One value from the last `size` numbers; `uncertain` until there are so many, and again after a bad sample. */
 export function createWindow(
   name: string,
   size: number,
@@ -60,7 +60,7 @@ export function createWindow(
   };
 }
 
-/** The value that a part of the window lies below, interpolated between two; 0.5 is the median. */
+/** The quantile of the window, interpolated between two values; 0.5 is the median. */
 export function quantileOf(window: readonly number[], at: number): number {
   const sorted = window.toSorted((a, b) => a - b);
   const place = at * (sorted.length - 1);
@@ -89,7 +89,7 @@ export function createExponentialAverage(alpha: number): Transform {
   };
 }
 
-/** True becomes false and the other way round. */
+/** True becomes false, and false becomes true. */
 export function invert(sample: QualifiedSample): QualifiedSample {
   return typeof sample.value === 'boolean' ? { ...sample, value: !sample.value } : sample;
 }

@@ -3,10 +3,10 @@ import { PendingAck } from '../queue/pending-ack.ts';
 import type { Journal } from './commit/journal.ts';
 import type { StoredState } from './recovery/load-state.ts';
 
-/** Values are written this often: a shorter time would wear the SD card, a longer one lose more of a total in a power cut. */
+/** Interval of the writes: a shorter one would wear the SD card, a longer one would lose more of a total in a power cut. */
 const SAVE_MS = 5000;
 
-/** Values that survive a restart: all that have changed are committed together, every five seconds. */
+/** Values that survive a restart: all changed values are committed together, every five seconds. */
 export class DurableState implements StateStore {
   readonly #journal: Journal;
   readonly #owners = new Map<string, Map<string, unknown>>();
@@ -20,7 +20,7 @@ export class DurableState implements StateStore {
       try {
         this.#valuesOf(owner).set(key, JSON.parse(value));
       } catch {
-        // A value that is no JSON counts as never set.
+        // A value that is not JSON counts as never set.
       }
     }
     this.#timer = setInterval(() => this.save(), SAVE_MS).unref();
@@ -39,7 +39,7 @@ export class DurableState implements StateStore {
     };
   }
 
-  /** Hands the changed values to the journal. While the last ones are not on disk they wait, and a newer value replaces an older one. */
+  /** Adds the changed values to the journal. They wait until the values before are on disk; a newer value replaces an older one. */
   save(): void {
     if (this.#writing || this.#changed.size === 0) return;
     this.#writing = true;

@@ -29,7 +29,7 @@ import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.
 export interface StoreParts {
   /** The data folder. */
   readonly folder: string;
-  /** Deferred changes are written after at most so many milliseconds. */
+  /** The longest wait of deferred changes, in milliseconds. */
   readonly deferredMs: number;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -37,17 +37,17 @@ export interface StoreParts {
   onFatal(error: Error): void;
 }
 
-/** As published on `$SYS/cellgate/store`. */
+/** The state of the store, as published on `$SYS/cellgate/store`. */
 export interface StoreStatus {
   readonly commits: number;
-  /** Queue entries that were written; those acknowledged before that are not counted. */
+  /** Queue entries that were written; entries that were acknowledged before the write are not counted. */
   readonly messages: number;
   readonly bytesWritten: number;
   readonly bytesPerMessage: number | null;
   readonly lastCommitMs: number;
   /** Percentiles of the durations of commits since the start, in milliseconds. */
   readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
-  /** Free bytes of the disk; null where they are unknown. */
+  /** Free bytes of the disk; null if unknown. */
   readonly freeBytes: number | null;
   readonly trouble: string | null;
 }
@@ -59,12 +59,12 @@ const SAVE_CLOCK_MS = 1000;
 /** Stores retained values, sessions with their queues, wills and state in one database. */
 export class Store implements Service {
   readonly name = 'store';
-  /** What was stored at the start; set by `start`, as are the next three. */
+  /** The state that was stored at the start; set by `start`, like the next three fields. */
   recovered!: Recovered;
   journal!: Journal;
   /** Values that sensors keep. */
   state!: DurableState;
-  /** The clock of everything that is stored. */
+  /** The clock of all stored data. */
   storedClock!: StoredClock;
   #clockTimer: NodeJS.Timeout | undefined;
   #writer!: Writer;
@@ -79,7 +79,7 @@ export class Store implements Service {
   }
 
   /**
-   * Opens or creates the database, migrates it and reads what is stored. A damaged database is set aside and
+   * Opens or creates the database, migrates it and reads the stored state. A damaged database is set aside and
    * recovered. On a disk that accepts no writes it only reads, and acknowledgements wait until writes succeed.
    */
   async start(): Promise<void> {
@@ -153,7 +153,7 @@ export class Store implements Service {
     if (!flushed) throw new Error('the disk did not take the last commit');
   }
 
-  /** When the clock was set, that is stored at once: a power cut must not undo it. */
+  /** A change of the clock is stored immediately: a power cut must not undo it. */
   #saveClock(): void {
     if (this.storedClock.save()) this.state.save();
   }
@@ -162,7 +162,7 @@ export class Store implements Service {
     return this.#trouble;
   }
 
-  /** Resolves when everything that was handed in is in the database file, deferred changes too; the log is empty then. */
+  /** Resolves when all changes are in the database file, deferred changes too; then the write-ahead log is empty. */
   async flushAndCheckpoint(): Promise<void> {
     await this.journal.flush();
     await this.#writer.checkpoint();
@@ -173,7 +173,7 @@ export class Store implements Service {
     this.#retainedValue = retainedValue;
   }
 
-  /** A number for a new session that neither a stored session has nor this process has given before. */
+  /** A number for a new session that no stored session has and this process has not used before. */
   takeSessionKey(): number {
     const { nextSessionKey, sessions } = this.recovered;
     let key = this.#nextSessionKey ?? nextSessionKey;
@@ -183,7 +183,7 @@ export class Store implements Service {
     return key;
   }
 
-  /** Stored entries of a session's queue from `seq` on, as `Writer.load` gives them. */
+  /** Stored entries of a session's queue from `seq` on, as `Writer.load` returns them. */
   async load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
     try {
       return await this.#writer.load(session, seq, limit);
@@ -215,13 +215,13 @@ export class Store implements Service {
     const before = this.#trouble;
     this.#trouble = error && describeWriteError(error.code, folder);
     if (error) {
-      // One fault may cause several codes.
+      // One fault may cause several error codes.
       if (this.#trouble === before) return;
       log.error({ code: error.code, reason: error.message }, this.#trouble ?? '');
       return;
     }
     log.info({ folder }, 'the disk takes commits again');
-    // After a start without the lock another process may hold the folder.
+    // After a start without the lock, another process may have locked the folder.
     if (this.#unlock) return;
     try {
       this.#lock();
@@ -230,7 +230,7 @@ export class Store implements Service {
     }
   }
 
-  /** The gateway may end here: acknowledged messages are on disk. */
+  /** Reports a permanent failure; the gateway may end then, because acknowledged messages are on disk. */
   #onFatal(error: Error): void {
     const { folder, log, onFatal } = this.#parts;
     if (!(error instanceof WriteError && isDamage(error.code))) return onFatal(error);

@@ -2,14 +2,14 @@ import { type Clock, isClockSet } from '../base/clock.ts';
 import type { KeyValueStore } from '../base/state.ts';
 
 /**
- * The clock by which stored messages and sessions expire. It continues from one run to the next and does not follow the
- * wall clock when that is set: a computer without a battery-backed clock accepts messages before it knows the time,
+ * The clock by which stored messages and sessions expire. It continues from one run to the next and does not jump when
+ * the wall clock is set: a computer without a battery-backed clock accepts messages before it knows the time,
  * with a date that may be decades in the past, and they must not expire when the time is set.
  */
 export interface StoredClock {
-  /** Whole milliseconds; about those since the epoch if the wall clock was right at the first start. */
+  /** Whole milliseconds; about the time since the epoch if the wall clock was right at the first start. */
   now(): number;
-  /** The wall clock's time, as it is set at present, at a moment of `now`; constant until the wall clock is set. */
+  /** Converts a time of `now` to the wall clock as it is set at present; the result changes only when the wall clock is set. */
   wallAt(moment: number): number;
   /** Stores the time for the next run; to be called every second. True when the wall clock was set and the value must be on disk soon. */
   save(): boolean;
@@ -25,9 +25,9 @@ export interface ClockMark {
 export const MARK_OWNER = '$ages';
 export const MARK_KEY = 'mark';
 
-/** How often the mark is renewed while the wall clock is not set; less wear of the SD card than every second. */
+/** How often the mark is renewed while the wall clock does not change; every second would wear the SD card. */
 const RENEW_MS = 600_000;
-/** A change of the difference between the clocks that means that the wall clock was set. */
+/** If the difference between the clocks changes by more than this, the wall clock was set. */
 const SET_MS = 1000;
 
 /** Continues where the last run ended, plus the time that the gateway was off if the wall clock shows it. */
@@ -55,7 +55,7 @@ export function createStoredClock(clock: Clock, state: KeyValueStore): StoredClo
   };
 }
 
-/** A mark as it was stored; undefined where the value is no mark. */
+/** A stored mark; undefined if the value is not a mark. */
 export function asMark(value: unknown): ClockMark | undefined {
   const { now, wall } = Object(value) as Partial<ClockMark>;
   return Number.isFinite(now) && Number.isFinite(wall) ? (value as ClockMark) : undefined;

@@ -3,7 +3,7 @@ import { encodeUserProperty } from '../mqtt/publish-encoder.ts';
 
 /** MQTT 5: the user property with the name of the gateway that sent the message. */
 const FROM_PROPERTY = 'cellgate-from';
-/** MQTT 3.1.1 has no user properties: the latest messages are remembered, so many and so long. */
+/** MQTT 3.1.1 has no user properties: the latest messages are remembered, at most so many and for so long. */
 const REMEMBERED = 10_000;
 const REMEMBERED_MS = 30_000;
 
@@ -37,7 +37,7 @@ export class EchoGuard {
     }
   }
 
-  /** Whether the received message is one of ours. Without user properties, one sent message explains one echo. */
+  /** Whether this gateway sent the received message. Without user properties, each sent message matches one echo. */
   isEcho(topic: string, payload: Uint8Array, properties: object | undefined): boolean {
     const echo = this.properties
       ? this.#hasOwnName(properties)

@@ -4,7 +4,7 @@ import { connackText, disconnectText, hexCode } from '../mqtt/reason-codes.ts';
 export interface Ending {
   /** The address as the config has it. */
   readonly url: string;
-  /** How far it came. */
+  /** The step at which it ended. */
   readonly reached: 'nothing' | 'socket' | 'session';
   /** The last error of socket, TLS or protocol. */
   readonly error?: { readonly code?: string | number | undefined; readonly message: string };
@@ -14,9 +14,9 @@ export interface Ending {
   readonly disconnect?: number;
   readonly reason?: string | undefined;
   readonly serverReference?: string | undefined;
-  /** The gateway gave up waiting. */
+  /** The gateway stopped waiting. */
   readonly silent?: boolean;
-  /** The reason in words, from the part that closed it. */
+  /** The reason as text, from the part that closed it. */
   readonly sentence?: string;
 }
 

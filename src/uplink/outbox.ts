@@ -14,17 +14,17 @@ export interface OutboxParts {
   routing(): CurrentRouting;
   readonly store: Store;
   readonly drops: DropCounter;
-  /** Milliseconds that never jump and go on over restarts. */
+  /** Milliseconds that never jump and continue over restarts. */
   now(): number;
   /** Milliseconds that never jump. */
   monotonic(): number;
   /** Called for each message as it is sent: its local topic, and its payload at [start, end of body). */
   onSent?(topic: string, body: Buffer, start: number): void;
-  /** A better payload than the one in the queue. */
+  /** Returns a better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
 }
 
-/** The queued messages in numbers: milliseconds, bytes, messages a second. */
+/** Numbers about the queued messages, in milliseconds, bytes and messages a second. */
 export interface OutboxStatus {
   readonly queued: number;
   readonly bytes: number;
@@ -40,7 +40,7 @@ export interface OutboxStatus {
 
 const EXPIRE_EVERY_MS = 5000;
 const RATE_OVER_S = 10;
-/** Queues of every uplink, the live one if it has a share; those of single routes come after. */
+/** The queues of every uplink, with the live queue if it has a share; the queues of single routes follow. */
 const NORMAL = 'normal';
 const HIGH = 'high';
 const LIVE = 'live';
@@ -50,7 +50,7 @@ interface QueueSettings {
   readonly limits: QueueConfig;
 }
 
-/** A session whose client is a plant: its queues on disk, and the sender that empties them. */
+/** The messages to one plant: their queues on disk, and the sender that empties the queues. */
 export class Outbox implements Subscriber {
   readonly persistent = true;
   /** An uplink holds nobody up: its queue is for that. */
@@ -72,7 +72,7 @@ export class Outbox implements Subscriber {
     });
   }
 
-  /** Continues the queues that the store has found, and creates those that are missing. */
+  /** Continues the stored queues, and creates missing ones. */
   open(): void {
     const { store } = this.#parts;
     const { config } = this.#routing;
@@ -90,7 +90,7 @@ export class Outbox implements Subscriber {
     this.#expiry.unref();
   }
 
-  /** Applies another config: creates queues that are missing, and gives the others their new limits. */
+  /** Applies another config: creates missing queues, and changes the limits of the others. */
   reconfigure(): void {
     const wanted = this.#wanted();
     for (const [name, { high, limits }] of wanted) this.#queues.get(name)?.bound(high, limits);
@@ -157,7 +157,7 @@ export class Outbox implements Subscriber {
     );
   }
 
-  /** Queues a message that a route matches. Messages received from a plant are sent to none. */
+  /** Queues a message that a route matches. Messages received from a plant are not sent to any plant. */
   deliver(publication: Publication): void {
     if (publication.inbound) return;
     const sending = this.#routing.routes.out(publication.topic);

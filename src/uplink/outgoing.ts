@@ -19,11 +19,11 @@ export interface OutgoingParts {
   readonly routing: CurrentRouting;
   /** The plant's limits. */
   readonly plant: Pick<PlantTransport, 'maximumPacketSize' | 'maximumQos' | 'retainAvailable'>;
-  /** A better payload than the one in the queue. */
+  /** Returns a better payload than the one in the queue. */
   readonly correct?: ((payload: Buffer) => Buffer | undefined) | undefined;
 }
 
-/** The packet that is sent next for the entry: PUBREL if the plant has the message already, PUBLISH otherwise. */
+/** The next packet of the entry: PUBREL if the plant has the message already, PUBLISH otherwise. */
 export function encodeOutgoing(
   entry: QueueEntry,
   packetId: number,
@@ -62,7 +62,7 @@ function toPublish(
   };
 }
 
-/** The payload's bytes; of a reading with a wrong time those with the right time, if it has become known. */
+/** The payload's bytes; for a reading with a wrong time, with the right time if it is known. */
 function payloadOf(
   { message }: QueueEntry,
   correct: OutgoingParts['correct'],

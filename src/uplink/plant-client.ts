@@ -31,9 +31,9 @@ export interface PlantSubscription {
   readonly keepRetain: boolean;
 }
 
-/** Packet identifiers of the packets that mqtt.js sends; those below belong to the uplink queues. */
+/** Packet identifiers of the packets that mqtt.js sends; the lower ones belong to the uplink queues. */
 const OWN_IDS = [64_001, 65_535] as const;
-/** Messages that the plant may send before the first is acknowledged. */
+/** The most messages that the plant may send before the first is acknowledged. */
 const RECEIVE_MAXIMUM = 100;
 const LONGEST_CONNECT_MS = 20_000;
 
@@ -78,12 +78,12 @@ export class PlantClient implements PlantTransport {
     client.handleMessage = (packet, done) => {
       events.message(packet.topic, packet).then(
         () => done(),
-        () => this.giveUp('a message of the plant could not be taken in'),
+        () => this.giveUp('a message from the plant could not be accepted'),
       );
     };
   }
 
-  /** Whether the connection has ended; then it ignores all calls. */
+  /** Whether the connection has ended; after that all calls are ignored. */
   get isDown(): boolean {
     return this.#isDown;
   }
@@ -136,7 +136,7 @@ export class PlantClient implements PlantTransport {
         this.#ending.disconnect = packet.reasonCode ?? 0;
         this.#ending.reason = packet.properties?.reasonString;
         this.#ending.serverReference = packet.properties?.serverReference;
-        // It is the last packet, whether or not the plant closes [MQTT 5, section 3.14.4].
+        // It is the last packet, even if the plant does not close [MQTT 5, section 3.14.4].
         this.#down();
         return;
     }
@@ -147,7 +147,7 @@ export class PlantClient implements PlantTransport {
     if (!this.#client.stream.write(frame)) this.congested = true;
   }
 
-  /** Resolves with the filters that the plant refuses; rejects without its answer. */
+  /** Resolves with the filters that the plant refuses; rejects if the plant does not answer. */
   async subscribe(subscriptions: readonly PlantSubscription[]): Promise<readonly string[]> {
     if (subscriptions.length === 0) return [];
     const wanted = subscriptions.map(({ filter, qos, noLocal, keepRetain }) => {
@@ -172,7 +172,7 @@ export class PlantClient implements PlantTransport {
     await this.#client.publishAsync(topic, payload, { qos, retain });
   }
 
-  /** Ends the connection, with the reason in words; without it because the plant does not answer. */
+  /** Ends the connection, with the reason as text; without a reason: because the plant does not answer. */
   giveUp(sentence?: string): void {
     if (sentence === undefined) this.#ending.silent = true;
     else this.#ending.sentence ??= sentence;
@@ -185,7 +185,7 @@ export class PlantClient implements PlantTransport {
   }
 }
 
-/** A PlantClient as the uplink's connection uses it. */
+/** The part of PlantClient that the uplink's connection uses. */
 export type PlantConnection = Pick<PlantClient, keyof PlantClient>;
 
 /** Opens one connection. Throws if a file or the password can't be read. */
@@ -222,7 +222,7 @@ function clientOptions(config: UplinkConfig): IClientOptions {
     resubscribe: false,
     queueQoSZero: false,
     messageIdProvider: createIdProvider(),
-    // Its default checks a dozen times for each acknowledgement whether debug output is wanted.
+    // The default log function checks a dozen times for each acknowledgement whether debug output is on.
     log() {},
     will: { topic: config.status, payload: Buffer.from('offline'), qos: 1, retain: true },
     ...(username === undefined ? {} : { username }),

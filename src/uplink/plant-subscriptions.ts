@@ -2,7 +2,7 @@ import type { KeyValueStore } from '../base/state.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import type { PlantConnection, PlantSubscription } from './plant-client.ts';
 
-/** A connection to the plant as the subscriptions need it. */
+/** The functions of a connection to the plant that the subscriptions need. */
 export type SubscribingClient = Pick<
   PlantConnection,
   'url' | 'isDown' | 'subscribe' | 'unsubscribe'
@@ -13,31 +13,31 @@ export interface PlantSubscriptionsParts {
   readonly probeTopic: string;
   /** What the gateway knows about the session at the plant. */
   state(): KeyValueStore;
-  /** A subscription is refused, in words; `false` if it is not. */
+  /** The reason why a subscription is refused; `false` if none is. */
   report(of: 'routes' | 'probe', sentence: string | false): void;
 }
 
-/** Key of the filters that the session at the plant has, or may have. */
+/** Key of the stored filters that the session at the plant has, or may have. */
 const SUBSCRIBED = 'subscribed';
 
 /** The subscriptions at the plant: the filters of the `in` routes, and the topic of the probe. */
 export class PlantSubscriptions {
   readonly #parts: PlantSubscriptionsParts;
-  /** Filters that the plant refused when it was asked last. */
+  /** Filters that the plant refused at the last request. */
   #denied: readonly string[] = [];
-  /** Whether the filters were subscribed on a session that the plant may still have. */
+  /** Whether the filters were subscribed in a session that the plant may still have. */
   #subscribed = false;
 
   constructor(parts: PlantSubscriptionsParts) {
     this.#parts = parts;
   }
 
-  /** Subscribes on a connection that has just begun. Rejects without an answer of the plant. */
+  /** Subscribes on a new connection. Rejects if the plant does not answer. */
   async subscribe(plant: SubscribingClient, resumed: boolean): Promise<void> {
     const { config, probeTopic, state } = this.#parts;
     const filters = config.in.map((route) => route.in);
     if (resumed) await this.#unsubscribeOthers(plant, filters);
-    // The session has the others already: a second subscription would bring their retained messages again.
+    // The session has the other filters already: subscribing again would send their retained messages again.
     const kept = resumed && this.#subscribed;
     const wanted = filters.filter((filter) => !kept || this.#denied.includes(filter));
     await this.#request(plant, [...(config.probe > 0 ? [probeTopic] : []), ...wanted]);
@@ -52,7 +52,7 @@ export class PlantSubscriptions {
     return config.probe > 0 && !this.#denied.includes(probeTopic);
   }
 
-  /** Subscribes again to what was refused: rights at the plant may change while the connection lasts. */
+  /** Subscribes again to refused filters: rights at the plant may change during the connection. */
   async retryDenied(plant: SubscribingClient): Promise<void> {
     if (this.#denied.length > 0) await this.#request(plant, this.#denied);
   }

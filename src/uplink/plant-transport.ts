@@ -1,4 +1,4 @@
-/** A connection to the plant as the sender needs it. */
+/** The functions of a connection to the plant that the sender needs. */
 export interface PlantTransport {
   /** The plant's receive maximum [MQTT 5, section 3.2.2.3.3]. */
   readonly receiveMaximum: number;
@@ -9,6 +9,6 @@ export interface PlantTransport {
   /** True while the socket's buffer is full. */
   readonly congested: boolean;
   write(frame: Buffer): void;
-  /** Ends the connection, because the plant does not take messages for the moment. */
+  /** Ends the connection, because the plant does not accept messages at present. */
   giveUp(sentence: string): void;
 }

@@ -1,14 +1,14 @@
 import type { QueueEntry } from '../queue/queue-entry.ts';
 
-/** After so many connections that ended at a message, messages are sent one at a time. */
+/** After so many connections that count (see below), messages are sent one at a time. */
 const SUSPICIOUS = 2;
-/** After so many more, each with the same message in flight, that message is the reason. */
+/** After so many more, each with the same message in flight, this message is the reason. */
 const PROVEN = 3;
 
 /**
  * Finds the message that makes the plant end every connection. With MQTT 3.1.1 a plant can't report that a
- * message is too large or not allowed, and this message would block all later ones. A connection that is lost by
- * chance is no proof: only a connection counts that acknowledged the status message and nothing after it.
+ * message is too large or not allowed, and this message would block all later ones. A connection may also be lost by
+ * chance, so a connection counts only if the plant acknowledged the status message on it, and nothing after it.
  */
 export class PoisonMessageDetector {
   #ended = 0;
@@ -25,7 +25,7 @@ export class PoisonMessageDetector {
     this.#acknowledged = false;
   }
 
-  /** The plant has acknowledged a message that is from no queue. */
+  /** The plant has acknowledged a message that is not from a queue. */
   connectionWorks(): void {
     this.#works = true;
   }

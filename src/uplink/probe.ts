@@ -6,16 +6,16 @@ export interface ProbeParts {
   readonly timeoutMs: number;
   publish(topic: string, payload: string): Promise<void>;
   monotonic(): number;
-  /** A message has come back. */
+  /** A message was received back. */
   proven(): void;
-  /** A message has not come back in time. */
+  /** A message was not received back in time. */
   lost(topic: string): void;
 }
 
-/** Sends a message through the plant to itself: the first at once, the next `everyMs` after each return. */
+/** Sends a message through the plant to itself: the first immediately, the next `everyMs` after each return. */
 export class Probe {
   readonly topic: string;
-  /** Milliseconds that the last message took; null before the first return. */
+  /** The round-trip time of the last message in milliseconds; null before the first return. */
   roundTrip: number | null = null;
   readonly #parts: ProbeParts;
   #waiting: { id: string; at: number } | undefined;

@@ -2,7 +2,7 @@ import type { QueueEntry } from '../queue/queue-entry.ts';
 import type { CurrentRouting } from './routing.ts';
 import type { UplinkQueue } from './uplink-queue.ts';
 
-/** A queue as the scheduler needs it. */
+/** The part of a queue that the scheduler needs. */
 export type ScheduledQueue = Pick<UplinkQueue, 'high' | 'live' | 'peek' | 'take'> & {
   readonly queue: { readonly count: number };
 };
@@ -18,18 +18,18 @@ export interface QueueSchedulerParts {
 
 /** How long to wait before the drain rate is checked again. */
 const DRAIN_PAUSE_MS = 20;
-/** The drain rate permits a burst of this part of a second's messages. */
+/** The largest burst, as a part of the messages that the drain rate permits in a second. */
 const BURST_S = 0.1;
 
 /**
- * Decides which queue the next message comes from: first those of high priority; then the live queue for its share;
- * then the others in turn, their backlogs no faster than the drain rate.
+ * Decides from which queue the next message comes: first from the queues of high priority; then from the live queue up
+ * to its share; then from the others in turn, with backlogs limited to the drain rate.
  */
 export class QueueScheduler {
   readonly #parts: QueueSchedulerParts;
-  /** The live queue's part of the messages so far; from 1 on it is its turn. */
+  /** The live queue's share of the messages sent since its last one; at 1 the live queue is next. */
   #share = 0;
-  /** Messages of a backlog that the drain rate permits, and when they were counted. */
+  /** Messages of a backlog that the drain rate permits at present, and when this was calculated. */
   #tokens = { count: 0, at: 0 };
   #timer: NodeJS.Timeout | undefined;
 
@@ -37,7 +37,7 @@ export class QueueScheduler {
     this.#parts = parts;
   }
 
-  /** Takes the next message; with `highOnly` of the queues of high priority alone. `turn` counts the messages sent. */
+  /** Takes the next message; with `highOnly` only from the queues of high priority. `turn` counts the messages sent. */
   next(highOnly: boolean, turn: number): QueueEntry | undefined {
     const others: ScheduledQueue[] = [];
     let live: ScheduledQueue | undefined;
@@ -69,7 +69,7 @@ export class QueueScheduler {
     this.#timer = undefined;
   }
 
-  /** Adds the live queue's part of one message; true when that makes a whole one. */
+  /** Adds the live queue's share of one message; true when the sum reaches a whole message. */
   #advanceShare(): boolean {
     this.#share = (this.#share + this.#parts.routing().config.live) % 2;
     return this.#share >= 1;

@@ -1,14 +1,14 @@
 import type { InRoute, OutRoute } from '../config/schema/uplink-routes.ts';
 import { covers, matches } from '../mqtt/topics.ts';
 
-/** How a local topic goes to the plant. */
+/** How messages of a local topic are sent to the plant. */
 export interface Sending {
   readonly route: OutRoute;
   /** Topic at the plant, as bytes. */
   readonly remote: Buffer;
 }
 
-/** How a topic of the plant is published here. */
+/** How messages of a plant's topic are published here. */
 export interface Receiving {
   readonly route: InRoute;
   readonly local: string;
@@ -21,10 +21,10 @@ export interface RoutesParts {
   readonly own: readonly string[];
 }
 
-/** Topics in the cache; it is emptied when it is full. */
+/** The most topics in the cache; it is emptied when it is full. */
 const CACHED = 20_000;
 
-/** Finds the route of a topic: of several out routes the narrowest, of several in routes the first. */
+/** Finds the route of a topic: the narrowest of several out routes, the first of several in routes. */
 export class Routes {
   readonly #parts: RoutesParts;
   readonly #out: readonly OutRoute[];
@@ -60,7 +60,7 @@ export class Routes {
   }
 }
 
-/** Each filter before all that cover it; otherwise in the order of the config. */
+/** Sorts each filter before all filters that cover it; otherwise in the order of the config. */
 function narrowestFirst(routes: readonly OutRoute[]): OutRoute[] {
   const sorted: OutRoute[] = [];
   for (const route of routes) {

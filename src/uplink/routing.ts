@@ -1,7 +1,7 @@
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import type { Routes } from './routes.ts';
 
-/** What decides at present which messages go to the plant, and how. */
+/** The present settings that decide which messages are sent to the plant, and how. */
 export interface CurrentRouting {
   readonly config: UplinkConfig;
   readonly routes: Routes;

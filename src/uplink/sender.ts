@@ -12,7 +12,7 @@ import type { UplinkQueue } from './uplink-queue.ts';
 
 export interface SenderParts {
   routing(): CurrentRouting;
-  /** Its journal is there once the store has started. */
+  /** Its journal exists after the start of the store. */
   readonly store: {
     readonly journal: Pick<Journal, 'add' | 'discard' | 'flushSoon' | 'markSent'>;
   };
@@ -20,16 +20,16 @@ export interface SenderParts {
   monotonic(): number;
   /** Called for each message as it is sent: its local topic, and its payload at [start, end of body). */
   onSent?(topic: string, body: Buffer, start: number): void;
-  /** A better payload than the one in the queue. */
+  /** Returns a better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
   queues(): Iterable<UplinkQueue>;
   /** The plant will never accept the message. */
   refuse(entry: QueueEntry, reason: string): void;
 }
 
-/** Bytes in flight at most: on a slow connection urgent messages must not wait long. */
+/** The most bytes in flight: on a slow connection urgent messages must not wait long. */
 const INFLIGHT_BYTES = 1024 * 1024;
-/** Below this part of the window the other messages are sent again: many in one write cost less than single ones. */
+/** More messages are sent when at most this part of the window is in flight, because one write of many costs less. */
 const REFILL = 0.75;
 /** After so many temporary refusals a message counts as refused. */
 const TRIES = 3;
@@ -73,7 +73,7 @@ export class Sender {
     return first?.at;
   }
 
-  /** How many messages were sent on this connection, if none of them was acknowledged for `timeoutMs`; otherwise 0. */
+  /** The number of messages sent on this connection, if none of them was acknowledged for `timeoutMs`; otherwise 0. */
   overdue(timeoutMs: number): number {
     const since = Math.max(this.#lastAckAt, this.#busySince);
     return this.#parts.monotonic() - since < timeoutMs ? 0 : this.#inFlight.size;
@@ -81,7 +81,7 @@ export class Sender {
 
   /**
    * Starts to send, beginning with what the plant has not acknowledged. Without `resumed` the plant has lost its
-   * session: all is sent as if for the first time. Resolves when sending has started.
+   * session: all messages are sent as if for the first time. Resolves when sending has started.
    */
   async connect(transport: PlantTransport, resumed: boolean): Promise<void> {
     if (!resumed) await this.#forgetSession();
@@ -97,7 +97,7 @@ export class Sender {
     this.pump();
   }
 
-  /** A crash later must not release, on a session without it, a message of QoS 2: it would be lost. */
+  /** Stored PUBRECs are undone: after a crash, PUBREL would be sent for messages that the new session does not have. */
   async #forgetSession(): Promise<void> {
     const { queues, routing, store } = this.#parts;
     for (const queue of queues()) queue.forgetSent();
@@ -204,7 +204,7 @@ export class Sender {
     else this.#done(packetId, entry);
   }
 
-  /** PUBREC: PUBREL follows once it is on disk that the message is not to be sent again. */
+  /** PUBREC: PUBREL is sent when it is on disk that the PUBLISH must not be repeated. */
   received(packetId: number, reason: number): void {
     if (isError(reason)) return this.acknowledged(packetId, reason);
     this.#acknowledgedSome();

@@ -1,22 +1,22 @@
 import type { ThrottledLog } from './throttled-log.ts';
 
-/** `connected` means that a message has gone through the plant and back. */
+/** `connected` means that a message was sent through the plant and received back. */
 export type ConnectionState = 'connecting' | 'proving' | 'connected' | 'down' | 'stopped';
 
 export interface ConnectionStatus {
   readonly state: ConnectionState;
-  /** Address in use, or the one tried last. */
+  /** The address in use, or the last one tried. */
   readonly url: string;
   /** Milliseconds since the state began. */
   readonly since: number;
   /** Why it is not `connected`, and what else is wrong with it. */
   readonly reason: string | null;
-  /** Milliseconds that the last probe took. */
+  /** The duration of the last probe in milliseconds. */
   readonly probe: number | null;
   readonly reconnects: number;
 }
 
-/** What a problem beside the state is about. */
+/** The subject of a problem that is separate from the state. */
 export type Problem = 'routes' | 'probe' | 'status';
 
 export interface StateTrackerParts {
@@ -29,7 +29,7 @@ export interface StateTrackerParts {
 
 /** The state of a connection to the plant, for the status and the log. */
 export class StateTracker {
-  /** Address in use, or the one tried last. */
+  /** The address in use, or the last one tried. */
   url: string;
   readonly #parts: StateTrackerParts;
   #state: ConnectionState = 'stopped';
@@ -71,7 +71,7 @@ export class StateTracker {
     return this.#problems.has(problem);
   }
 
-  /** Keeps and logs a problem that does not change the state; `false` ends it. */
+  /** Stores and logs a problem that does not change the state; `false` ends it. */
   report(problem: Problem, sentence: string | false): void {
     const before = this.#problems.get(problem);
     if (sentence === false) this.#problems.delete(problem);
@@ -79,7 +79,7 @@ export class StateTracker {
     if (sentence && sentence !== before) this.#parts.log.log('warn', sentence);
   }
 
-  /** The connection has ended, and all problems with it. */
+  /** The connection has ended: all its problems end too. */
   clearProblems(): void {
     this.#problems.clear();
   }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 const EVERY_MS = 60_000;
 
-/** Logs a state at most once a minute. Of faster changes only the latest is logged, and no sentence twice in a row. */
+/** Logs a state at most once a minute: of faster changes only the latest, and no sentence twice in a row. */
 export class ThrottledLog {
   readonly #log: Logger;
   readonly #everyMs: number;

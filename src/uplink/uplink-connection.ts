@@ -31,18 +31,18 @@ export interface UplinkConnectionParts {
 
 /** After a connection that lasted this long, the pauses start again with the shortest. */
 const STABLE_MS = 60_000;
-/** How often the gateway asks the plant again for what it has refused. */
+/** How often the gateway repeats subscriptions that the plant has refused. */
 const RETRY_DENIED_MS = 20_000;
 /** How often the gateway tries the first address while it uses another one. */
 const CHECK_FIRST_MS = 60_000;
 const CHECK_ACKS_MS = 1000;
 /** How long a stop waits until the plant has the `offline` message. */
 const CLOSE_TIMEOUT_MS = 2000;
-/** The shortest time without an answer after which the gateway gives a connection up. */
+/** The shortest time without an answer after which the gateway closes a connection. */
 const SHORTEST_TIMEOUT_MS = 5000;
 const LONGEST_PROBE_TIMEOUT_MS = 30_000;
 
-/** Keeps a connection to one of the plant's addresses, and knows its state. */
+/** Maintains a connection to one of the plant's addresses, and its state. */
 export class UplinkConnection {
   readonly #parts: UplinkConnectionParts;
   readonly #tracker: StateTracker;
@@ -120,7 +120,7 @@ export class UplinkConnection {
     }
   }
 
-  /** One connection from its begin to its end; resolves with the milliseconds that it was up. */
+  /** One connection from its start to its end; resolves with its duration in milliseconds. */
   #attempt(open: OpenPlant, url: string): Promise<number> {
     const { config, sender, clock } = this.#parts;
     this.#tracker.url = url;
@@ -176,7 +176,7 @@ export class UplinkConnection {
     }
     if (plant.isDown) return;
     if (this.#subscriptions.hasProbe) probe.start();
-    // Without a probe nothing more can be proved.
+    // Without a probe, no more can be checked.
     else this.#tracker.to('connected', null);
   }
 
@@ -200,7 +200,7 @@ export class UplinkConnection {
     });
   }
 
-  /** Asks again for what the plant has refused: rights there may change while the connection lasts. */
+  /** Repeats the subscriptions that the plant has refused: rights there may change during the connection. */
   async #retryDenied(plant: PlantConnection): Promise<void> {
     if (this.#tracker.has('status')) void this.#publishOnline(plant);
     const probe = this.#probe;
@@ -230,7 +230,7 @@ export class UplinkConnection {
     else await this.#parts.receive(topic, packet);
   }
 
-  /** Ends a connection whose plant answers pings and acknowledges nothing. */
+  /** Ends a connection on which the plant answers pings but acknowledges nothing. */
   #checkAcks(plant: PlantConnection): void {
     const { sender, config } = this.#parts;
     const timeoutMs = Math.max(SHORTEST_TIMEOUT_MS, config.keepalive * 2);
@@ -239,7 +239,7 @@ export class UplinkConnection {
     plant.giveUp(`has acknowledged none of ${overdue} messages for ${timeoutMs / 1000} s`);
   }
 
-  /** Leaves a spare address when the first accepts connections again. */
+  /** Changes from a spare address back to the first one when it accepts connections again. */
   async #checkFirst(plant: PlantConnection): Promise<void> {
     const reachable = await isReachable(this.#parts.config.urls[0] ?? '');
     if (reachable && !plant.isDown) {

@@ -12,24 +12,24 @@ import type { StoredSession } from '../store/recovery/load-state.ts';
 export interface UplinkQueueParts {
   readonly journal: Journal;
   load(key: number, seq: number, limit: number): Promise<StoredEntry[]>;
-  /** Milliseconds that never jump and go on over restarts. */
+  /** Milliseconds that never jump and continue over restarts. */
   now(): number;
-  /** A message has left the queue without having reached the plant. */
+  /** A message has left the queue and was not sent to the plant. */
   dropped(topic: string, reason: QueueDrop): void;
-  /** There may be more to send. */
+  /** Called when there may be more to send. */
   ready(): void;
   /** Whether the plant is connected and acknowledges. */
   flowing(): boolean;
 }
 
-/** What the queue was when the gateway stopped. */
+/** The stored queue of the last run. */
 export type StoredUplinkQueue = Pick<StoredSession, 'sent' | 'queue'>;
 
-/** With more messages than this the plant's acknowledgement can't come before the commit. */
+/** With more messages than this, the plant's acknowledgement can't arrive before the commit. */
 const SHORT = 200;
-/** Packet identifiers of one queue: far more than are ever in flight, and the same after a restart. */
+/** The number of packet identifiers of one queue: more than can be in flight. They are the same after a restart. */
 export const QUEUE_PACKET_IDS = 2000;
-/** Pause before a queue that is being read from disk is asked again. */
+/** Pause of a purge while its next entry is being read from disk. */
 const READ_MS = 5;
 
 /** One queue of an uplink on disk, first in, first out, within its bounds. */
@@ -75,7 +75,7 @@ export class UplinkQueue implements BoundedQueueOwner {
     );
   }
 
-  /** Other bounds; `latest-per-topic` can't begin or end while the gateway runs. */
+  /** Sets other bounds; the policy can't change to or from `latest-per-topic` while the gateway runs. */
   bound(high: boolean, limits: QueueLimits): void {
     this.high = high;
     this.#limits.queue = limits;
@@ -90,12 +90,12 @@ export class UplinkQueue implements BoundedQueueOwner {
     return this.slot * QUEUE_PACKET_IDS + ((entry.seq - 1) % QUEUE_PACKET_IDS) + 1;
   }
 
-  /** The plant has lost its session: all that was sent before counts as never sent. */
+  /** The plant has lost its session: all messages that were sent before count as never sent. */
   forgetSent(): void {
     this.queue.lostUpTo = this.sent;
   }
 
-  /** Queues the message unless the queue is full and drops the newest. */
+  /** Queues the message, unless the queue is full and its policy drops the newest. */
   push(publication: Publication, qos: 1 | 2): void {
     const { journal, now } = this.#parts;
     const message = publication.keep();
@@ -111,12 +111,12 @@ export class UplinkQueue implements BoundedQueueOwner {
     this.queue.push(entry);
   }
 
-  /** The next to send; undefined while there is none, or it has to be read or written first. */
+  /** The next entry to send; undefined while there is none, or while it must be read or written first. */
   peek(): QueueEntry | undefined {
     return this.queue.next();
   }
 
-  /** Removes the one that `peek` gave. */
+  /** Removes the entry that `peek` returned. */
   take(): QueueEntry {
     return this.queue.shift();
   }
@@ -126,7 +126,7 @@ export class UplinkQueue implements BoundedQueueOwner {
     this.queue.next();
   }
 
-  /** Discards all queued messages; resolves with how many those were. */
+  /** Discards all queued messages; resolves with their number. */
   async purge(): Promise<number> {
     const last = this.#seq;
     let purged = 0;

@@ -23,11 +23,11 @@ export interface UplinkParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly log: Logger;
-  /** A better payload than the one in the queue. */
+  /** Returns a better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
   /** From 0 to 1, for the pauses between attempts. */
   random?(): number;
-  /** Called when messages begin to flow to a plant, and when they no longer flow to any. */
+  /** Called when messages start to be sent to a plant, and when they are no longer sent to any. */
   onConnected?(connected: boolean): void;
 }
 
@@ -49,7 +49,7 @@ export class Uplink {
   #echo: EchoGuard | undefined;
   #routing: CurrentRouting;
   #connection: UplinkConnection;
-  /** How to detach the outbox from each filter of its routes. */
+  /** Functions that detach the outbox, by the filter of its route. */
   readonly #attached = new Map<string, () => void>();
   #received = 0;
 
@@ -104,7 +104,7 @@ export class Uplink {
     });
   }
 
-  /** From then on a message that a route matches is acknowledged only after it is in the outbox. */
+  /** After that, a message that a route matches is acknowledged only when it is in the outbox. */
   open(): void {
     this.#outbox.open();
     this.#attach();
@@ -127,8 +127,8 @@ export class Uplink {
   }
 
   /**
-   * Applies another config: queued messages stay, and no message that arrives meanwhile is lost. The connection is
-   * made again only if one of its own settings has changed.
+   * Applies another config: queued messages stay, and no message that arrives meanwhile is lost. The gateway
+   * reconnects only if a setting of the connection has changed.
    */
   async applyConfig(config: UplinkConfig): Promise<void> {
     const reconnects = !isDeepStrictEqual(
@@ -176,7 +176,7 @@ export class Uplink {
     };
   }
 
-  /** One sentence while the connection is down or something is wrong with it. */
+  /** One sentence while the connection is down or has a problem. */
   trouble(): string | undefined {
     const { state, reason } = this.#connection.status;
     if (reason === null || state === 'proving' || state === 'connecting') return undefined;
@@ -210,7 +210,7 @@ export class Uplink {
   }
 }
 
-/** The settings of the connection to the plant: all but those that concern the queues alone. */
+/** The settings of the connection to the plant: all except those that only the queues use. */
 function connectionSettings(config: UplinkConfig): unknown {
   const { queue, out, live, drainRate, inflight, ...others } = config;
   return { ...others, qos2: out.some(({ qos }) => qos === 2) };

@@ -9,7 +9,7 @@ export interface Uplinks {
   readonly connections: Service;
   /** The uplinks of the current config. */
   all(): readonly Uplink[];
-  /** Applies another config. An uplink that is the same in it is not touched. */
+  /** Applies another config. An uplink with unchanged settings is not changed. */
   applyConfig(configs: readonly UplinkConfig[]): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export function createUplinks(
   };
   let configs = first;
   const create = (config: UplinkConfig): Uplink => new Uplink({ ...parts, onConnected, config });
-  /** An uplink that has left the config stays: it alone knows the numbers of its queues on disk. */
+  /** An uplink that was removed from the config is kept: only it has the numbers of its queues on disk. */
   const known = new Map(first.map((config) => [config.name, create(config)]));
   const all = (): readonly Uplink[] => configs.map(({ name }) => known.get(name)!);
   const outboxes: Service = {

@@ -4,8 +4,8 @@ import { rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const READY_MS = 10_000;
-const STOP_MS = 10_000;
+const READY_MS = 30_000;
+const STOP_MS = 30_000;
 
 /** A server that a test started: the gateway, or Mosquitto to compare with. */
 export interface ServerProcess {

@@ -2,13 +2,13 @@ import type { Latency } from '../../base/latency.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { SendBuffer } from './send-buffer.ts';
 
-/** Stops and continues reading from the client whose acknowledgements are in the queue. */
+/** Pauses and resumes reading from the client whose acknowledgements are in the queue. */
 export interface AckReader {
   pauseReading(reason: 'acknowledgements'): void;
   resumeReading(reason: 'acknowledgements'): void;
 }
 
-/** An acknowledgement that waits until its own changes are on disk, if it has any, and for those before it. */
+/** An acknowledgement that waits until its own changes, if any, are on disk and all acknowledgements before it are sent. */
 interface Acknowledgement {
   readonly pendingAck: PendingAck | undefined;
   readonly header: number;
@@ -17,7 +17,7 @@ interface Acknowledgement {
   readonly send: (() => void) | undefined;
 }
 
-/** Acknowledgements in the queue above which the client is not read, and below which it is read again. */
+/** Reading from the client is paused with more acknowledgements than the first number, and resumed below the second. */
 const PENDING_HIGH = 4096;
 const PENDING_LOW = 1024;
 
@@ -29,13 +29,13 @@ export class AckQueue {
   readonly #now: () => number;
   readonly #latency: Latency;
   #pending: Acknowledgement[] = [];
-  /** Index of the first one that is not sent. */
+  /** Index of the first acknowledgement that is not sent. */
   #first = 0;
-  /** The acknowledgement that is being timed, and since when. */
+  /** The acknowledgement whose latency is measured, and the start of the measurement. */
   #timed: { readonly pendingAck: PendingAck; readonly since: number } | undefined;
   #closed = false;
 
-  /** `latency` observes one acknowledgement at a time, from its packet until it is on disk. */
+  /** `latency` measures one acknowledgement at a time, from the arrival of its packet until it is on disk. */
   constructor(sendBuffer: SendBuffer, reader: AckReader, now: () => number, latency: Latency) {
     this.#sendBuffer = sendBuffer;
     this.#reader = reader;
@@ -43,23 +43,23 @@ export class AckQueue {
     this.#latency = latency;
   }
 
-  /** Sends an acknowledgement after those before it. */
+  /** Sends an acknowledgement after all acknowledgements before it. */
   acknowledge(header: number, packetId: number): void {
     if (this.#pending.length === 0) this.#sendBuffer.acknowledge(header, packetId);
     else this.#enqueue({ pendingAck: undefined, header, packetId, send: undefined });
   }
 
-  /** Sends an acknowledgement once the returned one is done and those before it are sent. */
+  /** Sends an acknowledgement when the returned PendingAck is done and all acknowledgements before it are sent. */
   ackWhenStored(header: number, packetId: number): PendingAck {
     return this.#addPending(header, packetId, undefined);
   }
 
-  /** Calls `send` once the returned acknowledgement is done and those before it are sent. */
+  /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck {
     return this.#addPending(0, 0, send);
   }
 
-  /** Sends nothing more. */
+  /** Stops: nothing more is sent. */
   close(): void {
     this.#closed = true;
   }

@@ -12,7 +12,7 @@ export interface Refusal {
 
 const NOT_AUTHORISED = 5;
 
-/** Gives the connection the rights of its user; resolves with the refusal, or with undefined where it is admitted. */
+/** Sets the rights of the connection's user; resolves with the refusal, or with undefined if the client is admitted. */
 export async function admit(
   access: Access,
   connection: Connection,
@@ -31,7 +31,7 @@ export async function admit(
   });
   if ('reason' in admission) return admission;
   const { identity, rights } = admission;
-  // The messages in a session's queue are for its owner alone.
+  // Only the owner of a session may receive the messages of its queue.
   const owner = sessions.get(clientId)?.owner;
   if (owner && owner !== identity.user) {
     return {
@@ -47,8 +47,8 @@ export async function admit(
 }
 
 /**
- * Applies changed access rules: closes connections whose user is no longer admitted and ends subscriptions that the
- * user may no longer have.
+ * Applies changed access rules: closes connections whose user is no longer admitted, and ends subscriptions that are
+ * no longer allowed.
  */
 export function reviewConnections(
   access: Access,

@@ -32,7 +32,7 @@ import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
 import { SendBuffer, type SendBufferParts } from './send-buffer.ts';
 
-/** What takes a connection's packets and its end. */
+/** Receives a connection's packets and its end. */
 export interface ConnectionHandlers {
   readonly handshake: { connect(connection: Connection, packet: ConnectPacket): void };
   /** PINGREQ and DISCONNECT; after DISCONNECT nothing more is read. */
@@ -41,7 +41,7 @@ export interface ConnectionHandlers {
     disconnect(connection: Connection): void;
   };
   readonly messages: {
-    /** `publication` and what it refers to are valid until this returns; `packetId` is 0 at QoS 0. */
+    /** `publication` and its buffers are valid until this returns; `packetId` is 0 at QoS 0. */
     publish(connection: Connection, publication: Publication, packetId: number): void;
     /** PUBREL. */
     release(connection: Connection, packetId: number): void;
@@ -50,18 +50,18 @@ export interface ConnectionHandlers {
     subscribe(connection: Connection, packet: SubscribePacket): void;
     unsubscribe(connection: Connection, packet: UnsubscribePacket): void;
   };
-  /** The connection has ended, whatever the cause; called once. */
+  /** The connection has ended, for any reason; called once. */
   readonly connections: { closed(connection: Connection, reason: string): void };
 }
 
-/** What the connections of one broker share. */
+/** The parts that all connections of one broker share. */
 export interface ConnectionParts extends SendBufferParts {
   readonly handlers: ConnectionHandlers;
-  /** Bytes and milliseconds; read when a connection is accepted. */
+  /** Sizes in bytes and times in milliseconds; read when a connection is accepted. */
   readonly limits: { readonly packet: number; readonly connectTimeout: number };
   /** Milliseconds on the monotonic clock. */
   readonly now: () => number;
-  /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
+  /** The PUBLISH that is being read; one for all connections, because one for each would keep each client's read buffer. */
   readonly publication: Publication;
 }
 
@@ -73,21 +73,21 @@ const CONNECT_LIMIT = 5 * 65_537 + 16;
 /** Bytes that are kept of a publisher that waits for subscribers, so that its acknowledgements can be read ahead. */
 const HELD_BYTES = 256 * 1024;
 
-/** One client's connection: cuts the received bytes into packets, hands these on and sends what answers them. */
+/** One client's connection: splits the received bytes into packets, passes these to the handler and sends the answers. */
 export class Connection implements Client, TransportEvents {
   readonly sendBuffer: SendBuffer;
   readonly remoteAddress: string;
-  /** Set once the CONNECT is accepted. */
+  /** Set when the CONNECT is accepted. */
   session: Session | undefined;
-  /** What the client may do, and its user; undefined where there are no access rules. */
+  /** The client's rights and user; undefined if there are no access rules. */
   access: { readonly identity: Identity; readonly rights: Rights } | undefined;
   /** Whether its listener admits clients without a user and a certificate. */
   readonly anonymous: boolean;
   /** The common name of its certificate. */
   readonly certificate: string | undefined;
-  /** Milliseconds on the monotonic clock, when the last packet came. */
-  heardAt: number;
-  /** Milliseconds of silence after which the client is taken for lost; 0 for no limit. */
+  /** When the last packet arrived or reading was resumed, in milliseconds on the monotonic clock. */
+  activeAt: number;
+  /** After so many milliseconds without a packet the connection counts as lost; 0 for no limit. */
   silenceLimitMs: number;
   packetsReceived = 0;
   readonly held = { count: 0, ms: 0 };
@@ -113,7 +113,7 @@ export class Connection implements Client, TransportEvents {
     this.#handlers = handlers;
     this.#traffic = traffic;
     this.#packetLimit = limits.packet;
-    this.heardAt = parts.now();
+    this.activeAt = parts.now();
     this.silenceLimitMs = limits.connectTimeout;
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
@@ -136,15 +136,15 @@ export class Connection implements Client, TransportEvents {
     return this.#closed;
   }
 
-  /** Whether the client has been silent for too long; never while the gateway does not read from it. */
+  /** Whether the client has sent no packet for too long; false while reading is paused. */
   get overdue(): boolean {
     const unread = this.#transportPaused && !this.#pauseReasons.has('connect');
     return (
-      !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.heardAt > this.silenceLimitMs
+      !unread && this.silenceLimitMs > 0 && this.#parts.now() - this.activeAt > this.silenceLimitMs
     );
   }
 
-  /** DISCONNECT has come: the end of this connection publishes no will. */
+  /** DISCONNECT was received: the end of this connection publishes no will. */
   get leaving(): boolean {
     return this.#leaving;
   }
@@ -159,12 +159,12 @@ export class Connection implements Client, TransportEvents {
       this.#endOn(error);
     }
     if (this.#pauseReasons.has('subscribers')) this.#readAhead();
-    // Whole packets are a sign of life, bytes are not [MQTT-3.1.2-24].
-    if (this.packetsReceived !== packets) this.heardAt = this.#parts.now();
+    // Only whole packets restart the keepalive time, bytes do not [MQTT-3.1.2-24].
+    if (this.packetsReceived !== packets) this.activeAt = this.#parts.now();
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
   }
 
-  /** CONNACK is sent: reads the packets that came before it; from here on the configured packet limit applies. */
+  /** CONNACK is sent: reads the packets that arrived before it; from here on the configured packet limit applies. */
   open(session: Session): void {
     this.session = session;
     this.#traffic.connections++;
@@ -186,7 +186,7 @@ export class Connection implements Client, TransportEvents {
     return this.#acks.doWhenStored(send);
   }
 
-  /** Reads nothing more from the client until reading is resumed for each reason. */
+  /** Pauses reading from the client until reading is resumed for each reason. */
   pauseReading(reason: PauseReason): void {
     if (this.#ended) return;
     this.#packets.pause();
@@ -197,15 +197,15 @@ export class Connection implements Client, TransportEvents {
   resumeReading(reason: PauseReason): void {
     if (!this.#pauseReasons.delete(reason)) return;
     if (this.#pauseReasons.size > 0) return this.#pauseTransport();
-    // In another turn: the caller may be in the middle of another client's packet.
+    // In another turn of the event loop: the caller may be in the middle of another client's packet.
     setImmediate(() => {
       if (this.#closed) return;
-      this.heardAt = this.#parts.now();
+      this.activeAt = this.#parts.now();
       this.#readBuffered();
     });
   }
 
-  /** Reads what was kept while reading was paused; then the transport, unless there is a reason again. */
+  /** Reads the bytes kept while reading was paused, then from the transport, unless reading is paused again. */
   #readBuffered(): void {
     if (this.#pauseReasons.size > 0) return;
     try {
@@ -251,7 +251,7 @@ export class Connection implements Client, TransportEvents {
     this.fail(new ProtocolError(reason));
   }
 
-  /** Closes the connection after an error of the client; sends a CONNACK first where the standard asks for one. */
+  /** Closes the connection after an error of the client; sends a CONNACK first if the standard requires one. */
   fail(error: ProtocolError): void {
     if (this.#closed) return;
     if (error.returnCode !== undefined && !this.#connected) {
@@ -260,7 +260,7 @@ export class Connection implements Client, TransportEvents {
     this.close(error.message);
   }
 
-  /** Sends the gathered bytes and closes. */
+  /** Sends the collected bytes and closes. */
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;

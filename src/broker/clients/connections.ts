@@ -79,7 +79,7 @@ export class Connections implements Iterable<Connection> {
     return { connected: this.#connections.size, maximum: this.#maximum, packetsReceived };
   }
 
-  /** Takes the transport, or refuses it while the gateway stops or far too many are connected. */
+  /** Accepts the transport, or refuses it while the gateway stops or when far too many are connected. */
   accept(transport: Transport): TransportEvents | undefined {
     const { limits, traffic, log } = this.#parts;
     const { remoteAddress } = transport;
@@ -100,7 +100,7 @@ export class Connections implements Iterable<Connection> {
     return connection;
   }
 
-  /** Whether there are more connections, in all or from this one's address, than the limits allow. */
+  /** Whether there are more connections than the limits allow, in total or from this connection's address. */
   isOverLimit({ remoteAddress }: Connection): boolean {
     const { connections, connectionsPerAddress } = this.#parts.limits;
     if (this.#connections.size > connections) return true;
@@ -108,7 +108,7 @@ export class Connections implements Iterable<Connection> {
     return fromAddress > connectionsPerAddress && !isLoopback(remoteAddress);
   }
 
-  /** Ends a client's connection, its will is published; false where it is not connected. */
+  /** Ends a client's connection and publishes its will; false if the client is not connected. */
   disconnectClient(clientId: string): boolean {
     for (const connection of this.#connections) {
       if (connection.session?.clientId !== clientId) continue;
@@ -118,12 +118,12 @@ export class Connections implements Iterable<Connection> {
     return false;
   }
 
-  /** Ends all connections that are there. */
+  /** Ends all present connections. */
   closeAll(reason: string): void {
     for (const connection of [...this.#connections]) connection.close(reason);
   }
 
-  /** The gateway stops: accepts no more, and does not log the end of those that are there. */
+  /** The gateway stops: accepts no more connections, and does not log the end of the present ones. */
   stopAccepting(): void {
     this.#stopping = true;
   }
@@ -143,7 +143,7 @@ export class Connections implements Iterable<Connection> {
     if (!this.#stopping) log.info(session?.clientId || remoteAddress, reason);
   }
 
-  /** Ends the connections of clients that have been silent for too long. */
+  /** Ends the connections of clients that have sent no packet for too long. */
   sweep(): void {
     for (const connection of this.#connections) {
       connection.sendBuffer.measure();

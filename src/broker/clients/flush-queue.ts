@@ -1,9 +1,9 @@
-/** Writes what it has gathered. */
+/** Writes the collected bytes. */
 export interface Flushable {
   flush(): void;
 }
 
-/** Flushes each send buffer at the end of the turn of the event loop in which it got its first bytes. */
+/** Flushes each send buffer at the end of the turn of the event loop in which its first bytes were added. */
 export class FlushQueue {
   #waiting: Flushable[] = [];
   #scheduled = false;

@@ -9,14 +9,14 @@ import type { Connection } from './connection.ts';
 export interface HandshakeParts {
   readonly plane: DataPlane;
   readonly log: Logger;
-  /** Without it, or its rules, the listeners alone decide. */
+  /** Without it, or without rules in it, only the listeners decide. */
   readonly access: Access | undefined;
   isOverLimit(connection: Connection): boolean;
-  /** Hands an admitted CONNECT to the control plane, which calls `registered` and then `connack`. */
+  /** Passes an admitted CONNECT to the control plane, which calls `registered` and then `connack`. */
   connect(connection: Connection, packet: ConnectPacket): void;
 }
 
-/** A connection between CONNECT and CONNACK: checks access, opens the session and answers. */
+/** Handles a connection between CONNECT and CONNACK: checks access, opens the session and answers. */
 export class Handshake {
   readonly #parts: HandshakeParts;
   /** CONNECT packets that are not answered. */
@@ -27,12 +27,12 @@ export class Handshake {
     this.#parts = parts;
   }
 
-  /** The session that was opened for the connection, before CONNACK too. */
+  /** The session that was opened for the connection; it exists before CONNACK is sent. */
   sessionOf(connection: Connection): Session | undefined {
     return this.#opened.get(connection)?.session;
   }
 
-  /** A CONNECT: refused at once where there are too many connections. */
+  /** Handles a CONNECT; refuses it immediately if there are too many connections. */
   connect(connection: Connection, packet: ConnectPacket): void {
     if (this.#parts.isOverLimit(connection)) {
       refuse(connection, 'too many connections', SERVER_UNAVAILABLE);
@@ -62,7 +62,7 @@ export class Handshake {
     connect(connection, packet);
   }
 
-  /** The client has its id, and every earlier connection with that id is closed: its session is opened. */
+  /** The client id is registered, and every earlier connection with this id is closed: opens the session. */
   registered(connection: Connection, clientId: string): void {
     if (connection.closed) return;
     const { sessions, subscriptions } = this.#parts.plane;

@@ -6,7 +6,7 @@ import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { type BufferPool, SLOT_BYTES } from './buffer-pool.ts';
 import type { FlushQueue } from './flush-queue.ts';
 
-/** What the send buffers of one broker share. */
+/** The parts that all send buffers of one broker share. */
 export interface SendBufferParts {
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
@@ -14,10 +14,10 @@ export interface SendBufferParts {
   readonly flushQueue: FlushQueue;
 }
 
-/** Bytes of answers that may wait for a peer that reads nothing. */
+/** The most bytes of answers that may wait for a peer that reads nothing. */
 const ANSWER_BYTES = 8 * 1024 * 1024;
 
-/** Gathers what one connection is sent during a turn of the event loop and writes it at the turn's end. */
+/** Collects the bytes for one connection during a turn of the event loop and writes them at the end of the turn. */
 export class SendBuffer implements PacketBuffer {
   readonly #transport: Transport;
   readonly #memory: MemoryBudget;
@@ -26,11 +26,11 @@ export class SendBuffer implements PacketBuffer {
   readonly #flushQueue: FlushQueue;
   congested = false;
   backlogged = false;
-  /** The pool's buffer, or a buffer of its own while all slots are taken. */
+  /** The pool's buffer; this connection's own buffer while all slots are in use. */
   #buffer: Buffer | undefined;
   #start = 0;
   #end = 0;
-  /** Bytes of answers since the peer was last seen to read. */
+  /** Bytes of answers since the peer last read something. */
   #answerBytes = 0;
   /** This connection's part of `memory.unread`. */
   #unread = 0;
@@ -45,7 +45,7 @@ export class SendBuffer implements PacketBuffer {
     this.#flushQueue = flushQueue;
   }
 
-  /** True when a peer that reads nothing goes on sending requests: the answers alone would fill the memory. */
+  /** True when a peer that reads nothing continues to send requests: the answers would fill the memory. */
   get stuck(): boolean {
     return this.#answerBytes > ANSWER_BYTES;
   }
@@ -58,7 +58,7 @@ export class SendBuffer implements PacketBuffer {
     return this.#sent - this.#transport.pending;
   }
 
-  /** Counts what the peer has not read; 0 once the connection is closed. */
+  /** Counts the bytes that the peer has not read; 0 when the connection is closed. */
   measure(unread: number = this.#transport.pending): void {
     this.#memory.unread += unread - this.#unread;
     this.#unread = unread;
@@ -66,7 +66,7 @@ export class SendBuffer implements PacketBuffer {
     this.backlogged = this.#memory.isBacklog(unread);
   }
 
-  /** A packet with nothing but a packet identifier: every acknowledgement and PUBREL. */
+  /** Sends a packet that has only a packet identifier: every acknowledgement and PUBREL. */
   acknowledge(header: number, packetId: number): void {
     this.#answerBytes += 4;
     this.#traffic.packetsSent++;
@@ -131,7 +131,7 @@ export class SendBuffer implements PacketBuffer {
     this.measure();
   }
 
-  /** Hands the gathered bytes to the socket. */
+  /** Writes the collected bytes to the socket. */
   flush(): void {
     const buffer = this.#buffer;
     if (!buffer) return;
@@ -156,14 +156,14 @@ export class SendBuffer implements PacketBuffer {
     this.#traffic.bytesSent += bytes;
   }
 
-  /** The socket still reads from the slot what the kernel did not take at once. */
+  /** The socket still reads bytes from the slot that the kernel did not accept immediately. */
   #freeOnceTaken(): void {
     const start = this.#start;
     if (this.#transport.pending === 0) this.#pool.freeSlot(start);
     else this.#transport.onceTaken(() => this.#pool.freeSlot(start));
   }
 
-  /** Makes room for so many bytes; returns where they begin. */
+  /** Makes room for so many bytes; returns their offset. */
   #reserve(size: number): number {
     if (this.#buffer && this.#end - this.#start + size > SLOT_BYTES) this.flush();
     if (!this.#buffer) {

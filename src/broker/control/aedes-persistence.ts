@@ -16,8 +16,8 @@ interface AedesClient {
 }
 
 /**
- * The persistence that aedes needs as the control plane: wills. Sessions, queues and retained messages belong to the
- * data plane, so their calls do nothing.
+ * The persistence that aedes needs as the control plane: it stores wills. Sessions, queues and retained messages belong
+ * to the data plane, so the functions for them do nothing.
  */
 export class AedesPersistence {
   readonly #store: Store;
@@ -26,7 +26,7 @@ export class AedesPersistence {
   #brokerId = '';
   keepsWills = false;
 
-  /** `registered` returns aedes' client object that has the id at the moment. */
+  /** `registered` returns aedes' client object that has the id at present. */
   constructor(store: Store, registered: (clientId: string) => object | undefined) {
     this.#store = store;
     this.#registered = registered;
@@ -56,7 +56,7 @@ export class AedesPersistence {
     return this.#wills.get(client.id)?.will;
   }
 
-  /** The will is published in this turn: one commit deletes it and stores its messages, so it is published once. */
+  /** The will is published in this turn of the event loop, so that one commit deletes it and stores its messages. */
   publishing(will: AedesWill): void {
     const clientId = will.clientId!;
     if (this.#wills.get(clientId)?.will !== will) return;
@@ -66,7 +66,7 @@ export class AedesPersistence {
 
   /**
    * aedes deletes by client id when a client has closed. After a takeover the will with this id may already be the
-   * new client's: that one stays.
+   * new client's, which is kept.
    */
   async delWill(client: AedesClient): Promise<AedesWill | undefined> {
     const stored = this.#wills.get(client.id);
@@ -83,12 +83,12 @@ export class AedesPersistence {
     this.keepsWills = true;
   }
 
-  /** Deletes the will on disk with this id, unless a client that has connected since has its will there. */
+  /** Deletes the will on disk with this id, unless it belongs to a client that has connected since. */
   forget(clientId: string): void {
     if (!this.#wills.has(clientId)) this.#store.journal.add(['deleteWill', clientId]);
   }
 
-  /** Wills of other brokers; ours are published when their client is lost, or at the start after a crash. */
+  /** Wills of other brokers; our wills are published when their client is lost, or at the start after a crash. */
   streamWill(brokers: Record<string, unknown> = {}): Readable {
     const foreign = [...this.#wills.values()]
       .map(({ will }) => will)

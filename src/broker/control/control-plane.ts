@@ -14,14 +14,14 @@ export interface ControlPlaneEvents {
   connack(connection: Connection, returnCode: number): void;
   /** aedes has closed the client. */
   ended(connection: Connection, reason: string): void;
-  /** A will must be published, in this turn, so that it is in the next commit. */
+  /** A will must be published, in this turn of the event loop, so that it is in the next commit. */
   will(message: LocalMessage): void;
 }
 
 /** The longest string of the standard: MQTT 3.1 allows ids of 23 characters, but its clients use longer ones. */
 const CLIENT_ID_LIMIT = 65_535;
 
-/** aedes whose publications go to our data plane instead of its own emitter. */
+/** aedes whose publications go to our data plane instead of aedes' emitter. */
 class ControlBroker extends Aedes {
   onWill: ((will: AedesWill) => void) | undefined;
 
@@ -82,8 +82,8 @@ export class ControlPlane {
   }
 
   /**
-   * Publishes the wills that the last run has left: after a crash at once, because their clients were lost with it;
-   * after a clean stop only those of clients that don't reconnect within `graceMs`.
+   * Publishes the wills of the last run: after a crash immediately, because their clients were lost;
+   * after a clean stop only the wills of clients that don't reconnect within `graceMs`.
    */
   async start(left: readonly StoredWill[], graceMs: number): Promise<void> {
     await this.#broker.listen();
@@ -129,7 +129,7 @@ export class ControlPlane {
     this.#streams.get(connection)?.disconnect();
   }
 
-  /** The connection is lost: the will is published unless DISCONNECT came before. */
+  /** The connection is lost: the will is published unless DISCONNECT was received before. */
   lost(connection: Connection): void {
     this.#streams.get(connection)?.destroy();
   }

@@ -5,19 +5,19 @@ import type { Connection } from '../clients/connection.ts';
 
 const CONNACK_LENGTH = 4;
 
-/** What aedes sends to a client. */
+/** The packets that aedes sends to a client. */
 export interface ControlEvents {
   /** CONNACK with its return code; 0 is accepted. */
   connack(returnCode: number): void;
-  /** Everything after it, e.g. PINGRESP. */
+  /** Every packet after it, e.g. PINGRESP. */
   bytes(bytes: Buffer): void;
   /** aedes has closed the client: a refusal, a takeover, its own stop. */
   ended(): void;
 }
 
 /**
- * The socket as aedes sees it: it reads CONNECT, PINGREQ and DISCONNECT, and writes CONNACK and PINGRESP.
- * All other packets do not pass through it.
+ * The stream that aedes uses as its socket: aedes reads CONNECT, PINGREQ and DISCONNECT, and writes CONNACK and PINGRESP.
+ * No other packets pass through it.
  */
 export class ControlStream extends Duplex {
   readonly connection: Connection;
@@ -46,7 +46,7 @@ export class ControlStream extends Duplex {
   }
 
   override _read(): void {
-    // Packets are pushed as they come.
+    // Packets are pushed when they arrive.
   }
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {

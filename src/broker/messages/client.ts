@@ -4,13 +4,13 @@ import type { Link } from './deliveries.ts';
 import type { HeldClient } from './flow-control.ts';
 import type { Session } from './session.ts';
 
-/** A connected client as the messages see it. */
+/** A connected client as the data plane uses it. */
 export interface Client extends Link, HeldClient {
-  /** Set once its CONNECT is accepted. */
+  /** Set when its CONNECT is accepted. */
   readonly session: Session | undefined;
-  /** What the client may do; undefined where there are no access rules. */
+  /** The client's rights; undefined if there are no access rules. */
   readonly access: { readonly rights: Rights } | undefined;
-  /** Calls `send` once the returned acknowledgement is done and those before it are sent. */
+  /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck;
   /** Reads nothing more from the client until reading is resumed for each reason. */
   pauseReading(reason: 'disk' | 'subscribers'): void;

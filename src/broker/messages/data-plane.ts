@@ -49,13 +49,13 @@ export class DataPlane {
     this.subscriptions = new Subscriptions({ ...parts, router, retained });
   }
 
-  /** Takes what the store has recovered: retained messages, sessions with their subscriptions and queues. */
+  /** Restores the stored state: retained messages, sessions with their subscriptions and queues. */
   recover(): void {
     recoverRetained(this.retained, this.#parts.store);
     this.sessions.recover();
   }
 
-  /** A client's PUBLISH: its effects are in memory when this returns, its acknowledgement follows the disk. */
+  /** A client's PUBLISH: its effects are in memory when this returns; it is acknowledged when they are on disk. */
   publish(client: Client, publication: Publication, packetId: number): void {
     const route = this.#route(publication);
     switch (publication.qos) {
@@ -70,7 +70,7 @@ export class DataPlane {
     }
   }
 
-  /** Finds the subscribers and decodes the topic; throws ProtocolError where it is no topic name. */
+  /** Finds the subscribers and decodes the topic; throws ProtocolError if it is not a topic name. */
   #route(publication: Publication): Route {
     const { source, topicStart, topicEnd } = publication;
     const route = this.router.find(source, topicStart + 2, topicEnd);
@@ -79,7 +79,7 @@ export class DataPlane {
     return route;
   }
 
-  /** Reads no more from a client that publishes faster than the disk writes. */
+  /** Pauses reading from a client that publishes faster than the disk writes. */
   #slowDown(client: Client): void {
     const { journal } = this.#parts.store;
     if (!journal.congested) return;
@@ -111,7 +111,7 @@ export class DataPlane {
     }
   }
 
-  /** [MQTT 3.1.1, section 4.3.3, method B]: delivered when it comes, once until its identifier is released. */
+  /** [MQTT 3.1.1, section 4.3.3, method B]: delivered on arrival, and not again until its identifier is released. */
   #publishExactlyOnce(
     client: Client,
     publication: Publication,
@@ -134,7 +134,7 @@ export class DataPlane {
     pendingAck.done();
   }
 
-  /** A client's PUBREL: PUBCOMP frees the identifier once that is on disk. */
+  /** Handles a client's PUBREL: PUBCOMP is sent when the release of the identifier is on disk. */
   release(client: Client, packetId: number): void {
     const session = client.session!;
     const known = session.incoming.delete(packetId);
@@ -150,7 +150,7 @@ export class DataPlane {
     pendingAck.done();
   }
 
-  /** A message that its client may not publish is dropped, counted and acknowledged all the same [MQTT-3.3.5-2]. */
+  /** A message that its client may not publish is dropped and counted, and still acknowledged [MQTT-3.3.5-2]. */
   #authorise({ session, access }: Client, topic: string): boolean {
     const reserved = isReserved(topic);
     if (!reserved && (!access || access.rights.mayPublish(topic))) return true;
@@ -174,8 +174,8 @@ export class DataPlane {
   }
 
   /**
-   * Persistent sessions get the message into their queues at once, held until it is on disk; other subscribers get it
-   * then. Earlier, a crash could make the publisher send it again and them receive it twice.
+   * The message is added to the queues of persistent sessions immediately, and held until it is on disk; other subscribers
+   * get it then. If it were sent earlier, a crash could make the publisher repeat it, and they would receive it twice.
    */
   #deliverAfterCommit(publication: Publication, route: Route, client: Client): void {
     if (publication.retain) retain(this.retained, publication, this.#parts);
@@ -202,7 +202,10 @@ export class DataPlane {
     committed.done();
   }
 
-  /** Publishes a will: its queue entries and retained message share a commit with all that is added in this turn. */
+  /**
+   * Publishes a will: its queue entries and retained message are in one commit with all other changes of this turn of
+   * the event loop.
+   */
   publishWill({ topic, payload, qos, retain: retained }: LocalMessage): void {
     this.published++;
     const publication = new Publication().of(createMessage(topic, payload), topic, qos, retained);
@@ -212,7 +215,7 @@ export class DataPlane {
     publication.pendingAck.done();
   }
 
-  /** Publishes for the gateway itself; resolves when the message is stored wherever it must be, at QoS 0 at once. */
+  /** Publishes for the gateway itself; resolves when the message is in all its places on disk, at QoS 0 immediately. */
   publishLocal(message: LocalMessage): Promise<void> {
     const { topic, payload, qos } = message;
     this.published++;

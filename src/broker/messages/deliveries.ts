@@ -7,20 +7,20 @@ import { InflightWindow } from './inflight-window.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { type Publication, writePublication } from './publication.ts';
 
-/** What a session needs of its connection. */
+/** The functions of a connection that a session needs. */
 export interface Link {
   readonly sendBuffer: PacketBuffer;
-  /** Sends an acknowledgement, after those that were asked for before it. */
+  /** Sends an acknowledgement, after all acknowledgements before it. */
   acknowledge(header: number, packetId: number): void;
-  /** The same, once the returned PendingAck is done. */
+  /** The same, when the returned PendingAck is done. */
   ackWhenStored(header: number, packetId: number): PendingAck;
 }
 
 export interface DeliveriesParts {
   readonly journal: Journal;
-  /** Milliseconds that never jump and go on over restarts. */
+  /** Milliseconds that never jump and continue over restarts. */
   now(): number;
-  /** A message was acknowledged so many milliseconds after it came. */
+  /** A message was acknowledged so many milliseconds after its arrival. */
   delivered?(ms: number): void;
 }
 
@@ -29,11 +29,11 @@ const PACKET_IDS = 65_535;
 const PUBLISH = 0x30;
 const DUP = 8;
 
-/** What is in flight: an entry, or the QoS alone for a clean session, which is sent nothing twice. */
+/** A message in flight: an entry, or only the QoS for a clean session, to which nothing is sent twice. */
 type Slot = QueueEntry | 1 | 2 | typeof PUBREL_SENT;
 const PUBREL_SENT = 3;
 
-/** The messages that one client was sent and has not acknowledged [MQTT 3.1.1, section 4.3]. */
+/** The messages that were sent to one client and are not acknowledged [MQTT 3.1.1, section 4.3]. */
 export class Deliveries {
   readonly #owner: QueueOwner;
   readonly #parts: DeliveriesParts;
@@ -54,8 +54,8 @@ export class Deliveries {
   }
 
   /**
-   * The next sequence number; those whose packet identifier is in flight are passed over [MQTT-2.3.1-4].
-   * Where all are, the entry stays in the queue until its own is free.
+   * The next sequence number whose packet identifier is not in flight [MQTT-2.3.1-4].
+   * If all identifiers are in flight, the entry stays in the queue until its own is free.
    */
   nextSeq(): number {
     do this.#seq++;
@@ -79,7 +79,7 @@ export class Deliveries {
     writePublication(link.sendBuffer, publication, PUBLISH | (qos << 1), packetId);
   }
 
-  /** Sends again what an earlier connection was sent, in its order [MQTT-4.4.0-1]. */
+  /** Sends again, in order, the messages that were sent on an earlier connection [MQTT-4.4.0-1]. */
   resume(link: Link): void {
     const resumed: QueueEntry[] = [];
     for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
@@ -94,7 +94,7 @@ export class Deliveries {
     link.sendBuffer.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
     entry.sent = true;
     if (entry.seq > this.#owner.sent) this.#owner.sent = entry.seq;
-    // An entry that is not written yet takes the mark with its row.
+    // An entry that is not written yet is written with the flag.
     if (entry.written !== UNWRITTEN) this.#parts.journal.markSent(this.#owner);
   }
 
@@ -106,7 +106,7 @@ export class Deliveries {
     return true;
   }
 
-  /** PUBREC: PUBREL answers it, once it is on disk that the message itself is not to be sent again. */
+  /** PUBREC: PUBREL is sent when it is on disk that the PUBLISH must not be repeated. */
   received(link: Link, packetId: number): void {
     const slot = this.#window.get(packetId);
     if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
@@ -118,7 +118,7 @@ export class Deliveries {
     } else link.acknowledge(PUBREL_HEADER, packetId);
   }
 
-  /** PUBREL, once it is on disk that PUBREC has come: an earlier connection may have had it a moment ago. */
+  /** Sends PUBREL when it is on disk that PUBREC was received, maybe on the connection before. */
   #release(link: Link, entry: QueueEntry, packetId: number): void {
     if (!entry.owner) return link.acknowledge(PUBREL_HEADER, packetId);
     const pendingAck = link.ackWhenStored(PUBREL_HEADER, packetId);

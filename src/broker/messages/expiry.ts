@@ -2,19 +2,19 @@ import type { Session } from './session.ts';
 
 export interface ExpiryParts {
   readonly sessions: ReadonlyMap<string, Session>;
-  /** How long the session of a client that stays away is kept, in milliseconds. */
+  /** How long the session of a disconnected client is kept, in milliseconds. */
   readonly limits: { readonly sessionExpiry: number };
   /** Milliseconds that never jump. */
   now(): number;
-  /** Ends the session of a client that has stayed away too long. */
+  /** Ends the session of a client that was disconnected for too long. */
   end(session: Session): void;
 }
 
-/** The most that one sweep checks or drops; the others follow in the next ones. */
+/** The most sessions or messages that one sweep checks or drops; the next sweeps handle the others. */
 const SESSIONS = 500;
 const MESSAGES = 2000;
 
-/** Ends the sessions of clients that stay away and drops messages that are too old, a bounded step at a time. */
+/** Ends the sessions of clients that were disconnected for too long and drops messages that are too old, in bounded steps. */
 export class Expiry {
   readonly #parts: ExpiryParts;
   #round: Iterator<Session>;

@@ -1,6 +1,6 @@
 /**
- * What is in flight to one client, by packet identifier. A ring as long as a few windows holds nearly all;
- * what is left unacknowledged while hundreds of others pass moves aside, so that no identifier is used twice.
+ * The messages in flight to one client, by packet identifier. A ring of a few windows' length has nearly all;
+ * a message that stays unacknowledged while hundreds of others pass moves to a map, so that no identifier is used twice.
  */
 export class InflightWindow<Slot> {
   size = 0;
@@ -27,7 +27,7 @@ export class InflightWindow<Slot> {
     return this.#aside.size > 0 ? this.#aside.get(packetId) : undefined;
   }
 
-  /** Takes an identifier that is free. */
+  /** Uses a free identifier. */
   add(packetId: number, slot: Slot): void {
     const place = packetId & this.#mask;
     const before = this.#slots[place];
@@ -37,7 +37,7 @@ export class InflightWindow<Slot> {
     this.size++;
   }
 
-  /** Puts something else in the place of what is in flight. */
+  /** Replaces the message in flight under this identifier. */
   replace(packetId: number, slot: Slot): void {
     const place = packetId & this.#mask;
     if (this.#ids[place] === packetId) this.#slots[place] = slot;
@@ -51,7 +51,7 @@ export class InflightWindow<Slot> {
     this.size--;
   }
 
-  /** All that is in flight, in no order. */
+  /** All messages in flight, in no order. */
   *values(): Iterable<Slot> {
     for (const slot of this.#slots) if (slot !== undefined) yield slot;
     yield* this.#aside.values();

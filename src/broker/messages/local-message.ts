@@ -6,6 +6,6 @@ export interface LocalMessage {
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly retain: boolean;
-  /** It came from a plant: no uplink sends it out again. */
+  /** It came from a plant: no uplink sends it to a plant again. */
   readonly inbound?: boolean;
 }

@@ -6,9 +6,9 @@ const QUEUED_BYTES = 64 * 1024 * 1024;
 const TIGHT_BYTES = 48 * 1024 * 1024;
 /** Bytes in the queues of all clean sessions above which those of slow readers get nothing more. */
 const SLOW_BYTES = 40 * 1024 * 1024;
-/** Bytes that all connections may have sent of packets whose end has not come. */
+/** Bytes that all connections may have sent of incomplete packets. */
 const UNFINISHED_BYTES = 64 * 1024 * 1024;
-/** Bytes that all connections may leave unread before slow ones are sent no more. */
+/** Bytes that all connections may leave unread; above that, nothing more is sent to slow ones. */
 const UNREAD_BYTES = 128 * 1024 * 1024;
 /** Bytes that one connection may always leave unread. */
 const OWN_UNREAD_BYTES = 64 * 1024;
@@ -16,16 +16,16 @@ const OWN_UNREAD_BYTES = 64 * 1024;
 const BACKLOG_BYTES = 256 * 1024;
 const TIGHT_UNREAD_BYTES = 64 * 1024 * 1024;
 const TIGHT_BACKLOG_BYTES = 32 * 1024;
-/** Bytes that one connection may leave unread while there is room. */
+/** Bytes that one connection may leave unread while the limit for all is not reached. */
 const MOST_UNREAD_BYTES = 8 * 1024 * 1024;
 
-/** The memory used by all clients together: a thousand that do not read must not exhaust the machine. */
+/** The memory used by all clients together: a thousand clients that do not read must not exhaust the machine. */
 export class MemoryBudget {
   /** Bytes in the queues of clean sessions. */
   queued = 0;
-  /** Bytes written to sockets that the kernel has not taken, as last measured. */
+  /** Bytes written to sockets that the kernel had not accepted at the last measurement. */
   unread = 0;
-  /** Bytes kept of packets whose end has not come, or that came while reading was paused. */
+  /** Bytes kept of incomplete packets, and of packets that arrived while reading was paused. */
   unfinished = 0;
 
   /** Whether a message of `size` bytes may join a clean session's queue; slow readers leave room for the others. */
@@ -38,7 +38,7 @@ export class MemoryBudget {
     return this.queued > TIGHT_BYTES;
   }
 
-  /** Whether more is kept of unfinished packets than there is room for. */
+  /** Whether more bytes of incomplete packets are kept than the limit allows. */
   get hasTooManyUnfinished(): boolean {
     return this.unfinished > UNFINISHED_BYTES;
   }
@@ -49,7 +49,7 @@ export class MemoryBudget {
     return this.unread > TIGHT_UNREAD_BYTES && unread > TIGHT_BACKLOG_BYTES;
   }
 
-  /** Whether a connection has left so much unread that it is sent no more. */
+  /** Whether a connection has left so much unread that nothing more is sent to it. */
   isTooMuch(unread: number): boolean {
     if (unread > MOST_UNREAD_BYTES) return true;
     return this.unread > UNREAD_BYTES && unread > OWN_UNREAD_BYTES;

@@ -1,6 +1,6 @@
-/** Gathers the packets that one client is sent. */
+/** Collects the packets for one client. */
 export interface PacketBuffer {
-  /** True while the client reads too slowly to be sent more: QoS 0 is dropped, QoS 1 and 2 wait. */
+  /** True while the client reads too slowly: messages of QoS 0 are dropped, those of QoS 1 and 2 wait. */
   readonly congested: boolean;
   /** True while so much is not taken by the kernel that publishers have to wait. */
   readonly backlogged: boolean;

@@ -5,9 +5,9 @@ import type { FlowReader } from './flow-control.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 
 /**
- * One PUBLISH on its way to its subscribers, read in the buffer that it came in: the topic's length and name are at
- * [topicStart, topicEnd), the payload at [payloadStart, end). It is used again for the next packet: a subscriber that
- * keeps the message calls `keep()`.
+ * One PUBLISH that is being delivered, in the buffer in which it arrived: the topic's length and name are at
+ * [topicStart, topicEnd), the payload at [payloadStart, end). The object is used again for the next packet, so
+ * a subscriber that keeps the message calls `keep()`.
  */
 export class Publication {
   source: Buffer = EMPTY;
@@ -18,17 +18,17 @@ export class Publication {
   qos: Qos = 0;
   retain = false;
   topic = '';
-  /** A persistent publisher's QoS 2: it is sent only when it is on disk, so that a crash can't double it. */
+  /** QoS 2 from a persistent publisher: it is sent only when it is on disk, so that a crash can't duplicate it. */
   held = false;
-  /** The gateway's own: it is retained also where clients have filled the room for retained messages. */
+  /** A message of the gateway itself: it is retained even if clients have reached the limit of retained messages. */
   own = false;
   /** It came from a plant's broker. */
   inbound = false;
-  /** The acknowledgement that waits for all that this publication puts on disk. */
+  /** The acknowledgement, which waits until everything that this publication stores is on disk. */
   pendingAck: PendingAck | null = null;
   #message: Message | null = null;
 
-  /** The message in memory of its own, made once for all subscribers that keep it. */
+  /** The message in its own memory, made once for all subscribers that keep it. */
   keep(): Message {
     if (this.#message) return this.#message;
     const topicLength = this.topicEnd - this.topicStart;
@@ -40,7 +40,7 @@ export class Publication {
     return this.#message;
   }
 
-  /** Makes it a packet in a read buffer, whose topic is known later. */
+  /** Sets it to a packet in a read buffer; the topic is decoded later. */
   at(
     source: Buffer,
     topicStart: number,
@@ -65,7 +65,7 @@ export class Publication {
     return this;
   }
 
-  /** Makes it a message that is in memory already; `keep` copies it. */
+  /** Sets it to a message that is in memory already; `keep` copies it. */
   of(message: Message, topic: string, qos: Qos, retain: boolean): this {
     const { body, topicEnd } = message;
     this.topic = topic;
@@ -75,7 +75,7 @@ export class Publication {
 
 const EMPTY = Buffer.alloc(0);
 
-/** Up to here a loop takes less time than the call of `copy`. */
+/** Up to this length a loop is faster than a call of `copy`. */
 const FEW_BYTES = 32;
 
 function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset: number): void {
@@ -90,7 +90,7 @@ function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset:
 export interface Subscriber {
   /** Its QoS 1 and 2 messages are kept on disk. */
   readonly persistent: boolean;
-  /** `qos` is the lower of the publication's and the subscription's. */
+  /** `qos` is the lower of the publication's QoS and the subscription's. */
   deliver(publication: Publication, qos: Qos): void;
   /** The reader whose publishers have to wait, where its client reads and its queue is long. */
   readonly backlogged: FlowReader | undefined;

@@ -11,7 +11,7 @@ interface Feed {
 /** First byte of a PUBLISH at QoS 0 with RETAIN. */
 const RETAINED_HEADER = 0x31;
 
-/** Retained messages at QoS 0 on their way to a client that may read slowly. */
+/** Retained messages at QoS 0 that are being sent to a client, which may read slowly. */
 export class RetainedFeed {
   #feeds: Feed[] = [];
 
@@ -23,7 +23,7 @@ export class RetainedFeed {
     this.#feeds.push({ retained, next: 0 });
   }
 
-  /** Sends as many as the client reads, without those that were replaced or deleted since. */
+  /** Sends as many as the client reads, except messages that were replaced or deleted since. */
   pump(buffer: PacketBuffer): void {
     const publication = new Publication();
     for (let feed = this.#feeds[0]; feed; feed = this.#feeds[0]) {

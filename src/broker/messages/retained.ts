@@ -9,7 +9,7 @@ export interface Retained {
   readonly topic: string;
   readonly message: Message;
   readonly qos: Qos;
-  /** False once it was replaced or deleted. */
+  /** False when it was replaced or deleted. */
   readonly current: boolean;
 }
 
@@ -20,7 +20,7 @@ class Node {
 
 /** The retained message of every topic, found by filter through a tree of topic levels. */
 export class RetainedMessages {
-  /** Topics and payloads together. */
+  /** Bytes of topics and payloads together. */
   bytes = 0;
   readonly #root = new Node();
   /** The nodes with a message by topic: a sensor's next value needs no search through the tree. */
@@ -63,7 +63,7 @@ export class RetainedMessages {
     node.retained = undefined;
   }
 
-  /** False where there was none. */
+  /** False if there was none. */
   delete(topic: string): boolean {
     const last = this.#nodes.get(topic);
     if (!last) return false;
@@ -100,7 +100,7 @@ export interface RetainedLimits {
 }
 
 /**
- * Keeps the publication as its topic's retained message, here and on disk; an empty payload deletes the one before
+ * Keeps the publication as its topic's retained message, in memory and on disk; an empty payload deletes the present one
  * [MQTT-3.3.1-10]. Above the limits it is dropped and counted.
  */
 export function retain(
@@ -124,16 +124,16 @@ export function retain(
       retained.bytes + growth > limits.retainedBytes)
   ) {
     drops.count(topic, 'retained-full');
-    // The message that it would have replaced is no longer true.
+    // The message before is out of date.
     if (retained.delete(topic)) store.journal.retain(topic, pendingAck);
     return;
   }
-  // Another Message, because the publisher's pendingAck must not live as long as the retained message.
+  // Another Message, because the publisher's pendingAck must not stay in memory as long as the retained message.
   retained.set(topic, qos, new Message(body, topicEnd));
   if (!isReserved(topic)) store.journal.retain(topic, pendingAck);
 }
 
-/** Takes the retained messages from the store, which reads them here when it commits them later. */
+/** Loads the retained messages from the store; the store reads the values from here at each later commit. */
 export function recoverRetained(
   retained: RetainedMessages,
   store: Pick<Store, 'recovered' | 'readRetainedFrom'>,
@@ -169,7 +169,7 @@ function collect(node: Node, levels: readonly string[], depth: number, found: Re
   }
 }
 
-/** Everything below; at the top, nothing whose first level begins with `$` [MQTT-4.7.2-1]. */
+/** All messages below the node; at the root, none whose first level begins with `$` [MQTT-4.7.2-1]. */
 function collectAll(node: Node, top: boolean, found: Retained[]): void {
   for (const [name, child] of node.children ?? []) {
     if (top && name.startsWith('$')) continue;

@@ -11,7 +11,7 @@ export interface Route {
   readonly topic: string;
   readonly subscribers: readonly Subscriber[];
   readonly qos: readonly Qos[];
-  /** Whether one of them is persistent. */
+  /** Whether one of the subscribers is persistent. */
   readonly persistent: boolean;
 }
 
@@ -21,13 +21,13 @@ interface CachedRoute {
   readonly route: Route;
 }
 
-/** Bounds of the cache; it is emptied when one is reached. */
+/** Limits of the cache; it is emptied when one is reached. */
 const CACHED_TOPICS = 20_000;
 const CACHED_TOPIC_BYTES = 512;
 
 /** Finds the subscribers of a topic; caches the route by the topic's bytes until a subscription changes. */
 export class Router {
-  /** Subscriptions held by all subscribers together. */
+  /** Subscriptions of all subscribers together. */
   count = 0;
   readonly #root = new Node();
   #cache = new Map<number, CachedRoute>();
@@ -69,7 +69,7 @@ export class Router {
     }
   }
 
-  /** The route of the topic at [start, end); throws ProtocolError where these bytes are no topic name. */
+  /** The route of the topic at [start, end); throws ProtocolError if these bytes are not a topic name. */
   find(source: Buffer, start: number, end: number): Route {
     const length = end - start;
     if (length > CACHED_TOPIC_BYTES) return this.route(decodeTopic(source.subarray(start, end)));

@@ -18,12 +18,12 @@ import { RetainedFeed } from './retained-feed.ts';
 export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired';
 
 export interface SessionLimits {
-  /** Unacknowledged messages that a client is sent at once. */
+  /** The most unacknowledged messages of a client. */
   readonly inflight: number;
   readonly queue: QueueLimits;
 }
 
-/** What all sessions share. */
+/** The parts that all sessions share. */
 export interface SessionContext extends DeliveriesParts {
   readonly limits: SessionLimits;
   readonly memory: MemoryBudget;
@@ -38,11 +38,11 @@ export interface SessionParts {
   /** The session's number on disk; 0 for a clean session. */
   readonly key: number;
   readonly persistent: boolean;
-  /** The session as the store has found it; undefined for one that begins. */
+  /** The stored session; undefined for a new session. */
   readonly stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue' | 'owner'> | undefined;
 }
 
-/** Bytes that the queue of a clean session may take: it is in memory alone. */
+/** The most bytes in the queue of a clean session, which is in memory only. */
 const CLEAN_QUEUE_BYTES = 16 * 1024 * 1024;
 /** Messages in the queue of a clean session above which it holds up its publishers while memory is short. */
 const TIGHT_MESSAGES = 16;
@@ -55,7 +55,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   readonly subscriptions = new Map<string, Qos>();
   /** QoS 2 packet identifiers that the client has published and not released. */
   readonly incoming = new Set<number>();
-  /** The user whose session it is; '' where no client has logged in as one. */
+  /** The user who owns the session; '' if no client has logged in. */
   owner: string;
   /** When its client disconnected, in milliseconds of `now()`. */
   awaySince: number;
@@ -85,7 +85,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     this.awaySince = now();
     let lastSeq = 0;
     if (stored) {
-      // 0: the gateway died while the client was connected, so it is away from now on. A time in the future counts as now.
+      // 0: the gateway crashed while the client was connected; it counts as disconnected now. So does a future time.
       if (stored.seen > 0) this.awaySince = Math.min(this.awaySince, stored.seen);
       this.sent = stored.sent;
       this.sentOnDisk = stored.sent;
@@ -108,7 +108,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     return this.#deliveries.size;
   }
 
-  /** The connection is up and CONNACK is sent: what was sent before and not acknowledged goes first [MQTT-4.4.0-1]. */
+  /** CONNACK is sent: first sends the messages that an earlier connection did not acknowledge [MQTT-4.4.0-1]. */
   connect(link: Link): void {
     this.#link = link;
     this.onlineSince = this.#context.now();
@@ -131,7 +131,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     const link = this.#link;
     if (qos === 0) {
       if (!link) return;
-      // QoS 0: what can't be sent now is dropped and counted.
+      // QoS 0: a message that can't be sent now is dropped and counted.
       if (link.sendBuffer.congested) this.#drop('slow-reader');
       else writePublication(link.sendBuffer, publication, 0x30, 0);
       return;
@@ -147,7 +147,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     }
   }
 
-  /** A retained message at QoS 1 or 2 that a new subscription asked for; `held` until the subscription is on disk. */
+  /** A retained message at QoS 1 or 2 for a new subscription; `held` until the subscription is on disk. */
   deliverRetained(retained: Retained, qos: 1 | 2, held: boolean): void {
     const publication = new Publication().of(retained.message, retained.topic, qos, true);
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
@@ -187,7 +187,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     this.flow.lower(this.queue);
   }
 
-  /** Retained messages at QoS 0, sent as fast as the client reads, without those that are replaced or deleted before. */
+  /** Retained messages at QoS 0, sent as fast as the client reads, unless they are replaced or deleted before. */
   feed(retained: readonly Retained[]): void {
     this.#feed.add(retained);
     this.#pump();
@@ -197,7 +197,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     const { journal, limits, memory, now } = this.#context;
     const message = publication.keep();
     const { length } = message.body;
-    // A message larger than the whole queue would drop all others for nothing.
+    // A message larger than the whole queue would drop all others and still not fit.
     const fits = length <= limits.queue.bytes;
     if (!fits || !this.queue.makeRoom(length, publication.topic)) return this.#drop('queue-full');
     const owner = this.persistent ? this : null;
@@ -230,7 +230,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     return dropped;
   }
 
-  /** Ends the session. Its queued messages are lost, and counted as dropped where there is a reason. */
+  /** Ends the session. Its queued messages are deleted, and counted as dropped if there is a reason. */
   end(dropped?: DropReason): void {
     if (this.ended) return;
     const { count, bytes } = this.queue;
@@ -261,7 +261,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     this.#pumping = false;
   }
 
-  /** The socket takes bytes again. */
+  /** The socket accepts bytes again. */
   drained(): void {
     this.#pump();
   }
@@ -282,7 +282,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     if (this.#deliveries.acknowledged(packetId)) this.#sendNext();
   }
 
-  /** PUBREC: PUBREL answers it, once it is on disk that the message itself is not to be sent again. */
+  /** PUBREC: PUBREL is sent when it is on disk that the PUBLISH must not be repeated. */
   received(packetId: number): void {
     if (this.#link) this.#deliveries.received(this.#link, packetId);
   }

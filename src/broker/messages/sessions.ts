@@ -24,13 +24,13 @@ export interface SessionsParts {
   now(): number;
 }
 
-/** Begins the session names of the gateway's own parts: a client id can't contain it [MQTT-1.5.3-2]. */
+/** First character of the session names of the gateway's own parts; a client id can't contain it [MQTT-1.5.3-2]. */
 export const OWN_SESSION = '\0';
 
-/** Stored in place of the time when a client was last seen while it is connected. */
+/** Stored while a client is connected, instead of the time when it was last connected. */
 const CONNECTED = 0;
 
-/** The sessions of all clients, connected or not, and what of them is on disk. */
+/** The sessions of all clients, connected or not, in memory and on disk. */
 export class Sessions {
   readonly #parts: SessionsParts;
   #context: SessionContext | undefined;
@@ -44,7 +44,7 @@ export class Sessions {
     return this.#sessions;
   }
 
-  /** Takes the stored sessions with their subscriptions and queues. */
+  /** Restores the stored sessions with their subscriptions and queues. */
   recover(): void {
     const { store, router } = this.#parts;
     for (const stored of store.recovered.sessions) {
@@ -77,14 +77,14 @@ export class Sessions {
   }
 
   #createSession(identity: Omit<SessionParts, 'context'>): Session {
-    // Not in the constructor, for the store has a journal only once it has started.
+    // Not in the constructor, because the store has a journal only after its start.
     this.#context ??= createContext(this.#parts);
     const session = new Session({ context: this.#context, ...identity });
     this.#sessions.set(session.clientId, session);
     return session;
   }
 
-  /** Makes the user the owner of the session; '' where no user is proved. */
+  /** Makes the user the owner of the session; '' if no user has logged in. */
   setOwner(session: Session, user: string): void {
     if (session.owner === user) return;
     session.owner = user;
@@ -100,7 +100,7 @@ export class Sessions {
     }
   }
 
-  /** Deletes the session, its subscriptions and its queue; the queue is counted as dropped where there is a reason. */
+  /** Deletes the session, its subscriptions and its queue; the queue is counted as dropped if there is a reason. */
   endSession(session: Session, reason?: DropReason): void {
     const { store, router } = this.#parts;
     session.end(reason);

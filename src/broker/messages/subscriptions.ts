@@ -23,7 +23,7 @@ export interface SubscriptionsParts {
   refused(clientId: string, reason: string): void;
 }
 
-/** Subscriptions of one client, and of all together. */
+/** The most subscriptions of one client, and of all clients together. */
 const SUBSCRIPTIONS = 10_000;
 const ALL_SUBSCRIPTIONS = 100_000;
 
@@ -37,11 +37,11 @@ export class Subscriptions {
     this.#parts = parts;
   }
 
-  /** A client's SUBSCRIBE: SUBACK, then the retained messages, follow when the subscriptions are on disk. */
+  /** Handles a client's SUBSCRIBE: SUBACK and then the retained messages are sent when the subscriptions are on disk. */
   subscribe(client: Client, packet: SubscribePacket): void {
     const session = client.session!;
     const { store, router, retained, refused } = this.#parts;
-    // As they are at the subscription: what is published later reaches the session by itself.
+    // The present messages: later ones reach the session through the subscription.
     const feeds: { matching: readonly Retained[]; qos: Qos }[] = [];
     const pendingAck = client.doWhenStored(() => {
       client.sendBuffer.write(encodeSuback(packet.packetId, codes));
@@ -66,7 +66,7 @@ export class Subscriptions {
     pendingAck.done();
   }
 
-  /** Refused are filters that match what the client may not read, and too many filters. */
+  /** Why a filter is refused: it matches topics that the client may not read, or there are too many filters. */
   #whyRefused({ session, access }: Client, filter: string): string | undefined {
     const { subscriptions } = session!;
     if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
@@ -76,13 +76,13 @@ export class Subscriptions {
     return tooMany ? 'too many filters' : undefined;
   }
 
-  /** A client's UNSUBSCRIBE: UNSUBACK follows when it is on disk. */
+  /** Handles a client's UNSUBSCRIBE: UNSUBACK is sent when the change is on disk. */
   unsubscribe(client: Client, packet: UnsubscribePacket): void {
     const session = client.session!;
     const { journal } = this.#parts.store;
     const pendingAck = client.ackWhenStored(UNSUBACK_HEADER, packet.packetId);
     for (const filter of packet.filters) this.#end(session, filter);
-    // Also if nothing has changed: what an earlier connection unsubscribed may not be on disk yet.
+    // Also if nothing has changed: an UNSUBSCRIBE of an earlier connection may not be on disk yet.
     if (session.persistent) journal.notifyAfterCommit(pendingAck);
     pendingAck.done();
   }
@@ -103,7 +103,7 @@ export class Subscriptions {
     if (session.persistent) store.journal.add(['unsubscribe', session.key, filter]);
   }
 
-  /** Gives a part of the gateway every message that the filter matches, until the returned function is called. */
+  /** Calls a part of the gateway with every message that the filter matches, until the returned function is called. */
   subscribeLocal(filter: string, receive: (message: LocalMessage) => void): () => void {
     const { router } = this.#parts;
     const subscriber: Subscriber = {
@@ -133,10 +133,10 @@ function enqueueRetained(
   }
 }
 
-/** Messages replaced since the subscription are left out: the session was sent what replaced them. */
+/** Messages replaced since the subscription are left out: the session has received the newer ones. */
 function feedRetained(session: Session, matching: readonly Retained[], qos: Qos): void {
   const current = matching.filter((each) => each.current);
-  // A persistent session got these with the subscription itself.
+  // A persistent session got these messages with the subscription.
   if (!session.persistent) enqueueRetained(session, current, qos, false);
   const atMostOnce = current.filter((each) => Math.min(qos, each.qos) === 0);
   if (atMostOnce.length > 0) session.feed(atMostOnce);

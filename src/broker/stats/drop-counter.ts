@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 
-/** A burst is over when nothing was dropped for this long. */
+/** A burst ends when nothing was dropped for this long. */
 const QUIET_MS = 10_000;
-/** Bursts that are logged at a time; drops beyond them are counted only. */
+/** The most bursts that are logged at the same time; other drops are only counted. */
 const BURSTS = 1000;
 
 interface Burst {
@@ -26,7 +26,7 @@ export class DropCounter {
     return total;
   }
 
-  /** `who` is what lost the messages: a client id, a topic, a route. */
+  /** `who` is the receiver or source that lost the messages: a client id, a topic, a route. */
   count(who: string, reason: string, count = 1): void {
     this.byReason.set(reason, (this.byReason.get(reason) ?? 0) + count);
     const key = `${reason} ${who}`;

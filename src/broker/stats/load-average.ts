@@ -1,7 +1,7 @@
 const MINUTE_MS = 60_000;
 const WINDOWS = [1, 5, 15] as const;
 
-/** How much a counter grows in a minute, averaged over each window; named as in Mosquitto's `load/…/1min`. */
+/** The growth of a counter per minute, averaged over each window; named as in Mosquitto's `load/…/1min`. */
 export type Loads = Readonly<Record<`${(typeof WINDOWS)[number]}min`, string>>;
 
 /** Exponentially weighted averages of a counter's growth, by Mosquitto's formula. */
@@ -14,7 +14,7 @@ export class LoadAverage {
     this.#count = count;
   }
 
-  /** Adds the counter as it is `ms` after the call before. */
+  /** Adds the counter's value, `ms` milliseconds after the call before. */
   add(count: number, ms: number): Loads {
     const perMinute = ms > 0 ? ((count - this.#count) * MINUTE_MS) / ms : 0;
     this.#count = count;

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 /** An event is logged once in this time. */
 const LOG_AGAIN_MS = 60_000;
-/** Events that are remembered; all are forgotten when there are more. */
+/** The most events that are remembered; with more, all are forgotten. */
 const LOGGED_EVENTS = 1000;
 
 /** Logs each kind of event once a minute, so that a client that fails again and again does not fill the log. */

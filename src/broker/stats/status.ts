@@ -1,10 +1,10 @@
 import type { StoredClock } from '../../store/stored-clock.ts';
 import type { DropCounter } from './drop-counter.ts';
 
-/** What is read of a client's session. */
+/** The properties of a client's session that the status needs. */
 interface CountedSession {
   readonly clientId: string;
-  /** The user; '' where none is proved. */
+  /** The user; '' if none has logged in. */
   readonly owner: string;
   readonly online: boolean;
   readonly persistent: boolean;
@@ -22,7 +22,7 @@ interface CountedConnection<Session> {
   readonly remoteAddress: string;
 }
 
-/** What is read of the data plane. */
+/** The properties of the data plane that the status needs. */
 interface CountedMessages {
   readonly sessions: { readonly byClientId: ReadonlyMap<string, CountedSession> };
   readonly router: { readonly count: number };
@@ -30,7 +30,7 @@ interface CountedMessages {
   readonly published: number;
 }
 
-/** What the broker counts since its start. */
+/** The counters of the broker since its start. */
 export interface BrokerCounts {
   readonly connected: number;
   readonly maximum: number;
@@ -46,11 +46,11 @@ export interface BrokerCounts {
   readonly queued: number;
   /** Bytes of retained messages and of all queues. */
   readonly storedBytes: number;
-  /** Sessions that ended because their client stayed away too long. */
+  /** Sessions that ended because their client was disconnected for too long. */
   readonly expired: number;
 }
 
-/** As published on `$SYS/cellgate/drops`. */
+/** The drops, as published on `$SYS/cellgate/drops`. */
 export interface DropCounts {
   readonly total: number;
   readonly reasons: Readonly<Record<string, number>>;
@@ -64,7 +64,7 @@ export interface SessionStatus {
   readonly address: string | null;
   readonly online: boolean;
   readonly persistent: boolean;
-  /** Milliseconds since the epoch: since when it is online, or away. */
+  /** Since when it is online or offline, in milliseconds since the epoch. */
   readonly since: number;
   readonly subscriptions: number;
   readonly queued: number;
@@ -116,7 +116,7 @@ function longestQueues<Session extends CountedSession>(sessions: Iterable<Sessio
   return longest.sort(byQueueLength).slice(0, LISTED_SESSIONS);
 }
 
-/** What was dropped since the start, by reason, and by session for at most a hundred of them. */
+/** Messages dropped since the start, by reason, and by session for at most a hundred sessions. */
 export function dropCounts(
   sessions: ReadonlyMap<string, CountedSession>,
   dropCounter: DropCounter,

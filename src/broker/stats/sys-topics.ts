@@ -19,7 +19,7 @@ type Values = Readonly<Record<string, string | number>>;
 /** Mosquitto's default `sys_interval`, which dashboards expect. */
 const INTERVAL_MS = 10_000;
 
-/** Publishes what the broker counts under Mosquitto's names, each value when it has changed. */
+/** Publishes the broker's counters under Mosquitto's names, each value when it has changed. */
 export function createSysTopics(parts: SysTopicsParts): Service {
   const { broker, clock, version, memory = () => process.memoryUsage() } = parts;
   const published = new Map<string, string>();
@@ -119,7 +119,7 @@ function loadCounters(
   };
 }
 
-/** Turns counters, and the milliseconds since the call before, into their growth per minute over 1, 5 and 15 minutes. */
+/** Converts counters, and the milliseconds since the call before, to their growth per minute over 1, 5 and 15 minutes. */
 function createLoads(): (counters: Readonly<Record<string, number>>, elapsedMs: number) => Values {
   const averages = new Map<string, LoadAverage>();
   return (counters, elapsedMs) => {

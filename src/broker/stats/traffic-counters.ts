@@ -2,7 +2,7 @@ import { Latency } from '../../base/latency.ts';
 
 /** Counts all connections' traffic since the start, in MQTT packets and their bytes. */
 export class TrafficCounters {
-  /** Sockets that were accepted, and clients that were admitted. */
+  /** Accepted sockets, and admitted clients. */
   sockets = 0;
   connections = 0;
   bytesReceived = 0;
@@ -13,8 +13,8 @@ export class TrafficCounters {
   publishSent = 0;
   publishBytesReceived = 0;
   publishBytesSent = 0;
-  /** From a client's message to its acknowledgement, if that waited for the disk; one at a time for each client. */
+  /** Time from a client's message to its acknowledgement, if that waited for the disk; one at a time for each client. */
   readonly acknowledgement: Latency = new Latency();
-  /** From a message's arrival until a persistent session's client has acknowledged it. */
+  /** Time from a message's arrival until the client of a persistent session has acknowledged it. */
   readonly delivery: Latency = new Latency();
 }

@@ -31,7 +31,7 @@ function* sameNames({ sensors, lineOf }: Parts): Iterable<Finding> {
     if (first === undefined) seen.set(element.name, index);
     else {
       const line = lineOf(['sensors', first, 'name']);
-      const message = `the sensor in line ${line} is named "${element.name}" already, expected a name of its own`;
+      const message = `the sensor in line ${line} is named "${element.name}" already, expected another name`;
       yield { path, at: 'value', message };
     }
   }
@@ -112,7 +112,7 @@ function* sameLines({ sensors, lineOf }: Parts): Iterable<Finding> {
 
 const EVERY_INTERFACE = ['0.0.0.0', '::'];
 
-/** What has a TCP port: a listener of the broker, or the page. */
+/** A user of a TCP port: a listener of the broker, or the page. */
 type Endpoint = Pick<HttpConfig, 'host' | 'port'>;
 
 function* samePorts({ listeners, http, lineOf }: Parts): Iterable<Finding> {
@@ -157,12 +157,12 @@ function* openListeners({ listeners, hasAccess }: Parts): Iterable<Finding> {
     }
     if (anonymous || tls?.clientCert === 'required' || hasAccess) continue;
     const wanted =
-      'broker.access with users, tls with clientCert: required, or anonymous: true to let everybody in';
+      'broker.access with users, tls with clientCert: required, or anonymous: true to admit every client';
     yield isLoopback(host)
       ? {
           path: [...path, 'anonymous'],
           at: 'value',
-          message: `nobody could connect, expected ${wanted}`,
+          message: `no client could connect, expected ${wanted}`,
         }
       : {
           path: [...path, 'host'],
@@ -172,7 +172,7 @@ function* openListeners({ listeners, hasAccess }: Parts): Iterable<Finding> {
   }
 }
 
-/** The page switches outputs: from the network it needs a user and TLS, so that nobody reads the password on the network. */
+/** The page switches outputs: from the network it needs a user and TLS, so that the password is not readable on the network. */
 function* openHttp({ http, hasAccess }: Parts): Iterable<Finding> {
   if (!http || isLoopback(http.host)) return;
   const missing = [

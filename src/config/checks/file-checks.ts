@@ -14,7 +14,7 @@ export interface TlsFiles {
   readonly ca?: string;
 }
 
-/** What is wrong with the files that a `tls` section names. */
+/** The problems of the files that a `tls` section names. */
 export async function tlsFileChecks(tls: TlsFiles, path: Path): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   const report = (key: string, message: string): void => {
@@ -46,7 +46,7 @@ export async function tlsFileChecks(tls: TlsFiles, path: Path): Promise<readonly
   return findings;
 }
 
-/** What is wrong with the file of a password such as `file:/etc/cellgate/plant.password`. */
+/** The problems of the file of a password such as `file:/etc/cellgate/plant.password`. */
 export async function passwordFileChecks(
   password: string,
   path: Path,

@@ -8,7 +8,7 @@ import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Path } from '../yaml/problem.ts';
 
 /** An element of a list that is valid by itself, with its index in that list. */
-export interface Placed<Element> {
+export interface ValidElement<Element> {
   readonly index: number;
   readonly element: Element;
 }
@@ -16,11 +16,11 @@ export interface Placed<Element> {
 /** The parts of a config that are valid by themselves, and their lines in the file. */
 export interface Parts {
   readonly cell: string;
-  readonly sensors: readonly Placed<PartialSensor>[];
-  readonly outputs: readonly Placed<PartialOutput>[];
+  readonly sensors: readonly ValidElement<PartialSensor>[];
+  readonly outputs: readonly ValidElement<PartialOutput>[];
   readonly powerFail: PowerFailConfig | undefined;
-  readonly listeners: readonly Placed<ListenerConfig>[];
-  readonly uplinks: readonly Placed<PartialUplink>[];
+  readonly listeners: readonly ValidElement<ListenerConfig>[];
+  readonly uplinks: readonly ValidElement<PartialUplink>[];
   readonly http: HttpConfig | undefined;
   /** Whether there is an access file, so that clients need a user. */
   readonly hasAccess: boolean;

@@ -6,7 +6,7 @@ import type { Finding } from '../yaml/problem.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
 import type { Parts } from './parts.ts';
 
-/** What is wrong with outputs that are pins of a chip: the chip, the pin, and other users of them. */
+/** The problems of outputs that are pins of a chip: the chip, the pin, and other users of them. */
 export function* pinChecks({ sensors, outputs, drivers, lineOf }: Parts): Iterable<Finding> {
   const chips = new Map<string, string>();
   for (const { index, element } of outputs) {

@@ -3,7 +3,7 @@ import { covers, matches, overlaps } from '../../mqtt/topics.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
-import type { Parts, Placed } from './parts.ts';
+import type { Parts, ValidElement } from './parts.ts';
 
 /** A route with its place in the file and its filters here and at the plant. */
 interface Placement {
@@ -44,7 +44,7 @@ function* sameNames({ uplinks, lineOf }: Parts): Iterable<Finding> {
     if (first === undefined) names.set(element.name, index);
     else {
       const line = lineOf(['uplinks', first, 'name']);
-      const message = `the uplink in line ${line} is named "${element.name}" already, expected a name of its own`;
+      const message = `the uplink in line ${line} is named "${element.name}" already, expected another name`;
       yield { path: ['uplinks', index, 'name'], at: 'value', message };
     }
     for (const url of element.urls) {
@@ -62,7 +62,7 @@ function* sameNames({ uplinks, lineOf }: Parts): Iterable<Finding> {
 }
 
 function placements(
-  { index, element }: Placed<PartialUplink>,
+  { index, element }: ValidElement<PartialUplink>,
   direction: 'in' | 'out',
   { lineOf }: Parts,
 ): Placement[] {

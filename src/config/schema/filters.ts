@@ -157,7 +157,7 @@ export const filterSchema = z
     const keys = Object.keys(ctx.value);
     if (keys.length === 1) return;
     const found = keys.length === 0 ? 'no filter' : `${keys.length} filters (${keys.join(', ')})`;
-    const message = `found ${found} in one list item, expected one in each: start every filter with a dash of its own`;
+    const message = `found ${found} in one list item, expected one in each: start every filter with its own dash`;
     ctx.issues.push({ code: 'custom', input: ctx.value, message });
   })
   .transform((filter) => filter as FilterConfig)

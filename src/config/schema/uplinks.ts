@@ -44,7 +44,7 @@ export interface UplinkConfig {
 
 const URL_SHAPE = /^(mqtts?|wss?):\/\/(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?(\/\S*)?$/i;
 const urlSchema = text(
-  'an address such as mqtts://plant.example:8883 (mqtt, mqtts, ws or wss; user and password stand in keys of their own)',
+  'an address such as mqtts://plant.example:8883 (mqtt, mqtts, ws or wss; user and password have their own keys)',
   URL_SHAPE,
   1024,
 );
@@ -76,7 +76,7 @@ const tlsSchema = z.strictObject(
 
 /** The schema of `password`. The value itself is never printed. */
 const passwordSchema = text(
-  'credential:NAME, file:PATH or env:NAME: where it stands, never the password itself',
+  'credential:NAME, file:PATH or env:NAME: where the password is, never the password itself',
   /^(credential:[\w.-]+|file:\S+|env:[A-Za-z_]\w*)$/,
   4096,
 );
@@ -182,7 +182,7 @@ export const uplinkSchema = z
       push(['password'], 'found a password without a username, expected both (MQTT 3.1.1)');
     }
     if (routes.filter(({ queue }) => queue !== undefined).length > MOST_OWN_QUEUES) {
-      push(['routes'], `expected at most ${MOST_OWN_QUEUES} routes with a queue of their own`);
+      push(['routes'], `expected at most ${MOST_OWN_QUEUES} routes with their own queue`);
     }
   })
   .transform(

@@ -40,7 +40,7 @@ export function text(
     });
 }
 
-/** The path of a file, as it stands in the config. */
+/** The path of a file, as the config has it. */
 export const fileSchema = text('the path of a file', /./, 4096);
 
 /** The error for a value that is no map; other problems of the map keep their own messages. */

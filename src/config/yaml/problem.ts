@@ -5,14 +5,14 @@ const PLAIN = '\u001b[0m';
 /** The keys and indexes that lead to a value in the config, e.g. `['sensors', 0, 'every']`. */
 export type Path = readonly PropertyKey[];
 
-/** What is wrong with the value at `path`, or with its key; without a position in the file. */
+/** A problem of the value at `path`, or of its key; without a position in the file. */
 export interface Finding {
   readonly path: Path;
   readonly at: 'key' | 'value';
   readonly message: string;
 }
 
-/** One thing that is wrong with a config file. Lines and columns count from 1. */
+/** One problem of a config file. Lines and columns count from 1. */
 export interface Problem {
   readonly file: string;
   readonly line: number;

@@ -13,7 +13,7 @@ import { formatPath, type Path, shorten } from './problem.ts';
 import { inWords, opening } from './yaml-errors.ts';
 import { ALIASES, aliasTargets, excess, formFaults, keyName, tooManyAliases } from './yaml-form.ts';
 
-/** Of a text that is wrong from top to bottom, only the first problems are reported. */
+/** Only the first problems of a text are reported. */
 const MOST_PROBLEMS = 100;
 
 /** A place in the file; lines and columns count from 1. */
@@ -52,7 +52,7 @@ export function parseSource(text: string): Source | { problems: readonly FormPro
     const problems = errors
       .slice(0, MOST_PROBLEMS)
       .map((error) => problem(opening(doc, error, text) ?? error.pos[0], inWords(error)));
-    // One mistake causes several errors of the parser; the first of a line says most.
+    // One mistake causes several errors of the parser; the first of a line is the most useful.
     return { problems: problems.filter((one, index) => problems[index - 1]?.line !== one.line) };
   }
   const problems: FormProblem[] = [];

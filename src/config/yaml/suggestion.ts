@@ -1,4 +1,4 @@
-/** Edits between two words, a swap of neighbours counting as one; anything above `limit` comes out as `limit + 1`. */
+/** Edits between two words, a swap of neighbours counting as one; a result above `limit` is returned as `limit + 1`. */
 export function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let before: number[] = [];
@@ -26,7 +26,7 @@ export function editDistance(a: string, b: string, limit: number): number {
 /** Words longer than this are not typing mistakes; comparing them would only cost time. */
 const LONGEST = 64;
 
-/** The candidate that was most likely meant, or undefined when none is near; case, `-` and `_` count for nothing. */
+/** The candidate that was most likely meant, or undefined when none is near; case, `-` and `_` are ignored. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > LONGEST) return undefined;
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, '');

@@ -41,7 +41,7 @@ export async function readText(file: string): Promise<{ text: string } | Unreada
   }
 }
 
-/** The error of the operating system about a file, in words. */
+/** The error of the operating system about a file, as text. */
 export function describeFileError(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file';

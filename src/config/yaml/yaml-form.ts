@@ -94,7 +94,7 @@ export function* formFaults(
     const name = shorten(node.source);
     if (!target) yield fault(node, path, `*${name} has no anchor, expected &${name} above`);
     else if (around.includes(target)) {
-      yield fault(node, path, `*${name} stands inside what &${name} names, expected it outside`);
+      yield fault(node, path, `*${name} is inside what &${name} names, expected it outside`);
     }
   } else if (isSeq(node)) {
     for (const [index, item] of node.items.entries()) {

@@ -21,14 +21,14 @@ import { removeMarkers } from '../recovery/repair.ts';
 /** Called with the progress, from 0 to 1. */
 export type Progress = (done: number) => void;
 
-/** Pages copied before other work continues. */
+/** Pages copied in one step; other work continues between two steps. */
 const PAGES_A_STEP = 2000;
-/** The count of starts continues at the next multiple: a number that was used since the backup must not be used again. */
+/** The count of starts continues at the next multiple, because a number used since the backup must not be used again. */
 const STARTS_APART = 10_000;
 
 /**
- * Copies the database of a data folder into one file as it is at this moment; a running gateway may go on writing.
- * The file appears when it is complete, and never replaces another. Rejects with a sentence.
+ * Copies the present state of a data folder's database to one file; a running gateway may continue to write.
+ * The file appears when it is complete, and never replaces another. Rejects with an Error whose message is a sentence.
  */
 export async function backup(folder: string, to: string, progress: Progress): Promise<void> {
   const file = databaseFile(folder);
@@ -36,7 +36,7 @@ export async function backup(folder: string, to: string, progress: Progress): Pr
   if (existsSync(to)) throw new Error(`${to} is there already, expected a name that is free`);
   const part = `${to}.part`;
   rmSync(part, { force: true });
-  // Messages of the cell are not for every user of this computer.
+  // Other users of this computer must not read the messages of the cell.
   closeSync(openSync(part, 'wx', 0o600));
   const db = openReadOnly(file);
   try {
@@ -59,7 +59,7 @@ export async function backup(folder: string, to: string, progress: Progress): Pr
   }
 }
 
-/** Checks the copy and makes it independent of a log beside it; it is on disk after that. */
+/** Checks the copy and moves its write-ahead log into it. When this returns, the copy is on disk. */
 function makeSingleFile(file: string): void {
   const db = openFile(file);
   try {
@@ -73,8 +73,8 @@ function makeSingleFile(file: string): void {
 }
 
 /**
- * Replaces a data folder's database by a backup; no gateway may run on it. Gives the name under which the former
- * database is kept; undefined where there was none. Throws a sentence and changes nothing where that is not possible.
+ * Replaces a data folder's database by a backup; no gateway may run on it. Returns the name under which the former
+ * database is kept; undefined if there was none. Throws a sentence and changes nothing if that is not possible.
  */
 export function restore(folder: string, from: string): string | undefined {
   checkBackup(from);
@@ -120,7 +120,7 @@ function checkBackup(file: string): void {
   }
 }
 
-/** The count of starts of the database that is replaced; 0 where it can't be read. */
+/** The count of starts of the replaced database; 0 if it can't be read. */
 function startsOf(file: string): number {
   if (!existsSync(file)) return 0;
   try {
@@ -130,7 +130,7 @@ function startsOf(file: string): number {
   }
 }
 
-/** Sets the count of starts beyond that of the backup and of the former database. */
+/** Sets the count of starts above the counts of the backup and of the former database. */
 function continueStarts(file: string, former: number): void {
   withConnection(file, (db) => {
     const last = Math.max(bootOf(db), former);

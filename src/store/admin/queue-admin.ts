@@ -23,7 +23,7 @@ export interface QueuedMessage {
   readonly at: string;
   readonly topic: string;
   readonly payload: string;
-  /** `utf8`, or `base64` for a payload that is no text. */
+  /** `utf8`, or `base64` for a payload that is not text. */
   readonly encoding: 'utf8' | 'base64';
   readonly qos?: number;
   readonly retain?: boolean;
@@ -56,7 +56,7 @@ function aheadOf(db: Connection): number {
   return mark ? mark.wall - mark.now : 0;
 }
 
-/** Opens the database for reading; undefined where there is none. Throws for one of an older version. */
+/** Opens the database for reading; undefined if there is none. Throws for a database of an older version. */
 function open(folder: string): Connection | undefined {
   const file = databaseFile(folder);
   if (!existsSync(file)) return undefined;
@@ -68,7 +68,7 @@ function open(folder: string): Connection | undefined {
   );
 }
 
-/** Every queue on disk, whether the gateway runs or not; empty where there is no database. */
+/** Every queue on disk, whether the gateway runs or not; empty if there is no database. */
 export function listQueues(folder: string): QueueSummary[] {
   const db = open(folder);
   if (!db) return [];
@@ -146,7 +146,7 @@ function messageOf(session: string, row: Row, ahead: number): QueuedMessage {
   };
 }
 
-/** Deletes the messages of a queue and gives their number; throws while a gateway runs on the folder. */
+/** Deletes the messages of a queue and returns their number; throws while a gateway runs on the folder. */
 export function purgeQueue(folder: string, session: string): number {
   if (!existsSync(databaseFile(folder))) return 0;
   const unlock = lockFolder(folder);

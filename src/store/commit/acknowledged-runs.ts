@@ -2,8 +2,8 @@ import type { QueueOwner } from '../../queue/queue-entry.ts';
 import { type Operation, RANGE } from './batch.ts';
 
 /**
- * What became of entries that are on disk: runs of numbers that were acknowledged or dropped and are to be
- * deleted, and how far each queue was sent. The run that still grows is in its owner, all others are here.
+ * Changes to entries that are on disk: runs of entries to delete, because they were acknowledged or dropped, and
+ * how far each queue was sent. The run that still grows is in its owner, all others are here.
  */
 export class AcknowledgedRuns {
   /** Session, first and last number of each run that has ended. */
@@ -11,7 +11,7 @@ export class AcknowledgedRuns {
   /** Owners with a run that still grows, or with a new value of `sent`. */
   readonly #owners = new Set<QueueOwner>();
 
-  /** The entry with this number is to be deleted from disk. */
+  /** Marks the entry with this number for deletion from disk. */
   add(owner: QueueOwner, seq: number): void {
     const { deletes } = owner;
     if (deletes.first > 0 && seq === deletes.last + 1) {
@@ -29,7 +29,7 @@ export class AcknowledgedRuns {
     this.#owners.add(owner);
   }
 
-  /** Gives all ranges for the next commit, and appends the operations that store `sent`. */
+  /** Returns all ranges for the next commit, and appends the operations that store `sent`. */
   take(operations: Operation[]): readonly number[] {
     for (const owner of this.#owners) {
       if (owner.ended) continue;
@@ -45,7 +45,7 @@ export class AcknowledgedRuns {
     return ranges;
   }
 
-  /** Gives the parts of all ranges that are below a session's number in `firsts`, all of a session that is not in it. */
+  /** Returns the parts of all ranges below the number in `firsts`; the whole range of a session that is not in `firsts`. */
   takeBelow(firsts: ReadonlyMap<number, number>): readonly number[] {
     for (const owner of this.#owners) if (!owner.ended) this.#endRun(owner);
     const [below, rest]: [number[], number[]] = [[], []];
@@ -60,7 +60,7 @@ export class AcknowledgedRuns {
     return below;
   }
 
-  /** Ranges that were taken and not written. */
+  /** Gives back ranges that were not written. */
   putBack(ranges: readonly number[]): void {
     for (const number of ranges) this.#ranges.push(number);
   }

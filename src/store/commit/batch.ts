@@ -101,7 +101,7 @@ class Packer {
   #offset = 0;
 
   constructor(bytes: number) {
-    // Not from Buffer's pool, because it is moved to another thread; not filled with zeros, which takes time.
+    // Not from Buffer's pool, because it is moved to another thread; without zeros, because filling takes time.
     this.bytes = Buffer.allocUnsafeSlow(bytes);
   }
 
@@ -119,12 +119,12 @@ class Packer {
     return shared;
   }
 
-  /** Segments have no gaps in their numbers: an entry that is written later may have one of them. */
+  /** Segments have no gaps in their numbers: an entry in a gap may be written later. */
   packQueue(session: number, entries: readonly QueueEntry[]): void {
     for (let next = 0; next < entries.length; ) next = this.#packSegment(session, entries, next);
   }
 
-  /** Packs a segment from the entry at `from` on; gives the index of the first entry that is not in it. */
+  /** Packs a segment from the entry at `from` on; returns the index of the first entry that is not in it. */
   #packSegment(session: number, entries: readonly QueueEntry[], from: number): number {
     const { bytes } = this;
     const { seq: first, at } = entries[from]!;

@@ -1,21 +1,21 @@
-/** A steady stream of single messages is committed this often, so that many messages share the pages of an SD card. */
+/** Interval of the commits of a steady stream of single messages, so that many of them share the pages of an SD card. */
 const PACING_MS = 40;
-/** Commits without a wait before pacing begins; another one is allowed every `PACING_MS`. */
+/** Commits without a wait before pacing begins; every `PACING_MS` allows one more. */
 const BURST = 8;
-/** So many messages, or bytes of them, are committed at once: they nearly fill the pages of a commit. */
+/** So many messages, or bytes of them, are committed immediately: they nearly fill the pages of a commit. */
 const FULL = 64;
 const FULL_BYTES = 16 * 1024;
-/** A message that comes so long after the first is not part of the same burst. */
+/** A message that arrives so long after the first is not part of the same burst. */
 const LATE_MS = 4;
-/** So many late messages make a wait worth while. */
+/** With at least so many late messages, waiting saves pages. */
 const WORTHWHILE = 2;
-/** Commits without a wait after a wait in which nothing more came; doubled each time, up to the second value. */
+/** Commits without a wait after a wait in which nothing arrived; doubled each time, up to the second value. */
 const UNPACED = [16, 512] as const;
 
 /**
- * Decides how long a commit waits for more messages. A commit writes whole pages, so a stream of single
- * messages costs a tenth if those of 40 ms share a commit. But a client that sends its next message only after
- * the acknowledgement gains nothing from that: if nothing more comes during a wait, the next commits do not wait.
+ * Decides how long a commit waits for more messages. A commit writes whole pages: a stream of single messages writes
+ * a tenth of the pages if the messages of 40 ms share a commit. A client that sends its next message only after
+ * the acknowledgement gains nothing from that: if nothing arrives during a wait, the next commits do not wait.
  */
 export class CommitPacer {
   readonly #now: () => number;
@@ -29,13 +29,13 @@ export class CommitPacer {
   #unpaced = 0;
   #next: number = UNPACED[0];
 
-  /** `now` gives milliseconds on a monotonic clock. */
+  /** `now` returns milliseconds on a monotonic clock. */
   constructor(now: () => number) {
     this.#now = now;
     this.#creditAt = now();
   }
 
-  /** A change was handed in for the next commit; `bytes` is the length of a message's body. */
+  /** A change was added to the next commit; `bytes` is the length of a message's body. */
   arrived(bytes: number): void {
     this.#bytes += bytes;
     if (this.#waiting++ === 0) this.#since = this.#now();

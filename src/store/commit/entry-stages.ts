@@ -1,30 +1,30 @@
 import { type QueueEntry, type QueueOwner, WRITTEN } from '../../queue/queue-entry.ts';
 
-/** Half of the longest time that an entry waits for its subscriber's acknowledgement before it is written. */
+/** Half of the longest time that an entry waits for the acknowledgement of its subscriber before it is written. */
 const GENERATION_MS = 3;
-/** Deferred entries are written early when there are so many, or so many bytes of them. */
+/** With so many deferred entries, or so many bytes of them, they are written early. */
 const DEFERRED_ENTRIES = 1000;
 const DEFERRED_BYTES = 256 * 1024;
 /** Bytes of messages waiting for the disk above which publishers are paused, and below which they are resumed. */
 const WAITING_HIGH = 32 * 1024 * 1024;
 const WAITING_LOW = 8 * 1024 * 1024;
-/** So many entries discarded unwritten, at least, before the due entries are searched for them. */
+/** Discarded entries are removed from the due entries only when there are at least so many. */
 const SWEEP = 1024;
 
 /**
  * The queue entries that are not on disk yet. A durable entry is due for the next commit, or first waits one generation
- * (3 to 6 ms) for its subscriber's acknowledgement, which saves the write. A deferred entry waits until
- * `makeDeferredDue`. An entry that is discarded meanwhile is never written.
+ * (3 to 6 ms) for the acknowledgement of its subscriber, which saves the write. A deferred entry waits until
+ * `makeDeferredDue`. An entry that is discarded before it is due is never written.
  */
 export class EntryStages {
-  /** Entries of the generation that began last, and of the one before. */
+  /** Entries of the latest generation, and of the generation before. */
   #fresh: QueueEntry[] = [];
   #aged: QueueEntry[] = [];
   /** Entries for the next commit. */
   #due: QueueEntry[] = [];
   #deferred: QueueEntry[] = [];
   #deferredBytes = 0;
-  /** Entries discarded since the due ones were last searched for such. */
+  /** Entries discarded since discarded ones were last removed from the due entries. */
   #discarded = 0;
   /** Bytes of the messages of all entries here and in the commit in flight. */
   #waitingBytes = 0;
@@ -52,7 +52,7 @@ export class EntryStages {
     this.#onRelieved.push(callback);
   }
 
-  /** Adds a durable entry; gives whether it is due for the next commit. `mayWait` lets it wait for an acknowledgement. */
+  /** Adds a durable entry; returns whether it is due for the next commit. `mayWait` lets it wait for an acknowledgement. */
   add(entry: QueueEntry, mayWait: boolean): boolean {
     this.#waitingBytes += entry.message.body.length;
     if (mayWait && entry.owner?.online) {
@@ -64,7 +64,7 @@ export class EntryStages {
     return true;
   }
 
-  /** Adds a deferred entry; gives whether there are so many that they should be written early. */
+  /** Adds a deferred entry; returns whether there are so many that they should be written early. */
   addDeferred(entry: QueueEntry): boolean {
     this.#deferred.push(entry);
     this.#waitingBytes += entry.message.body.length;
@@ -72,7 +72,7 @@ export class EntryStages {
     return this.#deferred.length >= DEFERRED_ENTRIES || this.#deferredBytes >= DEFERRED_BYTES;
   }
 
-  /** Makes the deferred entries due; gives whether there are any that are not discarded. */
+  /** Makes the deferred entries due; returns whether there are any that are not discarded. */
   makeDeferredDue(): boolean {
     const before = this.#due.length;
     for (const entry of this.#deferred) if (!entry.gone) this.#due.push(entry);
@@ -81,7 +81,7 @@ export class EntryStages {
     return this.#due.length > before;
   }
 
-  /** Makes the durable entries of one queue due, in their order; gives whether there are any that are not discarded. */
+  /** Makes the durable entries of one queue due, in their order; returns whether there are any that are not discarded. */
   makeOwnerDue(owner: QueueOwner): boolean {
     const before = this.#due.length;
     const isOther = (entry: QueueEntry): boolean => {
@@ -103,7 +103,7 @@ export class EntryStages {
     this.#fresh = [];
   }
 
-  /** Drops an entry that is not on its way to the disk: the acknowledgement of its message does not wait for it any more. */
+  /** Drops an entry that is not being written: the acknowledgement of its message does not wait for it any more. */
   discard(entry: QueueEntry): void {
     this.#drop(entry);
     // A disk that fails for long must not keep the discarded entries in memory.
@@ -114,8 +114,8 @@ export class EntryStages {
   }
 
   /**
-   * Gives the entries for the next commit. Those of ended sessions are dropped, which may call back into the journal:
-   * what is handed in by that belongs to the commit after this one, so this comes last when a batch is gathered.
+   * Returns the entries for the next commit. Entries of ended sessions are dropped, which may call the journal again;
+   * changes from these calls belong to the commit after this one. So call this last when a batch is made.
    */
   takeDue(): readonly QueueEntry[] {
     const due = this.#due;

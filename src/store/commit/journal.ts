@@ -10,21 +10,21 @@ import { RetainedChanges, type RetainedValue } from './retained-changes.ts';
 import { type CommitCounts, RetryingWriter } from './retrying-writer.ts';
 import type { WriteError, Writer } from './writer.ts';
 
-/** The longest that a delete waits; one that a crash loses costs a QoS 1 duplicate and no more. */
+/** The longest wait of a delete. A delete that a crash loses costs only a QoS 1 duplicate. */
 const DELETE_MS = 100;
 
 const now = (): number => performance.now();
 
 export interface JournalParts {
   readonly writer: Writer;
-  /** Deferred changes are written after at most so many milliseconds. */
+  /** The longest wait of deferred changes, in milliseconds. */
   readonly deferredMs: number;
   readonly nextMessageId: number;
   /** The retained value of a topic at the moment of its commit. */
   retainedValue(topic: string): RetainedValue;
-  /** Called when a commit fails with another code than the one before, and with undefined when commits succeed again. */
+  /** Called when a commit fails with another code than the commit before; with undefined when commits succeed again. */
   onTrouble(error: WriteError | undefined): void;
-  /** The writer has ended, or a commit can never succeed: nothing is acknowledged any more. */
+  /** Called when the writer has ended, or when a commit can never succeed: nothing is acknowledged any more. */
   onFatal(error: Error): void;
 }
 
@@ -37,15 +37,15 @@ interface Gathered {
 }
 
 /**
- * Gathers the changes that must be stored and commits them in batches, one in flight. Durable changes are
+ * Collects the changes that must be stored and commits them in batches, one in flight. Durable changes are
  * acknowledged after their commit, which begins as soon as the disk is free and `CommitPacer` allows it;
- * deferred changes, which nobody waits for, are committed within `deferredMs`.
+ * deferred changes, for which no acknowledgement waits, are committed within `deferredMs`.
  */
 export class Journal {
   /** Durations of commits in milliseconds. */
   readonly commitTimes: Latency;
   readonly counts: CommitCounts;
-  /** Deferred changes are written after at most so many milliseconds. */
+  /** The longest wait of deferred changes, in milliseconds. */
   deferredMs: number;
   readonly #parts: JournalParts;
   #nextMessageId: number;
@@ -62,7 +62,7 @@ export class Journal {
   readonly #pacer = new CommitPacer(now);
   readonly #writer: RetryingWriter;
   #requested = false;
-  /** A client waits for the commit before it sends or receives more: the pacer is not asked. */
+  /** A client waits for the commit before it sends or receives more: the commit does not wait for the pacer. */
   #urgent = false;
   #scheduled = false;
   #writing = false;
@@ -114,8 +114,8 @@ export class Journal {
   }
 
   /**
-   * `pendingAck` is done after the next commit, which contains everything that was handed in before;
-   * `urgent` where a delivery waits for it.
+   * `pendingAck` is done after the next commit, which contains all changes that were added before;
+   * `urgent` if a delivery waits for it.
    */
   notifyAfterCommit(pendingAck: PendingAck, urgent = false): void {
     pendingAck.add();
@@ -125,9 +125,9 @@ export class Journal {
   }
 
   /**
-   * Writes a durable entry unless it is discarded first; its message's `pendingAck` is done either way.
-   * With `mayWait` it first waits for its subscriber's acknowledgement, for 3 to 6 ms; without, it is in the
-   * same commit as the operations that are added in the same turn.
+   * Writes a durable entry unless it is discarded first; in both cases the `pendingAck` of its message is done.
+   * With `mayWait` it first waits 3 to 6 ms for the acknowledgement of its subscriber. Without, it is in the same
+   * commit as the operations that are added in the same turn of the event loop.
    */
   enqueue(entry: QueueEntry, mayWait: boolean): void {
     entry.message.pendingAck?.add();
@@ -136,18 +136,18 @@ export class Journal {
     this.#requestCommit(entry.message.body.length);
   }
 
-  /** Writes an entry that nobody waits for: within `deferredMs`, and not at all when it is discarded first. */
+  /** Writes an entry for which no acknowledgement waits: within `deferredMs`, and not at all when it is discarded first. */
   enqueueDeferred(entry: QueueEntry): void {
     if (!this.#entries.addDeferred(entry)) this.#requestDeferred();
     else if (this.#entries.makeDeferredDue()) this.#requestCommit();
   }
 
-  /** The owner's client has gone: its entries are written before those that come later, in their order. */
+  /** The owner's client has disconnected: its entries are written in their order, before later ones. */
   flushSoon(owner: QueueOwner): void {
     if (this.#entries.makeOwnerDue(owner)) this.#requestCommit();
   }
 
-  /** The entry is acknowledged or dropped: it is not written, or deleted from the disk within 100 ms. */
+  /** The entry is acknowledged or dropped: it is not written any more, or it is deleted from disk within 100 ms. */
   discard(entry: QueueEntry): void {
     if (entry.gone) return;
     entry.gone = true;
@@ -177,7 +177,7 @@ export class Journal {
     this.#requestDeferred();
   }
 
-  /** Resolves when everything that was handed in before is on disk, deferred changes too. */
+  /** Resolves when all changes that were added before are on disk, deferred changes too. */
   async flush(): Promise<void> {
     this.#retained.makeDeferredDue();
     this.#entries.makeAllDue();
@@ -239,7 +239,7 @@ export class Journal {
     }
     clearTimeout(this.#pacerTimer);
     this.#pacerTimer = undefined;
-    // At the end of the turn: changes that arrive together are committed together.
+    // At the end of this turn of the event loop: changes that arrive together are committed together.
     this.#scheduled = true;
     setImmediate(this.#commit);
   }
@@ -280,7 +280,7 @@ export class Journal {
     this.#pendingAcks = [];
     const flushed = this.#onFlushed;
     this.#onFlushed = [];
-    // Last: it may call back, and an operation must not be committed before the entries handed in with it.
+    // Last: it may call the journal again, and an operation must not be committed before the entries added with it.
     const entries = this.#entries.takeDue();
     const batch = packBatch(operations, entries, deletes, () => this.#nextMessageId++);
     return { batch, entries, pendingAcks, flushed };

@@ -3,15 +3,15 @@ import type { Operation } from './batch.ts';
 /** A retained value at the moment of its commit; undefined when it was deleted. */
 export type RetainedValue = { readonly qos: number; readonly payload: Uint8Array } | undefined;
 
-/** Topics whose retained value is not on disk as it is in memory. Only the latest value of each is written. */
+/** Topics whose retained value in memory is not on disk yet. Only the latest value of each is written. */
 export class RetainedChanges {
   /** Topics for the next commit. */
   #durable = new Set<string>();
-  /** Topics that may wait. */
+  /** Topics whose values may wait. */
   #deferred = new Set<string>();
   readonly #retainedValue: (topic: string) => RetainedValue;
 
-  /** `retainedValue` gives a topic's value in memory. */
+  /** `retainedValue` returns a topic's value in memory. */
   constructor(retainedValue: (topic: string) => RetainedValue) {
     this.#retainedValue = retainedValue;
   }
@@ -24,7 +24,7 @@ export class RetainedChanges {
     this.#deferred.add(topic);
   }
 
-  /** Moves the topics that may wait into the next commit; false where there are none. */
+  /** Moves the topics that may wait to the next commit; false if there are none. */
   makeDeferredDue(): boolean {
     if (this.#deferred.size === 0) return false;
     for (const topic of this.#deferred) this.#durable.add(topic);
@@ -32,7 +32,7 @@ export class RetainedChanges {
     return true;
   }
 
-  /** Appends the operations of the next commit, with the values as they are at this moment. */
+  /** Appends the operations of the next commit, with the present values. */
   take(operations: Operation[]): void {
     for (const topic of this.#durable) {
       this.#deferred.delete(topic);

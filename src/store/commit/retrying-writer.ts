@@ -17,22 +17,22 @@ export interface CommitCounts {
 
 export interface RetryingWriterParts {
   readonly writer: Writer;
-  /** What may be deleted to make room on a full disk. */
+  /** Returns the entries that may be deleted to make room on a full disk. */
   readonly runs: AcknowledgedRuns;
   /** Milliseconds on a monotonic clock. */
   now(): number;
-  /** Called when a commit fails with another code than the one before, and with undefined when commits succeed again. */
+  /** Called when a commit fails with another code than the commit before; with undefined when commits succeed again. */
   onTrouble(error: WriteError | undefined): void;
 }
 
-/** Writes one batch at a time, and again for as long as the disk fails. */
+/** Writes one batch at a time, and repeats the write while the disk fails. */
 export class RetryingWriter {
   readonly commitTimes: Latency = new Latency();
   readonly counts: CommitCounts = { commits: 0, entries: 0, lastMs: 0 };
   readonly #parts: RetryingWriterParts;
   /** The code of the latest failure; undefined while commits succeed. */
   #failing: string | undefined;
-  /** When the attempt began that has no answer yet. */
+  /** When the attempt began that is not finished yet. */
   #attemptAt: number | undefined;
   #stopped = false;
 
@@ -40,13 +40,13 @@ export class RetryingWriter {
     this.#parts = parts;
   }
 
-  /** Milliseconds since the attempt began that has no answer yet; 0 where there is none. */
+  /** Milliseconds since the unfinished attempt began; 0 if there is none. */
   get unansweredMs(): number {
     return this.#attemptAt === undefined ? 0 : this.#parts.now() - this.#attemptAt;
   }
 
   /**
-   * Resolves when the batch is on disk. Rejects only where another attempt can't help, because the database is
+   * Resolves when the batch is on disk. Rejects when another attempt can't succeed, because the database is
    * damaged or the writer has ended, and after `stop`.
    */
   async write(first: Batch): Promise<void> {
@@ -76,7 +76,7 @@ export class RetryingWriter {
     }
   }
 
-  /** Ends the attempts: a batch that has failed is not tried again. */
+  /** Ends the attempts: a failed batch is not tried again. */
   stop(): void {
     this.#stopped = true;
   }
@@ -100,7 +100,7 @@ export class RetryingWriter {
   }
 }
 
-/** The error with its batch where another attempt may succeed; throws any other error. */
+/** The error with its batch if another attempt may succeed; throws any other error. */
 function retryable(error: unknown): WriteError & { readonly batch: Batch } {
   if (error instanceof WriteError && error.isTransient && error.batch) {
     return error as WriteError & { readonly batch: Batch };

@@ -12,7 +12,7 @@ import { type Reply, type Request, transferable } from './writer.ts';
 const { file } = workerData as { file: string };
 const port = parentPort!;
 
-/** A smaller commit comes from a slow, steady stream: it is worth the time to deflate it, to write fewer pages. */
+/** A smaller commit comes from a slow, steady stream: deflating it takes time and saves written pages. */
 const STEADY_BYTES = 64 * 1024;
 
 type OperationName = Operation[0];
@@ -48,7 +48,7 @@ interface Prepared {
 function open(): Prepared {
   const db = openConnection(file);
   try {
-    // After a start on a disk that accepted no writes, the migration is still to be done.
+    // After a start on a disk that accepted no writes, the database is not migrated yet.
     migrate(db);
     return prepare(db);
   } catch (error) {
@@ -169,7 +169,7 @@ function load(from: Prepared, session: number, seq: number, limit: number): Load
 
 type Loaded = Extract<Reply, { kind: 'loaded' }>;
 
-/** A load ends after so many bytes, whatever its limit: large messages must not make one answer large. */
+/** A load ends after so many bytes even below its limit, because large messages must not make one answer large. */
 const LOAD_BYTES = 1024 * 1024;
 
 /** Bytes that this thread has written with write(2), as counted by the kernel. */
@@ -185,12 +185,12 @@ function buffersOf(reply: Reply): ArrayBuffer[] {
 }
 
 let prepared: Prepared | undefined;
-/** A commit has failed, but may be in the file: only its last fsync may have failed. */
-let inDoubt = false;
+/** Whether the last commit failed but may be in the file: perhaps only its fsync failed. */
+let outcomeUnknown = false;
 
-/** Whether a batch that is tried again is on disk already; one without segments can be written twice. */
+/** Whether a batch is on disk already, when it is tried again; a batch without segments may be written twice. */
 function isWritten(to: Prepared, { segments }: Batch): boolean {
-  // The kernel takes pages as written although their fsync has failed: a checkpoint writes their content again.
+  // The kernel marks pages as written although their fsync failed; a checkpoint writes their content again.
   to.db.pragma('wal_checkpoint(TRUNCATE)');
   return segments.length > 0 && to.segments.has(segments[0]!, segments[1]!);
 }
@@ -205,7 +205,7 @@ function recoverConnection(code: string): void {
     }
     prepared?.db.close();
   } catch {
-    // It is not used any more either way.
+    // The connection is not used any more in any case.
   }
   prepared = undefined;
 }
@@ -221,12 +221,12 @@ function handle(request: Request): Reply {
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
-      if (!inDoubt || !isWritten(prepared, request.batch)) {
+      if (!outcomeUnknown || !isWritten(prepared, request.batch)) {
         prepared.begin.run();
         write(prepared, request.batch);
         prepared.commit.run();
       }
-      inDoubt = false;
+      outcomeUnknown = false;
       return { kind: 'written', ms: performance.now() - began, bytes: request.batch.bytes };
     }
     case 'checkpoint':
@@ -244,7 +244,7 @@ port.on('message', (request: Request) => {
   } catch (error) {
     const { message } = error as Error;
     const code = errorCode(error) || 'ERROR';
-    if (request.kind === 'write' && !isFull(code)) inDoubt = true;
+    if (request.kind === 'write' && !isFull(code)) outcomeUnknown = true;
     recoverConnection(code);
     reply =
       request.kind === 'write'

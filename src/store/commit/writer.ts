@@ -12,7 +12,7 @@ export type Request =
   | { kind: 'close' };
 
 export type Reply =
-  // The bytes are sent back: garbage is collected often in the main thread, hardly ever in the writer's.
+  // The bytes are sent back to the main thread, where garbage is collected often; in the writer's thread it is rarely.
   | { kind: 'written'; ms: number; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
@@ -31,7 +31,7 @@ export class WriteError extends Error {
     this.batch = batch;
   }
 
-  /** Whether the batch may be written later; else the database is damaged or this program has a fault. */
+  /** Whether the batch may be written later; if not, the database is damaged or this program has a fault. */
   get isTransient(): boolean {
     return isTransient(this.code);
   }
@@ -46,7 +46,7 @@ export function transferable(batch: Batch): ArrayBuffer[] {
 export interface Writer {
   /** Resolves with the commit's milliseconds when the batch is on disk; rejects with a WriteError when it is not. */
   write(batch: Batch): Promise<number>;
-  /** Entries of a session's queue from `seq` on, in order: `limit` or some more, fewer where they are large or none are left. */
+  /** Entries of a session's queue from `seq` on, in order: about `limit`, fewer if they are large or the queue ends. */
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   /** Bytes that the thread has written to files since it started. */
   bytesWritten(): Promise<number>;
@@ -60,7 +60,7 @@ const SCRIPT = import.meta.url.endsWith('.ts')
   ? new URL('../../../dist/src/store/commit/writer-thread.js', import.meta.url)
   : new URL('./writer-thread.js', import.meta.url);
 
-/** How long the worker may take to close the database. */
+/** The longest time in which the worker may close the database. */
 const CLOSE_MS = 5000;
 
 /** Numbers per loaded segment: first number, time, length of its blob. */
@@ -128,7 +128,7 @@ export function startWriter(file: string): Writer {
       await ask({ kind: 'checkpoint' });
     },
     async close() {
-      // A disk that hangs must not delay the end: what it has not written is not acknowledged.
+      // A disk that does not respond must not delay the end: unwritten changes are not acknowledged.
       const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
       await Promise.race([ask({ kind: 'close' }), late]);
       await Promise.race([worker.terminate(), late]);

@@ -14,16 +14,16 @@ function lockFile(folder: string): string {
   return join(folder, 'lock');
 }
 
-/** The remedy where nothing else helps. */
+/** The remedy for errors without a known cause. */
 export const CHANGE_FOLDER = "change 'data' in the config";
 const REMEDIES: Readonly<Record<string, string>> = {
   EEXIST: 'move away the file that has its name',
-  ENOTDIR: 'move away the file that stands in its path',
+  ENOTDIR: 'move away the file that is in its path',
   EROFS: 'remount its file system writable',
   ENOSPC: 'free some space',
 };
 
-/** Creates the data folder if it is missing; throws one sentence where it can't be used. */
+/** Creates the data folder if it is missing; throws one sentence if it can't be used. */
 export function prepareFolder(folder: string): void {
   try {
     makeFolder(folder);
@@ -41,7 +41,7 @@ export function prepareFolder(folder: string): void {
   }
 }
 
-/** Not `recursive`: Node never ends where a file system answers ENOENT below a folder that is there. */
+/** Not `recursive`: Node never returns if a file system answers ENOENT below an existing folder. */
 function makeFolder(folder: string): void {
   const make = (): unknown => mkdirSync(folder, { mode: 0o750 });
   try {
@@ -72,9 +72,9 @@ export function checkPermissions(file: string): void {
 }
 
 /**
- * Holds the folder for this process until the returned function is called or the process ends.
+ * Locks the folder for this process until the returned function is called or the process ends.
  * The kernel releases the lock when the process ends, so no stale lock remains.
- * Throws a sentence where another process holds the folder, SQLite's error where the disk accepts no lock file.
+ * Throws a sentence if another process has locked the folder, SQLite's error if the disk accepts no lock file.
  */
 export function lockFolder(folder: string): () => void {
   const file = lockFile(folder);
@@ -98,7 +98,7 @@ export function lockFolder(folder: string): () => void {
   return () => held.close();
 }
 
-/** Whether a running gateway holds the folder; false where that can't be found out. */
+/** Whether a running gateway has locked the folder; false if that is unknown. */
 export function isInUse(folder: string): boolean {
   try {
     const lock = openReadOnly(lockFile(folder), 0);

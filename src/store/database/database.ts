@@ -14,17 +14,17 @@ export class NewerDataError extends Error {
   }
 }
 
-/** The database may take this part of its file system: others use it too, and a full one stops them all. */
+/** The database may use this part of its file system, because a full file system stops other programs too. */
 const SHARE = 0.5;
 const MIN_SHARE_BYTES = 4 * 1024 * 1024;
 
-/** Opens the file with the pragmas that durability rests on. Throws NewerDataError, or SQLite's error. */
+/** Opens the file with the pragmas that durability needs. Throws NewerDataError, or SQLite's error. */
 export function openConnection(file: string): Connection {
   const db = openFile(file);
   try {
     refuseNewer(db, file);
     db.pragma('journal_mode = WAL');
-    // FULL: with NORMAL a power cut takes back every commit since the last checkpoint.
+    // FULL: with NORMAL a power cut undoes every commit since the last checkpoint.
     db.pragma('synchronous = FULL');
     db.pragma('cache_size = -4096');
     db.pragma('temp_store = MEMORY');
@@ -37,7 +37,7 @@ export function openConnection(file: string): Connection {
   }
 }
 
-/** Comes before any pragma that changes the file. */
+/** To be called before any pragma that changes the file. */
 function refuseNewer(db: Connection, file: string): void {
   const version = versionOf(db);
   if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
@@ -49,7 +49,7 @@ export function shareOf(file: string): number {
   return Math.max(blocks * bsize * SHARE, MIN_SHARE_BYTES);
 }
 
-/** SQLite's error at the start as a sentence with a remedy; any other error as it is. */
+/** SQLite's error at the start as a sentence with a remedy; any other error unchanged. */
 export function openError(cause: unknown, file: string): unknown {
   if (!isSqliteError(cause)) return cause;
   const remedy = isFull(cause.code)

@@ -13,7 +13,7 @@ export interface LegacyRow {
   readonly body: Buffer | null;
 }
 
-/** Rows read at once, and the most entries and bytes of one segment. */
+/** Rows in one read, and the most entries and bytes of one segment. */
 const STEP = 1000;
 const ENTRIES = 64;
 const BYTES = 16 * 1024;
@@ -40,7 +40,7 @@ export function moveIntoSegments(db: Connection): void {
     `SELECT session, seq, flags, at, size, message, body FROM queue
      ORDER BY session, seq LIMIT ${STEP}`,
   );
-  // Step by step, to free their room: the database may have its full size already.
+  // In small steps, which free space: the database may have its full size already.
   const remove = db.prepare('DELETE FROM queue WHERE (session, seq) <= (?, ?)');
   for (let rows = read.all(); rows.length > 0; rows = read.all()) {
     for (let from = 0; from < rows.length; ) {
@@ -70,7 +70,7 @@ function endOf(rows: readonly LegacyRow[], from: number): number {
   return to;
 }
 
-/** Older versions gave numbers without a bound, to clients without a stored session too. */
+/** Older versions used session numbers without a limit, also for clients without a stored session. */
 function renumber(db: Connection): void {
   const keys = db.prepare('SELECT key FROM session ORDER BY key').pluck().all() as number[];
   if ((keys.at(-1) ?? 0) <= LAST_SESSION) return;
@@ -79,7 +79,7 @@ function renumber(db: Connection): void {
     db.prepare('UPDATE session SET key = ? WHERE key = ?'),
     ...tables.map((table) => db.prepare(`UPDATE ${table} SET session = ? WHERE session = ?`)),
   ];
-  // In ascending order: each number is lower than or equal to the one it replaces, and free by then.
+  // In ascending order: each new number is at most the old one, and is free when it is assigned.
   keys.forEach((key, index) => {
     for (const statement of statements) statement.run(index + 1, key);
   });

@@ -2,9 +2,9 @@ import { moveIntoSegments } from './legacy-queue.ts';
 import { type Connection, openMemory } from './sqlite.ts';
 
 /**
- * The schema, one step per version. A released step is never changed; a change of the schema is another step.
+ * The schema, one step per version. A released step is never changed; a change of the schema is an additional step.
  * A queue entry carries its message's body (topic length, topic, payload) unless several sessions
- * share it: then the body is once in `message`, with the number of entries that refer to it.
+ * share it: then `message` has the body once, with the number of entries that refer to it.
  */
 const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
   `
@@ -44,7 +44,7 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
   ALTER TABLE session ADD COLUMN owner TEXT NOT NULL DEFAULT '';
   `,
   (db) => {
-    // The rowid is made of session and first number: the rows of a queue are adjacent and in order.
+    // The rowid consists of session and first number: the rows of a queue are adjacent and in order.
     db.exec(`
       CREATE TABLE segment (
         id INTEGER PRIMARY KEY, session INTEGER NOT NULL, first INTEGER NOT NULL, span INTEGER NOT NULL,
@@ -59,7 +59,7 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
 /** The version of the schema that this program writes. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
-/** Brings an older or empty database to this version, each step in a transaction of its own. */
+/** Brings an older or empty database to this version, each step in its own transaction. */
 export function migrate(db: Connection): void {
   for (let step = versionOf(db); step < SCHEMA_VERSION; step++) {
     db.transaction(() => {

@@ -3,7 +3,7 @@ import { SegmentEdits } from './segment-edits.ts';
 import { SegmentTable } from './segment-table.ts';
 import type { Connection } from './sqlite.ts';
 
-/** Removes entries without a session and entries whose shared body is lost; gives their number. */
+/** Removes entries without a session and entries whose shared body is lost; returns their number. */
 export function removeOrphans(db: Connection): number {
   const table = new SegmentTable(db);
   const edits = new SegmentEdits(db);

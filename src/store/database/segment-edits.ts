@@ -17,7 +17,7 @@ import {
 } from './segment-table.ts';
 import type { Connection } from './sqlite.ts';
 
-/** Segments read at once. */
+/** Segments in one read. */
 const STEP = 64;
 
 /** The decoded entries of one segment that is being changed. */
@@ -54,7 +54,7 @@ export class SegmentEdits {
     this.#containing = sql(
       `SELECT ${SEGMENT_COLUMNS} FROM segment WHERE ${FROM_SEGMENT} AND id <= ? ORDER BY id LIMIT 1`,
     ).raw();
-    // Those that extend beyond an end of the run, and those with shared bodies.
+    // Segments that extend beyond an end of the run, and segments with shared bodies.
     this.#touched = sql(
       `SELECT ${SEGMENT_COLUMNS} FROM segment WHERE ${FROM_SEGMENT} AND id <= ? AND first + span >= ?
        AND (form & ${NAMES_SHARED} OR first < ? OR first + span > ?) ORDER BY id`,
@@ -110,7 +110,7 @@ export class SegmentEdits {
     this.#deleteSession.run(segmentId(session, 0), segmentId(session + 1, 0));
   }
 
-  /** Deletes the entries with a shared body for which `isLost` is true, without changing the bodies; gives their number. */
+  /** Deletes the entries with a shared body for which `isLost` is true, without changing the bodies; returns their number. */
   dropBodiless(session: number, isLost: (shared: number) => boolean): number {
     this.flushEdits();
     let dropped = 0;
@@ -124,7 +124,7 @@ export class SegmentEdits {
     return dropped;
   }
 
-  /** Notes that PUBREC was received for an entry. */
+  /** Marks an entry for which PUBREC was received. */
   released(session: number, seq: number): void {
     let edit = this.#edit;
     if (edit?.session !== session || seq < edit.first || seq > edit.last) {

@@ -14,7 +14,7 @@ export const NUMBER_BITS = 40;
 /** The highest number of a session that fits into a rowid. */
 export const LAST_SESSION: number = 2 ** (63 - NUMBER_BITS) - 2;
 
-/** The segment's rowid, a bigint because it exceeds the exact range of a number: rows of a queue are adjacent and in order. */
+/** The segment's rowid, a bigint because it exceeds the exact range of a number: the rows of a queue are adjacent and in order. */
 export function segmentId(session: number, seq: number): bigint {
   return (BigInt(session) << BigInt(NUMBER_BITS)) + BigInt(seq);
 }
@@ -75,14 +75,14 @@ export class SegmentTable {
     this.#body = sql('SELECT body FROM message WHERE id = ?').pluck();
   }
 
-  /** Adds a segment; a `steady` one comes from a stream of few messages, whose bytes count more than the time to deflate. */
+  /** Adds a segment; a `steady` one is from a stream of few messages, where deflating is worth its time. */
   insert(session: number, first: number, segment: StoredSegment, steady: boolean): void {
     const { span, count, bytes, at, form, body } = steady ? deflated(segment) : segment;
     const id = segmentId(session, first);
     this.#insert.run(id, session, first, span, count, bytes, at, form, blobOf(body));
   }
 
-  /** Whether there is a segment that begins with this number. */
+  /** Whether a segment begins with this number. */
   has(session: number, first: number): boolean {
     return this.#has.get(segmentId(session, first)) !== undefined;
   }
@@ -99,7 +99,7 @@ export class SegmentTable {
     this.#addHolders.run(id, holders, body);
   }
 
-  /** The body that several queues share; undefined where it is lost. */
+  /** The body that several queues share; undefined if it is lost. */
   sharedBody(id: number): Buffer | undefined {
     return this.#body.get(id) as Buffer | undefined;
   }
@@ -147,7 +147,7 @@ export class SegmentTable {
   }
 }
 
-/** The bytes as SQLite takes them. */
+/** The bytes in the type that SQLite's driver accepts. */
 export function blobOf(body: Uint8Array): Buffer {
   return Buffer.from(body.buffer, body.byteOffset, body.length);
 }

@@ -28,9 +28,9 @@ export const HAS_RELEASED = 4;
 export const SHARED_BODY = 32;
 const KNOWN_FLAGS = 63;
 
-/** No further entry is added to a segment of so many bytes. */
+/** The size at which a segment is complete, in bytes. */
 export const SEGMENT_BYTES: number = 16 * 1024;
-/** The most bytes that an entry takes besides its body. */
+/** The most bytes of an entry without its body. */
 export const HEAD_BYTES = 30;
 /** No segment is larger when inflated: a damaged blob must not exhaust the memory. */
 const INFLATED_BYTES = 1024 * 1024;
@@ -49,7 +49,7 @@ export interface SegmentEntry {
   readonly body: Uint8Array;
 }
 
-/** Writes the head of an entry; gives the offset at which its body begins. */
+/** Writes the head of an entry; returns the offset of its body. */
 export function putHead(
   out: Uint8Array,
   offset: number,
@@ -98,7 +98,7 @@ export class SegmentReader {
     this.at = at;
   }
 
-  /** Goes to the next entry; false where there is none. */
+  /** Goes to the next entry; false if there is none. */
   next(): boolean {
     if (this.#position >= this.#end) return false;
     const bytes = this.#bytes;
@@ -185,7 +185,7 @@ export function deflated(segment: StoredSegment): StoredSegment {
   return { ...segment, form: form | DEFLATED, body: small };
 }
 
-/** The blob as it was encoded; empty where it can't be inflated. */
+/** The inflated blob; empty if it can't be inflated. */
 export function inflated(form: number, body: Uint8Array): Uint8Array {
   if (!(form & DEFLATED)) return body;
   try {

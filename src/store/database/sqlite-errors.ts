@@ -1,9 +1,9 @@
 /**
- * What SQLite's result codes [sqlite.org/rescode.html] and the kernel's error codes mean to the store.
+ * The meaning of SQLite's result codes [sqlite.org/rescode.html] and the kernel's error codes for the store.
  * An extended code begins with its primary one: `SQLITE_IOERR_FSYNC`.
  */
 
-/** The code of an error of SQLite or the kernel; '' where it has none. */
+/** The code of an error of SQLite or the kernel; '' if it has none. */
 export function errorCode(error: unknown): string {
   const { code } = Object(error) as { code?: unknown };
   return typeof code === 'string' ? code : '';
@@ -14,7 +14,7 @@ export function isFull(code: string): boolean {
   return code === 'SQLITE_FULL';
 }
 
-/** Another connection holds the database. */
+/** Another connection has locked the database. */
 export function isBusy(code: string): boolean {
   return code === 'SQLITE_BUSY';
 }
@@ -29,7 +29,7 @@ export function isSchemaMismatch(code: string): boolean {
   return code === 'SQLITE_ERROR';
 }
 
-/** The file's content is not what SQLite wrote. */
+/** The file does not contain what SQLite wrote. */
 export function isDamage(code: string): boolean {
   return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_READ|IOERR_CORRUPTFS)/.test(code);
 }

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 export type Connection = Database.Database;
 export type Statement = Database.Statement<unknown[]>;
 
-/** How long a statement waits for another connection that holds the database. */
+/** How long a statement waits while another connection has locked the database. */
 const BUSY_MS = 5000;
 
 /** Opens or creates the file, whatever version its data has. Throws SQLite's error. */
@@ -11,7 +11,7 @@ export function openFile(file: string, busyMs: number = BUSY_MS): Connection {
   return new Database(file, { timeout: busyMs });
 }
 
-/** Opens the file for reading, beside a gateway that may write to it. Throws SQLite's error. */
+/** Opens the file for reading; a gateway may write to it at the same time. Throws SQLite's error. */
 export function openReadOnly(file: string, busyMs: number = BUSY_MS): Connection {
   return new Database(file, { readonly: true, timeout: busyMs });
 }

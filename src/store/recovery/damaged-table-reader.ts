@@ -68,7 +68,7 @@ function* readFromBothEnds(
   for (const row of rowsUntilDamage(db, `${select} ${descending}`, [])) if (row) yield row;
 }
 
-/** Up to a damaged place, then from the first readable key beyond it back to the place, and on from there. */
+/** Reads up to a damaged place, then from the first readable key after it back to the place, then forward again. */
 function* readByKey(
   db: Connection,
   { name, columns }: SalvageTable,
@@ -100,7 +100,7 @@ function* readByKey(
   }
 }
 
-/** The rows, then `undefined` if they ended at a place that can't be read. */
+/** The rows, then `undefined` if an unreadable place ended them. */
 function* rowsUntilDamage(
   db: Connection,
   sql: string,
@@ -127,7 +127,7 @@ function firstReadable(db: Connection, sql: string, from: number): number | unde
   return undefined;
 }
 
-/** A row from a leaf page under the table's column names; undefined where it can't be one of its rows. */
+/** A row from a leaf page under the table's column names; undefined if it can't belong to the table. */
 export function rowOf(table: SalvageTable, { rowid, values }: RawRow): Row | undefined {
   const { columns, key, defaults = [] } = table;
   const hasRowid = table.rowid === true;

@@ -6,7 +6,7 @@ import { isPageSize, WalReader } from './wal-reader.ts';
 export interface DatabaseImage {
   readonly bytes: Buffer;
   readonly pageSize: number;
-  /** False where there is a write-ahead log with an invalid header: SQLite would ignore it without an error. */
+  /** False if there is a write-ahead log with an invalid header: SQLite would ignore it without an error. */
   readonly walReadable: boolean;
 }
 
@@ -15,7 +15,7 @@ const LIMIT_BYTES = 1024 ** 3;
 const WAL_HEADER_BYTES = 32;
 const DEFAULT_PAGE_BYTES = 4096;
 
-/** Reads the database without changing it; needs no right to write. Throws when a file is larger than 1 GiB. */
+/** Reads the database without changing it; read permission is enough. Throws when a file is larger than 1 GiB. */
 export function readImage(file: string): DatabaseImage {
   const main = readPart(file);
   const log = readPart(`${file}-wal`);
@@ -33,12 +33,12 @@ export function readImage(file: string): DatabaseImage {
   return { bytes, pageSize: reader.pageSize, walReadable: true };
 }
 
-/** Whether there is a write-ahead log beside the file that SQLite would ignore as if it were empty. */
+/** Whether the file has a write-ahead log that SQLite would ignore as if it were empty. */
 export function isWalUnreadable(file: string): boolean {
   const log = `${file}-wal`;
   if (!existsSync(log)) return false;
   const bytes = readPart(log);
-  // Too short or all zeros: created just before the power failed, it contained nothing yet.
+  // Too short or all zeros: it was created just before the power failed and contained nothing yet.
   return (
     bytes.length >= WAL_HEADER_BYTES &&
     WalReader.open(bytes) === undefined &&
@@ -81,7 +81,7 @@ function readPages(file: string, size: number): Buffer {
     try {
       readSync(handle, bytes, at, Math.min(DEFAULT_PAGE_BYTES, size - at), at);
     } catch {
-      // Zeros are no valid page: its rows are counted as unreadable.
+      // A page of zeros is not valid: its rows are counted as unreadable.
     }
   }
   closeSync(handle);

@@ -10,7 +10,7 @@ const INDEX_LEAF = 0x0a;
 const INDEX_INTERIOR = 0x02;
 
 /**
- * Every row in any page, found without the tree above it: for rows below a page that is damaged.
+ * Every row in every page, found without the tree above it, because a page of the tree may be damaged.
  * Free pages are left out: their rows were deleted.
  */
 export function* rawRows(bytes: Buffer, pageSize: number): Iterable<RawRow> {
@@ -34,7 +34,7 @@ function* pageRows(bytes: Buffer, pageSize: number, page: number): Iterable<RawR
       const begin = start + at + (type === INDEX_INTERIOR ? 4 : 0);
       yield readCell(bytes, pageSize, begin, type === TABLE_LEAF);
     } catch {
-      // Not a row, or one whose overflow pages are damaged.
+      // Not a row, or a row whose overflow pages are damaged.
     }
   }
 }
@@ -47,7 +47,7 @@ function readCell(bytes: Buffer, pageSize: number, begin: number, isTable: boole
   return { rowid, values: decode(payload(bytes, pageSize, at, length, isTable)) };
 }
 
-/** A cell's whole payload, the part on overflow pages too [section 1.6: P, X, M and K]. */
+/** A cell's whole payload, including the part on overflow pages [section 1.6: P, X, M and K]. */
 function payload(
   bytes: Buffer,
   pageSize: number,

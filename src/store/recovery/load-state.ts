@@ -5,9 +5,9 @@ import type { Connection } from '../database/sqlite.ts';
 export interface StoredSession {
   readonly key: number;
   readonly clientId: string;
-  /** Milliseconds since the epoch, when it was last connected; 0 if it was connected when the gateway ended. */
+  /** When it was last connected, in milliseconds since the epoch; 0 if it was connected when the gateway ended. */
   readonly seen: number;
-  /** The user to whom the session belongs; '' where no user has authenticated for it. */
+  /** The user to whom the session belongs; '' if no user has authenticated for it. */
   readonly owner: string;
   /** Entries up to this sequence number were sent at least once. */
   readonly sent: number;

@@ -21,18 +21,18 @@ import { type RawRow, rawRows } from './leaf-pages.ts';
 import { type Recovered, recover } from './load-state.ts';
 import { type Salvaged, salvage } from './salvage.ts';
 
-/** Larger files are checked only when a run has found damage: on an SD card the check takes half a minute per gigabyte. */
+/** Larger files are checked only after a run has found damage: on an SD card the check takes half a minute per gigabyte. */
 const CHECK_BYTES = 1024 ** 3;
 const PARTS = ['', '-wal', '-shm'] as const;
 const VERSION_OFFSET = 60;
 
-/** The marker of a run that found damage: the next start checks the whole file. */
+/** The marker file of a run that found damage: the next start checks the whole database. */
 const needsCheck = (file: string): string => `${file}.suspect`;
-/** A recovered database that is complete and only has to be renamed. */
+/** A complete recovered database, which must only be renamed. */
 const complete = (file: string): string => `${file}.recovered`;
 const unfinished = (file: string): string => `${file}.recovering`;
 
-/** Reads what is stored, on a disk that accepts no writes; an older version is migrated in memory only. */
+/** Reads the stored state on a disk that accepts no writes; a database of an older version is migrated in memory only. */
 export function recoverUnwritable(file: string): Recovered {
   const image = readImage(file);
   if (!image.walReadable) throw new Error(`${file} is damaged, and the disk takes no writes`);
@@ -50,11 +50,11 @@ export function requestCheck(file: string): void {
   try {
     writeFileSync(needsCheck(file), '');
   } catch {
-    // The disk accepts no file: the next start makes only its usual check.
+    // The disk accepts no new file: the next start makes only its usual check.
   }
 }
 
-/** Removes what earlier runs left beside a database that is replaced by another. */
+/** Removes the files that earlier runs left beside a database, when another database replaces it. */
 export function removeMarkers(file: string): void {
   for (const left of [needsCheck, complete, unfinished]) rmSync(left(file), { force: true });
 }
@@ -62,7 +62,7 @@ export function removeMarkers(file: string): void {
 /**
  * Opens the database, creating or migrating it as needed. A damaged one is renamed to
  * `cellgate.db.damaged-<time>`, and the one that is opened contains what can be read of it.
- * Throws where the disk accepts no writes, and for data of a newer version, which is left unchanged.
+ * Throws if the disk accepts no writes, and for data of a newer version, which stays unchanged.
  */
 export function openSound(file: string, log: Logger): Connection {
   finishRecovery(file);
@@ -81,21 +81,21 @@ export function openSound(file: string, log: Logger): Connection {
   sync(dirname(file));
   const aside = finishRecovery(file);
   rmSync(needsCheck(file), { force: true });
-  const extent = readable
-    ? extentOf(found, image)
+  const recovered = readable
+    ? recoveredPart(found, image)
     : 'nothing in it could be read: the gateway starts empty';
-  log.error({ damage, aside, ...found }, `${file} was damaged and is set aside: ${extent}`);
+  log.error({ damage, aside, ...found }, `${file} was damaged and is set aside: ${recovered}`);
   return openConnection(file);
 }
 
-function extentOf({ unreadable }: Salvaged, image: DatabaseImage | undefined): string {
+function recoveredPart({ unreadable }: Salvaged, image: DatabaseImage | undefined): string {
   if (unreadable > 0) return 'what could be read is recovered, the rest is lost';
   return image?.walReadable
     ? 'every row that is in it could be read and is recovered'
-    : 'what stood in its write-ahead log alone is lost, the rest is recovered';
+    : 'what was only in its write-ahead log is lost, the rest is recovered';
 }
 
-/** The open database where it is sound, else the fault in a few words. */
+/** The open database if it is sound, else the fault in a few words. */
 function inspect(file: string): Connection | string {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats && !stats.isFile()) return 'it is no file';
@@ -111,7 +111,7 @@ function inspect(file: string): Connection | string {
   } catch (error) {
     db?.close();
     const code = errorCode(error);
-    // A step of the migration that does not fit the tables is damage too.
+    // If a step of the migration does not fit the tables, they are damaged too.
     if (isDamage(code) || isSchemaMismatch(code)) return (error as Error).message;
     throw error;
   }
@@ -137,14 +137,14 @@ function tables(db: Connection): Map<string, string> {
 }
 
 function contentFault(db: Connection, file: string, size: number): string | undefined {
-  const suspect = existsSync(needsCheck(file));
-  if (!suspect && size > CHECK_BYTES) return undefined;
-  const [first] = db.pragma(suspect ? 'integrity_check(1)' : 'quick_check(1)') as object[];
+  const marked = existsSync(needsCheck(file));
+  if (!marked && size > CHECK_BYTES) return undefined;
+  const [first] = db.pragma(marked ? 'integrity_check(1)' : 'quick_check(1)') as object[];
   const answer = String(Object.values(first ?? {})[0]);
   return answer === 'ok' ? undefined : answer.replaceAll(/\s+/g, ' ');
 }
 
-/** The schema version in the file's header, read without opening the database; 0 where the file is no database. */
+/** The schema version in the file's header, read without opening the database; 0 if the file is not a database. */
 function headerVersion(file: string): number {
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return 0;
   const header = Buffer.alloc(100);
@@ -198,7 +198,7 @@ const NOTHING: Salvaged = {
   unreadable: 0,
 };
 
-/** Opens the image as it is, or with the first page of a new database where its own is damaged; undefined where neither works. */
+/** Opens the image unchanged, or with the first page of a new database; undefined if both fail. */
 function openDamaged(image: DatabaseImage): Connection | undefined {
   const { bytes, pageSize } = image;
   if (bytes.length < 2 * pageSize) return undefined;
@@ -230,13 +230,13 @@ function openDamaged(image: DatabaseImage): Connection | undefined {
   return undefined;
 }
 
-/** Renames a complete recovered database to the database's name; gives the name under which the old one is kept. */
+/** Renames a complete recovered database to the database's name; returns the name under which the old one is kept. */
 function finishRecovery(file: string): string | undefined {
   if (!existsSync(complete(file))) return undefined;
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   let aside = `${file}.damaged-${time}`;
   for (let n = 2; existsSync(aside); n++) aside = `${file}.damaged-${time}-${n}`;
-  // The log first: if it stayed, SQLite would apply it to the new database.
+  // The log first: SQLite would apply the old log to the new database.
   for (const part of ['-wal', '-shm', '']) {
     if (existsSync(file + part)) renameSync(file + part, aside + part);
   }

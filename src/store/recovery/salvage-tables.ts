@@ -8,14 +8,14 @@ export type Row = Record<string, unknown>;
 export interface SalvageTable {
   readonly name: string;
   readonly columns: readonly string[];
-  /** A column of whole numbers in whose order the rows are stored; a table without one is read from both ends. */
+  /** A column of whole numbers, in whose order the rows are stored; a table without such a column is read from both ends. */
   readonly key?: string;
   /** The key is the rowid, which is stored beside the row's values. */
   readonly rowid?: boolean;
   readonly order: readonly string[];
-  /** Values of the last columns, for rows of older versions, which do not have them. */
+  /** Values of the last columns, for rows of older versions that do not have them. */
   readonly defaults?: readonly unknown[];
-  /** Whether a row in a page of unknown origin can be recognised as one of this table. */
+  /** Whether a row of this table can be recognised in a page of an unknown table. */
   readonly selfDescribing: boolean;
   isValid(row: Row): boolean;
 }
@@ -87,7 +87,7 @@ export const SEGMENT: SalvageTable = {
     Buffer.isBuffer(row.body) &&
     decodeSegment(row as unknown as StoredSegment, row.first).entries.length > 0,
 };
-/** The table that versions before the fourth had instead of `segment`. */
+/** The table that versions 1 to 3 of the schema had instead of `segment`. */
 export const QUEUE: SalvageTable = {
   name: 'queue',
   columns: ['session', 'seq', 'flags', 'at', 'size', 'message', 'body'],

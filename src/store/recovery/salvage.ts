@@ -31,7 +31,7 @@ import {
   WILL,
 } from './salvage-tables.ts';
 
-/** What was copied from a damaged database. */
+/** Numbers of what was copied from a damaged database. */
 export interface Salvaged {
   sessions: number;
   subscriptions: number;
@@ -43,12 +43,12 @@ export interface Salvaged {
   unreadable: number;
 }
 
-/** Copies a row; gives how many rows or messages were not in the copy yet. */
+/** Copies a row; returns how many rows or messages were not in the copy yet. */
 type Take = (row: Row) => number;
 
 /**
- * Copies row by row what can be read and is valid; `to` is an empty database of this version.
- * `rawRows` gives the rows in single pages, for tables whose tree is damaged.
+ * Copies, row by row, all rows that can be read and are valid; `to` is an empty database of this version.
+ * `rawRows` returns the rows in single pages, for tables whose tree is damaged.
  */
 export function salvage(
   from: Connection,
@@ -94,7 +94,7 @@ class Salvage {
     this.found.wills = this.#copy(WILL);
   }
 
-  /** Copies the sessions with their subscriptions and packet identifiers; gives their numbers. */
+  /** Copies the sessions with their subscriptions and packet identifiers; returns the sessions' numbers. */
   #copySessions(): ReadonlySet<number> {
     this.found.sessions = this.#copy(SESSION);
     const keys = this.#to.prepare('SELECT key FROM session').pluck().all() as number[];
@@ -115,7 +115,7 @@ class Salvage {
 
   #copyQueues(sessions: ReadonlySet<number>): void {
     const isLegacy = hasTable(this.#from, QUEUE);
-    // Where both tables are missing, segments are searched for in single pages.
+    // If both tables are missing, segments are searched for in single pages.
     const hasSegments = !isLegacy || hasTable(this.#from, SEGMENT);
     for (const session of sessions) {
       if (hasSegments) {
@@ -145,7 +145,7 @@ class Salvage {
     };
   }
 
-  /** Inserts the entries whose body was copied, except those that are in the copy already. */
+  /** Inserts the entries whose body was copied, except entries that are in the copy already. */
   #insertEntries(session: number, entries: readonly SegmentEntry[]): number {
     const missing = entries.filter(({ seq }) => !this.#segments.covers(session, seq));
     const whole = missing.filter(
@@ -161,7 +161,7 @@ class Salvage {
     return whole.length;
   }
 
-  /** Stores how many entries refer to each shared body, and removes bodies to which none refers. */
+  /** Stores how many entries refer to each shared body, and removes bodies without an entry. */
   #setHolders(): void {
     const set = this.#to.prepare('UPDATE message SET refs = ? WHERE id = ?');
     this.#to.exec('UPDATE message SET refs = 0');
@@ -169,7 +169,7 @@ class Salvage {
     this.#to.exec('DELETE FROM message WHERE refs = 0');
   }
 
-  /** Copies a table or a part of it; gives the sum of what `take` gives. */
+  /** Copies a table or a part of it; returns the sum of the results of `take`. */
   #copy(table: SalvageTable, take = this.#insertInto(table), part?: TablePart): number {
     let copied = 0;
     const before = this.found.unreadable;
@@ -185,7 +185,7 @@ class Salvage {
     return copied;
   }
 
-  /** Inserts rows, except those whose key is in the copy already. */
+  /** Inserts rows, except rows whose key is in the copy already. */
   #insertInto({ name, columns }: SalvageTable): Take {
     const places = columns.map(() => '?').join(', ');
     const insert = this.#to.prepare(

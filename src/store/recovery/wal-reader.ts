@@ -7,9 +7,9 @@ const MAGIC_BIG_ENDIAN = 0x377f0683;
 type Checksum = readonly [number, number];
 
 export interface WalFrame {
-  /** The number of the page, from 1. */
+  /** The page number, from 1. */
   readonly page: number;
-  /** The page's content; a part of the log's bytes, not a copy. */
+  /** The page's content: a part of the log's bytes, not a copy. */
   readonly content: Buffer;
   /** In the last frame of a commit, the number of pages that the database then has; 0 in all other frames. */
   readonly pagesAfterCommit: number;
@@ -18,7 +18,7 @@ export interface WalFrame {
 /** The latest committed content of each page in a log. */
 export interface CommittedPages {
   readonly pages: ReadonlyMap<number, Buffer>;
-  /** The number of pages that the database has after the last commit; 0 where there is no commit. */
+  /** The number of pages of the database after the last commit; 0 if there is no commit. */
   readonly count: number;
 }
 
@@ -27,8 +27,8 @@ export interface CommittedPages {
  * first frame that is incomplete, has other salts than the header or a wrong checksum: such a frame was left by an
  * earlier use of the file, or a power cut interrupted its write.
  *
- * It does not read files, look at the shared-memory file, change or checkpoint the log, or check whether pages make
- * sense. It can't say whether frames that a checkpoint has copied are in the database file too.
+ * It does not read files, use the shared-memory file, change or checkpoint the log, or check whether pages make
+ * sense. It does not know which frames a checkpoint has copied to the database file already.
  */
 export class WalReader {
   readonly pageSize: number;
@@ -44,7 +44,7 @@ export class WalReader {
     this.#checksum = checksum;
   }
 
-  /** A reader before the first frame; undefined where the header is too short, unknown or has a wrong checksum. */
+  /** A reader before the first frame; undefined if the header is too short, unknown or has a wrong checksum. */
   static open(bytes: Buffer): WalReader | undefined {
     if (bytes.length < HEADER_BYTES) return undefined;
     const magic = bytes.readUInt32BE(0);
@@ -84,7 +84,7 @@ export class WalReader {
     };
   }
 
-  /** Reads all frames that are left; those after the last commit are passed over. */
+  /** Reads all remaining frames; frames after the last commit are ignored. */
   readCommitted(): CommittedPages {
     const pages = new Map<number, Buffer>();
     const uncommitted = new Map<number, Buffer>();
@@ -100,7 +100,7 @@ export class WalReader {
   }
 }
 
-/** Whether SQLite allows pages of this size: a power of two from 512 to 65,536 bytes. */
+/** Whether SQLite allows this page size: a power of two from 512 to 65,536 bytes. */
 export function isPageSize(size: number): boolean {
   return size >= 512 && size <= 65_536 && (size & (size - 1)) === 0;
 }

@@ -179,7 +179,7 @@ describe.concurrent.each(transports)('over %s', (transport) => {
 describe('with a subscriber that stops reading', () => {
   const mqtt = broker.over('tcp');
 
-  test('[cellgate] a subscriber that stops reading holds up nobody else', async () => {
+  test('[cellgate] a subscriber that stops reading delays no other client', async () => {
     const [flood, other] = [unique('t'), unique('t')];
     const stuck = await mqtt.connect();
     await stuck.subscribe([flood, 0]);

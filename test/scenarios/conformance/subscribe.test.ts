@@ -107,7 +107,7 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     }
   });
 
-  test('[MQTT-3.8.4-4] the last of equal filters in one SUBSCRIBE stands', async () => {
+  test('[MQTT-3.8.4-4] the last of equal filters in one SUBSCRIBE applies', async () => {
     const topic = unique('t');
     const subscriber = await mqtt.connect();
     await subscriber.subscribe([topic, 2], [topic, 0]);
@@ -118,7 +118,7 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     expect(copies.map((message) => message.qos)).toEqual([0]);
   });
 
-  test('[MQTT-3.8.4-5] [MQTT-3.9.3-1] return codes stand in the order of the filters', async () => {
+  test('[MQTT-3.8.4-5] [MQTT-3.9.3-1] return codes are in the order of the filters', async () => {
     const client = await mqtt.connect();
     const wishes = [2, 0, 1, 1, 0, 2].map((qos): p.Wish => [unique('t'), qos]);
     expect(await client.subscribe(...wishes)).toEqual([2, 0, 1, 1, 0, 2]);

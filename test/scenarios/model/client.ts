@@ -6,7 +6,7 @@ import type { Deliveries, Sent } from './deliveries.ts';
 export type Held = 'nothing' | 'messages' | 'releases';
 
 /** How long something that must come may take. */
-const WAIT_MS = Number(process.env.MODEL_WAIT_MS ?? 4000);
+const WAIT_MS = Number(process.env.MODEL_WAIT_MS ?? 15_000);
 
 /** Where a whole gateway publishes its own state. */
 const OWN = 'robotcell1/';

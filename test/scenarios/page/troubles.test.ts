@@ -124,7 +124,7 @@ describe('every trouble is reported once, the same everywhere, and disappears by
     ends.push(() => gateway.dispose());
     const here = { ...gateway, port: port! };
     const all = {
-      certificate: /^the certificate .*pair\.pem ends on \S+, in 9 days: put a new one/,
+      certificate: /^the certificate .*pair\.pem ends on \S+, in 9 days: replace it/,
       access:
         /^the access file has changed and is wrong, so the rules from before stay: .*access\.yaml:1/,
       output: /^lamp: /,

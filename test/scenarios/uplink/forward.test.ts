@@ -90,6 +90,7 @@ describe.each([4, 5])('an uplink over MQTT level %i', (protocol) => {
 
   test.each([1, 2] as const)(
     'keeps QoS %i over outages of the plant and the gateway',
+    { timeout: 90_000 },
     async (qos) => {
       const plant = await plantOf();
       const collector = await collectorOf(plant);

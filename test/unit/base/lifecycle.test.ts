@@ -69,5 +69,10 @@ describe('services', () => {
     services.add(service('c', { troubles: () => ['one has ended', 'another has ended'] }));
     services.add(service('d'));
     expect(services.troubles()).toEqual(['the disk is full', 'one has ended', 'another has ended']);
+    expect(services.troubles(['z', 'c'])).toEqual([
+      'one has ended',
+      'another has ended',
+      'the disk is full',
+    ]);
   });
 });

@@ -101,7 +101,7 @@ describe('the data folder', () => {
   });
 
   it.each([
-    ['below a file', '/dev/null/data', 'ENOTDIR', 'move away the file that stands in its path'],
+    ['below a file', '/dev/null/data', 'ENOTDIR', 'move away the file that is in its path'],
     ['in /proc', '/proc/data', 'ENOENT', 'make it writable for this user'],
   ])('%s can not be made', async (_case, data, code, remedy) => {
     expect(await complaint('run', '-c', config(data))).toBe(

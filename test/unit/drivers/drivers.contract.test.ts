@@ -58,6 +58,9 @@ test('every file in drivers is in the table under its own name', () => {
 describe.each([...drivers.keys()])('the file of %s', (name) => {
   test('has a test', () => {
     expect(existsSync(`test/unit/drivers/${name}.test.ts`)).toBe(true);
+    const text = readFileSync(`test/unit/drivers/${name}.test.ts`, 'utf8');
+    expect(text).toMatch(/\btest\(/);
+    if (drivers.get(name)!.bus === 'i2c') expect(text, 'a bus error').toMatch(/\berror\b/);
   });
 
   test('imports only the driver module', () => {

@@ -35,7 +35,7 @@ test.each([
 test('a fault, a missing file and text are bad', async () => {
   const read = async (input: string) =>
     (await openSensor(hwmon, playbackFiles(files), { chip: 'board', input })).read(never);
-  expect(await read('fan2')).toEqual({ '': { value: null, reason: 'board tells a fault' } });
+  expect(await read('fan2')).toEqual({ '': { value: null, reason: 'board reports a fault' } });
   await expect(read('fan3')).rejects.toThrow('ENOENT');
   await expect(read('temp9')).rejects.toThrow('temp9 of board is no number: "none"');
 });

@@ -90,7 +90,7 @@ test('pulses that the kernel dropped are counted, and make the total uncertain',
   expect(total).toEqual({
     value: 9,
     quality: 'uncertain',
-    reason: '7 pulses came too fast to be looked at; they are counted',
+    reason: '7 pulses came too fast to be sampled; they are counted',
   });
   expect(lost).toEqual({ value: 7 });
   await sensor.close?.();

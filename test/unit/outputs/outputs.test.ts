@@ -257,7 +257,7 @@ describe('an interlock', () => {
 
 describe('a controller', () => {
   const options = { controller: { topic: 'plc/alive', within: '2s' } };
-  const silent = refused('nothing heard on plc/alive for 2 s');
+  const silent = refused('no message on plc/alive for 2 s');
 
   test('must be heard', async () => {
     const { clock, send, news } = await setUp(options);
