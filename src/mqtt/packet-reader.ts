@@ -56,7 +56,7 @@ export class PacketReader {
   }
 
   /**
-   * Takes acknowledgements and PINGREQ out of the kept packets, ahead of the packets before them: two clients that
+   * Reads acknowledgements and PINGREQ among the kept packets before the packets in front of them: two clients that
    * publish to each other would otherwise wait for each other.
    */
   readAhead(): void {

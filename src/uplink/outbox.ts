@@ -53,7 +53,7 @@ interface QueueSettings {
 /** The messages to one plant: their queues on disk, and the sender that empties the queues. */
 export class Outbox implements Subscriber {
   readonly persistent = true;
-  /** An uplink holds nobody up: its queue is for that. */
+  /** No publisher waits for an uplink: its queue on disk is for that. */
   readonly backlogged = undefined;
   readonly sender: Sender;
   readonly #parts: OutboxParts;

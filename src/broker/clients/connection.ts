@@ -90,7 +90,7 @@ export class Connection implements Client, TransportEvents {
   /** After so many milliseconds without a packet the connection counts as lost; 0 for no limit. */
   silenceLimitMs: number;
   packetsReceived = 0;
-  readonly held = { count: 0, ms: 0 };
+  readonly held = { count: 0, ms: 0, isWaiting: false };
   readonly #transport: Transport;
   readonly #parts: ConnectionParts;
   readonly #handlers: ConnectionHandlers;
@@ -227,14 +227,14 @@ export class Connection implements Client, TransportEvents {
     else this.#transport.resume();
   }
 
-  /** Takes the acknowledgements of a publisher that waits: those that it waits for may wait for them. */
+  /** Reads the acknowledgements of a publisher that waits: its subscribers may be waiting for them. */
   #readAhead(): void {
     if (this.#closed) return;
     this.#packets.readAhead();
     this.#pauseTransport();
   }
 
-  /** The transport has ended: what was received before and kept for subscribers is published all the same. */
+  /** The transport has ended: packets that were received before and kept are handled now. */
   #readToEnd(): void {
     if (!this.#pauseReasons.has('subscribers') || this.#pauseReasons.has('connect')) return;
     this.#ended = true;

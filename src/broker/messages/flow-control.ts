@@ -1,14 +1,14 @@
 import type { QueueLimits } from '../../queue/bounded-queue.ts';
 
-/** A publisher that can be held up. */
+/** A publisher whose reading can be paused. */
 export interface HeldClient {
   pauseReading(reason: 'subscribers'): void;
   resumeReading(reason: 'subscribers'): void;
-  /** How often, and for how many milliseconds, it was held up; without the time of the present hold. */
-  readonly held: { count: number; ms: number };
+  /** How often, and for how many milliseconds, it has waited, without the present wait; and whether it waits. */
+  readonly held: { count: number; ms: number; isWaiting: boolean };
 }
 
-/** A subscriber that may hold up its publishers. */
+/** A subscriber for which its publishers may have to wait. */
 export interface FlowReader {
   readonly clientId: string;
   readonly flow: ReaderFlow;
@@ -23,19 +23,19 @@ export interface FlowReader {
   readonly waitsForDisk: boolean;
 }
 
-/** Queue lengths above which publishers are held up, and at which they continue; less with small limits. */
+/** Queue lengths above which publishers wait, and at half of which they continue; less with small limits. */
 const HIGH_MESSAGES = 1000;
 const HIGH_BYTES = 1024 * 1024;
 /** A reader that takes nothing for so long is slow. */
 const STALL_MS = 500;
 /** So long is a reader observed before its rate is believed. */
 const OBSERVE_MS = 200;
-/** A reader that would hold its publishers up for longer is slow. */
+/** A reader for which its publishers would wait longer is slow. */
 const LONGEST_HOLD_MS = 2000;
 
 /** One subscriber's part of the flow control: its thresholds, its speed, and the publishers that wait for it. */
 export class ReaderFlow {
-  /** True for a client that takes too little to hold anybody up. */
+  /** True for a client that reads so little that its publishers do not wait for it. */
   slow = false;
   /** Publishers that wait for this reader, the first one longest. */
   readonly held = new Set<HeldClient>();
@@ -59,8 +59,8 @@ export class ReaderFlow {
   }
 
   /**
-   * Sets the thresholds. A queue that was long before, as after an absence, holds nobody up while it does not grow: it
-   * is measured from `count` and `bytes` on.
+   * Sets the thresholds above `count` and `bytes`: for a queue that is long already, as after an absence, publishers
+   * wait only when it grows.
    */
   begin({ count, bytes }: FlowReader['queue']): void {
     const { queue } = this.#limits;
@@ -79,7 +79,7 @@ export class ReaderFlow {
     if (queue.count < this.#base) this.begin(queue);
   }
 
-  /** Whether the queue is so long that publishers are held up. */
+  /** Whether the queue is so long that publishers wait. */
   isAbove(count: number, bytes: number): boolean {
     return count > this.#high || bytes > this.#highBytes;
   }
@@ -95,7 +95,7 @@ export class ReaderFlow {
     return Math.max(messages, bytes - this.#lowBytes, 0) + unread;
   }
 
-  /** Bytes that a reader must take in the longest hold to be fast enough. */
+  /** Bytes that a reader must read within the longest hold to be fast enough. */
   bytesOfOneHold({ queue: { count, bytes } }: FlowReader): number {
     const average = count > 0 ? bytes / count : 0;
     return Math.min(average * (HIGH_MESSAGES >> 1), HIGH_BYTES / 2);
@@ -110,12 +110,12 @@ export interface FlowControlParts {
 }
 
 /**
- * Holds publishers up while a subscriber that reads has a long queue, so that what is acknowledged arrives. A subscriber
- * that does not read, or too slowly, holds nobody up: its queue has its own limits.
+ * Pauses publishers while a subscriber that reads has a long queue, so that acknowledged messages arrive. Publishers do
+ * not wait for a subscriber that does not read, or too slowly: its queue has its own limits.
  */
 export class FlowControl {
   readonly #parts: FlowControlParts;
-  /** Readers that hold somebody up, and slow ones. */
+  /** Readers for which a publisher waits, and slow ones. */
   readonly #observed = new Set<FlowReader>();
   /** The publishers that wait: for how many readers, and since when. */
   readonly #waiting = new Map<HeldClient, { readers: number; readonly since: number }>();
@@ -126,20 +126,16 @@ export class FlowControl {
     this.#parts = parts;
   }
 
-  /** Publishers that are held up. */
+  /** Number of publishers that wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Clients that read too slowly to hold anybody up. */
+  /** Number of connected slow readers. */
   get slowReaders(): number {
     let count = 0;
     for (const { flow } of this.#observed) if (flow.slow) count++;
     return count;
-  }
-
-  isHeld(client: HeldClient): boolean {
-    return this.#waiting.has(client);
   }
 
   /** Reads no more from the publisher until the reader's queue is short again. */
@@ -159,6 +155,7 @@ export class FlowControl {
       this.#waiting.set(client, { readers: 1, since: now });
       this.totals.holds++;
       client.held.count++;
+      client.held.isWaiting = true;
       client.pauseReading('subscribers');
     }
   }
@@ -173,12 +170,13 @@ export class FlowControl {
       this.#waiting.delete(client);
       const ms = this.#parts.now() - waits.since;
       client.held.ms += ms;
+      client.held.isWaiting = false;
       this.totals.heldMs += ms;
       client.resumeReading('subscribers');
     }
   }
 
-  /** The reader's client has gone: it holds nobody up. */
+  /** The reader's client has disconnected: no publisher waits for it any more. */
   leave(reader: FlowReader): void {
     this.release(reader);
     this.#observed.delete(reader);

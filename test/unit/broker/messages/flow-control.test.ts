@@ -49,7 +49,7 @@ class FakeReader implements FlowReader {
 }
 
 class FakeClient implements HeldClient {
-  readonly held = { count: 0, ms: 0 };
+  readonly held = { count: 0, ms: 0, isWaiting: false };
   paused = false;
   pauseReading(): void {
     this.paused = true;
@@ -129,16 +129,16 @@ describe('a publisher', () => {
     flow.hold(client, a);
     flow.hold(client, b);
     expect(client.paused).toBe(true);
-    expect([flow.waiting, flow.isHeld(client)]).toEqual([1, true]);
+    expect([flow.waiting, client.held.isWaiting]).toEqual([1, true]);
     now += 30;
     flow.release(a);
     expect(client.paused).toBe(true);
     now += 20;
     flow.release(b);
     expect(client.paused).toBe(false);
-    expect(client.held).toEqual({ count: 1, ms: 50 });
+    expect(client.held).toEqual({ count: 1, ms: 50, isWaiting: false });
     expect(flow.totals).toEqual({ holds: 1, heldMs: 50, slowReaders: 0 });
-    expect([flow.waiting, flow.isHeld(client)]).toEqual([0, false]);
+    expect([flow.waiting, client.held.isWaiting]).toEqual([0, false]);
   });
 
   test('continues when the client of the reader goes', () => {
