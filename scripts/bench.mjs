@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the gateway beside Mosquitto on this machine, interleaved, each alone on loopback.
- * Options: --workload NAME (repeatable), --repeats N, --against KIND (repeatable), --before FOLDER, --quick, --write.
+ * Options: --workload NAME (repeatable), --repeats N, --against KIND (repeatable), --before FOLDER, --defaults, --quick, --write.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
     repeats: { type: 'string', default: '5' },
     against: { type: 'string', multiple: true },
     before: { type: 'string' },
+    defaults: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -26,17 +27,25 @@ const { values: options } = parseArgs({
 const workloads = workloadsOf(options.quick ? QUICK : FULL);
 
 if (options.help) {
-  console.log(`npm run bench -- [--workload NAME …] [--repeats 5] [--against KIND …] [--before FOLDER] [--quick] [--write]
+  console.log(`npm run bench -- [--workload NAME …] [--repeats 5] [--against KIND …] [--before FOLDER] [--defaults] [--quick] [--write]
 
-  --workload  one of ${Object.keys(workloads).join(', ')}
+  --workload  one of ${Object.keys(workloads)
+    .filter((one) => !one.startsWith('flow-'))
+    .join(', ')}; flow, or one of its cells: flow-qos1-w100-clean-10to10
   --against   one of ${Object.keys(kinds).slice(1).join(', ')}, none
   --before    another checkout of the gateway, built: measured in the same run, and compared with
+  --defaults  every broker with the limits that it has by default
   --quick     one short repeat of each: that all complete and lose nothing
   --write     puts the table and the picture under docs/benchmarks/`);
   process.exit(0);
 }
 
-const names = options.workload ?? Object.keys(workloads);
+const all = Object.keys(workloads);
+/** `flow` stands for all of its cells, which are measured only when they are asked for. */
+const names =
+  options.workload?.flatMap((name) =>
+    name === 'flow' ? all.filter((one) => one.startsWith('flow-')) : [name],
+  ) ?? all.filter((one) => !one.startsWith('flow-'));
 for (const name of names) {
   if (!workloads[name]) {
     console.error(`There is no workload ${name}: ${Object.keys(workloads).join(', ')}`);
@@ -69,7 +78,8 @@ for (const name of names) {
   results[name] = Object.fromEntries(compared.map((kind) => [kind, []]));
   for (let repeat = 0; repeat < repeats; repeat++) {
     for (const kind of compared) {
-      const broker = await Broker.start(kind, undefined, workload);
+      const defaults = options.defaults || workload.defaults;
+      const broker = await Broker.start(kind, undefined, { ...workload, defaults });
       try {
         const steal = watchSteal();
         const figures = await workload.run(broker, kind);

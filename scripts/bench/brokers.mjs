@@ -50,7 +50,7 @@ function limitsOf(checkout) {
 }
 
 /** Beside plain MQTT only the listener that the workload uses: an idle one costs memory. */
-function gatewayConfig(checkout, folder, ports, transport, sensors) {
+function gatewayConfig({ checkout, folder, ports, transport, sensors, defaults }) {
   const host = '127.0.0.1';
   const others = {
     ws: { host, port: ports.ws, protocol: 'ws' },
@@ -62,7 +62,7 @@ function gatewayConfig(checkout, folder, ports, transport, sensors) {
     data: join(folder, 'data'),
     broker: {
       listeners: [{ host, port: ports.tcp }, ...(other ? [other] : [])],
-      limits: limitsOf(checkout),
+      ...(defaults ? {} : { limits: limitsOf(checkout) }),
     },
     sensors: Array.from({ length: sensors }, (_, i) => ({
       name: `s${i}`,
@@ -74,7 +74,7 @@ function gatewayConfig(checkout, folder, ports, transport, sensors) {
   };
 }
 
-function mosquittoConfig(folder, ports, transport, kind) {
+function mosquittoConfig({ folder, ports, transport, kind, defaults }) {
   const persistence = {
     mosquitto: ['persistence false'],
     'mosquitto-autosave': ['persistence true', 'autosave_on_changes true', 'autosave_interval 1'],
@@ -83,8 +83,7 @@ function mosquittoConfig(folder, ports, transport, kind) {
   const lines = [
     'log_type error',
     'allow_anonymous true',
-    'max_queued_messages 0',
-    'max_inflight_messages 1000',
+    ...(defaults ? [] : ['max_queued_messages 0', 'max_inflight_messages 1000']),
     ...persistence[kind],
     `persistence_location ${folder}/`,
     `listener ${ports.tcp} 127.0.0.1`,
@@ -127,7 +126,9 @@ export function addCheckout(folder) {
 
 /** A running broker of one of the kinds; `stop` ends it and removes its data. */
 export class Broker {
-  static async start(kind, keep, { sensors = 0, slowSyncMs = 0, transport = 'tcp' } = {}) {
+  /** `options`: sensors, slowSyncMs, transport, and whether the limits are those that users have by default. */
+  static async start(kind, keep, options = {}) {
+    const { sensors = 0, slowSyncMs = 0, transport = 'tcp', defaults = false } = options;
     const folder = keep?.folder ?? mkdtempSync(join(tmpdir(), 'cellgate-bench-'));
     const ports = keep?.ports ?? {
       tcp: await freePort(),
@@ -139,7 +140,7 @@ export class Broker {
     const checkout = checkouts[kind];
     if (checkout) {
       const file = join(folder, 'bench.yaml');
-      const config = gatewayConfig(checkout, folder, ports, transport, sensors);
+      const config = gatewayConfig({ checkout, folder, ports, transport, sensors, defaults });
       writeFileSync(file, JSON.stringify(config));
       command = [
         process.execPath,
@@ -153,7 +154,7 @@ export class Broker {
       ];
     } else {
       const file = join(folder, 'mosquitto.conf');
-      writeFileSync(file, mosquittoConfig(folder, ports, transport, kind));
+      writeFileSync(file, mosquittoConfig({ folder, ports, transport, kind, defaults }));
       spawnSync('chmod', ['-R', 'a+rwX', folder]);
       command = ['mosquitto', ['-c', file]];
     }

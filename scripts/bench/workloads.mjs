@@ -322,6 +322,38 @@ export const QUICK = {
   clients: 50,
 };
 
+const FLOW_SHAPES = { '1to1': [1, 1], '10to10': [10, 10], '1to10': [1, 10] };
+
+/** Publishers faster than their subscribers, with the limits that users have by default: what is delivered, and lost. */
+function flowWorkloads({ ms, warmMs }) {
+  const cells = {};
+  for (const qos of [0, 1, 2]) {
+    for (const window of qos === 0 ? [0] : [20, 100, 1000]) {
+      for (const clean of qos === 0 ? [true] : [true, false]) {
+        for (const [shape, [sources, sinks]] of Object.entries(FLOW_SHAPES)) {
+          const filter = sources < sinks ? { filter: 'bench/0' } : {};
+          const name = `flow-qos${qos}-w${window}-${clean ? 'clean' : 'persistent'}-${shape}`;
+          cells[name] = {
+            better: 'higher',
+            of: 'perSecond',
+            defaults: true,
+            run: (b) =>
+              stream(b, {
+                ms,
+                warmMs,
+                qos,
+                copies: sources < sinks ? sinks : 1,
+                subscribe: { count: sinks, clean, ...filter },
+                publish: { count: sources, window },
+              }),
+          };
+        }
+      }
+    }
+  }
+  return cells;
+}
+
 /** Name → what it measures, how it compares (`higher` or `lower` is better, `theirs` where not with Mosquitto as it is) and its run. */
 export const workloadsOf = ({ ms, slowMs, lateMs, warmMs, messages, clients }) => ({
   'qos0-10to10': {
@@ -472,4 +504,5 @@ export const workloadsOf = ({ ms, slowMs, lateMs, warmMs, messages, clients }) =
     only: ['cellgate'],
     run: (b) => ownSensors(b, { ms: slowMs, warmMs }),
   },
+  ...flowWorkloads({ ms, warmMs }),
 });

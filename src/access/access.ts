@@ -197,7 +197,7 @@ export class Access implements Service {
     const own = clients.get(clientId) ?? [];
     if (user === undefined) {
       if (!anonymous) return undefined;
-      // Anybody can claim a client id: without a proof it gives no rights.
+      // Every client can claim any client id: without a proof it gives no rights.
       return trustClientIds
         ? new Rights([...anonymous, ...own], user, clientId)
         : new Rights(anonymous, user, undefined);

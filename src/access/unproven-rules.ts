@@ -22,6 +22,6 @@ export function unprovenRuleWarnings(
   const at = untrusting.map(({ host, port }) => `${host}:${port}`).join(', ');
   return rules.map(({ what, instead, ...place }) => ({
     ...place,
-    message: `warning: ${what} hold only for a client with a user or a certificate, expected ${instead}, or trustClientIds: true at the listener ${at} if nobody there claims the id of another`,
+    message: `warning: ${what} hold only for a client with a user or a certificate, expected ${instead}, or trustClientIds: true at the listener ${at} if no client there claims the id of another`,
   }));
 }

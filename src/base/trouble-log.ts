@@ -23,7 +23,7 @@ interface Group {
 /** Troubles of one cause are one line where each comes within this time of the one before, for so long at most. */
 const GATHER_MS = 2000;
 const LONGEST_GATHER_MS = 5000;
-/** How often what has been gathered is looked at. */
+/** How often the collected failures are checked. */
 const CHECK_MS = 250;
 /** The shortest time between two lines of one cause that begins. */
 const REPEAT_MS = 10_000;

@@ -56,7 +56,9 @@ export interface BrokerParts {
 
 /** After a clean stop a client must reconnect within this time, else its will is published. */
 const WILL_GRACE_MS = 60_000;
-/** How often keepalives and expiries are checked. */
+const SLOW_READER =
+  'reads too slowly: it no longer holds up its publishers, and loses messages when its queue is full';
+/** How often keepalives, expiries and slow readers are checked. */
 const SWEEP_MS = 250;
 
 /** The MQTT broker: listeners and connections; aedes controls the connections, our data plane handles the messages. */
@@ -93,7 +95,11 @@ export class Broker implements Service {
     const now = (): number => store.storedClock.now();
     const refused = (clientId: string, reason: string): void =>
       onceLog.info(clientId, reason, 'subscription refused');
-    const plane = new DataPlane({ store, limits, drops, memory, traffic, refused, reached, now });
+    const slow = (clientId: string): void => onceLog.info(clientId, SLOW_READER, 'slow reader');
+    const plane = new DataPlane({
+      ...{ store, limits, drops, memory, traffic },
+      ...{ refused, reached, slow, now },
+    });
     this.#plane = plane;
     const handshake = new Handshake({
       plane,
@@ -277,6 +283,7 @@ export class Broker implements Service {
   /** Ends expired connections, sessions and messages. The broker calls it four times a second. */
   sweep(): void {
     this.#connections.sweep();
+    this.#plane.flow.sweep();
     this.#expiry.sweep();
     this.#onceLog.sweep();
   }

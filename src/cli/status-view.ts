@@ -46,12 +46,14 @@ export function statusLines(status: GatewayStatus, now: number): string[] {
     ),
     ...section(
       `clients: ${sessions.connected} connected, ${sessions.queued} messages wait`,
-      clients.map(({ clientId, address, online, since, queued, dropped }) => [
+      clients.map(({ clientId, address, online, since, queued, dropped, slow, held }) => [
         clientId,
         `${online ? 'online' : 'away'} for ${duration(now - since)}`,
         address ?? '',
         `${queued} wait`,
         dropped > 0 ? `${dropped} dropped` : '',
+        slow ? 'slow reader' : '',
+        held.isWaiting ? 'waits for a subscriber' : '',
       ]),
     ),
     ...section('store', [

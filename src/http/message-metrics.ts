@@ -54,6 +54,36 @@ export const BROKER_METRICS: readonly Metric[] = [
     rows: ({ status }) => one(status.sessions.published),
   },
   {
+    kind: 'gauge',
+    name: 'cellgate_broker_publishers_held',
+    help: 'Clients that are not read because a subscriber of theirs has a long queue.',
+    rows: ({ status }) => one(status.sessions.flow.publishersHeld),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_publisher_holds_total',
+    help: 'How often a client was not read because a subscriber of its messages had a long queue.',
+    rows: ({ status }) => one(status.sessions.flow.holds),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_publisher_held_seconds_total',
+    help: 'Time for which clients were not read because a subscriber had a long queue.',
+    rows: ({ status }) => one(status.sessions.flow.heldMs / 1000),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_slow_readers',
+    help: 'Connected clients that read too slowly to hold up their publishers.',
+    rows: ({ status }) => one(status.sessions.flow.slowReaders),
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_slow_readers_total',
+    help: 'How often a client became a slow reader.',
+    rows: ({ status }) => one(status.sessions.flow.slowReadersTotal),
+  },
+  {
     kind: 'counter',
     name: 'cellgate_broker_dropped_messages_total',
     help: 'Messages that were dropped before they were delivered.',

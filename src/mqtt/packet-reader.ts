@@ -1,21 +1,28 @@
-import { CONNECT, ProtocolError, PUBLISH } from './codec.ts';
+import { CONNECT, PINGREQ, ProtocolError, PUBACK, PUBCOMP, PUBLISH, PUBREC } from './codec.ts';
 
-/** Called for each packet: its first byte is at `start`, the bytes after the fixed header at [body, end). */
+/** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
 
 /** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 const MORE = 0x80;
-const NOTHING = Buffer.alloc(0);
+/** Bit set of the packet types that may be read ahead of those before them: they concern what the client was sent. */
+const AHEAD = (1 << PUBACK) | (1 << PUBREC) | (1 << PUBCOMP) | (1 << PINGREQ);
 
-/** Splits a stream of bytes into packets; the length in a packet's header is checked before it is stored. */
+/** Cuts a stream of bytes into packets; the length that a packet claims is checked before it is stored. */
 export class PacketReader {
-  /** The longest accepted packet, including the fixed header. */
+  /** The longest packet that is taken, fixed header and all. */
   limit: number;
   readonly #onPacket: OnPacket;
-  /** The start of an incomplete packet; grows with the received bytes, not with the length in the header. */
-  #rest: Buffer | undefined;
-  #restLength = 0;
+  /**
+   * Bytes at [keptStart, keptEnd): packets that came while reading was paused, and the beginning of one whose end has
+   * not come. It grows with the bytes received, not with the length that a packet claims.
+   */
+  #kept: Buffer | undefined;
+  #keptStart = 0;
+  #keptEnd = 0;
+  /** Place in `#kept` before which `readAhead` has taken the packets that it takes. */
+  #readAhead = 0;
   #paused = false;
   #first = true;
   /** The client speaks MQTT 3.1, which does not use the flags of most packets. */
@@ -35,12 +42,12 @@ export class PacketReader {
 
   /** Whether the beginning of a packet is kept whose end has not come. */
   get hasUnfinished(): boolean {
-    return this.#restLength > 0;
+    return this.#keptEnd > this.#keptStart;
   }
 
-  /** Bytes of memory used for what is kept. */
+  /** Bytes that are kept. */
   get keptBytes(): number {
-    return this.#rest?.length ?? 0;
+    return this.#keptEnd - this.#keptStart;
   }
 
   /** Keeps what is fed until `resume`, and the packets after the current one. */
@@ -48,45 +55,68 @@ export class PacketReader {
     this.#paused = true;
   }
 
-  /** Continues with the kept bytes. */
+  /** Continues with what has been kept. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    // Where it is the beginning of a long packet it stays where it is: copying it at each pause would take long.
-    if (this.#rest) this.feed(NOTHING, 0, 0);
+    this.#cutKept();
   }
 
-  /** Discards the kept bytes. */
+  /**
+   * Reads acknowledgements and PINGREQ among the kept packets before the packets in front of them: two clients that
+   * publish to each other would otherwise wait for each other.
+   */
+  readAhead(): void {
+    const kept = this.#kept;
+    let at = Math.max(this.#readAhead, this.#keptStart);
+    while (kept !== undefined && this.#kept === kept && this.#keptEnd - at > 1) {
+      const end = this.#endOfKept(kept, at);
+      if (end < 0 || end > this.#keptEnd) return;
+      const start = at;
+      at = end;
+      this.#readAhead = end;
+      if ((AHEAD >> (kept[start]! >> 4)) & 1) this.#hand(kept, start, end);
+    }
+  }
+
+  /** As `#packetEnd`; -1 also for a packet that can't be right: its error comes when its turn comes. */
+  #endOfKept(kept: Buffer, at: number): number {
+    try {
+      return this.#packetEnd(kept, at, this.#keptEnd);
+    } catch {
+      return -1;
+    }
+  }
+
+  /** Forgets what has been kept. */
   clear(): void {
-    if (this.#rest) this.#onKept(-this.#rest.length);
-    this.#rest = undefined;
-    this.#restLength = 0;
+    if (this.#kept) this.#onKept(-this.#kept.length);
+    this.#kept = undefined;
+    this.#keptStart = 0;
+    this.#keptEnd = 0;
+    this.#readAhead = 0;
   }
 
-  /** Reads the bytes at [from, to), and copies the bytes that it keeps; throws ProtocolError on a packet that can't be valid. */
+  /** Reads the bytes at [from, to); throws ProtocolError on a packet that can't be right. They are not kept. */
   feed(source: Buffer, from = 0, to = source.length): void {
     let at = from;
-    if (this.#rest) {
+    if (this.#kept) {
       if (!this.#paused) at = this.#complete(source, from, to);
-      if (this.#paused) return this.#keep(source, at, to);
-      if (this.#rest) return;
+      if (this.#paused || this.#kept) return this.#keep(source, at, to);
     }
     at = this.#cut(source, at, to);
     this.#keep(source, at, to);
   }
 
-  /** Reads whole packets from `from` on; returns the offset of the first incomplete one. */
+  /** Takes whole packets from `at` on; gives the place where the first incomplete one begins. */
   #cut(source: Buffer, from: number, to: number): number {
     let at = from;
     while (!this.#paused && to - at > 1) {
       const end = this.#packetEnd(source, at, to);
       if (end < 0 || end > to) return at;
-      let body = at + 1;
-      while (source[body]! & MORE) body++;
       const start = at;
       at = end;
-      if (this.#first) this.#begin(source, start, body + 1);
-      this.#onPacket(source, start, body + 1, end);
+      this.#hand(source, start, end);
     }
     return at;
   }
@@ -98,6 +128,27 @@ export class PacketReader {
     if ((source[start]! & 15) !== 0 && !this.allowsUnusedBits) {
       throw new ProtocolError('reserved flags');
     }
+  }
+
+  /** The same for the kept bytes, without the packets that were read ahead. */
+  #cutKept(): void {
+    const kept = this.#kept;
+    while (kept !== undefined && this.#kept === kept && !this.#paused) {
+      const start = this.#keptStart;
+      const end = this.#keptEnd - start > 1 ? this.#packetEnd(kept, start, this.#keptEnd) : -1;
+      if (end < 0 || end > this.#keptEnd) break;
+      this.#keptStart = end;
+      const isTaken = start < this.#readAhead && (AHEAD >> (kept[start]! >> 4)) & 1;
+      if (!isTaken) this.#hand(kept, start, end);
+    }
+    if (this.#kept === kept && this.#keptStart === this.#keptEnd) this.clear();
+  }
+
+  #hand(source: Buffer, start: number, end: number): void {
+    let body = start + 1;
+    while (source[body]! & MORE) body++;
+    if (this.#first) this.#begin(source, start, body + 1);
+    this.#onPacket(source, start, body + 1, end);
   }
 
   /** Where the packet at `at` ends; -1 while its length is incomplete. */
@@ -125,27 +176,19 @@ export class PacketReader {
     throw new ProtocolError('the remaining length has more than four bytes');
   }
 
-  /** Adds the missing bytes to the kept packet; returns the offset of the first unused byte of the source. */
+  /** Adds to the kept packet no more than it needs; gives the place up to which the source is used. */
   #complete(source: Buffer, from: number, to: number): number {
     let used = from;
-    for (;;) {
-      const rest = this.#rest!;
-      const end = this.#restLength > 1 ? this.#packetEnd(rest, 0, this.#restLength) : -1;
-      const missing = end < 0 ? 1 : end - this.#restLength;
-      if (missing <= 0) {
-        // Several packets were kept while reading was paused.
-        const length = this.#restLength;
-        this.clear();
-        const at = this.#cut(rest, 0, length);
-        this.#keep(rest, at, length);
-        if (!this.#rest || this.#paused) return used;
-        continue;
-      }
-      if (used === to) return used;
+    while (this.#kept && !this.#paused && used < to) {
+      const length = this.#keptEnd - this.#keptStart;
+      const end = length > 1 ? this.#packetEnd(this.#kept, this.#keptStart, this.#keptEnd) : -1;
+      const missing = end < 0 ? 1 : end - this.#keptEnd;
       const take = Math.min(missing, to - used);
       this.#append(source, used, used + take);
       used += take;
+      this.#cutKept();
     }
+    return used;
   }
 
   #keep(source: Buffer, from: number, to: number): void {
@@ -153,14 +196,22 @@ export class PacketReader {
   }
 
   #append(source: Buffer, from: number, to: number): void {
-    const length = this.#restLength + to - from;
-    if (!this.#rest || this.#rest.length < length) {
-      const larger = Buffer.allocUnsafe(Math.max(256, length, 2 * (this.#rest?.length ?? 0)));
-      this.#onKept(larger.length - (this.#rest?.length ?? 0));
-      this.#rest?.copy(larger, 0, 0, this.#restLength);
-      this.#rest = larger;
+    const live = this.#keptEnd - this.#keptStart;
+    const length = live + to - from;
+    const kept = this.#kept;
+    if (!kept || this.#keptEnd + to - from > kept.length) {
+      let target = kept;
+      if (!target || target.length < length) {
+        target = Buffer.allocUnsafe(Math.max(256, length, 2 * (kept?.length ?? 0)));
+        this.#onKept(target.length - (kept?.length ?? 0));
+      }
+      kept?.copy(target, 0, this.#keptStart, this.#keptEnd);
+      this.#kept = target;
+      this.#readAhead = Math.max(0, this.#readAhead - this.#keptStart);
+      this.#keptStart = 0;
+      this.#keptEnd = live;
     }
-    source.copy(this.#rest, this.#restLength, from, to);
-    this.#restLength = length;
+    source.copy(this.#kept!, this.#keptEnd, from, to);
+    this.#keptEnd += to - from;
   }
 }

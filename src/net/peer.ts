@@ -16,7 +16,7 @@ export function peerOf(
     remoteAddress: socket.remoteAddress ?? 'unknown',
     anonymous,
     trustClientIds,
-    // A certificate with several common names gives an array: it identifies nobody.
+    // A certificate with several common names gives an array: it identifies no user.
     certificate: typeof name === 'string' ? name : undefined,
   };
 }

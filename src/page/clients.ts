@@ -17,6 +17,12 @@ interface Card {
 /** A user with the right to publish here may end connections; nothing is ever published here. */
 const RIGHT_TOPIC = '$SYS/cellgate/disconnect';
 
+function noteOf({ slow, held }: SessionStatus, own: boolean): string {
+  if (slow) return translate('slowReader');
+  if (held.isWaiting) return translate('waitsForReader');
+  return own ? translate('thisPage') : '';
+}
+
 /** One card for each session of the broker, connected or not. */
 export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
   const list = element('ul', { class: 'cards' });
@@ -31,6 +37,7 @@ export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
       ['inflight', translate('inflight')],
       ['dropped', translate('dropped')],
       ['subscriptions', translate('subscriptions')],
+      ['heldUp', translate('heldUp')],
     ]);
     const title = element('h3', { lang: 'en' }, clientId);
     const head = element('div', { class: 'head' }, title, state);
@@ -65,7 +72,7 @@ export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
           setAttribute(node, 'data-state', online ? 'connected' : 'down');
           const time = translate('since', { time: span(gateway.now() - since) });
           card.own = session.clientId === gateway.clientId;
-          setText(card.note, card.own ? translate('thisPage') : '');
+          setText(card.note, noteOf(session, card.own));
           showButton(card);
           setText(state, `${translate(online ? 'online' : 'offline')} ${time}`);
           facts.set('user', user || translate('anonymous'));
@@ -74,6 +81,7 @@ export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
           facts.set('inflight', number(session.inflight));
           facts.set('dropped', number(session.dropped));
           facts.set('subscriptions', number(session.subscriptions));
+          facts.set('heldUp', span(session.held.ms));
         },
       );
     },

@@ -80,7 +80,7 @@ export class SensorCondition {
     return { kind: 'sensor', name: this.#name, cause, shared, log: this.#log, sentence };
   }
 
-  /** A try is over, and so many deadlines went by meanwhile. */
+  /** A try has ended; `missed` deadlines passed meanwhile. */
   progress(missed = 0): void {
     this.#missed += missed;
     this.#progressAt = this.#clock.monotonic();

@@ -53,6 +53,8 @@ interface QueueSettings {
 /** The messages to one plant: their queues on disk, and the sender that empties the queues. */
 export class Outbox implements Subscriber {
   readonly persistent = true;
+  /** No publisher waits for an uplink: its queue on disk is for that. */
+  readonly backlogged = undefined;
   readonly sender: Sender;
   readonly #parts: OutboxParts;
   readonly #queues = new Map<string, UplinkQueue>();

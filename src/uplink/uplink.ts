@@ -134,7 +134,7 @@ export class Uplink {
 
   /**
    * Applies another config: queued messages stay, and no message that arrives meanwhile is lost. The connection is
-   * made again only if one of its own settings has changed, or after `park`.
+   * made again only if one of its settings has changed, or after `park`.
    */
   async applyConfig(config: UplinkConfig): Promise<void> {
     const reconnects =

@@ -33,7 +33,7 @@ export function connectionParts(
     limits: { packet: 1024 * 1024, connectTimeout: 5000, packetTimeout: 300_000 },
     now: () => 0,
     publication: new Publication(),
-    turns: new ReadTurns(() => 0),
+    readTurns: new ReadTurns(() => 0),
     ...parts,
   };
 }

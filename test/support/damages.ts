@@ -8,7 +8,7 @@ import {
   writeSync,
 } from 'node:fs';
 import Database from 'better-sqlite3';
-import { createRandom } from '../scenarios/crash/kill/random.ts';
+import { createRandom } from './random.ts';
 
 /** What the gateway was given before it ended. */
 export const QUEUED = 300;

@@ -55,6 +55,7 @@ export class TestPlane extends FakeHandler {
       traffic,
       refused: () => undefined,
       reached: () => undefined,
+      slow: () => undefined,
       now: () => 0,
     });
     const { subscriptions } = this.plane;

@@ -43,5 +43,5 @@ export interface ConnectionParts<Connection> extends SendBufferParts {
   readonly now: () => number;
   /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
   readonly publication: Publication;
-  readonly turns: ReadTurns;
+  readonly readTurns: ReadTurns;
 }

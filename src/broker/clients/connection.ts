@@ -28,6 +28,7 @@ import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
+import { ReadPause } from './read-pause.ts';
 import { ReadShare } from './read-turns.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SignsOfLife } from './signs-of-life.ts';
@@ -51,15 +52,15 @@ export class Connection implements Client, TransportEvents {
   readonly certificate: string | undefined;
   packetsReceived = 0;
   readonly life: SignsOfLife;
+  readonly held = { count: 0, ms: 0, isWaiting: false };
   readonly #transport: Transport;
   readonly #parts: ConnectionParts<Connection>;
   readonly #handlers: ConnectionHandlers<Connection>;
   readonly #traffic: TrafficCounters;
   readonly #packets: PacketReader;
-  readonly #packetLimit: number;
   readonly #acks: AckQueue;
   readonly #share: ReadShare;
-  readonly #pauseReasons = new Set<PauseReason>();
+  readonly #pause: ReadPause;
   #connected = false;
   #closed = false;
   #leaving = false;
@@ -72,7 +73,6 @@ export class Connection implements Client, TransportEvents {
     this.#parts = parts;
     this.#handlers = handlers;
     this.#traffic = traffic;
-    this.#packetLimit = limits.packet;
     this.life = new SignsOfLife(parts.now, limits.connectTimeout);
     this.remoteAddress = transport.remoteAddress;
     this.anonymous = transport.anonymous ?? true;
@@ -80,20 +80,20 @@ export class Connection implements Client, TransportEvents {
     this.certificate = transport.certificate;
     this.sendBuffer = new SendBuffer(transport, parts);
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);
-    this.#share = new ReadShare(parts.turns, this);
+    this.#share = new ReadShare(parts.readTurns, this);
     this.#packets = new PacketReader(
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
       (bytes) => {
         // Bytes kept while reading is paused are not an incomplete packet.
-        const isRead = this.#pauseReasons.size === 0;
-        const tooMany = bytes > 0 && isRead && memory.hasTooManyUnfinished;
+        const tooMany = bytes > 0 && !this.#pause.isPaused && memory.hasTooManyUnfinished;
         if (tooMany && !handlers.connections.tooManyUnfinished(this)) {
           throw new ProtocolError('all clients together have too many packets unfinished');
         }
         memory.unfinished += bytes;
       },
     );
+    this.#pause = new ReadPause(transport, this.#packets, memory);
   }
 
   get closed(): boolean {
@@ -102,20 +102,18 @@ export class Connection implements Client, TransportEvents {
 
   /** Whether the client has sent no packet for too long; false while reading is paused. */
   get overdue(): boolean {
-    const reasons = this.#pauseReasons;
-    if (reasons.size > (reasons.has('connect') ? 1 : 0)) return false;
-    return this.life.silent;
+    return !this.#pause.isPausedAfterConnect && this.life.silent;
   }
 
   /** Whether one packet has been on its way for too long: it would hold its memory without end. */
   get slowPacket(): boolean {
-    if (this.#pauseReasons.size > 0) return false;
+    if (this.#pause.isPaused) return false;
     return this.life.isSlow(this.#packets.hasUnfinished, this.#parts.limits.packetTimeout);
   }
 
   /** Bytes of memory that its unfinished packet uses. */
   get unfinishedBytes(): number {
-    return this.#packets.keptBytes;
+    return this.#pause.isPaused ? 0 : this.#packets.keptBytes;
   }
 
   /** Called a few times a second: bytes of an unfinished frame are a sign of life that `data` does not see. */
@@ -142,14 +140,17 @@ export class Connection implements Client, TransportEvents {
     this.#share.check();
     try {
       this.#packets.feed(this.#parts.pool.bufferOf(chunk), 0, chunk.length);
+      // A publisher that waits for subscribers: these may be waiting for its acknowledgements.
+      if (this.#pause.has('subscribers')) this.#packets.readAhead();
     } catch (error) {
       this.#endOn(error);
     }
-    this.life.heard(this.#connected, continues && this.packetsReceived === packets);
+    if (!this.#closed) this.#pause.apply();
+    this.life.received(this.#connected, continues && this.packetsReceived === packets);
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
   }
 
-  /** The connection is closing: a peer that goes on sending is cut off. */
+  /** The connection is closing: a peer that still sends is disconnected. */
   #discard(bytes: number): void {
     this.#discarded += bytes;
     if (this.#discarded > DISCARDED_BYTES) this.#transport.destroy();
@@ -159,9 +160,9 @@ export class Connection implements Client, TransportEvents {
   open(session: Session): void {
     this.session = session;
     this.#traffic.connections++;
-    this.#packets.limit = this.#packetLimit;
+    this.#packets.limit = this.#parts.limits.packet;
     session.connect(this);
-    this.#pauseReasons.delete('connect');
+    this.#pause.remove('connect');
     this.#readBuffered();
   }
 
@@ -179,21 +180,17 @@ export class Connection implements Client, TransportEvents {
 
   /** Pauses reading from the client until reading is resumed for each reason. */
   pauseReading(reason: PauseReason): void {
-    if (this.#pauseReasons.size === 0) {
-      this.#packets.pause();
-      this.#transport.pause();
-    }
-    this.#pauseReasons.add(reason);
+    this.#pause.add(reason);
   }
 
   /** The next turn has time for this connection. */
   continueReading(): void {
     this.#share.continued();
-    if (this.#pauseReasons.delete('turn') && !this.#closed) this.#readBuffered();
+    if (this.#pause.remove('turn') && !this.#closed) this.#readBuffered();
   }
 
   resumeReading(reason: PauseReason): void {
-    if (!this.#pauseReasons.delete(reason) || this.#pauseReasons.size > 0) return;
+    if (!this.#pause.remove(reason)) return;
     // In another turn of the event loop: the caller may be in the middle of another client's packet.
     setImmediate(() => {
       if (this.#closed) return;
@@ -204,13 +201,13 @@ export class Connection implements Client, TransportEvents {
 
   /** Reads the bytes kept while reading was paused, then from the transport, unless reading is paused again. */
   #readBuffered(): void {
-    if (this.#pauseReasons.size > 0) return;
+    if (this.#pause.isPaused) return;
     try {
       this.#packets.resume();
     } catch (error) {
       this.#endOn(error);
     }
-    if (!this.#closed && this.#pauseReasons.size === 0) this.#transport.resume();
+    if (!this.#closed) this.#pause.apply();
   }
 
   drained(): void {
@@ -234,23 +231,26 @@ export class Connection implements Client, TransportEvents {
   /** Sends the collected bytes and closes. */
   close(reason: string): void {
     if (this.#closed) return;
-    this.#closed = true;
-    this.#acks.close();
-    this.#packets.clear();
     this.sendBuffer.flush();
     this.#transport.end();
-    this.sendBuffer.measure(0);
-    this.#handlers.connections.closed(this, reason);
+    this.#end(reason);
   }
 
-  /** The transport has ended. */
+  /** The transport has ended: packets that were received before and kept are handled first. */
   lost(): void {
-    if (this.#closed) return;
+    if (this.#pause.isPaused && !this.#pause.has('connect')) {
+      this.#pause.end();
+      this.#readBuffered();
+    }
+    if (!this.#closed) this.#end('connection lost');
+  }
+
+  #end(reason: string): void {
     this.#closed = true;
     this.#acks.close();
     this.#packets.clear();
     this.sendBuffer.measure(0);
-    this.#handlers.connections.closed(this, 'connection lost');
+    this.#handlers.connections.closed(this, reason);
   }
 
   #endOn(error: unknown): void {
@@ -279,7 +279,10 @@ export class Connection implements Client, TransportEvents {
       case PUBCOMP:
         return this.session!.completed(decodeAcknowledged(source, body, end));
       case SUBSCRIBE:
-        this.#subscribe(source, body, end);
+        this.#handlers.subscriptions.subscribe(
+          this,
+          decodeSubscribe(source, body, end, this.#packets.allowsUnusedBits),
+        );
         return this.#share.check();
       case UNSUBSCRIBE:
         return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
@@ -301,11 +304,6 @@ export class Connection implements Client, TransportEvents {
     this.#connected = true;
     this.pauseReading('connect');
     this.#handlers.handshake.connect(this, packet);
-  }
-
-  #subscribe(source: Buffer, body: number, end: number): void {
-    const packet = decodeSubscribe(source, body, end, this.#packets.allowsUnusedBits);
-    this.#handlers.subscriptions.subscribe(this, packet);
   }
 
   #publish(header: number, source: Buffer, body: number, end: number): void {

@@ -84,7 +84,7 @@ export class Connections implements Iterable<Connection> {
       pool: new BufferPool(),
       flushQueue: new FlushQueue(),
       publication: new Publication(),
-      turns: new ReadTurns(() => clock.monotonic()),
+      readTurns: new ReadTurns(() => clock.monotonic()),
     };
   }
 
@@ -173,7 +173,7 @@ export class Connections implements Iterable<Connection> {
     const { clock, reached } = this.#parts;
     for (const connection of this.#connecting) {
       if (group !== undefined && this.#connections.get(connection) !== group) continue;
-      if (clock.monotonic() - connection.life.heardAt < olderThanMs) return false;
+      if (clock.monotonic() - connection.life.activeAt < olderThanMs) return false;
       reached(key);
       connection.close('no CONNECT, and others need the room');
       return true;

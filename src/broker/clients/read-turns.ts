@@ -57,14 +57,14 @@ const CHECK_BYTES = 2048;
 
 /** One connection's part of the turns: interrupts its reading where the turn is over. */
 export class ReadShare {
-  readonly #turns: ReadTurns;
+  readonly #readTurns: ReadTurns;
   readonly #reader: TurnReader;
   /** Packets until the next check. */
   #unchecked = CHECK_PACKETS;
   #waiting = false;
 
-  constructor(turns: ReadTurns, reader: TurnReader) {
-    this.#turns = turns;
+  constructor(readTurns: ReadTurns, reader: TurnReader) {
+    this.#readTurns = readTurns;
     this.#reader = reader;
   }
 
@@ -76,10 +76,10 @@ export class ReadShare {
 
   check(): void {
     this.#unchecked = CHECK_PACKETS;
-    if (!this.#turns.isOver || this.#waiting) return;
+    if (!this.#readTurns.isOver || this.#waiting) return;
     this.#waiting = true;
     this.#reader.pauseReading('turn');
-    this.#turns.wait(this.#reader);
+    this.#readTurns.wait(this.#reader);
   }
 
   /** The connection has its turn. */

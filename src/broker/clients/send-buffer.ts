@@ -25,6 +25,7 @@ export class SendBuffer implements PacketBuffer {
   readonly #pool: BufferPool;
   readonly #flushQueue: FlushQueue;
   congested = false;
+  backlogged = false;
   /** The pool's buffer; this connection's own buffer while all slots are in use. */
   #buffer: Buffer | undefined;
   #start = 0;
@@ -33,6 +34,8 @@ export class SendBuffer implements PacketBuffer {
   #answerBytes = 0;
   /** This connection's part of `memory.unread`. */
   #unread = 0;
+  /** Bytes handed to the socket. */
+  #sent = 0;
 
   constructor(transport: Transport, { memory, traffic, pool, flushQueue }: SendBufferParts) {
     this.#transport = transport;
@@ -47,11 +50,20 @@ export class SendBuffer implements PacketBuffer {
     return this.#answerBytes > ANSWER_BYTES;
   }
 
+  get unread(): number {
+    return this.#unread;
+  }
+
+  get taken(): number {
+    return this.#sent - this.#transport.pending;
+  }
+
   /** Counts the bytes that the peer has not read; 0 when the connection is closed. */
   measure(unread: number = this.#transport.pending): void {
     this.#memory.unread += unread - this.#unread;
     this.#unread = unread;
     this.congested = this.#memory.isTooMuch(unread);
+    this.backlogged = this.#memory.isBacklog(unread);
   }
 
   /** Sends a packet that has only a packet identifier: every acknowledgement and PUBREL. */
@@ -71,7 +83,7 @@ export class SendBuffer implements PacketBuffer {
     this.#traffic.packetsSent++;
     if (bytes.length > SLOT_BYTES) {
       this.flush();
-      this.#traffic.bytesSent += bytes.length;
+      this.#count(bytes.length);
       this.#transport.write(Buffer.from(bytes));
       this.measure();
       return;
@@ -114,7 +126,7 @@ export class SendBuffer implements PacketBuffer {
       packetId,
     );
     if (!own) return;
-    traffic.bytesSent += size;
+    this.#count(size);
     this.#transport.write(own);
     this.measure();
   }
@@ -124,7 +136,7 @@ export class SendBuffer implements PacketBuffer {
     const buffer = this.#buffer;
     if (!buffer) return;
     const bytes = buffer.subarray(this.#start, this.#end);
-    this.#traffic.bytesSent += bytes.length;
+    this.#count(bytes.length);
     this.#buffer = undefined;
     const transport = this.#transport;
     const pooled = buffer === this.#pool.buffer;
@@ -137,6 +149,11 @@ export class SendBuffer implements PacketBuffer {
     }
     this.measure();
     if (!this.congested) this.#answerBytes = 0;
+  }
+
+  #count(bytes: number): void {
+    this.#sent += bytes;
+    this.#traffic.bytesSent += bytes;
   }
 
   /** The socket still reads bytes from the slot that the kernel did not accept immediately. */

@@ -6,7 +6,7 @@ export class SignsOfLife {
   /** Silence after which the client is taken for lost; 0 for no limit. */
   silenceLimitMs: number;
   readonly #now: () => number;
-  #heardAt: number;
+  #activeAt: number;
   /** When the packet or frame began whose end has not come. */
   #beganAt: number;
   /** Bytes of an unfinished frame, when they were last counted. */
@@ -15,40 +15,40 @@ export class SignsOfLife {
   constructor(now: () => number, connectTimeoutMs: number) {
     this.#now = now;
     this.silenceLimitMs = connectTimeoutMs;
-    this.#heardAt = now();
-    this.#beganAt = this.#heardAt;
+    this.#activeAt = now();
+    this.#beganAt = this.#activeAt;
   }
 
   /** When the last bytes came; before CONNECT, when the connection began. */
-  get heardAt(): number {
-    return this.#heardAt;
+  get activeAt(): number {
+    return this.#activeAt;
   }
 
   get silent(): boolean {
-    return this.silenceLimitMs > 0 && this.#now() - this.#heardAt > this.silenceLimitMs;
+    return this.silenceLimitMs > 0 && this.#now() - this.#activeAt > this.silenceLimitMs;
   }
 
   /**
    * Bytes came. A large packet on a slow link is a sign of life before its end [MQTT-3.1.2-24]; only CONNECT must come
    * in its time. `continues` where all of them belong to a packet that had begun before.
    */
-  heard(connected: boolean, continues: boolean): void {
+  received(connected: boolean, continues: boolean): void {
     const now = this.#now();
-    if (connected) this.#heardAt = now;
+    if (connected) this.#activeAt = now;
     if (!continues) this.#beganAt = now;
   }
 
   /** The client is read again: its times begin from here. */
   restart(): void {
-    this.#heardAt = this.#now();
-    this.#beganAt = this.#heardAt;
+    this.#activeAt = this.#now();
+    this.#beganAt = this.#activeAt;
   }
 
   /** Counts the bytes of an unfinished frame, which come as a chunk only when the frame ends. */
   countFramed(bytes: number, connected: boolean, unfinishedPacket: boolean): void {
     if (bytes === this.#framedBytes) return;
     if (this.#framedBytes === 0 && !unfinishedPacket) this.#beganAt = this.#now();
-    if (connected && bytes > this.#framedBytes) this.#heardAt = this.#now();
+    if (connected && bytes > this.#framedBytes) this.#activeAt = this.#now();
     this.#framedBytes = bytes;
   }
 

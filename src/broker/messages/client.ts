@@ -1,16 +1,24 @@
 import type { Rights } from '../../access/rules.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Link } from './deliveries.ts';
+import type { HeldClient } from './flow-control.ts';
 import type { Session } from './session.ts';
 
 /**
- * Why a connection is not read: its CONNECT is not answered, its acknowledgements or the disk are far behind, the
- * retained messages of its subscriptions are being queued, the time of this turn of the event loop is used up.
+ * Why a connection is not read: its CONNECT is not answered, its acknowledgements, the disk or the subscribers of
+ * its messages are far behind, the retained messages of its subscriptions are being queued, the time of this turn of
+ * the event loop is used up.
  */
-export type PauseReason = 'connect' | 'acknowledgements' | 'disk' | 'retained' | 'turn';
+export type PauseReason =
+  | 'connect'
+  | 'acknowledgements'
+  | 'disk'
+  | 'subscribers'
+  | 'retained'
+  | 'turn';
 
-/** A connected client as the messages see it. */
-export interface Client extends Link {
+/** A connected client as the data plane uses it. */
+export interface Client extends Link, HeldClient {
   /** Set when its CONNECT is accepted. */
   readonly session: Session | undefined;
   /** The client's rights; undefined if there are no access rules. */
@@ -18,6 +26,6 @@ export interface Client extends Link {
   /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck;
   /** Reads nothing more from the client until reading is resumed for each reason. */
-  pauseReading(reason: 'disk' | 'retained'): void;
-  resumeReading(reason: 'disk' | 'retained'): void;
+  pauseReading(reason: 'disk' | 'retained' | 'subscribers'): void;
+  resumeReading(reason: 'disk' | 'retained' | 'subscribers'): void;
 }

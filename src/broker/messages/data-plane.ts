@@ -6,6 +6,7 @@ import type { DropCounter } from '../stats/drop-counter.ts';
 import type { LimitKey } from '../stats/limit-troubles.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import type { Client } from './client.ts';
+import { FlowControl } from './flow-control.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Publication, type Subscriber } from './publication.ts';
@@ -29,6 +30,8 @@ export interface DataPlaneParts {
   refused(clientId: string, reason: string): void;
   /** Something was refused or dropped because of this limit. */
   reached(key: LimitKey): void;
+  /** A client reads too slowly to hold up its publishers. */
+  slow(clientId: string): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
 }
@@ -39,6 +42,7 @@ export class DataPlane {
   readonly retained = new RetainedMessages();
   readonly sessions: Sessions;
   readonly subscriptions: Subscriptions;
+  readonly flow: FlowControl;
   /** PUBLISH packets from clients and messages from the gateway itself. */
   published = 0;
   readonly #parts: DataPlaneParts;
@@ -46,7 +50,8 @@ export class DataPlane {
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
     const { router, retained } = this;
-    this.sessions = new Sessions({ ...parts, router });
+    this.flow = new FlowControl(parts);
+    this.sessions = new Sessions({ ...parts, router, flow: this.flow });
     const { sessions } = this;
     this.subscriptions = new Subscriptions({ ...parts, router, retained, sessions });
   }
@@ -93,7 +98,8 @@ export class DataPlane {
   }
 
   #publishAtMostOnce(client: Client, publication: Publication, route: Route): void {
-    if (this.#authorise(client, route.topic)) this.#deliverToSubscribers(publication, route);
+    if (this.#authorise(client, route.topic))
+      this.#deliverToSubscribers(publication, route, client);
   }
 
   #publishAtLeastOnce(
@@ -107,10 +113,10 @@ export class DataPlane {
     } else if (route.persistent || publication.retain) {
       const pendingAck = client.ackWhenStored(PUBACK_HEADER, packetId);
       publication.pendingAck = pendingAck;
-      this.#deliverToSubscribers(publication, route);
+      this.#deliverToSubscribers(publication, route, client);
       pendingAck.done();
     } else {
-      this.#deliverToSubscribers(publication, route);
+      this.#deliverToSubscribers(publication, route, client);
       client.acknowledge(PUBACK_HEADER, packetId);
     }
   }
@@ -138,8 +144,8 @@ export class DataPlane {
     if (!repeated && this.#authorise(client, route.topic)) {
       publication.pendingAck = pendingAck;
       publication.held = session.persistent;
-      if (publication.held) this.#deliverAfterCommit(publication, route);
-      else this.#deliverToSubscribers(publication, route);
+      if (publication.held) this.#deliverAfterCommit(publication, route, client);
+      else this.#deliverToSubscribers(publication, route, client);
     }
     pendingAck.done();
   }
@@ -168,29 +174,38 @@ export class DataPlane {
     return false;
   }
 
-  #deliverToSubscribers(publication: Publication, route: Route): void {
+  /** `client` is the publisher, which may be held up; the gateway's own messages never wait. */
+  #deliverToSubscribers(publication: Publication, route: Route, client?: Client): void {
     if (publication.retain) retain(this.retained, publication, this.#parts);
     const { subscribers, qos } = route;
     const { from } = publication;
     for (let i = 0; i < subscribers.length; i++) {
-      if (subscribers[i] === from) continue;
-      subscribers[i]!.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
+      const subscriber = subscribers[i]!;
+      if (subscriber === from) continue;
+      subscriber.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
+      if (client) this.#holdFor(subscriber, client);
     }
+  }
+
+  #holdFor({ backlogged }: Subscriber, client: Client): void {
+    if (backlogged) this.flow.hold(client, backlogged);
   }
 
   /**
    * The message is added to the queues of persistent sessions immediately, and held until it is on disk; other subscribers
    * get it then. If it were sent earlier, a crash could make the publisher repeat it, and they would receive it twice.
    */
-  #deliverAfterCommit(publication: Publication, route: Route): void {
+  #deliverAfterCommit(publication: Publication, route: Route, client: Client): void {
     if (publication.retain) retain(this.retained, publication, this.#parts);
     const { topic, qos, retain: retained, from } = publication;
     const later: { subscriber: Subscriber; granted: Qos }[] = [];
     route.subscribers.forEach((subscriber, i) => {
       if (subscriber === from) return;
       const granted = Math.min(route.qos[i]!, qos) as Qos;
-      if (subscriber.persistent && granted > 0) subscriber.deliver(publication, granted);
-      else later.push({ subscriber, granted });
+      if (subscriber.persistent && granted > 0) {
+        subscriber.deliver(publication, granted);
+        this.#holdFor(subscriber, client);
+      } else later.push({ subscriber, granted });
     });
     if (later.length === 0) return;
     const { body, topicEnd } = publication.keep();
@@ -199,6 +214,7 @@ export class DataPlane {
       const again = new Publication();
       for (const { subscriber, granted } of later) {
         subscriber.deliver(again.of(message, topic, qos, retained), granted);
+        this.#holdFor(subscriber, client);
       }
     });
     this.#parts.store.journal.notifyAfterCommit(committed, true);

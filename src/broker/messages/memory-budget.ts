@@ -2,12 +2,20 @@ import { ENTRY_BYTES } from '../../queue/queue-entry.ts';
 
 /** Bytes in the queues of all clean sessions, which are in memory only, where the config says nothing else. */
 const QUEUED_BYTES = 64 * 1024 * 1024;
+/** Part of these bytes above which publishers wait for clean sessions with short queues too. */
+const TIGHT_PART = 0.75;
+/** Part of these bytes above which nothing more joins the queues of slow readers. */
+const SLOW_PART = 0.625;
 /** Bytes that all connections may have sent of incomplete packets. */
 const UNFINISHED_BYTES = 64 * 1024 * 1024;
 /** Bytes that all connections may leave unread; above that, nothing more is sent to slow ones. */
 const UNREAD_BYTES = 128 * 1024 * 1024;
 /** Bytes that one connection may always leave unread. */
 const OWN_UNREAD_BYTES = 64 * 1024;
+/** Bytes that one connection may leave unread before its publishers are held up; fewer when all leave much. */
+const BACKLOG_BYTES = 256 * 1024;
+const TIGHT_UNREAD_BYTES = 64 * 1024 * 1024;
+const TIGHT_BACKLOG_BYTES = 32 * 1024;
 /** Bytes that one connection may leave unread while the limit for all is not reached. */
 const MOST_UNREAD_BYTES = 8 * 1024 * 1024;
 
@@ -30,16 +38,34 @@ export class MemoryBudget {
     this.#reached = reached;
   }
 
-  /** Whether a message of `size` bytes may join a clean session's queue. */
-  hasRoom(size: number): boolean {
-    const hasRoom = this.queued + size + ENTRY_BYTES <= this.#limits.queueMemory;
+  /** Whether a message of `size` bytes may join a clean session's queue; slow readers leave room for the others. */
+  hasRoom(size: number, slow: boolean): boolean {
+    const { queueMemory } = this.#limits;
+    const most = slow ? queueMemory * SLOW_PART : queueMemory;
+    const hasRoom = this.queued + size + ENTRY_BYTES <= most;
     if (!hasRoom) this.#reached('queueMemory');
     return hasRoom;
+  }
+
+  /** Whether the queues of clean sessions have taken most of their room. */
+  get isTight(): boolean {
+    return this.queued > this.#limits.queueMemory * TIGHT_PART;
+  }
+
+  /** Whether half of the bytes for incomplete packets are in use. */
+  get isShortOfUnfinished(): boolean {
+    return this.unfinished > UNFINISHED_BYTES / 2;
   }
 
   /** Whether more bytes of incomplete packets are kept than the limit allows. */
   get hasTooManyUnfinished(): boolean {
     return this.unfinished > UNFINISHED_BYTES;
+  }
+
+  /** Whether a connection has left so much unread that its publishers are held up. */
+  isBacklog(unread: number): boolean {
+    if (unread > BACKLOG_BYTES) return true;
+    return this.unread > TIGHT_UNREAD_BYTES && unread > TIGHT_BACKLOG_BYTES;
   }
 
   /** Whether a connection has left so much unread that nothing more is sent to it. */

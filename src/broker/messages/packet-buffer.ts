@@ -2,6 +2,11 @@
 export interface PacketBuffer {
   /** True while the client reads too slowly: messages of QoS 0 are dropped, those of QoS 1 and 2 wait. */
   readonly congested: boolean;
+  /** True while so much is not taken by the kernel that publishers have to wait. */
+  readonly backlogged: boolean;
+  /** Bytes that the kernel has not taken, and that it has taken since the connection began. */
+  readonly unread: number;
+  readonly taken: number;
   /** A packet's bytes. */
   write(bytes: Uint8Array): void;
   /**

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Qos } from '../../mqtt/codec.ts';
 import { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
+import type { FlowReader } from './flow-control.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 
 /**
@@ -124,6 +125,8 @@ export interface Subscriber {
   readonly persistent: boolean;
   /** `qos` is the lower of the publication's QoS and the subscription's. */
   deliver(publication: Publication, qos: Qos): void;
+  /** The reader whose publishers have to wait, where its client reads and its queue is long. */
+  readonly backlogged: FlowReader | undefined;
 }
 
 /** Writes the publication as a PUBLISH packet with this first byte. */

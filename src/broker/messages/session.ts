@@ -8,6 +8,7 @@ import {
 import { ENTRY_BYTES, QueueEntry, type StoredEntry } from '../../queue/queue-entry.ts';
 import type { StoredSession } from '../../store/recovery/load-state.ts';
 import { Deliveries, type DeliveriesParts, type Link } from './deliveries.ts';
+import { type FlowControl, type FlowReader, ReaderFlow } from './flow-control.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Publication, type Subscriber, writePublication } from './publication.ts';
 import type { Retained } from './retained.ts';
@@ -29,6 +30,7 @@ export interface SessionLimits {
 export interface SessionContext extends DeliveriesParts {
   readonly limits: SessionLimits;
   readonly memory: MemoryBudget;
+  readonly flow: FlowControl;
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   dropped(session: Session, reason: DropReason, count: number): void;
 }
@@ -43,8 +45,11 @@ export interface SessionParts {
   readonly stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue' | 'owner'> | undefined;
 }
 
+/** Messages in the queue of a clean session above which it holds up its publishers while memory is short. */
+const TIGHT_MESSAGES = 16;
+
 /** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, messages in flight, queued messages. */
-export class Session implements Subscriber, BoundedQueueOwner {
+export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   readonly clientId: string;
   readonly key: number;
   readonly persistent: boolean;
@@ -53,7 +58,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   readonly incoming = new Map<number, number>();
   /** The user whose session it is; '' where no client has logged in as one. */
   owner: string;
-  /** Its client is a bridge: it gets the retain flag as it was published, and none of its own messages. */
+  /** Its client is a bridge: it gets the retain flag as it was published, and not the messages that it has published. */
   bridge = false;
   /** When its client disconnected, in milliseconds of `now()`. */
   awaySince: number;
@@ -68,6 +73,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   readonly queue: BoundedQueue;
   /** The retained messages that wait for the client already. */
   readonly copies: WaitingCopies;
+  readonly flow: ReaderFlow;
   /** Messages dropped since the gateway started, by reason. */
   readonly drops = new Map<DropReason, number>();
   #link: Link | undefined;
@@ -94,6 +100,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
     }
     this.#deliveries = new Deliveries(this, context, limits.inflight, lastSeq);
     const memoryBytes = persistent ? Number.POSITIVE_INFINITY : limits.queueMemoryPerClient;
+    this.flow = new ReaderFlow(limits, memoryBytes / 2);
     this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
     this.copies = new WaitingCopies({ queue: this.queue, deliveries: this.#deliveries });
   }
@@ -111,6 +118,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
     this.#link = link;
     this.opening = false;
     this.onlineSince = this.#context.now();
+    this.flow.begin(this.queue);
     this.#deliveries.resume(link);
     this.#pump();
   }
@@ -118,6 +126,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
   disconnect(): void {
     this.#link = undefined;
     this.opening = false;
+    this.#context.flow.leave(this);
     this.#feed.clear();
     this.copies.clear();
     this.awaySince = this.#context.now();
@@ -158,6 +167,40 @@ export class Session implements Subscriber, BoundedQueueOwner {
     const publication = new Publication().of(retained.message, retained.topic, qos, true);
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
     if (this.#deliveries.lastSeq > lastSeq) this.copies.add(retained, this.#deliveries.lastSeq);
+    // Its publishers have not made this queue long.
+    this.flow.begin(this.queue);
+  }
+
+  get backlogged(): FlowReader | undefined {
+    const link = this.#link;
+    if (!link || this.flow.slow) return undefined;
+    const { count, bytes } = this.queue;
+    const isLong =
+      link.sendBuffer.backlogged ||
+      (count > 0 && this.flow.isAbove(count, bytes)) ||
+      (count > TIGHT_MESSAGES && !this.persistent && this.#context.memory.isTight);
+    return isLong ? this : undefined;
+  }
+
+  get unread(): number {
+    return this.#link?.sendBuffer.unread ?? 0;
+  }
+
+  get taken(): number {
+    return this.#link?.sendBuffer.taken ?? 0;
+  }
+
+  get waitsForDisk(): boolean {
+    const { inflight } = this.#context.limits;
+    return this.queue.count > 0 && this.#deliveries.size < inflight && !this.queue.next();
+  }
+
+  /** Publishers continue when the client has read enough. */
+  #releasePublishers(): void {
+    const { count, bytes } = this.queue;
+    if (this.#link?.sendBuffer.backlogged || !this.flow.isBelow(count, bytes)) return;
+    this.#context.flow.release(this);
+    this.flow.lower(this.queue);
   }
 
   /** Retained messages at QoS 0, sent as fast as the client reads, unless they are replaced or deleted before. */
@@ -172,7 +215,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
     const { length } = message.body;
     if (!this.queue.makeRoom(length, publication.topic)) return this.#drop('queue-full');
     const owner = this.persistent ? this : null;
-    if (!owner && !memory.hasRoom(length)) return this.#drop('memory');
+    if (!owner && !memory.hasRoom(length, this.flow.slow)) return this.#drop('memory');
     const entry = new QueueEntry(owner, message, this.#deliveries.nextSeq(), qos, retain, now());
     if (owner) {
       entry.held = held;
@@ -228,6 +271,7 @@ export class Session implements Subscriber, BoundedQueueOwner {
       if (!this.persistent) this.#freeMemory(entry);
     }
     if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer, this.#continueFeed);
+    if (this.flow.held.size > 0) this.#releasePublishers();
     this.#pumping = false;
   }
 

@@ -1,6 +1,7 @@
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
+import type { FlowControl } from './flow-control.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Router } from './router.ts';
 import {
@@ -17,6 +18,7 @@ export interface SessionsParts {
   readonly router: Router;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
+  readonly flow: FlowControl;
   readonly traffic: TrafficCounters;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
@@ -111,11 +113,12 @@ export class Sessions {
 }
 
 function createContext(parts: SessionsParts): SessionContext {
-  const { store, limits, drops, memory, traffic, now } = parts;
+  const { store, limits, drops, memory, flow, traffic, now } = parts;
   return {
     journal: store.journal,
     limits,
     memory,
+    flow,
     load: (key, seq, limit) => store.load(key, seq, limit),
     now,
     dropped: ({ clientId }, reason, count) => drops.count(clientId, reason, count),

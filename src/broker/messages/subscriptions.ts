@@ -116,7 +116,7 @@ export class Subscriptions {
   /** Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
   #whyRefused({ session, access }: Client, filter: string): string | undefined {
     const { subscriptions } = session!;
-    // Granted, it would wait for a topic that nobody publishes.
+    // If it were granted, it would never receive a message.
     if (filter.startsWith(SHARED)) return 'shared subscriptions ($share/…) are not supported';
     if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
     if (subscriptions.has(filter)) return undefined;
@@ -179,6 +179,7 @@ export class Subscriptions {
   subscribeLocal(filter: string, receive: (message: LocalMessage) => void): () => void {
     const subscriber: Subscriber = {
       persistent: false,
+      backlogged: undefined,
       deliver({ source, topic, payloadStart, end }, qos) {
         const payload = new Uint8Array(source.subarray(payloadStart, end));
         receive({ topic, payload, qos, retain: false });
@@ -189,7 +190,7 @@ export class Subscriptions {
 
   /** Calls back with every message of the topic, until the returned function is called. */
   watch(topic: string, published: () => void): () => void {
-    return this.#attach(topic, { persistent: false, deliver: published });
+    return this.#attach(topic, { persistent: false, backlogged: undefined, deliver: published });
   }
 
   #attach(filter: string, subscriber: Subscriber): () => void {

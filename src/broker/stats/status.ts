@@ -14,12 +14,15 @@ interface CountedSession {
   readonly subscriptions: { readonly size: number };
   readonly queue: { readonly count: number; readonly bytes: number };
   readonly inflight: number;
+  readonly flow: { readonly slow: boolean };
   readonly drops: ReadonlyMap<string, number>;
 }
 
 interface CountedConnection<Session> {
   readonly session: Session | undefined;
   readonly remoteAddress: string;
+  /** How often and for how many milliseconds it waited as a publisher, and whether it waits. */
+  readonly held: { readonly count: number; readonly ms: number; readonly isWaiting: boolean };
 }
 
 /** The properties of the data plane that the status needs. */
@@ -28,6 +31,15 @@ interface CountedMessages {
   readonly router: { readonly count: number };
   readonly retained: { readonly count: number; readonly bytes: number };
   readonly published: number;
+  readonly flow: {
+    readonly waiting: number;
+    readonly slowReaders: number;
+    readonly totals: {
+      readonly holds: number;
+      readonly heldMs: number;
+      readonly slowReaders: number;
+    };
+  };
 }
 
 /** The counters of the broker since its start. */
@@ -48,6 +60,19 @@ export interface BrokerCounts {
   readonly storedBytes: number;
   /** Sessions that ended because their client was disconnected for too long. */
   readonly expired: number;
+  readonly flow: FlowCounts;
+}
+
+/** Publishers that wait for subscribers with long queues. */
+export interface FlowCounts {
+  /** Publishers that wait at this moment. */
+  readonly publishersHeld: number;
+  /** Connected subscribers that read too slowly to hold up their publishers. */
+  readonly slowReaders: number;
+  /** Since the start: how often publishers began to wait, their milliseconds, and how often a subscriber became slow. */
+  readonly holds: number;
+  readonly heldMs: number;
+  readonly slowReadersTotal: number;
 }
 
 /** The drops, as published on `$SYS/cellgate/drops`. */
@@ -71,8 +96,13 @@ export interface SessionStatus {
   readonly bytes: number;
   readonly inflight: number;
   readonly dropped: number;
+  /** It reads too slowly to hold up its publishers. */
+  readonly slow: boolean;
+  /** Its publishing waits for a subscriber; how often it has waited on this connection, and for how many milliseconds. */
+  readonly held: { readonly isWaiting: boolean; readonly count: number; readonly ms: number };
 }
 
+const NEVER_HELD = { isWaiting: false, count: 0, ms: 0 };
 const LISTED_SESSIONS = 100;
 const LISTED_DROPS = 100;
 
@@ -83,14 +113,14 @@ export function sessionStatuses<Session extends CountedSession>(
   storedClock: Pick<StoredClock, 'wallAt'>,
 ): readonly SessionStatus[] {
   const listed = longestQueues(sessions);
-  const addresses = new Map<Session, string>();
-  for (const { session, remoteAddress } of connections) {
-    if (session) addresses.set(session, remoteAddress);
+  const connected = new Map<Session, CountedConnection<Session>>();
+  for (const connection of connections) {
+    if (connection.session) connected.set(connection.session, connection);
   }
   return listed.map((session) => ({
     clientId: session.clientId,
     user: session.owner,
-    address: addresses.get(session) ?? null,
+    address: connected.get(session)?.remoteAddress ?? null,
     online: session.online,
     persistent: session.persistent,
     since: storedClock.wallAt(session.online ? session.onlineSince : session.awaySince),
@@ -99,6 +129,8 @@ export function sessionStatuses<Session extends CountedSession>(
     bytes: session.queue.bytes,
     inflight: session.inflight,
     dropped: [...session.drops.values()].reduce((sum, count) => sum + count, 0),
+    slow: session.flow.slow,
+    held: { ...(connected.get(session)?.held ?? NEVER_HELD) },
   }));
 }
 
@@ -131,7 +163,7 @@ export function dropCounts(
 
 /** The sums over sessions, retained messages and drops. */
 export function messageCounts(
-  { sessions, router, retained, published }: CountedMessages,
+  { sessions, router, retained, published, flow }: CountedMessages,
   { total }: DropCounter,
 ): Omit<BrokerCounts, 'connected' | 'maximum' | 'packetsReceived' | 'expired'> {
   let [queued, away, storedBytes] = [0, 0, retained.bytes];
@@ -149,5 +181,12 @@ export function messageCounts(
     dropped: total,
     queued,
     storedBytes,
+    flow: {
+      publishersHeld: flow.waiting,
+      slowReaders: flow.slowReaders,
+      holds: flow.totals.holds,
+      heldMs: flow.totals.heldMs,
+      slowReadersTotal: flow.totals.slowReaders,
+    },
   };
 }

@@ -77,7 +77,7 @@ export const listenerSchema = z
         .boolean()
         .prefault(false)
         .describe(
-          'Whether rules of the access file by client id (`clients`, and `%c` under `anonymous`) hold for clients without a user and without a certificate. Any such client can claim any client id: only for networks where nobody does.',
+          'Whether rules of the access file by client id (`clients`, and `%c` under `anonymous`) hold for clients without a user and without a certificate. Any such client can claim any client id: only for networks where no client does.',
         ),
       origins: z
         .array(

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { createRandom } from '../../support/random.ts';
 import { compiler } from '../../support/slow-sync.ts';
 import { needs, tools } from '../../support/tools.ts';
 import { isClean, judge, type Ledger, type Trail } from './kill/ledger.ts';
 import { runMatrix, table } from './kill/matrix.ts';
-import { createRandom } from './kill/random.ts';
 import type { Scenario } from './kill/run.ts';
 import { PRESENCES } from './kill/subscriber.ts';
 

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { collect, startPlant, type TestPlant } from '../../support/plant.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
+import { createRandom } from '../../support/random.ts';
 import { needs, tools } from '../../support/tools.ts';
-import { createRandom } from '../crash/kill/random.ts';
 import { verdictOf } from './harm/verdict.ts';
 
 beforeEach(needs(tools.mosquitto));

@@ -108,8 +108,8 @@ describe('check', () => {
     const { code, lines } = await checked(LOOPBACK);
     expect(code).toBe(0);
     expect(lines).toEqual([
-      'access.yaml:5:11: clients[0].id: warning: the rules of the client id panel1 (lamp/set) hold only for a client with a user or a certificate, expected them under users, for a user that this client logs in as (cellgate user add panel1), or trustClientIds: true at the listener 127.0.0.1:1883 if nobody there claims the id of another',
-      'access.yaml:7:54: anonymous.rules[1].topic: warning: rules with %c such as own/%c/# hold only for a client with a user or a certificate, expected them under users, for a user that these clients log in as, or trustClientIds: true at the listener 127.0.0.1:1883 if nobody there claims the id of another',
+      'access.yaml:5:11: clients[0].id: warning: the rules of the client id panel1 (lamp/set) hold only for a client with a user or a certificate, expected them under users, for a user that this client logs in as (cellgate user add panel1), or trustClientIds: true at the listener 127.0.0.1:1883 if no client there claims the id of another',
+      'access.yaml:7:54: anonymous.rules[1].topic: warning: rules with %c such as own/%c/# hold only for a client with a user or a certificate, expected them under users, for a user that these clients log in as, or trustClientIds: true at the listener 127.0.0.1:1883 if no client there claims the id of another',
       expect.stringContaining('fine'),
     ]);
   });

@@ -22,6 +22,8 @@ function reader(
   return { frames, got };
 }
 
+const toHex = (bytes: Buffer): string => bytes.toString('hex');
+
 const size = fc.oneof(
   { weight: 5, arbitrary: fc.integer({ min: 0, max: 30 }) },
   fc.integer({ min: 100, max: 300 }),
@@ -99,6 +101,63 @@ test('while it is paused nothing is read', () => {
   expect(got).toHaveLength(1);
   frames.resume();
   expect(got).toHaveLength(2);
+});
+
+test('acknowledgements and PINGREQ can be read ahead of what is kept, each once', () => {
+  const publish = packets.publish('t', 'x');
+  const { frames, got } = reader(1024, (self) => self.pause());
+  const kept = [publish, packets.puback(3), packets.pubrel(4), publish, packets.pingreq];
+  frames.feed(Buffer.concat([CONNECT, ...kept, packets.puback(5).subarray(0, 3)]));
+  frames.readAhead();
+  frames.readAhead();
+  expect(got.splice(0)).toEqual([CONNECT, packets.puback(3), packets.pingreq].map(toHex));
+  frames.feed(packets.puback(5).subarray(3));
+  frames.readAhead();
+  expect(got.splice(0)).toEqual([toHex(packets.puback(5))]);
+  for (let round = 0; round < 5; round++) frames.resume();
+  expect(got).toEqual([publish, packets.pubrel(4), publish].map(toHex));
+  expect(frames.keptBytes).toBe(0);
+});
+
+test('however often it is paused, read ahead and resumed, every packet comes once and in the order of its kind', () => {
+  fc.assert(
+    fc.property(
+      stream,
+      cuts,
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 5 }),
+      (all, lengths, nth, later) => {
+        const { frames, got } = reader(1024 * 1024, (self, count) => {
+          if (count % nth === 0) self.pause();
+        });
+        let i = 0;
+        for (const piece of pieces(Buffer.concat(all), lengths)) {
+          frames.feed(piece);
+          piece.fill(0xee);
+          if (i % 2 === 0) frames.readAhead();
+          if (++i % later === 0) frames.resume();
+        }
+        for (let round = 0; round <= all.length; round++) frames.resume();
+        const isPublish = (hex: string): boolean => hex.startsWith('3');
+        const wanted = all.map(toHex);
+        expect(got.filter(isPublish)).toEqual(wanted.filter(isPublish));
+        expect(got.filter((hex) => !isPublish(hex))).toEqual(
+          wanted.filter((hex) => !isPublish(hex)),
+        );
+        expect(frames.keptBytes).toBe(0);
+      },
+    ),
+  );
+});
+
+test('a packet that cannot be right is refused in its turn, also when it was read ahead', () => {
+  const { frames, got } = reader(1024, (self) => self.pause());
+  frames.feed(Buffer.concat([CONNECT, packets.publish('t', 'x'), Buffer.from('0000', 'hex')]));
+  frames.readAhead();
+  expect(got).toHaveLength(1);
+  frames.resume();
+  expect(got).toHaveLength(2);
+  expect(() => frames.resume()).toThrow('packet type 0');
 });
 
 test('what was kept can be forgotten', () => {

@@ -1,8 +1,8 @@
 import { startGateway, type TestGateway } from '../../../support/gateway.ts';
 import { startMosquitto } from '../../../support/mosquitto.ts';
+import { createRandom } from '../../../support/random.ts';
 import { compileSlowSync } from '../../../support/slow-sync.ts';
 import { isClean, type Verdict } from './ledger.ts';
-import { createRandom } from './random.ts';
 import { type Outcome, run, SCENARIOS, type Scenario } from './run.ts';
 import { PRESENCES, type Presence } from './subscriber.ts';
 

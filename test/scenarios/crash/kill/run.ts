@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Random } from '../../../support/random.ts';
 import {
   judge,
   type Ledger,
@@ -8,7 +9,6 @@ import {
   type Verdict,
 } from './ledger.ts';
 import { Publisher, type PublisherOptions } from './publisher.ts';
-import type { Random } from './random.ts';
 import { readRetained } from './retained-reader.ts';
 import { type Presence, Subscriber } from './subscriber.ts';
 import { runSubscriptions } from './subscriptions.ts';

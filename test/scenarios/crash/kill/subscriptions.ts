@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Packet } from '../../../support/packets.ts';
 import * as packets from '../../../support/packets.ts';
+import type { Random } from '../../../support/random.ts';
 import { RawClient } from '../../../support/raw-client.ts';
 import { judge, type SubscriptionTrail } from './ledger.ts';
-import type { Random } from './random.ts';
 import type { Mortal, Outcome, Run } from './run.ts';
 import { Wire } from './wire.ts';
 

@@ -1,5 +1,5 @@
+import { createRandom } from '../../../support/random.ts';
 import { isClean } from '../../crash/kill/ledger.ts';
-import { createRandom } from '../../crash/kill/random.ts';
 import { type Mortal, type Outcome, run, SCENARIOS, type Scenario } from '../../crash/kill/run.ts';
 import { PRESENCES, type Presence } from '../../crash/kill/subscriber.ts';
 import { type Appliance, type Recovery, startAppliance } from './appliance.ts';

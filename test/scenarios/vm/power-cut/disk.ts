@@ -12,7 +12,7 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Random } from '../../crash/kill/random.ts';
+import type { Random } from '../../../support/random.ts';
 import { serveNbd } from './nbd.ts';
 
 const BYTES = 256 * 1024 * 1024;

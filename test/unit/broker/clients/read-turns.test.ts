@@ -22,7 +22,7 @@ function setUp() {
     },
     release: () => undefined,
   };
-  const parts = connectionParts({ ...handler.handlers, messages }, { turns });
+  const parts = connectionParts({ ...handler.handlers, messages }, { readTurns: turns });
   const open = () => {
     const transport = new FakeTransport();
     const connection = new Connection(transport, parts);
@@ -71,9 +71,21 @@ test('a connection that is closed while it waits takes nothing more', async () =
   await turn();
   connection.data(burst('a', 200));
   const { length } = taken;
-  connection.lost();
+  connection.close('test');
   for (let i = 0; i < 10; i++) await turn();
   expect(taken).toHaveLength(length);
+});
+
+test('packets that a connection has sent before it was lost are taken', async () => {
+  const { taken, open, burst } = setUp();
+  const { connection } = open();
+  await turn();
+  connection.data(burst('a', 200));
+  expect(taken.length).toBeLessThan(200);
+  connection.lost();
+  expect(taken).toHaveLength(200);
+  for (let i = 0; i < 10; i++) await turn();
+  expect(taken).toHaveLength(200);
 });
 
 test('a connection that waits for its turn is not silent', async () => {

@@ -35,7 +35,11 @@ test('a route finds the same subscribers as a naive matcher around the 128th lev
       const router = new Router();
       const made = all.map((filter) => ({
         filter,
-        subscriber: { persistent: false, deliver: () => undefined } satisfies Subscriber,
+        subscriber: {
+          persistent: false,
+          backlogged: undefined,
+          deliver: () => undefined,
+        } satisfies Subscriber,
       }));
       for (const { filter, subscriber } of made) router.subscribe(filter, subscriber, 1);
       for (const [i, { filter, subscriber }] of made.entries()) {
@@ -115,7 +119,11 @@ test('subscriptions, retained messages and wills work at as many levels as fit, 
 test('thousands of filters and topics of many levels need little memory and time', () => {
   const router = new Router();
   const retained = new RetainedMessages();
-  const subscriber: Subscriber = { persistent: false, deliver: () => undefined };
+  const subscriber: Subscriber = {
+    persistent: false,
+    backlogged: undefined,
+    deliver: () => undefined,
+  };
   const before = process.memoryUsage();
   const began = performance.now();
   for (let i = 0; i < 1000; i++) {

@@ -8,7 +8,11 @@ import type { Qos } from '../../../../src/mqtt/codec.ts';
 import { matches } from '../../../../src/mqtt/topics.ts';
 import { naiveMatch } from '../../../support/naive-match.ts';
 
-const subscriber = (persistent = false): Subscriber => ({ persistent, deliver: () => undefined });
+const subscriber = (persistent = false): Subscriber => ({
+  persistent,
+  deliver: () => undefined,
+  backlogged: undefined,
+});
 
 function find(router: Router, topic: string) {
   const bytes = Buffer.from(`..${topic}..`);

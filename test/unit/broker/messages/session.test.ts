@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
 import type { Link } from '../../../../src/broker/messages/deliveries.ts';
+import { FlowControl } from '../../../../src/broker/messages/flow-control.ts';
 import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
 import { Publication } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
@@ -96,6 +97,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
     },
     load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
     memory,
+    flow: new FlowControl({ now: () => now, slow: () => undefined }),
     now: () => now,
     dropped: (_session, reason) => dropped.push(reason),
   };

@@ -20,6 +20,7 @@ const COUNTS: BrokerCounts = {
   dropped: 2,
   queued: 30,
   storedBytes: 4000,
+  flow: { publishersHeld: 0, slowReaders: 0, holds: 0, heldMs: 0, slowReadersTotal: 0 },
   expired: 1,
 };
 
