@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 const ALONE = [
   'test/scenarios/isolation/**/*.test.ts',
   'test/scenarios/bench/**/*.test.ts',
+  'test/scenarios/flow/**/*.test.ts',
   'test/scenarios/uplink/outage.test.ts',
 ];
 /** They need a machine of their own: npm run test:vm, npm run test:systemd. */

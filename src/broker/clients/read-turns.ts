@@ -55,7 +55,7 @@ export class ReadTurns {
 const CHECK_PACKETS = 32;
 const CHECK_BYTES = 2048;
 
-/** One connection's part of the turns: interrupts its reading where the turn is over. */
+/** Interrupts the reading of one connection when the turn is over. */
 export class ReadShare {
   readonly #readTurns: ReadTurns;
   readonly #reader: TurnReader;

@@ -27,11 +27,11 @@ export interface FlowReader {
 const HIGH_MESSAGES = 1000;
 const HIGH_BYTES = 1024 * 1024;
 /** A reader that takes nothing for so long is slow. */
-const STALL_MS = 500;
+const STALL_MS = 1000;
 /** So long is a reader observed before its rate is believed. */
 const OBSERVE_MS = 200;
 /** A reader for which its publishers would wait longer is slow. */
-const LONGEST_HOLD_MS = 2000;
+const LONGEST_HOLD_MS = 3000;
 
 /** One subscriber's part of the flow control: its thresholds, its speed, and the publishers that wait for it. */
 export class ReaderFlow {

@@ -27,6 +27,8 @@ export interface Arrivals {
 /** Acknowledgements a second of a client that crawls. */
 const CRAWL_PER_SECOND = 10;
 const WRITABLE_BYTES = 256 * 1024;
+/** Messages published in one turn of the event loop: the same process reads too. */
+const MESSAGES_PER_TURN = 200;
 const SHOWN_FAULTS = 5;
 
 /** A client that may publish and subscribe on one connection, as fast as it is let. */
@@ -118,7 +120,8 @@ export class Peer {
     const { publish } = this.options;
     if (!publish || !this.#publishing) return;
     const { topic, qos, window, size } = publish;
-    while (this.#socket.writableLength < WRITABLE_BYTES) {
+    for (let i = 0; this.#socket.writableLength < WRITABLE_BYTES; i++) {
+      if (i === MESSAGES_PER_TURN) return void setImmediate(() => this.#publishMore());
       if (qos > 0 && this.#sentAt.size >= window) return;
       const number = ++this.sent;
       const id = ((number - 1) % 65_535) + 1;
