@@ -9,6 +9,7 @@ import { startPlant } from '../../support/plant.ts';
 import { startProxy } from '../../support/proxy.ts';
 import { statusWhen } from '../../support/statuses.ts';
 import { needs, tools } from '../../support/tools.ts';
+import { until } from '../../support/until.ts';
 
 beforeEach(needs(tools.mosquitto));
 
@@ -127,10 +128,14 @@ async function silentServer(answer: (socket: Socket) => void): Promise<number> {
 async function said(gateway: TestGateway, words: RegExp): Promise<void> {
   const status = await statusWhen(gateway.port, ({ reason }) => words.test(reason ?? ''), 20_000);
   expect(status.state).not.toBe('connected');
-  const lines = gateway
-    .stdout()
-    .split('\n')
-    .filter((line) => line.includes('"uplink":"plant"'));
+  const linesOf = (): string[] =>
+    gateway
+      .stdout()
+      .split('\n')
+      .filter((line) => line.includes('"uplink":"plant"'));
+  // Failures are collected for some seconds, so that one cause is one line.
+  await until('it is logged', () => linesOf().some((line) => words.test(line)));
+  const lines = linesOf();
   expect(lines.filter((line) => words.test(line)).length).toBe(1);
   expect(lines.length).toBe(1);
 }
