@@ -31,7 +31,8 @@ if (options.help) {
 
   --workload  one of ${Object.keys(workloads)
     .filter((one) => !one.startsWith('flow-'))
-    .join(', ')}; flow, or one of its cells: flow-qos1-w100-clean-10to10
+    .join(', ')}
+              or flow, or one of its cells, such as flow-qos1-w100-clean-10to10
   --against   one of ${Object.keys(kinds).slice(1).join(', ')}, none
   --before    another checkout of the gateway, built: measured in the same run, and compared with
   --defaults  every broker with the limits that it has by default

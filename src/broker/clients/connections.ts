@@ -49,8 +49,6 @@ const REFUSED_AT_ONCE = 4096;
 const PER_ADDRESS = 100;
 /** In a crowd of connections, a CONNECT that has arrived may wait for so many milliseconds until it is read. */
 const CONNECT_READ_MS = 1000;
-/** A connection that is so young, in milliseconds, may have sent a CONNECT that was not read yet. */
-const YOUNG_MS = 100;
 
 /** All connections of the broker: accepts them within the limits, counts them and closes silent ones. */
 export class Connections implements Iterable<Connection> {
@@ -116,8 +114,8 @@ export class Connections implements Iterable<Connection> {
     const isFull = this.#connections.size >= limits.connections + REFUSED_AT_ONCE;
     const hasTooMany = fromAddress >= this.#limitOf(group) + REFUSED_AT_ONCE;
     const isRefused =
-      (hasTooMany && !this.#closeSilent('connectionsPerAddress', group, YOUNG_MS)) ||
-      (isFull && !this.#closeSilent('connections', undefined, YOUNG_MS));
+      (hasTooMany && !this.#closeSilent('connectionsPerAddress', group, CONNECT_READ_MS)) ||
+      (isFull && !this.#closeSilent('connections', undefined, CONNECT_READ_MS));
     if (this.#stopping || isRefused) {
       if (isRefused) reached(hasTooMany ? 'connectionsPerAddress' : 'connections');
       log.info(remoteAddress, 'too many connections');
@@ -145,12 +143,12 @@ export class Connections implements Iterable<Connection> {
     const group = this.#connections.get(connection);
     if (group === undefined) return true;
     while (this.#perAddress.get(group)! > this.#limitOf(group)) {
-      if (this.#closeSilent('connectionsPerAddress', group)) continue;
+      if (this.#closeSilent('connectionsPerAddress', group, CONNECT_READ_MS)) continue;
       reached('connectionsPerAddress');
       return true;
     }
     while (this.#connections.size > limits.connections) {
-      if (this.#closeSilent('connections')) continue;
+      if (this.#closeSilent('connections', undefined, CONNECT_READ_MS)) continue;
       reached('connections');
       return true;
     }
@@ -167,12 +165,13 @@ export class Connections implements Iterable<Connection> {
   /** Closes the oldest connection without a CONNECT, of the group if there is one; false where there is none so old. */
   #closeSilent(
     key: 'connections' | 'connectionsPerAddress' | 'connecting',
-    group?: string,
-    olderThanMs = 0,
+    group: string | undefined,
+    olderThanMs: number,
   ): boolean {
     const { clock, reached } = this.#parts;
     for (const connection of this.#connecting) {
       if (group !== undefined && this.#connections.get(connection) !== group) continue;
+      if (connection.awaitsConnack) continue;
       if (clock.monotonic() - connection.life.activeAt < olderThanMs) return false;
       reached(key);
       connection.close('no CONNECT, and others need the room');

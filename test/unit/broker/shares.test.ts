@@ -151,6 +151,8 @@ test('the memory of queues of clean sessions is a documented limit, and reaching
 test('connections without a CONNECT make room for a client, also on loopback', async () => {
   const { broker, port, client } = await start({ connections: 100, connectionsPerAddress: 20 });
   const silent = await Promise.all(Array.from({ length: 20 }, () => RawClient.open('tcp', port)));
+  // In a crowd, their CONNECT could be on its way for a second.
+  await new Promise((resolve) => setTimeout(resolve, 1100));
   const late = await client({ clientId: 'late' });
   await late.publish('t', 'x', { qos: 1 });
   for (let i = 1; i < 20; i++) await client({ clientId: `c${i}` });

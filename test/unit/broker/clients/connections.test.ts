@@ -106,9 +106,10 @@ test('without a limit in the config one address has 100, the programs of this ma
 });
 
 describe('where there is no room for a client', () => {
-  test('the oldest connection without a CONNECT is closed', () => {
-    const { accept, connect, reached } = setUp();
+  test('the oldest connection that had a second for its CONNECT is closed', async () => {
+    const { accept, connect, reached, clock } = setUp();
     const [first, second] = [accept('192.0.2.1')!, accept('192.0.2.2')!];
+    await clock.advance(1000);
     expect(connect('192.0.2.3').isOver).toBe(false);
     expect(connect('192.0.2.4').isOver).toBe(false);
     expect([first.closed, second.closed]).toEqual([true, false]);
@@ -118,10 +119,20 @@ describe('where there is no room for a client', () => {
     expect(reached).toEqual(['connections', 'connections', 'connections']);
   });
 
-  test('from its address, that is one of the same address', () => {
-    const { accept, connect } = setUp();
+  test('in a crowd, a connection whose CONNECT may not have been read yet is not closed', async () => {
+    const { accept, connect, clock } = setUp();
+    const young = accept('192.0.2.1')!;
+    await clock.advance(999);
+    for (const host of [2, 3]) connect(`192.0.2.${host}`);
+    expect(connect('192.0.2.4').isOver).toBe(true);
+    expect(young.closed).toBe(false);
+  });
+
+  test('from its address, that is one of the same address', async () => {
+    const { accept, connect, clock } = setUp();
     const other = accept('192.0.2.9')!;
     const silent = accept('192.0.2.1')!;
+    await clock.advance(1000);
     connect('192.0.2.1');
     expect(connect('192.0.2.1').isOver).toBe(false);
     expect([other.closed, silent.closed]).toEqual([false, true]);
@@ -132,7 +143,7 @@ describe('where there is no room for a client', () => {
     // The limit of 3, and those that may be refused with a CONNACK.
     for (let i = 0; i < 3 + 4096; i++) accept(`192.${i >> 8}.2.${i & 255}`);
     expect(accept('198.51.100.1')).toBeUndefined();
-    await clock.advance(100);
+    await clock.advance(1000);
     expect(connect('198.51.100.1').isOver).toBe(false);
     expect(connections.counts.connected).toBe(3);
   });
