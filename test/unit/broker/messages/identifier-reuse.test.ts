@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Publication } from '../../../../src/broker/messages/publication.ts';
+import { createMessage } from '../../../../src/queue/message.ts';
 import { MemoryDisk } from '../../../support/memory-disk.ts';
 import * as packets from '../../../support/packets.ts';
 import { TestPlane } from '../../../support/plane.ts';
@@ -85,4 +87,19 @@ test('a digest on disk stays what it is', async () => {
   await land(disk);
   const [[, long]] = [...disk.incoming.values()].flatMap((all) => [...all]) as [[number, number]];
   expect([short, long]).toEqual([1_947_892_370, 1_573_065_796]);
+});
+
+test('every byte of a message, wherever it is, changes its digest', () => {
+  const digestOf = (payload: Buffer): number =>
+    new Publication().of(createMessage('t', payload), 't', 2, false).digest;
+  for (let length = 1; length <= 13; length++) {
+    const payload = Buffer.alloc(length, 0x41);
+    const digests = new Set([digestOf(payload), digestOf(Buffer.alloc(length + 1, 0x41))]);
+    for (let at = 0; at < length; at++) {
+      const other = Buffer.from(payload);
+      other[at] = 0xc1;
+      digests.add(digestOf(other));
+    }
+    expect(digests.size).toBe(length + 2);
+  }
 });
