@@ -259,11 +259,15 @@ function describeWriteError(code: string, folder: string): string {
   return `${folder} does not take writes (${code}); ${effect}`;
 }
 
-/** Whether the database has reached its share of the file system; a part of it may still be in the log. */
+/** Whether the database has reached its share of the file system; a part of it may still be in the write-ahead log. */
 function hasItsShare(folder: string): boolean {
   const file = databaseFile(folder);
-  const { size } = statSync(file, { throwIfNoEntry: false }) ?? { size: 0 };
-  return !isDiskFull(folder) && size >= shareOf(file) * 0.75;
+  const bytes = sizeOf(file) + sizeOf(`${file}-wal`);
+  return !isDiskFull(folder) && bytes >= shareOf(file) * 0.75;
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** SQLite needs at least this much to open a database. */
