@@ -133,15 +133,21 @@ export class DataPlane {
     packetId: number,
   ): void {
     const session = client.session!;
-    const pendingAck = client.ackWhenStored(PUBREC_HEADER, packetId);
     const { digest } = publication;
     const known = session.incoming.get(packetId);
     const repeated = known === digest || (known === UNKNOWN_DIGEST && publication.dup);
     session.incoming.set(packetId, digest);
+    const isDelivered = !repeated && this.#authorise(client, route.topic);
+    const isStored = isDelivered && (route.persistent || publication.retain);
+    if (!session.persistent && !isStored) {
+      if (isDelivered) this.#deliverToSubscribers(publication, route, client);
+      return client.acknowledge(PUBREC_HEADER, packetId);
+    }
+    const pendingAck = client.ackWhenStored(PUBREC_HEADER, packetId);
     if (session.persistent) {
       this.#parts.store.journal.add(['incoming', session.key, packetId, digest], pendingAck);
     }
-    if (!repeated && this.#authorise(client, route.topic)) {
+    if (isDelivered) {
       publication.pendingAck = pendingAck;
       publication.held = session.persistent;
       if (publication.held) this.#deliverAfterCommit(publication, route, client);

@@ -1,7 +1,7 @@
-import { crc32 } from 'node:zlib';
 import type { Qos } from '../../mqtt/codec.ts';
 import { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
+import { continueDigest, DIGEST_START } from './content-digest.ts';
 import type { FlowReader } from './flow-control.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 
@@ -50,9 +50,8 @@ export class Publication {
   /** 32 bits of topic and payload, never 0: distinguishes another message from a repetition of the same one. */
   get digest(): number {
     const { source, topicStart, topicEnd, payloadStart, end } = this;
-    let digest = digestOf(FNV_OFFSET, source, topicStart, topicEnd);
-    digest = digestOf(digest, source, payloadStart, end);
-    return digest || 1;
+    const digest = continueDigest(DIGEST_START, source, topicStart, topicEnd);
+    return continueDigest(digest, source, payloadStart, end) || 1;
   }
 
   /** Makes it a packet in a read buffer, whose topic is known later. */
@@ -101,22 +100,6 @@ function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset:
     return;
   }
   for (let at = start, place = offset; at < end; at++, place++) to[place] = from[at]!;
-}
-
-/** FNV-1a's offset basis and prime, as 32 bits with a sign. */
-const FNV_OFFSET = 0x811c9dc5 | 0;
-const FNV_PRIME = 0x01000193;
-/** Up to here the loop takes less time than the call of `crc32`. */
-const SHORT_BYTES = 256;
-
-/** Continues a digest with the bytes at [start, end). It is stored: its values must stay the same. */
-function digestOf(before: number, source: Buffer, start: number, end: number): number {
-  if (end - start > SHORT_BYTES) {
-    return Math.imul(before ^ crc32(source.subarray(start, end)), FNV_PRIME);
-  }
-  let digest = before;
-  for (let at = start; at < end; at++) digest = Math.imul(digest ^ source[at]!, FNV_PRIME);
-  return digest;
 }
 
 /** A receiver of publications: a client's session or a part of the gateway itself. */
