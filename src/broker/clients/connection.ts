@@ -93,7 +93,7 @@ export class Connection implements Client, TransportEvents {
         memory.unfinished += bytes;
       },
     );
-    this.#pause = new ReadPause(transport, this.#packets, memory);
+    this.#pause = new ReadPause(transport, this.#packets, memory, this);
   }
 
   get closed(): boolean {

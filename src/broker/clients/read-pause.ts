@@ -2,6 +2,7 @@ import type { PacketReader } from '../../mqtt/packet-reader.ts';
 import type { Transport } from '../../net/transport.ts';
 import type { PauseReason } from '../messages/client.ts';
 import type { MemoryBudget } from '../messages/memory-budget.ts';
+import type { Session } from '../messages/session.ts';
 
 /**
  * Bytes that are kept of a publisher that waits for subscribers, so that its acknowledgements can be read ahead; fewer
@@ -17,6 +18,7 @@ export class ReadPause {
   readonly #memory: MemoryBudget;
   readonly #reasons = new Set<PauseReason>();
   #isTransportPaused = false;
+  readonly #client: { readonly session: Session | undefined };
   /** The transport has ended: there is no reason to pause any more. */
   #ended = false;
 
@@ -24,10 +26,12 @@ export class ReadPause {
     transport: Pick<Transport, 'pause' | 'resume'>,
     packets: PacketReader,
     memory: MemoryBudget,
+    client: { readonly session: Session | undefined },
   ) {
     this.#transport = transport;
     this.#packets = packets;
     this.#memory = memory;
+    this.#client = client;
   }
 
   get isPaused(): boolean {
@@ -64,14 +68,23 @@ export class ReadPause {
     this.#reasons.clear();
   }
 
-  /** Pauses or resumes the transport; while only subscribers are far behind, a bounded number of bytes is still read. */
+  /**
+   * Pauses or resumes the transport. While only subscribers are far behind, a bounded number of bytes is still read of
+   * a client that may have messages to acknowledge.
+   */
   apply(): void {
     const isOnlyHeld = this.#reasons.size === 1 && this.#reasons.has('subscribers');
     const mostBytes = this.#memory.isShortOfUnfinished ? HELD_BYTES_OF_MANY : HELD_BYTES;
-    const isPaused = isOnlyHeld ? this.#packets.keptBytes >= mostBytes : this.isPaused;
+    const isPaused =
+      isOnlyHeld && this.#mayAcknowledge ? this.#packets.keptBytes >= mostBytes : this.isPaused;
     if (isPaused === this.#isTransportPaused) return;
     this.#isTransportPaused = isPaused;
     if (isPaused) this.#transport.pause();
     else this.#transport.resume();
+  }
+
+  get #mayAcknowledge(): boolean {
+    const { session } = this.#client;
+    return session !== undefined && (session.subscriptions.size > 0 || session.inflight > 0);
   }
 }

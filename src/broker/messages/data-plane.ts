@@ -10,7 +10,6 @@ import { FlowControl } from './flow-control.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Publication, type Subscriber } from './publication.ts';
-import { isReserved } from './reserved-topics.ts';
 import { type RetainedLimits, RetainedMessages, recoverRetained, retain } from './retained.ts';
 import { type Route, Router } from './router.ts';
 import type { SessionLimits } from './session.ts';
@@ -98,8 +97,7 @@ export class DataPlane {
   }
 
   #publishAtMostOnce(client: Client, publication: Publication, route: Route): void {
-    if (this.#authorise(client, route.topic))
-      this.#deliverToSubscribers(publication, route, client);
+    if (this.#authorise(client, route)) this.#deliverToSubscribers(publication, route, client);
   }
 
   #publishAtLeastOnce(
@@ -108,7 +106,7 @@ export class DataPlane {
     route: Route,
     packetId: number,
   ): void {
-    if (!this.#authorise(client, route.topic)) {
+    if (!this.#authorise(client, route)) {
       client.acknowledge(PUBACK_HEADER, packetId);
     } else if (route.persistent || publication.retain) {
       const pendingAck = client.ackWhenStored(PUBACK_HEADER, packetId);
@@ -137,7 +135,7 @@ export class DataPlane {
     const known = session.incoming.get(packetId);
     const repeated = known === digest || (known === UNKNOWN_DIGEST && publication.dup);
     session.incoming.set(packetId, digest);
-    const isDelivered = !repeated && this.#authorise(client, route.topic);
+    const isDelivered = !repeated && this.#authorise(client, route);
     const isStored = isDelivered && (route.persistent || publication.retain);
     if (!session.persistent && !isStored) {
       if (isDelivered) this.#deliverToSubscribers(publication, route, client);
@@ -173,8 +171,7 @@ export class DataPlane {
   }
 
   /** A message that its client may not publish is dropped and counted, and still acknowledged [MQTT-3.3.5-2]. */
-  #authorise({ session, access }: Client, topic: string): boolean {
-    const reserved = isReserved(topic);
+  #authorise({ session, access }: Client, { topic, reserved }: Route): boolean {
     if (!reserved && (!access || access.rights.mayPublish(topic))) return true;
     this.#parts.drops.count(session!.clientId, reserved ? 'reserved-topic' : 'not-authorised');
     return false;

@@ -2,8 +2,8 @@ import { ProtocolError, PUBREL_HEADER, type Qos } from '../../mqtt/codec.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import { QueueEntry, type QueueOwner, UNWRITTEN } from '../../queue/queue-entry.ts';
 import type { Journal } from '../../store/commit/journal.ts';
-import { InflightWindow } from './inflight-window.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
+import { PacketIdMap } from './packet-id-map.ts';
 import { type Publication, writePublication } from './publication.ts';
 
 /** The functions of a connection that a session needs. */
@@ -36,14 +36,13 @@ const PUBREL_SENT = 3;
 export class Deliveries {
   readonly #owner: QueueOwner;
   readonly #parts: DeliveriesParts;
-  readonly #window: InflightWindow<Slot>;
+  readonly #window = new PacketIdMap<Slot>();
   #seq: number;
 
-  /** `limit` messages are in flight at most; `lastSeq` is the last sequence number in use. */
-  constructor(owner: QueueOwner, parts: DeliveriesParts, limit: number, lastSeq: number) {
+  /** `lastSeq` is the last sequence number in use. */
+  constructor(owner: QueueOwner, parts: DeliveriesParts, lastSeq: number) {
     this.#owner = owner;
     this.#parts = parts;
-    this.#window = new InflightWindow(limit);
     this.#seq = lastSeq;
   }
 
@@ -84,7 +83,7 @@ export class Deliveries {
   send(link: Link, entry: QueueEntry): boolean {
     const packetId = packetIdOf(entry.seq);
     if (this.#window.has(packetId)) return false;
-    this.#window.add(packetId, entry);
+    this.#window.set(packetId, entry);
     this.#transmit(link, entry, packetId);
     return true;
   }
@@ -92,7 +91,7 @@ export class Deliveries {
   /** Sends a clean session's message without an entry. */
   sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>, retain: boolean): void {
     const packetId = packetIdOf(this.nextSeq());
-    this.#window.add(packetId, qos);
+    this.#window.set(packetId, qos);
     const header = PUBLISH | (qos << 1) | (retain ? 1 : 0);
     writePublication(link.sendBuffer, publication, header, packetId);
   }
@@ -136,7 +135,7 @@ export class Deliveries {
     if (slot === 1 || (slot instanceof QueueEntry && slot.qos === 1)) {
       throw new ProtocolError('PUBREC for a QoS 1 message');
     }
-    if (slot === 2) this.#window.replace(packetId, PUBREL_SENT);
+    if (slot === 2) this.#window.set(packetId, PUBREL_SENT);
     if (slot instanceof QueueEntry) {
       const first = !slot.released;
       slot.released = true;

@@ -1,6 +1,7 @@
 import { decodeTopic, type Qos } from '../../mqtt/codec.ts';
 import { matchesLevels } from '../../mqtt/topics.ts';
 import type { Subscriber } from './publication.ts';
+import { isReserved } from './reserved-topics.ts';
 import { filterPath, hasDeepWildcard, TREE_LEVELS, topicPath, WILDCARDS } from './tree-levels.ts';
 
 class Node {
@@ -15,6 +16,8 @@ export interface Route {
   readonly qos: readonly Qos[];
   /** Whether one of the subscribers is persistent. */
   readonly persistent: boolean;
+  /** Whether the topic belongs to the gateway. */
+  readonly reserved: boolean;
 }
 
 interface CachedRoute {
@@ -26,6 +29,8 @@ interface CachedRoute {
 /** Limits of the cache; it is emptied when one is reached. */
 const CACHED_TOPICS = 20_000;
 const CACHED_TOPIC_BYTES = 512;
+/** Places of the routes that were found last, in front of the cache; a power of two. */
+const RECENT = 1024;
 
 /** Finds the subscribers of a topic; caches the route by the topic's bytes until a subscription changes. */
 export class Router {
@@ -35,6 +40,7 @@ export class Router {
   deepWildcards = 0;
   readonly #root = new Node();
   #cache = new Map<number, CachedRoute>();
+  readonly #recent = new Array<CachedRoute | undefined>(RECENT).fill(undefined);
   #generation = 1;
 
   subscribe(filter: string, subscriber: Subscriber, qos: Qos): void {
@@ -70,7 +76,7 @@ export class Router {
     this.count--;
     if (hasDeepWildcard(levels)) this.deepWildcards--;
     // A cached route would keep the subscriber and its queue in memory.
-    if (this.#cache.size > 0) this.#cache = new Map();
+    this.#forgetRoutes();
     for (let i = levels.length; i > 0; i--) {
       const node = path[i]!;
       if (node.subscribers?.size || node.children?.size) return;
@@ -81,23 +87,44 @@ export class Router {
   /** The route of the topic at [start, end); throws ProtocolError if these bytes are not a topic name. */
   find(source: Buffer, start: number, end: number): Route {
     const length = end - start;
-    if (length > CACHED_TOPIC_BYTES) return this.route(decodeTopic(source.subarray(start, end)));
-    let hash = length;
+    if (length === 0 || length > CACHED_TOPIC_BYTES) {
+      return this.route(decodeTopic(source.subarray(start, end)));
+    }
+    // Four of its bytes find the place of most topics in a third of the time that a hash of all takes.
+    const middle = source[start + (length >> 1)]! + 7 * source[start + ((3 * length) >> 2)]!;
+    const place = (length + 31 * source[end - 1]! + 61 * source[end - 2]! + 17 * middle) % RECENT;
+    const recent = this.#recent[place];
+    if (recent?.generation === this.#generation && sameBytes(recent.bytes, source, start, length)) {
+      return recent.route;
+    }
+    const found = this.#findCached(source, start, end);
+    this.#recent[place] = found;
+    return found.route;
+  }
+
+  #findCached(source: Buffer, start: number, end: number): CachedRoute {
+    let hash = end - start;
     for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + source[i]!) | 0;
     const cached = this.#cache.get(hash);
-    if (cached && sameBytes(cached.bytes, source, start, length)) {
-      if (cached.generation === this.#generation) return cached.route;
+    if (cached && sameBytes(cached.bytes, source, start, end - start)) {
+      if (cached.generation === this.#generation) return cached;
       return this.#cacheRoute(hash, cached.bytes, cached.route.topic);
     }
     const bytes = Buffer.from(source.subarray(start, end));
     return this.#cacheRoute(hash, bytes, decodeTopic(bytes));
   }
 
-  #cacheRoute(hash: number, bytes: Buffer, topic: string): Route {
-    const route = this.route(topic);
-    if (this.#cache.size >= CACHED_TOPICS) this.#cache = new Map();
-    this.#cache.set(hash, { bytes, generation: this.#generation, route });
-    return route;
+  #cacheRoute(hash: number, bytes: Buffer, topic: string): CachedRoute {
+    const cached = { bytes, generation: this.#generation, route: this.route(topic) };
+    if (this.#cache.size >= CACHED_TOPICS) this.#forgetRoutes();
+    this.#cache.set(hash, cached);
+    return cached;
+  }
+
+  #forgetRoutes(): void {
+    if (this.#cache.size === 0) return;
+    this.#cache = new Map();
+    this.#recent.fill(undefined);
   }
 
   /** The route of a topic name, without the cache. */
@@ -106,7 +133,13 @@ export class Router {
     collect(this.#root, topicPath(topic), 0, topic.startsWith('$'), found);
     const subscribers = [...found.keys()];
     const persistent = subscribers.some((subscriber) => subscriber.persistent);
-    return { topic, subscribers, qos: [...found.values()], persistent };
+    return {
+      topic,
+      subscribers,
+      qos: [...found.values()],
+      persistent,
+      reserved: isReserved(topic),
+    };
   }
 }
 

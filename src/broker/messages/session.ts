@@ -10,6 +10,7 @@ import type { StoredSession } from '../../store/recovery/load-state.ts';
 import { Deliveries, type DeliveriesParts, type Link } from './deliveries.ts';
 import { type FlowControl, type FlowReader, ReaderFlow } from './flow-control.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import { PacketIdMap } from './packet-id-map.ts';
 import { Publication, type Subscriber, writePublication } from './publication.ts';
 import type { Retained } from './retained.ts';
 import { RetainedFeed } from './retained-feed.ts';
@@ -55,7 +56,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   readonly persistent: boolean;
   readonly subscriptions = new Map<string, Qos>();
   /** QoS 2 packet identifiers that the client has published and not released, with the digests of their messages. */
-  readonly incoming = new Map<number, number>();
+  readonly incoming = new PacketIdMap<number>();
   /** The user whose session it is; '' where no client has logged in as one. */
   owner: string;
   /** Its client is a bridge: it gets the retain flag as it was published, and not the messages that it has published. */
@@ -98,7 +99,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
       this.sentOnDisk = stored.sent;
       lastSeq = Math.max(stored.sent, stored.queue.last);
     }
-    this.#deliveries = new Deliveries(this, context, limits.inflight, lastSeq);
+    this.#deliveries = new Deliveries(this, context, lastSeq);
     const memoryBytes = persistent ? Number.POSITIVE_INFINITY : limits.queueMemoryPerClient;
     this.flow = new ReaderFlow(limits, memoryBytes / 2);
     this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
