@@ -19,7 +19,7 @@ import { aptShow, digest, run } from './tools.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 
-/** Modules of the kernel's own that the tests load; what they need comes along. */
+/** Modules of the kernel's own that the tests load; what they need comes along. Some are built into newer kernels. */
 const MODULES = [
   'bmp280-i2c',
   'configfs',
@@ -29,7 +29,10 @@ const MODULES = [
   'i2c-dev',
   'lm75',
   'virtio_blk',
+  'virtio_console',
   'virtio_net',
+  'virtio_pci',
+  'virtio_rng',
   'w1_therm',
 ];
 /** Modules of ours, each a file in this folder. */
@@ -119,7 +122,12 @@ function keepModules(work, made, version, ours) {
   const folder = join(made, path);
   mkdirSync(folder, { recursive: true });
   for (const file of ours) copyFileSync(file, join(folder, basename(file)));
-  const kernel = join(work, path, 'kernel');
+  // Debian 13 has them under usr.
+  const unpacked = [path, join('usr', path)]
+    .map((one) => join(work, one))
+    .find((one) => existsSync(join(one, 'kernel')));
+  if (!unpacked) throw new Error(`linux-image-${version} has no ${path}/kernel`);
+  const kernel = join(unpacked, 'kernel');
   const files = readdirSync(kernel, { recursive: true }).filter((file) => file.includes('.ko'));
   const keep = (name) => {
     const same = (file) => basename(file).split('.')[0].replaceAll('-', '_') === name;
@@ -138,7 +146,7 @@ function keepModules(work, made, version, ours) {
   for (const name of MODULES) keep(name.replaceAll('-', '_'));
   for (const file of ours) keepNeeds(file);
   for (const file of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order'])
-    copyFileSync(join(work, path, file), join(folder, file));
+    copyFileSync(join(unpacked, file), join(folder, file));
   run(undefined, 'depmod', ['-b', made, version], work);
 }
 

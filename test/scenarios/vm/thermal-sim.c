@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/thermal.h>
+#include <linux/version.h>
 
 static int millidegrees = 47236;
 module_param(millidegrees, int, 0644);
@@ -24,13 +25,18 @@ static int thermal_sim_get_temp(struct thermal_zone_device *tz, int *temperature
 	return 0;
 }
 
-static const struct thermal_zone_device_ops thermal_sim_ops = {
+/* Not const: before Linux 6.9 the kernel takes no other. */
+static struct thermal_zone_device_ops thermal_sim_ops = {
 	.get_temp = thermal_sim_get_temp,
 };
 
 static int __init thermal_sim_init(void)
 {
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 	zone = thermal_tripless_zone_device_register("cpu-thermal", NULL, &thermal_sim_ops, NULL);
+#else
+	zone = thermal_zone_device_register("cpu-thermal", 0, 0, NULL, &thermal_sim_ops, NULL, 0, 0);
+#endif
 	return PTR_ERR_OR_ZERO(zone);
 }
 
