@@ -1,0 +1,209 @@
+/**
+ * `npm run test:mutation -- [folder or file of src …] [--minutes 30] [--seed N] [--jobs 2]`: changes the code in one
+ * place after the other (a condition, a comparison, a number, a statement that is left out) and runs the unit tests.
+ * A change that no test notices is a survivor. Ends after so many minutes; each folder has its share of them.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve, sep } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { checkNode, fail, installDependencies, ROOT } from './set-up.mjs';
+
+/** Folder of src → the tests that run against its mutants: its unit tests and what else is quick. */
+const TESTS = {
+  queue: ['test/unit/queue'],
+  store: ['test/unit/store'],
+  broker: ['test/unit/broker'],
+  uplink: ['test/unit/uplink'],
+  outputs: ['test/unit/outputs'],
+  access: ['test/unit/access'],
+};
+/** Files are tried in groups of about so many lines: before each group the tests run once without a mutant. */
+const GROUP_LINES = 600;
+/** What those tests do not need is not copied. */
+const UNNEEDED = ['.git', 'dist', 'docs/images', 'coverage'];
+/** How long Stryker may take to end after its time is over. */
+const END_MS = 10_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: 'string', default: '30' },
+    seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
+    jobs: { type: 'string', default: '2' },
+  },
+});
+const [minutes, jobs] = ['minutes', 'jobs'].map((name) => {
+  const number = Number(values[name]);
+  if (!(number > 0)) fail(`--${name} is a number greater than 0, not ${values[name]}`);
+  return number;
+});
+const folders = plan(positionals.length > 0 ? positionals : Object.keys(TESTS));
+checkNode();
+installDependencies();
+const work = mkdtempSync(join(tmpdir(), 'cellgate-mutation-'));
+process.once('exit', () => rmSync(work, { recursive: true, force: true }));
+process.once('SIGINT', () => process.exit(130));
+
+console.log(`at most ${minutes} min, --seed ${values.seed}`);
+const deadline = performance.now() + minutes * 60_000;
+const tried = new Map();
+for (const [index, [folder, groups]] of [...folders].entries()) {
+  const end = performance.now() + (deadline - performance.now()) / (folders.size - index);
+  const results = [];
+  for (const group of groups) {
+    if (performance.now() >= end) break;
+    results.push(...(await tryGroup(folder, group, end)));
+  }
+  tried.set(folder, results);
+}
+report();
+
+/** The groups of files of each folder, in an order that the seed gives. */
+function plan(asked) {
+  const planned = new Map();
+  const key = (file) => createHash('sha256').update(values.seed).update(file).digest('hex');
+  for (const name of asked) {
+    const path = [name, join('src', name)].map((one) => resolve(ROOT, one)).find(existsSync);
+    const folder = path && relative(join(ROOT, 'src'), path).split(sep)[0];
+    if (!TESTS[folder])
+      fail(`${name}: not a file or folder of src/{${Object.keys(TESTS)}} with a list of tests`);
+    const files = statSync(path).isFile()
+      ? [path]
+      : readdirSync(path, { recursive: true })
+          .filter((file) => file.endsWith('.ts'))
+          .map((file) => join(path, file));
+    const known = planned.get(folder) ?? [];
+    planned.set(folder, [...known, ...files.map((file) => relative(ROOT, file))]);
+  }
+  for (const [folder, files] of planned) {
+    const order = [...new Set(files)].sort((one, other) => (key(one) < key(other) ? -1 : 1));
+    planned.set(folder, inGroups(order));
+  }
+  return planned;
+}
+
+function inGroups(files) {
+  const groups = [];
+  let lines = GROUP_LINES;
+  for (const file of files) {
+    if (lines >= GROUP_LINES) {
+      groups.push([]);
+      lines = 0;
+    }
+    groups.at(-1).push(file);
+    lines += readFileSync(join(ROOT, file), 'utf8').split('\n').length;
+  }
+  return groups;
+}
+
+/** Runs Stryker over some files until it is done, or until the time is over; returns what is known of each mutant. */
+async function tryGroup(folder, files, end) {
+  const output = join(work, 'results');
+  const config = join(work, 'stryker.config.json');
+  writeFileSync(output, '');
+  writeFileSync(config, JSON.stringify(options(files)));
+  const args = [join(ROOT, 'node_modules/@stryker-mutator/core/bin/stryker.js'), 'run', config];
+  const tests = TESTS[folder].map((path) => `${path}/**/*.test.ts`);
+  const started = performance.now();
+  const stryker = spawn(process.execPath, args, {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      MUTATION_ROOT: ROOT,
+      MUTATION_TESTS: `${tests}`,
+      MUTATION_RESULTS: output,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [stryker.stdout, stryker.stderr])
+    stream.on('data', (chunk) => {
+      said = (said + chunk).slice(-20_000);
+    });
+  const ended = once(stryker, 'exit');
+  const late = new AbortController();
+  const inTime = await Promise.race([
+    ended.then(() => true),
+    delay(Math.max(0, end - performance.now()), false, { signal: late.signal }).catch(() => true),
+  ]);
+  late.abort();
+  if (!inTime) {
+    stryker.kill('SIGTERM');
+    const stopped = await Promise.race([ended, delay(END_MS, undefined, { ref: false })]);
+    if (!stopped) stryker.kill('SIGKILL');
+    await ended;
+  } else if (stryker.exitCode !== 0) fail(`${said}\nStryker ended with ${stryker.exitCode}`);
+  const results = readFileSync(output, 'utf8').trim().split('\n').filter(Boolean);
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  const how = inTime ? '' : ', not finished';
+  console.log(`${folder}: ${files.length} files, ${results.length} mutants in ${seconds} s${how}`);
+  return results.map((line) => JSON.parse(line));
+}
+
+function options(files) {
+  return {
+    testRunner: 'vitest',
+    vitest: { configFile: 'scripts/mutation/vitest.config.ts', related: false },
+    mutate: files,
+    coverageAnalysis: 'perTest',
+    concurrency: jobs,
+    // A busy machine is slow without a mutant too.
+    timeoutMS: 10_000,
+    ignorePatterns: UNNEEDED,
+    buildCommand: 'node scripts/mutation/build.mjs',
+    // The build needs them before Stryker would link them.
+    symlinkNodeModules: false,
+    // Stryker can't read it through TypeScript 7, and does not need it.
+    tsconfigFile: 'none',
+    disableTypeChecks: false,
+    plugins: ['@stryker-mutator/vitest-runner', join(ROOT, 'scripts/mutation/reporter.mjs')],
+    reporters: ['lines'],
+    tempDirName: join(work, 'sandbox'),
+    allowConsoleColors: false,
+  };
+}
+
+/** A table by folder, then each survivor. */
+function report() {
+  const survivors = [];
+  const rows = [];
+  for (const [folder, results] of tried) {
+    const count = (...statuses) => results.filter(({ status }) => statuses.includes(status)).length;
+    const killed = count('Killed', 'Timeout');
+    const [survived, uncovered] = [count('Survived'), count('NoCoverage')];
+    const all = killed + survived + uncovered;
+    const files = folders.get(folder).flat();
+    const share = all === 0 ? '-' : `${((100 * killed) / all).toFixed(1)} %`;
+    rows.push({
+      folder: `src/${folder}`,
+      files: `${new Set(results.map(({ fileName }) => fileName)).size} of ${files.length}`,
+      mutants: all,
+      killed,
+      survived,
+      'not run by a test': uncovered,
+      'killed share': share,
+    });
+    survivors.push(
+      ...results.filter(({ status }) => status === 'Survived' || status === 'NoCoverage'),
+    );
+  }
+  for (const { fileName, location, mutatorName, replacement, status } of survivors) {
+    const place = `${relative(ROOT, fileName)}:${location.start.line}:${location.start.column}`;
+    const text = replacement.replace(/\s+/g, ' ').slice(0, 80);
+    console.log(`${place} ${mutatorName} → ${text}${status === 'Survived' ? '' : ' (not run)'}`);
+  }
+  console.table(rows);
+}
