@@ -59,8 +59,13 @@ function setUp(
   }));
   let seq = rows.length;
   const count = rows.length;
-  const load = async (_key: number, from: number, limit: number): Promise<StoredEntry[]> =>
-    rows.filter((row) => row.seq >= from).slice(0, limit);
+  let failing = false;
+  let loads = 0;
+  const load = async (_key: number, from: number, limit: number): Promise<StoredEntry[]> => {
+    loads++;
+    if (failing) throw new Error('disk');
+    return rows.filter((row) => row.seq >= from).slice(0, limit);
+  };
   const before: StoredQueue = { first: 1, last: count, count, bytes: count * SIZE, oldestAt: 0 };
   const queue = new BoundedQueue(
     { owner, limits: owner.limits, memoryBytes, load, now: () => now },
@@ -79,7 +84,8 @@ function setUp(
     return topics;
   };
   const later = (ms: number) => (now += ms);
-  return { owner, queue, push, drain, later };
+  const fail = () => (failing = true);
+  return { owner, queue, push, drain, later, fail, loads: () => loads };
 }
 
 describe('a full queue', () => {
@@ -88,6 +94,12 @@ describe('a full queue', () => {
     expect([...'abcde'].map((topic) => push(topic))).toEqual([true, true, true, true, true]);
     expect(owner.drops).toEqual(['a queue-full', 'b queue-full']);
     expect(drain()).toBe('cde');
+  });
+
+  test('drop-oldest: the oldest, even where a newer one of another topic is overtaken', () => {
+    const { owner, push } = setUp();
+    for (const topic of 'abbc') push(topic);
+    expect(owner.drops).toEqual(['a queue-full']);
   });
 
   test('drop-newest: the new one has no room', () => {
@@ -115,6 +127,18 @@ describe('a full queue', () => {
     expect(owner.drops).toEqual(['b queue-full']);
   });
 
+  test('latest-per-topic: an overtaken message that has been sent meanwhile is not dropped again', () => {
+    const { owner, queue, push, drain } = setUp({ full: 'latest-per-topic', messages: 2 });
+    for (const topic of 'abc') push(topic);
+    expect(owner.drops).toEqual(['a queue-full']);
+    // It was passed in the search, and is remembered when the next one of its topic arrives.
+    expect(topicOf(queue.shift())).toBe('b');
+    push('b');
+    push('d');
+    expect(owner.drops).toEqual(['a queue-full', 'c queue-full']);
+    expect(drain()).toBe('bd');
+  });
+
   test('latest-per-topic: a message without room overtakes nothing', () => {
     const { owner, push, drain } = setUp({ full: 'latest-per-topic' });
     for (const topic of 'abc') push(topic);
@@ -139,8 +163,26 @@ describe('a full queue', () => {
     },
   );
 
+  test('a message as large as the whole queue has room', () => {
+    const { owner, push, drain } = setUp({ bytes: 10 * SIZE });
+    push('a');
+    expect(push('b', 'x'.repeat(9 * SIZE + 1))).toBe(true);
+    expect(owner.drops).toEqual(['a queue-full']);
+    expect(drain()).toBe('b');
+  });
+
+  test('hasRoom is whether another one has room without a drop', () => {
+    const { owner, queue, push } = setUp();
+    push('a');
+    push('b');
+    expect(queue.hasRoom(SIZE)).toBe(true);
+    push('c');
+    expect(queue.hasRoom(SIZE)).toBe(false);
+    expect(owner.drops).toEqual([]);
+  });
+
   test('a message larger than the memory of the queue has no room', () => {
-    const { owner, push, drain } = setUp({}, { memoryBytes: 4 * (SIZE + ENTRY_BYTES) });
+    const { owner, push, drain } = setUp({ bytes: 1e6 }, { memoryBytes: 4 * (SIZE + ENTRY_BYTES) });
     for (const topic of 'ab') push(topic);
     expect(push('c', 'x'.repeat(5 * (SIZE + ENTRY_BYTES)))).toBe(false);
     expect(owner.drops).toEqual([]);
@@ -164,6 +206,25 @@ describe('a full queue', () => {
     for (const topic of 'abcd') push(topic);
     expect(owner.drops).toEqual(['a queue-full']);
     expect(queue.count).toBe(3);
+  });
+
+  test('in memory alone it counts the payload of the new one too', () => {
+    const memoryBytes = 2 * ENTRY_BYTES + 100;
+    const { owner, push } = setUp({ messages: 100 }, { memoryBytes });
+    push('a');
+    push('b', 'x'.repeat(150));
+    expect(owner.drops).toEqual([]);
+    push('c', 'x'.repeat(150));
+    expect(owner.drops).toEqual(['a queue-full', 'b queue-full']);
+  });
+
+  test('drop-newest: what is in the queue stays when its bounds become narrower', () => {
+    const { owner, queue, push, drain } = setUp({ full: 'drop-newest' });
+    for (const topic of 'abc') push(topic);
+    owner.limits.queue = { ...owner.limits.queue, messages: 1 };
+    queue.trim();
+    expect(owner.drops).toEqual([]);
+    expect(drain()).toBe('abc');
   });
 
   test('is trimmed when its bounds become narrower', () => {
@@ -201,6 +262,25 @@ describe('a full queue that is on disk', () => {
       await pass();
     }
     expect(drain()).toBe('abc');
+  });
+
+  test('read gives copies, and the number up to which they are complete', async () => {
+    const { queue, push } = setUp({ messages: 10 }, { stored: 'abc' });
+    push('d');
+    const seqs = async (seq: number, limit: number) => {
+      const { entries, last } = await queue.read(seq, limit);
+      return { seqs: entries.map((entry) => entry.seq), last };
+    };
+    expect(await seqs(1, 2)).toEqual({ seqs: [1, 2], last: 2 });
+    expect(await seqs(3, 2)).toEqual({ seqs: [3], last: 3 });
+    expect(await seqs(4, 2)).toEqual({ seqs: [], last: 4 });
+    expect([queue.firstSeq, queue.first(1), queue.count]).toEqual([1, 'stored', 4]);
+  });
+
+  test('read is without entries up to the end of the part on disk when the disk fails', async () => {
+    const { queue, fail } = setUp({}, { stored: 'abc' });
+    fail();
+    expect(await queue.read(1, 2)).toEqual({ entries: [], last: 3 });
   });
 
   test('has an end to what it takes while its oldest is not read', () => {
@@ -256,6 +336,41 @@ describe('age', () => {
     expect(owner.drops).toEqual(['a expired', 'b expired', 'c expired', 'd expired']);
     expect(queue.count).toBe(1);
   });
+});
+
+describe('age and what is not in memory', () => {
+  test('expire reads nothing from disk before the oldest can be too old', () => {
+    const { queue, later, loads } = setUp({}, { stored: 'abc' });
+    later(60_000);
+    expect(queue.expire(100)).toBe(0);
+    expect(loads()).toBe(0);
+    later(1);
+    expect(queue.expire(100)).toBe(0);
+    expect(loads()).toBe(1);
+  });
+
+  test('expire keeps what is behind an old message that was overtaken', () => {
+    const { owner, queue, push, later } = setUp({ full: 'latest-per-topic', messages: 2 });
+    push('a');
+    later(30_000);
+    push('a');
+    push('b');
+    expect(owner.drops).toEqual(['a superseded']);
+    later(31_000);
+    expect(queue.expire(100)).toBe(0);
+    expect(queue.count).toBe(2);
+  });
+});
+
+test('spill frees the memory of what is on disk and far from being sent', () => {
+  const { queue, push } = setUp({ messages: 1000, bytes: 1e6 });
+  const entries: QueueEntry[] = [];
+  for (let n = 0; n < 600; n++) push('x');
+  for (let seq = 1; seq <= 600; seq++) entries.push(queue.first(seq) as QueueEntry);
+  for (const entry of entries) entry.written = WRITTEN;
+  expect(queue.first(600)).toBe(entries[599]);
+  queue.spill();
+  expect(queue.first(600)).toBe('stored');
 });
 
 test('an entry that is held is given when it is on disk', () => {

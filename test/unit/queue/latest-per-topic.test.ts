@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { LatestPerTopic } from '../../../src/queue/latest-per-topic.ts';
 import { createMessage } from '../../../src/queue/message.ts';
 import type { QueueEntry } from '../../../src/queue/queue-entry.ts';
@@ -66,6 +66,14 @@ test('a message that was the newest of its topic when it was passed is found onc
   expect(drop(3)).toEqual([1, 3, undefined]);
 });
 
+test('messages that were passed and then overtaken come in the order of the queue', () => {
+  const { push, drop } = setUp();
+  for (const topic of ['a', 'b', 'c', 'd']) push(topic);
+  expect(drop(1)).toEqual([undefined]);
+  for (const topic of ['b', 'd', 'a', 'c']) push(topic);
+  expect(drop(5)).toEqual([1, 2, 3, 4, undefined]);
+});
+
 test('a message that is alone of its topic after others have left is not overtaken', () => {
   const { latest, push, drop } = setUp();
   push('a');
@@ -97,4 +105,112 @@ test('a read that fails is asked for again by the next search', async () => {
   expect(drop(1)).toEqual(['later']);
   await settled();
   expect(drop(1)).toEqual([1]);
+});
+
+test('a part on disk that is longer than one read is searched to its end', async () => {
+  const topics = Array.from({ length: 1200 }, (_, n) => `t${n}`);
+  const { push, drop, settled } = setUp({ onDisk: topics });
+  push('t1199');
+  const dropped: unknown[] = [];
+  for (let n = 0; n < 20 && dropped.at(-1) !== 1200; n++) {
+    dropped.push(...drop(1));
+    await settled();
+  }
+  expect(dropped.filter((each) => each !== 'later')).toEqual([1200]);
+});
+
+/** A disk that answers each read when the test says so. */
+function slowDisk(count: number, topics: string) {
+  const owner = new FakeOwner(1);
+  const make = (topic: string) => owner.entry(createMessage(topic, Buffer.from('x')));
+  const disk = [...topics].map(make);
+  const reads: (() => void)[] = [];
+  const latest = new LatestPerTopic({
+    queue: { first: (seq) => (disk.some((entry) => entry.seq >= seq) ? 'stored' : undefined) },
+    load: (seq) =>
+      new Promise((resolve) => {
+        reads.push(() => resolve(disk.filter((entry) => entry.seq >= seq)));
+      }),
+    stored: { first: 1, last: count, count, bytes: 0, oldestAt: 0 },
+    found: () => undefined,
+  });
+  const answer = async () => {
+    reads.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const next = () => {
+    const found = latest.next();
+    return typeof found === 'object' ? found.seq : found;
+  };
+  return { latest, reads, answer, next };
+}
+
+test('one read from disk at a time', async () => {
+  const { reads, answer, next } = slowDisk(2, 'ab');
+  await answer();
+  expect([next(), next()]).toEqual(['later', 'later']);
+  expect(reads).toHaveLength(1);
+});
+
+test('a message that reached the disk after the start is counted once', async () => {
+  // Two were on disk at the start; the third has arrived since.
+  const { latest, answer, next } = slowDisk(2, 'abc');
+  latest.arrived('c');
+  await answer();
+  expect(next()).toBe('later');
+  await answer();
+  expect(next()).toBeUndefined();
+});
+
+test('rows that are not on disk after all end the count', async () => {
+  const { answer, next } = slowDisk(3, '');
+  expect(next()).toBe('later');
+  await answer();
+  expect(next()).toBeUndefined();
+});
+
+describe('with 50,000 topics', () => {
+  const TOPICS = 50_000;
+  /** Each message is passed once, in the order of arrival. */
+  const full = (topics: number) => {
+    const owner = new FakeOwner(1);
+    const entries: QueueEntry[] = [];
+    const latest = new LatestPerTopic({
+      queue: { first: (seq) => entries[Math.max(0, seq - 1)] },
+      load: async () => [],
+      stored: undefined,
+      found: () => undefined,
+    });
+    const push = (topic: string) => {
+      latest.arrived(topic);
+      entries.push(owner.entry(createMessage(topic, Buffer.from('x'))));
+    };
+    for (let n = 0; n < topics; n++) push(`t${n}`);
+    const next = () => {
+      const found = latest.next();
+      return typeof found === 'object' ? found.topic : found;
+    };
+    return { latest, push, next };
+  };
+
+  test('the last one is followed', () => {
+    const { push, next } = full(TOPICS);
+    push(`t${TOPICS - 1}`);
+    expect(next()).toBe(`t${TOPICS - 1}`);
+  });
+
+  test('one more is not: its messages never count as overtaken', () => {
+    const { push, next } = full(TOPICS);
+    push('more');
+    push('more');
+    expect(next()).toBeUndefined();
+  });
+
+  test('one more is followed when another has left', () => {
+    const { latest, push, next } = full(TOPICS);
+    latest.left('t0');
+    push('more');
+    push('more');
+    expect(next()).toBe('more');
+  });
 });

@@ -316,6 +316,66 @@ test('the last entry of a part that has been moved to the disk can be discarded'
   await bench.drain();
 });
 
+test('a queue of few large messages is moved to the disk too, all but one', async () => {
+  const bench = new Bench();
+  for (let n = 0; n < 5; n++) bench.push(1024 * 1024);
+  bench.commit(5);
+  expect(bench.queue.inMemory).toBe(1);
+  await bench.drain();
+});
+
+test('two of one MiB and 512 small ones stay in memory', async () => {
+  const bench = new Bench();
+  bench.push(1024 * 1024);
+  bench.push(1024 * 1024 - 6);
+  bench.commit(2);
+  expect(bench.queue.inMemory).toBe(2);
+  await bench.drain();
+  for (let n = 0; n < 512; n++) bench.push(1);
+  bench.commit(512);
+  expect(bench.queue.inMemory).toBe(512);
+  await bench.drain();
+});
+
+test('where it begins, and where its part on disk ends', async () => {
+  const bench = new Bench();
+  const at = () => [bench.queue.firstSeq, bench.queue.lastStored, bench.queue.oldestAt];
+  const none = Number.POSITIVE_INFINITY;
+  expect(at()).toEqual([none, 0, none]);
+  for (let n = 0; n < 600; n++) bench.push(1);
+  expect(at()).toEqual([1, 0, 1000]);
+  bench.commit(600);
+  bench.shift();
+  expect(at()).toEqual([2, 600, 1000]);
+  // Only the part on disk is left: what was read in advance has been taken.
+  while (bench.queue.inMemory > 0) {
+    bench.queue.shift();
+    bench.model.shift();
+  }
+  bench.push(1);
+  expect(at()).toEqual([257, 600, 1000]);
+  expect(bench.queue.first(601)).toMatchObject({ seq: 601 });
+  await bench.drain();
+  expect(at()).toEqual([none, 0, none]);
+});
+
+test('an entry is discarded once, wherever it is, and never one in its place', async () => {
+  const bench = new Bench(600);
+  bench.queue.peek();
+  await bench.answerLoad();
+  bench.discard(10);
+  bench.discard(499);
+  bench.check();
+  const again = [11, 501, 700].map((seq) => bench.queue.discard(seq, 1));
+  expect(again).toEqual([undefined, undefined, undefined]);
+  bench.check();
+  for (let n = 0; n < 5; n++) bench.shift();
+  expect(bench.queue.discard(3, 1)).toBeUndefined();
+  bench.check();
+  await vi.advanceTimersByTimeAsync(DELETED_MS);
+  await bench.drain();
+});
+
 const steps = fc.array(
   fc.oneof(
     fc.record({ push: fc.integer({ min: 1, max: 400 }), size: fc.integer({ min: 0, max: 40 }) }),
