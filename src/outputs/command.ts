@@ -17,14 +17,15 @@ export interface Refused {
   readonly id?: string;
 }
 
-const WORDS: Readonly<Record<string, boolean>> = {
-  on: true,
-  true: true,
-  '1': true,
-  off: false,
-  false: false,
-  '0': false,
-};
+/** A map, as an object has names such as `constructor` too. */
+const WORDS: ReadonlyMap<string, boolean> = new Map([
+  ['on', true],
+  ['true', true],
+  ['1', true],
+  ['off', false],
+  ['false', false],
+  ['0', false],
+]);
 const EXPECTED = 'expected on, off or JSON such as {"value":true,"id":"7","for":"2s"}';
 const KEYS = ['value', 'id', 'for', 'time'];
 const LONGEST_BYTES = 1024;
@@ -38,7 +39,7 @@ const LONGEST_FOR_MS = 86_400_000;
 export function parseCommand(payload: Uint8Array): Command | Refused {
   if (payload.length > LONGEST_BYTES) return { refused: `longer than ${LONGEST_BYTES} bytes` };
   const text = Buffer.from(payload).toString('utf8').trim();
-  const word = WORDS[text.toLowerCase()];
+  const word = WORDS.get(text.toLowerCase());
   if (word !== undefined) return { value: word };
   let json: unknown;
   try {
@@ -64,7 +65,8 @@ function fromObject(json: Readonly<Record<string, unknown>>): Command | Refused 
       `${JSON.stringify(unknown).slice(0, 50)}: unknown key, expected ${KEYS.join(', ')}`,
     );
   }
-  const value = WORDS[String(json.value).toLowerCase()];
+  const value =
+    typeof json.value === 'object' ? undefined : WORDS.get(String(json.value).toLowerCase());
   if (value === undefined) return refuse('value: expected true or false');
   const forMs = json.for === undefined ? undefined : parseDuration(String(json.for));
   if (json.for !== undefined && !(forMs !== undefined && forMs >= 1 && forMs <= LONGEST_FOR_MS)) {
