@@ -34,6 +34,8 @@ const TESTS = {
 const GROUP_LINES = 600;
 /** What those tests do not need is not copied. */
 const UNNEEDED = ['.git', 'dist', 'docs/images', 'coverage'];
+/** What Stryker calls a mutant that no test noticed, and one in code that no test runs. */
+const SURVIVED = ['Survived', 'NoCoverage'];
 /** How long Stryker may take to end after its time is over. */
 const END_MS = 10_000;
 
@@ -55,7 +57,7 @@ checkNode();
 installDependencies();
 const work = mkdtempSync(join(tmpdir(), 'cellgate-mutation-'));
 process.once('exit', () => rmSync(work, { recursive: true, force: true }));
-process.once('SIGINT', () => process.exit(130));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 console.log(`at most ${minutes} min, --seed ${values.seed}`);
 const deadline = performance.now() + minutes * 60_000;
@@ -128,6 +130,8 @@ async function tryGroup(folder, files, end) {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const stop = () => stryker.kill('SIGTERM');
+  process.once('exit', stop);
   let said = '';
   for (const stream of [stryker.stdout, stryker.stderr])
     stream.on('data', (chunk) => {
@@ -146,11 +150,20 @@ async function tryGroup(folder, files, end) {
     if (!stopped) stryker.kill('SIGKILL');
     await ended;
   } else if (stryker.exitCode !== 0) fail(`${said}\nStryker ended with ${stryker.exitCode}`);
-  const results = readFileSync(output, 'utf8').trim().split('\n').filter(Boolean);
+  process.off('exit', stop);
+  const lines = readFileSync(output, 'utf8').trim().split('\n').filter(Boolean);
+  const results = lines.map((line) => JSON.parse(line));
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   const how = inTime ? '' : ', not finished';
   console.log(`${folder}: ${files.length} files, ${results.length} mutants in ${seconds} s${how}`);
-  return results.map((line) => JSON.parse(line));
+  for (const result of results) if (SURVIVED.includes(result.status)) printSurvivor(result);
+  return results;
+}
+
+function printSurvivor({ fileName, location, mutatorName, replacement, status }) {
+  const place = `${relative(ROOT, fileName)}:${location.start.line}:${location.start.column}`;
+  const text = replacement.replace(/\s+/g, ' ').slice(0, 80);
+  console.log(`  ${place} ${mutatorName} → ${text}${status === 'Survived' ? '' : ' (not run)'}`);
 }
 
 function options(files) {
@@ -176,34 +189,22 @@ function options(files) {
   };
 }
 
-/** A table by folder, then each survivor. */
+/** A table by folder. */
 function report() {
-  const survivors = [];
-  const rows = [];
-  for (const [folder, results] of tried) {
+  const rows = [...tried].map(([folder, results]) => {
     const count = (...statuses) => results.filter(({ status }) => statuses.includes(status)).length;
     const killed = count('Killed', 'Timeout');
-    const [survived, uncovered] = [count('Survived'), count('NoCoverage')];
-    const all = killed + survived + uncovered;
+    const all = killed + count(...SURVIVED);
     const files = folders.get(folder).flat();
-    const share = all === 0 ? '-' : `${((100 * killed) / all).toFixed(1)} %`;
-    rows.push({
+    return {
       folder: `src/${folder}`,
       files: `${new Set(results.map(({ fileName }) => fileName)).size} of ${files.length}`,
       mutants: all,
       killed,
-      survived,
-      'not run by a test': uncovered,
-      'killed share': share,
-    });
-    survivors.push(
-      ...results.filter(({ status }) => status === 'Survived' || status === 'NoCoverage'),
-    );
-  }
-  for (const { fileName, location, mutatorName, replacement, status } of survivors) {
-    const place = `${relative(ROOT, fileName)}:${location.start.line}:${location.start.column}`;
-    const text = replacement.replace(/\s+/g, ' ').slice(0, 80);
-    console.log(`${place} ${mutatorName} → ${text}${status === 'Survived' ? '' : ' (not run)'}`);
-  }
+      survived: count('Survived'),
+      'not run by a test': count('NoCoverage'),
+      'killed share': all === 0 ? '-' : `${((100 * killed) / all).toFixed(1)} %`,
+    };
+  });
   console.table(rows);
 }

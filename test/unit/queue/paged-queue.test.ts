@@ -292,6 +292,30 @@ test('entries that were read ahead go back to the disk when the receiver goes, a
   expect([bench.queue.count, bench.queue.bytes]).toEqual([0, 0]);
 });
 
+test('what was read ahead stays in memory when one of it was discarded, and the counts stay right', async () => {
+  const bench = new Bench(3000);
+  bench.queue.peek();
+  for (let loads = 0; loads < 3; loads++) {
+    await bench.answerLoad();
+    bench.queue.peek();
+  }
+  while (bench.loading) await bench.answerLoad();
+  const before = bench.queue.inMemory;
+  expect(before).toBeGreaterThan(512);
+  bench.discard(500);
+  bench.queue.unload();
+  expect(bench.queue.inMemory).toBe(before);
+  bench.check();
+  await vi.advanceTimersByTimeAsync(DELETED_MS);
+  await bench.drain();
+});
+
+test('an empty queue gives nothing', () => {
+  const { queue } = new Bench();
+  expect([queue.peek(), queue.shift(), queue.first(0)]).toEqual([undefined, undefined, undefined]);
+  expect([queue.count, queue.bytes]).toEqual([0, 0]);
+});
+
 test.each([1, 2, 300, 1200])(
   'the last entry of the part on disk can be discarded, and the first, of %i',
   async (stored) => {

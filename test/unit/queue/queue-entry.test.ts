@@ -5,11 +5,19 @@ import {
   QueueEntry,
   restoreEntry,
   topicOf,
+  UNWRITTEN,
   WRITTEN,
 } from '../../../src/queue/queue-entry.ts';
 import { FakeOwner } from '../../support/entries.ts';
 
 const body = createMessage('märz/temp', Buffer.from('21')).body;
+
+test('a new entry was neither written, sent, released nor dropped', () => {
+  const entry = new FakeOwner(1).entry(createMessage('t', Buffer.from('21')), 2);
+  const flags = { sent: false, released: false, gone: false, held: false };
+  expect(entry).toMatchObject({ ...flags, written: UNWRITTEN });
+  expect(entryFlags(entry)).toBe(2);
+});
 
 describe('an entry that was stored', () => {
   test.each([

@@ -282,6 +282,57 @@ describe('acknowledgement', () => {
     expect(second.acknowledged).toBe(true);
   });
 
+  describe.each([true, false])(
+    'of the wrong kind, for a session that is persistent: %s',
+    (persistent) => {
+      const sent = (qos: 1 | 2) => {
+        const { session, deliver } = setUp({ persistent });
+        const link = new FakeLink();
+        session.connect(link);
+        deliver('a', qos);
+        return { session, link };
+      };
+
+      test('a PUBACK for a QoS 2 message is an error, and the message stays in flight', async () => {
+        const { session, link } = sent(2);
+        expect(await link.words()).toEqual(['a#1']);
+        expect(() => session.acknowledged(1)).toThrow('PUBACK for a QoS 2 message');
+        expect(session.inflight).toBe(1);
+      });
+
+      test('a PUBREC for a QoS 1 message is an error, and gets no PUBREL', async () => {
+        const { session, link } = sent(1);
+        expect(await link.words()).toEqual(['a#1']);
+        expect(() => session.received(1)).toThrow('PUBREC for a QoS 1 message');
+        expect(await link.words()).toEqual([]);
+        expect(session.inflight).toBe(1);
+      });
+
+      test.each([1, 2] as const)(
+        'a PUBCOMP for a QoS %i message without PUBREL is an error, and it stays in flight',
+        async (qos) => {
+          const { session, link } = sent(qos);
+          expect(await link.words()).toEqual(['a#1']);
+          expect(() => session.completed(1)).toThrow('PUBCOMP for a message without PUBREL');
+          expect(session.inflight).toBe(1);
+        },
+      );
+
+      test('a PUBACK after the PUBREC is an error; PUBREC and PUBCOMP end the message', async () => {
+        const { session, link } = sent(2);
+        await link.take();
+        session.received(1);
+        expect(await link.words()).toEqual(['pubrel#1']);
+        expect(() => session.acknowledged(1)).toThrow('PUBACK for a QoS 2 message');
+        // A PUBREC that comes again is answered again.
+        session.received(1);
+        expect(await link.words()).toEqual(['pubrel#1']);
+        session.completed(1);
+        expect(session.inflight).toBe(0);
+      });
+    },
+  );
+
   test('an answer to something that was never sent changes nothing', async () => {
     const { session } = setUp();
     const link = new FakeLink();
