@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Sequence } from '../../../src/base/sequence.ts';
 import { outputSchema } from '../../../src/config/schema/outputs.ts';
 import { Output } from '../../../src/outputs/output.ts';
@@ -41,4 +41,99 @@ test('a pulse whose time ends while the next command waits for the line does not
   await Promise.all([check, next]);
   await settle();
   expect(written).toEqual([true, true]);
+});
+
+/** An output whose line does what is written; `results` are in short. */
+async function setUp(keys: Readonly<Record<string, unknown>> = {}) {
+  const clock = createManualClock();
+  const written: boolean[] = [];
+  const results: string[] = [];
+  const config = outputSchema.parse({
+    name: 'lamp',
+    driver: 'digital-output',
+    line: 'DO0',
+    ...keys,
+  });
+  const output = new Output(
+    { ...config, payload: 'json' },
+    {
+      ...{ topic: 'cell/lamp', boot: () => 1, sequence: new Sequence(), clock },
+      log: createQuietLog().log,
+      open: async ({ initial }) => {
+        let level = initial ?? false;
+        return {
+          async write(value) {
+            written.push(value);
+            level = value;
+          },
+          read: async () => level,
+          close: async () => undefined,
+        };
+      },
+      publishReading: () => undefined,
+      publishResult(topic, payload) {
+        const { ok, reason } = JSON.parse(`${Buffer.from(payload)}`);
+        results.push(`${topic} ${ok ? 'ok' : reason}`);
+      },
+    },
+  );
+  await output.check();
+  const command = async (value: boolean, forMs?: number): Promise<string | undefined> => {
+    await output.command({ value, ...(forMs === undefined ? {} : { forMs }) });
+    return results.at(-1)?.replace('cell/lamp/result ', '');
+  };
+  const pass = async (ms: number): Promise<boolean | null> => {
+    await clock.advance(ms);
+    await settle();
+    return output.status().value;
+  };
+  return { output, written, command, pass };
+}
+
+describe.each([
+  ['off', false],
+  ['on', true],
+])('an output that is safe %s', (safe, isSafe) => {
+  test('while it is held: only what leaves it safe is carried out', async () => {
+    const { output, written, command, pass } = await setUp({ safe });
+    await output.hold('interlocked', true);
+    expect(await command(!isSafe)).toBe('interlocked');
+    expect(await command(!isSafe, 500)).toBe('interlocked');
+    // Safe at first, but not at the end of its time.
+    expect(await command(isSafe, 500)).toBe('interlocked');
+    expect(await command(isSafe)).toBe('ok');
+    expect(await pass(10_000)).toBe(isSafe);
+    expect(written).not.toContain(!isSafe);
+    await output.hold('interlocked', false);
+    expect(await command(!isSafe)).toBe('ok');
+    expect(output.status().value).toBe(!isSafe);
+  });
+
+  test('a pulse to safe ends with the other value, unless the output is held meanwhile', async () => {
+    const { output, command, pass } = await setUp({ safe });
+    expect(await command(isSafe, 500)).toBe('ok');
+    expect([await pass(499), await pass(1)]).toEqual([isSafe, !isSafe]);
+    expect(await command(isSafe, 500)).toBe('ok');
+    await output.hold('interlocked', true);
+    expect(await pass(10_000)).toBe(isSafe);
+  });
+
+  test('it is the other value for `longest` at most, and safe for any time', async () => {
+    const { command, pass, written } = await setUp({ safe, longest: '2s' });
+    expect(await command(!isSafe)).toBe('ok');
+    expect([await pass(1999), await pass(1)]).toEqual([!isSafe, isSafe]);
+    const before = written.length;
+    expect(await command(isSafe)).toBe('ok');
+    expect(await pass(10_000)).toBe(isSafe);
+    expect(written.length).toBe(before + 1);
+  });
+
+  test('after the stop no command is carried out', async () => {
+    const { output, written, command } = await setUp({ safe });
+    await command(!isSafe);
+    await output.close();
+    expect(written.at(-1)).toBe(isSafe);
+    expect(await command(!isSafe)).toBe('the gateway stops');
+    expect(written.at(-1)).toBe(isSafe);
+  });
 });
