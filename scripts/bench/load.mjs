@@ -149,7 +149,7 @@ class Client {
 
 /** Counts what arrives, acknowledges at its QoS, and measures latency where the payload has a time. */
 class Subscriber {
-  constructor(target, { clientId, clean, filter, qos, subscribe, timed }) {
+  constructor(target, { clientId, clean, filter, qos, subscribe, timed, reads }) {
     this.count = 0;
     this.retained = 0;
     this.latencies = timed ? [] : null;
@@ -167,6 +167,26 @@ class Subscriber {
         this.subscribed = resolve;
       });
     });
+    if (reads !== undefined) this.ready = this.ready.then(() => this.slowDown(reads));
+  }
+
+  /** From here on it reads nothing, or acknowledges so many messages a second. */
+  slowDown(perSecond) {
+    if (perSecond === 0) {
+      this.client.stream.pause();
+      return;
+    }
+    const due = [];
+    this.client.onPacket = (header, source, body) => {
+      if (header >> 4 !== 3) return;
+      const id = body + 2 + ((source[body] << 8) | source[body + 1]);
+      due.push(Buffer.from([PUBACK, 2, source[id], source[id + 1]]));
+      this.count++;
+    };
+    setInterval(() => {
+      const packet = due.shift();
+      if (packet) this.client.stream.write(packet);
+    }, 1000 / perSecond);
   }
 
   packet(header, source, body, end, start) {

@@ -31,6 +31,7 @@ const FORMATS = {
   p99: (value) => `p99 ${value.toFixed(2)} ms`,
   rss: (value) => `${(value / 2 ** 20).toFixed(0)} MiB`,
   bytesPerMessage: (value) => `${value.toFixed(0)} B written`,
+  share: percent,
   coreShare: (value) => `${(value * 100).toFixed(1)} % of a core`,
 };
 

@@ -307,6 +307,7 @@ async function ownSensors(broker, { ms, warmMs }) {
 /** How long and how much. `QUICK` only shows that all complete and that nothing is lost. */
 export const FULL = {
   ms: 2000,
+  outrunMs: 10_000,
   slowMs: 4000,
   lateMs: 60_000,
   warmMs: 2000,
@@ -315,6 +316,7 @@ export const FULL = {
 };
 export const QUICK = {
   ms: 100,
+  outrunMs: 500,
   slowMs: 250,
   lateMs: 250,
   warmMs: 100,
@@ -325,8 +327,26 @@ export const QUICK = {
 const FLOW_SHAPES = { '1to1': [1, 1], '10to10': [10, 10], '1to10': [1, 10] };
 
 /** Publishers faster than their subscribers, with the limits that users have by default: what is delivered, and lost. */
-function flowWorkloads({ ms, warmMs }) {
+function flowWorkloads({ ms, outrunMs, warmMs }) {
   const cells = {};
+  for (const qos of [0, 1, 2]) {
+    cells[`flow-neighbours-qos${qos}`] = {
+      better: 'higher',
+      of: 'share',
+      defaults: true,
+      only: ['cellgate'],
+      run: (b) => beside(b, { ms: 2 * ms, warmMs, qos, rate: 5000 }),
+    };
+  }
+  for (const frozen of [false, true]) {
+    cells[`flow-outrun-qos0${frozen ? '-frozen' : ''}`] = {
+      better: 'higher',
+      of: 'perSecond',
+      defaults: true,
+      only: ['cellgate'],
+      run: (b) => outrun(b, { ms: outrunMs, warmMs, frozen }),
+    };
+  }
   for (const qos of [0, 1, 2]) {
     for (const window of qos === 0 ? [0] : [20, 100, 1000]) {
       for (const clean of qos === 0 ? [true] : [true, false]) {
@@ -354,8 +374,116 @@ function flowWorkloads({ ms, warmMs }) {
   return cells;
 }
 
+/** Subscribers to what a flooding client publishes: one reads nothing, one acknowledges ten messages a second. */
+const NEIGHBOURS = {
+  frozen: {
+    clientId: 'frozen',
+    clean: true,
+    filter: 'beside/#',
+    qos: 1,
+    subscribe: true,
+    reads: 0,
+  },
+  slow: { clientId: 'slow', clean: true, filter: 'beside/#', qos: 1, subscribe: true, reads: 10 },
+};
+
+/**
+ * Ten pairs at a rate that the broker delivers with ease, first alone, then beside a frozen, a slow and a flooding
+ * neighbour: `share` is the part of the rate alone that is delivered beside them.
+ */
+async function beside(broker, { ms, warmMs, qos, rate }) {
+  const target = targetOf(broker);
+  const [sources, sink, neighbours, flood] = range(4).map(() => new Generator());
+  try {
+    await sink.connect({ target, subscribe: subscribers({ qos }) });
+    await sources.connect({ target, publish: publishers({ qos, window: 100 }) });
+    const pace = { rate: rate / PAIRS };
+    let [sent, received] = [0, 0];
+    const measure = async (time) => {
+      const began = performance.timeOrigin + performance.now();
+      const all = await sources.go({ ms: time, ...pace });
+      const [report] = await collected([sink], received + all.sent - sent);
+      const count = report.received - received;
+      const figures = {
+        lost: all.sent - sent - count,
+        perSecond: count / ((report.lastAt - began) / 1000),
+      };
+      [sent, received] = [all.sent, report.received];
+      return figures;
+    };
+    await measure(warmMs);
+    const alone = await measure(ms);
+    await neighbours.connect({
+      target,
+      subscribe: [NEIGHBOURS.frozen, NEIGHBOURS.slow],
+    });
+    const [flooding] = publishers({ count: 1, qos: 1, window: 1000 });
+    await flood.connect({
+      target,
+      publish: [{ ...flooding, clientId: 'flood', topic: 'beside/0' }],
+    });
+    const flooded = flood.go({ ms: 3_600_000 });
+    // It ends with its process, unanswered.
+    flooded.catch(() => undefined);
+    await wait(warmMs);
+    const besideThem = await measure(ms);
+    return {
+      perSecond: besideThem.perSecond,
+      alone: alone.perSecond,
+      share: besideThem.perSecond / alone.perSecond,
+      rss: broker.cost().rss,
+      lost: alone.lost + besideThem.lost,
+    };
+  } finally {
+    for (const generator of [sources, sink, neighbours, flood]) generator.stop();
+  }
+}
+
+/** A publisher at QoS 0 that outruns ten readers, beside one that reads nothing if `frozen`. */
+async function outrun(broker, { ms, warmMs, frozen }) {
+  const target = targetOf(broker);
+  const [sources, beside, ...sinks] = range(4).map(() => new Generator());
+  try {
+    const wanted = subscribers({ filter: 'bench/0', qos: 0 });
+    await Promise.all(
+      sinks.map((sink, n) =>
+        sink.connect({ target, subscribe: wanted.filter((_, i) => i % sinks.length === n) }),
+      ),
+    );
+    if (frozen) {
+      await beside.connect({
+        target,
+        subscribe: [{ ...NEIGHBOURS.frozen, filter: 'bench/0', qos: 0 }],
+      });
+    }
+    await sources.connect({ target, publish: publishers({ count: 1, qos: 0 }) });
+    const warm = await sources.go({ ms: warmMs });
+    const total = (list) => list.reduce((sum, { received }) => sum + received, 0);
+    const earlier = total(await collected(sinks, warm.sent * PAIRS));
+    const before = broker.cost();
+    const began = performance.timeOrigin + performance.now();
+    let rss = 0;
+    const looking = setInterval(() => {
+      rss = Math.max(rss, broker.cost().rss);
+    }, 250);
+    const all = await sources.go({ ms });
+    const reports = await collected(sinks, all.sent * PAIRS);
+    clearInterval(looking);
+    const received = total(reports) - earlier;
+    const seconds = (Math.max(...reports.map(({ lastAt }) => lastAt)) - began) / 1000;
+    return {
+      perSecond: received / seconds,
+      cpuMicros: ((broker.cost().cpuMs - before.cpuMs) * 1000) / received,
+      rss: Math.max(rss, broker.cost().rss),
+      lost: all.sent * PAIRS - total(reports),
+    };
+  } finally {
+    for (const generator of [sources, beside, ...sinks]) generator.stop();
+  }
+}
+
 /** Name → what it measures, how it compares (`higher` or `lower` is better, `theirs` where not with Mosquitto as it is) and its run. */
-export const workloadsOf = ({ ms, slowMs, lateMs, warmMs, messages, clients }) => ({
+export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, clients }) => ({
   'qos0-10to10': {
     better: 'higher',
     of: 'perSecond',
@@ -504,5 +632,5 @@ export const workloadsOf = ({ ms, slowMs, lateMs, warmMs, messages, clients }) =
     only: ['cellgate'],
     run: (b) => ownSensors(b, { ms: slowMs, warmMs }),
   },
-  ...flowWorkloads({ ms, warmMs }),
+  ...flowWorkloads({ ms, outrunMs, warmMs }),
 });

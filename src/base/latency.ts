@@ -1,6 +1,6 @@
 /** Upper bounds of the buckets, in seconds: from a fast disk's commit to a message that waited for a day. */
 export const BOUNDS_S: readonly number[] = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600,
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3600,
   86_400,
 ];
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Access, AccessChange } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
+import { TurnBudget } from '../base/turn-budget.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { ListenerSet } from '../net/listeners.ts';
 import type { Transport } from '../net/transport.ts';
@@ -11,16 +12,18 @@ import { reviewConnections } from './clients/admission.ts';
 import { type ConnectionLimits, Connections } from './clients/connections.ts';
 import { Handshake } from './clients/handshake.ts';
 import { ControlPlane } from './control/control-plane.ts';
+import { holderOf } from './limit-holders.ts';
+import type { AbsentLimits } from './messages/absent-sessions.ts';
 import { DataPlane } from './messages/data-plane.ts';
 import { Expiry } from './messages/expiry.ts';
 import type { LocalMessage } from './messages/local-message.ts';
-import { MemoryBudget } from './messages/memory-budget.ts';
+import { MemoryBudget, type MemoryLimits } from './messages/memory-budget.ts';
 import type { Subscriber } from './messages/publication.ts';
 import type { RetainedLimits } from './messages/retained.ts';
 import type { Session, SessionLimits } from './messages/session.ts';
 import type { SubscriptionLimits } from './messages/subscriptions.ts';
 import { DropCounter } from './stats/drop-counter.ts';
-import { type LimitKey, LimitTroubles, type Most, mostOf } from './stats/limit-troubles.ts';
+import { type LimitKey, LimitTroubles } from './stats/limit-troubles.ts';
 import { OnceLog } from './stats/once-log.ts';
 import {
   type BrokerCounts,
@@ -37,9 +40,9 @@ export interface BrokerLimits
   extends ConnectionLimits,
     SessionLimits,
     RetainedLimits,
-    SubscriptionLimits {
-  /** Bytes of memory for the queues of all clean sessions. */
-  readonly queueMemory: number;
+    SubscriptionLimits,
+    AbsentLimits,
+    MemoryLimits {
   readonly tcpKeepalive: number;
   readonly sessionExpiry: number;
 }
@@ -56,6 +59,8 @@ export interface BrokerParts {
 
 /** After a clean stop a client must reconnect within this time, else its will is published. */
 const WILL_GRACE_MS = 60_000;
+const SHARES_REMOVED =
+  'removed stored shared subscriptions ($share/…): they are not supported, and no message came of them';
 const SLOW_READER =
   'reads too slowly: it no longer holds up its publishers, and loses messages when its queue is full';
 /** How often keepalives, expiries and slow readers are checked. */
@@ -99,6 +104,11 @@ export class Broker implements Service {
     const plane = new DataPlane({
       ...{ store, limits, drops, memory, traffic },
       ...{ refused, reached, slow, now },
+      turnBudget: new TurnBudget(() => clock.monotonic()),
+      sharesRemoved: (count) => log.warn({ count }, SHARES_REMOVED),
+      disconnect: ({ clientId }, reason) =>
+        void this.#connections.disconnectClient(clientId, reason),
+      ended: (clientId, reason) => onceLog.info(clientId, reason, 'session ended'),
     });
     this.#plane = plane;
     const handshake = new Handshake({
@@ -163,7 +173,8 @@ export class Broker implements Service {
    * with the former config to restore that.
    */
   async applyConfig({ listeners, limits }: Pick<BrokerParts, 'listeners' | 'limits'>) {
-    Object.assign(this.#limits, limits);
+    // A key without a value is not in the config.
+    Object.assign(this.#limits, { connectionsPerAddress: undefined, sessions: undefined }, limits);
     await this.#listeners.applyConfig(listeners);
   }
 
@@ -194,34 +205,10 @@ export class Broker implements Service {
   /** What is wrong with its certificates, and the limits that were reached, in a sentence each. */
   troubles(): string[] {
     const limitOf = (key: LimitKey): number | undefined => this.#limits[key];
-    const limits = this.#limitTroubles.troubles(limitOf, (key) => this.#mostOf(key));
+    const limits = this.#limitTroubles.troubles(limitOf, (key) =>
+      holderOf(key, this.#plane, this.#connections),
+    );
     return [...this.#listeners.troubles(), ...limits];
-  }
-
-  /** The client or the address that has the most of what the limit bounds. */
-  #mostOf(key: LimitKey): Most | undefined {
-    const { sessions, retained } = this.#plane;
-    const ofSession = (has: (session: Session) => number): Most | undefined =>
-      mostOf(sessions.byClientId.values(), ({ clientId }) => clientId, has);
-    switch (key) {
-      case 'connections':
-      case 'connectionsPerAddress':
-      case 'connecting':
-        return this.#connections.most;
-      case 'subscriptions':
-      case 'subscriptionsPerClient':
-        return ofSession(({ subscriptions }) => subscriptions.size);
-      case 'queueMemory':
-        return ofSession(({ persistent, queue }) => (persistent ? 0 : queue.bytes));
-      case 'retainedMessages':
-      case 'retainedMessagesPerClient':
-      case 'retainedBytes':
-        return mostOf(
-          retained.byPublisher,
-          ([clientId]) => clientId,
-          ([, count]) => count,
-        );
-    }
   }
 
   get counts(): BrokerCounts {
@@ -242,7 +229,7 @@ export class Broker implements Service {
 
   /** Ends a client's connection and publishes its will; false if the client is not connected. */
   disconnectClient(clientId: string): boolean {
-    return this.#connections.disconnectClient(clientId);
+    return this.#connections.disconnectClient(clientId, 'disconnected by an operator');
   }
 
   /** Accepts MQTT over WebSocket from another HTTP server, which checks the origin itself. */
@@ -284,6 +271,7 @@ export class Broker implements Service {
   sweep(): void {
     this.#connections.sweep();
     this.#plane.flow.sweep();
+    this.#plane.absent.sweep();
     this.#expiry.sweep();
     this.#onceLog.sweep();
   }

@@ -71,14 +71,25 @@ export interface ConnectPacket {
   readonly password: Buffer | undefined;
 }
 
-export interface SubscribePacket {
-  readonly packetId: number;
-  readonly requests: readonly { readonly filter: string; readonly qos: Qos }[];
+/** A topic filter, and the QoS that its subscriber asks for. */
+export interface SubscribeRequest {
+  readonly filter: string;
+  readonly qos: Qos;
 }
 
+/** Its requests are decoded one by one where they are read, which throws ProtocolError: a packet may have many. */
+export interface SubscribePacket {
+  readonly packetId: number;
+  readonly requests: Iterable<SubscribeRequest>;
+  /** Bytes that the packet takes. */
+  readonly bytes: number;
+}
+
+/** Its filters are decoded as those of SUBSCRIBE. */
 export interface UnsubscribePacket {
   readonly packetId: number;
-  readonly filters: readonly string[];
+  readonly filters: Iterable<string>;
+  readonly bytes: number;
 }
 
 /** Reads the fields of one packet in order, never beyond the packet's end. */
@@ -211,25 +222,47 @@ export function decodeSubscribe(
   end: number,
   allowsUnusedBits = false,
 ): SubscribePacket {
-  const fields = new Fields(source, start, end);
-  const packetId = decodePacketId(fields);
-  const requests: { filter: string; qos: Qos }[] = [];
+  const qosBits = allowsUnusedBits ? 3 : 0xff;
+  return decodeList(source, start, end, (packetId, body) => ({
+    packetId,
+    requests: { [Symbol.iterator]: () => readRequests(body, qosBits) },
+    bytes: body.length,
+  }));
+}
+
+/** The packet's own copy of its bytes is read later, when the read buffer has other ones. */
+function decodeList<Packet>(
+  source: Buffer,
+  start: number,
+  end: number,
+  create: (packetId: number, body: Buffer) => Packet,
+): Packet {
+  const packetId = decodePacketId(new Fields(source, start, end));
+  return create(packetId, Buffer.from(source.subarray(start + 2, end)));
+}
+
+function* readRequests(body: Buffer, qosBits: number): Generator<SubscribeRequest> {
+  const fields = new Fields(body, 0, body.length);
   do {
     const filter = decodeFilter(fields);
-    const qos = fields.byte() & (allowsUnusedBits ? 3 : 0xff);
+    const qos = fields.byte() & qosBits;
     if (qos > 2) throw new ProtocolError('SUBSCRIBE asks for a QoS above 2');
-    requests.push({ filter, qos: qos as Qos });
+    yield { filter, qos: qos as Qos };
   } while (!fields.done);
-  return { packetId, requests };
+}
+
+function* readFilters(body: Buffer): Generator<string> {
+  const fields = new Fields(body, 0, body.length);
+  do yield decodeFilter(fields);
+  while (!fields.done);
 }
 
 export function decodeUnsubscribe(source: Buffer, start: number, end: number): UnsubscribePacket {
-  const fields = new Fields(source, start, end);
-  const packetId = decodePacketId(fields);
-  const filters: string[] = [];
-  do filters.push(decodeFilter(fields));
-  while (!fields.done);
-  return { packetId, filters };
+  return decodeList(source, start, end, (packetId, body) => ({
+    packetId,
+    filters: { [Symbol.iterator]: () => readFilters(body) },
+    bytes: body.length,
+  }));
 }
 
 /** Receives the offsets of a PUBLISH in its packet; implemented by `Publication.at` of the broker. */
@@ -282,7 +315,10 @@ export function encodeConnack(sessionPresent: boolean, returnCode: number): Buff
 }
 
 export function encodeSuback(packetId: number, codes: readonly number[]): Buffer {
-  return encodePacket(SUBACK_HEADER, Buffer.from([packetId >> 8, packetId & 0xff, ...codes]));
+  const body = Buffer.allocUnsafe(2 + codes.length);
+  body.writeUInt16BE(packetId);
+  body.set(codes, 2);
+  return encodePacket(SUBACK_HEADER, body);
 }
 
 /** A packet from its first byte and the bytes after the remaining length. */

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createQuietLog, type LogRecord } from './quiet-log.ts';
@@ -20,6 +20,14 @@ export const LIMITS: BrokerLimits = {
   retainedMessages: 1000,
   retainedMessagesPerClient: 1000,
   retainedBytes: 1024 * 1024,
+  retainedBytesPerClient: 1024 * 1024,
+  unreleased: 200_000,
+  absentQueueBytes: 2 * 1024 ** 3,
+  subscriptionBytes: 16 * 1024 * 1024,
+  subscriptionBytesPerClient: 4 * 1024 * 1024,
+  unfinishedMemory: 64 * 1024 * 1024,
+  unreadMemory: 128 * 1024 * 1024,
+  unreadMemoryPerClient: 8 * 1024 * 1024,
   queueMemory: 64 * 1024 * 1024,
   queueMemoryPerClient: 16 * 1024 * 1024,
   subscriptions: 100_000,
@@ -50,6 +58,7 @@ export async function startBroker(
   limits: SomeLimits = {},
   options: Parameters<typeof startStore>[1] = {},
   protocol: 'tcp' | 'ws' = 'tcp',
+  clock: Clock = systemClock,
 ): Promise<RunningBroker> {
   const { store, fatal } = await startStore(folder, options);
   const { log, lines, records } = createQuietLog();
@@ -57,7 +66,7 @@ export async function startBroker(
     listeners: [{ host: '127.0.0.1', port: 0, protocol, anonymous: true }],
     limits: { ...LIMITS, ...limits, queue: { ...LIMITS.queue, ...limits.queue } },
     store,
-    clock: systemClock,
+    clock,
     log,
   });
   await broker.start();

@@ -1,3 +1,4 @@
+import { TurnBudget } from '../../src/base/turn-budget.ts';
 import { BufferPool } from '../../src/broker/clients/buffer-pool.ts';
 import type { Connection } from '../../src/broker/clients/connection.ts';
 import type {
@@ -5,16 +6,15 @@ import type {
   ConnectionParts,
 } from '../../src/broker/clients/connection-parts.ts';
 import { FlushQueue } from '../../src/broker/clients/flush-queue.ts';
-import { ReadTurns } from '../../src/broker/clients/read-turns.ts';
 import type { SendBufferParts } from '../../src/broker/clients/send-buffer.ts';
-import { MemoryBudget } from '../../src/broker/messages/memory-budget.ts';
 import { Publication } from '../../src/broker/messages/publication.ts';
 import { TrafficCounters } from '../../src/broker/stats/traffic-counters.ts';
+import { memoryBudget } from './memory.ts';
 
 /** What send buffers share, apart from those of all other tests. */
 export function sendBufferParts(parts: Partial<SendBufferParts> = {}): SendBufferParts {
   return {
-    memory: new MemoryBudget(),
+    memory: memoryBudget(),
     traffic: new TrafficCounters(),
     pool: new BufferPool(),
     flushQueue: new FlushQueue(),
@@ -33,7 +33,7 @@ export function connectionParts(
     limits: { packet: 1024 * 1024, connectTimeout: 5000, packetTimeout: 300_000 },
     now: () => 0,
     publication: new Publication(),
-    readTurns: new ReadTurns(() => 0),
+    readBudget: new TurnBudget(() => 0),
     ...parts,
   };
 }

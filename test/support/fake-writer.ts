@@ -14,6 +14,7 @@ export interface Written {
 
 interface Commit {
   readonly batch: Batch;
+  readonly alone: boolean;
   resolve(ms: number): void;
   reject(error: Error): void;
 }
@@ -26,10 +27,36 @@ export class FakeWriter implements Writer {
   /** Accepts every batch at once. */
   fast = false;
 
+  /** The parts of the present commit, and how many operations and rows each part of all commits had. */
+  #prepared: Written[] = [];
+  readonly parts: number[] = [];
+
+  prepare(part: Batch): void {
+    this.#prepared.push(decodeBatch(part));
+  }
+
+  writeAlone(batch: Batch): Promise<number> {
+    return this.#write(batch, true);
+  }
+
   write(batch: Batch): Promise<number> {
-    this.tried.push(decodeBatch(batch));
+    return this.#write(batch, false);
+  }
+
+  #write(batch: Batch, alone: boolean): Promise<number> {
+    const parts = [...(alone ? [] : this.#prepared), decodeBatch(batch)];
+    for (const { operations, rows, deletes } of parts) {
+      this.parts.push(operations.length + rows.length + deletes.length);
+    }
+    this.tried.push({
+      operations: parts.flatMap(({ operations }) => operations),
+      rows: parts.flatMap(({ rows }) => rows),
+      shared: parts.flatMap(({ shared }) => shared),
+      deletes: parts.flatMap(({ deletes }) => deletes),
+    });
+    if (this.fast && !alone) this.#prepared = [];
     if (this.fast) return Promise.resolve(1);
-    return new Promise((resolve, reject) => this.#waiting.push({ batch, resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiting.push({ batch, alone, resolve, reject }));
   }
 
   /** Whether a batch is in flight. */
@@ -39,7 +66,9 @@ export class FakeWriter implements Writer {
 
   /** The batch is on disk. */
   land(): void {
-    this.#waiting.shift()!.resolve(1);
+    const { alone, resolve } = this.#waiting.shift()!;
+    if (!alone) this.#prepared = [];
+    resolve(1);
   }
 
   /** The disk does not accept it. */

@@ -2,7 +2,7 @@ import { type Clock, sleepOn } from '../../src/base/clock.ts';
 
 /** A clock that stands still until it is turned by hand. */
 export interface ManualClock extends Clock {
-  /** Turns it by `ms`, waking each sleeper at its own moment and letting it run before the next. */
+  /** TurnBudget it by `ms`, waking each sleeper at its own moment and letting it run before the next. */
   advance(ms: number): Promise<void>;
   /** Sets the wall clock without any time going by. */
   setWall(ms: number): void;

@@ -10,6 +10,7 @@ interface Row extends StoredEntry {
 
 interface Pending {
   readonly batch: Batch;
+  readonly parts: Batch[];
   resolve(ms: number): void;
   reject(error: Error): void;
 }
@@ -20,13 +21,27 @@ export class MemoryDisk implements Writer {
   readonly subscriptions = new Map<number, Map<string, 0 | 1 | 2>>();
   readonly incoming = new Map<number, Map<number, number>>();
   readonly queues = new Map<number, Map<number, Row>>();
-  readonly retained = new Map<string, { qos: 0 | 1 | 2; payload: Buffer }>();
+  readonly retained = new Map<string, { qos: 0 | 1 | 2; payload: Buffer; publisher: string }>();
   readonly bodies = new Map<number, { refs: number; body: string }>();
   #pending: Pending[] = [];
   #boot = 0;
 
+  #prepared: Batch[] = [];
+
+  prepare(part: Batch): void {
+    this.#prepared.push(part);
+  }
+
   write(batch: Batch): Promise<number> {
-    return new Promise((resolve, reject) => this.#pending.push({ batch, resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.#pending.push({ batch, parts: this.#prepared, resolve, reject }),
+    );
+  }
+
+  writeAlone(batch: Batch): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.#pending.push({ batch, parts: [], resolve, reject }),
+    );
   }
 
   get busy(): boolean {
@@ -36,7 +51,7 @@ export class MemoryDisk implements Writer {
   land(): void {
     const pending = this.#pending.shift();
     if (!pending) return;
-    this.#apply(pending.batch);
+    this.#applyAll(pending);
     pending.resolve(1);
   }
 
@@ -48,8 +63,9 @@ export class MemoryDisk implements Writer {
   /** A power cut: the batch in flight is on disk (`landed`) or not, and nobody is informed. */
   crash(landed: boolean): void {
     const [pending] = this.#pending;
-    if (landed && pending) this.#apply(pending.batch);
+    if (landed && pending) this.#applyAll(pending);
     this.#pending = [];
+    this.#prepared = [];
   }
 
   async load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
@@ -104,6 +120,12 @@ export class MemoryDisk implements Writer {
       nextSessionKey: Math.max(0, ...this.sessions.keys()) + 1,
       nextMessageId: Math.max(0, ...this.bodies.keys()) + 1,
     };
+  }
+
+  #applyAll({ batch, parts }: Pending): void {
+    for (const part of parts) this.#apply(part);
+    if (parts === this.#prepared) this.#prepared = [];
+    this.#apply(batch);
   }
 
   #apply(batch: Batch): void {
@@ -165,6 +187,7 @@ export class MemoryDisk implements Writer {
         this.retained.set(operation[1], {
           qos: operation[2] as 0,
           payload: Buffer.from(operation[3]),
+          publisher: operation[4],
         });
         return;
       case 'unretain':

@@ -1,7 +1,7 @@
+import { TurnBudget } from '../../src/base/turn-budget.ts';
 import { Connection } from '../../src/broker/clients/connection.ts';
 import type { ConnectionParts } from '../../src/broker/clients/connection-parts.ts';
 import { DataPlane } from '../../src/broker/messages/data-plane.ts';
-import { MemoryBudget } from '../../src/broker/messages/memory-budget.ts';
 import { DropCounter } from '../../src/broker/stats/drop-counter.ts';
 import { TrafficCounters } from '../../src/broker/stats/traffic-counters.ts';
 import { encodeConnack } from '../../src/mqtt/codec.ts';
@@ -11,6 +11,7 @@ import { LIMITS } from './broker.ts';
 import { connectionParts } from './connection-parts.ts';
 import { FakeHandler } from './fake-handler.ts';
 import { FakeTransport } from './fake-transport.ts';
+import { memoryBudget } from './memory.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 import * as packets from './packets.ts';
 import { createQuietLog } from './quiet-log.ts';
@@ -22,7 +23,12 @@ export class TestPlane extends FakeHandler {
   readonly disk: MemoryDisk;
   readonly #parts: ConnectionParts<Connection>;
 
-  constructor(disk: MemoryDisk, limits: Partial<typeof LIMITS> = {}) {
+  /** By default the time of a turn of the event loop is never used up. */
+  constructor(
+    disk: MemoryDisk,
+    limits: Partial<typeof LIMITS> = {},
+    turnBudget: TurnBudget = new TurnBudget(() => 0),
+  ) {
     super();
     this.disk = disk;
     let retainedValue: Parameters<Store['readRetainedFrom']>[0] = () => undefined;
@@ -46,13 +52,17 @@ export class TestPlane extends FakeHandler {
         retainedValue = read;
       },
     } as unknown as Store;
-    const [memory, traffic] = [new MemoryBudget(), new TrafficCounters()];
+    const [memory, traffic] = [memoryBudget(), new TrafficCounters()];
     this.plane = new DataPlane({
       store,
       limits: { ...LIMITS, inflight: 4, ...limits },
       drops: new DropCounter(createQuietLog().log),
       memory,
       traffic,
+      turnBudget,
+      sharesRemoved: () => undefined,
+      disconnect: () => undefined,
+      ended: () => undefined,
       refused: () => undefined,
       reached: () => undefined,
       slow: () => undefined,

@@ -14,7 +14,7 @@ export interface TestProxy {
   halfOpen(): void;
   /** Every piece arrives so much later. */
   delay(ms: number): void;
-  /** Turns one bit of the next piece in each direction. */
+  /** TurnBudget one bit of the next piece in each direction. */
   corrupt(): void;
   /** Refuses connections until called with false. */
   refuse(refused: boolean): void;

@@ -1,6 +1,6 @@
+import type { TurnBudget } from '../../base/turn-budget.ts';
 import type { ConnectPacket, SubscribePacket, UnsubscribePacket } from '../../mqtt/codec.ts';
 import type { Publication } from '../messages/publication.ts';
-import type { ReadTurns } from './read-turns.ts';
 import type { SendBufferParts } from './send-buffer.ts';
 
 /** What takes a connection's packets and its end. */
@@ -43,5 +43,6 @@ export interface ConnectionParts<Connection> extends SendBufferParts {
   readonly now: () => number;
   /** The PUBLISH that is being read. One for all: one for each would keep each client's read buffer. */
   readonly publication: Publication;
-  readonly readTurns: ReadTurns;
+  /** In which packets are read. */
+  readonly readBudget: TurnBudget;
 }

@@ -29,7 +29,7 @@ import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
 import { ReadPause } from './read-pause.ts';
-import { ReadShare } from './read-turns.ts';
+import { ReadShare } from './read-share.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 
@@ -64,6 +64,7 @@ export class Connection implements Client, TransportEvents {
   #connected = false;
   #closed = false;
   #leaving = false;
+  #isLost = false;
   /** Bytes that came after the end. */
   #discarded = 0;
 
@@ -80,7 +81,7 @@ export class Connection implements Client, TransportEvents {
     this.certificate = transport.certificate;
     this.sendBuffer = new SendBuffer(transport, parts);
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);
-    this.#share = new ReadShare(parts.readTurns, this);
+    this.#share = new ReadShare(parts.readBudget, this);
     this.#packets = new PacketReader(
       Math.min(limits.packet, CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
@@ -185,7 +186,6 @@ export class Connection implements Client, TransportEvents {
 
   /** The next turn has time for this connection. */
   continueReading(): void {
-    this.#share.continued();
     if (this.#pause.remove('turn') && !this.#closed) this.#readBuffered();
   }
 
@@ -207,6 +207,7 @@ export class Connection implements Client, TransportEvents {
     } catch (error) {
       this.#endOn(error);
     }
+    if (this.#isLost && !this.#closed && !this.#pause.isPaused) this.#end('connection lost');
     if (!this.#closed) this.#pause.apply();
   }
 
@@ -236,13 +237,13 @@ export class Connection implements Client, TransportEvents {
     this.#end(reason);
   }
 
-  /** The transport has ended: packets that were received before and kept are handled first. */
+  /** The transport has ended: packets that were received before and kept are handled first, in several turns. */
   lost(): void {
+    this.#isLost = true;
     if (this.#pause.isPaused && !this.#pause.has('connect')) {
       this.#pause.end();
       this.#readBuffered();
-    }
-    if (!this.#closed) this.#end('connection lost');
+    } else if (!this.#closed) this.#end('connection lost');
   }
 
   #end(reason: string): void {
@@ -279,11 +280,10 @@ export class Connection implements Client, TransportEvents {
       case PUBCOMP:
         return this.session!.completed(decodeAcknowledged(source, body, end));
       case SUBSCRIBE:
-        this.#handlers.subscriptions.subscribe(
+        return this.#handlers.subscriptions.subscribe(
           this,
           decodeSubscribe(source, body, end, this.#packets.allowsUnusedBits),
         );
-        return this.#share.check();
       case UNSUBSCRIBE:
         return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
       case PINGREQ:
@@ -315,5 +315,6 @@ export class Connection implements Client, TransportEvents {
     this.#traffic.publishReceived++;
     this.#traffic.publishBytesReceived += end - publication.payloadStart;
     this.#handlers.messages.publish(this, publication, packetId);
+    this.#share.delivered(publication.receivers);
   }
 }

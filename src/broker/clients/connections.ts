@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { TurnBudget } from '../../base/turn-budget.ts';
 import { ProtocolError, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
 import { addressGroup, LOOPBACK } from '../../net/address-group.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
@@ -13,7 +14,6 @@ import { Connection } from './connection.ts';
 import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { Handshake } from './handshake.ts';
-import { ReadTurns } from './read-turns.ts';
 
 /** Milliseconds, bytes and counts; read when a connection is accepted. */
 export interface ConnectionLimits {
@@ -82,7 +82,7 @@ export class Connections implements Iterable<Connection> {
       pool: new BufferPool(),
       flushQueue: new FlushQueue(),
       publication: new Publication(),
-      readTurns: new ReadTurns(() => clock.monotonic()),
+      readBudget: new TurnBudget(() => clock.monotonic()),
     };
   }
 
@@ -102,6 +102,15 @@ export class Connections implements Iterable<Connection> {
       this.#perAddress,
       ([group]) => group,
       ([, count]) => count,
+    );
+  }
+
+  /** The client, or the address, whose unfinished packet uses the most memory. */
+  get mostUnfinished(): Most | undefined {
+    return mostOf(
+      this,
+      ({ session, remoteAddress }) => session?.clientId ?? remoteAddress,
+      ({ unfinishedBytes }) => unfinishedBytes,
     );
   }
 
@@ -181,10 +190,10 @@ export class Connections implements Iterable<Connection> {
   }
 
   /** Ends a client's connection and publishes its will; false if the client is not connected. */
-  disconnectClient(clientId: string): boolean {
+  disconnectClient(clientId: string, reason: string): boolean {
     for (const connection of this) {
       if (connection.session?.clientId !== clientId) continue;
-      connection.close('disconnected by an operator');
+      connection.close(reason);
       return true;
     }
     return false;

@@ -96,6 +96,11 @@ export class Handshake {
         return;
       }
     }
+    // Before the control plane has it: a client that is refused has no will.
+    if (!plane.absent.hasRoomFor(packet.clientId)) {
+      refuse(connection, 'too many sessions', SERVER_UNAVAILABLE);
+      return;
+    }
     connect(connection, packet);
   }
 

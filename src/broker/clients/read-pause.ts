@@ -48,7 +48,7 @@ export class ReadPause {
   }
 
   add(reason: PauseReason): void {
-    if (this.#ended) return;
+    if (this.#ended && reason !== 'turn') return;
     this.#packets.pause();
     this.#reasons.add(reason);
     this.apply();
@@ -62,7 +62,7 @@ export class ReadPause {
     return false;
   }
 
-  /** Nothing more can arrive; reading is not paused again. */
+  /** Nothing more can arrive; what is kept is read in turns, and not paused for another reason. */
   end(): void {
     this.#ended = true;
     this.#reasons.clear();
@@ -73,6 +73,7 @@ export class ReadPause {
    * a client that may have messages to acknowledge.
    */
   apply(): void {
+    if (this.#ended) return;
     const isOnlyHeld = this.#reasons.size === 1 && this.#reasons.has('subscribers');
     const mostBytes = this.#memory.isShortOfUnfinished ? HELD_BYTES_OF_MANY : HELD_BYTES;
     const isPaused =

@@ -6,15 +6,15 @@ import type { Session } from './session.ts';
 
 /**
  * Why a connection is not read: its CONNECT is not answered, its acknowledgements, the disk or the subscribers of
- * its messages are far behind, the retained messages of its subscriptions are being queued, the time of this turn of
- * the event loop is used up.
+ * its messages are far behind, its SUBSCRIBE or UNSUBSCRIBE takes several turns of the event loop, the time of this
+ * turn is used up.
  */
 export type PauseReason =
   | 'connect'
   | 'acknowledgements'
   | 'disk'
   | 'subscribers'
-  | 'retained'
+  | 'subscriptions'
   | 'turn';
 
 /** A connected client as the data plane uses it. */
@@ -25,7 +25,11 @@ export interface Client extends Link, HeldClient {
   readonly access: { readonly rights: Rights } | undefined;
   /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck;
+  /** Its connection has ended. */
+  readonly closed: boolean;
   /** Reads nothing more from the client until reading is resumed for each reason. */
-  pauseReading(reason: 'disk' | 'retained' | 'subscribers'): void;
-  resumeReading(reason: 'disk' | 'retained' | 'subscribers'): void;
+  pauseReading(reason: 'disk' | 'subscriptions' | 'subscribers'): void;
+  resumeReading(reason: 'disk' | 'subscriptions' | 'subscribers'): void;
+  /** Ends the connection, because the client does what it may not do. */
+  violated(reason: string): void;
 }

@@ -1,3 +1,4 @@
+import type { TurnBudget } from '../../base/turn-budget.ts';
 import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER, type Qos } from '../../mqtt/codec.ts';
 import { createMessage, Message } from '../../queue/message.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
@@ -5,6 +6,7 @@ import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { LimitKey } from '../stats/limit-troubles.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
+import { type AbsentLimits, AbsentSessions } from './absent-sessions.ts';
 import type { Client } from './client.ts';
 import { FlowControl } from './flow-control.ts';
 import type { LocalMessage } from './local-message.ts';
@@ -12,7 +14,7 @@ import type { MemoryBudget } from './memory-budget.ts';
 import { Publication, type Subscriber } from './publication.ts';
 import { type RetainedLimits, RetainedMessages, recoverRetained, retain } from './retained.ts';
 import { type Route, Router } from './router.ts';
-import type { SessionLimits } from './session.ts';
+import type { Session, SessionLimits } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { type SubscriptionLimits, Subscriptions } from './subscriptions.ts';
 
@@ -21,10 +23,18 @@ const UNKNOWN_DIGEST = 0;
 
 export interface DataPlaneParts {
   readonly store: Store;
-  readonly limits: SessionLimits & RetainedLimits & SubscriptionLimits;
+  readonly limits: SessionLimits & RetainedLimits & SubscriptionLimits & AbsentLimits;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
+  /** In which long work is done. */
+  readonly turnBudget: TurnBudget;
+  /** So many stored subscriptions were shared ones, and are removed. */
+  sharesRemoved(count: number): void;
+  /** Ends the connection of a session's client. */
+  disconnect(session: Session, reason: string): void;
+  /** The session of an absent client has ended for this reason. */
+  ended(clientId: string, reason: string): void;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
   /** Something was refused or dropped because of this limit. */
@@ -40,6 +50,7 @@ export class DataPlane {
   readonly router = new Router();
   readonly retained = new RetainedMessages();
   readonly sessions: Sessions;
+  readonly absent: AbsentSessions;
   readonly subscriptions: Subscriptions;
   readonly flow: FlowControl;
   /** PUBLISH packets from clients and messages from the gateway itself. */
@@ -50,9 +61,11 @@ export class DataPlane {
     this.#parts = parts;
     const { router, retained } = this;
     this.flow = new FlowControl(parts);
-    this.sessions = new Sessions({ ...parts, router, flow: this.flow });
-    const { sessions } = this;
-    this.subscriptions = new Subscriptions({ ...parts, router, retained, sessions });
+    const sessions = new Sessions({ ...parts, router, retained, flow: this.flow });
+    const absent = new AbsentSessions({ ...parts, sessions });
+    this.sessions = sessions;
+    this.absent = absent;
+    this.subscriptions = new Subscriptions({ ...parts, router, retained, sessions, absent });
   }
 
   /** Restores the stored state: retained messages, sessions with their subscriptions and queues. */
@@ -84,6 +97,7 @@ export class DataPlane {
     const { source, topicStart, topicEnd } = publication;
     const route = this.router.find(source, topicStart + 2, topicEnd);
     publication.topic = route.topic;
+    publication.receivers = route.subscribers.length;
     this.published++;
     return route;
   }

@@ -1,23 +1,27 @@
 import { ENTRY_BYTES } from '../../queue/queue-entry.ts';
 
-/** Bytes in the queues of all clean sessions, which are in memory only, where the config says nothing else. */
-const QUEUED_BYTES = 64 * 1024 * 1024;
-/** Part of these bytes above which publishers wait for clean sessions with short queues too. */
+export interface MemoryLimits {
+  /** Bytes in the queues of all clean sessions, which are in memory only. */
+  readonly queueMemory: number;
+  /** Bytes that all connections may have sent of incomplete packets. */
+  readonly unfinishedMemory: number;
+  /** Bytes that all connections may leave unread; above that, nothing more is sent to slow ones. */
+  readonly unreadMemory: number;
+  /** Bytes that one connection may leave unread while the limit for all is not reached. */
+  readonly unreadMemoryPerClient: number;
+}
+
+type MemoryKey = Exclude<keyof MemoryLimits, 'unreadMemoryPerClient'>;
+
+/** Part of `queueMemory` above which publishers wait for clean sessions with short queues too. */
 const TIGHT_PART = 0.75;
-/** Part of these bytes above which nothing more joins the queues of slow readers. */
+/** Part of it above which nothing more joins the queues of slow readers. */
 const SLOW_PART = 0.625;
-/** Bytes that all connections may have sent of incomplete packets. */
-const UNFINISHED_BYTES = 64 * 1024 * 1024;
-/** Bytes that all connections may leave unread; above that, nothing more is sent to slow ones. */
-const UNREAD_BYTES = 128 * 1024 * 1024;
 /** Bytes that one connection may always leave unread. */
 const OWN_UNREAD_BYTES = 64 * 1024;
-/** Bytes that one connection may leave unread before its publishers are held up; fewer when all leave much. */
+/** Bytes that one connection may leave unread before its publishers are held up; fewer when all leave half of the limit. */
 const BACKLOG_BYTES = 256 * 1024;
-const TIGHT_UNREAD_BYTES = 64 * 1024 * 1024;
 const TIGHT_BACKLOG_BYTES = 32 * 1024;
-/** Bytes that one connection may leave unread while the limit for all is not reached. */
-const MOST_UNREAD_BYTES = 8 * 1024 * 1024;
 
 /** The memory used by all clients together: a thousand clients that do not read must not exhaust the machine. */
 export class MemoryBudget {
@@ -27,13 +31,10 @@ export class MemoryBudget {
   unread = 0;
   /** Bytes kept of incomplete packets, and of packets that arrived while reading was paused. */
   unfinished = 0;
-  readonly #limits: { readonly queueMemory: number };
-  readonly #reached: (key: 'queueMemory') => void;
+  readonly #limits: MemoryLimits;
+  readonly #reached: (key: MemoryKey) => void;
 
-  constructor(
-    limits: { readonly queueMemory: number } = { queueMemory: QUEUED_BYTES },
-    reached: (key: 'queueMemory') => void = () => undefined,
-  ) {
+  constructor(limits: MemoryLimits, reached: (key: MemoryKey) => void) {
     this.#limits = limits;
     this.#reached = reached;
   }
@@ -54,23 +55,28 @@ export class MemoryBudget {
 
   /** Whether half of the bytes for incomplete packets are in use. */
   get isShortOfUnfinished(): boolean {
-    return this.unfinished > UNFINISHED_BYTES / 2;
+    return this.unfinished > this.#limits.unfinishedMemory / 2;
   }
 
   /** Whether more bytes of incomplete packets are kept than the limit allows. */
   get hasTooManyUnfinished(): boolean {
-    return this.unfinished > UNFINISHED_BYTES;
+    if (this.unfinished <= this.#limits.unfinishedMemory) return false;
+    this.#reached('unfinishedMemory');
+    return true;
   }
 
   /** Whether a connection has left so much unread that its publishers are held up. */
   isBacklog(unread: number): boolean {
     if (unread > BACKLOG_BYTES) return true;
-    return this.unread > TIGHT_UNREAD_BYTES && unread > TIGHT_BACKLOG_BYTES;
+    return this.unread > this.#limits.unreadMemory / 2 && unread > TIGHT_BACKLOG_BYTES;
   }
 
   /** Whether a connection has left so much unread that nothing more is sent to it. */
   isTooMuch(unread: number): boolean {
-    if (unread > MOST_UNREAD_BYTES) return true;
-    return this.unread > UNREAD_BYTES && unread > OWN_UNREAD_BYTES;
+    const { unreadMemory, unreadMemoryPerClient } = this.#limits;
+    if (unread > unreadMemoryPerClient) return true;
+    if (this.unread <= unreadMemory || unread <= OWN_UNREAD_BYTES) return false;
+    this.#reached('unreadMemory');
+    return true;
   }
 }

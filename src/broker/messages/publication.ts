@@ -27,6 +27,8 @@ export class Publication {
   own = false;
   /** The client id of its publisher; only for messages of clients with the retain flag. */
   publisher = '';
+  /** How many subscribers its topic has; only for messages of clients. */
+  receivers = 0;
   /** It came from a plant's broker. */
   inbound = false;
   /** The bridge that published it and does not get it back. */

@@ -1,67 +1,114 @@
+import type { TurnBudget } from '../../base/turn-budget.ts';
+import type { Qos } from '../../mqtt/codec.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { Publication, writePublication } from './publication.ts';
-import type { Retained } from './retained.ts';
+import type { RetainedMessages } from './retained.ts';
+import type { Retained, RetainedWalk } from './retained-walk.ts';
 
-/** Retained messages of one subscription. */
-interface Feed {
-  readonly retained: readonly Retained[];
-  next: number;
+/** A filter whose subscriber gets the retained messages that were there when it subscribed. */
+export interface Subscribed {
+  readonly filter: string;
+  /** What the subscription was granted. */
+  readonly qos: Qos;
+  /** The number of the last message that was there. */
+  readonly upTo: number;
+}
+
+export interface RetainedFeedParts {
+  readonly retained: Pick<RetainedMessages, 'walk'>;
+  readonly turnBudget: TurnBudget;
 }
 
 /** First byte of a PUBLISH at QoS 0 with RETAIN. */
 const RETAINED_HEADER = 0x31;
-/** Messages that are sent in one turn of the event loop. */
-const STEP = 1000;
+/** Topic levels that are visited between two looks at the turn and the client. */
+const STEP = 64;
+/** Messages that are remembered, so that overlapping filters send them once; beyond that they may be sent again. */
+const REMEMBERED = 10_000;
 
 /** Retained messages at QoS 0 that are being sent to a client, which may read slowly. */
 export class RetainedFeed {
-  #feeds: Feed[] = [];
+  readonly #parts: RetainedFeedParts;
+  /** The filters that have not begun, each once. */
+  readonly #filters = new Map<string, Subscribed>();
+  #walk: RetainedWalk | undefined;
+  #qos: Qos = 0;
+  /** What the walk has found, and how many of that were sent. */
+  #found: readonly Retained[] = [];
+  #next = 0;
+  /** Messages that were sent while other filters waited. */
+  readonly #sent = new Set<Retained>();
   /** The rest is sent in another turn. */
   #scheduled = false;
 
-  get isEmpty(): boolean {
-    return this.#feeds.length === 0;
+  constructor(parts: RetainedFeedParts) {
+    this.#parts = parts;
   }
 
-  /** Adds those that do not wait here already. */
-  add(retained: readonly Retained[]): void {
-    if (this.isEmpty) {
-      this.#feeds.push({ retained, next: 0 });
-      return;
-    }
-    const waiting = new Set<Retained>();
-    for (const { retained: all, next } of this.#feeds) {
-      for (let i = next; i < all.length; i++) waiting.add(all[i]!);
-    }
-    const missing = retained.filter((each) => !waiting.has(each));
-    if (missing.length > 0) this.#feeds.push({ retained: missing, next: 0 });
+  get isEmpty(): boolean {
+    return this.#walk === undefined && this.#filters.size === 0;
+  }
+
+  add(subscribed: Subscribed): void {
+    this.#filters.set(subscribed.filter, subscribed);
+  }
+
+  /** The client has unsubscribed. */
+  remove(filter: string): void {
+    this.#filters.delete(filter);
   }
 
   /** Sends as many as the client reads, without those that were replaced or deleted since; `resume` in another turn. */
   pump(buffer: PacketBuffer, resume: () => void): void {
     if (this.#scheduled) return;
     const publication = new Publication();
-    let left = STEP;
-    for (let feed = this.#feeds[0]; feed; feed = this.#feeds[0]) {
-      while (feed.next < feed.retained.length) {
+    while (this.#begin()) {
+      if (this.#parts.turnBudget.isOver) {
+        this.#scheduled = true;
+        this.#parts.turnBudget.later(() => {
+          this.#scheduled = false;
+          resume();
+        });
+        return;
+      }
+      while (this.#next < this.#found.length) {
         if (buffer.congested) return;
-        if (left-- === 0) {
-          this.#scheduled = true;
-          setImmediate(() => {
-            this.#scheduled = false;
-            resume();
-          });
-          return;
-        }
-        const { current, message, topic } = feed.retained[feed.next++]!;
-        if (!current) continue;
+        const retained = this.#found[this.#next++]!;
+        if (!this.#isWanted(retained)) continue;
+        const { message, topic } = retained;
         writePublication(buffer, publication.of(message, topic, 0, true), RETAINED_HEADER, 0);
       }
-      this.#feeds.shift();
+      this.#found = this.#walk!.take(STEP);
+      this.#next = 0;
     }
+    this.#sent.clear();
+  }
+
+  /** Begins with the next filter when one has ended; false when all have. */
+  #begin(): boolean {
+    if (this.#next < this.#found.length || (this.#walk && !this.#walk.isDone)) return true;
+    this.#walk = undefined;
+    for (const [filter, { qos, upTo }] of this.#filters) {
+      this.#filters.delete(filter);
+      this.#walk = this.#parts.retained.walk(filter, upTo);
+      this.#qos = qos;
+      if (this.#walk) return true;
+    }
+    return false;
+  }
+
+  #isWanted(retained: Retained): boolean {
+    if (!retained.current || Math.min(this.#qos, retained.qos) > 0) return false;
+    if (this.#sent.has(retained)) return false;
+    if (this.#filters.size > 0 && this.#sent.size < REMEMBERED) this.#sent.add(retained);
+    return true;
   }
 
   clear(): void {
-    this.#feeds = [];
+    this.#filters.clear();
+    this.#walk = undefined;
+    this.#found = [];
+    this.#next = 0;
+    this.#sent.clear();
   }
 }

@@ -1,47 +1,32 @@
 import type { Qos } from '../../mqtt/codec.ts';
-import { matchesLevels } from '../../mqtt/topics.ts';
 import { createMessage, Message } from '../../queue/message.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { Publication } from './publication.ts';
 import { isReserved } from './reserved-topics.ts';
-import { filterPath, TREE_LEVELS, topicPath, WILDCARDS } from './tree-levels.ts';
+import { type Retained, RetainedNode, RetainedWalk } from './retained-walk.ts';
+import { filterPath, topicPath } from './tree-levels.ts';
 
-export interface Retained {
-  readonly topic: string;
-  readonly message: Message;
-  readonly qos: Qos;
-  /** The client that has published it; '' for the gateway itself, and for what was there at the start. */
-  readonly publisher: string;
-  /** False once it was replaced or deleted. */
-  readonly current: boolean;
-}
-
-class Node {
-  readonly parent: Node | undefined;
-  readonly level: string;
-  children: Map<string, Node> | undefined;
-  retained: { -readonly [Key in keyof Retained]: Retained[Key] } | undefined;
-
-  constructor(parent: Node | undefined, level: string) {
-    this.parent = parent;
-    this.level = level;
-  }
+/** Retained messages of one client, and the bytes of their topics and payloads. */
+interface Share {
+  count: number;
+  bytes: number;
 }
 
 /** The retained message of every topic, found by filter through a tree of topic levels. */
 export class RetainedMessages {
   /** Bytes of topics and payloads together. */
   bytes = 0;
-  readonly #root = new Node(undefined, '');
+  /** Counts the messages that were set. */
+  latest = 0;
+  readonly #root = new RetainedNode(undefined, '');
   /** The nodes with a message by topic: a sensor's next value needs no search through the tree. */
-  readonly #nodes = new Map<string, Node>();
-  /** How many each client has published, since the start. */
-  readonly #counts = new Map<string, number>();
+  readonly #nodes = new Map<string, RetainedNode>();
+  readonly #shares = new Map<string, Share>();
 
-  /** How many each client has published since the start, of those that are there. */
-  get byPublisher(): ReadonlyMap<string, number> {
-    return this.#counts;
+  /** What each client has published, of those that are there. */
+  get byPublisher(): ReadonlyMap<string, Readonly<Share>> {
+    return this.#shares;
   }
 
   get count(): number {
@@ -56,17 +41,24 @@ export class RetainedMessages {
     const node = this.#nodes.get(topic) ?? this.#grow(topic);
     this.#clear(node);
     this.bytes += message.body.length;
-    node.retained = { topic, message, qos, publisher, current: true };
-    if (publisher !== '') this.#counts.set(publisher, (this.#counts.get(publisher) ?? 0) + 1);
+    node.retained = { topic, message, qos, publisher, number: ++this.latest, current: true };
+    if (publisher === '') return;
+    let share = this.#shares.get(publisher);
+    if (!share) {
+      share = { count: 0, bytes: 0 };
+      this.#shares.set(publisher, share);
+    }
+    share.count++;
+    share.bytes += message.body.length;
   }
 
-  #grow(topic: string): Node {
+  #grow(topic: string): RetainedNode {
     let node = this.#root;
     for (const level of topicPath(topic)) {
       node.children ??= new Map();
       let child = node.children.get(level);
       if (!child) {
-        child = new Node(node, level);
+        child = new RetainedNode(node, level);
         node.children.set(level, child);
       }
       node = child;
@@ -75,14 +67,15 @@ export class RetainedMessages {
     return node;
   }
 
-  #clear(node: Node): void {
+  #clear(node: RetainedNode): void {
     if (!node.retained) return;
-    this.bytes -= node.retained.message.body.length;
-    const { publisher } = node.retained;
-    if (publisher !== '') {
-      const left = this.#counts.get(publisher)! - 1;
-      if (left > 0) this.#counts.set(publisher, left);
-      else this.#counts.delete(publisher);
+    const { publisher, message } = node.retained;
+    this.bytes -= message.body.length;
+    const share = this.#shares.get(publisher);
+    if (share) {
+      share.count--;
+      share.bytes -= message.body.length;
+      if (share.count === 0) this.#shares.delete(publisher);
     }
     node.retained.current = false;
     node.retained = undefined;
@@ -101,11 +94,19 @@ export class RetainedMessages {
     return true;
   }
 
-  /** Every retained message whose topic the filter matches [MQTT 3.1.1, section 4.7]. */
-  match(filter: string): Retained[] {
-    const found: Retained[] = [];
-    collect(this.#root, filterPath(filter), 0, found);
-    return found;
+  /** False where the filter can match none. */
+  mayMatch(filter: string): boolean {
+    return /[+#]/.test(filter) ? this.count > 0 : this.#nodes.has(filter);
+  }
+
+  /**
+   * Finds the retained messages whose topics the filter matches [MQTT 3.1.1, section 4.7], of those that were set before
+   * `latest` was more than `upTo`; undefined where the filter can match none.
+   */
+  walk(filter: string, upTo: number): RetainedWalk | undefined {
+    return this.mayMatch(filter)
+      ? new RetainedWalk(this.#root, filterPath(filter), upTo)
+      : undefined;
   }
 }
 
@@ -114,14 +115,15 @@ export interface RetainParts {
   readonly limits: RetainedLimits;
   readonly drops: DropCounter;
   /** Something was dropped because of this limit. */
-  reached(key: 'retainedMessages' | 'retainedMessagesPerClient' | 'retainedBytes'): void;
+  reached(key: keyof RetainedLimits): void;
 }
 
 export interface RetainedLimits {
+  /** Of all clients together, and of one. */
   readonly retainedMessages: number;
-  /** Of one client, since the start. */
   readonly retainedMessagesPerClient: number;
   readonly retainedBytes: number;
+  readonly retainedBytesPerClient: number;
 }
 
 /**
@@ -158,6 +160,8 @@ export function retain(
   if (!isReserved(topic)) store.journal.retain(topic, pendingAck);
 }
 
+const NO_SHARE = { count: 0, bytes: 0 };
+
 /** The limit that a client's message of so many bytes does not fit in. */
 function limitReached(
   retained: RetainedMessages,
@@ -165,13 +169,15 @@ function limitReached(
   publisher: string,
   bytes: number,
   limits: RetainedLimits,
-) {
+): keyof RetainedLimits | undefined {
   if (!before && retained.count >= limits.retainedMessages) return 'retainedMessages';
-  const own = retained.byPublisher.get(publisher) ?? 0;
-  if (before?.publisher !== publisher && own >= limits.retainedMessagesPerClient) {
-    return 'retainedMessagesPerClient';
-  }
+  const own = retained.byPublisher.get(publisher) ?? NO_SHARE;
   const growth = bytes - (before?.message.body.length ?? 0);
+  const isOwn = before?.publisher === publisher;
+  if (!isOwn && own.count >= limits.retainedMessagesPerClient) return 'retainedMessagesPerClient';
+  if (own.bytes + (isOwn ? growth : bytes) > limits.retainedBytesPerClient) {
+    return 'retainedBytesPerClient';
+  }
   return retained.bytes + growth > limits.retainedBytes ? 'retainedBytes' : undefined;
 }
 
@@ -180,46 +186,14 @@ export function recoverRetained(
   retained: RetainedMessages,
   store: Pick<Store, 'recovered' | 'readRetainedFrom'>,
 ): void {
-  for (const { topic, qos, payload } of store.recovered.retained) {
-    retained.set(topic, qos, createMessage(topic, payload));
+  for (const { topic, qos, payload, publisher } of store.recovered.retained) {
+    retained.set(topic, qos, createMessage(topic, payload), publisher);
   }
   store.readRetainedFrom((topic) => {
     const current = retained.get(topic);
     if (!current) return undefined;
     const { body, topicEnd } = current.message;
-    return { qos: current.qos, payload: new Uint8Array(body.subarray(topicEnd)) };
+    const { qos, publisher } = current;
+    return { qos, payload: new Uint8Array(body.subarray(topicEnd)), publisher };
   });
-}
-
-function collect(node: Node, levels: readonly string[], depth: number, found: Retained[]): void {
-  if (depth === levels.length) {
-    if (node.retained) found.push(node.retained);
-    return;
-  }
-  const level = levels[depth]!;
-  if (level === '#') {
-    if (depth > 0 && node.retained) found.push(node.retained);
-    collectAll(node, depth === 0, found);
-  } else if (level === WILDCARDS) {
-    for (const [rest, { retained }] of node.children ?? []) {
-      if (retained && matchesLevels(levels[TREE_LEVELS + 1]!, rest)) found.push(retained);
-    }
-  } else if (level === '+') {
-    for (const [name, child] of node.children ?? []) {
-      if (depth === 0 && name.startsWith('$')) continue;
-      collect(child, levels, depth + 1, found);
-    }
-  } else {
-    const child = node.children?.get(level);
-    if (child) collect(child, levels, depth + 1, found);
-  }
-}
-
-/** All messages below the node; at the root, none whose first level begins with `$` [MQTT-4.7.2-1]. */
-function collectAll(node: Node, top: boolean, found: Retained[]): void {
-  for (const [name, child] of node.children ?? []) {
-    if (top && name.startsWith('$')) continue;
-    if (child.retained) found.push(child.retained);
-    collectAll(child, false, found);
-  }
 }

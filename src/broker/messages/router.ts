@@ -36,6 +36,8 @@ const RECENT = 1024;
 export class Router {
   /** Subscriptions of all subscribers together. */
   count = 0;
+  /** Bytes of their filters. */
+  bytes = 0;
   /** Those of them with a wildcard that no node of the tree is for: each costs time at every deep topic. */
   deepWildcards = 0;
   readonly #root = new Node();
@@ -58,6 +60,7 @@ export class Router {
     node.subscribers ??= new Map();
     if (!node.subscribers.has(subscriber)) {
       this.count++;
+      this.bytes += Buffer.byteLength(filter);
       if (hasDeepWildcard(path)) this.deepWildcards++;
     }
     node.subscribers.set(subscriber, qos);
@@ -74,6 +77,7 @@ export class Router {
     }
     if (!path.at(-1)!.subscribers?.delete(subscriber)) return;
     this.count--;
+    this.bytes -= Buffer.byteLength(filter);
     if (hasDeepWildcard(levels)) this.deepWildcards--;
     // A cached route would keep the subscriber and its queue in memory.
     this.#forgetRoutes();

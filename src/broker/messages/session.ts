@@ -12,8 +12,9 @@ import { type FlowControl, type FlowReader, ReaderFlow } from './flow-control.ts
 import type { MemoryBudget } from './memory-budget.ts';
 import { PacketIdMap } from './packet-id-map.ts';
 import { Publication, type Subscriber, writePublication } from './publication.ts';
-import type { Retained } from './retained.ts';
-import { RetainedFeed } from './retained-feed.ts';
+import { RetainedFeed, type RetainedFeedParts, type Subscribed } from './retained-feed.ts';
+import type { Retained } from './retained-walk.ts';
+import { SubscriptionList } from './subscription-list.ts';
 import { WaitingCopies } from './waiting-copies.ts';
 
 /** Why a message did not reach a session. */
@@ -28,7 +29,7 @@ export interface SessionLimits {
 }
 
 /** The parts that all sessions share. */
-export interface SessionContext extends DeliveriesParts {
+export interface SessionContext extends DeliveriesParts, RetainedFeedParts {
   readonly limits: SessionLimits;
   readonly memory: MemoryBudget;
   readonly flow: FlowControl;
@@ -54,7 +55,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   readonly clientId: string;
   readonly key: number;
   readonly persistent: boolean;
-  readonly subscriptions = new Map<string, Qos>();
+  readonly subscriptions = new SubscriptionList();
   /** QoS 2 packet identifiers that the client has published and not released, with the digests of their messages. */
   readonly incoming = new PacketIdMap<number>();
   /** The user whose session it is; '' where no client has logged in as one. */
@@ -80,12 +81,13 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   #link: Link | undefined;
   readonly #deliveries: Deliveries;
   #pumping = false;
-  readonly #feed = new RetainedFeed();
+  readonly #feed: RetainedFeed;
   readonly #context: SessionContext;
 
   constructor({ context, clientId, key, persistent, stored }: SessionParts) {
     const { limits, load, now } = context;
     this.#context = context;
+    this.#feed = new RetainedFeed(context);
     this.clientId = clientId;
     this.key = key;
     this.persistent = persistent;
@@ -205,12 +207,18 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   }
 
   /** Retained messages at QoS 0, sent as fast as the client reads, unless they are replaced or deleted before. */
-  feed(retained: readonly Retained[]): void {
-    this.#feed.add(retained);
+  feed(subscribed: readonly Subscribed[]): void {
+    for (const each of subscribed) this.#feed.add(each);
     this.#pump();
   }
 
+  /** Sends no retained messages of this filter that it has not begun to send. */
+  stopFeeding(filter: string): void {
+    this.#feed.remove(filter);
+  }
+
   #enqueue(publication: Publication, qos: 1 | 2, retain: boolean, held: boolean): void {
+    if (this.ended) return;
     const { journal, memory, now } = this.#context;
     const message = publication.keep();
     const { length } = message.body;

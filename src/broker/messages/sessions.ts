@@ -1,8 +1,10 @@
+import type { TurnBudget } from '../../base/turn-budget.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import type { FlowControl } from './flow-control.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { RetainedMessages } from './retained.ts';
 import type { Router } from './router.ts';
 import {
   type DropReason,
@@ -11,6 +13,7 @@ import {
   type SessionLimits,
   type SessionParts,
 } from './session.ts';
+import { storedShares } from './stored-shares.ts';
 
 export interface SessionsParts {
   readonly store: Store;
@@ -19,7 +22,11 @@ export interface SessionsParts {
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
   readonly flow: FlowControl;
+  readonly retained: RetainedMessages;
+  readonly turnBudget: TurnBudget;
   readonly traffic: TrafficCounters;
+  /** So many stored subscriptions were shared ones, and are removed. */
+  sharesRemoved(count: number): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
 }
@@ -33,6 +40,8 @@ const CONNECTED = 0;
 /** The sessions of all clients, connected or not, in memory and on disk. */
 export class Sessions {
   readonly #parts: SessionsParts;
+  /** Subscriptions of ended sessions that the router still has, and the bytes of their filters. */
+  readonly ending = { count: 0, bytes: 0 };
   #context: SessionContext | undefined;
   readonly #sessions = new Map<string, Session>();
 
@@ -46,17 +55,23 @@ export class Sessions {
 
   /** Restores the stored sessions with their subscriptions and queues. */
   recover(): void {
-    const { store, router } = this.#parts;
+    const { store, router, sharesRemoved } = this.#parts;
+    let removed = 0;
     for (const stored of store.recovered.sessions) {
       if (stored.clientId.startsWith(OWN_SESSION)) continue;
       const { clientId, key } = stored;
       const session = this.#createSession({ clientId, key, persistent: true, stored });
       for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
+      const shares = new Set(storedShares(stored));
+      for (const filter of shares) store.journal.add(['unsubscribe', key, filter]);
+      removed += shares.size;
       for (const { filter, qos } of stored.subscriptions) {
+        if (shares.has(filter)) continue;
         session.subscriptions.set(filter, qos);
         router.subscribe(filter, session, qos);
       }
     }
+    if (removed > 0) sharesRemoved(removed);
   }
 
   /** The session of a client that connects [MQTT-3.1.2-4 to 3.1.2-6]; `present` goes into its CONNACK. */
@@ -104,21 +119,34 @@ export class Sessions {
 
   /** Deletes the session, its subscriptions and its queue; the queue is counted as dropped if there is a reason. */
   endSession(session: Session, reason?: DropReason): void {
-    const { store, router } = this.#parts;
+    const { store, turnBudget } = this.#parts;
     session.end(reason);
-    for (const filter of session.subscriptions.keys()) router.unsubscribe(filter, session);
+    this.ending.count += session.subscriptions.size;
+    this.ending.bytes += session.subscriptions.bytes;
+    turnBudget.run(this.#unsubscribe(session), () => undefined);
     if (session.persistent) store.journal.add(['endSession', session.key]);
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+  }
+
+  *#unsubscribe(session: Session): Generator<undefined, void> {
+    for (const filter of session.subscriptions.keys()) {
+      this.#parts.router.unsubscribe(filter, session);
+      this.ending.count--;
+      this.ending.bytes -= Buffer.byteLength(filter);
+      yield;
+    }
   }
 }
 
 function createContext(parts: SessionsParts): SessionContext {
-  const { store, limits, drops, memory, flow, traffic, now } = parts;
+  const { store, limits, drops, memory, flow, retained, turnBudget, traffic, now } = parts;
   return {
     journal: store.journal,
     limits,
     memory,
     flow,
+    retained,
+    turnBudget,
     load: (key, seq, limit) => store.load(key, seq, limit),
     now,
     dropped: ({ clientId }, reason, count) => drops.count(clientId, reason, count),

@@ -1,6 +1,8 @@
 import type { Rights } from '../../access/rules.ts';
+import type { TurnBudget } from '../../base/turn-budget.ts';
 import {
   encodeSuback,
+  ProtocolError,
   type Qos,
   SUBACK_FAILURE,
   type SubscribePacket,
@@ -9,24 +11,31 @@ import {
 } from '../../mqtt/codec.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
+import type { AbsentSessions } from './absent-sessions.ts';
 import type { Client } from './client.ts';
 import type { LocalMessage } from './local-message.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { Subscriber } from './publication.ts';
-import type { Retained, RetainedMessages } from './retained.ts';
-import { enqueueRetained, feedRetained } from './retained-delivery.ts';
+import type { RetainedMessages } from './retained.ts';
+import { enqueueRetained } from './retained-delivery.ts';
+import type { Subscribed } from './retained-feed.ts';
 import type { Router } from './router.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
+import { SHARED } from './stored-shares.ts';
 import { filterPath, hasDeepWildcard } from './tree-levels.ts';
 
 export interface SubscriptionsParts {
   readonly store: Store;
   readonly router: Router;
   readonly retained: RetainedMessages;
-  readonly sessions: Pick<Sessions, 'byClientId' | 'endSession'>;
+  readonly sessions: Pick<Sessions, 'ending'>;
+  readonly absent: AbsentSessions;
   readonly limits: SubscriptionLimits;
+  readonly turnBudget: TurnBudget;
+  readonly memory: MemoryBudget;
   /** A subscription was refused, or a session has ended, because of this limit. */
-  reached(key: 'subscriptions' | 'subscriptionsPerClient'): void;
+  reached(key: SubscriptionKey): void;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
 }
@@ -34,24 +43,35 @@ export interface SubscriptionsParts {
 /** Of all together, those with a wildcard beyond the 128th level, which are compared one by one. */
 const DEEP_WILDCARDS = 50;
 
-/** Begins the filters of shared subscriptions [MQTT 5, section 4.8.2]. */
-const SHARED = '$share/';
 export interface SubscriptionLimits {
   /** Of all sessions together, and of one. */
   readonly subscriptions: number;
   readonly subscriptionsPerClient: number;
-  /** Whether the absent session with the most subscriptions ends where there is no room. */
-  readonly absentSessions: 'end-largest' | 'keep';
+  /** Bytes of their filters. */
+  readonly subscriptionBytes: number;
+  readonly subscriptionBytesPerClient: number;
 }
 
-const TOO_MANY = 'too many filters';
+type SubscriptionKey = keyof SubscriptionLimits;
+type WorkGenerator = Generator<Promise<void> | undefined, void>;
+
+/** What is known of a SUBSCRIBE that is being worked on. */
+interface Subscribing {
+  readonly pendingAck: PendingAck;
+  /** For SUBACK. */
+  readonly codes: number[];
+  /** The granted filters that match retained messages. */
+  readonly subscribed: Subscribed[];
+}
+
+const TOO_MANY_UNFINISHED = 'all clients together have too many packets unfinished';
 const NOT_ALLOWED = 'not allowed by the access file';
 
 /** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
 export class Subscriptions {
   readonly #parts: SubscriptionsParts;
-  /** How many subscriptions of a client have retained messages that are still to be queued. */
-  readonly #enqueuing = new Map<Client, number>();
+  /** How many packets of a client are being worked on. */
+  readonly #working = new Map<Client, number>();
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
@@ -59,58 +79,87 @@ export class Subscriptions {
 
   /** Handles a client's SUBSCRIBE: SUBACK and then the retained messages are sent when the subscriptions are on disk. */
   subscribe(client: Client, packet: SubscribePacket): void {
+    const { retained } = this.#parts;
     const session = client.session!;
-    const { store, router, retained, refused } = this.#parts;
-    // The present messages: later ones reach the session through the subscription.
-    const feeds: { matching: readonly Retained[]; qos: Qos }[] = [];
+    const codes: number[] = [];
+    const subscribed: Subscribed[] = [];
     const pendingAck = client.doWhenStored(() => {
       client.sendBuffer.write(encodeSuback(packet.packetId, codes));
-      for (const { matching, qos } of feeds) {
-        if (!session.persistent) this.#enqueue(client, matching, qos);
-        feedRetained(session, matching, qos);
-      }
+      if (subscribed.length === 0) return;
+      const parts = { session, retained, subscribed, held: false };
+      if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
+      session.feed(subscribed);
     });
-    const codes = packet.requests.map(({ filter, qos }) => {
+    this.#run(
+      client,
+      packet.bytes,
+      this.#subscribing(client, packet, { pendingAck, codes, subscribed }),
+    );
+  }
+
+  *#subscribing(
+    client: Client,
+    { requests }: SubscribePacket,
+    { pendingAck, codes, subscribed }: Subscribing,
+  ): WorkGenerator {
+    const session = client.session!;
+    const { store, retained, refused } = this.#parts;
+    // First all of them are decoded: a packet that is malformed at its end changes nothing.
+    for (const _request of requests) yield;
+    for (const { filter, qos } of requests) {
       const reason = this.#whyRefused(client, filter);
-      if (reason !== undefined) {
-        refused(session.clientId, reason);
-        return SUBACK_FAILURE;
-      }
-      session.subscriptions.set(filter, qos);
-      router.subscribe(filter, session, qos);
-      const matching = retained.match(filter);
-      if (session.persistent) {
-        store.journal.add(['subscribe', session.key, filter, qos], pendingAck);
-      }
-      if (matching.length > 0) feeds.push({ matching, qos });
-      return qos;
-    });
+      if (reason === undefined) {
+        this.#add(session, filter, qos);
+        // The present messages: later ones reach the session through the subscription.
+        if (retained.mayMatch(filter)) subscribed.push({ filter, qos, upTo: retained.latest });
+      } else refused(session.clientId, reason);
+      codes.push(reason === undefined ? qos : SUBACK_FAILURE);
+      yield;
+    }
     // A message that several filters match is queued once, at the highest QoS.
-    feeds.sort((a, b) => b.qos - a.qos);
-    // Before the SUBACK: a persistent session has these on disk together with its subscriptions.
+    subscribed.sort((a, b) => b.qos - a.qos);
     if (session.persistent) {
-      for (const { matching, qos } of feeds) this.#enqueue(client, matching, qos, pendingAck);
+      // Before the SUBACK: a persistent session has these on disk together with its subscriptions.
+      yield* enqueueRetained({ session, retained, subscribed, held: true });
+      store.journal.notifyAfterCommit(pendingAck);
     }
     pendingAck.done();
   }
 
-  /** Queues retained messages; `pendingAck` waits for that. The client is not read while it takes several turns. */
-  #enqueue(client: Client, matching: readonly Retained[], qos: Qos, pendingAck?: PendingAck): void {
-    const session = client.session!;
-    const { retained } = this.#parts;
-    const held = pendingAck !== undefined;
-    pendingAck?.add();
-    this.#enqueuing.set(client, (this.#enqueuing.get(client) ?? 0) + 1);
-    enqueueRetained({ session, retained, matching, qos, held }, () => {
-      const left = this.#enqueuing.get(client)! - 1;
-      if (left > 0) this.#enqueuing.set(client, left);
-      else {
-        this.#enqueuing.delete(client);
-        client.resumeReading('retained');
-      }
-      pendingAck?.done();
+  #add(session: Session, filter: string, qos: Qos): void {
+    const { store, router } = this.#parts;
+    session.subscriptions.set(filter, qos);
+    router.subscribe(filter, session, qos);
+    if (session.persistent) store.journal.add(['subscribe', session.key, filter, qos]);
+  }
+
+  /** Does work of `bytes` bytes for a client, which is not read while that takes several turns of the event loop. */
+  #run(client: Client, bytes: number, work: WorkGenerator): void {
+    const { turnBudget, memory } = this.#parts;
+    let [hasEnded, isPaused] = [false, false];
+    turnBudget.run(whileOpen(client, work), (error) => {
+      hasEnded = true;
+      if (isPaused) this.#resume(client, bytes);
+      if (error instanceof ProtocolError) client.violated(error.message);
+      else if (error) throw error;
     });
-    if (this.#enqueuing.has(client)) client.pauseReading('retained');
+    if (hasEnded) return;
+    isPaused = true;
+    memory.unfinished += bytes;
+    this.#working.set(client, (this.#working.get(client) ?? 0) + 1);
+    client.pauseReading('subscriptions');
+    if (memory.hasTooManyUnfinished) client.violated(TOO_MANY_UNFINISHED);
+  }
+
+  #resume(client: Client, bytes: number): void {
+    this.#parts.memory.unfinished -= bytes;
+    const left = this.#working.get(client)! - 1;
+    if (left > 0) {
+      this.#working.set(client, left);
+      return;
+    }
+    this.#working.delete(client);
+    client.resumeReading('subscriptions');
   }
 
   /** Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
@@ -124,38 +173,58 @@ export class Subscriptions {
     if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(filter))) {
       return 'too many filters with wildcards beyond level 128';
     }
-    const { router, limits, reached } = this.#parts;
+    const { limits, absent } = this.#parts;
+    const bytes = Buffer.byteLength(filter);
     if (subscriptions.size >= limits.subscriptionsPerClient) {
-      reached('subscriptionsPerClient');
-      return TOO_MANY;
+      return this.#tooMany('subscriptionsPerClient');
     }
-    if (router.count < limits.subscriptions) return undefined;
-    reached('subscriptions');
-    if (limits.absentSessions === 'end-largest') this.#endLargestAbsent();
-    return router.count < limits.subscriptions ? undefined : TOO_MANY;
+    if (subscriptions.bytes + bytes > limits.subscriptionBytesPerClient) {
+      return this.#tooMany('subscriptionBytesPerClient');
+    }
+    while (this.#count >= limits.subscriptions) {
+      const reason = this.#tooMany('subscriptions');
+      if (!absent.endLargest('most subscriptions', (each) => each.subscriptions.size))
+        return reason;
+    }
+    while (this.#bytes + bytes > limits.subscriptionBytes) {
+      const reason = this.#tooMany('subscriptionBytes');
+      if (!absent.endLargest('longest filters', (each) => each.subscriptions.bytes)) return reason;
+    }
+    return undefined;
   }
 
-  /** The absent client learns it when it connects: its session is not present. What its queue had is counted. */
-  #endLargestAbsent(): void {
-    const { sessions, refused } = this.#parts;
-    let largest: Session | undefined;
-    for (const session of sessions.byClientId.values()) {
-      if (session.online || session.opening) continue;
-      if (session.subscriptions.size > (largest?.subscriptions.size ?? 0)) largest = session;
-    }
-    if (!largest) return;
-    sessions.endSession(largest, 'session-cut');
-    refused(largest.clientId, 'absent, with the most subscriptions: its session has ended');
+  /** Subscriptions, without those of sessions that have ended. */
+  get #count(): number {
+    return this.#parts.router.count - this.#parts.sessions.ending.count;
+  }
+
+  get #bytes(): number {
+    return this.#parts.router.bytes - this.#parts.sessions.ending.bytes;
+  }
+
+  #tooMany(key: SubscriptionKey): string {
+    this.#parts.reached(key);
+    return 'too many filters';
   }
 
   /** Handles a client's UNSUBSCRIBE: UNSUBACK is sent when the change is on disk. */
   unsubscribe(client: Client, packet: UnsubscribePacket): void {
-    const session = client.session!;
-    const { journal } = this.#parts.store;
     const pendingAck = client.ackWhenStored(UNSUBACK_HEADER, packet.packetId);
-    for (const filter of packet.filters) this.#end(session, filter);
+    this.#run(client, packet.bytes, this.#unsubscribing(client.session!, packet, pendingAck));
+  }
+
+  *#unsubscribing(
+    session: Session,
+    { filters }: UnsubscribePacket,
+    pendingAck: PendingAck,
+  ): WorkGenerator {
+    for (const _filter of filters) yield;
+    for (const filter of filters) {
+      this.#end(session, filter);
+      yield;
+    }
     // Also if nothing has changed: an UNSUBSCRIBE of an earlier connection may not be on disk yet.
-    if (session.persistent) journal.notifyAfterCommit(pendingAck);
+    if (session.persistent) this.#parts.store.journal.notifyAfterCommit(pendingAck);
     pendingAck.done();
   }
 
@@ -172,6 +241,7 @@ export class Subscriptions {
     if (!session.subscriptions.delete(filter)) return;
     const { store, router } = this.#parts;
     router.unsubscribe(filter, session);
+    session.stopFeeding(filter);
     if (session.persistent) store.journal.add(['unsubscribe', session.key, filter]);
   }
 
@@ -197,5 +267,13 @@ export class Subscriptions {
     const { router } = this.#parts;
     router.subscribe(filter, subscriber, 2);
     return () => router.unsubscribe(filter, subscriber);
+  }
+}
+
+/** The work until its client has gone. */
+function* whileOpen(client: Client, work: WorkGenerator): WorkGenerator {
+  for (const part of work) {
+    yield part;
+    if (client.closed || client.session!.ended) return;
   }
 }

@@ -1,15 +1,17 @@
 import type { BoundedQueue } from '../../queue/bounded-queue.ts';
 import { type QueueEntry, topicOf } from '../../queue/queue-entry.ts';
 import type { Deliveries } from './deliveries.ts';
-import type { Retained, RetainedMessages } from './retained.ts';
+import type { RetainedMessages } from './retained.ts';
+import type { Retained } from './retained-walk.ts';
 
 export interface WaitingCopiesParts {
   readonly queue: Pick<BoundedQueue, 'firstSeq' | 'first' | 'read'>;
   readonly deliveries: Pick<Deliveries, 'entries' | 'isUndelivered'>;
 }
 
-/** Entries that are compared in one turn of the event loop. */
-const STEP = 500;
+/** Entries that are compared in one part of the work, and those that are read from disk at once. */
+const STEP = 100;
+const READ = 500;
 
 /**
  * Which retained messages wait for one client already: in its queue or in flight, as a copy that a subscription asked
@@ -22,14 +24,14 @@ export class WaitingCopies {
   #seqs = new WeakMap<Retained, number>();
   /** Entries up to this number were compared. */
   #compared = 0;
-  #reading = false;
-  #resume: (() => void)[] = [];
+  /** Until entries are read from disk. */
+  #reading: Promise<void> | undefined;
 
   constructor(parts: WaitingCopiesParts) {
     this.#parts = parts;
   }
 
-  /** Whether the message waits; exact once `find` has given true. */
+  /** Whether the message waits; exact once `find` has ended. */
   has(retained: Retained): boolean {
     const seq = this.#seqs.get(retained);
     if (seq === undefined) return false;
@@ -48,13 +50,10 @@ export class WaitingCopies {
     this.#compared = 0;
   }
 
-  /** Compares what has come since the last call; false where that takes longer, then `resume` is called in another turn. */
-  find(retained: RetainedMessages, resume: () => void): boolean {
+  /** Compares what has come since the last call, in parts. */
+  *find(retained: RetainedMessages): Generator<Promise<void> | undefined, void> {
     const { queue, deliveries } = this.#parts;
-    if (this.#reading) {
-      this.#resume.push(resume);
-      return false;
-    }
+    while (this.#reading) yield this.#reading;
     let compared = this.#compared;
     for (const entry of deliveries.entries()) {
       if (entry.seq <= this.#compared) continue;
@@ -62,34 +61,30 @@ export class WaitingCopies {
       if (entry.seq > compared && entry.seq < queue.firstSeq) compared = entry.seq;
     }
     this.#compared = compared;
-    for (let steps = 0; steps < STEP; steps++) {
+    for (let steps = 1; ; steps++) {
       const seq = Math.max(this.#compared + 1, queue.firstSeq);
       const entry = queue.first(seq);
-      if (entry === undefined) return true;
+      if (entry === undefined) return;
       if (entry === 'stored') {
-        this.#resume.push(resume);
-        void this.#read(seq, retained);
-        return false;
+        this.#reading = this.#read(seq, retained);
+        yield this.#reading;
+        continue;
       }
       this.#compare(entry, retained);
       this.#compared = entry.seq;
+      if (steps % STEP === 0) yield;
     }
-    setImmediate(resume);
-    return false;
   }
 
   async #read(seq: number, retained: RetainedMessages): Promise<void> {
     const seqs = this.#seqs;
-    this.#reading = true;
     // The store reports a failure; what could not be read is taken as compared.
-    const { entries, last } = await this.#parts.queue.read(seq, STEP);
-    this.#reading = false;
+    const { entries, last } = await this.#parts.queue.read(seq, READ);
+    this.#reading = undefined;
     // Not after `clear`: the next connection compares from the beginning.
-    if (seqs === this.#seqs) {
-      for (const entry of entries) this.#compare(entry, retained);
-      this.#compared = Math.max(this.#compared, last);
-    }
-    for (const resume of this.#resume.splice(0)) resume();
+    if (seqs !== this.#seqs) return;
+    for (const entry of entries) this.#compare(entry, retained);
+    this.#compared = Math.max(this.#compared, last);
   }
 
   #compare(entry: QueueEntry, retained: RetainedMessages): void {

@@ -8,6 +8,14 @@ const SENTENCES = {
   retainedMessages: 'the limit broker.limits.retainedMessages is reached',
   retainedMessagesPerClient: 'the limit broker.limits.retainedMessagesPerClient is reached',
   retainedBytes: 'the limit broker.limits.retainedBytes is reached',
+  retainedBytesPerClient: 'the limit broker.limits.retainedBytesPerClient is reached',
+  sessions: 'the limit broker.limits.sessions is reached',
+  subscriptionBytes: 'the limit broker.limits.subscriptionBytes is reached',
+  subscriptionBytesPerClient: 'the limit broker.limits.subscriptionBytesPerClient is reached',
+  unreleased: 'the limit broker.limits.unreleased is reached',
+  absentQueueBytes: 'the limit broker.limits.absentQueueBytes is reached',
+  unfinishedMemory: 'the limit broker.limits.unfinishedMemory is reached',
+  unreadMemory: 'the limit broker.limits.unreadMemory is reached',
   queueMemory: 'the limit broker.limits.queueMemory is reached',
 } as const;
 

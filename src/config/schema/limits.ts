@@ -48,27 +48,62 @@ export const limitsSchema = z.strictObject({
     .describe('Most retained messages.'),
   retainedMessagesPerClient: wholeNumber(1, 100_000_000)
     .prefault(50_000)
-    .describe('Most retained messages that one client has published since the start.'),
+    .describe('Most retained messages that one client has published.'),
   retainedBytes: size('1KiB', '1024GiB')
     .prefault('256MiB')
     .describe('Most bytes of retained messages.'),
+  retainedBytesPerClient: size('1KiB', '1024GiB')
+    .prefault('128MiB')
+    .describe('Most bytes of the retained messages that one client has published.'),
+  sessions: wholeNumber(1, 1_000_000)
+    .optional()
+    .describe(
+      'Most sessions of clients, connected or not. Default: 10,000, at least twice `connections`.',
+    ),
   subscriptions: wholeNumber(1, 10_000_000)
     .prefault(100_000)
     .describe('Most subscriptions of all sessions together.'),
   subscriptionsPerClient: wholeNumber(1, 10_000_000)
     .prefault(10_000)
     .describe('Most subscriptions of one session.'),
+  subscriptionBytes: size('1KiB', '1024GiB')
+    .prefault('16MiB')
+    .describe('Most bytes of the filters of all sessions together.'),
+  subscriptionBytesPerClient: size('1KiB', '1024GiB')
+    .prefault('4MiB')
+    .describe('Most bytes of the filters of one session.'),
+  unreleased: wholeNumber(1, 100_000_000)
+    .prefault(200_000)
+    .describe(
+      'Most QoS 2 messages that clients have published and not released (PUBREL), of all sessions together. Beyond that, where no absent session has any, the client with the most of them is disconnected.',
+    ),
+  absentQueueBytes: size('1MiB', '1024GiB')
+    .prefault('2GiB')
+    .describe('Most bytes in the queues of all absent clients together.'),
   queueMemory: size('1MiB', '1024GiB')
     .prefault('64MiB')
     .describe('Most memory for the queues of all clean sessions together.'),
   queueMemoryPerClient: size('64KiB', '1024GiB')
     .prefault('16MiB')
     .describe('Most memory for the queue of one clean session.'),
+  unfinishedMemory: size('1MiB', '1024GiB')
+    .prefault('64MiB')
+    .describe(
+      'Most memory for packets that have not arrived completely, of all clients together. Beyond that, the client whose packet uses the most is disconnected.',
+    ),
+  unreadMemory: size('1MiB', '1024GiB')
+    .prefault('128MiB')
+    .describe(
+      'Most memory for what clients were sent and have not read, all together. Beyond that, nothing more is sent to a client that has left 64 KiB unread.',
+    ),
+  unreadMemoryPerClient: size('64KiB', '1024GiB')
+    .prefault('8MiB')
+    .describe('Most memory for what one client was sent and has not read.'),
   absentSessions: z
     .enum(['end-largest', 'keep'])
     .prefault('end-largest')
     .describe(
-      'What happens when `subscriptions` are used up: the session of the absent client with the most of them ends, or the client that asks is refused.',
+      'What happens when `sessions`, `subscriptions`, `subscriptionBytes`, `unreleased` or `absentQueueBytes` are used up: the session of the absent client that has the most of them ends, or no session ends and the client that asks is refused.',
     ),
 });
 

@@ -23,7 +23,7 @@ export type Operation =
   | ['incomingDone', key: number, packetId: number]
   | ['released', key: number, seq: number]
   | ['unreleased', key: number]
-  | ['retain', topic: string, qos: number, payload: Uint8Array]
+  | ['retain', topic: string, qos: number, payload: Uint8Array, publisher: string]
   | ['unretain', topic: string]
   | ['putWill', clientId: string, topic: string, qos: number, retain: number, payload: Uint8Array]
   | ['deleteWill', clientId: string]
@@ -38,7 +38,13 @@ export const SHARED = 4;
 /** Numbers per range in `deletes`: session, first seq, last seq. */
 export const RANGE = 3;
 
-/** What one commit writes; its arrays are moved to the writer thread, not copied. */
+/** Operations, entries, bytes of entries and numbers in `deletes` of one part: packing it is one turn of the event loop. */
+const OPERATIONS = 1000;
+const ENTRIES = 1000;
+const ENTRY_BYTES = 1024 * 1024;
+const DELETES = 1000 * RANGE;
+
+/** What one commit writes, or a part of that; its arrays are moved to the writer thread, not copied. */
 export interface Batch {
   readonly operations: Operation[];
   /** Shared bodies and the blobs of segments. */
@@ -52,7 +58,45 @@ interface Share {
   holders: number;
 }
 
-/** Packs the changes of one commit; marks the entries as being written. */
+export interface CommitParts {
+  readonly operations: readonly Operation[];
+  readonly entries: readonly QueueEntry[];
+  /** Session, first and last number of each range. */
+  readonly deletes: readonly number[];
+}
+
+/**
+ * Packs the changes of one commit into one or more parts of bounded size, in their order: operations, entries, deletes.
+ * Entries that are gone when their part is packed are left out; the others are appended to `packed`.
+ */
+export function* packParts(
+  { operations, entries, deletes }: CommitParts,
+  packed: QueueEntry[],
+  nextMessageId: () => number,
+): Generator<Batch, void> {
+  let [operation, entry, range] = [0, 0, 0];
+  for (let isLast = false; !isLast; ) {
+    const some = operations.slice(operation, operation + OPERATIONS);
+    operation += some.length;
+    const waiting: QueueEntry[] = [];
+    if (operation === operations.length) {
+      for (let bytes = 0; entry < entries.length; entry++) {
+        if (waiting.length >= ENTRIES || bytes >= ENTRY_BYTES) break;
+        if (entries[entry]!.gone) continue;
+        waiting.push(entries[entry]!);
+        packed.push(entries[entry]!);
+        bytes += entries[entry]!.message.body.length;
+      }
+    }
+    const hasEntries = entry < entries.length || operation < operations.length;
+    const ranges = hasEntries ? [] : deletes.slice(range, range + DELETES);
+    range += ranges.length;
+    isLast = !hasEntries && range === deletes.length;
+    yield packBatch(some, waiting, ranges, nextMessageId);
+  }
+}
+
+/** Packs changes of one commit; marks the entries as being written. */
 export function packBatch(
   operations: Operation[],
   entries: readonly QueueEntry[],

@@ -3,8 +3,9 @@ import type { Latency } from '../../base/latency.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import { type QueueEntry, type QueueOwner, UNWRITTEN } from '../../queue/queue-entry.ts';
 import { AcknowledgedRuns } from './acknowledged-runs.ts';
-import { type Batch, type Operation, packBatch } from './batch.ts';
+import { type Operation, packBatch } from './batch.ts';
 import { CommitPacer } from './commit-pacer.ts';
+import { CommitSteps } from './commit-steps.ts';
 import { EntryStages } from './entry-stages.ts';
 import { RetainedChanges, type RetainedValue } from './retained-changes.ts';
 import { type CommitCounts, RetryingWriter } from './retrying-writer.ts';
@@ -13,8 +14,8 @@ import type { WriteError, Writer } from './writer.ts';
 /** The longest wait of a delete. A delete that a crash loses costs only a QoS 1 duplicate. */
 const DELETE_MS = 100;
 
-/** Retained values in one batch: gathering and handing it over is one turn of the event loop. */
-const RETAINED = 2000;
+/** Retained values in one batch, and bytes of them: gathering and handing it over is one turn of the event loop. */
+const RETAINED = { values: 1000, bytes: 1024 * 1024 };
 
 const now = (): number => performance.now();
 
@@ -35,7 +36,7 @@ interface Gathered {
   readonly operations: Operation[];
   /** Topics whose retained values are written. */
   readonly topics: Iterator<string>;
-  entries: readonly QueueEntry[];
+  readonly entries: readonly QueueEntry[];
   readonly deletes: readonly number[];
   readonly pendingAcks: readonly PendingAck[];
   /** Waiting for a flush. */
@@ -67,6 +68,7 @@ export class Journal {
   /** When the next commit begins, and whether one is in flight. */
   readonly #pacer = new CommitPacer(now);
   readonly #writer: RetryingWriter;
+  readonly #steps: CommitSteps;
   #requested = false;
   /** A client waits for the commit before it sends or receives more: the commit does not wait for the pacer. */
   #urgent = false;
@@ -88,6 +90,7 @@ export class Journal {
       now,
       onTrouble: (error) => parts.onTrouble(error),
     });
+    this.#steps = new CommitSteps(this.#writer, now);
     this.counts = this.#writer.counts;
     this.commitTimes = this.#writer.commitTimes;
   }
@@ -268,12 +271,10 @@ export class Journal {
           await this.#writer.write(packBatch(retained, [], [], () => 0));
           retained = [];
         }
-        const batch = this.#pack(gathered, retained);
-        const { operations, segments, deletes } = batch;
-        if (operations.length + segments.length + deletes.length > 0) {
-          await this.#writer.write(batch);
-        }
-        this.#confirm(gathered);
+        for (const operation of retained) gathered.operations.push(operation);
+        // Some entries may be acknowledged or dropped while other parts are written: they are done already.
+        const written = await this.#steps.write(gathered, () => this.#nextMessageId++);
+        await this.#confirm(gathered, written);
         if (!this.#urgent && this.#pacer.delay > 0) break;
       }
     } catch (error) {
@@ -298,19 +299,14 @@ export class Journal {
     return { operations, topics, deletes, entries, pendingAcks, flushed };
   }
 
-  #pack(gathered: Gathered, retained: readonly Operation[]): Batch {
-    const { operations, deletes } = gathered;
-    for (const operation of retained) operations.push(operation);
-    // Some may have been acknowledged or dropped while other retained values were written: they are done already.
-    gathered.entries = gathered.entries.filter(({ gone }) => !gone);
-    return packBatch(operations, gathered.entries, deletes, () => this.#nextMessageId++);
-  }
-
-  #confirm({ entries, pendingAcks, flushed }: Gathered): void {
-    this.counts.entries += entries.length;
-    for (const entry of entries) this.#entries.confirm(entry);
-    for (const pendingAck of pendingAcks) pendingAck.done();
-    for (const entry of entries) entry.owner!.committed(entry);
+  async #confirm(
+    { pendingAcks, flushed }: Gathered,
+    written: readonly QueueEntry[],
+  ): Promise<void> {
+    this.counts.entries += written.length;
+    await this.#steps.each(written, (entry) => this.#entries.confirm(entry));
+    await this.#steps.each(pendingAcks, (pendingAck) => pendingAck.done());
+    await this.#steps.each(written, (entry) => entry.owner!.committed(entry));
     for (const resolve of flushed) resolve();
   }
 }

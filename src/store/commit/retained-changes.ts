@@ -1,7 +1,14 @@
 import type { Operation } from './batch.ts';
 
 /** A retained value at the moment of its commit; undefined when it was deleted. */
-export type RetainedValue = { readonly qos: number; readonly payload: Uint8Array } | undefined;
+export type RetainedValue =
+  | {
+      readonly qos: number;
+      readonly payload: Uint8Array;
+      /** The client that has published it; '' for the gateway itself. */
+      readonly publisher: string;
+    }
+  | undefined;
 
 /** Topics whose retained value in memory is not on disk yet. Only the latest value of each is written. */
 export class RetainedChanges {
@@ -41,16 +48,24 @@ export class RetainedChanges {
   }
 
   /**
-   * Appends the operations of at most so many of these topics, with the values as they are at this moment; false once
-   * there are no more topics.
+   * Appends the operations of these topics, with the values as they are at this moment, until there are so many values
+   * or bytes; false once there are no more topics.
    */
-  append(topics: Iterator<string>, operations: Operation[], limit: number): boolean {
-    for (let appended = 0; appended < limit; appended++) {
+  append(
+    topics: Iterator<string>,
+    operations: Operation[],
+    limit: { readonly values: number; readonly bytes: number },
+  ): boolean {
+    let bytes = 0;
+    while (operations.length < limit.values && bytes < limit.bytes) {
       const { value: topic, done } = topics.next();
       if (done) return false;
       this.#deferred.delete(topic);
       const value = this.#retainedValue(topic);
-      operations.push(value ? ['retain', topic, value.qos, value.payload] : ['unretain', topic]);
+      bytes += topic.length + (value?.payload.length ?? 0);
+      operations.push(
+        value ? ['retain', topic, value.qos, value.payload, value.publisher] : ['unretain', topic],
+      );
     }
     return true;
   }

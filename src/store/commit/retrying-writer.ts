@@ -35,6 +35,8 @@ export class RetryingWriter {
   /** When the attempt began that is not finished yet. */
   #attemptAt: number | undefined;
   #stopped = false;
+  /** The first number of each session's entries in the present commit. */
+  readonly #firsts = new Map<number, number>();
 
   constructor(parts: RetryingWriterParts) {
     this.#parts = parts;
@@ -45,11 +47,25 @@ export class RetryingWriter {
     return this.#attemptAt === undefined ? 0 : this.#parts.now() - this.#attemptAt;
   }
 
+  /** Gives the writer a part of the commit that the next `write` completes. */
+  prepare(part: Batch): void {
+    this.#note(part);
+    this.#parts.writer.prepare(part);
+  }
+
+  #note({ segments }: Batch): void {
+    for (let i = 0; i < segments.length; i += SEGMENT) {
+      const [session, first] = [segments[i]!, segments[i + 1]!];
+      this.#firsts.set(session, Math.min(first, this.#firsts.get(session) ?? first));
+    }
+  }
+
   /**
-   * Resolves when the batch is on disk. Rejects when another attempt can't succeed, because the database is
+   * Resolves when the batch is on disk, with the parts that were prepared. Rejects when another attempt can't succeed, because the database is
    * damaged or the writer has ended, and after `stop`.
    */
   async write(first: Batch): Promise<void> {
+    this.#note(first);
     let batch = first;
     let pause: number = RETRY_MS[0];
     for (;;) {
@@ -61,6 +77,7 @@ export class RetryingWriter {
         this.commitTimes.observe(this.counts.lastMs);
         if (this.#failing !== undefined) this.#parts.onTrouble(undefined);
         this.#failing = undefined;
+        this.#firsts.clear();
         return;
       } catch (error) {
         this.#attemptAt = undefined;
@@ -71,7 +88,7 @@ export class RetryingWriter {
         await new Promise((resolve) => setTimeout(resolve, pause).unref());
         if (this.#stopped) throw error;
         pause = Math.min(pause * 2, RETRY_MS[1]);
-        if (isFull(failure.code)) await this.#makeRoom(batch);
+        if (isFull(failure.code)) await this.#makeRoom();
       }
     }
   }
@@ -82,17 +99,12 @@ export class RetryingWriter {
   }
 
   /** On a full disk, deletes delivered entries before the batch is tried again. */
-  async #makeRoom({ segments }: Batch): Promise<void> {
-    // Entries of the batch itself can't be deleted before they are on disk.
-    const firsts = new Map<number, number>();
-    for (let i = 0; i < segments.length; i += SEGMENT) {
-      const [session, first] = [segments[i]!, segments[i + 1]!];
-      firsts.set(session, Math.min(first, firsts.get(session) ?? first));
-    }
-    const ranges = this.#parts.runs.takeBelow(firsts);
+  async #makeRoom(): Promise<void> {
+    // Entries of the commit itself can't be deleted before they are on disk.
+    const ranges = this.#parts.runs.takeBelow(this.#firsts);
     if (ranges.length === 0) return;
     try {
-      await this.#parts.writer.write(packBatch([], [], ranges, () => 0));
+      await this.#parts.writer.writeAlone(packBatch([], [], ranges, () => 0));
     } catch (error) {
       retryable(error);
       this.#parts.runs.putBack(ranges);

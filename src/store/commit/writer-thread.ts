@@ -83,7 +83,9 @@ function prepare(db: Connection): Prepared {
         'INSERT OR REPLACE INTO incoming (session, packet_id, digest) VALUES (?, ?, ?)',
       ),
       incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
-      retain: sql('INSERT OR REPLACE INTO retained (topic, qos, payload) VALUES (?, ?, ?)'),
+      retain: sql(
+        'INSERT OR REPLACE INTO retained (topic, qos, payload, publisher) VALUES (?, ?, ?, ?)',
+      ),
       unretain: sql('DELETE FROM retained WHERE topic = ?'),
       putWill: sql(
         'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
@@ -106,16 +108,22 @@ function prepare(db: Connection): Prepared {
   };
 }
 
-function write(to: Prepared, batch: Batch): void {
+/** The parts of one commit, in their order. */
+function write(to: Prepared, parts: readonly Batch[]): void {
+  const bytes = parts.reduce((sum, part) => sum + part.bytes.length, 0);
+  to.edits.discardEdits();
+  for (const part of parts) writePart(to, part, bytes <= STEADY_BYTES);
+  to.edits.flushEdits();
+}
+
+function writePart(to: Prepared, batch: Batch, steady: boolean): void {
   const { bytes, segments, shared, deletes } = batch;
   const part = (offset: number, length: number): Buffer =>
     Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
-  to.edits.discardEdits();
   for (const operation of batch.operations) operate(to, operation);
   for (let i = 0; i < shared.length; i += SHARED) {
     to.segments.hold(shared[i]!, shared[i + 1]!, part(shared[i + 2]!, shared[i + 3]!));
   }
-  const steady = bytes.length <= STEADY_BYTES;
   for (let i = 0; i < segments.length; i += SEGMENT) {
     const [session, first, span, count, total, at, form, offset, length] = segments.subarray(
       i,
@@ -127,7 +135,6 @@ function write(to: Prepared, batch: Batch): void {
   for (let i = 0; i < deletes.length; i += RANGE) {
     to.edits.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
   }
-  to.edits.flushEdits();
 }
 
 function operate({ operations, editOperations }: Prepared, operation: Operation): void {
@@ -182,7 +189,7 @@ function bytesWritten(): number {
 
 function buffersOf(reply: Reply): ArrayBuffer[] {
   if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
-  if (reply.kind === 'written') return [reply.bytes.buffer];
+  if (reply.kind === 'written') return reply.bytes.map(({ buffer }) => buffer);
   return reply.kind === 'loaded' ? [reply.segments.buffer, reply.bytes.buffer] : [];
 }
 
@@ -190,11 +197,15 @@ let prepared: Prepared | undefined;
 /** Whether the last commit failed but may be in the file: perhaps only its fsync failed. */
 let outcomeUnknown = false;
 
-/** Whether a batch is on disk already, when it is tried again; a batch without segments may be written twice. */
-function isWritten(to: Prepared, { segments }: Batch): boolean {
+/** Parts of the next commit, until it has succeeded. */
+let parts: Batch[] = [];
+
+/** Whether a commit is on disk already, when it is tried again; one without segments may be written twice. */
+function isWritten(to: Prepared, commit: readonly Batch[]): boolean {
+  const segments = commit.find((part) => part.segments.length > 0)?.segments;
   // The kernel marks pages as written although their fsync failed; a checkpoint writes their content again.
   to.db.pragma('wal_checkpoint(TRUNCATE)');
-  return segments.length > 0 && to.segments.has(segments[0]!, segments[1]!);
+  return segments !== undefined && to.segments.has(segments[0]!, segments[1]!);
 }
 
 /** After a failure: keeps the connection only if it still works, so that the next request opens another. */
@@ -212,7 +223,7 @@ function recoverConnection(code: string): void {
   prepared = undefined;
 }
 
-function handle(request: Request): Reply {
+function handle(request: Exclude<Request, { kind: 'prepare' }>): Reply {
   if (request.kind === 'close') {
     prepared?.db.close();
     prepared = undefined;
@@ -223,13 +234,20 @@ function handle(request: Request): Reply {
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
-      if (!outcomeUnknown || !isWritten(prepared, request.batch)) {
+      const { batch, alone } = request;
+      const commit = alone ? [batch] : [...parts, batch];
+      if (!outcomeUnknown || !isWritten(prepared, commit)) {
         prepared.begin.run();
-        write(prepared, request.batch);
+        write(prepared, commit);
         prepared.commit.run();
       }
       outcomeUnknown = false;
-      return { kind: 'written', ms: performance.now() - began, bytes: request.batch.bytes };
+      if (!alone) parts = [];
+      return {
+        kind: 'written',
+        ms: performance.now() - began,
+        bytes: commit.map(({ bytes }) => bytes),
+      };
     }
     case 'checkpoint':
       prepared.db.pragma('wal_checkpoint(TRUNCATE)');
@@ -240,6 +258,10 @@ function handle(request: Request): Reply {
 }
 
 port.on('message', (request: Request) => {
+  if (request.kind === 'prepare') {
+    parts.push(request.batch);
+    return;
+  }
   let reply: Reply;
   try {
     reply = handle(request);

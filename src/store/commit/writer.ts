@@ -5,7 +5,9 @@ import { isTransient } from '../database/sqlite-errors.ts';
 import type { Batch } from './batch.ts';
 
 export type Request =
-  | { kind: 'write'; batch: Batch }
+  | { kind: 'prepare'; batch: Batch }
+  // `alone`: without the parts that were prepared, which wait for another write.
+  | { kind: 'write'; batch: Batch; alone: boolean }
   | { kind: 'load'; session: number; seq: number; limit: number }
   | { kind: 'count' }
   | { kind: 'checkpoint' }
@@ -13,7 +15,7 @@ export type Request =
 
 export type Reply =
   // The bytes are sent back to the main thread, where garbage is collected often; in the writer's thread it is rarely.
-  | { kind: 'written'; ms: number; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'written'; ms: number; bytes: readonly Uint8Array<ArrayBuffer>[] }
   | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
   | { kind: 'checkpointed' }
@@ -44,8 +46,15 @@ export function transferable(batch: Batch): ArrayBuffer[] {
 
 /** The thread that owns the database while the gateway runs; it answers in the order of the requests. */
 export interface Writer {
-  /** Resolves with the commit's milliseconds when the batch is on disk; rejects with a WriteError when it is not. */
+  /** Takes a part of the commit that the next `write` completes; it is kept until a `write` succeeds. */
+  prepare(part: Batch): void;
+  /**
+   * Resolves with the commit's milliseconds when the batch and the prepared parts are on disk, in one transaction; rejects
+   * with a WriteError when they are not.
+   */
   write(batch: Batch): Promise<number>;
+  /** The same for the batch alone: the prepared parts wait on. */
+  writeAlone(batch: Batch): Promise<number>;
   /** Entries of a session's queue from `seq` on, in order: about `limit`, fewer if they are large or the queue ends. */
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   /** Bytes that the thread has written to files since it started. */
@@ -108,14 +117,18 @@ export function startWriter(file: string): Writer {
     new Promise((resolve, reject) => {
       if (broken) return reject(broken);
       waiting.push({ resolve, reject });
-      worker.postMessage(request, request.kind === 'write' ? transferable(request.batch) : []);
+      worker.postMessage(request, 'batch' in request ? transferable(request.batch) : []);
     });
+  const write = async (batch: Batch, alone: boolean): Promise<number> => {
+    const reply = await ask({ kind: 'write', batch, alone });
+    return reply.kind === 'written' ? reply.ms : 0;
+  };
 
   return {
-    async write(batch) {
-      const reply = await ask({ kind: 'write', batch });
-      return reply.kind === 'written' ? reply.ms : 0;
-    },
+    // Not answered: where the thread has ended, the write after it says so.
+    prepare: (batch) => worker.postMessage({ kind: 'prepare', batch }, transferable(batch)),
+    write: (batch) => write(batch, false),
+    writeAlone: (batch) => write(batch, true),
     async load(session, seq, limit) {
       const reply = await ask({ kind: 'load', session, seq, limit });
       return reply.kind === 'loaded' ? unpack(reply.segments, reply.bytes, seq) : [];

@@ -58,6 +58,10 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
   -- Topic and payload of the message, in 32 bits: another message under the same identifier is no repetition. 0: unknown.
   ALTER TABLE incoming ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- The client that has published the message, of whose share it is a part; '' for the gateway itself.
+  ALTER TABLE retained ADD COLUMN publisher TEXT NOT NULL DEFAULT '';
+  `,
 ];
 
 /** The version of the schema that this program writes. */

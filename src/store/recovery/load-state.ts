@@ -27,6 +27,8 @@ export interface StoredRetained {
   readonly topic: string;
   readonly qos: 0 | 1 | 2;
   readonly payload: Buffer;
+  /** The client that has published it; '' for the gateway itself, and where an older version has stored it. */
+  readonly publisher: string;
 }
 
 export interface StoredWill {
@@ -72,7 +74,7 @@ export function recover(db: Connection): Recovered {
     stoppedCleanly: number(db, `SELECT value FROM meta WHERE key = 'stopped'`) === 1,
     sessions: sessions(db),
     retained: db
-      .prepare('SELECT topic, qos, payload FROM retained')
+      .prepare('SELECT topic, qos, payload, publisher FROM retained')
       .all() as unknown as StoredRetained[],
     wills: db
       .prepare('SELECT client_id AS clientId, topic, qos, retain, payload FROM will')

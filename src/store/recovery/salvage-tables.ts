@@ -112,12 +112,17 @@ export const INCOMING: SalvageTable = {
 };
 export const RETAINED: SalvageTable = {
   name: 'retained',
-  columns: ['topic', 'qos', 'payload'],
+  columns: ['topic', 'qos', 'payload', 'publisher'],
   key: 'rowid',
   rowid: true,
   order: ['rowid'],
+  defaults: [''],
   selfDescribing: true,
-  isValid: (row) => isTopic(row.topic) && isQos(row.qos) && Buffer.isBuffer(row.payload),
+  isValid: (row) =>
+    isTopic(row.topic) &&
+    isQos(row.qos) &&
+    Buffer.isBuffer(row.payload) &&
+    typeof row.publisher === 'string',
 };
 export const WILL: SalvageTable = {
   name: 'will',

@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { BrokerLimits } from '../../../src/broker/broker.ts';
-import { type SomeLimits, startBroker } from '../../support/broker.ts';
+import { type RunningBroker, type SomeLimits, startBroker } from '../../support/broker.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 import * as packets from '../../support/packets.ts';
 import { TestPlane } from '../../support/plane.ts';
@@ -12,6 +12,8 @@ function createPlane(limits: SomeLimits) {
   const made = new TestPlane(new MemoryDisk(), limits as Partial<BrokerLimits>);
   return { plane: made.plane, open: (clientId: string) => made.open(clientId, false).connection };
 }
+
+type Client = RunningBroker['client'];
 
 const start = (limits: SomeLimits) => startBroker(tempFolder(), limits);
 
@@ -127,6 +129,235 @@ describe('retained messages', () => {
   });
 });
 
+describe('bytes of retained messages', () => {
+  const payload = Buffer.alloc(1000);
+  const set = (who: RawClient, topic: string) =>
+    who.publish(topic, payload, { qos: 1, retain: true });
+
+  test('one client has its share, and what it replaces is not counted again', async () => {
+    const { broker, client } = await start({ retainedBytesPerClient: 3100 });
+    const greedy = await client({ clientId: 'greedy' });
+    for (let i = 0; i < 8; i++) await set(greedy, `g/${i % 5}`);
+    expect(broker.counts).toMatchObject({ retained: 3, dropped: 3 });
+    await set(await client({ clientId: 'modest' }), 'm');
+    expect(broker.counts.retained).toBe(4);
+    expect(broker.troubles()).toEqual([
+      'the limit broker.limits.retainedBytesPerClient is reached (3100); greedy has the most: 3015',
+    ]);
+  });
+
+  test('the shares are the same after a restart', async () => {
+    const folder = tempFolder();
+    const limits = { retainedMessagesPerClient: 3, retainedBytesPerClient: 2100 };
+    const before = await startBroker(folder, limits);
+    const [few, long] = [
+      await before.client({ clientId: 'few' }),
+      await before.client({ clientId: 'long' }),
+    ];
+    for (const topic of ['f/1', 'f/2', 'f/3'])
+      await few.publish(topic, 'x', { qos: 1, retain: true });
+    for (const topic of ['l/1', 'l/2']) await set(long, topic);
+    await before.stop();
+    const after = await startBroker(folder, limits);
+    const again = await after.client({ clientId: 'few' });
+    await again.publish('f/4', 'x', { qos: 1, retain: true });
+    await set(await after.client({ clientId: 'long' }), 'l/3');
+    expect(after.broker.counts).toMatchObject({ retained: 5, dropped: 2 });
+    await again.publish('f/1', '', { qos: 1, retain: true });
+    await again.publish('f/4', 'x', { qos: 1, retain: true });
+    expect(after.broker.counts).toMatchObject({ retained: 5, dropped: 2 });
+  });
+});
+
+describe('bytes of filters', () => {
+  const long = (name: string): readonly [string, 0] => [`${name}/${'x'.repeat(998)}`, 0];
+
+  test('one client has its share', async () => {
+    const { broker, client } = await start({ subscriptionBytesPerClient: 2048 });
+    const greedy = await client({ clientId: 'greedy' });
+    expect(await greedy.subscribe(long('a'), long('b'), long('c'), ['d', 0])).toEqual([
+      0, 0, 0x80, 0,
+    ]);
+    await greedy.unsubscribe(long('a')[0]);
+    expect(await greedy.subscribe(long('c'))).toEqual([0]);
+    expect(broker.troubles()).toEqual([
+      'the limit broker.limits.subscriptionBytesPerClient is reached (2048); greedy has the most: 2001',
+    ]);
+  });
+
+  test('the absent session with the longest filters makes room', async () => {
+    const { broker, client } = await start({ subscriptionBytes: 3000 });
+    for (const [name, filters] of [
+      [
+        'short',
+        [
+          ['s/1', 0],
+          ['s/2', 0],
+          ['s/3', 0],
+        ],
+      ],
+      ['long', [long('a'), long('b')]],
+    ] as const) {
+      const away = await client({ clientId: name, clean: false });
+      await away.subscribe(...filters);
+      await away.disconnect();
+    }
+    const present = await client({ clientId: 'present' });
+    expect(await present.subscribe(long('c'), long('d'), long('e'))).toEqual([0, 0, 0x80]);
+    expect(broker.sessions.map(({ clientId }) => clientId)).toEqual(['present']);
+  });
+});
+
+test('what an earlier version has stored as shared subscriptions is removed at the start, with one line', async () => {
+  const folder = tempFolder();
+  const before = await startBroker(folder);
+  for (const [key, clientId] of [
+    [90, 'a'],
+    [91, 'b'],
+  ] as const) {
+    before.store.journal.add(['openSession', key, clientId, 1]);
+    before.store.journal.add(['subscribe', key, '$share/group/t', 1]);
+    before.store.journal.add(['subscribe', key, `own/${clientId}`, 1]);
+  }
+  await before.stop();
+  for (const lines of [1, 0]) {
+    const after = await startBroker(folder);
+    expect(after.broker.counts.subscriptions).toBe(2);
+    const removed = after.records.filter(({ msg }) => String(msg).includes('shared subscriptions'));
+    expect(removed).toMatchObject(Array.from({ length: lines }, () => ({ count: 2 })));
+    await after.stop();
+  }
+});
+
+describe('what absent clients hold', () => {
+  const fill = async (client: Client, clientId: string, messages: number): Promise<void> => {
+    const away = await client({ clientId, clean: false });
+    await away.subscribe([clientId, 1]);
+    await away.disconnect();
+    const publisher = await client();
+    for (let i = 0; i < messages; i++) {
+      await publisher.publish(clientId, Buffer.alloc(1000), { qos: 1 });
+    }
+  };
+
+  test('beyond `absentQueueBytes` the session with the longest queue ends, and its messages are counted', async () => {
+    const { broker, client, records } = await start({ absentQueueBytes: 20_000 });
+    await fill(client, 'long', 15);
+    await fill(client, 'short', 5);
+    const present = await client({ clientId: 'present', clean: false });
+    await present.subscribe(['present', 1]);
+    broker.sweep();
+    expect(broker.sessions).toHaveLength(3);
+    await fill(client, 'more', 3);
+    broker.sweep();
+    const ids = broker.sessions
+      .filter(({ persistent }) => persistent)
+      .map(({ clientId }) => clientId);
+    expect(ids.toSorted()).toEqual(['more', 'present', 'short']);
+    expect(broker.drops.reasons).toEqual({ 'session-cut': 15 });
+    expect(records).toContainEqual(
+      expect.objectContaining({ client: 'long', msg: 'session ended' }),
+    );
+    expect(broker.troubles()).toEqual([
+      expect.stringMatching(
+        /^the limit broker\.limits\.absentQueueBytes is reached \(20000\); short /,
+      ),
+    ]);
+  });
+
+  test('with `absentSessions: keep` it is only reported', async () => {
+    const { broker, client } = await start({ absentQueueBytes: 5000, absentSessions: 'keep' });
+    await fill(client, 'long', 8);
+    broker.sweep();
+    expect(broker.counts).toMatchObject({ queued: 8, dropped: 0 });
+    expect(broker.troubles()).toHaveLength(1);
+  });
+
+  test('beyond `sessions` an empty one ends first, then the one that was absent for longest', async () => {
+    const { broker, client } = await start({ sessions: 3 });
+    for (const clientId of ['oldest', 'empty', 'old']) {
+      const away = await client({ clientId, clean: false });
+      if (clientId !== 'empty') await away.subscribe([clientId, 1]);
+      await away.disconnect();
+    }
+    const ids = () => broker.sessions.map(({ clientId }) => clientId).toSorted();
+    await client({ clientId: 'new1', clean: false });
+    expect(ids()).toEqual(['new1', 'old', 'oldest']);
+    await client({ clientId: 'new2' });
+    expect(ids()).toEqual(['new1', 'new2', 'old']);
+    await client({ clientId: 'old', clean: false });
+    await expect(client({ clientId: 'new3' })).rejects.toThrow('CONNACK has code 3');
+    expect(broker.troubles()[0]).toMatch(/^the limit broker\.limits\.sessions is reached \(3\)/);
+  });
+
+  test('beyond `unreleased` an absent session with the most identifiers ends, then the client with the most goes', async () => {
+    const { broker, client } = await start({ unreleased: 10 });
+    const begin = async (
+      clientId: string,
+      clean: boolean,
+      messages: number,
+    ): Promise<RawClient> => {
+      const publisher = await client({ clientId, clean });
+      for (let id = 1; id <= messages; id++) {
+        publisher.send(packets.publish('t', 'x', { qos: 2, id }));
+        await publisher.next('pubrec');
+      }
+      return publisher;
+    };
+    const away = await begin('away', false, 6);
+    await away.disconnect();
+    const most = await begin('most', true, 5);
+    broker.sweep();
+    expect(broker.sessions.map(({ clientId }) => clientId)).toEqual(['most']);
+    const other = await begin('other', true, 4);
+    broker.sweep();
+    await other.quiet();
+    for (let id = 5; id <= 7; id++) {
+      other.send(packets.publish('t', 'x', { qos: 2, id }));
+      await other.next('pubrec');
+    }
+    broker.sweep();
+    await other.gone();
+    await most.quiet();
+  });
+});
+
+test('unread and unfinished bytes are documented limits, and reaching one names who has most', async () => {
+  const { broker, client } = await start({
+    packet: 8 * 1024 * 1024,
+    unfinishedMemory: 2 * 1024 * 1024,
+    unreadMemory: 1024 * 1024,
+    unreadMemoryPerClient: 900 * 1024,
+  });
+  const claim = Buffer.from([0x30, 0x80, 0x80, 0x80, 0x02]);
+  const [one, two] = [await client({ clientId: 'one' }), await client({ clientId: 'two' })];
+  one.send(claim, Buffer.alloc(1_500_000, 0x41));
+  two.send(claim, Buffer.alloc(1_000_000, 0x41));
+  await Promise.race([one.gone(), two.gone()]);
+  expect(broker.troubles()).toContainEqual(
+    expect.stringMatching(/^the limit broker\.limits\.unfinishedMemory is reached \(2097152\)/),
+  );
+  for (const clientId of ['deaf', 'mute']) {
+    const silent = await client({ clientId });
+    await silent.subscribe(['big', 0]);
+    silent.pause();
+  }
+  const publisher = await client({ clientId: 'publisher' });
+  await vi.waitFor(
+    async () => {
+      publisher.send(packets.publish('big', Buffer.alloc(200_000)));
+      await publisher.quiet();
+      broker.sweep();
+      expect(broker.troubles()).toContainEqual(
+        expect.stringMatching(
+          /^the limit broker\.limits\.unreadMemory is reached \(1048576\); (deaf|mute) has/,
+        ),
+      );
+    },
+    { timeout: 10_000, interval: 10 },
+  );
+});
+
 test('the memory of queues of clean sessions is a documented limit, and reaching it names who has most', async () => {
   const { broker, client } = await start({
     inflight: 1,
@@ -151,9 +382,8 @@ test('the memory of queues of clean sessions is a documented limit, and reaching
 test('connections without a CONNECT make room for a client, also on loopback', async () => {
   const { broker, port, client } = await start({ connections: 100, connectionsPerAddress: 20 });
   const silent = await Promise.all(Array.from({ length: 20 }, () => RawClient.open('tcp', port)));
-  // In a crowd, their CONNECT could be on its way for a second.
-  await new Promise((resolve) => setTimeout(resolve, 1100));
-  const late = await client({ clientId: 'late' });
+  // In a crowd, their CONNECT could be on its way for a second; until then the newcomer is refused.
+  const late = await vi.waitFor(() => client({ clientId: 'late' }), { timeout: 10_000 });
   await late.publish('t', 'x', { qos: 1 });
   for (let i = 1; i < 20; i++) await client({ clientId: `c${i}` });
   await expect(client({ clientId: 'one more' })).rejects.toThrow('CONNACK has code 3');

@@ -95,16 +95,13 @@ test('reads every SUBSCRIBE and UNSUBSCRIBE that the other codec writes', () => 
     fc.property(packetId, requests, (messageId, wishes) => {
       const subscriptions = wishes.map((wish) => ({ topic: wish.filter, qos: wish.qos }));
       const subscribe = reference.generate({ cmd: 'subscribe', messageId, subscriptions });
-      expect(decodeSubscribe(subscribe, bodyOf(subscribe), subscribe.length)).toEqual({
-        packetId: messageId,
-        requests: wishes,
-      });
+      const decoded = decodeSubscribe(subscribe, bodyOf(subscribe), subscribe.length);
+      expect([decoded.packetId, [...decoded.requests]]).toEqual([messageId, wishes]);
+      expect([...decoded.requests]).toEqual(wishes);
       const unsubscriptions = wishes.map((wish) => wish.filter);
       const unsubscribe = reference.generate({ cmd: 'unsubscribe', messageId, unsubscriptions });
-      expect(decodeUnsubscribe(unsubscribe, bodyOf(unsubscribe), unsubscribe.length)).toEqual({
-        packetId: messageId,
-        filters: unsubscriptions,
-      });
+      const without = decodeUnsubscribe(unsubscribe, bodyOf(unsubscribe), unsubscribe.length);
+      expect([without.packetId, [...without.filters]]).toEqual([messageId, unsubscriptions]);
     }),
   );
 });
@@ -184,7 +181,10 @@ test('writes CONNACK and SUBACK as the other codec reads them', () => {
   });
 });
 
-const decoders = { decodeConnect, decodeSubscribe, decodeUnsubscribe, decodeAcknowledged };
+type Decoded = [source: Buffer, start: number, end: number];
+const requestsOf = (...at: Decoded) => [...decodeSubscribe(...at).requests];
+const filtersOf = (...at: Decoded) => [...decodeUnsubscribe(...at).filters];
+const decoders = { decodeConnect, requestsOf, filtersOf, decodeAcknowledged };
 
 test.each(Object.entries(decoders))(
   '%s: any bytes are read or refused, never more than there are',
@@ -236,7 +236,7 @@ test('topics and filters may have as many levels as their length allows', () => 
   const requests = filters.map((filter) => [filter, 1] as const);
   const bytes = packets.subscribe(1, requests);
   const decoded = decodeSubscribe(bytes, bodyOf(bytes), bytes.length);
-  expect(decoded.requests.map((request) => request.filter)).toEqual(filters);
+  expect([...decoded.requests].map((request) => request.filter)).toEqual(filters);
 });
 
 test.each([
@@ -255,5 +255,5 @@ test.each([
   '#\n',
 ])('the filter %j has a wildcard in the wrong place', (filter) => {
   const bytes = packets.subscribe(1, [[filter, 1]]);
-  expect(() => decodeSubscribe(bytes, bodyOf(bytes), bytes.length)).toThrow('wrong place');
+  expect(() => requestsOf(bytes, bodyOf(bytes), bytes.length)).toThrow('wrong place');
 });

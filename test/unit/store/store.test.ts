@@ -46,7 +46,11 @@ test('all that was on disk is there after the next start', async () => {
   const folder = tempFolder();
   const { store } = await startStore(folder);
   const { journal } = store;
-  store.readRetainedFrom((topic) => ({ qos: 1, payload: Buffer.from(`of ${topic}`) }));
+  store.readRetainedFrom((topic) => ({
+    qos: 1,
+    payload: Buffer.from(`of ${topic}`),
+    publisher: 'c',
+  }));
   const [a, b] = [new FakeOwner(3), new FakeOwner(5)];
   a.online = false;
   const shared = message('shared');
@@ -105,8 +109,8 @@ test('all that was on disk is there after the next start', async () => {
       },
     ],
     retained: [
-      { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1') },
-      { topic: 'r/deferred', qos: 1, payload: Buffer.from('of r/deferred') },
+      { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1'), publisher: 'c' },
+      { topic: 'r/deferred', qos: 1, payload: Buffer.from('of r/deferred'), publisher: 'c' },
     ],
     states: [CLOCK_MARK, { owner: 'counter', key: 'total', value: '12' }],
     wills: [

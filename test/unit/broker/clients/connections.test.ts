@@ -3,12 +3,12 @@ import type { Connection } from '../../../../src/broker/clients/connection.ts';
 import { type ConnectionLimits, Connections } from '../../../../src/broker/clients/connections.ts';
 import type { Handshake } from '../../../../src/broker/clients/handshake.ts';
 import type { DataPlane } from '../../../../src/broker/messages/data-plane.ts';
-import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
 import { OnceLog } from '../../../../src/broker/stats/once-log.ts';
 import { TrafficCounters } from '../../../../src/broker/stats/traffic-counters.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { createManualClock } from '../../../support/manual-clock.ts';
+import { memoryBudget } from '../../../support/memory.ts';
 import * as packets from '../../../support/packets.ts';
 import { createQuietLog } from '../../../support/quiet-log.ts';
 
@@ -31,7 +31,7 @@ function setUp(limits: Partial<ConnectionLimits> = {}) {
       ...limits,
     },
     clock,
-    memory: new MemoryBudget(),
+    memory: memoryBudget(),
     traffic: new TrafficCounters(),
     log: new OnceLog(log, () => clock.monotonic()),
     reached: (key) => reached.push(key),
@@ -233,7 +233,7 @@ test('an operator disconnects a client by its id', () => {
   const { connections, accept } = setUp();
   const connection = accept('192.0.2.1')!;
   connection.session = { clientId: 'c' } as never;
-  expect(connections.disconnectClient('other')).toBe(false);
-  expect(connections.disconnectClient('c')).toBe(true);
+  expect(connections.disconnectClient('other', 'test')).toBe(false);
+  expect(connections.disconnectClient('c', 'test')).toBe(true);
   expect(connection.closed).toBe(true);
 });

@@ -16,9 +16,10 @@ interface Options {
   readonly admit?: () => Promise<object>;
   readonly present?: boolean;
   readonly isOverLimit?: boolean;
+  readonly hasRoom?: boolean;
 }
 
-function setUp({ admit, present = false, isOverLimit = false }: Options = {}) {
+function setUp({ admit, present = false, isOverLimit = false, hasRoom = true }: Options = {}) {
   const handler = new FakeHandler();
   const { log, lines } = createQuietLog();
   const calls: string[] = [];
@@ -33,6 +34,7 @@ function setUp({ admit, present = false, isOverLimit = false }: Options = {}) {
         },
         setOwner: (_session: unknown, user: string) => calls.push(`owner ${user}`),
       },
+      absent: { hasRoomFor: () => hasRoom },
       subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
     } as unknown as DataPlane,
     drops: { count: (...drop) => void calls.push(`drop ${drop.join(' ')}`) },
@@ -90,6 +92,13 @@ test('a client that closes while its access is checked is not connected', async 
   connection.lost();
   await settle();
   expect(calls).toEqual([]);
+});
+
+test('a client for whose session there is no room is refused with return code 3', async () => {
+  const { connection, sent, calls } = setUp({ hasRoom: false });
+  connection.data(packets.connect({ clean: false, clientId: 'c' }));
+  expect(await sent()).toBe('20020003');
+  expect([connection.closed, calls]).toEqual([true, []]);
 });
 
 test('an admitted client gets a session that its user owns, and only subscriptions that it may have', async () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { systemClock } from '../../../../src/base/clock.ts';
 import { Connection } from '../../../../src/broker/clients/connection.ts';
 import type { Session } from '../../../../src/broker/messages/session.ts';
 import { startBroker } from '../../../support/broker.ts';
@@ -12,6 +13,7 @@ import { settle } from '../../../support/manual-clock.ts';
 import * as packets from '../../../support/packets.ts';
 import { RawClient } from '../../../support/raw-client.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
+import { until } from '../../../support/until.ts';
 
 const session = { connect: () => undefined, drained: () => undefined } as unknown as Session;
 
@@ -128,29 +130,34 @@ test('a client that is held because of the disk for longer than its keepalive st
 test.each(['tcp', 'ws'] as const)(
   'over %s a packet that comes slowly arrives, one that never ends is cut off and logged',
   async (protocol) => {
-    const folder = tempFolder();
-    const { broker, port, records } = await startBroker(
-      folder,
-      { packetTimeout: 4000 },
-      {},
-      protocol,
-    );
+    let now = 0;
+    const clock = { ...systemClock, monotonic: () => now };
+    const limits = { packetTimeout: 20_000 };
+    const { broker, port, records } = await startBroker(tempFolder(), limits, {}, protocol, clock);
     const received: number[] = [];
     broker.subscribeLocal('t', ({ payload }) => received.push(payload.length));
     const client = await RawClient.open(protocol, port);
     onTestFinished(() => client.destroy());
-    await client.connect({ keepalive: 1, clientId: 'slow' });
+    await client.connect({ keepalive: 2, clientId: 'slow' });
+    /** The broker has read these bytes; then a second passes, of which its keepalive allows three. */
+    const sendSlowly = async (bytes: Buffer): Promise<void> => {
+      const before = broker.traffic.bytesReceived;
+      client.send(bytes);
+      await until('they are read', () => broker.traffic.bytesReceived >= before + bytes.length);
+      now += 1000;
+      broker.sweep();
+    };
     for (let at = 0; at < LARGE.length; at += 5000) {
-      client.send(LARGE.subarray(at, at + 5000));
-      await delay(200);
+      await sendSlowly(LARGE.subarray(at, at + 5000));
     }
     await client.next('puback');
     expect(received).toEqual([60_000]);
-    const timer = setInterval(() => client.send(Buffer.alloc(1, 0x41)), 200);
-    onTestFinished(() => clearInterval(timer));
-    client.send(LARGE.subarray(0, 100));
-    await client.gone(6000);
-    clearInterval(timer);
+    await sendSlowly(LARGE.subarray(0, 100));
+    for (let second = 1; second < 20; second++) await sendSlowly(Buffer.alloc(1, 0x41));
+    expect(broker.counts.connected).toBe(1);
+    now += 1001;
+    broker.sweep();
+    await client.gone();
     expect(records).toContainEqual(
       expect.objectContaining({
         client: 'slow',
@@ -158,33 +165,35 @@ test.each(['tcp', 'ws'] as const)(
       }),
     );
   },
-  20_000,
 );
 
-test('over a WebSocket the bytes of one large frame are a sign of life too', async () => {
+test('over a WebSocket the bytes of one large frame are a sign of life too', {
+  timeout: 20_000,
+}, async () => {
   const { port, broker } = await startBroker(tempFolder(), {}, {}, 'ws');
   const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, ['mqtt'], {
     perMessageDeflate: false,
   });
   onTestFinished(() => socket.terminate());
   await once(socket, 'open');
-  socket.send(packets.connect({ keepalive: 1 }));
+  socket.send(packets.connect({ keepalive: 2 }));
   await once(socket, 'message');
   const header = Buffer.alloc(14);
   header.set([0x82, 0xff]);
   header.writeUInt32BE(LARGE.length, 6);
   const frame = Buffer.concat([header, LARGE]);
   const raw = (socket as unknown as { _socket: { write(bytes: Buffer): void } })._socket;
+  // It takes longer than the keepalive allows, in parts that are far from that: no event tells that one was read.
   for (let at = 0; at < frame.length; at += 5000) {
     raw.write(frame.subarray(at, at + 5000));
-    await delay(200);
+    await delay(300);
   }
   await vi.waitFor(() => expect(broker.traffic.publishReceived).toBe(1));
   expect(broker.counts.connected).toBe(1);
 });
 
 test('where unfinished packets fill their memory, the largest of them is cut off, not the next one', async () => {
-  const { client, records } = await startBroker(tempFolder(), {
+  const { broker, client, records } = await startBroker(tempFolder(), {
     packet: 20 * 1024 * 1024,
     retainedBytes: 1,
   });
@@ -200,8 +209,9 @@ test('where unfinished packets fill their memory, the largest of them is cut off
       timeout: 5000,
     },
   );
+  const { bytesReceived } = broker.traffic;
   other.send(LARGE.subarray(0, 1000));
-  await delay(50);
+  await until('a part of it is read', () => broker.traffic.bytesReceived > bytesReceived);
   other.send(LARGE.subarray(1000));
   await other.next('puback');
   expect(records.filter(({ msg }) => msg === 'connection closed')).not.toContainEqual(

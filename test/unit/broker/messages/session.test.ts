@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { TurnBudget } from '../../../../src/base/turn-budget.ts';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
 import type { Link } from '../../../../src/broker/messages/deliveries.ts';
 import { FlowControl } from '../../../../src/broker/messages/flow-control.ts';
-import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
 import { Publication } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
 import {
@@ -18,6 +18,7 @@ import { Journal } from '../../../../src/store/commit/journal.ts';
 import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { FakeWriter } from '../../../support/fake-writer.ts';
+import { memoryBudget } from '../../../support/memory.ts';
 import { type Packet, PacketReader } from '../../../support/packets.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -80,7 +81,8 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
   });
   const dropped: string[] = [];
   let now = 1_000_000;
-  const memory = new MemoryBudget();
+  const memory = memoryBudget();
+  const retained = new RetainedMessages();
   const context: SessionParts['context'] = {
     journal,
     limits: {
@@ -97,6 +99,8 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
     },
     load: async (_session, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
     memory,
+    retained,
+    turnBudget: new TurnBudget(() => 0),
     flow: new FlowControl({ now: () => now, slow: () => undefined }),
     now: () => now,
     dropped: (_session, reason) => dropped.push(reason),
@@ -119,6 +123,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
   };
   return {
     session,
+    retained,
     memory,
     writer,
     journal,
@@ -573,16 +578,15 @@ describe('recovery', () => {
 
 describe('retained feed', () => {
   test('retained messages follow the pace of the reader, without those that were replaced or deleted', async () => {
-    const { session } = setUp({ persistent: false });
+    const { session, retained } = setUp({ persistent: false });
     const link = new FakeLink();
     session.connect(link);
-    const retained = new RetainedMessages();
     for (const topic of ['a', 'b', 'c']) {
       retained.set(topic, 0, createMessage(topic, Buffer.from(`of ${topic}`)));
     }
     link.transport.clog(BOUND + 1);
     link.sendBuffer.measure();
-    session.feed(retained.match('#'));
+    session.feed([{ filter: '#', qos: 0, upTo: retained.latest }]);
     retained.delete('b');
     await pass();
     link.transport.clog(0);

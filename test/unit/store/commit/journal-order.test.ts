@@ -9,11 +9,14 @@ import { decodeBatch } from '../../../support/fake-writer.ts';
 /** A writer that takes every batch and keeps the sequence numbers of its rows. */
 function recording(): { writer: Writer; rows: number[][] } {
   const rows: number[][] = [];
+  const take = async (batch: Batch): Promise<number> => {
+    rows.push(decodeBatch(batch).rows.map(({ seq }) => seq));
+    return 0;
+  };
   const writer: Writer = {
-    async write(batch: Batch) {
-      rows.push(decodeBatch(batch).rows.map(({ seq }) => seq));
-      return 0;
-    },
+    prepare: (part) => void take(part),
+    write: take,
+    writeAlone: take,
     load: async () => [],
     bytesWritten: async () => 0,
     checkpoint: async () => undefined,

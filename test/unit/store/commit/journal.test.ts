@@ -39,7 +39,11 @@ function pendingAck(): { pendingAck: PendingAck; isDone(): boolean; release(): v
   return { pendingAck: made, isDone: () => done, release: () => made.done() };
 }
 
-const value = (payload: string): RetainedValue => ({ qos: 0, payload: Buffer.from(payload) });
+const value = (payload: string): RetainedValue => ({
+  qos: 0,
+  payload: Buffer.from(payload),
+  publisher: '',
+});
 
 describe('a commit', () => {
   test('changes handed in during one turn are one commit, in order', async () => {
@@ -331,7 +335,7 @@ describe('a retained value', () => {
     await pass(501);
     expect(writer.tried.map(({ operations }) => operations)).toEqual([
       [
-        ['retain', 'a', 0, Buffer.from('a99')],
+        ['retain', 'a', 0, Buffer.from('a99'), ''],
         ['unretain', 'b'],
       ],
     ]);
@@ -352,7 +356,7 @@ describe('a retained value', () => {
     expect(ack.isDone()).toBe(true);
     await pass(2000);
     expect(writer.tried.map(({ operations }) => operations)).toEqual([
-      [['retain', 'a', 0, Buffer.from('newest')]],
+      [['retain', 'a', 0, Buffer.from('newest'), '']],
     ]);
   });
 
@@ -368,7 +372,7 @@ describe('a retained value', () => {
     writer.fast = true;
     writer.land();
     await pass(1100);
-    expect(writer.tried.at(-1)!.operations).toEqual([['retain', 'a', 0, Buffer.from('later')]]);
+    expect(writer.tried.at(-1)!.operations).toEqual([['retain', 'a', 0, Buffer.from('later'), '']]);
   });
 });
 

@@ -13,7 +13,7 @@ function setUp() {
     changes,
     taken() {
       const operations: Operation[] = [];
-      changes.append(changes.take(), operations, 1000);
+      changes.append(changes.take(), operations, { values: 1000, bytes: 1e6 });
       return operations;
     },
   };
@@ -25,9 +25,9 @@ test('the value is that of the moment when the commit takes it; a deleted one is
   changes.addDurable('a');
   changes.addDurable('b');
   changes.addDurable('a');
-  values.set('a', { qos: 1, payload });
+  values.set('a', { qos: 1, payload, publisher: 'c' });
   expect(taken()).toEqual([
-    ['retain', 'a', 1, payload],
+    ['retain', 'a', 1, payload, 'c'],
     ['unretain', 'b'],
   ]);
   expect(taken()).toEqual([]);
@@ -50,7 +50,7 @@ test('a large number is taken in parts; what is added meanwhile belongs to the n
   const topics = changes.take();
   const part = (): [boolean, number] => {
     const operations: Operation[] = [];
-    return [changes.append(topics, operations, 2), operations.length];
+    return [changes.append(topics, operations, { values: 2, bytes: 1e6 }), operations.length];
   };
   expect(part()).toEqual([true, 2]);
   changes.addDurable('later');

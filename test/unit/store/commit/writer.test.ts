@@ -38,8 +38,8 @@ test('every operation is a statement', async () => {
       ['incoming', 1, 5, 71],
       ['incoming', 1, 6, 72],
       ['incomingDone', 1, 6],
-      ['retain', 't', 1, payload],
-      ['retain', 'u', 0, payload],
+      ['retain', 't', 1, payload, 'client'],
+      ['retain', 'u', 0, payload, ''],
       ['unretain', 'u'],
       ['putWill', 'client', 'w', 2, 1, payload],
       ['putWill', 'other', 'w', 0, 0, payload],
@@ -50,7 +50,7 @@ test('every operation is a statement', async () => {
   expect(rows('SELECT * FROM session')).toEqual([[1, 'client', 2000, 9, 'hmi']]);
   expect(rows('SELECT * FROM subscription')).toEqual([[1, 'a/#', 2]]);
   expect(rows('SELECT * FROM incoming')).toEqual([[1, 5, 71]]);
-  expect(rows('SELECT * FROM retained')).toEqual([['t', 1, Buffer.from(payload)]]);
+  expect(rows('SELECT * FROM retained')).toEqual([['t', 1, Buffer.from(payload), 'client']]);
   expect(rows('SELECT * FROM will')).toEqual([['client', 'w', 2, 1, Buffer.from(payload)]]);
   expect(rows('SELECT * FROM meta')).toEqual([['x', 4]]);
 });
@@ -176,6 +176,26 @@ test('a batch that fails leaves nothing behind, comes back whole and can be writ
   await writer.write(failed.batch!);
   expect(rows('SELECT first FROM segment')).toEqual([[1]]);
   expect(rows('SELECT key FROM meta')).toEqual([['k']]);
+});
+
+test('the parts of a commit are on disk together or not at all, and wait for a try that succeeds', async () => {
+  const { writer, rows, exec } = open();
+  const owner = new FakeOwner(1);
+  exec(`CREATE TRIGGER full BEFORE INSERT ON segment BEGIN SELECT RAISE(ABORT, 'no'); END`);
+  writer.prepare(pack([['setMeta', 'first', 1]]));
+  writer.prepare(pack([['setMeta', 'second', 2]]));
+  const error = await writer
+    .write(pack([], [owner.entry(message('m'))]))
+    .catch((thrown: unknown) => thrown);
+  expect(rows('SELECT * FROM meta')).toEqual([]);
+  await writer.writeAlone(pack([['setMeta', 'alone', 3]]));
+  expect(rows('SELECT key FROM meta')).toEqual([['alone']]);
+  exec('DROP TRIGGER full');
+  await writer.write((error as WriteError).batch!);
+  expect(rows('SELECT key FROM meta')).toEqual([['alone'], ['first'], ['second']]);
+  expect(rows('SELECT first FROM segment')).toEqual([[1]]);
+  await writer.write(pack([['setMeta', 'first', 9]]));
+  expect(rows(`SELECT value FROM meta WHERE key = 'second'`)).toEqual([[2]]);
 });
 
 test('a batch whose failed try was on disk after all is not counted twice', async () => {

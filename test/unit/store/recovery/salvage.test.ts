@@ -38,7 +38,7 @@ test('a sound database is copied whole, with the number of entries of each share
     INSERT INTO session VALUES (1, 'a', 0, 0, ''), (2, 'b', 0, 0, '');
     INSERT INTO subscription VALUES (1, 'x/#', 1);
     INSERT INTO incoming VALUES (1, 5, 70);
-    INSERT INTO retained VALUES ('r', 0, x'01');
+    INSERT INTO retained VALUES ('r', 0, x'01', 'c');
     INSERT INTO will VALUES ('a', 'w', 1, 0, x'02');
     INSERT INTO state VALUES ('sum', 'total', '5');
     INSERT INTO meta VALUES ('boot', 3);`);

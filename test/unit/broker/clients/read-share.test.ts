@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { TurnBudget } from '../../../../src/base/turn-budget.ts';
 import { Connection } from '../../../../src/broker/clients/connection.ts';
-import { ReadTurns } from '../../../../src/broker/clients/read-turns.ts';
 import type { Publication } from '../../../../src/broker/messages/publication.ts';
 import { connectionParts } from '../../../support/connection-parts.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
@@ -9,10 +9,10 @@ import * as packets from '../../../support/packets.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Turns on a clock that each packet advances by a millisecond, and the order in which packets were taken. */
+/** TurnBudget on a clock that each packet advances by a millisecond, and the order in which packets were taken. */
 function setUp() {
   let now = 0;
-  const turns = new ReadTurns(() => now);
+  const turnBudget = new TurnBudget(() => now);
   const taken: string[] = [];
   const handler = new FakeHandler();
   const messages = {
@@ -22,7 +22,7 @@ function setUp() {
     },
     release: () => undefined,
   };
-  const parts = connectionParts({ ...handler.handlers, messages }, { readTurns: turns });
+  const parts = connectionParts({ ...handler.handlers, messages }, { readBudget: turnBudget });
   const open = () => {
     const transport = new FakeTransport();
     const connection = new Connection(transport, parts);
@@ -32,10 +32,10 @@ function setUp() {
   };
   const burst = (name: string, count: number): Buffer =>
     Buffer.concat(Array.from({ length: count }, () => packets.publish('t', name)));
-  return { turns, taken, open, burst };
+  return { turnBudget, taken, open, burst };
 }
 
-test('a burst of one client is taken in several turns, complete and in order', async () => {
+test('a burst of one client is taken in several turnBudget, complete and in order', async () => {
   const { taken, open, burst } = setUp();
   const { connection, transport } = open();
   await turn();
@@ -83,9 +83,11 @@ test('packets that a connection has sent before it was lost are taken', async ()
   connection.data(burst('a', 200));
   expect(taken.length).toBeLessThan(200);
   connection.lost();
-  expect(taken).toHaveLength(200);
+  expect(connection.closed).toBe(false);
+  expect(taken.length).toBeLessThan(200);
   for (let i = 0; i < 10; i++) await turn();
   expect(taken).toHaveLength(200);
+  expect(connection.closed).toBe(true);
 });
 
 test('a connection that waits for its turn is not silent', async () => {

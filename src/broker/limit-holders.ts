@@ -1,0 +1,63 @@
+import type { Connections } from './clients/connections.ts';
+import type { DataPlane } from './messages/data-plane.ts';
+import type { RetainedMessages } from './messages/retained.ts';
+import type { Session } from './messages/session.ts';
+import { type LimitKey, type Most, mostOf } from './stats/limit-troubles.ts';
+
+/** The client, the user or the address that has the most of what the limit bounds. */
+export function holderOf(
+  key: LimitKey,
+  { sessions, retained }: DataPlane,
+  connections: Connections,
+): Most | undefined {
+  const ofSession = (has: (session: Session) => number): Most | undefined =>
+    mostOf(sessions.byClientId.values(), ({ clientId }) => clientId, has);
+  switch (key) {
+    case 'connections':
+    case 'connectionsPerAddress':
+    case 'connecting':
+      return connections.most;
+    case 'sessions':
+      return userWithMostSessions(sessions.byClientId.values());
+    case 'subscriptions':
+    case 'subscriptionsPerClient':
+      return ofSession(({ subscriptions }) => subscriptions.size);
+    case 'subscriptionBytes':
+    case 'subscriptionBytesPerClient':
+      return ofSession(({ subscriptions }) => subscriptions.bytes);
+    case 'unreleased':
+      return ofSession(({ incoming }) => incoming.size);
+    case 'absentQueueBytes':
+      return ofSession(({ online, queue }) => (online ? 0 : queue.bytes));
+    case 'queueMemory':
+      return ofSession(({ persistent, queue }) => (persistent ? 0 : queue.bytes));
+    case 'unreadMemory':
+      return ofSession(({ unread }) => unread);
+    case 'unfinishedMemory':
+      return connections.mostUnfinished;
+    case 'retainedMessages':
+    case 'retainedMessagesPerClient':
+      return ofPublisher(retained, 'count');
+    case 'retainedBytes':
+    case 'retainedBytesPerClient':
+      return ofPublisher(retained, 'bytes');
+  }
+}
+
+function ofPublisher({ byPublisher }: RetainedMessages, of: 'count' | 'bytes'): Most | undefined {
+  return mostOf(
+    byPublisher,
+    ([clientId]) => clientId,
+    ([, share]) => share[of],
+  );
+}
+
+function userWithMostSessions(sessions: Iterable<Session>): Most | undefined {
+  const counts = new Map<string, number>();
+  for (const { owner } of sessions) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  return mostOf(
+    counts,
+    ([owner]) => (owner === '' ? 'clients without a user' : owner),
+    ([, count]) => count,
+  );
+}

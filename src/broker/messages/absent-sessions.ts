@@ -1,0 +1,113 @@
+import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+
+type AbsentKey = 'sessions' | 'absentQueueBytes' | 'unreleased';
+
+export interface AbsentLimits {
+  readonly connections: number;
+  /** Of all clients, connected or not; undefined for 10,000, at least twice `connections`. */
+  readonly sessions?: number | undefined;
+  /** Bytes in the queues of all absent clients together. */
+  readonly absentQueueBytes: number;
+  /** QoS 2 messages that clients have published and not released, of all sessions together. */
+  readonly unreleased: number;
+  /** Whether the session of the absent client that has the most ends where there is no room. */
+  readonly absentSessions: 'end-largest' | 'keep';
+}
+
+export interface AbsentSessionsParts {
+  readonly sessions: Pick<Sessions, 'byClientId' | 'endSession'>;
+  readonly limits: AbsentLimits;
+  reached(key: AbsentKey): void;
+  /** The session of an absent client has ended for this reason. */
+  ended(clientId: string, reason: string): void;
+  /** Ends the connection of a session's client. */
+  disconnect(session: Session, reason: string): void;
+  /** Milliseconds that never jump and continue over restarts. */
+  now(): number;
+}
+
+const queueBytes = ({ queue, online }: Session): number => (online ? 0 : queue.bytes);
+/** Sessions where the config says nothing else. */
+const SESSIONS = 10_000;
+/** Sessions that end in one sweep at most: each is searched among all. */
+const ENDS = 10;
+/** Longer than any absence. */
+const FOREVER_MS = 1e12;
+
+const unreleased = ({ incoming }: Session): number => incoming.size;
+
+/** Ends sessions of absent clients where what they have leaves no room for the others. */
+export class AbsentSessions {
+  readonly #parts: AbsentSessionsParts;
+
+  constructor(parts: AbsentSessionsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Ends the session of the absent client that has the most, and returns how much; 0 where no absent client has any, or
+   * the policy keeps them. The client learns it when it connects: its session is not present. What its queue had is
+   * counted.
+   */
+  endLargest(of: string, has: (session: Session) => number): number {
+    const { sessions, limits, ended } = this.#parts;
+    if (limits.absentSessions === 'keep') return 0;
+    let largest: Session | undefined;
+    let most = 0;
+    for (const session of sessions.byClientId.values()) {
+      if (session.online || session.opening) continue;
+      const number = has(session);
+      if (number <= most) continue;
+      most = number;
+      largest = session;
+    }
+    if (!largest) return 0;
+    sessions.endSession(largest, 'session-cut');
+    ended(largest.clientId, `absent, with the ${of}: its session has ended`);
+    return most;
+  }
+
+  /** Whether a client that has no session may get one; makes room where an absent client has been away for long. */
+  hasRoomFor(clientId: string): boolean {
+    const { sessions, limits, reached } = this.#parts;
+    const { byClientId } = sessions;
+    const most = limits.sessions ?? Math.max(SESSIONS, 2 * limits.connections);
+    if (byClientId.size < most || byClientId.has(clientId)) return true;
+    reached('sessions');
+    const now = this.#parts.now();
+    const ofOwner = new Map<string, number>();
+    for (const { owner } of byClientId.values()) ofOwner.set(owner, (ofOwner.get(owner) ?? 0) + 1);
+    // Of the user with the most sessions: one without subscriptions, else the one that was absent for longest.
+    const rank = ({ owner, subscriptions, awaySince }: Session): number =>
+      (2 * ofOwner.get(owner)! + (subscriptions.size === 0 ? 1 : 0)) * FOREVER_MS + now - awaySince;
+    return this.endLargest('longest absence', rank) > 0;
+  }
+
+  /** Called several times a second: the queues of absent clients and the identifiers grow in between. */
+  sweep(): void {
+    const { limits } = this.#parts;
+    this.#bound('absentQueueBytes', limits.absentQueueBytes, 'most bytes in its queue', queueBytes);
+    if (this.#bound('unreleased', limits.unreleased, 'most unreleased messages', unreleased))
+      return;
+    let most: Session | undefined;
+    for (const session of this.#parts.sessions.byClientId.values()) {
+      if (unreleased(session) > (most ? unreleased(most) : 0)) most = session;
+    }
+    if (most) this.#parts.disconnect(most, 'has the most unreleased QoS 2 messages of all clients');
+  }
+
+  /** False where all sessions have more than the limit and no absent one can end. */
+  #bound(key: AbsentKey, limit: number, of: string, has: (session: Session) => number): boolean {
+    const { sessions, reached } = this.#parts;
+    let total = 0;
+    for (const session of sessions.byClientId.values()) total += has(session);
+    for (let ends = 0; total > limit && ends < ENDS; ends++) {
+      reached(key);
+      const ended = this.endLargest(of, has);
+      if (ended === 0) return false;
+      total -= ended;
+    }
+    return true;
+  }
+}
