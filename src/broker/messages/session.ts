@@ -81,13 +81,13 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   #link: Link | undefined;
   readonly #deliveries: Deliveries;
   #pumping = false;
-  readonly #feed: RetainedFeed;
+  readonly retainedFeed: RetainedFeed;
   readonly #context: SessionContext;
 
   constructor({ context, clientId, key, persistent, stored }: SessionParts) {
     const { limits, load, now } = context;
     this.#context = context;
-    this.#feed = new RetainedFeed(context);
+    this.retainedFeed = new RetainedFeed(context);
     this.clientId = clientId;
     this.key = key;
     this.persistent = persistent;
@@ -130,7 +130,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     this.#link = undefined;
     this.opening = false;
     this.#context.flow.leave(this);
-    this.#feed.clear();
+    this.retainedFeed.clear();
     this.copies.clear();
     this.awaySince = this.#context.now();
     if (!this.persistent) return;
@@ -208,13 +208,8 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
 
   /** Retained messages at QoS 0, sent as fast as the client reads, unless they are replaced or deleted before. */
   feed(subscribed: readonly Subscribed[]): void {
-    for (const each of subscribed) this.#feed.add(each);
+    for (const each of subscribed) this.retainedFeed.add(each);
     this.#pump();
-  }
-
-  /** Sends no retained messages of this filter that it has not begun to send. */
-  stopFeeding(filter: string): void {
-    this.#feed.remove(filter);
   }
 
   #enqueue(publication: Publication, qos: 1 | 2, retain: boolean, held: boolean): void {
@@ -279,7 +274,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
       this.queue.shift();
       if (!this.persistent) this.#freeMemory(entry);
     }
-    if (!this.#feed.isEmpty) this.#feed.pump(link.sendBuffer, this.#continueFeed);
+    if (!this.retainedFeed.isEmpty) this.retainedFeed.pump(link.sendBuffer, this.#continueFeed);
     if (this.flow.held.size > 0) this.#releasePublishers();
     this.#pumping = false;
   }

@@ -241,7 +241,7 @@ export class Subscriptions {
     if (!session.subscriptions.delete(filter)) return;
     const { store, router } = this.#parts;
     router.unsubscribe(filter, session);
-    session.stopFeeding(filter);
+    session.retainedFeed.remove(filter);
     if (session.persistent) store.journal.add(['unsubscribe', session.key, filter]);
   }
 
