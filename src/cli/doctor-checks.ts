@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { access, constants, readFile } from 'node:fs/promises';
 import type { KernelFiles } from '../buses/kernel-files.ts';
+import { dataFolderMode } from '../config/checks/file-checks.ts';
 import type { Config } from '../config/schema/schema.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { isSynchronised } from '../runtime/time-sync.ts';
@@ -127,6 +128,8 @@ async function disk({ config, files }: CheckContext): Promise<readonly CheckResu
     const remedy = 'free some space: on a full disk no message is acknowledged';
     results.push(space.free < LEAST_FREE ? { found, remedy } : { found });
   }
+  const open = await dataFolderMode(config.data);
+  if (open) results.push(open);
   return results;
 }
 

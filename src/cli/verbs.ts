@@ -138,6 +138,15 @@ export const VERBS: readonly Verb[] = [
       return watch(options, io, parts);
     },
   }),
+  verb<ConfigOption>({
+    name: 'acknowledge',
+    summary: 'ends the trouble about what a damaged database has cost',
+    options: [CONFIG],
+    async run({ options, io, parts }) {
+      const { acknowledge } = await import('./acknowledge.ts');
+      return acknowledge(options, io, parts.drivers);
+    },
+  }),
   {
     name: 'queue',
     summary: 'lists, exports or deletes queued messages',

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { crossChecks } from './checks/checks.ts';
-import { passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
+import { dataFolderMode, passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
 import type { Parts, ValidElement } from './checks/parts.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
@@ -17,7 +17,7 @@ import { withNewNames } from './yaml/renamed-keys.ts';
 import { parseSource, type Source } from './yaml/source.ts';
 import { readText } from './yaml/text-file.ts';
 
-/** The config, or at least one problem. Warnings are about keys that still work under an old name. */
+/** The config, or at least one problem. Warnings are about keys under an old name, and a data folder that others may read. */
 export type LoadResult = { readonly warnings: readonly Problem[] } & (
   | { readonly config: Config; readonly problems: readonly [] }
   | { readonly config: undefined; readonly problems: readonly Problem[] }
@@ -72,7 +72,10 @@ export async function loadConfig(
   ];
   if (value && all.length === 0) {
     const config = { ...absolute(value, folder, cwd), drivers: outside.drivers };
-    return { config, problems: [], warnings };
+    const mode = await dataFolderMode(config.data);
+    const message = mode && `${mode.found}: ${mode.remedy}`;
+    const open = message ? placed([{ path: ['data'], at: 'value', message }]) : [];
+    return { config, problems: [], warnings: inOrder([...warnings, ...open]) };
   }
   return failed(placed(all), warnings);
 }

@@ -115,6 +115,12 @@ const STORE_METRICS: readonly Metric[] = [
     rows: ({ status }) => (status.store.freeBytes === null ? [] : one(status.store.freeBytes)),
   },
   {
+    kind: 'gauge',
+    name: 'cellgate_store_lost_messages',
+    help: 'Messages known to be lost in a damaged database, until "cellgate acknowledge".',
+    rows: ({ status }) => one(status.store.lostMessages),
+  },
+  {
     kind: 'counter',
     name: 'cellgate_store_commits_total',
     help: 'Commits.',

@@ -1,3 +1,4 @@
+import type { Store } from '../store/store.ts';
 import type { Uplink } from '../uplink/uplink.ts';
 import type { AdminRequest } from './admin-socket.ts';
 import type { Health } from './health.ts';
@@ -8,16 +9,20 @@ export interface AdminRequestsParts {
   /** The uplinks of the current config. */
   uplinks(): readonly Pick<Uplink, 'name' | 'purge'>[];
   readonly reload: Pick<Reload, 'run'>;
+  readonly store: Pick<Store, 'acknowledgeLoss'>;
 }
 
 /** Answers the requests of the command line. Rejects with a sentence for an uplink that does not exist. */
-export function createAdminRequests({ health, uplinks, reload }: AdminRequestsParts) {
+export function createAdminRequests({ health, uplinks, reload, store }: AdminRequestsParts) {
   return async (request: AdminRequest): Promise<unknown> => {
     switch (request.ask) {
       case 'status':
         return health.status();
       case 'reload':
         return reload.run();
+      case 'acknowledge':
+        // JSON has no undefined.
+        return (await store.acknowledgeLoss()) ?? null;
       default: {
         const uplink = uplinks().find(({ name }) => name === request.uplink);
         if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);

@@ -1,5 +1,6 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { createConnection, createServer, type Server } from 'node:net';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Service } from '../base/lifecycle.ts';
@@ -8,55 +9,97 @@ import type { Service } from '../base/lifecycle.ts';
 export type AdminRequest =
   | { readonly ask: 'status' }
   | { readonly ask: 'reload' }
+  | { readonly ask: 'acknowledge' }
   | { readonly ask: 'purge'; readonly uplink: string };
 
-/** The socket inside the data folder: a user who may read the data may send requests. */
-function socketFile(folder: string): string {
-  return path.join(folder, 'control.sock');
+/** Where the socket is while the data folder takes none: systemd makes it for the service. */
+const RUN_FOLDER = '/run/cellgate';
+
+/** The places of the socket: the data folder, whose users may send requests; else a name of it in `runFolder`. */
+function socketFiles(folder: string, runFolder: string): readonly string[] {
+  const id = createHash('sha256').update(path.resolve(folder)).digest('hex').slice(0, 16);
+  return [path.join(folder, 'control.sock'), path.join(runFolder, `control-${id}.sock`)];
 }
 
 /** Longest request, in characters. */
 const LONGEST = 4096;
 const TIMEOUT_MS = 10_000;
-const RETRY_MS = 10_000;
+/** How often the gateway looks whether its socket is in its place. */
+const LOOK_MS = 10_000;
+
+interface Open {
+  readonly file: string;
+  readonly inode: number;
+  close(): Promise<void>;
+}
 
 /**
  * Answers the verbs of the command line over a Unix socket: one line of JSON in, one out.
- * The gateway also runs on a disk without room for the socket's name; it then tries again until there is room.
+ * The gateway also runs on a disk that takes no socket: the socket is in `runFolder` until the disk takes it.
  */
 export function createAdminSocket(
   folder: string,
   answer: (request: AdminRequest) => Promise<unknown>,
   log: Logger,
+  runFolder = RUN_FOLDER,
 ): Service {
-  let server: Server | undefined;
-  let again: NodeJS.Timeout | undefined;
-  let failed = false;
-  const open = async (): Promise<void> => {
-    try {
-      server = await listen(socketFile(folder), answer);
-      if (failed) log.info('the command line can ask this gateway again');
-    } catch (error) {
-      if (!failed)
-        log.warn({ error }, 'the command line can not ask this gateway: no control socket');
-      failed = true;
-      again = setTimeout(() => void open(), RETRY_MS);
+  const files = socketFiles(folder, runFolder);
+  let open: Open | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let told: string | undefined;
+
+  /** Opens the first that is possible, and closes one in a worse place. */
+  const openBest = async (): Promise<void> => {
+    let failure: unknown;
+    for (const file of files) {
+      if (open?.file === file && isThere(open)) return;
+      try {
+        if (open?.file === file) await open.close();
+        const next = await listen(file, answer);
+        await open?.close();
+        open = next;
+        tell(file);
+        return;
+      } catch (error) {
+        failure ??= error;
+      }
     }
+    open = undefined;
+    if (told !== 'none')
+      log.warn({ error: failure }, 'the command line can not ask this gateway: no control socket');
+    told = 'none';
+  };
+  const tell = (file: string): void => {
+    if (told === 'none') log.info('the command line can ask this gateway again');
+    else if (file !== files[0]) log.warn({ file }, 'the data folder takes no control socket');
+    told = file;
+  };
+  const look = async (): Promise<void> => {
+    await openBest();
+    timer = setTimeout(() => void look(), LOOK_MS);
+    timer.unref();
   };
   return {
     name: 'admin socket',
-    start: open,
+    start: look,
     async stop() {
-      clearTimeout(again);
-      await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+      clearTimeout(timer);
+      await open?.close();
     },
   };
+}
+
+/** Whether the name still leads to the socket. */
+function isThere({ file, inode }: Open): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.ino === inode;
 }
 
 async function listen(
   file: string,
   answer: (request: AdminRequest) => Promise<unknown>,
-): Promise<Server> {
+): Promise<Open> {
+  const folder = path.dirname(file);
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o750 });
   rmSync(file, { force: true });
   const server = createServer((socket) => {
     let text = '';
@@ -77,7 +120,8 @@ async function listen(
     server.listen(file, resolve);
   });
   chmodSync(file, 0o600);
-  return server;
+  const close = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+  return { file, inode: statSync(file).ino, close };
 }
 
 async function reply(
@@ -92,9 +136,37 @@ async function reply(
 }
 
 /** Sends a request to the gateway of a data folder; undefined if none runs. Throws the error that the gateway returns. */
-export async function askGateway(folder: string, request: AdminRequest): Promise<unknown> {
-  const text = await new Promise<string | undefined>((resolve, reject) => {
-    const socket = createConnection(socketFile(folder));
+export async function askGateway(
+  folder: string,
+  request: AdminRequest,
+  runFolder = RUN_FOLDER,
+): Promise<unknown> {
+  let failure: NodeJS.ErrnoException | undefined;
+  for (const file of socketFiles(folder, runFolder)) {
+    try {
+      const { ok, error } = JSON.parse(await ask(file, request)) as {
+        ok?: unknown;
+        error?: string;
+      };
+      if (error !== undefined) throw new Error(error);
+      return ok;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === undefined) throw error;
+      if (!NOBODY.has(code)) failure ??= error as NodeJS.ErrnoException;
+    }
+  }
+  if (!failure) return undefined;
+  throw new Error(`could not ask the gateway: ${failure.message}`, { cause: failure });
+}
+
+/** What connecting fails with where nobody listens; EINVAL: the path is too long for a socket. */
+const NOBODY: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL']);
+
+/** Resolves with the answer; rejects with the error of the socket. */
+function ask(file: string, request: AdminRequest): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(file);
     let received = '';
     socket.setEncoding('utf8');
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('the gateway does not answer')));
@@ -103,13 +175,6 @@ export async function askGateway(folder: string, request: AdminRequest): Promise
       received += more;
     });
     socket.on('end', () => resolve(received));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(new Error(`could not ask the gateway: ${error.message}`, { cause: error }));
-    });
+    socket.on('error', reject);
   });
-  if (text === undefined) return undefined;
-  const { ok, error } = JSON.parse(text) as { ok?: unknown; error?: string };
-  if (error !== undefined) throw new Error(error);
-  return ok;
 }

@@ -1,4 +1,3 @@
-import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Service } from '../base/lifecycle.ts';
@@ -9,22 +8,19 @@ import { startWriter, WriteError, type Writer } from './commit/writer.ts';
 import {
   checkPermissions,
   databaseFile,
+  isLocked,
   lockFolder,
   prepareFolder,
 } from './database/data-folder.ts';
-import { openError, shareOf } from './database/database.ts';
+import { openError } from './database/database.ts';
 import { LAST_SESSION } from './database/segment-table.ts';
-import {
-  errorCode,
-  isDamage,
-  isFull,
-  isReadOnly,
-  isWriteFailure,
-} from './database/sqlite-errors.ts';
+import { errorCode, isDamage, isWriteFailure } from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
 import { countStart, type Recovered, recover } from './recovery/load-state.ts';
+import { asLoss, describeLoss, LOSS_KEY, LOSS_OWNER, type Loss } from './recovery/loss.ts';
 import { openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
+import { describeReplaced, describeWriteError, freeBytes } from './write-trouble.ts';
 
 export interface StoreParts {
   /** The data folder. */
@@ -49,11 +45,15 @@ export interface StoreStatus {
   readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
   /** Free bytes of the disk; null if unknown. */
   readonly freeBytes: number | null;
+  /** Messages that are known to be lost in a damaged database, until somebody acknowledges it; 0 if there is no such loss. */
+  readonly lostMessages: number;
   readonly trouble: string | null;
 }
 
 /** How long a stop waits for the last commit. */
 const STOP_MS = 5000;
+/** How long a stop waits for the copy of a database that was deleted or replaced. */
+const RESCUE_MS = 20_000;
 const SAVE_CLOCK_MS = 1000;
 
 /** Stores retained values, sessions with their queues, wills and state in one database. */
@@ -151,9 +151,16 @@ export class Store implements Service {
     this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);
     const flushed = await this.journal.stop(STOP_MS);
-    await this.#writer.close().catch(() => undefined);
+    const kept = await this.#close();
     this.#unlock?.();
+    if (kept !== undefined) throw new Error(describeReplaced(this.#parts.folder, kept));
     if (!flushed) throw new Error('the disk did not take the last commit');
+  }
+
+  /** A database that has lost its name is saved first, which may take longer. */
+  async #close(): Promise<string | undefined> {
+    const ms = this.#trouble === undefined ? undefined : RESCUE_MS;
+    return this.#writer.close(ms).catch(() => undefined);
   }
 
   /** A change of the clock is stored immediately: a power cut must not undo it. */
@@ -161,8 +168,24 @@ export class Store implements Service {
     if (this.storedClock.save()) this.state.save();
   }
 
-  trouble(): string | undefined {
-    return this.#trouble;
+  /** What does not work now, then what a damaged database has cost. */
+  troubles(): readonly string[] {
+    const loss = this.#loss;
+    return [this.#trouble ?? [], loss ? describeLoss(loss) : []].flat();
+  }
+
+  get #loss(): Loss | undefined {
+    return asLoss(this.state?.of(LOSS_OWNER).get(LOSS_KEY));
+  }
+
+  /** Ends the trouble of what a damaged database has cost; resolves with its sentence when that is on disk. */
+  async acknowledgeLoss(): Promise<string | undefined> {
+    const loss = this.#loss;
+    if (!loss) return undefined;
+    this.state.of(LOSS_OWNER).set(LOSS_KEY, null);
+    this.state.save();
+    await this.journal.flush();
+    return describeLoss(loss);
   }
 
   /** Resolves when all changes are in the database file, deferred changes too; then the write-ahead log is empty. */
@@ -209,6 +232,7 @@ export class Store implements Service {
       lastCommitMs: Math.round(lastMs * 10) / 10,
       commitMs: { p50: commitTimes.quantile(0.5), p99: commitTimes.quantile(0.99) },
       freeBytes: freeBytes(this.#parts.folder),
+      lostMessages: this.#loss?.messages ?? 0,
       trouble: this.#trouble ?? null,
     };
   }
@@ -216,7 +240,7 @@ export class Store implements Service {
   #onTrouble(error: WriteError | undefined): void {
     const { log, folder } = this.#parts;
     const before = this.#trouble;
-    this.#trouble = error && describeWriteError(error.code, folder);
+    this.#trouble = error && describeWriteError(error, folder);
     if (error) {
       // One fault may cause several error codes.
       if (this.#trouble === before) return;
@@ -224,8 +248,9 @@ export class Store implements Service {
       return;
     }
     log.info({ folder }, 'the disk takes commits again');
-    // After a start without the lock, another process may have locked the folder.
-    if (this.#unlock) return;
+    // After a start without the lock, another process may have locked the folder; a deleted lock locks nobody out.
+    if (this.#unlock && isLocked(folder)) return;
+    this.#unlock?.();
     try {
       this.#lock();
     } catch (cause) {
@@ -242,56 +267,5 @@ export class Store implements Service {
     const sentence = `${file} is damaged (${error.message}): the gateway ends, its next start recovers what can be read`;
     log.fatal({ code: error.code }, sentence);
     onFatal(new Error(sentence, { cause: error }));
-  }
-}
-
-function describeWriteError(code: string, folder: string): string {
-  const effect = 'QoS 1 and 2 messages are not acknowledged until it does';
-  if (isFull(code) && hasItsShare(folder)) {
-    return `the database has taken its share, half of the file system of ${folder}: purge a queue (cellgate queue list), or give it a larger one; ${effect}`;
-  }
-  if (isFull(code) || isDiskFull(folder)) {
-    return `no space left for ${folder}: free some; ${effect}`;
-  }
-  if (isReadOnly(code) || isMountReadOnly(folder)) {
-    return `${folder} is read-only: remount it writable; ${effect}`;
-  }
-  return `${folder} does not take writes (${code}); ${effect}`;
-}
-
-/** Whether the database has reached its share of the file system; a part of it may still be in the write-ahead log. */
-function hasItsShare(folder: string): boolean {
-  const file = databaseFile(folder);
-  const bytes = sizeOf(file) + sizeOf(`${file}-wal`);
-  return !isDiskFull(folder) && bytes >= shareOf(file) * 0.75;
-}
-
-function sizeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** SQLite needs at least this much to open a database. */
-const MIN_FREE_BYTES = 64 * 1024;
-
-function isDiskFull(folder: string): boolean {
-  const free = freeBytes(folder);
-  return free !== null && free < MIN_FREE_BYTES;
-}
-
-function freeBytes(folder: string): number | null {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize;
-  } catch {
-    return null;
-  }
-}
-
-function isMountReadOnly(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EROFS';
   }
 }

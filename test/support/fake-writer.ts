@@ -91,8 +91,8 @@ export class FakeWriter implements Writer {
   checkpoint(): Promise<void> {
     return Promise.resolve();
   }
-  close(): Promise<void> {
-    return Promise.resolve();
+  close(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 }
 

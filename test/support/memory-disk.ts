@@ -80,8 +80,8 @@ export class MemoryDisk implements Writer {
     return Promise.resolve(0);
   }
   async checkpoint(): Promise<void> {}
-  close(): Promise<void> {
-    return Promise.resolve();
+  close(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   recover(): Recovered {

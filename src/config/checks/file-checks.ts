@@ -6,6 +6,7 @@ import { describeFileError } from '../yaml/text-file.ts';
 /** Far more than a certificate chain. A large file named by mistake must not fill the memory. */
 const LIMIT_BYTES = 256 * 1024;
 const READ_OR_WRITE_BY_OTHERS = 0o006;
+const ANY_BY_OTHERS = 0o007;
 
 /** The files of a `tls` section; their paths are absolute. */
 export interface TlsFiles {
@@ -61,6 +62,18 @@ export async function passwordFileChecks(
   if ((mode & READ_OR_WRITE_BY_OTHERS) === 0) return [];
   const message = `every user can use ${file} (mode ${mode.toString(8)}), expected 640 or stricter: chmod 640 ${file}`;
   return [{ path, at: 'value', message }];
+}
+
+/** What is wrong with the mode of a data folder that other users may look into; undefined if they may not. */
+export async function dataFolderMode(
+  folder: string,
+): Promise<{ readonly found: string; readonly remedy: string } | undefined> {
+  const mode = await modeOf(folder);
+  if ((mode & ANY_BY_OTHERS) === 0) return undefined;
+  return {
+    found: `every user can look into ${folder} (mode ${mode.toString(8)}), and it has the messages of the cell`,
+    remedy: `chmod 750 ${folder}`,
+  };
 }
 
 /** The permission bits; 0 when the file can't be read. */

@@ -87,7 +87,7 @@ export function restore(folder: string, from: string): string | undefined {
     copyFileSync(from, next);
     const { uid, gid } = statSync(folder);
     if (process.getuid?.() === 0) chownSync(next, uid, gid);
-    chmodSync(next, 0o640);
+    chmodSync(next, 0o600);
     continueStarts(next, startsOf(file));
     synchronise(next);
     const former = setAside(file);

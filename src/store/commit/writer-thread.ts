@@ -5,8 +5,9 @@ import { migrate } from '../database/migrations.ts';
 import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
 import type { Connection, Statement } from '../database/sqlite.ts';
-import { errorCode, isFull } from '../database/sqlite-errors.ts';
+import { errorCode, isFull, isNameLost } from '../database/sqlite-errors.ts';
 import { type Batch, type Operation, RANGE, SEGMENT, SHARED } from './batch.ts';
+import { DatabaseName } from './database-name.ts';
 import { type Reply, type Request, transferable } from './writer.ts';
 
 const { file } = workerData as { file: string };
@@ -36,6 +37,7 @@ interface EditOperations {
 
 interface Prepared {
   readonly db: Connection;
+  readonly name: DatabaseName;
   readonly begin: Statement;
   readonly commit: Statement;
   readonly rollback: Statement;
@@ -67,6 +69,7 @@ function prepare(db: Connection): Prepared {
   ];
   return {
     db,
+    name: new DatabaseName(file, db),
     begin: sql('BEGIN IMMEDIATE'),
     commit: sql('COMMIT'),
     rollback: sql('ROLLBACK'),
@@ -211,8 +214,8 @@ function isWritten(to: Prepared, commit: readonly Batch[]): boolean {
 /** After a failure: keeps the connection only if it still works, so that the next request opens another. */
 function recoverConnection(code: string): void {
   try {
-    // A full disk leaves the connection intact, and it can still read.
-    if (isFull(code)) {
+    // The connection is intact, and it can still read.
+    if (isFull(code) || isNameLost(code)) {
       if (prepared?.db.inTransaction) prepared.rollback.run();
       return;
     }
@@ -223,23 +226,35 @@ function recoverConnection(code: string): void {
   prepared = undefined;
 }
 
-function handle(request: Exclude<Request, { kind: 'prepare' }>): Reply {
-  if (request.kind === 'close') {
-    prepared?.db.close();
-    prepared = undefined;
-    return { kind: 'closed' };
-  }
-  if (request.kind === 'count') return { kind: 'counted', bytes: bytesWritten() };
+/** The database as it may be written to. Throws while it has lost its name. */
+function writable(): Prepared {
   prepared ??= open();
+  if (prepared.name.check(false) === 'fine') return prepared;
+  prepared.db.close();
+  prepared = open();
+  return prepared;
+}
+
+/** Closes the database; before, what has lost its name is saved. */
+async function close(): Promise<Reply> {
+  const kept = await prepared?.name.finish();
+  prepared?.db.close();
+  prepared = undefined;
+  return { kind: 'closed', kept };
+}
+
+function handle(request: Exclude<Request, { kind: 'close' | 'prepare' }>): Reply {
+  if (request.kind === 'count') return { kind: 'counted', bytes: bytesWritten() };
   switch (request.kind) {
     case 'write': {
       const began = performance.now();
       const { batch, alone } = request;
       const commit = alone ? [batch] : [...parts, batch];
-      if (!outcomeUnknown || !isWritten(prepared, commit)) {
-        prepared.begin.run();
-        write(prepared, commit);
-        prepared.commit.run();
+      const to = writable();
+      if (!outcomeUnknown || !isWritten(to, commit)) {
+        to.begin.run();
+        write(to, commit);
+        to.commit.run();
       }
       outcomeUnknown = false;
       if (!alone) parts = [];
@@ -250,25 +265,26 @@ function handle(request: Exclude<Request, { kind: 'prepare' }>): Reply {
       };
     }
     case 'checkpoint':
-      prepared.db.pragma('wal_checkpoint(TRUNCATE)');
+      writable().db.pragma('wal_checkpoint(TRUNCATE)');
       return { kind: 'checkpointed' };
     case 'load':
+      prepared ??= open();
       return load(prepared, request.session, request.seq, request.limit);
   }
 }
 
-port.on('message', (request: Request) => {
+port.on('message', async (request: Request) => {
   if (request.kind === 'prepare') {
     parts.push(request.batch);
     return;
   }
   let reply: Reply;
   try {
-    reply = handle(request);
+    reply = request.kind === 'close' ? await close() : handle(request);
   } catch (error) {
     const { message } = error as Error;
     const code = errorCode(error) || 'ERROR';
-    if (request.kind === 'write' && !isFull(code)) outcomeUnknown = true;
+    if (request.kind === 'write' && !isFull(code) && !isNameLost(code)) outcomeUnknown = true;
     recoverConnection(code);
     reply =
       request.kind === 'write'

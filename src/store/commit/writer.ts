@@ -19,7 +19,7 @@ export type Reply =
   | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
   | { kind: 'checkpointed' }
-  | { kind: 'closed' }
+  | { kind: 'closed'; kept: string | undefined }
   | { kind: 'failed'; code: string; message: string; batch?: Batch };
 
 /** SQLite's code (for example `SQLITE_FULL`), its message, and the batch that was not written. */
@@ -61,7 +61,8 @@ export interface Writer {
   bytesWritten(): Promise<number>;
   /** Resolves when all commits are in the database file and its write-ahead log is empty. */
   checkpoint(): Promise<void>;
-  close(): Promise<void>;
+  /** Closes the database within `ms`; resolves with the file of its content where another file has taken its name. */
+  close(ms?: number): Promise<string | undefined>;
 }
 
 /** A worker thread can't load TypeScript in Node 20: from the sources it runs the build. */
@@ -140,11 +141,12 @@ export function startWriter(file: string): Writer {
     async checkpoint() {
       await ask({ kind: 'checkpoint' });
     },
-    async close() {
+    async close(ms = CLOSE_MS) {
       // A disk that does not respond must not delay the end: unwritten changes are not acknowledged.
-      const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
-      await Promise.race([ask({ kind: 'close' }), late]);
+      const late = new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
+      const reply = await Promise.race([ask({ kind: 'close' }), late]);
       await Promise.race([worker.terminate(), late]);
+      return reply?.kind === 'closed' ? reply.kept : undefined;
     },
   };
 }

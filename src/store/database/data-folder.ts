@@ -10,6 +10,11 @@ export function databaseFile(folder: string): string {
   return join(folder, FILE);
 }
 
+/** A complete database, which must only get the name of the database. */
+export function recoveredFile(file: string): string {
+  return `${file}.recovered`;
+}
+
 function lockFile(folder: string): string {
   return join(folder, 'lock');
 }
@@ -96,6 +101,11 @@ export function lockFolder(folder: string): () => void {
   }
   const held = lock;
   return () => held.close();
+}
+
+/** Whether the folder has a lock file. */
+export function isLocked(folder: string): boolean {
+  return existsSync(lockFile(folder));
 }
 
 /** Whether a running gateway has locked the folder; false if that is unknown. */

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs';
+import { closeSync, openSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CHANGE_FOLDER } from './data-folder.ts';
 import { SCHEMA_VERSION, versionOf } from './migrations.ts';
@@ -20,6 +20,7 @@ const MIN_SHARE_BYTES = 4 * 1024 * 1024;
 
 /** Opens the file with the pragmas that durability needs. Throws NewerDataError, or SQLite's error. */
 export function openConnection(file: string): Connection {
+  makePrivate(file);
   const db = openFile(file);
   try {
     refuseNewer(db, file);
@@ -34,6 +35,15 @@ export function openConnection(file: string): Connection {
   } catch (cause) {
     db.close();
     throw cause;
+  }
+}
+
+/** Creates a missing file for this user alone; SQLite gives its mode to the log. */
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch {
+    // It is there, or SQLite reports why it can't be.
   }
 }
 

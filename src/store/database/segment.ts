@@ -1,4 +1,4 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { RELEASED } from '../../queue/queue-entry.ts';
 
 /**
@@ -185,11 +185,12 @@ export function deflated(segment: StoredSegment): StoredSegment {
   return { ...segment, form: form | DEFLATED, body: small };
 }
 
-/** The inflated blob; empty if it can't be inflated. */
+/** The inflated blob: its beginning where its end is missing, empty if it can't be inflated. */
 export function inflated(form: number, body: Uint8Array): Uint8Array {
   if (!(form & DEFLATED)) return body;
   try {
-    return inflateRawSync(body, { maxOutputLength: INFLATED_BYTES });
+    const finishFlush = constants.Z_SYNC_FLUSH;
+    return inflateRawSync(body, { maxOutputLength: INFLATED_BYTES, finishFlush });
   } catch {
     return EMPTY;
   }

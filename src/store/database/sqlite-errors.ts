@@ -3,6 +3,10 @@
  * An extended code begins with its primary one: `SQLITE_IOERR_FSYNC`.
  */
 
+/** Codes of the store itself: the database was deleted, or another file has its name. */
+export const DATABASE_MISSING = 'DATABASE_MISSING';
+export const DATABASE_REPLACED = 'DATABASE_REPLACED';
+
 /** The code of an error of SQLite or the kernel; '' if it has none. */
 export function errorCode(error: unknown): string {
   const { code } = Object(error) as { code?: unknown };
@@ -39,7 +43,15 @@ export function isWriteFailure(code: string): boolean {
   return /^(SQLITE_(FULL|READONLY|CANTOPEN|IOERR|PERM)|EROFS$|ENOSPC$|EDQUOT$)/.test(code);
 }
 
+/** The database has lost its name; the connection to it still works. */
+export function isNameLost(code: string): boolean {
+  return code === DATABASE_MISSING || code === DATABASE_REPLACED;
+}
+
 /** The same commit may succeed later; any other code means damage or a fault of the program. */
 export function isTransient(code: string): boolean {
-  return /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PERM|AUTH|NOMEM|PROTOCOL)/.test(code);
+  return (
+    isNameLost(code) ||
+    /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|PERM|AUTH|NOMEM|PROTOCOL)/.test(code)
+  );
 }

@@ -11,14 +11,16 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Logger } from 'pino';
+import { recoveredFile } from '../database/data-folder.ts';
 import { NewerDataError, openConnection } from '../database/database.ts';
 import { migrate, referenceDatabase, SCHEMA_VERSION } from '../database/migrations.ts';
 import { removeOrphans } from '../database/orphans.ts';
 import type { Connection } from '../database/sqlite.ts';
 import { errorCode, isDamage, isSchemaMismatch } from '../database/sqlite-errors.ts';
-import { type DatabaseImage, isWalUnreadable, openImage, readImage } from './database-image.ts';
-import { type RawRow, rawRows } from './leaf-pages.ts';
+import { openImage } from './database-image.ts';
+import { type DatabasePages, isWalUnreadable, openPages } from './database-pages.ts';
 import { type Recovered, recover } from './load-state.ts';
+import { recordLoss } from './loss.ts';
 import { type Salvaged, salvage } from './salvage.ts';
 
 /** Larger files are checked only after a run has found damage: on an SD card the check takes half a minute per gigabyte. */
@@ -28,15 +30,11 @@ const VERSION_OFFSET = 60;
 
 /** The marker file of a run that found damage: the next start checks the whole database. */
 const needsCheck = (file: string): string => `${file}.suspect`;
-/** A complete recovered database, which must only be renamed. */
-const complete = (file: string): string => `${file}.recovered`;
 const unfinished = (file: string): string => `${file}.recovering`;
 
 /** Reads the stored state on a disk that accepts no writes; a database of an older version is migrated in memory only. */
 export function recoverUnwritable(file: string): Recovered {
-  const image = readImage(file);
-  if (!image.walReadable) throw new Error(`${file} is damaged, and the disk takes no writes`);
-  const db = image.bytes.length > 0 ? openImage(image) : referenceDatabase();
+  const db = openImage(file) ?? referenceDatabase();
   try {
     migrate(db);
     return recover(db);
@@ -56,7 +54,7 @@ export function requestCheck(file: string): void {
 
 /** Removes the files that earlier runs left beside a database, when another database replaces it. */
 export function removeMarkers(file: string): void {
-  for (const left of [needsCheck, complete, unfinished]) rmSync(left(file), { force: true });
+  for (const left of [needsCheck, recoveredFile, unfinished]) rmSync(left(file), { force: true });
 }
 
 /**
@@ -74,23 +72,26 @@ export function openSound(file: string, log: Logger): Connection {
     removeUndeliverable(damage, log);
     return damage;
   }
-  const image = readIfPossible(file, log);
-  const { found, readable } = rebuild(file, image);
+  const aside = asideName(file);
+  const { found, readable, walReadable } = rebuild(file, basename(aside), log);
   // From here on the recovered database is the valid one, also when the power fails before it has its name.
-  renameSync(unfinished(file), complete(file));
+  renameSync(unfinished(file), recoveredFile(file));
   sync(dirname(file));
-  const aside = finishRecovery(file);
+  finishRecovery(file, aside);
   rmSync(needsCheck(file), { force: true });
   const recovered = readable
-    ? recoveredPart(found, image)
+    ? recoveredPart(found, walReadable)
     : 'nothing in it could be read: the gateway starts empty';
-  log.error({ damage, aside, ...found }, `${file} was damaged and is set aside: ${recovered}`);
+  const fields = { damage, aside: basename(aside), ...found };
+  log.error(fields, `${file} was damaged and is set aside: ${recovered}`);
   return openConnection(file);
 }
 
-function recoveredPart({ unreadable }: Salvaged, image: DatabaseImage | undefined): string {
-  if (unreadable > 0) return 'what could be read is recovered, the rest is lost';
-  return image?.walReadable
+function recoveredPart({ unreadable, lost }: Salvaged, walReadable: boolean): string {
+  if (unreadable > 0) {
+    return `what could be read is recovered, the rest is lost: at least ${lost} messages`;
+  }
+  return walReadable
     ? 'every row that is in it could be read and is recovered'
     : 'what was only in its write-ahead log is lost, the rest is recovered';
 }
@@ -156,93 +157,78 @@ function headerVersion(file: string): number {
     : 0;
 }
 
-function readIfPossible(file: string, log: Logger): DatabaseImage | undefined {
+interface Rebuilt {
+  readonly found: Salvaged;
+  /** False when nothing of the old database could be read. */
+  readonly readable: boolean;
+  readonly walReadable: boolean;
+}
+
+/** Builds the new database beside the old one, with what can be read of that, and records what is lost. */
+function rebuild(file: string, aside: string, log: Logger): Rebuilt {
+  const target = unfinished(file);
+  for (const part of PARTS) rmSync(target + part, { force: true });
+  const pages = openIfPossible(file, log);
+  const db = openConnection(target);
   try {
-    return readImage(file);
+    migrate(db);
+    const found = pages ? salvage(pages, db) : { ...NOTHING };
+    const { unreadable, lost, ...copied } = found;
+    const readable = Object.values(copied).some((count) => count > 0);
+    const walReadable = pages?.walReadable ?? false;
+    // Boot and seq together must never repeat: where the count of starts is lost, the time replaces it.
+    db.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('boot', ?)`).run(
+      Math.floor(Date.now() / 1000),
+    );
+    if (unreadable > 0 || !readable || !walReadable) {
+      recordLoss(db, { at: Date.now(), aside, messages: lost, places: unreadable });
+    }
+    return { found, readable, walReadable };
+  } finally {
+    db.close();
+    pages?.close();
+  }
+}
+
+function openIfPossible(file: string, log: Logger): DatabasePages | undefined {
+  try {
+    return openPages(file);
   } catch (error) {
     log.error({ err: error }, `${file} can't be read`);
     return undefined;
   }
 }
 
-/** Builds the new database beside the old one; `readable` is false when nothing of the old one could be read. */
-function rebuild(
-  file: string,
-  image: DatabaseImage | undefined,
-): { found: Salvaged; readable: boolean } {
-  const target = unfinished(file);
-  for (const part of PARTS) rmSync(target + part, { force: true });
-  const db = openConnection(target);
-  try {
-    migrate(db);
-    const source = image && openDamaged(image);
-    const raw = (): Iterable<RawRow> => (image ? rawRows(image.bytes, image.pageSize) : []);
-    const found = source ? salvage(source, db, raw) : NOTHING;
-    // Boot and seq together must never repeat: where the count of starts is lost, the time replaces it.
-    db.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('boot', ?)`).run(
-      Math.floor(Date.now() / 1000),
-    );
-    source?.close();
-    return { found, readable: source !== undefined };
-  } finally {
-    db.close();
-  }
-}
-
 const NOTHING: Salvaged = {
   sessions: 0,
   subscriptions: 0,
+  incoming: 0,
   queued: 0,
   retained: 0,
   wills: 0,
+  refused: 0,
+  states: 0,
   unreadable: 0,
+  lost: 0,
 };
 
-/** Opens the image unchanged, or with the first page of a new database; undefined if both fail. */
-function openDamaged(image: DatabaseImage): Connection | undefined {
-  const { bytes, pageSize } = image;
-  if (bytes.length < 2 * pageSize) return undefined;
-  const reference = referenceDatabase();
-  const expected = tables(reference);
-  const firstPage = reference.serialize().subarray(0, pageSize);
-  reference.close();
-  const isUsable = (db: Connection): boolean => {
-    try {
-      const actual = tables(db);
-      return [...expected.keys()].some((name) => actual.has(name));
-    } catch {
-      return false;
-    }
-  };
-  const pages = Math.floor(bytes.length / pageSize);
-  const attempts = [bytes, Buffer.concat([firstPage, bytes.subarray(pageSize)])];
-  for (const attempt of attempts) {
-    // The header of a truncated file still has the former number of pages.
-    attempt.writeUInt32BE(pages, 28);
-    try {
-      const db = openImage({ ...image, bytes: attempt.subarray(0, pages * pageSize) });
-      if (isUsable(db)) return db;
-      db.close();
-    } catch {
-      // Not even a database.
-    }
-  }
-  return undefined;
-}
-
-/** Renames a complete recovered database to the database's name; returns the name under which the old one is kept. */
-function finishRecovery(file: string): string | undefined {
-  if (!existsSync(complete(file))) return undefined;
+/** A free name for a damaged database. */
+function asideName(file: string): string {
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   let aside = `${file}.damaged-${time}`;
   for (let n = 2; existsSync(aside); n++) aside = `${file}.damaged-${time}-${n}`;
+  return aside;
+}
+
+/** Renames a complete recovered database to the database's name, and the old one to `aside`. */
+function finishRecovery(file: string, aside = asideName(file)): void {
+  if (!existsSync(recoveredFile(file))) return;
   // The log first: SQLite would apply the old log to the new database.
   for (const part of ['-wal', '-shm', '']) {
     if (existsSync(file + part)) renameSync(file + part, aside + part);
   }
-  renameSync(complete(file), file);
+  renameSync(recoveredFile(file), file);
   sync(dirname(file));
-  return basename(aside);
 }
 
 function sync(folder: string): void {
@@ -255,5 +241,6 @@ function sync(folder: string): void {
 function removeUndeliverable(db: Connection, log: Logger): void {
   const count = db.transaction(() => removeOrphans(db))();
   if (count === 0) return;
+  recordLoss(db, { at: Date.now(), aside: undefined, messages: count, places: 0 });
   log.error({ count }, 'queued messages without a session or a body were removed');
 }

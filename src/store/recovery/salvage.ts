@@ -1,4 +1,5 @@
 import { entryOf, type LegacyRow } from '../database/legacy-queue.ts';
+import { referenceDatabase } from '../database/migrations.ts';
 import {
   decodeSegment,
   encodeSegment,
@@ -7,56 +8,65 @@ import {
 } from '../database/segment.ts';
 import { SegmentTable } from '../database/segment-table.ts';
 import type { Connection } from '../database/sqlite.ts';
+import { type DatabasePages, pagesIn } from './database-pages.ts';
+import { lostBetween } from './lost-numbers.ts';
+import { mapPages, type PageMap, readSchema, type Tree } from './page-map.ts';
+import { type RawRow, rowsOf } from './page-rows.ts';
 import {
-  hasTable,
-  legacyRowsOf,
-  readTable,
-  rowOf,
-  segmentsOf,
-  type TablePart,
-} from './damaged-table-reader.ts';
-import type { RawRow } from './leaf-pages.ts';
-import {
+  DEAD_LETTER,
   INCOMING,
+  isWhole,
   MESSAGE,
   META,
   QUEUE,
   RETAINED,
   type Row,
+  rowOf,
+  SALVAGE_TABLES,
   type SalvageTable,
   SEGMENT,
   SESSION,
+  SESSION_NAME,
   STATE,
   SUBSCRIPTION,
   WILL,
 } from './salvage-tables.ts';
 
-/** Numbers of what was copied from a damaged database. */
+/** Numbers of what was copied from a damaged database, and of what was not. */
 export interface Salvaged {
   sessions: number;
   subscriptions: number;
+  /** QoS 2 messages that were published and not released. */
+  incoming: number;
   /** Messages in queues. */
   queued: number;
   retained: number;
   wills: number;
+  /** Messages that a plant has refused. */
+  refused: number;
+  /** Values that sensors and other parts keep. */
+  states: number;
   /** Places that could not be read, and rows that were not valid. */
   unreadable: number;
+  /** Messages that are known to be lost; there may be more in the unreadable places. */
+  lost: number;
 }
 
 /** Copies a row; returns how many rows or messages were not in the copy yet. */
 type Take = (row: Row) => number;
 
+/** Pages after which the copy is committed: its write-ahead log stays small. */
+const PAGES_IN_COMMIT = 5000;
+
 /**
- * Copies, row by row, all rows that can be read and are valid; `to` is an empty database of this version.
- * `rawRows` returns the rows in single pages, for tables whose tree is damaged.
+ * Copies, page by page, all rows that can be read and are valid; `to` is an empty database of this version.
+ * A page whose tree is damaged is found all the same: its rows are recognised by their values.
  */
-export function salvage(
-  from: Connection,
-  to: Connection,
-  rawRows: () => Iterable<RawRow>,
-): Salvaged {
-  const copy = new Salvage(from, to, rawRows);
-  to.transaction(() => copy.run())();
+export function salvage(from: DatabasePages, to: Connection): Salvaged {
+  const copy = new Salvage(from, to);
+  to.exec('BEGIN');
+  copy.run();
+  to.exec('COMMIT');
   return copy.found;
 }
 
@@ -64,83 +74,121 @@ class Salvage {
   readonly found: Salvaged = {
     sessions: 0,
     subscriptions: 0,
+    incoming: 0,
     queued: 0,
     retained: 0,
     wills: 0,
+    refused: 0,
+    states: 0,
     unreadable: 0,
+    lost: 0,
   };
-  readonly #from: Connection;
+  readonly #from: DatabasePages;
   readonly #to: Connection;
-  readonly #rawRows: () => Iterable<RawRow>;
+  readonly #map: PageMap;
   readonly #segments: SegmentTable;
+  /** Tables of which rows are missing. */
+  readonly #damaged = new Set<string>();
   /** How many copied entries refer to each shared body. */
   readonly #holders = new Map<number, number>();
+  /** By table, the pages with rows of it to which no tree leads. */
+  #strays: ReadonlyMap<string, readonly number[]> | undefined;
+  #pages = 0;
 
-  constructor(from: Connection, to: Connection, rawRows: () => Iterable<RawRow>) {
+  constructor(from: DatabasePages, to: Connection) {
     this.#from = from;
     this.#to = to;
-    this.#rawRows = rawRows;
     this.#segments = new SegmentTable(to);
+    const withRowid = new Set(SALVAGE_TABLES.filter(({ rowid }) => rowid).map(({ name }) => name));
+    const hasRowid = (table: string): boolean => withRowid.has(table);
+    this.#map = mapPages(from, hasRowid);
+    if (this.#map.trees.length > 0) return;
+    // The first page is lost. In a database that this version has created, the trees are where it creates them.
+    const usual = mapPages(from, hasRowid, readSchema(referencePages()));
+    if (this.#fits(usual)) this.#map = usual;
+  }
+
+  /** Whether all trees of the map are whole and have rows of their tables. */
+  #fits(map: PageMap): boolean {
+    if (map.gaps.length > 0) return false;
+    return SALVAGE_TABLES.every((table) => {
+      const tree = treeOf(map, table);
+      if (!tree) return true;
+      const isOfTable = (raw: RawRow): boolean => rowOf(table, raw) !== undefined;
+      return [...map.pagesOf(tree)].every((page) => rowsOf(this.#from, page).rows.every(isOfTable));
+    });
   }
 
   run(): void {
+    const { found } = this;
+    // With all of their trees unknown, the tables themselves may be whole.
+    if (this.#map.trees.length === 0) found.unreadable++;
     this.#copy(META);
-    this.#copy(STATE);
+    found.states = this.#copy(STATE);
     const sessions = this.#copySessions();
-    this.#copyMessages();
-    this.#copyQueues(sessions);
+    this.#copy(MESSAGE);
+    found.queued =
+      this.#copy(SEGMENT, this.#segmentOf(sessions)) +
+      this.#copy(QUEUE, this.#legacyRowOf(sessions));
     this.#setHolders();
-    this.found.retained = this.#copy(RETAINED);
-    this.found.wills = this.#copy(WILL);
+    found.refused = this.#copy(DEAD_LETTER);
+    found.retained = this.#copy(RETAINED);
+    found.wills = this.#copy(WILL);
+    this.#countLost();
   }
 
   /** Copies the sessions with their subscriptions and packet identifiers; returns the sessions' numbers. */
   #copySessions(): ReadonlySet<number> {
-    this.found.sessions = this.#copy(SESSION);
+    const { found } = this;
+    found.sessions = this.#copy(SESSION);
+    if (this.#damaged.has(SESSION.name)) found.sessions += this.#copyNames();
     const keys = this.#to.prepare('SELECT key FROM session').pluck().all() as number[];
     const sessions = new Set(keys);
     const ofSessions = (table: SalvageTable): Take => {
       const insert = this.#insertInto(table);
       return (row) => (sessions.has(row.session as number) ? insert(row) : 0);
     };
-    this.found.subscriptions = this.#copy(SUBSCRIPTION, ofSessions(SUBSCRIPTION));
-    this.#copy(INCOMING, ofSessions(INCOMING));
+    found.subscriptions = this.#copy(SUBSCRIPTION, ofSessions(SUBSCRIPTION));
+    found.incoming = this.#copy(INCOMING, ofSessions(INCOMING));
     return sessions;
   }
 
-  /** Copies the shared bodies. */
-  #copyMessages(): void {
-    this.#copy(MESSAGE);
-  }
-
-  #copyQueues(sessions: ReadonlySet<number>): void {
-    const isLegacy = hasTable(this.#from, QUEUE);
-    // If both tables are missing, segments are searched for in single pages.
-    const hasSegments = !isLegacy || hasTable(this.#from, SEGMENT);
-    for (const session of sessions) {
-      if (hasSegments) {
-        this.found.queued += this.#copy(SEGMENT, this.#segmentOf(session), segmentsOf(session));
-      }
-      if (isLegacy) {
-        this.found.queued += this.#copy(QUEUE, this.#legacyRowOf(session), legacyRowsOf(session));
-      }
+  /**
+   * Sessions of which only the name is left: their queues must not be lost with one page. They have no owner, like
+   * those of versions that knew none, and all of their messages count as sent.
+   */
+  #copyNames(): number {
+    const insert = this.#to.prepare(
+      'INSERT OR IGNORE INTO session (key, client_id, seen, sent) VALUES (?, ?, 0, ?)',
+    );
+    let copied = 0;
+    for (const raw of this.#indexOf(SESSION)) {
+      const row = rowOf(SESSION_NAME, raw);
+      if (row) copied += insert.run(row.key, row.client_id, SENT_UNKNOWN).changes;
     }
+    return copied;
   }
 
-  #segmentOf(session: number): Take {
+  #segmentOf(sessions: ReadonlySet<number>): Take {
     return (row) => {
-      if (row.session !== session) return 0;
+      const session = row.session as number;
+      if (!sessions.has(session)) return 0;
       const segment = row as unknown as StoredSegment;
       const { entries, sound } = decodeSegment(segment, row.first as number);
-      if (!sound) this.found.unreadable++;
+      if (!sound) {
+        this.found.unreadable++;
+        const { count } = segment;
+        if (isWhole(count) && count < 2 ** 20)
+          this.found.lost += Math.max(0, count - entries.length);
+      }
       return this.#insertEntries(session, entries);
     };
   }
 
-  #legacyRowOf(session: number): Take {
+  #legacyRowOf(sessions: ReadonlySet<number>): Take {
     return (row) => {
-      if (row.session !== session) return 0;
-      const entry = entryOf(row as unknown as LegacyRow);
+      const session = row.session as number;
+      const entry = sessions.has(session) && entryOf(row as unknown as LegacyRow);
       return entry ? this.#insertEntries(session, [entry]) : 0;
     };
   }
@@ -151,7 +199,9 @@ class Salvage {
     const whole = missing.filter(
       ({ shared }) => shared === 0 || this.#segments.sharedBody(shared) !== undefined,
     );
-    this.found.unreadable += missing.length - whole.length;
+    const bodiless = missing.length - whole.length;
+    this.found.unreadable += bodiless;
+    this.found.lost += bodiless;
     const first = whole[0]?.seq;
     if (first === undefined) return 0;
     this.#segments.insert(session, first, encodeSegment(whole, first), true);
@@ -167,22 +217,102 @@ class Salvage {
     this.#to.exec('UPDATE message SET refs = 0');
     for (const [id, refs] of this.#holders) set.run(refs, id);
     this.#to.exec('DELETE FROM message WHERE refs = 0');
+    this.#to.exec(
+      `UPDATE session SET sent = coalesce(
+         (SELECT max(first + span) FROM segment WHERE session = session.key), 0)
+       WHERE sent = ${SENT_UNKNOWN}`,
+    );
   }
 
-  /** Copies a table or a part of it; returns the sum of the results of `take`. */
-  #copy(table: SalvageTable, take = this.#insertInto(table), part?: TablePart): number {
-    let copied = 0;
+  /** Copies a table; returns the sum of the results of `take`. */
+  #copy(table: SalvageTable, take = this.#insertInto(table)): number {
+    const { gaps, pagesOf } = this.#map;
+    const tree = treeOf(this.#map, table);
     const before = this.found.unreadable;
-    for (const row of readTable(this.#from, table, () => this.found.unreadable++, part)) {
-      if (table.isValid(row)) copied += take(row);
-      else this.found.unreadable++;
+    let copied = 0;
+    if (tree) {
+      this.found.unreadable += gaps.filter((gap) => gap.tree === tree).length;
+      for (const page of pagesOf(tree)) {
+        const { rows, unreadable } = rowsOf(this.#from, page);
+        this.found.unreadable += unreadable;
+        for (const raw of rows) {
+          const row = rowOf(table, raw);
+          if (row) copied += take(row);
+          else this.#countUnreadable(table, raw);
+        }
+        this.#commitSometimes();
+      }
     }
-    if (this.found.unreadable === before || !table.selfDescribing) return copied;
-    for (const raw of this.#rawRows()) {
-      const row = rowOf(table, raw);
-      if (row && table.isValid(row)) copied += take(row);
+    if (this.found.unreadable > before) this.#damaged.add(table.name);
+    else if (tree) return copied;
+    return copied + this.#copyStrays(table, take);
+  }
+
+  /** Counts a row that is not valid, with the messages that are lost with it. */
+  #countUnreadable(table: SalvageTable, { values }: RawRow): void {
+    this.found.unreadable++;
+    if (table === DEAD_LETTER) this.found.lost++;
+    const count = table === SEGMENT ? values[SEGMENT.columns.indexOf('count')] : 0;
+    if (isWhole(count) && count < 2 ** 20) this.found.lost += count;
+  }
+
+  /** Copies the rows of a table in pages to which no tree leads. */
+  #copyStrays(table: SalvageTable, take: Take): number {
+    this.#strays ??= this.#findStrays();
+    let copied = 0;
+    for (const page of this.#strays.get(table.name) ?? []) {
+      for (const raw of rowsOf(this.#from, page).rows) {
+        const row = rowOf(table, raw);
+        if (row) copied += take(row);
+      }
+      this.#commitSometimes();
     }
+    if (copied > 0) this.#damaged.add(table.name);
     return copied;
+  }
+
+  #findStrays(): Map<string, number[]> {
+    const strays = new Map<string, number[]>();
+    for (const page of this.#map.others()) {
+      const { rows } = rowsOf(this.#from, page);
+      for (const table of SALVAGE_TABLES) {
+        if (table.page !== undefined && table.page !== page) continue;
+        if (!rows.some((raw) => rowOf(table, raw))) continue;
+        const pages = strays.get(table.name);
+        if (pages) pages.push(page);
+        else strays.set(table.name, [page]);
+      }
+    }
+    return strays;
+  }
+
+  /** The rows of the index of a table: a name, and the rowid of its row. */
+  *#indexOf({ name }: SalvageTable): Iterable<RawRow> {
+    const isWanted = (tree: Tree): boolean => tree.table === name && tree.isIndex;
+    for (const tree of this.#map.trees.filter(isWanted)) {
+      for (const page of this.#map.pagesOf(tree)) yield* rowsOf(this.#from, page).rows;
+    }
+  }
+
+  /** Adds what is missing in the numbers of messages, and the names that an index has and its table has not. */
+  #countLost(): void {
+    const gapsOf = ({ name }: SalvageTable) =>
+      this.#map.gaps.filter(({ tree }) => tree.table === name && !tree.isIndex);
+    for (const table of [SEGMENT, DEAD_LETTER]) {
+      this.found.lost += lostBetween(this.#to, table.name, gapsOf(table));
+    }
+    for (const table of [RETAINED, WILL]) {
+      if (!this.#damaged.has(table.name)) continue;
+      const { name, columns } = table;
+      const has = this.#to.prepare(`SELECT 1 FROM ${name} WHERE ${columns[0]} = ?`);
+      for (const { values } of this.#indexOf(table)) {
+        if (typeof values[0] === 'string' && has.get(values[0]) === undefined) this.found.lost++;
+      }
+    }
+  }
+
+  #commitSometimes(): void {
+    if (++this.#pages % PAGES_IN_COMMIT === 0) this.#to.exec('COMMIT; BEGIN');
   }
 
   /** Inserts rows, except rows whose key is in the copy already. */
@@ -194,3 +324,16 @@ class Salvage {
     return (row) => insert.run(columns.map((column) => row[column])).changes;
   }
 }
+
+const treeOf = ({ trees }: PageMap, { name }: SalvageTable): Tree | undefined =>
+  trees.find(({ table, isIndex }) => table === name && !isIndex);
+
+function referencePages(): DatabasePages {
+  const db = referenceDatabase();
+  const bytes = db.serialize();
+  db.close();
+  return pagesIn(bytes);
+}
+
+/** In `sent`, until the queue is copied. */
+const SENT_UNKNOWN = -1;

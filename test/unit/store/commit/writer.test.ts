@@ -241,7 +241,7 @@ test('a database that cannot be used is an error, and no file is left open', asy
   db.exec('CREATE TABLE queue (something TEXT)');
   db.close();
   const writer = startWriter(file);
-  onTestFinished(() => writer.close());
+  onTestFinished(() => void writer.close());
   for (let i = 0; i < 5; i++) {
     await expect(writer.load(1, 1, 1)).rejects.toThrow('table queue already exists');
   }

@@ -2,11 +2,8 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openFile } from '../../../../src/store/database/sqlite.ts';
-import {
-  isWalUnreadable,
-  openImage,
-  readImage,
-} from '../../../../src/store/recovery/database-image.ts';
+import { openImage } from '../../../../src/store/recovery/database-image.ts';
+import { isWalUnreadable, openPages } from '../../../../src/store/recovery/database-pages.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
 /** A database that is open, with a row in its file and one in its write-ahead log alone. */
@@ -22,7 +19,7 @@ function openDatabase() {
 }
 
 function valuesIn(file: string): unknown[] {
-  const db = openImage(readImage(file));
+  const db = openImage(file)!;
   const values = db.prepare('SELECT value FROM x').pluck().all();
   db.close();
   return values;
@@ -30,16 +27,18 @@ function valuesIn(file: string): unknown[] {
 
 test('an image has what is committed in the write-ahead log', () => {
   const file = openDatabase();
-  expect(readImage(file)).toMatchObject({ pageSize: 4096, walReadable: true });
+  expect(openPages(file)).toMatchObject({ pageSize: 4096, walReadable: true });
   expect(valuesIn(file)).toEqual(['in the file', 'in the log']);
 });
 
-test('a log with a damaged header is reported, and the image is that of the file', () => {
+test('a log with a damaged header is reported: the pages are those of the file, and there is no image', () => {
   const file = openDatabase();
   writeFileSync(`${file}-wal`, 'no log, and longer than its header would be');
   expect(isWalUnreadable(file)).toBe(true);
-  expect(readImage(file).walReadable).toBe(false);
-  expect(valuesIn(file)).toEqual(['in the file']);
+  const pages = openPages(file);
+  expect(pages.walReadable).toBe(false);
+  expect(pages.read(2)?.includes('in the file')).toBe(true);
+  expect(() => openImage(file)).toThrow('is damaged, and the disk takes no writes');
 });
 
 test('a log that is missing, empty, too short or all zeros contains nothing', () => {
@@ -53,19 +52,28 @@ test('a log that is missing, empty, too short or all zeros contains nothing', ()
 
 test('an image is a copy: changes in it do not reach the file', () => {
   const file = openDatabase();
-  const db = openImage(readImage(file));
+  const db = openImage(file)!;
   db.exec('DELETE FROM x');
   db.close();
   expect(valuesIn(file)).toHaveLength(2);
 });
 
-test('a database that is missing, or a folder, is an empty image; one over 1 GiB is refused', () => {
+test('a database that is missing, or a folder, has no pages and no image', () => {
   const folder = tempFolder();
-  const file = join(folder, 'x.db');
-  expect(readImage(file).bytes).toHaveLength(0);
   mkdirSync(join(folder, 'folder'));
-  expect(readImage(join(folder, 'folder')).bytes).toHaveLength(0);
+  for (const file of [join(folder, 'x.db'), join(folder, 'folder')]) {
+    expect(openPages(file).count).toBe(0);
+    expect(openImage(file)).toBeUndefined();
+  }
+});
+
+test('a database over 1 GiB has no image, but its pages can be read', () => {
+  const file = join(tempFolder(), 'x.db');
   writeFileSync(file, '');
-  truncateSync(file, 1024 ** 3 + 1);
-  expect(() => readImage(file)).toThrow(`${file} is too large to be read into memory`);
+  truncateSync(file, 1024 ** 3 + 4096);
+  expect(() => openImage(file)).toThrow(`${file} is too large to be read into memory`);
+  const pages = openPages(file);
+  expect(pages.count).toBe(1024 ** 3 / 4096 + 1);
+  expect(pages.read(pages.count)).toHaveLength(4096);
+  expect(pages.read(pages.count + 1)).toBeUndefined();
 });

@@ -1,0 +1,148 @@
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { databaseFile, lockFolder } from '../../../../src/store/database/data-folder.ts';
+import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
+import { openReadOnly } from '../../../../src/store/database/sqlite.ts';
+import type { Store } from '../../../../src/store/store.ts';
+import { FakeOwner, message } from '../../../support/entries.ts';
+import { startStore } from '../../../support/store.ts';
+import { tempFolder } from '../../../support/temp-folder.ts';
+import { until } from '../../../support/until.ts';
+
+let running: Store | undefined;
+afterEach(async () => {
+  await running?.stop().catch(() => undefined);
+  running = undefined;
+});
+
+/** A running store with a session, and a publisher whose messages are numbered. */
+async function start() {
+  const folder = tempFolder();
+  const { store, lines } = await startStore(folder);
+  running = store;
+  const owner = new FakeOwner(1);
+  store.journal.add(['openSession', 1, 'client', 0]);
+  let last = 0;
+  const acknowledged: number[] = [];
+  /** Hands a message to the store; it is acknowledged when it is on disk. */
+  const publish = (): void => {
+    const number = ++last;
+    const entry = owner.entry(message(String(number), () => acknowledged.push(number)));
+    store.journal.enqueue(entry, false);
+    entry.message.pendingAck?.done();
+  };
+  publish();
+  await until('the first message is on disk', () => acknowledged.length === 1);
+  const file = databaseFile(folder);
+  return { folder, file, store, lines, acknowledged, publish };
+}
+
+/** The numbers of the messages in a database. */
+function messagesIn(file: string): number[] {
+  const db = openReadOnly(file);
+  const bodies = [...new SegmentTable(db).entries(1)].map(({ body }) => body.toString('latin1', 3));
+  db.close();
+  return bodies.map(Number);
+}
+
+const removeAll = (file: string): void => {
+  for (const part of ['', '-wal', '-shm']) rmSync(file + part, { force: true });
+};
+const keptIn = (folder: string): string[] =>
+  readdirSync(folder).filter((name) => name.includes('.kept-'));
+
+test.each([
+  ['deleted', (file: string) => rmSync(file)],
+  ['deleted with its log', removeAll],
+  ['moved away', (file: string) => renameSync(file, `${file}.away`)],
+  ['deleted with its folder', (file: string) => rmSync(join(file, '..'), { recursive: true })],
+])(
+  'a database that is %s is written again, with all that was acknowledged',
+  async (_name, remove) => {
+    const { folder, file, store, lines, acknowledged, publish } = await start();
+    remove(file);
+    await until('the loss of the name is seen', () => {
+      publish();
+      return store.troubles().length > 0 || lines.some((line) => line.includes('was deleted'));
+    });
+    await until('commits go on', () => store.troubles().length === 0);
+    publish();
+    await until(
+      'the last message is acknowledged',
+      () => acknowledged.length === acknowledged.at(-1) && !store.journal.waiting,
+    );
+    const told = lines.filter((line) =>
+      line.includes(`${file} was deleted while the gateway runs`),
+    );
+    expect(told).toHaveLength(1);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(messagesIn(file)).toEqual(expect.arrayContaining(acknowledged));
+    expect(keptIn(folder)).toEqual([]);
+    // Nobody else may use the folder, although the lock may have been deleted too.
+    expect(() => lockFolder(folder)).toThrow('is in use by another cellgate');
+  },
+);
+
+/** Gives another database the name, as `mv` does. */
+async function replace(file: string): Promise<void> {
+  const other = tempFolder();
+  const { store } = await startStore(other);
+  await store.stop();
+  renameSync(databaseFile(other), file);
+}
+
+test('a database that is replaced stops acknowledgements, and what it had is kept beside it', async () => {
+  const { folder, file, store, lines, acknowledged, publish } = await start();
+  await replace(file);
+  await until('it is told', () => {
+    publish();
+    return store.troubles().length > 0;
+  });
+  await until('it is kept', () => keptIn(folder).some((name) => !name.endsWith('.part')));
+  const [kept] = keptIn(folder);
+  expect(store.troubles()[0]).toBe(
+    `${file} was replaced while the gateway runs, all that was acknowledged is in ${join(folder, kept!)}: stop the gateway, give the file to be used the name, and start it; QoS 1 and 2 messages are not acknowledged until then`,
+  );
+  expect(lines.filter((line) => line.includes('was replaced'))).toHaveLength(1);
+  const before = acknowledged.length;
+  expect(messagesIn(join(folder, kept!))).toEqual(acknowledged);
+  // The operator takes the other file away: what is kept gets its name back.
+  removeAll(file);
+  await until('commits go on', () => store.troubles().length === 0);
+  publish();
+  await until('all is acknowledged', () => acknowledged.length > before && !store.journal.waiting);
+  expect(messagesIn(file)).toEqual(expect.arrayContaining(acknowledged));
+});
+
+test('a database that is replaced just before the stop is kept, and the stop says so', async () => {
+  const { folder, file, store, acknowledged, publish } = await start();
+  await replace(file);
+  publish();
+  await until('it is acknowledged', () => acknowledged.length === 2);
+  running = undefined;
+  await expect(store.stop()).rejects.toThrow(`${file} was replaced while the gateway runs`);
+  expect(messagesIn(join(folder, keptIn(folder)[0]!))).toEqual([1, 2]);
+});
+
+test('a log that is deleted is moved into the database, and commits go on', async () => {
+  const { file, store, acknowledged, publish } = await start();
+  for (const part of ['-wal', '-shm']) rmSync(file + part);
+  await until('there is a log again', () => {
+    publish();
+    return existsSync(`${file}-wal`);
+  });
+  await until('all is acknowledged', () => !store.journal.waiting);
+  expect(messagesIn(file)).toEqual(expect.arrayContaining(acknowledged));
+  expect(store.troubles()).toEqual([]);
+});
+
+test('a database that is deleted just before the stop is there after it', async () => {
+  const { file, store, acknowledged, publish } = await start();
+  removeAll(file);
+  publish();
+  await until('it is acknowledged', () => acknowledged.length === 2);
+  running = undefined;
+  await store.stop();
+  expect(messagesIn(file)).toEqual([1, 2]);
+});
