@@ -42,6 +42,11 @@ function overwrite(file: string, at: number, bytes: Buffer): void {
   writeSync(openSync(file, 'r+'), bytes, 0, bytes.length, at);
 }
 
+/** Fills a page, from 1, with garbage. */
+export function damagePage(file: string, page: number): void {
+  overwrite(file, (page - 1) * PAGE, garbage(PAGE));
+}
+
 /** Changes the database without the gateway. */
 export function sql(file: string, text: string): void {
   const db = new Database(file);

@@ -9,8 +9,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { DAMAGES, QUEUED, RETAINED, SHARED, seed, sql } from '../../support/damages.ts';
+import { DAMAGES, damagePage, QUEUED, RETAINED, SHARED, seed, sql } from '../../support/damages.ts';
 import { REPOSITORY, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { run } from '../../support/run.ts';
@@ -83,6 +84,42 @@ describe('a start on damaged data', () => {
     expectCount(queued.length, damage.queued, QUEUED + SHARED, note);
     await expectServing(gateway, note);
     expect(await gateway.stop(), gateway.stdout()).toBe(0);
+  });
+
+  test('tells what is lost in status, until somebody has acknowledged it', async () => {
+    const data = copyOf('stopped');
+    const file = join(data, 'cellgate.db');
+    // In the middle of what waits for the absent client.
+    const db = new Database(file, { readonly: true });
+    const pages = db
+      .prepare(`SELECT pageno FROM dbstat WHERE name = 'segment' AND pagetype = 'leaf'`)
+      .pluck()
+      .all() as number[];
+    db.close();
+    damagePage(file, pages[Math.floor(pages.length / 2)]!);
+    const gateway = await startGateway({ config: { data } });
+    onTestFinished(() => gateway.dispose());
+    const cellgate = (...words: string[]) =>
+      run(process.execPath, [
+        join(REPOSITORY, 'dist/src/cli.js'),
+        ...words,
+        '--config',
+        gateway.configFile,
+      ]);
+    const told =
+      /^trouble {4}the database was found damaged at .*: at least \d+ messages are lost/m;
+    const before = await cellgate('status');
+    expect(before.stdout).toMatch(told);
+    expect(before.code).toBe(1);
+    const acknowledged = await cellgate('acknowledge');
+    expect(acknowledged).toMatchObject({ code: 0, stderr: '' });
+    expect(acknowledged.stdout).toMatch(/^acknowledged: the database was found damaged/);
+    expect((await cellgate('acknowledge')).stdout).toBe('there is nothing to acknowledge\n');
+    await gateway.kill();
+    await gateway.restart();
+    expect(await cellgate('status')).toMatchObject({ code: 0, stderr: '' });
+    await gateway.stop();
+    expect((await cellgate('acknowledge')).code).toBe(3);
   });
 
   test('data of a newer version is refused, and nothing in it is touched', async () => {

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { openSync, readdirSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { REPOSITORY, startGateway, type TestGateway } from '../../support/gateway.ts';
 import * as packets from '../../support/packets.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { run } from '../../support/run.ts';
 import { compiler } from '../../support/slow-sync.ts';
 import { mayMount, mountSmallDisk, type SmallDisk } from '../../support/small-disk.ts';
 import { needs } from '../../support/tools.ts';
@@ -140,6 +141,14 @@ describe('a disk that takes no writes', () => {
         const reader = await open(gateway);
         await reader.subscribe(['kept', 0]);
         expect((await reader.next('publish')).payload).toBe('value');
+        // The data folder takes no control socket.
+        const status = await run(process.execPath, [
+          join(REPOSITORY, 'dist/src/cli.js'),
+          'status',
+          '--config',
+          gateway.configFile,
+        ]);
+        expect(status.stdout).toMatch(/^robotcell1, cellgate/);
         const later = await open(gateway);
         later.send(packets.publish('stored/1', 'two', { qos: 1, id: 1 }));
         await later.quiet();

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -101,4 +101,14 @@ test('writes a day are those of the gateway that runs', async () => {
   };
   expect(await wear(100 * 1024 ** 2)).toEqual([{ found: 'the gateway writes 100 MiB a day' }]);
   expect((await wear(3000 * 1024 ** 2))[0]?.remedy).toMatch(/readingsWithin/);
+});
+
+test('a data folder that every user can look into is told, with what to do', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'cellgate-open-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const told = `FAIL  disk: every user can look into ${folder} (mode 755), and it has the messages of the cell: chmod 750 ${folder}`;
+  chmodSync(folder, 0o755);
+  expect((await run({}, `cell: a\ndata: ${folder}\n`)).lines).toContain(told);
+  chmodSync(folder, 0o750);
+  expect((await run({}, `cell: a\ndata: ${folder}\n`)).lines.join('\n')).not.toMatch(/every user/);
 });

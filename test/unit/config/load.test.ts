@@ -288,6 +288,24 @@ it('refuses a driver whose option has the name of a key of every sensor', async 
   );
 });
 
+it('warns of a data folder that every user can look into, at its line', async () => {
+  const data = path.join(folder, 'data');
+  mkdirSync(data);
+  const warningsAt = async (mode: number): Promise<string[]> => {
+    chmodSync(data, mode);
+    writeFileSync(path.join(folder, 'config.yaml'), `cell: a\ndata: ${data}\n`);
+    const { config, warnings } = await loadConfig('config.yaml', fakeDrivers, folder);
+    expect(config?.data).toBe(data);
+    return warnings.map((warning) => formatProblem(warning));
+  };
+  expect(await warningsAt(0o750)).toEqual([]);
+  for (const mode of [0o755, 0o751, 0o754]) {
+    expect(await warningsAt(mode)).toEqual([
+      `config.yaml:2:7: data: every user can look into ${data} (mode ${mode.toString(8)}), and it has the messages of the cell: chmod 750 ${data}`,
+    ]);
+  }
+});
+
 describe('the files that come with the gateway', () => {
   it.each(['sim', 'cellgate'])(
     'config/%s.yaml is right, for the fake drivers and the real ones',

@@ -1,4 +1,12 @@
-import { chmodSync, cpSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  openSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { expect, test } from 'vitest';
 import { PendingAck } from '../../../src/queue/pending-ack.ts';
 import { databaseFile } from '../../../src/store/database/data-folder.ts';
@@ -232,4 +240,70 @@ test('a crash after a clean stop and a start is no clean stop', async () => {
   expect(after.store.recovered.stoppedCleanly).toBe(false);
   await after.store.stop();
   await store.stop();
+});
+
+test('after the checkpoint before a power failure the log is empty, and the database file alone has everything', async () => {
+  const folder = tempFolder();
+  const { store } = await startStore(folder);
+  const file = databaseFile(folder);
+  const owner = new FakeOwner(1);
+  store.readRetainedFrom(() => ({ qos: 0, payload: Buffer.from('value') }));
+  await onDisk((pendingAck) => {
+    store.journal.add(['openSession', 1, 'client', 0], pendingAck);
+    for (let n = 0; n < 100; n++) store.journal.enqueue(owner.entry(message(`${n}`)), false);
+  });
+  store.journal.retain('deferred', undefined);
+  await store.flushAndCheckpoint();
+  expect(statSync(`${file}-wal`).size).toBe(0);
+  const alone = tempFolder();
+  cpSync(file, databaseFile(alone));
+  const copy = await startStore(alone);
+  expect(copy.store.recovered.sessions[0]?.queue.count).toBe(100);
+  expect(copy.store.recovered.retained.map(({ topic }) => topic)).toEqual(['deferred']);
+  await copy.store.stop();
+  await store.stop();
+});
+
+test('what a damaged database has cost is a trouble until it is acknowledged, also over restarts', async () => {
+  const folder = tempFolder();
+  const { store: first } = await startStore(folder);
+  for (let n = 0; n < 200; n++) first.journal.retain(`topic/${n}`, undefined);
+  first.readRetainedFrom(() => ({ qos: 0, payload: Buffer.alloc(200) }));
+  await first.stop();
+  const file = databaseFile(folder);
+  const db = openConnection(file);
+  const page = db
+    .prepare(`SELECT max(pageno) FROM dbstat WHERE name = 'retained' AND pagetype = 'leaf'`)
+    .pluck()
+    .get() as number;
+  db.close();
+  const damage = (): void => {
+    const handle = openSync(file, 'r+');
+    writeSync(handle, Buffer.alloc(4096, 0xff), 0, 4096, (page - 1) * 4096);
+    closeSync(handle);
+  };
+  damage();
+  for (let start = 0; start < 2; start++) {
+    const { store } = await startStore(folder);
+    const { lostMessages } = await store.status();
+    expect(store.recovered.retained.length).toBe(200 - lostMessages);
+    expect(lostMessages).toBeGreaterThan(0);
+    expect(store.troubles()).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^the database was found damaged at .* UTC: at least ${lostMessages} messages are lost, and what was in 1 unreadable places; the damaged file is cellgate\\.db\\.damaged-.*; "cellgate acknowledge" ends this trouble$`,
+        ),
+      ),
+    ]);
+    await store.stop();
+  }
+  const { store } = await startStore(folder);
+  expect(await store.acknowledgeLoss()).toMatch(/^the database was found damaged/);
+  expect(store.troubles()).toEqual([]);
+  expect(await store.acknowledgeLoss()).toBeUndefined();
+  await store.stop();
+  const again = await startStore(folder);
+  expect(again.store.troubles()).toEqual([]);
+  expect((await again.store.status()).lostMessages).toBe(0);
+  await again.store.stop();
 });

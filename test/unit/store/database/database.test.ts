@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { databaseFile } from '../../../../src/store/database/data-folder.ts';
 import { openConnection } from '../../../../src/store/database/database.ts';
@@ -26,6 +26,16 @@ test('a new database has the schema, the write-ahead log and full synchronisatio
     'will',
   ]);
   migrate(db);
+  db.close();
+});
+
+test('a new database and its log are for this user alone', () => {
+  const file = databaseFile(tempFolder());
+  const before = process.umask(0);
+  const db = openConnection(file);
+  migrate(db);
+  process.umask(before);
+  for (const part of ['', '-wal', '-shm']) expect(statSync(file + part).mode & 0o777).toBe(0o600);
   db.close();
 });
 
