@@ -133,6 +133,17 @@ export const DAMAGES: Record<string, Damage> = {
     queued: 250,
     retained: 'all',
   },
+  'a page of garbage in the middle of the log': {
+    template: 'killed',
+    do: (file) => {
+      const frames = Math.floor((statSync(`${file}-wal`).size - 32) / (PAGE + 24));
+      overwrite(`${file}-wal`, 32 + Math.floor(frames / 2) * (PAGE + 24) + 24, garbage(PAGE));
+    },
+    aside: true,
+    queued: 200,
+    retained: 30,
+    logged: /a frame of its write-ahead log is damaged/,
+  },
   'a shared-memory file of garbage': {
     template: 'killed',
     do: (file) => writeFileSync(`${file}-shm`, garbage(32_768)),

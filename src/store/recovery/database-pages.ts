@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { isPageSize, WalReader } from './wal-reader.ts';
 
 /** The pages of a database as SQLite would see them: those of its file under the committed frames of its write-ahead log. */
@@ -7,6 +7,8 @@ export interface DatabasePages {
   readonly count: number;
   /** False if there is a write-ahead log with an invalid header: SQLite would ignore it without an error. */
   readonly walReadable: boolean;
+  /** Whether frames behind a damaged frame of the log are used, which SQLite would ignore without an error. */
+  readonly walDamaged: boolean;
   /** A page by its number, from 1; undefined where the disk can't read it or the database has no such page. */
   read(page: number): Buffer | undefined;
   close(): void;
@@ -17,8 +19,11 @@ const LIMIT_BYTES = 1024 ** 3;
 const WAL_HEADER_BYTES = 32;
 const DEFAULT_PAGE_BYTES = 4096;
 
-/** Opens a database for reading, damaged or not; a missing one, or what is no file, has no pages. */
-export function openPages(file: string): DatabasePages {
+/**
+ * Opens a database for reading, damaged or not; a missing one, or what is no file, has no pages. With `beyondDamage`
+ * the pages are also those behind a damaged frame of the log, which need not fit together.
+ */
+export function openPages(file: string, beyondDamage = false): DatabasePages {
   const size = sizeOf(file);
   const handle = size > 0 ? openSync(file, 'r') : undefined;
   const readAt = (at: number, length: number): Buffer | undefined => {
@@ -32,13 +37,15 @@ export function openPages(file: string): DatabasePages {
   };
   const log = readLog(file);
   const reader = log.length > 0 ? WalReader.open(log) : undefined;
-  const committed = reader?.readCommitted();
+  const beyond = beyondDamage ? WalReader.open(log)?.readBeyondDamage() : undefined;
+  const committed = beyond ?? reader?.readCommitted();
   const pageSize = (committed?.count && reader?.pageSize) || headerPageSize(readAt(0, 100));
   const count = committed?.count || Math.floor(size / pageSize);
   return {
     pageSize,
     count,
     walReadable: log.length === 0 || reader !== undefined,
+    walDamaged: beyond !== undefined,
     read(page) {
       if (page < 1 || page > count) return undefined;
       return committed?.pages.get(page) ?? readAt((page - 1) * pageSize, pageSize);
@@ -57,6 +64,7 @@ export function pagesIn(bytes: Buffer): DatabasePages {
     pageSize,
     count,
     walReadable: true,
+    walDamaged: false,
     read(page) {
       if (page < 1 || page > count) return undefined;
       return bytes.subarray((page - 1) * pageSize, page * pageSize);
@@ -65,16 +73,14 @@ export function pagesIn(bytes: Buffer): DatabasePages {
   };
 }
 
-/** Whether the file has a write-ahead log that SQLite would ignore as if it were empty. */
-export function isWalUnreadable(file: string): boolean {
-  if (!existsSync(`${file}-wal`)) return false;
+/** The fault of a write-ahead log that SQLite would ignore, all of it or the commits behind a damaged frame. */
+export function walFault(file: string): string | undefined {
   const bytes = readLog(file);
   // Too short or all zeros: it was created just before the power failed and contained nothing yet.
-  return (
-    bytes.length >= WAL_HEADER_BYTES &&
-    WalReader.open(bytes) === undefined &&
-    bytes.some((byte) => byte > 0)
-  );
+  if (bytes.length < WAL_HEADER_BYTES || bytes.every((byte) => byte === 0)) return undefined;
+  const reader = WalReader.open(bytes);
+  if (!reader) return 'the head of its write-ahead log is unreadable';
+  return reader.readBeyondDamage() && 'a frame of its write-ahead log is damaged';
 }
 
 /** Bytes of a file; 0 if it is missing or is no file. */

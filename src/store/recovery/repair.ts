@@ -18,7 +18,7 @@ import { removeOrphans } from '../database/orphans.ts';
 import type { Connection } from '../database/sqlite.ts';
 import { errorCode, isDamage, isSchemaMismatch } from '../database/sqlite-errors.ts';
 import { openImage } from './database-image.ts';
-import { type DatabasePages, isWalUnreadable, openPages } from './database-pages.ts';
+import { type DatabasePages, openPages, walFault } from './database-pages.ts';
 import { type Recovered, recover } from './load-state.ts';
 import { recordLoss } from './loss.ts';
 import { type Salvaged, salvage } from './salvage.ts';
@@ -101,7 +101,8 @@ function inspect(file: string): Connection | string {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats && !stats.isFile()) return 'it is no file';
   if (stats?.size === 0) return 'it is empty';
-  if (stats && isWalUnreadable(file)) return 'the head of its write-ahead log is unreadable';
+  const logFault = stats && walFault(file);
+  if (logFault) return logFault;
   let db: Connection | undefined;
   let fault: string | undefined;
   try {
@@ -173,6 +174,7 @@ function rebuild(file: string, aside: string, log: Logger): Rebuilt {
   try {
     migrate(db);
     const found = pages ? salvage(pages, db) : { ...NOTHING };
+    if (pages?.walDamaged) found.unreadable++;
     const { unreadable, lost, ...copied } = found;
     const readable = Object.values(copied).some((count) => count > 0);
     const walReadable = pages?.walReadable ?? false;
@@ -192,7 +194,7 @@ function rebuild(file: string, aside: string, log: Logger): Rebuilt {
 
 function openIfPossible(file: string, log: Logger): DatabasePages | undefined {
   try {
-    return openPages(file);
+    return openPages(file, true);
   } catch (error) {
     log.error({ err: error }, `${file} can't be read`);
     return undefined;

@@ -4,6 +4,9 @@ const FRAME_HEADER_BYTES = 24;
 const MAGIC_LITTLE_ENDIAN = 0x377f0682;
 const MAGIC_BIG_ENDIAN = 0x377f0683;
 
+/** What is left of one commit in flight, or of two after two power cuts, is less. */
+const COMMITS_BEHIND_DAMAGE = 4;
+
 type Checksum = readonly [number, number];
 
 export interface WalFrame {
@@ -84,19 +87,54 @@ export class WalReader {
     };
   }
 
-  /** Reads all remaining frames; frames after the last commit are ignored. */
+  /** Passes over a frame that is not valid: those after it are checked against its stored checksum. False at the end. */
+  skip(): boolean {
+    const start = this.#offset;
+    const end = start + FRAME_HEADER_BYTES + this.pageSize;
+    if (end > this.#bytes.length) return false;
+    this.#checksum = [this.#bytes.readUInt32BE(start + 16), this.#bytes.readUInt32BE(start + 20)];
+    this.#offset = end;
+    return true;
+  }
+
+  /** Reads all remaining frames, as SQLite does; frames after the last commit are ignored. */
   readCommitted(): CommittedPages {
-    const pages = new Map<number, Buffer>();
-    const uncommitted = new Map<number, Buffer>();
-    let count = 0;
-    for (let frame = this.next(); frame; frame = this.next()) {
-      uncommitted.set(frame.page, frame.content);
-      if (frame.pagesAfterCommit === 0) continue;
-      for (const [page, content] of uncommitted) pages.set(page, content);
-      uncommitted.clear();
-      count = frame.pagesAfterCommit;
-    }
-    return { pages, count };
+    const reading = new Reading();
+    for (let frame = this.next(); frame; frame = this.next()) reading.take(frame);
+    return reading;
+  }
+
+  /**
+   * Reads all remaining frames, also those after a damaged one; undefined if none is damaged. A power cut may leave
+   * the commit that was in flight behind a frame that is not valid: only several commits prove a damage.
+   */
+  readBeyondDamage(): CommittedPages | undefined {
+    const reading = new Reading();
+    let commits = 0;
+    let isBroken = false;
+    do {
+      for (let frame = this.next(); frame; frame = this.next()) {
+        reading.take(frame);
+        if (isBroken && frame.pagesAfterCommit > 0) commits++;
+      }
+      isBroken = true;
+    } while (this.skip());
+    return commits >= COMMITS_BEHIND_DAMAGE ? reading : undefined;
+  }
+}
+
+/** The latest content of each page in the frames that were taken. */
+class Reading implements CommittedPages {
+  readonly pages = new Map<number, Buffer>();
+  count = 0;
+  readonly #uncommitted = new Map<number, Buffer>();
+
+  take({ page, content, pagesAfterCommit }: WalFrame): void {
+    this.#uncommitted.set(page, content);
+    if (pagesAfterCommit === 0) return;
+    for (const [number, latest] of this.#uncommitted) this.pages.set(number, latest);
+    this.#uncommitted.clear();
+    this.count = pagesAfterCommit;
   }
 }
 

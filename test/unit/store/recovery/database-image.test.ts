@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openFile } from '../../../../src/store/database/sqlite.ts';
 import { openImage } from '../../../../src/store/recovery/database-image.ts';
-import { isWalUnreadable, openPages } from '../../../../src/store/recovery/database-pages.ts';
+import { openPages, walFault } from '../../../../src/store/recovery/database-pages.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
 /** A database that is open, with a row in its file and one in its write-ahead log alone. */
@@ -34,7 +34,7 @@ test('an image has what is committed in the write-ahead log', () => {
 test('a log with a damaged header is reported: the pages are those of the file, and there is no image', () => {
   const file = openDatabase();
   writeFileSync(`${file}-wal`, 'no log, and longer than its header would be');
-  expect(isWalUnreadable(file)).toBe(true);
+  expect(walFault(file)).toBe('the head of its write-ahead log is unreadable');
   const pages = openPages(file);
   expect(pages.walReadable).toBe(false);
   expect(pages.read(2)?.includes('in the file')).toBe(true);
@@ -43,10 +43,10 @@ test('a log with a damaged header is reported: the pages are those of the file, 
 
 test('a log that is missing, empty, too short or all zeros contains nothing', () => {
   const file = join(tempFolder(), 'x.db');
-  expect(isWalUnreadable(file)).toBe(false);
+  expect(walFault(file)).toBeUndefined();
   for (const content of [Buffer.alloc(0), Buffer.from('short'), Buffer.alloc(5000)]) {
     writeFileSync(`${file}-wal`, content);
-    expect(isWalUnreadable(file)).toBe(false);
+    expect(walFault(file)).toBeUndefined();
   }
 });
 

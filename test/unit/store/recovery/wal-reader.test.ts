@@ -118,3 +118,45 @@ test('frames after the last commit are left out', () => {
   expect([...found.pages.keys()]).toEqual([...committed.pages.keys()]);
   db.exec('ROLLBACK');
 });
+
+describe('what is behind a damaged frame', () => {
+  /** A log with twenty commits of one frame each, after the one that has created the table. */
+  function longLog(): { log: Buffer; frames: number } {
+    const file = join(tempFolder(), 'x.db');
+    const db = openFile(file);
+    onTestFinished(() => void db.close());
+    db.pragma('journal_mode = WAL');
+    db.pragma('wal_autocheckpoint = 0');
+    db.exec('CREATE TABLE x (value TEXT)');
+    for (let n = 0; n < 20; n++) db.prepare('INSERT INTO x VALUES (?)').run(`value ${n},`);
+    const log = readFileSync(`${file}-wal`);
+    return { log, frames: (log.length - 32) / FRAME };
+  }
+  const damagedFromEnd = (log: Buffer, frames: number): Buffer =>
+    changed(log, log.length - frames * FRAME + 30);
+
+  test('is read where several commits are there', () => {
+    const { log } = longLog();
+    const found = WalReader.open(damagedFromEnd(log, 10))!.readBeyondDamage();
+    expect(found?.pages.get(2)?.includes('value 19,')).toBe(true);
+    expect(
+      WalReader.open(damagedFromEnd(log, 10))!.readCommitted().pages.get(2)?.includes('value 10,'),
+    ).toBe(false);
+  });
+
+  test('is not used where it may be what a power cut has left of the commit in flight', () => {
+    const { log } = longLog();
+    for (const frames of [1, 2, 3, 4]) {
+      expect(WalReader.open(damagedFromEnd(log, frames))!.readBeyondDamage()).toBeUndefined();
+    }
+    expect(WalReader.open(log)!.readBeyondDamage()).toBeUndefined();
+  });
+
+  test('ends where the frames are of an earlier use of the file', () => {
+    const { log, frames } = longLog();
+    const copy = Buffer.from(log);
+    // Other salts, as after a checkpoint.
+    for (let n = frames - 10; n < frames; n++) copy[32 + n * FRAME + 8]! ^= 0xff;
+    expect(WalReader.open(copy)!.readBeyondDamage()).toBeUndefined();
+  });
+});
