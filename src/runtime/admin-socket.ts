@@ -24,8 +24,8 @@ function socketFiles(folder: string, runFolder: string): readonly string[] {
 /** Longest request, in characters. */
 const LONGEST = 4096;
 const TIMEOUT_MS = 10_000;
-/** How often the gateway looks whether its socket is in its place. */
-const LOOK_MS = 10_000;
+/** How often the gateway checks whether its socket is in its place. */
+const CHECK_MS = 10_000;
 
 interface Open {
   readonly file: string;
@@ -46,7 +46,7 @@ export function createAdminSocket(
   const files = socketFiles(folder, runFolder);
   let open: Open | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let told: string | undefined;
+  let reported: string | undefined;
 
   /** Opens the first that is possible, and closes one in a worse place. */
   const openBest = async (): Promise<void> => {
@@ -58,30 +58,30 @@ export function createAdminSocket(
         const next = await listen(file, answer);
         await open?.close();
         open = next;
-        tell(file);
+        report(file);
         return;
       } catch (error) {
         failure ??= error;
       }
     }
     open = undefined;
-    if (told !== 'none')
+    if (reported !== 'none')
       log.warn({ error: failure }, 'the command line can not ask this gateway: no control socket');
-    told = 'none';
+    reported = 'none';
   };
-  const tell = (file: string): void => {
-    if (told === 'none') log.info('the command line can ask this gateway again');
+  const report = (file: string): void => {
+    if (reported === 'none') log.info('the command line can ask this gateway again');
     else if (file !== files[0]) log.warn({ file }, 'the data folder takes no control socket');
-    told = file;
+    reported = file;
   };
-  const look = async (): Promise<void> => {
+  const check = async (): Promise<void> => {
     await openBest();
-    timer = setTimeout(() => void look(), LOOK_MS);
+    timer = setTimeout(() => void check(), CHECK_MS);
     timer.unref();
   };
   return {
     name: 'admin socket',
-    start: look,
+    start: check,
     async stop() {
       clearTimeout(timer);
       await open?.close();
@@ -153,15 +153,15 @@ export async function askGateway(
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
-      if (!NOBODY.has(code)) failure ??= error as NodeJS.ErrnoException;
+      if (!NOT_LISTENING.has(code)) failure ??= error as NodeJS.ErrnoException;
     }
   }
   if (!failure) return undefined;
   throw new Error(`could not ask the gateway: ${failure.message}`, { cause: failure });
 }
 
-/** What connecting fails with where nobody listens; EINVAL: the path is too long for a socket. */
-const NOBODY: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL']);
+/** What connecting fails with where no gateway listens; EINVAL: the path is too long for a socket. */
+const NOT_LISTENING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL']);
 
 /** Resolves with the answer; rejects with the error of the socket. */
 function ask(file: string, request: AdminRequest): Promise<string> {

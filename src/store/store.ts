@@ -45,7 +45,7 @@ export interface StoreStatus {
   readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
   /** Free bytes of the disk; null if unknown. */
   readonly freeBytes: number | null;
-  /** Messages that are known to be lost in a damaged database, until somebody acknowledges it; 0 if there is no such loss. */
+  /** Messages that are known to be lost in a damaged database, until `cellgate acknowledge`; 0 if there is no such loss. */
   readonly lostMessages: number;
   readonly trouble: string | null;
 }
@@ -248,7 +248,7 @@ export class Store implements Service {
       return;
     }
     log.info({ folder }, 'the disk takes commits again');
-    // After a start without the lock, another process may have locked the folder; a deleted lock locks nobody out.
+    // After a start without the lock, another process may have locked the folder; a deleted lock locks no process out.
     if (this.#unlock && isLocked(folder)) return;
     this.#unlock?.();
     try {

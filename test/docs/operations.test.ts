@@ -82,6 +82,8 @@ const PARTLY = [
   'src/driver-kit/reading.ts',
   'src/runtime/wall-clock.ts',
   'src/store/store.ts',
+  'src/store/write-trouble.ts',
+  'src/store/recovery/loss.ts',
   'src/access/access.ts',
   'src/mqtt/reason-codes.ts',
   'src/uplink/uplink-connection.ts',

@@ -5,7 +5,7 @@ import { type Connection, openFile } from '../database/sqlite.ts';
 import { DATABASE_MISSING, DATABASE_REPLACED } from '../database/sqlite-errors.ts';
 import { FileIdentity } from './file-identity.ts';
 
-/** How often the files are looked at. */
+/** The shortest time between two checks of the files. */
 const CHECK_MS = 1000;
 /** Pages copied in one step; requests are answered between two steps. */
 const PAGES_IN_STEP = 500;
@@ -22,8 +22,8 @@ export class NameLostError extends Error {
 }
 
 /**
- * Watches over the name of an open database. SQLite goes on to write to a file that was deleted or replaced; what
- * is acknowledged then is gone with the process. A deleted database is written anew under its name. Where another
+ * Watches over the name of an open database. SQLite still writes to a file that was deleted or replaced; what
+ * is acknowledged then is gone with the process. A deleted database is written again under its name. Where another
  * file has the name, the content is kept beside it, and the operator decides.
  */
 export class DatabaseName {
@@ -43,7 +43,7 @@ export class DatabaseName {
   }
 
   /**
-   * Looks at the files, at most once a second unless it is `urgent`. Throws NameLostError while the database has
+   * Checks the files, at most once a second unless it is `urgent`. Throws NameLostError while the database has
    * lost its name. `reopen`: the connection must be closed and opened again before anything is written.
    */
   check(urgent: boolean): 'fine' | 'reopen' {

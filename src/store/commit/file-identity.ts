@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 /** What has happened to a database that is open: nothing, one of its files has no name any more, or another has it. */
 export type Identity = 'same' | 'missing' | 'replaced' | 'log-missing';
 
-/** The files of a database that is open: SQLite goes on to write to files that were deleted or replaced. */
+/** The files of a database that is open: SQLite still writes to files that were deleted or replaced. */
 export class FileIdentity {
   readonly #file: string;
   readonly #database: string | undefined;

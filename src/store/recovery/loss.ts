@@ -1,6 +1,6 @@
 import type { Connection } from '../database/sqlite.ts';
 
-/** What a damaged database has cost, until somebody has acknowledged it. */
+/** What a damaged database has cost, until `cellgate acknowledge`. */
 export interface Loss {
   /** When it was found, in milliseconds since the epoch. */
   readonly at: number;
@@ -23,7 +23,7 @@ export function asLoss(value: unknown): Loss | undefined {
   return isOne ? (value as Loss) : undefined;
 }
 
-/** Stores a loss; it adds to one that nobody has acknowledged yet. */
+/** Stores a loss; it adds to one that is not acknowledged yet. */
 export function recordLoss(db: Connection, loss: Loss): void {
   const select = db.prepare('SELECT value FROM state WHERE owner = ? AND key = ?').pluck();
   const stored = select.get(LOSS_OWNER, LOSS_KEY) as string | undefined;

@@ -1,5 +1,4 @@
 import { entryOf, type LegacyRow } from '../database/legacy-queue.ts';
-import { referenceDatabase } from '../database/migrations.ts';
 import {
   decodeSegment,
   encodeSegment,
@@ -8,10 +7,9 @@ import {
 } from '../database/segment.ts';
 import { SegmentTable } from '../database/segment-table.ts';
 import type { Connection } from '../database/sqlite.ts';
-import { type DatabasePages, pagesIn } from './database-pages.ts';
+import type { DatabasePages } from './database-pages.ts';
 import { lostBetween } from './lost-numbers.ts';
-import { mapPages, type PageMap, readSchema, type Tree } from './page-map.ts';
-import { type RawRow, rowsOf } from './page-rows.ts';
+import type { RawRow } from './page-rows.ts';
 import {
   DEAD_LETTER,
   INCOMING,
@@ -22,7 +20,6 @@ import {
   RETAINED,
   type Row,
   rowOf,
-  SALVAGE_TABLES,
   type SalvageTable,
   SEGMENT,
   SESSION,
@@ -31,6 +28,7 @@ import {
   SUBSCRIPTION,
   WILL,
 } from './salvage-tables.ts';
+import { TablePages } from './table-pages.ts';
 
 /** Numbers of what was copied from a damaged database, and of what was not. */
 export interface Salvaged {
@@ -60,7 +58,7 @@ const PAGES_IN_COMMIT = 5000;
 
 /**
  * Copies, page by page, all rows that can be read and are valid; `to` is an empty database of this version.
- * A page whose tree is damaged is found all the same: its rows are recognised by their values.
+ * A page whose tree is damaged is found nevertheless: its rows are recognised by their values.
  */
 export function salvage(from: DatabasePages, to: Connection): Salvaged {
   const copy = new Salvage(from, to);
@@ -83,46 +81,25 @@ class Salvage {
     unreadable: 0,
     lost: 0,
   };
-  readonly #from: DatabasePages;
+  readonly #from: TablePages;
   readonly #to: Connection;
-  readonly #map: PageMap;
   readonly #segments: SegmentTable;
   /** Tables of which rows are missing. */
   readonly #damaged = new Set<string>();
   /** How many copied entries refer to each shared body. */
   readonly #holders = new Map<number, number>();
-  /** By table, the pages with rows of it to which no tree leads. */
-  #strays: ReadonlyMap<string, readonly number[]> | undefined;
   #pages = 0;
 
   constructor(from: DatabasePages, to: Connection) {
-    this.#from = from;
+    this.#from = new TablePages(from);
     this.#to = to;
     this.#segments = new SegmentTable(to);
-    const withRowid = new Set(SALVAGE_TABLES.filter(({ rowid }) => rowid).map(({ name }) => name));
-    const hasRowid = (table: string): boolean => withRowid.has(table);
-    this.#map = mapPages(from, hasRowid);
-    if (this.#map.trees.length > 0) return;
-    // The first page is lost. In a database that this version has created, the trees are where it creates them.
-    const usual = mapPages(from, hasRowid, readSchema(referencePages()));
-    if (this.#fits(usual)) this.#map = usual;
-  }
-
-  /** Whether all trees of the map are whole and have rows of their tables. */
-  #fits(map: PageMap): boolean {
-    if (map.gaps.length > 0) return false;
-    return SALVAGE_TABLES.every((table) => {
-      const tree = treeOf(map, table);
-      if (!tree) return true;
-      const isOfTable = (raw: RawRow): boolean => rowOf(table, raw) !== undefined;
-      return [...map.pagesOf(tree)].every((page) => rowsOf(this.#from, page).rows.every(isOfTable));
-    });
   }
 
   run(): void {
     const { found } = this;
     // With all of their trees unknown, the tables themselves may be whole.
-    if (this.#map.trees.length === 0) found.unreadable++;
+    if (!this.#from.hasSchema) found.unreadable++;
     this.#copy(META);
     found.states = this.#copy(STATE);
     const sessions = this.#copySessions();
@@ -162,7 +139,7 @@ class Salvage {
       'INSERT OR IGNORE INTO session (key, client_id, seen, sent) VALUES (?, ?, 0, ?)',
     );
     let copied = 0;
-    for (const raw of this.#indexOf(SESSION)) {
+    for (const raw of this.#from.indexOf(SESSION)) {
       const row = rowOf(SESSION_NAME, raw);
       if (row) copied += insert.run(row.key, row.client_id, SENT_UNKNOWN).changes;
     }
@@ -226,26 +203,29 @@ class Salvage {
 
   /** Copies a table; returns the sum of the results of `take`. */
   #copy(table: SalvageTable, take = this.#insertInto(table)): number {
-    const { gaps, pagesOf } = this.#map;
-    const tree = treeOf(this.#map, table);
-    const before = this.found.unreadable;
+    const { found } = this;
+    const before = found.unreadable;
     let copied = 0;
-    if (tree) {
-      this.found.unreadable += gaps.filter((gap) => gap.tree === tree).length;
-      for (const page of pagesOf(tree)) {
-        const { rows, unreadable } = rowsOf(this.#from, page);
-        this.found.unreadable += unreadable;
-        for (const raw of rows) {
-          const row = rowOf(table, raw);
-          if (row) copied += take(row);
-          else this.#countUnreadable(table, raw);
-        }
-        this.#commitSometimes();
+    found.unreadable += this.#from.gapsOf(table).length;
+    for (const { rows, unreadable } of this.#from.rowsOf(table)) {
+      found.unreadable += unreadable;
+      for (const raw of rows) {
+        const row = rowOf(table, raw);
+        if (row) copied += take(row);
+        else this.#countUnreadable(table, raw);
       }
+      this.#commitSometimes();
     }
-    if (this.found.unreadable > before) this.#damaged.add(table.name);
-    else if (tree) return copied;
-    return copied + this.#copyStrays(table, take);
+    if (found.unreadable > before) this.#damaged.add(table.name);
+    else if (this.#from.hasTree(table)) return copied;
+    for (const { rows } of this.#from.straysOf(table)) {
+      for (const raw of rows) {
+        const row = rowOf(table, raw);
+        if (row) copied += take(row);
+      }
+      this.#commitSometimes();
+    }
+    return copied;
   }
 
   /** Counts a row that is not valid, with the messages that are lost with it. */
@@ -256,56 +236,16 @@ class Salvage {
     if (isWhole(count) && count < 2 ** 20) this.found.lost += count;
   }
 
-  /** Copies the rows of a table in pages to which no tree leads. */
-  #copyStrays(table: SalvageTable, take: Take): number {
-    this.#strays ??= this.#findStrays();
-    let copied = 0;
-    for (const page of this.#strays.get(table.name) ?? []) {
-      for (const raw of rowsOf(this.#from, page).rows) {
-        const row = rowOf(table, raw);
-        if (row) copied += take(row);
-      }
-      this.#commitSometimes();
-    }
-    if (copied > 0) this.#damaged.add(table.name);
-    return copied;
-  }
-
-  #findStrays(): Map<string, number[]> {
-    const strays = new Map<string, number[]>();
-    for (const page of this.#map.others()) {
-      const { rows } = rowsOf(this.#from, page);
-      for (const table of SALVAGE_TABLES) {
-        if (table.page !== undefined && table.page !== page) continue;
-        if (!rows.some((raw) => rowOf(table, raw))) continue;
-        const pages = strays.get(table.name);
-        if (pages) pages.push(page);
-        else strays.set(table.name, [page]);
-      }
-    }
-    return strays;
-  }
-
-  /** The rows of the index of a table: a name, and the rowid of its row. */
-  *#indexOf({ name }: SalvageTable): Iterable<RawRow> {
-    const isWanted = (tree: Tree): boolean => tree.table === name && tree.isIndex;
-    for (const tree of this.#map.trees.filter(isWanted)) {
-      for (const page of this.#map.pagesOf(tree)) yield* rowsOf(this.#from, page).rows;
-    }
-  }
-
   /** Adds what is missing in the numbers of messages, and the names that an index has and its table has not. */
   #countLost(): void {
-    const gapsOf = ({ name }: SalvageTable) =>
-      this.#map.gaps.filter(({ tree }) => tree.table === name && !tree.isIndex);
     for (const table of [SEGMENT, DEAD_LETTER]) {
-      this.found.lost += lostBetween(this.#to, table.name, gapsOf(table));
+      this.found.lost += lostBetween(this.#to, table.name, this.#from.gapsOf(table));
     }
     for (const table of [RETAINED, WILL]) {
       if (!this.#damaged.has(table.name)) continue;
       const { name, columns } = table;
       const has = this.#to.prepare(`SELECT 1 FROM ${name} WHERE ${columns[0]} = ?`);
-      for (const { values } of this.#indexOf(table)) {
+      for (const { values } of this.#from.indexOf(table)) {
         if (typeof values[0] === 'string' && has.get(values[0]) === undefined) this.found.lost++;
       }
     }
@@ -323,16 +263,6 @@ class Salvage {
     );
     return (row) => insert.run(columns.map((column) => row[column])).changes;
   }
-}
-
-const treeOf = ({ trees }: PageMap, { name }: SalvageTable): Tree | undefined =>
-  trees.find(({ table, isIndex }) => table === name && !isIndex);
-
-function referencePages(): DatabasePages {
-  const db = referenceDatabase();
-  const bytes = db.serialize();
-  db.close();
-  return pagesIn(bytes);
 }
 
 /** In `sent`, until the queue is copied. */
