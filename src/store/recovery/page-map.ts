@@ -18,7 +18,7 @@ export interface Gap {
 /** Which page belongs to which tree, as far as the trees can be read. */
 export interface PageMap {
   /** Empty where the schema can't be read. */
-  readonly trees: readonly Tree[];
+  readonly trees: readonly Root[];
   readonly gaps: readonly Gap[];
   pagesOf(tree: Tree): Iterable<number>;
   /** The pages that no tree leads to and that are not free: those under a damaged page are among them. */
@@ -28,6 +28,8 @@ export interface PageMap {
 /** A tree with its first page. */
 export interface Root extends Tree {
   readonly root: number;
+  /** The statement that has created it; '' for an index that belongs to its table. */
+  readonly sql: string;
 }
 
 /** `hasRowid` says of a table whether its rows have a rowid. */
@@ -87,9 +89,9 @@ export function readSchema(pages: DatabasePages): Root[] {
     if (!bytes || !isOfTree(bytes, page, true)) continue;
     for (const { page: child } of childrenOf(bytes, page)) waiting.push(child);
     for (const { values } of rowsOf(pages, page).rows) {
-      const [type, , table, root] = values;
+      const [type, , table, root, sql] = values;
       if ((type !== 'table' && type !== 'index') || typeof table !== 'string') continue;
-      found.push({ table, isIndex: type === 'index', root: Number(root) });
+      found.push({ table, isIndex: type === 'index', root: Number(root), sql: String(sql ?? '') });
     }
   }
   return found;

@@ -100,6 +100,7 @@ class Salvage {
     const { found } = this;
     // With all of their trees unknown, the tables themselves may be whole.
     if (!this.#from.hasSchema) found.unreadable++;
+    found.unreadable += this.#from.strangeTables;
     this.#copy(META);
     found.states = this.#copy(STATE);
     const sessions = this.#copySessions();

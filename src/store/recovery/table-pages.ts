@@ -1,6 +1,6 @@
-import { referenceDatabase } from '../database/migrations.ts';
+import { referenceDatabase, SCHEMA_VERSION } from '../database/migrations.ts';
 import { type DatabasePages, pagesIn } from './database-pages.ts';
-import { type Gap, mapPages, type PageMap, readSchema, type Tree } from './page-map.ts';
+import { type Gap, mapPages, type PageMap, type Root, readSchema, type Tree } from './page-map.ts';
 import { type PageRows, type RawRow, rowsOf } from './page-rows.ts';
 import { rowOf, SALVAGE_TABLES, type SalvageTable } from './salvage-tables.ts';
 
@@ -8,6 +8,8 @@ import { rowOf, SALVAGE_TABLES, type SalvageTable } from './salvage-tables.ts';
 export class TablePages {
   readonly #pages: DatabasePages;
   readonly #map: PageMap;
+  /** How many tables are missing, or are not as this version has made them. */
+  readonly strangeTables: number = 0;
   /** By table, the pages with rows of it to which no tree leads. */
   #strays: ReadonlyMap<string, readonly number[]> | undefined;
 
@@ -16,12 +18,14 @@ export class TablePages {
     const withRowid = new Set(SALVAGE_TABLES.filter(({ rowid }) => rowid).map(({ name }) => name));
     const hasRowid = (table: string): boolean => withRowid.has(table);
     const map = mapPages(pages, hasRowid);
+    const reference = readSchema(referencePages());
     if (map.trees.length > 0) {
       this.#map = map;
+      if (schemaVersion(pages) === SCHEMA_VERSION) this.strangeTables = missingIn(reference, map);
       return;
     }
     // The first page is lost. In a database that this version has created, the trees are where it creates them.
-    const usual = mapPages(pages, hasRowid, readSchema(referencePages()));
+    const usual = mapPages(pages, hasRowid, reference);
     this.#map = fits(usual, pages) ? usual : map;
   }
 
@@ -89,6 +93,17 @@ function fits(map: PageMap, pages: DatabasePages): boolean {
     const isOfTable = (raw: RawRow): boolean => rowOf(table, raw) !== undefined;
     return [...map.pagesOf(tree)].every((page) => rowsOf(pages, page).rows.every(isOfTable));
   });
+}
+
+/** How many trees of the reference the map does not have as they are there. */
+function missingIn(reference: readonly Root[], { trees }: PageMap): number {
+  const known = new Set(trees.map(({ sql }) => sql));
+  return reference.filter(({ sql }) => !known.has(sql)).length;
+}
+
+/** The version in the header of the database [SQLite file format, section 1.3.18]. */
+function schemaVersion(pages: DatabasePages): number | undefined {
+  return pages.read(1)?.readUInt32BE(60);
 }
 
 function referencePages(): DatabasePages {
