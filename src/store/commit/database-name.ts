@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { prepareFolder, recoveredFile } from '../database/data-folder.ts';
+import { prepareFolder } from '../database/data-folder.ts';
 import { type Connection, openFile } from '../database/sqlite.ts';
-import { DATABASE_MISSING, DATABASE_REPLACED } from '../database/sqlite-errors.ts';
+import { DATABASE_MISSING, DATABASE_REPLACED, errorCode } from '../database/sqlite-errors.ts';
 import { FileIdentity } from './file-identity.ts';
 
 /** The shortest time between two checks of the files. */
@@ -35,6 +35,8 @@ export class DatabaseName {
   #copying: Promise<void> | undefined;
   /** The copy is complete: nothing was committed since then. */
   #copied = false;
+  /** The copy has the name of the database. */
+  #inPlace = false;
 
   constructor(file: string, db: Connection) {
     this.#file = file;
@@ -47,6 +49,7 @@ export class DatabaseName {
    * lost its name. `reopen`: the connection must be closed and opened again before anything is written.
    */
   check(urgent: boolean): 'fine' | 'reopen' {
+    if (this.#inPlace) return 'reopen';
     const now = performance.now();
     const isDue = urgent || this.#kept !== undefined || now - this.#checkedAt >= CHECK_MS;
     if (!isDue) return 'fine';
@@ -58,10 +61,7 @@ export class DatabaseName {
       return 'fine';
     }
     if (identity === 'log-missing') return this.#saveLog();
-    if (identity === 'missing' && this.#copied) {
-      this.#putInPlace();
-      return 'reopen';
-    }
+    if (identity === 'missing' && this.#copied && this.#putInPlace()) return 'reopen';
     this.#kept ??= `${this.#file}.kept-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
     this.#copy(this.#kept);
     throw new NameLostError(
@@ -96,6 +96,8 @@ export class DatabaseName {
     this.#copying ??= copyDatabase(this.#db, to)
       .then(() => {
         this.#copied = true;
+        // At once: if the process ended before the next commit, the next start would find no database.
+        if (this.#identity.check() === 'missing') this.#putInPlace();
       })
       .catch(() => undefined)
       .finally(() => {
@@ -103,14 +105,20 @@ export class DatabaseName {
       });
   }
 
-  #putInPlace(): void {
-    const complete = recoveredFile(this.#file);
+  /** Gives the copy the name of the database; false where another file has it in the meantime. */
+  #putInPlace(): boolean {
     // What is left of the log belongs to the deleted file.
     for (const part of ['-wal', '-shm']) rmSync(this.#file + part, { force: true });
-    renameSync(this.#kept!, complete);
-    linkSync(complete, this.#file);
-    rmSync(complete);
+    try {
+      linkSync(this.#kept!, this.#file);
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return false;
+      throw error;
+    }
+    rmSync(this.#kept!);
     synchronise(dirname(this.#file));
+    this.#inPlace = true;
+    return true;
   }
 }
 

@@ -231,6 +231,7 @@ function writable(): Prepared {
   prepared ??= open();
   if (prepared.name.check(false) === 'fine') return prepared;
   prepared.db.close();
+  prepared = undefined;
   prepared = open();
   return prepared;
 }

@@ -10,11 +10,6 @@ export function databaseFile(folder: string): string {
   return join(folder, FILE);
 }
 
-/** A complete database, which must only get the name of the database. */
-export function recoveredFile(file: string): string {
-  return `${file}.recovered`;
-}
-
 function lockFile(folder: string): string {
   return join(folder, 'lock');
 }

@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Logger } from 'pino';
-import { recoveredFile } from '../database/data-folder.ts';
 import { NewerDataError, openConnection } from '../database/database.ts';
 import { migrate, referenceDatabase, SCHEMA_VERSION } from '../database/migrations.ts';
 import { removeOrphans } from '../database/orphans.ts';
@@ -30,6 +29,8 @@ const VERSION_OFFSET = 60;
 
 /** The marker file of a run that found damage: the next start checks the whole database. */
 const needsCheck = (file: string): string => `${file}.suspect`;
+/** A complete recovered database, which must only be renamed. */
+const complete = (file: string): string => `${file}.recovered`;
 const unfinished = (file: string): string => `${file}.recovering`;
 
 /** Reads the stored state on a disk that accepts no writes; a database of an older version is migrated in memory only. */
@@ -54,7 +55,7 @@ export function requestCheck(file: string): void {
 
 /** Removes the files that earlier runs left beside a database, when another database replaces it. */
 export function removeMarkers(file: string): void {
-  for (const left of [needsCheck, recoveredFile, unfinished]) rmSync(left(file), { force: true });
+  for (const left of [needsCheck, complete, unfinished]) rmSync(left(file), { force: true });
 }
 
 /**
@@ -75,7 +76,7 @@ export function openSound(file: string, log: Logger): Connection {
   const aside = asideName(file);
   const { found, readable, walReadable } = rebuild(file, basename(aside), log);
   // From here on the recovered database is the valid one, also when the power fails before it has its name.
-  renameSync(unfinished(file), recoveredFile(file));
+  renameSync(unfinished(file), complete(file));
   sync(dirname(file));
   finishRecovery(file, aside);
   rmSync(needsCheck(file), { force: true });
@@ -224,12 +225,12 @@ function asideName(file: string): string {
 
 /** Renames a complete recovered database to the database's name, and the old one to `aside`. */
 function finishRecovery(file: string, aside = asideName(file)): void {
-  if (!existsSync(recoveredFile(file))) return;
+  if (!existsSync(complete(file))) return;
   // The log first: SQLite would apply the old log to the new database.
   for (const part of ['-wal', '-shm', '']) {
     if (existsSync(file + part)) renameSync(file + part, aside + part);
   }
-  renameSync(recoveredFile(file), file);
+  renameSync(complete(file), file);
   sync(dirname(file));
 }
 
