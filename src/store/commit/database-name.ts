@@ -136,7 +136,7 @@ async function copyDatabase(db: Connection, to: string): Promise<void> {
     renameSync(part, to);
     synchronise(dirname(to));
   } finally {
-    rmSync(part, { force: true });
+    for (const left of ['', '-journal', '-wal', '-shm']) rmSync(part + left, { force: true });
   }
 }
 
