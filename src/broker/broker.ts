@@ -14,6 +14,7 @@ import { Handshake } from './clients/handshake.ts';
 import { ControlPlane } from './control/control-plane.ts';
 import { holderOf } from './limit-holders.ts';
 import type { AbsentLimits } from './messages/absent-sessions.ts';
+import type { TopicLimits } from './messages/control-characters.ts';
 import { DataPlane } from './messages/data-plane.ts';
 import { Expiry } from './messages/expiry.ts';
 import type { LocalMessage } from './messages/local-message.ts';
@@ -42,6 +43,7 @@ export interface BrokerLimits
     RetainedLimits,
     SubscriptionLimits,
     AbsentLimits,
+    TopicLimits,
     MemoryLimits {
   readonly tcpKeepalive: number;
   readonly sessionExpiry: number;
@@ -112,6 +114,7 @@ export class Broker implements Service {
     });
     this.#plane = plane;
     const handshake = new Handshake({
+      limits,
       plane,
       drops,
       log: onceLog,
@@ -175,6 +178,7 @@ export class Broker implements Service {
   async applyConfig({ listeners, limits }: Pick<BrokerParts, 'listeners' | 'limits'>) {
     // A key without a value is not in the config.
     Object.assign(this.#limits, { connectionsPerAddress: undefined, sessions: undefined }, limits);
+    this.#plane.router.forgetTopics();
     await this.#listeners.applyConfig(listeners);
   }
 

@@ -28,6 +28,12 @@ function textProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** The first control character, such as `U+0002`; a receiver may close the connection at one [MQTT 3.1.1, section 1.5.3]. */
+export function controlCharacter(text: string): string | undefined {
+  const found = /\p{Cc}/u.exec(text)?.[0];
+  return found && `U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
 /** Whether a valid filter matches a valid topic name; a wildcard in front never matches a leading $ [MQTT-4.7.2-1]. */
 export function matches(filter: string, topic: string): boolean {
   return !isHidden(topic, filter) && matchesLevels(filter, topic);

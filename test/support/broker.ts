@@ -33,6 +33,7 @@ export const LIMITS: BrokerLimits = {
   subscriptions: 100_000,
   subscriptionsPerClient: 10_000,
   absentSessions: 'end-largest',
+  controlCharacters: 'refuse',
 };
 
 /** Limits that a test changes; the others keep their values. */

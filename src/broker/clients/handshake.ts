@@ -1,5 +1,6 @@
 import type { Access } from '../../access/access.ts';
 import { type ConnectPacket, encodeConnack, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
+import { checkControlCharacters, type TopicLimits } from '../messages/control-characters.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import { isReserved } from '../messages/reserved-topics.ts';
 import type { Session } from '../messages/session.ts';
@@ -9,6 +10,7 @@ import { admit } from './admission.ts';
 import type { Connection } from './connection.ts';
 
 export interface HandshakeParts {
+  readonly limits: TopicLimits;
   readonly plane: DataPlane;
   readonly drops: Pick<DropCounter, 'count'>;
   readonly log: OnceLog;
@@ -42,8 +44,10 @@ export class Handshake {
     return this.#opened.get(connection)?.session;
   }
 
-  /** A CONNECT, for this turn of the event loop or a later one. */
+  /** A CONNECT, for this turn of the event loop or a later one; throws a ProtocolError where its will is not taken. */
   connect(connection: Connection, packet: ConnectPacket): void {
+    const { will } = packet;
+    if (will) checkControlCharacters('topic of the will', will.topic, this.#parts.limits);
     if (this.#inTurn === 0) setImmediate(this.#nextTurn);
     if (this.#inTurn++ < CONNECTS_PER_TURN) this.#begin(connection, packet);
     else this.#waiting.set(connection, packet);

@@ -8,6 +8,7 @@ import type { LimitKey } from '../stats/limit-troubles.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { type AbsentLimits, AbsentSessions } from './absent-sessions.ts';
 import type { Client } from './client.ts';
+import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
 import { FlowControl } from './flow-control.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -23,7 +24,11 @@ const UNKNOWN_DIGEST = 0;
 
 export interface DataPlaneParts {
   readonly store: Store;
-  readonly limits: SessionLimits & RetainedLimits & SubscriptionLimits & AbsentLimits;
+  readonly limits: SessionLimits &
+    RetainedLimits &
+    SubscriptionLimits &
+    AbsentLimits &
+    TopicLimits;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
@@ -47,7 +52,7 @@ export interface DataPlaneParts {
 
 /** Routes every message from its publisher to sessions, retained messages and the store, and acknowledges it. */
 export class DataPlane {
-  readonly router = new Router();
+  readonly router: Router;
   readonly retained = new RetainedMessages();
   readonly sessions: Sessions;
   readonly absent: AbsentSessions;
@@ -59,7 +64,10 @@ export class DataPlane {
 
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
-    const { router, retained } = this;
+    const { limits } = parts;
+    const router = new Router((topic) => checkControlCharacters('topic', topic, limits));
+    this.router = router;
+    const { retained } = this;
     this.flow = new FlowControl(parts);
     const sessions = new Sessions({ ...parts, router, retained, flow: this.flow });
     const absent = new AbsentSessions({ ...parts, sessions });

@@ -13,6 +13,7 @@ import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { AbsentSessions } from './absent-sessions.ts';
 import type { Client } from './client.ts';
+import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { Subscriber } from './publication.ts';
@@ -31,7 +32,7 @@ export interface SubscriptionsParts {
   readonly retained: RetainedMessages;
   readonly sessions: Pick<Sessions, 'ending'>;
   readonly absent: AbsentSessions;
-  readonly limits: SubscriptionLimits;
+  readonly limits: SubscriptionLimits & TopicLimits;
   readonly turnBudget: TurnBudget;
   readonly memory: MemoryBudget;
   /** A subscription was refused, or a session has ended, because of this limit. */
@@ -103,9 +104,12 @@ export class Subscriptions {
     { pendingAck, codes, subscribed }: Subscribing,
   ): WorkGenerator {
     const session = client.session!;
-    const { store, retained, refused } = this.#parts;
+    const { store, retained, refused, limits } = this.#parts;
     // First all of them are decoded: a packet that is malformed at its end changes nothing.
-    for (const _request of requests) yield;
+    for (const { filter } of requests) {
+      checkControlCharacters('topic filter', filter, limits);
+      yield;
+    }
     for (const { filter, qos } of requests) {
       const reason = this.#whyRefused(client, filter);
       if (reason === undefined) {

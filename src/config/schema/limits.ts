@@ -99,6 +99,12 @@ export const limitsSchema = z.strictObject({
   unreadMemoryPerClient: size('64KiB', '1024GiB')
     .prefault('8MiB')
     .describe('Most memory for what one client was sent and has not read.'),
+  controlCharacters: z
+    .enum(['allow', 'refuse'])
+    .prefault('refuse')
+    .describe(
+      'What happens at U+0001 to U+001F and U+007F to U+009F in the topics, topic filters and wills of clients: `refuse` closes the connection, as the standard permits.',
+    ),
   absentSessions: z
     .enum(['end-largest', 'keep'])
     .prefault('end-largest')

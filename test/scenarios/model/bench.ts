@@ -49,6 +49,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   subscriptions: 100_000,
   subscriptionsPerClient: 10_000,
   absentSessions: 'end-largest',
+  controlCharacters: 'refuse',
   inflight: 20,
   queue: {
     messages: 100_000,

@@ -159,6 +159,7 @@ describe('defaults', () => {
           unfinishedMemory: 67_108_864,
           unreadMemory: 134_217_728,
           unreadMemoryPerClient: 8_388_608,
+          controlCharacters: 'refuse',
           absentSessions: 'end-largest',
         },
       },

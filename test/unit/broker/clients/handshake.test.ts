@@ -37,6 +37,7 @@ function setUp({ admit, present = false, isOverLimit = false, hasRoom = true }: 
       absent: { hasRoomFor: () => hasRoom },
       subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
     } as unknown as DataPlane,
+    limits: { controlCharacters: 'refuse' },
     drops: { count: (...drop) => void calls.push(`drop ${drop.join(' ')}`) },
     log: new OnceLog(log, () => 0),
     access: { hasRules: admit !== undefined, admit } as unknown as Access,
