@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { systemClock } from './base/clock.ts';
+import { Faults } from './base/faults.ts';
 import { Services } from './base/lifecycle.ts';
 import type { LogTail } from './base/log.ts';
 import { createKeyedMutex } from './base/mutex.ts';
@@ -54,11 +55,12 @@ export async function startGateway(
   const services = new Services<Config>();
 
   const deferredMs = config.store.readingsWithin;
-  const store = new Store({ folder: data, deferredMs, log, onFatal: endProcess });
+  const faults = new Faults(log, clock.monotonic);
+  const store = new Store({ folder: data, deferredMs, log, faults, onFatal: endProcess });
   const boot = (): number => store.recovered.boot;
   const state = { of: (owner: string) => store.state.of(owner) };
   const access = new Access({ file: config.broker.access, log, now: clock.monotonic });
-  const broker = new Broker({ ...config.broker, store, clock, log, access });
+  const broker = new Broker({ ...config.broker, store, clock, log, faults, access });
   const publishOf = (qos: 0 | 1, retain: boolean) => (topic: string, bytes: Uint8Array) =>
     void broker.publishLocal({ topic, payload: bytes, qos, retain });
   const publish = publishOf(0, true);
@@ -82,7 +84,7 @@ export async function startGateway(
   });
   const uplinks = createUplinks(
     {
-      ...{ cell, store, broker, clock, log, troubleLog },
+      ...{ cell, store, broker, clock, log, faults, troubleLog },
       correct: (reading) => corrected(reading, wallClock.stepOf),
       onConnected: (connected) => outputs.uplinkChanged(connected),
     },
@@ -94,7 +96,7 @@ export async function startGateway(
 
   const progress = createProgress({ store, sensors });
   const loop = new EventLoopDelay();
-  const parts = { cell, version, store, broker, sensors, outputs, uplinks: uplinks.all };
+  const parts = { cell, version, store, broker, sensors, outputs, faults, uplinks: uplinks.all };
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, load, services });
@@ -119,6 +121,7 @@ export async function startGateway(
 
   // In the order of start. A reload brings them to another config in the same order.
   services.add(troubleLog);
+  services.add(faults);
   services.add(store, async ({ store: { readingsWithin } }) => {
     store.journal.deferredMs = readingsWithin;
   });
@@ -126,7 +129,7 @@ export async function startGateway(
   services.add(uplinks.outboxes);
   services.add(access, (next) => access.applyConfig(next.broker.access));
   services.add(broker, (next) => broker.applyConfig(next.broker));
-  services.add(createSysTopics({ broker, clock, version }));
+  services.add(createSysTopics({ broker, clock, version, faults }));
   services.add(createOnlineTopic(cell, publish));
   services.add(wallClock);
   services.add(uplinks.connections, (next) => uplinks.applyConfig(next.uplinks));

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Access, AccessChange } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
+import { type Faults, shortTopic } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { TurnBudget } from '../base/turn-budget.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
@@ -9,9 +10,11 @@ import type { Transport } from '../net/transport.ts';
 import type { Upgrade } from '../net/websocket.ts';
 import type { Store } from '../store/store.ts';
 import { reviewConnections } from './clients/admission.ts';
+import { connectionName } from './clients/connection-name.ts';
 import { type ConnectionLimits, Connections } from './clients/connections.ts';
 import { Handshake } from './clients/handshake.ts';
-import { ControlPlane } from './control/control-plane.ts';
+import { ControlPlane, type ControlPlaneEvents } from './control/control-plane.ts';
+import { guardedEvents } from './control/guarded-events.ts';
 import { holderOf } from './limit-holders.ts';
 import type { AbsentLimits } from './messages/absent-sessions.ts';
 import type { TopicLimits } from './messages/control-characters.ts';
@@ -55,6 +58,7 @@ export interface BrokerParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly faults: Faults;
   /** Which clients may connect and what they may do; without it, or without rules in it, only the listeners decide. */
   readonly access?: Access | undefined;
 }
@@ -86,7 +90,7 @@ export class Broker implements Service {
   #expired = 0;
 
   constructor(parts: BrokerParts) {
-    const { store, clock, log } = parts;
+    const { store, clock, log, faults } = parts;
     this.#parts = parts;
     const limits = { ...parts.limits };
     this.#limits = limits;
@@ -104,7 +108,7 @@ export class Broker implements Service {
       onceLog.info(clientId, reason, 'subscription refused');
     const slow = (clientId: string): void => onceLog.info(clientId, SLOW_READER, 'slow reader');
     const plane = new DataPlane({
-      ...{ store, limits, drops, memory, traffic },
+      ...{ store, limits, drops, memory, traffic, faults },
       ...{ refused, reached, slow, now },
       turnBudget: new TurnBudget(() => clock.monotonic()),
       sharesRemoved: (count) => log.warn({ count }, SHARES_REMOVED),
@@ -114,6 +118,8 @@ export class Broker implements Service {
     });
     this.#plane = plane;
     const handshake = new Handshake({
+      failed: (connection, error) =>
+        faults.caught('control', `connecting ${connectionName(connection)}`, error),
       limits,
       plane,
       drops,
@@ -122,13 +128,14 @@ export class Broker implements Service {
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),
       connect: (connection, packet) => this.#control.connect(connection, packet),
     });
-    const control = new ControlPlane(store, {
+    const events: ControlPlaneEvents = {
       registered: (connection, clientId) => handshake.registered(connection, clientId),
       connack: (connection, returnCode) => handshake.connack(connection, returnCode),
       ended: (connection, reason) => connection.close(reason),
       will: (message, clientId) => plane.publishWill(message, clientId),
       watch: (topic, published) => plane.subscriptions.watch(topic, published),
-    });
+    };
+    const control = new ControlPlane(store, guardedEvents(events, faults));
     this.#control = control;
     this.#connections = new Connections({
       limits,
@@ -140,6 +147,7 @@ export class Broker implements Service {
       plane,
       handshake,
       control,
+      faults,
     });
     this.#listeners = new ListenerSet({
       limits,
@@ -178,7 +186,7 @@ export class Broker implements Service {
   async applyConfig({ listeners, limits }: Pick<BrokerParts, 'listeners' | 'limits'>) {
     // A key without a value is not in the config.
     Object.assign(this.#limits, { connectionsPerAddress: undefined, sessions: undefined }, limits);
-    this.#plane.router.forgetTopics();
+    this.#plane.router.forgetRoutes();
     await this.#listeners.applyConfig(listeners);
   }
 
@@ -247,19 +255,26 @@ export class Broker implements Service {
 
   /** Resolves when the message is in all its places on disk; at QoS 0 immediately. */
   publishLocal(message: LocalMessage): Promise<void> {
-    return this.#plane.publishLocal(message);
+    try {
+      return this.#plane.publishLocal(message);
+    } catch (error) {
+      const what = `publishing a message of ${shortTopic(message.topic)}`;
+      this.#parts.faults.caught('delivery', what, error);
+      return Promise.resolve();
+    }
   }
 
   /**
    * Calls `receive` with every matching message until the returned function is called.
-   * An error of `receive` is logged and does not affect the publisher.
+   * An error of `receive` is counted and does not affect the publisher.
    */
-  subscribeLocal(filter: string, receive: (message: LocalMessage) => void): () => void {
-    return this.#plane.subscriptions.subscribeLocal(filter, (message) => {
+  subscribeLocal(filter: string, receive: (message: LocalMessage) => unknown): () => void {
+    const { faults } = this.#parts;
+    return this.#plane.subscriptions.subscribeLocal(filter, async (message) => {
       try {
-        receive(message);
+        await receive(message);
       } catch (error) {
-        this.#onceLog.subscriberError(filter, message.topic, error);
+        faults.caught('command', `handling a message of ${shortTopic(message.topic)}`, error);
       }
     });
   }
@@ -273,11 +288,13 @@ export class Broker implements Service {
 
   /** Ends expired connections, sessions and messages. The broker calls it four times a second. */
   sweep(): void {
-    this.#connections.sweep();
-    this.#plane.flow.sweep();
-    this.#plane.absent.sweep();
-    this.#expiry.sweep();
-    this.#onceLog.sweep();
+    const { flow, absent } = this.#plane;
+    const parts = [this.#connections, flow, absent, this.#expiry, this.#onceLog];
+    this.#parts.faults.each(
+      parts,
+      (part) => part.sweep(),
+      (_part, error) => this.#parts.faults.caught('control', 'ending what has expired', error),
+    );
   }
 
   #expire(session: Session): void {

@@ -1,3 +1,4 @@
+import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { KeyValueStore } from '../base/state.ts';
 import { DayChunks, type Point } from './day-chunks.ts';
@@ -24,6 +25,7 @@ export interface DayHistoryParts {
   wall(): number;
   /** Whether `wall` is known to be right: until then nothing is written, and nothing of earlier starts is shown. */
   isSet(): boolean;
+  readonly faults: Faults;
 }
 
 /**
@@ -49,7 +51,8 @@ export class DayHistory implements Service {
 
   async start(): Promise<void> {
     this.#chunks = new DayChunks(this.#parts.state());
-    this.#timer = setInterval(() => this.#poll(), POLL_MS);
+    const poll = (): void => this.#poll();
+    this.#timer = setInterval(this.#parts.faults.guard('feed', 'recording the day', poll), POLL_MS);
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { StateStore } from '../base/state.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
@@ -16,6 +17,7 @@ export interface HistoryParts {
   /** The state that is kept over restarts; available from `start` on. */
   readonly state: StateStore;
   readonly clock: Pick<Clock, 'monotonic' | 'wall'>;
+  readonly faults: Faults;
   /** Counts evenly until the clock is set. */
   readonly wallClock: { now(): number; isSet(): boolean };
 }
@@ -31,17 +33,25 @@ export class History implements Service {
   readonly #recorded;
 
   constructor(parts: HistoryParts) {
-    const { config, sensors, uplinks, clock, wallClock } = parts;
+    const { config, sensors, uplinks, clock, wallClock, faults } = parts;
     const { monotonic, wall } = clock;
     const values = () => chartedValues(sensors.status(), uplinks());
     const recorded = new RecordedTopics(config, () => sensors.status());
     const state = () => parts.state.of(DAY_OWNER);
-    const hour = createHourHistory({ monotonic, wall, values });
+    const hour = createHourHistory({ monotonic, wall, values, faults });
     const { now, isSet } = wallClock;
     const topics = () => recorded;
     this.#recorded = recorded;
     this.#hour = hour;
-    this.#day = new DayHistory({ history: hour, topics, state, monotonic, wall: now, isSet });
+    this.#day = new DayHistory({
+      history: hour,
+      topics,
+      state,
+      monotonic,
+      wall: now,
+      isSet,
+      faults,
+    });
   }
 
   async start(): Promise<void> {

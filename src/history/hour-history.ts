@@ -1,3 +1,4 @@
+import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { SensorStatus } from '../sensors/sampler.ts';
 import type { UplinkStatus } from '../uplink/uplink.ts';
@@ -33,6 +34,7 @@ export interface HourHistoryParts {
   wall(): number;
   /** The value of every topic at this moment; null if it has none. */
   values(): Iterable<readonly [topic: string, value: number | null]>;
+  readonly faults: Faults;
 }
 
 export interface HourHistory extends Service {
@@ -51,7 +53,12 @@ interface Ring {
 }
 
 /** The last hour in memory: polls every value once a second and keeps one point for ten of them. */
-export function createHourHistory({ monotonic, wall, values }: HourHistoryParts): HourHistory {
+export function createHourHistory({
+  monotonic,
+  wall,
+  values,
+  faults,
+}: HourHistoryParts): HourHistory {
   const rings = new Map<string, Ring>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -81,8 +88,9 @@ export function createHourHistory({ monotonic, wall, values }: HourHistoryParts)
   return {
     name: 'history',
     async start() {
-      poll();
-      timer = setInterval(poll, POLL_MS);
+      const guarded = faults.guard('feed', 'recording the history', poll);
+      guarded();
+      timer = setInterval(guarded, POLL_MS);
     },
     async stop() {
       clearInterval(timer);

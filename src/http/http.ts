@@ -8,6 +8,7 @@ import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { installation } from '../base/version.ts';
 import type { HttpConfig } from '../config/schema/http.ts';
@@ -24,6 +25,7 @@ export interface HttpParts extends RoutesParts {
   readonly config: HttpConfig;
   readonly access: Access;
   readonly log: Logger;
+  readonly faults: Faults;
   readonly clock: Pick<Clock, 'wall'>;
 }
 
@@ -63,7 +65,12 @@ export class Http implements Service {
     const route = createRoutes(this.#parts);
     const answer = createRequests({ access, anonymous, log, files, route, certificate });
     const server = this.#createServer();
-    server.on('request', (request, response) => void answer(request, response));
+    server.on('request', (request, response) => {
+      answer(request, response).catch((error: unknown) => {
+        this.#parts.faults.caught('feed', 'answering a request to the page', error);
+        response.destroy();
+      });
+    });
     server.on('upgrade', this.#upgrade(await broker.webSocketUpgradeHandler(anonymous)));
     await listen(server, host, port).catch((error: unknown) => {
       this.#certificates?.stop();

@@ -36,6 +36,13 @@ const GATEWAY_METRICS: readonly Metric[] = [
     rows: ({ status }) => one(status.troubles.length),
   },
   {
+    kind: 'counter',
+    name: 'cellgate_faults_total',
+    help: 'Messages and packets that could not be handled because of a fault of the gateway.',
+    labels: ['stage'],
+    rows: ({ status }) => Object.entries(status.faults).map(([stage, count]) => [{ stage }, count]),
+  },
+  {
     kind: 'gauge',
     name: 'cellgate_sensor_up',
     help: 'Whether the last read of the sensor succeeded.',

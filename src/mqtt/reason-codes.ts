@@ -173,6 +173,10 @@ export const REASON_CODES: readonly ReasonCode[] = [
 
 const byCode = new Map(REASON_CODES.map((each) => [each.code, each]));
 
+/** Reason codes of a CONNACK that refuses the will [MQTT 5, section 3.2.2.2]. */
+export const RETAIN_NOT_SUPPORTED = 0x9a;
+export const QOS_NOT_SUPPORTED = 0x9b;
+
 /** Whether the code, of any acknowledgement or of SUBACK, reports a refusal. */
 export function isError(code: number): boolean {
   return code >= FIRST_ERROR;

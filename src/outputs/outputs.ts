@@ -35,7 +35,7 @@ export interface OutputsParts {
   /** Publishes the result of a command, not retained. */
   publishResult(topic: string, payload: Uint8Array): void;
   /** Passes every message of a topic to the receiver until the returned function is called. */
-  subscribe(topic: string, receive: (message: ReceivedCommand) => void): () => void;
+  subscribe(topic: string, receive: (message: ReceivedCommand) => void | Promise<void>): () => void;
 }
 
 /**
@@ -159,8 +159,8 @@ function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: Out
   if (config.controller) {
     unsubscribes.push(watchController(config.controller, { output, clock, subscribe }));
   }
-  const receive = ({ payload }: ReceivedCommand): void =>
-    void output.command(parseCommand(payload));
+  const receive = ({ payload }: ReceivedCommand): Promise<void> =>
+    output.command(parseCommand(payload));
   unsubscribes.push(subscribe(`${topic}/set`, receive));
 }
 

@@ -1,3 +1,4 @@
+import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Outputs } from '../outputs/outputs.ts';
@@ -10,6 +11,7 @@ export interface HealthTopicsParts {
   readonly cell: string;
   readonly version: string;
   readonly health: Health;
+  readonly faults: Pick<Faults, 'caught'>;
   readonly store: Pick<Store, 'status'>;
   readonly broker: Pick<Broker, 'publishLocal' | 'sessions' | 'drops'>;
   readonly sensors: Pick<Sensors, 'status'>;
@@ -38,8 +40,9 @@ export class HealthTopics implements Service {
   async start(): Promise<void> {
     await this.#publishAll();
     this.#timer = setInterval(() => {
-      // A store that does not answer reports that as its own trouble.
-      this.#publishAll().catch(() => undefined);
+      this.#publishAll().catch((error: unknown) => {
+        this.#parts.faults.caught('feed', 'publishing the state on $SYS/cellgate', error);
+      });
     }, EVERY_MS);
   }
 

@@ -1,3 +1,4 @@
+import type { Faults } from '../base/faults.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { BrokerCounts, SessionStatus } from '../broker/stats/status.ts';
 import type { OutputStatus } from '../outputs/output.ts';
@@ -15,6 +16,7 @@ export interface HealthParts {
   readonly broker: Broker;
   readonly sensors: Sensors;
   readonly outputs: Outputs;
+  readonly faults: Pick<Faults, 'counts'>;
   /** Those of the config in force. */
   uplinks(): readonly Uplink[];
   readonly progress: Progress;
@@ -34,6 +36,8 @@ export interface GatewayStatus {
   readonly outputs: readonly OutputStatus[];
   readonly uplinks: readonly UplinkStatus[];
   readonly store: StoreStatus;
+  /** Faults of the gateway with single messages since the start, by what was done with them. */
+  readonly faults: Faults['counts'];
   /** One sentence each. */
   readonly troubles: readonly string[];
 }
@@ -41,6 +45,7 @@ export interface GatewayStatus {
 /** The services in the order of their troubles: first those that concern the most users. */
 const TROUBLE_ORDER = [
   'store',
+  'faults',
   'broker',
   'access',
   'http',
@@ -77,7 +82,7 @@ export class Health {
   }
 
   async status(): Promise<GatewayStatus> {
-    const { cell, version, store, broker, sensors, outputs, uplinks } = this.#parts;
+    const { cell, version, store, broker, sensors, outputs, uplinks, faults } = this.#parts;
     return {
       cell,
       version,
@@ -88,6 +93,7 @@ export class Health {
       outputs: outputs.status(),
       uplinks: uplinks().map(({ status }) => status),
       store: await store.status(),
+      faults: faults.counts,
       troubles: this.troubles,
     };
   }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../base/clock.ts';
+import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { StoredEntry } from '../queue/queue-entry.ts';
 import { Journal } from './commit/journal.ts';
@@ -28,6 +29,7 @@ export interface StoreParts {
   /** The longest wait of deferred changes, in milliseconds. */
   readonly deferredMs: number;
   readonly log: Logger;
+  readonly faults: Faults;
   readonly clock?: Clock;
   /** The writer has failed permanently: the gateway must be restarted. */
   onFatal(error: Error): void;
@@ -83,7 +85,7 @@ export class Store implements Service {
    * recovered. On a disk that accepts no writes it only reads, and acknowledgements wait until writes succeed.
    */
   async start(): Promise<void> {
-    const { folder, deferredMs, log } = this.#parts;
+    const { folder, deferredMs, log, faults } = this.#parts;
     const file = databaseFile(folder);
     prepareFolder(folder);
     checkPermissions(file);
@@ -94,6 +96,7 @@ export class Store implements Service {
       this.journal = new Journal({
         writer: this.#writer,
         deferredMs,
+        faults,
         nextMessageId: this.recovered.nextMessageId,
         retainedValue: (topic) => this.#retainedValue(topic),
         onTrouble: (error) => this.#onTrouble(error),

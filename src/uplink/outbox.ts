@@ -1,9 +1,12 @@
+import { type Faults, shortTopic } from '../base/faults.ts';
 import type { Publication, Subscriber } from '../broker/messages/publication.ts';
 import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { QueueConfig } from '../config/schema/queue.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import type { QueueDrop } from '../queue/bounded-queue.ts';
+import { createMessage } from '../queue/message.ts';
+import { PendingAck } from '../queue/pending-ack.ts';
 import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Store } from '../store/store.ts';
 import type { CurrentRouting } from './routing.ts';
@@ -14,6 +17,7 @@ export interface OutboxParts {
   routing(): CurrentRouting;
   readonly store: Store;
   readonly drops: DropCounter;
+  readonly faults: Faults;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
   /** Milliseconds that never jump. */
@@ -69,6 +73,8 @@ export class Outbox implements Subscriber {
       ...parts,
       queues: () => this.#queues.values(),
       refuse: (entry, reason) => this.#refuse(entry, reason),
+      fault: (what, error) =>
+        parts.faults.caught('send', `sending ${what} to ${this.label}`, error),
     });
   }
 
@@ -86,7 +92,12 @@ export class Outbox implements Subscriber {
       this.#add({ name, slot: Number(slot), key: stored.key, high }, limits, stored);
     }
     // First: a queue that can't be added must not keep the others from dropping what is too old.
-    this.#expiry = setInterval(() => this.#tick(), EXPIRE_EVERY_MS);
+    const tick = (): void => this.#tick();
+    const { faults } = this.#parts;
+    this.#expiry = setInterval(
+      faults.guard('send', `dropping old messages of ${this.label}`, tick),
+      EXPIRE_EVERY_MS,
+    );
     this.#expiry.unref();
     this.#addMissing(wanted);
   }
@@ -112,6 +123,10 @@ export class Outbox implements Subscriber {
       store.journal.add(['openSession', key, `${prefix}${slot}/${name}`, now()]);
       this.#add({ name, slot, key, high }, limits);
     }
+  }
+
+  get label(): string {
+    return `uplink ${this.#routing.config.name}`;
   }
 
   get #routing(): CurrentRouting {
@@ -180,10 +195,35 @@ export class Outbox implements Subscriber {
   }
 
   #drop(topic: string, reason: QueueDrop | 'refused' | 'no-route'): void {
-    const route = this.#routing.routes.out(topic)?.route.out ?? topic;
+    const route = this.#routeOf(topic);
     const key = `${route} ${reason}`;
     this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + 1);
     this.#parts.drops.count(`uplink ${this.#routing.config.name}, route ${route}`, reason);
+  }
+
+  /** The filter of the route, or the topic where there is none. */
+  #routeOf(topic: string): string {
+    try {
+      return this.#routing.routes.out(topic)?.route.out ?? topic;
+    } catch (error) {
+      const what = `finding the route of ${shortTopic(topic)} to ${this.label}`;
+      this.#parts.faults.caught('send', what, error);
+      return topic;
+    }
+  }
+
+  /** A message from the plant that can't be published here; resolves when it is on disk with its reason. */
+  refuseReceived(topic: string, payload: Uint8Array, reason: string): Promise<void> {
+    const { store, now } = this.#parts;
+    const { name } = this.#routing.config;
+    const body = new Uint8Array(createMessage(topic, payload).body);
+    this.#deadLetters++;
+    return new Promise((resolve) => {
+      const pendingAck = new PendingAck(resolve);
+      const sentence = `from the plant, not published here: ${reason}`;
+      store.journal.add(['deadLetter', name, now(), sentence, body], pendingAck);
+      pendingAck.done();
+    });
   }
 
   #refuse(entry: QueueEntry, reason: string): void {

@@ -19,7 +19,15 @@ export interface PlantClientEvents {
   /** A message from the plant; it is acknowledged when the promise resolves. */
   message(topic: string, packet: IPublishPacket): Promise<void>;
   drained(): void;
+  /** A packet could not be handled. */
+  failed(error: unknown): void;
   down(ending: Ending): void;
+}
+
+/** How the will is published; a plant may refuse a CONNECT because of it [MQTT 5, section 3.1.2.6, 3.1.2.7]. */
+export interface WillForm {
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
 }
 
 export interface PlantSubscription {
@@ -54,11 +62,11 @@ export class PlantClient implements PlantTransport {
   #isDown = false;
 
   /** Throws if a file or the password can't be read. */
-  constructor(config: UplinkConfig, url: string, events: PlantClientEvents) {
+  constructor(config: UplinkConfig, url: string, events: PlantClientEvents, will: WillForm) {
     this.url = url;
     this.#events = events;
     this.#ending = { url, reached: 'nothing' };
-    this.#client = mqtt.connect(url, clientOptions(config));
+    this.#client = mqtt.connect(url, clientOptions(config, will));
     const client = this.#client;
     const { stream } = client;
     stream.once('connect', () => this.#reached('socket'));
@@ -68,7 +76,13 @@ export class PlantClient implements PlantTransport {
       this.congested = false;
       events.drained();
     });
-    client.on('packetreceive', (packet) => this.#receive(packet));
+    client.on('packetreceive', (packet) => {
+      try {
+        this.#receive(packet);
+      } catch (error) {
+        events.failed(error);
+      }
+    });
     client.on('connect', ({ sessionPresent }) => {
       this.#reached('session');
       events.up(sessionPresent === true);
@@ -167,9 +181,12 @@ export class PlantClient implements PlantTransport {
     if (filters.length > 0) await this.#client.unsubscribeAsync(filters);
   }
 
-  /** Sends a message of the uplink itself; resolves when it is sent (QoS 0) or acknowledged (QoS 1). */
+  /** Sends a message of the uplink itself as far as the plant allows; resolves when it is sent (QoS 0) or acknowledged (QoS 1). */
   async publish(topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void> {
-    await this.#client.publishAsync(topic, payload, { qos, retain });
+    await this.#client.publishAsync(topic, payload, {
+      qos: Math.min(qos, this.maximumQos) as 0 | 1,
+      retain: retain && this.retainAvailable,
+    });
   }
 
   /** Ends the connection, with the reason as text; without a reason: because the plant does not answer. */
@@ -193,11 +210,12 @@ export type OpenPlant = (
   config: UplinkConfig,
   url: string,
   events: PlantClientEvents,
+  will: WillForm,
 ) => PlantConnection;
 
 export const openPlant: OpenPlant = (...parts) => new PlantClient(...parts);
 
-function clientOptions(config: UplinkConfig): IClientOptions {
+function clientOptions(config: UplinkConfig, will: WillForm): IClientOptions {
   const { protocol, tls, username, password, sessionExpiry } = config;
   const secure = tls && {
     ...(tls.ca ? { ca: readFileSync(tls.ca) } : {}),
@@ -224,7 +242,7 @@ function clientOptions(config: UplinkConfig): IClientOptions {
     messageIdProvider: createIdProvider(),
     // The default log function checks a dozen times for each acknowledgement whether debug output is on.
     log() {},
-    will: { topic: config.status, payload: Buffer.from('offline'), qos: 1, retain: true },
+    will: { topic: config.status, payload: Buffer.from('offline'), ...will },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password: readSecret(password) }),
     ...(protocol === 5 ? { properties: five } : {}),

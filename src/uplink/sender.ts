@@ -1,3 +1,4 @@
+import { shortTopic } from '../base/faults.ts';
 import { encodePubrel } from '../mqtt/publish-encoder.ts';
 import { hexCode, isError, permanentRefusal } from '../mqtt/reason-codes.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
@@ -23,6 +24,8 @@ export interface SenderParts {
   /** Returns a better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
   queues(): Iterable<UplinkQueue>;
+  /** Counts a fault of this program, which was sending `what`; gives the reason for a refusal. */
+  fault(what: string, error: unknown): string;
   /** The plant will never accept the message. */
   refuse(entry: QueueEntry, reason: string): void;
 }
@@ -135,7 +138,12 @@ export class Sender {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#send();
+      try {
+        this.#send();
+      } catch (error) {
+        // What is in flight is not known: it is sent again on another connection.
+        this.#transport?.giveUp(this.#parts.fault('messages', error));
+      }
     });
   }
 
@@ -157,8 +165,13 @@ export class Sender {
       const entry =
         this.#resend.shift() ?? this.#scheduler.next(!refill || used >= usual, this.sent);
       if (!entry) break;
-      const frame = this.#frame(entry, parts);
-      if (frame) frames.push(frame);
+      try {
+        const frame = this.#frame(entry, parts);
+        if (frame) frames.push(frame);
+      } catch (error) {
+        const what = `a message of ${shortTopic(topicOf(entry))}`;
+        this.#parts.refuse(entry, this.#parts.fault(what, error));
+      }
     }
     if (frames.length > 0) {
       transport.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));

@@ -3,8 +3,9 @@ import { nextBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { KeyValueStore } from '../base/state.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import { QOS_NOT_SUPPORTED, RETAIN_NOT_SUPPORTED } from '../mqtt/reason-codes.ts';
 import { describeEnding } from './failures.ts';
-import type { OpenPlant, PlantConnection } from './plant-client.ts';
+import type { OpenPlant, PlantConnection, WillForm } from './plant-client.ts';
 import { PlantSubscriptions } from './plant-subscriptions.ts';
 import { Probe } from './probe.ts';
 import { isReachable } from './reachable.ts';
@@ -23,6 +24,8 @@ export interface UplinkConnectionParts {
   load(): Promise<OpenPlant>;
   /** A message from the plant, on any topic but the probe's. */
   receive(topic: string, packet: IPublishPacket): Promise<void>;
+  /** Counts a fault of this program; `what` was being done. */
+  fault(what: string, error: unknown): void;
   /** Called when the state has changed. */
   changed(): void;
   /** From 0 to 1, for the pauses between attempts. */
@@ -36,6 +39,7 @@ const RETRY_DENIED_MS = 20_000;
 /** How often the gateway tries the first address while it uses another one. */
 const CHECK_FIRST_MS = 60_000;
 const CHECK_ACKS_MS = 1000;
+const FULL_WILL: WillForm = { qos: 1, retain: true };
 /** How long a stop waits until the plant has the `offline` message. */
 const CLOSE_TIMEOUT_MS = 2000;
 /** The shortest time without an answer after which the gateway closes a connection. */
@@ -50,6 +54,8 @@ export class UplinkConnection {
   readonly #probeTopic: string;
   readonly #stop = new AbortController();
   #plant: PlantConnection | undefined;
+  /** Of the plants that refuse a retained will, or its QoS, by their addresses. */
+  readonly #wills = new Map<string, WillForm>();
   #probe: Probe | undefined;
   #reconnects = 0;
   #running: Promise<void> = Promise.resolve();
@@ -138,28 +144,50 @@ export class UplinkConnection {
         resolve(upAt === undefined ? 0 : Math.max(1, clock.monotonic() - upAt));
       };
       try {
-        const plant = open(config, url, {
-          up: (resumed) => {
-            upAt = clock.monotonic();
-            void this.#up(plant, resumed);
-            timers.push(setInterval(() => this.#checkAcks(plant), CHECK_ACKS_MS));
-            timers.push(setInterval(() => void this.#retryDenied(plant), RETRY_DENIED_MS));
-            if (url !== config.urls[0]) {
-              timers.push(setInterval(() => void this.#checkFirst(plant), CHECK_FIRST_MS));
-            }
+        const plant = open(
+          config,
+          url,
+          {
+            up: (resumed) => {
+              upAt = clock.monotonic();
+              this.#up(plant, resumed).catch((error: unknown) => this.#failed(plant, error));
+              timers.push(setInterval(() => this.#checkAcks(plant), CHECK_ACKS_MS));
+              timers.push(setInterval(() => void this.#retryDenied(plant), RETRY_DENIED_MS));
+              if (url !== config.urls[0]) {
+                timers.push(setInterval(() => void this.#checkFirst(plant), CHECK_FIRST_MS));
+              }
+            },
+            acknowledged: (packetId, reason) => sender.acknowledged(packetId, reason),
+            received: (packetId, reason) => sender.received(packetId, reason),
+            completed: (packetId) => sender.completed(packetId),
+            drained: () => sender.pump(),
+            failed: (error) => this.#failed(plant, error),
+            message: (topic, packet) => this.#message(topic, packet),
+            down: (ending) => {
+              this.#adaptWill(url, ending.refusal);
+              down(describeEnding(ending));
+            },
           },
-          acknowledged: (packetId, reason) => sender.acknowledged(packetId, reason),
-          received: (packetId, reason) => sender.received(packetId, reason),
-          completed: (packetId) => sender.completed(packetId),
-          drained: () => sender.pump(),
-          message: (topic, packet) => this.#message(topic, packet),
-          down: (ending) => down(describeEnding(ending)),
-        });
+          this.#wills.get(url) ?? FULL_WILL,
+        );
         this.#plant = plant;
       } catch (error) {
         down((error as Error).message);
       }
     });
+  }
+
+  /** The next CONNECT to this address has a will that the plant takes. */
+  #adaptWill(url: string, refusal: number | undefined): void {
+    const will = this.#wills.get(url) ?? FULL_WILL;
+    if (refusal === RETAIN_NOT_SUPPORTED) this.#wills.set(url, { ...will, retain: false });
+    if (refusal === QOS_NOT_SUPPORTED) this.#wills.set(url, { ...will, qos: 0 });
+  }
+
+  /** Makes another connection: what became of the packet is not known. */
+  #failed(plant: PlantConnection, error: unknown): void {
+    this.#parts.fault(`handling a packet of ${plant.url}`, error);
+    plant.giveUp('a fault of the gateway, see its log');
   }
 
   async #up(plant: PlantConnection, resumed: boolean): Promise<void> {

@@ -2,17 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import type { IPublishPacket } from 'mqtt';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
+import { type Faults, shortTopic } from '../base/faults.ts';
 import type { TroubleEvent, TroubleLog } from '../base/trouble-log.ts';
 import type { Trouble } from '../base/troubles.ts';
 import type { Broker } from '../broker/broker.ts';
 import { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { statusTopic } from '../driver-kit/cell-topics.ts';
-import { topicProblem } from '../mqtt/topics.ts';
 import type { Store } from '../store/store.ts';
 import { EchoGuard } from './echo.ts';
 import { sharedEnding } from './failures.ts';
 import { Outbox, type OutboxStatus } from './outbox.ts';
+import { receivedProblem } from './received-problem.ts';
 import { Routes } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
 import type { ConnectionStatus } from './state-tracker.ts';
@@ -26,6 +27,7 @@ export interface UplinkParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly faults: Faults;
   /** Logs the failures of many uplinks together; without it each is logged at once. */
   readonly troubleLog?: TroubleLog | undefined;
   /** A better payload than the one in the queue. */
@@ -60,7 +62,7 @@ export class Uplink {
   #parked = false;
 
   constructor(parts: UplinkParts) {
-    const { config, store, clock, correct } = parts;
+    const { config, store, clock, correct, faults } = parts;
     this.#parts = parts;
     this.#config = config;
     this.name = config.name;
@@ -72,6 +74,7 @@ export class Uplink {
       routing: () => this.#routing,
       store,
       drops: this.#drops,
+      faults,
       now: () => store.storedClock.now(),
       monotonic: () => clock.monotonic(),
       onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
@@ -104,7 +107,8 @@ export class Uplink {
       clock,
       state: () => store.state.of(`$uplink/${this.name}`),
       load: async () => (await import('./plant-client.ts')).openPlant,
-      receive: (topic, packet) => this.#receive(topic, packet),
+      receive: (topic, packet) => this.#receiveOrRefuse(topic, packet),
+      fault: (what, error) => this.#parts.faults.caught('receive', what, error),
       changed: () => onConnected?.(this.#connection.status.state === 'connected'),
       random,
     });
@@ -207,14 +211,31 @@ export class Uplink {
     return this.#outbox.purge();
   }
 
+  /** One message that this program fails on must not stop the others: it is refused, and acknowledged. */
+  async #receiveOrRefuse(topic: string, packet: IPublishPacket): Promise<void> {
+    try {
+      await this.#receive(topic, packet);
+    } catch (error) {
+      const what = `publishing a message of ${shortTopic(topic)} from uplink ${this.name}`;
+      const reason = this.#parts.faults.caught('receive', what, error);
+      await this.#outbox.refuseReceived(topic, Buffer.from(packet.payload), reason);
+    }
+  }
+
   async #receive(topic: string, packet: IPublishPacket): Promise<void> {
     const receiving = this.#routing.routes.in(topic);
     const payload = Buffer.from(packet.payload);
-    if (!receiving || topicProblem(receiving.local) || receiving.local.startsWith('$')) {
+    if (!receiving) {
       this.#drops.count(`uplink ${this.name}`, 'no-route');
       return;
     }
     const { local, route } = receiving;
+    const problem = receivedProblem(local, payload);
+    if (problem !== undefined) {
+      this.#drops.count(`route ${route.in}`, 'refused');
+      await this.#outbox.refuseReceived(topic, payload, problem);
+      return;
+    }
     if (this.#echo?.isEcho(local, payload, packet.properties?.userProperties)) {
       this.#drops.count(`route ${route.in}`, 'echo');
       return;

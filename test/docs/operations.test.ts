@@ -76,6 +76,7 @@ const WHOLE = [
   ),
 ];
 const PARTLY = [
+  'src/base/faults.ts',
   'src/broker/stats/limit-troubles.ts',
   'src/net/certificates.ts',
   'src/runtime/progress.ts',

@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { Faults } from '../../src/base/faults.ts';
 import { Broker, type BrokerLimits } from '../../src/broker/broker.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createQuietLog, type LogRecord } from './quiet-log.ts';
@@ -44,6 +45,8 @@ export type SomeLimits = Partial<Omit<BrokerLimits, 'queue'>> & {
 export interface RunningBroker {
   readonly broker: Broker;
   readonly store: Store;
+  /** Those of the broker and the store. */
+  readonly faults: Faults;
   readonly lines: string[];
   readonly records: readonly LogRecord[];
   readonly fatal: Error[];
@@ -61,14 +64,16 @@ export async function startBroker(
   protocol: 'tcp' | 'ws' = 'tcp',
   clock: Clock = systemClock,
 ): Promise<RunningBroker> {
-  const { store, fatal } = await startStore(folder, options);
   const { log, lines, records } = createQuietLog();
+  const faults = new Faults(log, systemClock.monotonic);
+  const { store, fatal } = await startStore(folder, { faults, ...options });
   const broker = new Broker({
     listeners: [{ host: '127.0.0.1', port: 0, protocol, anonymous: true }],
     limits: { ...LIMITS, ...limits, queue: { ...LIMITS.queue, ...limits.queue } },
     store,
     clock,
     log,
+    faults,
   });
   await broker.start();
   const port = Number(new URL(broker.urls[0]!).port);
@@ -81,6 +86,7 @@ export async function startBroker(
   return {
     broker,
     store,
+    faults,
     lines,
     records,
     fatal,

@@ -17,7 +17,9 @@ export function sendBufferParts(parts: Partial<SendBufferParts> = {}): SendBuffe
     memory: memoryBudget(),
     traffic: new TrafficCounters(),
     pool: new BufferPool(),
-    flushQueue: new FlushQueue(),
+    flushQueue: new FlushQueue((error) => {
+      throw error;
+    }),
     ...parts,
   };
 }
@@ -34,6 +36,9 @@ export function connectionParts(
     now: () => 0,
     publication: new Publication(),
     readBudget: new TurnBudget(() => 0),
+    failed: (_connection, error) => {
+      throw error;
+    },
     ...parts,
   };
 }

@@ -35,6 +35,10 @@ export class FakeWriter implements Writer {
     this.#prepared.push(decodeBatch(part));
   }
 
+  forget(): void {
+    this.#prepared = [];
+  }
+
   writeAlone(batch: Batch): Promise<number> {
     return this.#write(batch, true);
   }

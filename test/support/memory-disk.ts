@@ -32,6 +32,10 @@ export class MemoryDisk implements Writer {
     this.#prepared.push(part);
   }
 
+  forget(): void {
+    this.#prepared = [];
+  }
+
   write(batch: Batch): Promise<number> {
     return new Promise((resolve, reject) =>
       this.#pending.push({ batch, parts: this.#prepared, resolve, reject }),

@@ -11,6 +11,7 @@ import { LIMITS } from './broker.ts';
 import { connectionParts } from './connection-parts.ts';
 import { FakeHandler } from './fake-handler.ts';
 import { FakeTransport } from './fake-transport.ts';
+import { createFaults } from './faults.ts';
 import { memoryBudget } from './memory.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 import * as packets from './packets.ts';
@@ -21,6 +22,7 @@ export class TestPlane extends FakeHandler {
   readonly plane: DataPlane;
   readonly journal: Journal;
   readonly disk: MemoryDisk;
+  readonly faults = createFaults();
   readonly #parts: ConnectionParts<Connection>;
 
   /** By default the time of a turn of the event loop is never used up. */
@@ -33,6 +35,7 @@ export class TestPlane extends FakeHandler {
     this.disk = disk;
     let retainedValue: Parameters<Store['readRetainedFrom']>[0] = () => undefined;
     this.journal = new Journal({
+      faults: this.faults,
       writer: disk,
       deferredMs: 1000,
       nextMessageId: 1000,
@@ -54,6 +57,7 @@ export class TestPlane extends FakeHandler {
     } as unknown as Store;
     const [memory, traffic] = [memoryBudget(), new TrafficCounters()];
     this.plane = new DataPlane({
+      faults: this.faults,
       store,
       limits: { ...LIMITS, inflight: 4, ...limits },
       drops: new DropCounter(createQuietLog().log),

@@ -1,3 +1,4 @@
+import { Faults } from '../../src/base/faults.ts';
 import { startWriter, type Writer } from '../../src/store/commit/writer.ts';
 import { databaseFile } from '../../src/store/database/data-folder.ts';
 import { openConnection } from '../../src/store/database/database.ts';
@@ -8,7 +9,7 @@ import { createQuietLog } from './quiet-log.ts';
 /** A started store on this folder, with its log lines and fatal errors. */
 export async function startStore(
   folder: string,
-  options: { readonly deferredMs?: number } = {},
+  options: { readonly deferredMs?: number; readonly faults?: Faults } = {},
 ): Promise<{ store: Store; lines: string[]; fatal: Error[] }> {
   const { log, lines } = createQuietLog();
   const fatal: Error[] = [];
@@ -16,6 +17,7 @@ export async function startStore(
     folder,
     deferredMs: 50,
     log,
+    faults: new Faults(log, () => performance.now()),
     onFatal: (error) => fatal.push(error),
     ...options,
   });

@@ -45,4 +45,6 @@ export interface ConnectionParts<Connection> extends SendBufferParts {
   readonly publication: Publication;
   /** In which packets are read. */
   readonly readBudget: TurnBudget;
+  /** This program has failed on a packet of the connection; gives the reason for its end. */
+  failed(connection: Connection, error: unknown): string;
 }

@@ -255,8 +255,8 @@ export class Connection implements Client, TransportEvents {
   }
 
   #endOn(error: unknown): void {
-    if (!(error instanceof ProtocolError)) throw error;
-    this.fail(error);
+    if (error instanceof ProtocolError) this.fail(error);
+    else this.close(this.#parts.failed(this, error));
   }
 
   #packet(source: Buffer, start: number, body: number, end: number): void {

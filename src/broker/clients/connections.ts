@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { Faults } from '../../base/faults.ts';
 import { TurnBudget } from '../../base/turn-budget.ts';
 import { ProtocolError, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
 import { addressGroup, LOOPBACK } from '../../net/address-group.ts';
@@ -11,6 +12,7 @@ import type { OnceLog } from '../stats/once-log.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { Connection } from './connection.ts';
+import { connectionName } from './connection-name.ts';
 import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { Handshake } from './handshake.ts';
@@ -33,6 +35,7 @@ export interface ConnectionsParts {
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
   readonly log: OnceLog;
+  readonly faults: Faults;
   /** A connection was refused or closed because of this limit. */
   reached(key: 'connections' | 'connectionsPerAddress' | 'connecting'): void;
   readonly plane: DataPlane;
@@ -65,7 +68,7 @@ export class Connections implements Iterable<Connection> {
   #stopping = false;
 
   constructor(parts: ConnectionsParts) {
-    const { limits, clock, memory, traffic, plane, handshake, control } = parts;
+    const { limits, clock, memory, traffic, plane, handshake, control, faults } = parts;
     this.#parts = parts;
     this.#connectionParts = {
       handlers: {
@@ -80,7 +83,9 @@ export class Connections implements Iterable<Connection> {
       memory,
       traffic,
       pool: new BufferPool(),
-      flushQueue: new FlushQueue(),
+      flushQueue: new FlushQueue((error) => faults.caught('packet', 'sending to a client', error)),
+      failed: (connection, error) =>
+        faults.caught('packet', `handling a packet of ${connectionName(connection)}`, error),
       publication: new Publication(),
       readBudget: new TurnBudget(() => clock.monotonic()),
     };

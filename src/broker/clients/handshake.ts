@@ -17,6 +17,8 @@ export interface HandshakeParts {
   /** Without it, or without rules in it, only the listeners decide. */
   readonly access: Access | undefined;
   isOverLimit(connection: Connection): boolean;
+  /** This program has failed on a CONNECT; gives the reason for the end of the connection. */
+  failed(connection: Connection, error: unknown): string;
   /** Passes an admitted CONNECT to the control plane, which calls `registered` and then `connack`. */
   connect(connection: Connection, packet: ConnectPacket): void;
 }
@@ -72,7 +74,9 @@ export class Handshake {
     }
     const allowed = this.#withoutReservedWill(packet);
     this.#packets.set(connection, allowed);
-    void this.#admit(connection, allowed);
+    this.#admit(connection, allowed).catch((error: unknown) => {
+      connection.close(this.#parts.failed(connection, error));
+    });
   }
 
   /** A will on a topic of the gateway is dropped like a message on it; a bridge has one by default. */

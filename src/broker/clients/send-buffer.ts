@@ -151,6 +151,10 @@ export class SendBuffer implements PacketBuffer {
     if (!this.congested) this.#answerBytes = 0;
   }
 
+  destroy(): void {
+    this.#transport.destroy();
+  }
+
   #count(bytes: number): void {
     this.#sent += bytes;
     this.#traffic.bytesSent += bytes;

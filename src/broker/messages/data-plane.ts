@@ -1,3 +1,4 @@
+import { type Faults, REFUSED_BY_BROKER, shortTopic } from '../../base/faults.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER, type Qos } from '../../mqtt/codec.ts';
 import { createMessage, Message } from '../../queue/message.ts';
@@ -24,11 +25,7 @@ const UNKNOWN_DIGEST = 0;
 
 export interface DataPlaneParts {
   readonly store: Store;
-  readonly limits: SessionLimits &
-    RetainedLimits &
-    SubscriptionLimits &
-    AbsentLimits &
-    TopicLimits;
+  readonly limits: SessionLimits & RetainedLimits & SubscriptionLimits & AbsentLimits & TopicLimits;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
@@ -40,6 +37,7 @@ export interface DataPlaneParts {
   disconnect(session: Session, reason: string): void;
   /** The session of an absent client has ended for this reason. */
   ended(clientId: string, reason: string): void;
+  readonly faults: Faults;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
   /** Something was refused or dropped because of this limit. */
@@ -69,16 +67,19 @@ export class DataPlane {
     this.router = router;
     const { retained } = this;
     this.flow = new FlowControl(parts);
-    const sessions = new Sessions({ ...parts, router, retained, flow: this.flow });
+    const setAside = (message: Message, to: string, error: unknown): void =>
+      this.#setAside(message, to, null, error);
+    const shared = { ...parts, router, retained, setAside };
+    const sessions = new Sessions({ ...shared, flow: this.flow });
     const absent = new AbsentSessions({ ...parts, sessions });
     this.sessions = sessions;
     this.absent = absent;
-    this.subscriptions = new Subscriptions({ ...parts, router, retained, sessions, absent });
+    this.subscriptions = new Subscriptions({ ...shared, sessions, absent });
   }
 
   /** Restores the stored state: retained messages, sessions with their subscriptions and queues. */
   recover(): void {
-    recoverRetained(this.retained, this.#parts.store);
+    recoverRetained(this.retained, this.#parts.store, this.#parts.faults);
     this.sessions.recover();
   }
 
@@ -156,10 +157,10 @@ export class DataPlane {
     const { digest } = publication;
     const known = session.incoming.get(packetId);
     const repeated = known === digest || (known === UNKNOWN_DIGEST && publication.dup);
-    session.incoming.set(packetId, digest);
     const isDelivered = !repeated && this.#authorise(client, route);
     const isStored = isDelivered && (route.persistent || publication.retain);
     if (!session.persistent && !isStored) {
+      session.incoming.set(packetId, digest);
       if (isDelivered) this.#deliverToSubscribers(publication, route, client);
       return client.acknowledge(PUBREC_HEADER, packetId);
     }
@@ -167,6 +168,8 @@ export class DataPlane {
     if (session.persistent) {
       this.#parts.store.journal.add(['incoming', session.key, packetId, digest], pendingAck);
     }
+    // After what may throw: else the message would count as a repetition when it comes again.
+    session.incoming.set(packetId, digest);
     if (isDelivered) {
       publication.pendingAck = pendingAck;
       publication.held = session.persistent;
@@ -201,15 +204,50 @@ export class DataPlane {
 
   /** `client` is the publisher, which may be held up; the gateway's own messages never wait. */
   #deliverToSubscribers(publication: Publication, route: Route, client?: Client): void {
-    if (publication.retain) retain(this.retained, publication, this.#parts);
+    if (publication.retain) this.#retain(publication);
     const { subscribers, qos } = route;
     const { from } = publication;
     for (let i = 0; i < subscribers.length; i++) {
-      const subscriber = subscribers[i]!;
-      if (subscriber === from) continue;
-      subscriber.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
-      if (client) this.#holdFor(subscriber, client);
+      try {
+        // One barrier for all subscribers costs less than one for each.
+        for (; i < subscribers.length; i++) {
+          const subscriber = subscribers[i]!;
+          if (subscriber === from) continue;
+          subscriber.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
+          if (client) this.#holdFor(subscriber, client);
+        }
+      } catch (error) {
+        this.#failed(publication, subscribers[i]!, error);
+      }
     }
+  }
+
+  #retain(publication: Publication): void {
+    try {
+      retain(this.retained, publication, this.#parts);
+    } catch (error) {
+      const { pendingAck } = publication;
+      this.#setAside(publication.keep(), 'the retained messages', pendingAck, error);
+    }
+  }
+
+  /** The delivery to one subscriber has failed. */
+  #failed(publication: Publication, subscriber: Subscriber, error: unknown): void {
+    const to = subscriber.label ?? 'a part of the gateway';
+    this.#setAside(publication.keep(), to, publication.pendingAck, error);
+  }
+
+  /** Moves a message that can't be delivered to the refused messages; `pendingAck` waits for that. */
+  #setAside(message: Message, to: string, pendingAck: PendingAck | null, error: unknown): void {
+    const { faults, store, now } = this.#parts;
+    const { body, topicEnd } = message;
+    const topic = shortTopic(body.toString('utf8', 2, topicEnd));
+    const reason = faults.caught('delivery', `delivering a message of ${topic} to ${to}`, error);
+    if (!pendingAck && !faults.mayKeep()) return;
+    store.journal.add(
+      ['deadLetter', REFUSED_BY_BROKER, now(), reason, new Uint8Array(body)],
+      pendingAck ?? undefined,
+    );
   }
 
   #holdFor({ backlogged }: Subscriber, client: Client): void {
@@ -221,26 +259,34 @@ export class DataPlane {
    * get it then. If it were sent earlier, a crash could make the publisher repeat it, and they would receive it twice.
    */
   #deliverAfterCommit(publication: Publication, route: Route, client: Client): void {
-    if (publication.retain) retain(this.retained, publication, this.#parts);
+    if (publication.retain) this.#retain(publication);
     const { topic, qos, retain: retained, from } = publication;
-    const later: { subscriber: Subscriber; granted: Qos }[] = [];
-    route.subscribers.forEach((subscriber, i) => {
-      if (subscriber === from) return;
-      const granted = Math.min(route.qos[i]!, qos) as Qos;
-      if (subscriber.persistent && granted > 0) {
-        subscriber.deliver(publication, granted);
-        this.#holdFor(subscriber, client);
-      } else later.push({ subscriber, granted });
-    });
+    const { faults } = this.#parts;
+    const all = route.subscribers
+      .map((subscriber, i) => ({ subscriber, granted: Math.min(route.qos[i]!, qos) as Qos }))
+      .filter(({ subscriber }) => subscriber !== from);
+    const deliver = (each: (typeof all)[number], given: Publication): void => {
+      each.subscriber.deliver(given, each.granted);
+      this.#holdFor(each.subscriber, client);
+    };
+    const isStored = ({ subscriber, granted }: (typeof all)[number]): boolean =>
+      subscriber.persistent && granted > 0;
+    faults.each(
+      all.filter(isStored),
+      (each) => deliver(each, publication),
+      ({ subscriber }, error) => this.#failed(publication, subscriber, error),
+    );
+    const later = all.filter((each) => !isStored(each));
     if (later.length === 0) return;
     const { body, topicEnd } = publication.keep();
     const message = new Message(body, topicEnd);
     const committed = new PendingAck(() => {
       const again = new Publication();
-      for (const { subscriber, granted } of later) {
-        subscriber.deliver(again.of(message, topic, qos, retained), granted);
-        this.#holdFor(subscriber, client);
-      }
+      faults.each(
+        later,
+        (each) => deliver(each, again.of(message, topic, qos, retained)),
+        ({ subscriber }, error) => this.#failed(again, subscriber, error),
+      );
     });
     this.#parts.store.journal.notifyAfterCommit(committed, true);
     committed.done();

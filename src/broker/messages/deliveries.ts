@@ -1,6 +1,8 @@
 import { ProtocolError, PUBREL_HEADER, type Qos } from '../../mqtt/codec.ts';
+import type { BoundedQueue, BoundedQueueOwner } from '../../queue/bounded-queue.ts';
+import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
-import { QueueEntry, type QueueOwner, UNWRITTEN } from '../../queue/queue-entry.ts';
+import { QueueEntry, UNWRITTEN } from '../../queue/queue-entry.ts';
 import type { Journal } from '../../store/commit/journal.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { PacketIdMap } from './packet-id-map.ts';
@@ -21,7 +23,12 @@ export interface DeliveriesParts {
   now(): number;
   /** A message was acknowledged so many milliseconds after its arrival. */
   delivered?(ms: number): void;
+  /** Moves a message that can't be sent to the refused messages. */
+  setAside(message: Message, to: string, error: unknown): void;
 }
+
+/** The session whose messages they are; `label` is for sentences. */
+export type DeliveriesOwner = BoundedQueueOwner & { readonly label: string };
 
 const PACKET_IDS = 65_535;
 /** First byte of a PUBLISH, without its flags, and the flag DUP. */
@@ -34,13 +41,13 @@ const PUBREL_SENT = 3;
 
 /** The messages that were sent to one client and are not acknowledged [MQTT 3.1.1, section 4.3]. */
 export class Deliveries {
-  readonly #owner: QueueOwner;
+  readonly #owner: DeliveriesOwner;
   readonly #parts: DeliveriesParts;
   readonly #window = new PacketIdMap<Slot>();
   #seq: number;
 
   /** `lastSeq` is the last sequence number in use. */
-  constructor(owner: QueueOwner, parts: DeliveriesParts, lastSeq: number) {
+  constructor(owner: DeliveriesOwner, parts: DeliveriesParts, lastSeq: number) {
     this.#owner = owner;
     this.#parts = parts;
     this.#seq = lastSeq;
@@ -79,21 +86,57 @@ export class Deliveries {
     return this.#seq;
   }
 
+  /**
+   * Sends queued messages as far as the window of `inflight`, the socket and the disk allow; `left` is called for each
+   * that has left the queue. One that can't be sent is set aside; the others follow in another turn.
+   */
+  sendQueued(
+    link: Link,
+    queue: BoundedQueue,
+    inflight: number,
+    left: (entry: QueueEntry) => void,
+  ): void {
+    let entry: QueueEntry | undefined;
+    try {
+      while (this.#window.size < inflight && !link.sendBuffer.congested) {
+        entry = undefined;
+        entry = queue.next();
+        if (!entry || !this.#send(link, entry)) return;
+        queue.shift();
+        left(entry);
+      }
+    } catch (error) {
+      const failed = entry ?? queue.peek();
+      if (!failed) throw error;
+      queue.shift();
+      left(failed);
+      this.#setAside(failed, error);
+      setImmediate(() => this.#owner.ready());
+    }
+  }
+
+  #setAside(entry: QueueEntry, error: unknown): void {
+    const { journal, setAside } = this.#parts;
+    setAside(entry.message, this.#owner.label, error);
+    if (entry.owner) journal.discard(entry);
+  }
+
   /** Sends the entry; false while its packet identifier is in flight. */
-  send(link: Link, entry: QueueEntry): boolean {
+  #send(link: Link, entry: QueueEntry): boolean {
     const packetId = packetIdOf(entry.seq);
     if (this.#window.has(packetId)) return false;
-    this.#window.set(packetId, entry);
     this.#transmit(link, entry, packetId);
+    // After it has been sent: what throws in between is not in flight.
+    this.#window.set(packetId, entry);
     return true;
   }
 
   /** Sends a clean session's message without an entry. */
   sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>, retain: boolean): void {
     const packetId = packetIdOf(this.nextSeq());
-    this.#window.set(packetId, qos);
     const header = PUBLISH | (qos << 1) | (retain ? 1 : 0);
     writePublication(link.sendBuffer, publication, header, packetId);
+    this.#window.set(packetId, qos);
   }
 
   /** Sends again, in order, the messages that were sent on an earlier connection [MQTT-4.4.0-1]. */
@@ -101,7 +144,14 @@ export class Deliveries {
     const resumed: QueueEntry[] = [];
     for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
     resumed.sort((a, b) => a.seq - b.seq);
-    for (const entry of resumed) this.#transmit(link, entry, packetIdOf(entry.seq));
+    for (const entry of resumed) {
+      try {
+        this.#transmit(link, entry, packetIdOf(entry.seq));
+      } catch (error) {
+        this.#window.delete(packetIdOf(entry.seq));
+        this.#setAside(entry, error);
+      }
+    }
   }
 
   #transmit(link: Link, entry: QueueEntry, packetId: number): void {

@@ -106,6 +106,8 @@ function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset:
 
 /** A receiver of publications: a client's session or a part of the gateway itself. */
 export interface Subscriber {
+  /** For sentences, such as `client hmi`. */
+  readonly label?: string;
   /** Its QoS 1 and 2 messages are kept on disk. */
   readonly persistent: boolean;
   /** `qos` is the lower of the publication's QoS and the subscription's. */

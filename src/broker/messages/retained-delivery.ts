@@ -1,4 +1,5 @@
 import type { Qos } from '../../mqtt/codec.ts';
+import type { Message } from '../../queue/message.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Subscribed } from './retained-feed.ts';
 import type { Session } from './session.ts';
@@ -13,6 +14,8 @@ export interface RetainedDeliveryParts {
   readonly subscribed: readonly Subscribed[];
   /** They may not be sent before they are on disk. */
   readonly held: boolean;
+  /** Moves a message that can't be delivered to the refused messages. */
+  setAside(message: Message, to: string, error: unknown): void;
 }
 
 /**
@@ -29,7 +32,11 @@ export function* enqueueRetained(
       yield* session.copies.find(retained);
       for (const each of walk.take(STEP)) {
         const granted = Math.min(qos, each.qos) as Qos;
-        if (granted > 0 && each.current) session.deliverRetained(each, granted as 1 | 2, held);
+        try {
+          if (granted > 0 && each.current) session.deliverRetained(each, granted as 1 | 2, held);
+        } catch (error) {
+          parts.setAside(each.message, session.label, error);
+        }
       }
       yield;
     }

@@ -1,5 +1,6 @@
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import type { Qos } from '../../mqtt/codec.ts';
+import type { Message } from '../../queue/message.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
 import { Publication, writePublication } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
@@ -58,8 +59,12 @@ export class RetainedFeed {
     this.#filters.delete(filter);
   }
 
-  /** Sends as many as the client reads, without those that were replaced or deleted since; `resume` in another turn. */
-  pump(buffer: PacketBuffer, resume: () => void): void {
+  /** Sends as many as the client reads, without those that were replaced or deleted since; `resume` in another turn, `failed` for one that can't be sent. */
+  pump(
+    buffer: PacketBuffer,
+    resume: () => void,
+    failed: (message: Message, error: unknown) => void,
+  ): void {
     if (this.#scheduled) return;
     const publication = new Publication();
     while (this.#begin()) {
@@ -76,7 +81,11 @@ export class RetainedFeed {
         const retained = this.#found[this.#next++]!;
         if (!this.#isWanted(retained)) continue;
         const { message, topic } = retained;
-        writePublication(buffer, publication.of(message, topic, 0, true), RETAINED_HEADER, 0);
+        try {
+          writePublication(buffer, publication.of(message, topic, 0, true), RETAINED_HEADER, 0);
+        } catch (error) {
+          failed(message, error);
+        }
       }
       this.#found = this.#walk!.take(STEP);
       this.#next = 0;

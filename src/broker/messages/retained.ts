@@ -1,3 +1,4 @@
+import { type Faults, shortTopic } from '../../base/faults.ts';
 import type { Qos } from '../../mqtt/codec.ts';
 import { createMessage, Message } from '../../queue/message.ts';
 import type { Store } from '../../store/store.ts';
@@ -181,14 +182,23 @@ function limitReached(
   return retained.bytes + growth > limits.retainedBytes ? 'retainedBytes' : undefined;
 }
 
-/** Takes the retained messages from the store, which reads them here when it commits them later. */
+/**
+ * Takes the retained messages from the store, which reads them here when it commits them later. One that can't be taken
+ * stays on disk.
+ */
 export function recoverRetained(
   retained: RetainedMessages,
   store: Pick<Store, 'recovered' | 'readRetainedFrom'>,
+  faults: Faults,
 ): void {
-  for (const { topic, qos, payload, publisher } of store.recovered.retained) {
-    retained.set(topic, qos, createMessage(topic, payload), publisher);
-  }
+  faults.each(
+    store.recovered.retained,
+    ({ topic, qos, payload, publisher }) =>
+      retained.set(topic, qos, createMessage(topic, payload), publisher),
+    ({ topic }, error) => {
+      faults.caught('load', `loading the retained message of ${shortTopic(topic)}`, error);
+    },
+  );
   store.readRetainedFrom((topic) => {
     const current = retained.get(topic);
     if (!current) return undefined;

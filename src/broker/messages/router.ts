@@ -51,11 +51,6 @@ export class Router {
     this.#check = check;
   }
 
-  /** Topics are checked again when they come again. */
-  forgetTopics(): void {
-    this.#forgetRoutes();
-  }
-
   subscribe(filter: string, subscriber: Subscriber, qos: Qos): void {
     let node = this.#root;
     const path = filterPath(filter);
@@ -91,7 +86,7 @@ export class Router {
     this.bytes -= Buffer.byteLength(filter);
     if (hasDeepWildcard(levels)) this.deepWildcards--;
     // A cached route would keep the subscriber and its queue in memory.
-    this.#forgetRoutes();
+    this.forgetRoutes();
     for (let i = levels.length; i > 0; i--) {
       const node = path[i]!;
       if (node.subscribers?.size || node.children?.size) return;
@@ -137,12 +132,13 @@ export class Router {
 
   #cacheRoute(hash: number, bytes: Buffer, topic: string): CachedRoute {
     const cached = { bytes, generation: this.#generation, route: this.route(topic) };
-    if (this.#cache.size >= CACHED_TOPICS) this.#forgetRoutes();
+    if (this.#cache.size >= CACHED_TOPICS) this.forgetRoutes();
     this.#cache.set(hash, cached);
     return cached;
   }
 
-  #forgetRoutes(): void {
+  /** The topics are found and checked again when they come again. */
+  forgetRoutes(): void {
     if (this.#cache.size === 0) return;
     this.#cache = new Map();
     this.#recent.fill(undefined);

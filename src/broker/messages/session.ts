@@ -108,6 +108,10 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     this.copies = new WaitingCopies({ queue: this.queue, deliveries: this.#deliveries });
   }
 
+  get label(): string {
+    return `client ${this.clientId}`;
+  }
+
   get online(): boolean {
     return this.#link !== undefined;
   }
@@ -233,13 +237,14 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   /** The queue has dropped the entry. */
   dropped(entry: QueueEntry, reason: QueueDrop): void {
     if (this.persistent) this.#context.journal.discard(entry);
-    else this.#freeMemory(entry);
+    else this.#left(entry);
     this.#drop(reason);
   }
 
-  #freeMemory(entry: QueueEntry): void {
-    this.#context.memory.queued -= entry.message.body.length + ENTRY_BYTES;
-  }
+  /** Frees the memory of a clean session's entry. */
+  readonly #left = (entry: QueueEntry): void => {
+    if (!this.persistent) this.#context.memory.queued -= entry.message.body.length + ENTRY_BYTES;
+  };
 
   /** Drops messages that are too old and were never sent, at most `limit`; returns how many. */
   expire(limit: number): number {
@@ -267,14 +272,13 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     const link = this.#link;
     if (!link || this.#pumping) return;
     this.#pumping = true;
-    const { inflight } = this.#context.limits;
-    while (this.#deliveries.size < inflight && !link.sendBuffer.congested) {
-      const entry = this.queue.next();
-      if (!entry || !this.#deliveries.send(link, entry)) break;
-      this.queue.shift();
-      if (!this.persistent) this.#freeMemory(entry);
+    const { limits, setAside } = this.#context;
+    this.#deliveries.sendQueued(link, this.queue, limits.inflight, this.#left);
+    if (!this.retainedFeed.isEmpty) {
+      this.retainedFeed.pump(link.sendBuffer, this.#continueFeed, (message, error) =>
+        setAside(message, this.label, error),
+      );
     }
-    if (!this.retainedFeed.isEmpty) this.retainedFeed.pump(link.sendBuffer, this.#continueFeed);
     if (this.flow.held.size > 0) this.#releasePublishers();
     this.#pumping = false;
   }

@@ -1,4 +1,7 @@
+import { type Faults, shortTopic } from '../../base/faults.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
+import type { Message } from '../../queue/message.ts';
+import type { StoredSession } from '../../store/recovery/load-state.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
@@ -27,6 +30,9 @@ export interface SessionsParts {
   readonly traffic: TrafficCounters;
   /** So many stored subscriptions were shared ones, and are removed. */
   sharesRemoved(count: number): void;
+  readonly faults: Faults;
+  /** Moves a message that can't be delivered to the refused messages. */
+  setAside(message: Message, to: string, error: unknown): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
 }
@@ -55,11 +61,11 @@ export class Sessions {
 
   /** Restores the stored sessions with their subscriptions and queues. */
   recover(): void {
-    const { store, router, sharesRemoved } = this.#parts;
+    const { store, router, faults, sharesRemoved } = this.#parts;
     let removed = 0;
-    for (const stored of store.recovered.sessions) {
-      if (stored.clientId.startsWith(OWN_SESSION)) continue;
+    const take = (stored: StoredSession): void => {
       const { clientId, key } = stored;
+      if (clientId.startsWith(OWN_SESSION)) return;
       const session = this.#createSession({ clientId, key, persistent: true, stored });
       for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
       const shares = new Set(storedShares(stored));
@@ -70,7 +76,10 @@ export class Sessions {
         session.subscriptions.set(filter, qos);
         router.subscribe(filter, session, qos);
       }
-    }
+    };
+    faults.each(store.recovered.sessions, take, ({ clientId }, error) => {
+      faults.caught('load', `loading the session of client ${shortTopic(clientId)}`, error);
+    });
     if (removed > 0) sharesRemoved(removed);
   }
 
@@ -87,9 +96,10 @@ export class Sessions {
     if (before) this.endSession(before);
     // A clean session is never stored: it needs no number.
     const key = clean ? 0 : store.takeSessionKey();
+    // First: a session that is not on disk must not be in memory.
+    if (!clean) store.journal.add(['openSession', key, clientId, CONNECTED]);
     const session = this.#createSession({ clientId, key, persistent: !clean });
     session.opening = true;
-    if (!clean) store.journal.add(['openSession', session.key, clientId, CONNECTED]);
     return { session, present: false };
   }
 
@@ -119,11 +129,13 @@ export class Sessions {
 
   /** Deletes the session, its subscriptions and its queue; the queue is counted as dropped if there is a reason. */
   endSession(session: Session, reason?: DropReason): void {
-    const { store, turnBudget } = this.#parts;
+    const { store, turnBudget, faults } = this.#parts;
     session.end(reason);
     this.ending.count += session.subscriptions.size;
     this.ending.bytes += session.subscriptions.bytes;
-    turnBudget.run(this.#unsubscribe(session), () => undefined);
+    turnBudget.run(this.#unsubscribe(session), (error) => {
+      if (error) faults.caught('control', `ending the session of ${session.label}`, error);
+    });
     if (session.persistent) store.journal.add(['endSession', session.key]);
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
   }
@@ -139,7 +151,8 @@ export class Sessions {
 }
 
 function createContext(parts: SessionsParts): SessionContext {
-  const { store, limits, drops, memory, flow, retained, turnBudget, traffic, now } = parts;
+  const { store, limits, drops, memory, flow, retained, turnBudget, traffic, now, setAside } =
+    parts;
   return {
     journal: store.journal,
     limits,
@@ -151,5 +164,6 @@ function createContext(parts: SessionsParts): SessionContext {
     now,
     dropped: ({ clientId }, reason, count) => drops.count(clientId, reason, count),
     delivered: (ms) => traffic.delivery.observe(ms),
+    setAside,
   };
 }

@@ -9,6 +9,7 @@ import {
   UNSUBACK_HEADER,
   type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
+import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { AbsentSessions } from './absent-sessions.ts';
@@ -37,6 +38,8 @@ export interface SubscriptionsParts {
   readonly memory: MemoryBudget;
   /** A subscription was refused, or a session has ended, because of this limit. */
   reached(key: SubscriptionKey): void;
+  /** Moves a message that can't be delivered to the refused messages. */
+  setAside(message: Message, to: string, error: unknown): void;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
 }
@@ -80,14 +83,14 @@ export class Subscriptions {
 
   /** Handles a client's SUBSCRIBE: SUBACK and then the retained messages are sent when the subscriptions are on disk. */
   subscribe(client: Client, packet: SubscribePacket): void {
-    const { retained } = this.#parts;
+    const { retained, setAside } = this.#parts;
     const session = client.session!;
     const codes: number[] = [];
     const subscribed: Subscribed[] = [];
     const pendingAck = client.doWhenStored(() => {
       client.sendBuffer.write(encodeSuback(packet.packetId, codes));
       if (subscribed.length === 0) return;
-      const parts = { session, retained, subscribed, held: false };
+      const parts = { session, retained, subscribed, held: false, setAside };
       if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
       session.feed(subscribed);
     });
@@ -104,7 +107,7 @@ export class Subscriptions {
     { pendingAck, codes, subscribed }: Subscribing,
   ): WorkGenerator {
     const session = client.session!;
-    const { store, retained, refused, limits } = this.#parts;
+    const { store, retained, refused, limits, setAside } = this.#parts;
     // First all of them are decoded: a packet that is malformed at its end changes nothing.
     for (const { filter } of requests) {
       checkControlCharacters('topic filter', filter, limits);
@@ -124,7 +127,7 @@ export class Subscriptions {
     subscribed.sort((a, b) => b.qos - a.qos);
     if (session.persistent) {
       // Before the SUBACK: a persistent session has these on disk together with its subscriptions.
-      yield* enqueueRetained({ session, retained, subscribed, held: true });
+      yield* enqueueRetained({ session, retained, subscribed, held: true, setAside });
       store.journal.notifyAfterCommit(pendingAck);
     }
     pendingAck.done();

@@ -30,12 +30,6 @@ export class OnceLog {
     if (this.#isDue(client, reason)) this.#log.info({ client, reason }, message);
   }
 
-  /** The error of a subscriber inside the gateway to this filter, on a message of this topic. */
-  subscriberError(filter: string, topic: string, error: unknown): void {
-    if (!this.#isDue(filter, String(error))) return;
-    this.#log.error({ error, topic }, 'a part of the gateway failed on a message');
-  }
-
   /** Something that a client has caused failed inside the gateway. */
   error(client: string, error: unknown, message: string): void {
     if (this.#isDue(client, message)) this.#log.error({ client, error }, message);

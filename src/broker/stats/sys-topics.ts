@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { Faults } from '../../base/faults.ts';
 import type { Service } from '../../base/lifecycle.ts';
 import type { Broker } from '../broker.ts';
 import { LoadAverage } from './load-average.ts';
@@ -9,6 +10,7 @@ export interface SysTopicsParts {
   readonly broker: Pick<Broker, 'counts' | 'traffic' | 'publishLocal'>;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly version: string;
+  readonly faults: Faults;
   /** In bytes; the process's own by default. */
   memory?(): { readonly heapUsed: number; readonly external: number };
 }
@@ -21,7 +23,7 @@ const INTERVAL_MS = 10_000;
 
 /** Publishes the broker's counters under Mosquitto's names, each value when it has changed. */
 export function createSysTopics(parts: SysTopicsParts): Service {
-  const { broker, clock, version, memory = () => process.memoryUsage() } = parts;
+  const { broker, clock, version, faults, memory = () => process.memoryUsage() } = parts;
   const published = new Map<string, string>();
   const startedAt = clock.monotonic();
   const loads = createLoads();
@@ -64,8 +66,9 @@ export function createSysTopics(parts: SysTopicsParts): Service {
   return {
     name: '$SYS topics',
     async start() {
-      publish();
-      timer = setInterval(publish, INTERVAL_MS);
+      const guarded = faults.guard('feed', 'publishing the counters on $SYS/broker', publish);
+      guarded();
+      timer = setInterval(guarded, INTERVAL_MS);
     },
     async stop() {
       clearInterval(timer);

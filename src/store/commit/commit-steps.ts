@@ -33,11 +33,19 @@ export class CommitSteps {
     return packed;
   }
 
-  /** Does the work that a commit has caused; resolves when all is done. */
-  async each<Item>(items: readonly Item[], work: (item: Item) => void): Promise<void> {
+  /** Does the work that a commit has caused, `failed` where it throws; resolves when all is done. */
+  async each<Item>(
+    items: readonly Item[],
+    work: (item: Item) => void,
+    failed: (error: unknown) => void,
+  ): Promise<void> {
     for (let i = 0; i < items.length; i++) {
       if (i > 0 && i % STEP === 0 && this.#turnBudget.isOver) await this.#turn();
-      work(items[i]!);
+      try {
+        work(items[i]!);
+      } catch (error) {
+        failed(error);
+      }
     }
   }
 

@@ -1,12 +1,14 @@
 import { performance } from 'node:perf_hooks';
+import type { Faults } from '../../base/faults.ts';
 import type { Latency } from '../../base/latency.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import { type QueueEntry, type QueueOwner, UNWRITTEN } from '../../queue/queue-entry.ts';
 import { AcknowledgedRuns } from './acknowledged-runs.ts';
-import { type Operation, packBatch } from './batch.ts';
+import type { Operation } from './batch.ts';
 import { CommitPacer } from './commit-pacer.ts';
 import { CommitSteps } from './commit-steps.ts';
 import { EntryStages } from './entry-stages.ts';
+import { IsolatingWriter } from './isolating-writer.ts';
 import { RetainedChanges, type RetainedValue } from './retained-changes.ts';
 import { type CommitCounts, RetryingWriter } from './retrying-writer.ts';
 import type { WriteError, Writer } from './writer.ts';
@@ -24,6 +26,7 @@ export interface JournalParts {
   /** The longest wait of deferred changes, in milliseconds. */
   readonly deferredMs: number;
   readonly nextMessageId: number;
+  readonly faults: Faults;
   /** The retained value of a topic at the moment of its commit. */
   retainedValue(topic: string): RetainedValue;
   /** Called when a commit fails with another code than the commit before; with undefined when commits succeed again. */
@@ -69,6 +72,7 @@ export class Journal {
   readonly #pacer = new CommitPacer(now);
   readonly #writer: RetryingWriter;
   readonly #steps: CommitSteps;
+  readonly #commits: IsolatingWriter;
   #requested = false;
   /** A client waits for the commit before it sends or receives more: the commit does not wait for the pacer. */
   #urgent = false;
@@ -91,6 +95,12 @@ export class Journal {
       onTrouble: (error) => parts.onTrouble(error),
     });
     this.#steps = new CommitSteps(this.#writer, now);
+    this.#commits = new IsolatingWriter({
+      writer: this.#writer,
+      steps: this.#steps,
+      faults: parts.faults,
+      nextMessageId: () => this.#nextMessageId++,
+    });
     this.counts = this.#writer.counts;
     this.commitTimes = this.#writer.commitTimes;
   }
@@ -268,13 +278,12 @@ export class Journal {
         // All else is committed together with the last retained values, and acknowledged after it.
         let retained: Operation[] = [];
         while (this.#retained.append(gathered.topics, retained, RETAINED)) {
-          await this.#writer.write(packBatch(retained, [], [], () => 0));
+          await this.#commits.write({ operations: retained, entries: [], deletes: [] });
           retained = [];
         }
         for (const operation of retained) gathered.operations.push(operation);
         // Some entries may be acknowledged or dropped while other parts are written: they are done already.
-        const written = await this.#steps.write(gathered, () => this.#nextMessageId++);
-        await this.#confirm(gathered, written);
+        await this.#confirm(gathered, await this.#commits.write(gathered));
         if (!this.#urgent && this.#pacer.delay > 0) break;
       }
     } catch (error) {
@@ -304,9 +313,11 @@ export class Journal {
     written: readonly QueueEntry[],
   ): Promise<void> {
     this.counts.entries += written.length;
-    await this.#steps.each(written, (entry) => this.#entries.confirm(entry));
-    await this.#steps.each(pendingAcks, (pendingAck) => pendingAck.done());
-    await this.#steps.each(written, (entry) => entry.owner!.committed(entry));
+    const failed = (error: unknown): void =>
+      void this.#parts.faults.caught('commit', 'acknowledging what is on disk', error);
+    await this.#steps.each(written, (entry) => this.#entries.confirm(entry), failed);
+    await this.#steps.each(pendingAcks, (pendingAck) => pendingAck.done(), failed);
+    await this.#steps.each(written, (entry) => entry.owner!.committed(entry), failed);
     for (const resolve of flushed) resolve();
   }
 }

@@ -93,6 +93,12 @@ export class RetryingWriter {
     }
   }
 
+  /** Takes back the parts that were prepared: one of their changes can't be written. */
+  forget(): void {
+    this.#firsts.clear();
+    this.#parts.writer.forget();
+  }
+
   /** Ends the attempts: a failed batch is not tried again. */
   stop(): void {
     this.#stopped = true;

@@ -244,7 +244,7 @@ async function close(): Promise<Reply> {
   return { kind: 'closed', kept };
 }
 
-function handle(request: Exclude<Request, { kind: 'close' | 'prepare' }>): Reply {
+function handle(request: Exclude<Request, { kind: 'close' | 'prepare' | 'forget' }>): Reply {
   if (request.kind === 'count') return { kind: 'counted', bytes: bytesWritten() };
   switch (request.kind) {
     case 'write': {
@@ -277,6 +277,10 @@ function handle(request: Exclude<Request, { kind: 'close' | 'prepare' }>): Reply
 port.on('message', async (request: Request) => {
   if (request.kind === 'prepare') {
     parts.push(request.batch);
+    return;
+  }
+  if (request.kind === 'forget') {
+    parts = [];
     return;
   }
   let reply: Reply;

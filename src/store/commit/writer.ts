@@ -6,6 +6,7 @@ import type { Batch } from './batch.ts';
 
 export type Request =
   | { kind: 'prepare'; batch: Batch }
+  | { kind: 'forget' }
   // `alone`: without the parts that were prepared, which wait for another write.
   | { kind: 'write'; batch: Batch; alone: boolean }
   | { kind: 'load'; session: number; seq: number; limit: number }
@@ -48,6 +49,8 @@ export function transferable(batch: Batch): ArrayBuffer[] {
 export interface Writer {
   /** Takes a part of the commit that the next `write` completes; it is kept until a `write` succeeds. */
   prepare(part: Batch): void;
+  /** Takes back the prepared parts. */
+  forget(): void;
   /**
    * Resolves with the commit's milliseconds when the batch and the prepared parts are on disk, in one transaction; rejects
    * with a WriteError when they are not.
@@ -117,8 +120,9 @@ export function startWriter(file: string): Writer {
   const ask = (request: Request): Promise<Reply> =>
     new Promise((resolve, reject) => {
       if (broken) return reject(broken);
-      waiting.push({ resolve, reject });
+      // First: where it throws, there will be no reply.
       worker.postMessage(request, 'batch' in request ? transferable(request.batch) : []);
+      waiting.push({ resolve, reject });
     });
   const write = async (batch: Batch, alone: boolean): Promise<number> => {
     const reply = await ask({ kind: 'write', batch, alone });
@@ -128,6 +132,7 @@ export function startWriter(file: string): Writer {
   return {
     // Not answered: where the thread has ended, the write after it says so.
     prepare: (batch) => worker.postMessage({ kind: 'prepare', batch }, transferable(batch)),
+    forget: () => worker.postMessage({ kind: 'forget' }),
     write: (batch) => write(batch, false),
     writeAlone: (batch) => write(batch, true),
     async load(session, seq, limit) {

@@ -48,6 +48,11 @@ export function isNameLost(code: string): boolean {
   return code === DATABASE_MISSING || code === DATABASE_REPLACED;
 }
 
+/** One change of the commit can't be written, whatever the state of the disk: its values are wrong or too large. */
+export function isFaultOfChange(code: string): boolean {
+  return /^(ERROR$|ERR_|SQLITE_(TOOBIG|CONSTRAINT|MISMATCH|RANGE))/.test(code);
+}
+
 /** The same commit may succeed later; any other code means damage or a fault of the program. */
 export function isTransient(code: string): boolean {
   return (

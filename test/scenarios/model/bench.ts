@@ -8,6 +8,7 @@ import { Broker, type BrokerLimits } from '../../../src/broker/broker.ts';
 import { databaseFile } from '../../../src/store/database/data-folder.ts';
 import { Store } from '../../../src/store/store.ts';
 import type { SomeLimits } from '../../support/broker.ts';
+import { createFaults } from '../../support/faults.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 
@@ -81,6 +82,7 @@ export async function startInProcess(
   };
   const start = async (folder: string) => {
     const store = new Store({
+      faults: createFaults(),
       folder,
       deferredMs: 200,
       log,
@@ -92,6 +94,7 @@ export async function startInProcess(
     await store.start();
     const listener = { host: '127.0.0.1', port: 0, anonymous: true };
     const broker = new Broker({
+      faults: createFaults(),
       listeners: [
         { ...listener, protocol: 'tcp' },
         { ...listener, protocol: 'ws' },

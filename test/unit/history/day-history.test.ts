@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { KeyValueStore } from '../../../src/base/state.ts';
 import { DAY_POINT_MS, DayHistory } from '../../../src/history/day-history.ts';
 import { createHourHistory, POINTS } from '../../../src/history/hour-history.ts';
+import { createFaults } from '../../support/faults.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -46,10 +47,21 @@ function setUp(valueAt: (wall: number) => number | null = () => 1) {
       const from = Date.now();
       const monotonic = (): number => Date.now() - from;
       const values = () => topics.map((topic) => [topic, valueAt(world.wall())] as const);
-      const history = createHourHistory({ monotonic, wall: world.wall, values });
+      const history = createHourHistory({
+        faults: createFaults(),
+        monotonic,
+        wall: world.wall,
+        values,
+      });
       const isSet = (): boolean => world.set;
       const own = { history, topics: () => topics, state: () => state };
-      const day = new DayHistory({ ...own, monotonic, wall: world.wall, isSet });
+      const day = new DayHistory({
+        faults: createFaults(),
+        ...own,
+        monotonic,
+        wall: world.wall,
+        isSet,
+      });
       await history.start();
       await day.start();
       return {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createHourHistory, POINT_MS, POINTS } from '../../../src/history/hour-history.ts';
+import { createFaults } from '../../support/faults.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -9,6 +10,7 @@ async function start(valueAt: (ms: number) => number | null) {
   const from = Date.now();
   const monotonic = (): number => Date.now() - from;
   const history = createHourHistory({
+    faults: createFaults(),
     monotonic,
     wall: () => monotonic() + 1_000_000,
     values: () => [['t', valueAt(monotonic())]],
@@ -49,7 +51,12 @@ test('a time without a value is a gap, not the value before it', async () => {
 
 test('what has no course has none, and topics are bounded', async () => {
   const values = Array.from({ length: 2500 }, (_, number) => [`t${number}`, 1] as const);
-  const history = createHourHistory({ monotonic: () => 0, wall: () => 0, values: () => values });
+  const history = createHourHistory({
+    faults: createFaults(),
+    monotonic: () => 0,
+    wall: () => 0,
+    values: () => values,
+  });
   await history.start();
   expect(history.of('t1999')).toBeDefined();
   expect(history.of('t2000')).toBeUndefined();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { Health } from '../../../src/runtime/health.ts';
 import { HealthTopics, type HealthTopicsParts } from '../../../src/runtime/health-topics.ts';
+import { createFaults } from '../../support/faults.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -10,6 +11,7 @@ async function setUp() {
   const published: string[] = [];
   const state = { troubles: [] as string[], uplinks: ['plant', 'spare'], clients: 0 };
   const topics = new HealthTopics({
+    faults: createFaults(),
     cell: 'cell',
     version: '1',
     health: {

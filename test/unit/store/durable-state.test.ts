@@ -4,6 +4,7 @@ import { Journal } from '../../../src/store/commit/journal.ts';
 import { DurableState } from '../../../src/store/durable-state.ts';
 import { readRetained } from '../../scenarios/crash/kill/retained-reader.ts';
 import { FakeWriter } from '../../support/fake-writer.ts';
+import { createFaults } from '../../support/faults.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { until } from '../../support/until.ts';
 
@@ -56,6 +57,7 @@ test.each(['stop', 'kill'] as const)(
 test('while the disk takes nothing the newest of each key waits, and no more', async () => {
   const writer = new FakeWriter();
   const journal = new Journal({
+    faults: createFaults(),
     writer,
     deferredMs: 1000,
     nextMessageId: 1,

@@ -14,6 +14,7 @@ import { openConnection } from '../../../src/store/database/database.ts';
 import { LAST_SESSION } from '../../../src/store/database/segment-table.ts';
 import { Store } from '../../../src/store/store.ts';
 import { FakeOwner, message } from '../../support/entries.ts';
+import { createFaults } from '../../support/faults.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { startStore } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -224,7 +225,13 @@ test('a folder that is a file is a sentence', async () => {
   writeFileSync(folder, '');
   chmodSync(folder, 0o600);
   const { log } = createQuietLog();
-  const store = new Store({ folder, deferredMs: 50, log, onFatal: () => undefined });
+  const store = new Store({
+    faults: createFaults(),
+    folder,
+    deferredMs: 50,
+    log,
+    onFatal: () => undefined,
+  });
   await expect(store.start()).rejects.toThrow(`can't write to the data folder ${folder} (EEXIST)`);
 });
 
@@ -247,7 +254,7 @@ test('after the checkpoint before a power failure the log is empty, and the data
   const { store } = await startStore(folder);
   const file = databaseFile(folder);
   const owner = new FakeOwner(1);
-  store.readRetainedFrom(() => ({ qos: 0, payload: Buffer.from('value') }));
+  store.readRetainedFrom(() => ({ qos: 0, payload: Buffer.from('value'), publisher: '' }));
   await onDisk((pendingAck) => {
     store.journal.add(['openSession', 1, 'client', 0], pendingAck);
     for (let n = 0; n < 100; n++) store.journal.enqueue(owner.entry(message(`${n}`)), false);
@@ -268,7 +275,7 @@ test('what a damaged database has cost is a trouble until it is acknowledged, al
   const folder = tempFolder();
   const { store: first } = await startStore(folder);
   for (let n = 0; n < 200; n++) first.journal.retain(`topic/${n}`, undefined);
-  first.readRetainedFrom(() => ({ qos: 0, payload: Buffer.alloc(200) }));
+  first.readRetainedFrom(() => ({ qos: 0, payload: Buffer.alloc(200), publisher: '' }));
   await first.stop();
   const file = databaseFile(folder);
   const db = openConnection(file);

@@ -117,6 +117,7 @@ function create({ inflight = 10, qos = 2 }: { inflight?: number; qos?: 0 | 1 | 2
       },
     },
     monotonic: () => now,
+    fault: (_what, error) => String(error),
     queues: () => [own as unknown as UplinkQueue],
     refuse: ({ seq }, reason) => void refused.push(`${seq}: ${reason}`),
   };

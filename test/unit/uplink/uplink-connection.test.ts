@@ -109,6 +109,9 @@ async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
       plants.push(opened);
       return opened;
     },
+    fault: (_what, error) => {
+      throw error;
+    },
     receive: async () => undefined,
     changed: () => undefined,
     random: () => 0.5,

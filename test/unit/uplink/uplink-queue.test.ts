@@ -6,6 +6,7 @@ import { type StoredEntry, topicOf } from '../../../src/queue/queue-entry.ts';
 import { Journal } from '../../../src/store/commit/journal.ts';
 import { UplinkQueue } from '../../../src/uplink/uplink-queue.ts';
 import { FakeWriter } from '../../support/fake-writer.ts';
+import { createFaults } from '../../support/faults.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -16,6 +17,7 @@ function setUp(limits: Partial<QueueLimits> = {}, rows: readonly StoredEntry[] =
   const writer = new FakeWriter();
   writer.fast = true;
   const journal = new Journal({
+    faults: createFaults(),
     writer,
     deferredMs: 1000,
     nextMessageId: 1,

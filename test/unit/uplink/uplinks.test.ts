@@ -8,6 +8,7 @@ import {
 } from '../../../src/config/schema/uplinks.ts';
 import { createUplinks } from '../../../src/uplink/uplinks.ts';
 import { startBroker } from '../../support/broker.ts';
+import { createFaults } from '../../support/faults.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
@@ -25,7 +26,8 @@ async function setUp(troubleLog?: TroubleLog) {
       'cell',
     );
   const { log } = createQuietLog();
-  const parts = { cell: 'cell', store, broker, clock: systemClock, log, troubleLog };
+  const faults = createFaults();
+  const parts = { cell: 'cell', store, broker, clock: systemClock, log, faults, troubleLog };
   const uplinks = createUplinks(parts, [configOf('a')]);
   await uplinks.outboxes.start();
   await uplinks.connections.start();

@@ -7,6 +7,7 @@ import { OnceLog } from '../../../../src/broker/stats/once-log.ts';
 import { TrafficCounters } from '../../../../src/broker/stats/traffic-counters.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
+import { createFaults } from '../../../support/faults.ts';
 import { createManualClock } from '../../../support/manual-clock.ts';
 import { memoryBudget } from '../../../support/memory.ts';
 import * as packets from '../../../support/packets.ts';
@@ -21,6 +22,7 @@ function setUp(limits: Partial<ConnectionLimits> = {}) {
   const reached: string[] = [];
   const opened = new Map<unknown, unknown>();
   const connections = new Connections({
+    faults: createFaults(),
     limits: {
       connections: 3,
       connectionsPerAddress: 2,

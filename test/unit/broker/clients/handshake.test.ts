@@ -42,6 +42,7 @@ function setUp({ admit, present = false, isOverLimit = false, hasRoom = true }: 
     log: new OnceLog(log, () => 0),
     access: { hasRules: admit !== undefined, admit } as unknown as Access,
     isOverLimit: () => isOverLimit,
+    failed: (_connection, error) => String(error),
     connect: () => calls.push('control'),
   };
   const handshake = new Handshake(parts);

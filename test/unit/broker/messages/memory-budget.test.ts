@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest';
 import { MemoryBudget } from '../../../../src/broker/messages/memory-budget.ts';
 import { ENTRY_BYTES } from '../../../../src/queue/queue-entry.ts';
+import { LIMITS } from '../../../support/broker.ts';
+import { memoryBudget } from '../../../support/memory.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
 test('clean sessions have room to the byte, slow readers less, and a refusal is reported', () => {
   let reached = 0;
-  const budget = new MemoryBudget({ queueMemory: 8000 }, () => void reached++);
+  const budget = new MemoryBudget({ ...LIMITS, queueMemory: 8000 }, () => void reached++);
   const free = 8000 - ENTRY_BYTES;
   expect([budget.hasRoom(free, false), reached]).toEqual([true, 0]);
   expect([budget.hasRoom(free + 1, false), reached]).toEqual([false, 1]);
@@ -18,7 +20,7 @@ test('clean sessions have room to the byte, slow readers less, and a refusal is 
 });
 
 test('queues are tight above three quarters of their room', () => {
-  const budget = new MemoryBudget({ queueMemory: 8000 });
+  const budget = new MemoryBudget({ ...LIMITS, queueMemory: 8000 }, () => undefined);
   const tight = [0, 6000, 6001].map((queued) => {
     budget.queued = queued;
     return budget.isTight;
@@ -27,7 +29,7 @@ test('queues are tight above three quarters of their room', () => {
 });
 
 test('incomplete packets are short of room above 32 MiB, and too many above 64 MiB', () => {
-  const budget = new MemoryBudget();
+  const budget = memoryBudget();
   const seen = [0, 32 * MIB, 32 * MIB + 1, 64 * MIB, 64 * MIB + 1].map((unfinished) => {
     budget.unfinished = unfinished;
     return [budget.isShortOfUnfinished, budget.hasTooManyUnfinished];
@@ -57,7 +59,7 @@ test.each([
 ])(
   'of %i bytes unread by all, one with %i is a backlog: %s, too much: %s',
   (all, own, backlog, tooMuch) => {
-    const budget = new MemoryBudget();
+    const budget = memoryBudget();
     budget.unread = all;
     expect([budget.isBacklog(own), budget.isTooMuch(own)]).toEqual([backlog, tooMuch]);
   },

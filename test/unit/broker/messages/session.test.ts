@@ -18,6 +18,7 @@ import { Journal } from '../../../../src/store/commit/journal.ts';
 import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { FakeWriter } from '../../../support/fake-writer.ts';
+import { createFaults } from '../../../support/faults.ts';
 import { memoryBudget } from '../../../support/memory.ts';
 import { type Packet, PacketReader } from '../../../support/packets.ts';
 
@@ -70,6 +71,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
   const writer = new FakeWriter();
   writer.fast = true;
   const journal = new Journal({
+    faults: createFaults(),
     writer,
     deferredMs: 1000,
     nextMessageId: 1,
@@ -104,6 +106,9 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
     flow: new FlowControl({ now: () => now, slow: () => undefined }),
     now: () => now,
     dropped: (_session, reason) => dropped.push(reason),
+    setAside: (_message, _to, error) => {
+      throw error;
+    },
   };
   const session = new Session({ context, clientId: 'client', key: 7, persistent, stored });
   const deliver = (payload: string, qos: 0 | 1 | 2 = 1): { acknowledged: boolean } => {

@@ -28,14 +28,6 @@ test('the same reason of the same client is logged once a minute', () => {
   expect(lines).toHaveLength(4);
 });
 
-test('an error of a subscriber is logged once a minute, whatever the topic', () => {
-  const { onceLog, lines } = setUp();
-  onceLog.subscriberError('#', 'a', new Error('broken'));
-  onceLog.subscriberError('#', 'b', new Error('broken'));
-  onceLog.subscriberError('#', 'b', new Error('other'));
-  expect(lines).toEqual(Array(2).fill('a part of the gateway failed on a message'));
-});
-
 test('a client whose reason differs each time has ten lines a minute, then one with a count', () => {
   const { onceLog, lines, turn } = setUp();
   for (let i = 0; i < 1000; i++) onceLog.info('c', `a packet of ${i} bytes is too large`);
@@ -48,12 +40,6 @@ test('a client whose reason differs each time has ten lines a minute, then one w
   expect(lines.slice(10)).toEqual(['more events of this client']);
   onceLog.info('c', 'a packet of 1 bytes is too large');
   expect(lines).toHaveLength(12);
-});
-
-test('an error of a subscriber whose text differs each time has ten lines a minute', () => {
-  const { onceLog, lines } = setUp();
-  for (let i = 0; i < 1000; i++) onceLog.subscriberError('#', 'a', new Error(`at ${i}`));
-  expect(lines).toHaveLength(10);
 });
 
 test('all clients together have a thousand lines a minute, however often they change their names', () => {

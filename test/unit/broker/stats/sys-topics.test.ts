@@ -3,6 +3,7 @@ import type { Broker } from '../../../../src/broker/broker.ts';
 import type { BrokerCounts } from '../../../../src/broker/stats/status.ts';
 import { createSysTopics } from '../../../../src/broker/stats/sys-topics.ts';
 import { TrafficCounters } from '../../../../src/broker/stats/traffic-counters.ts';
+import { createFaults } from '../../../support/faults.ts';
 import { createManualClock } from '../../../support/manual-clock.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -82,7 +83,13 @@ test("values stand under Mosquitto's names, and are published when they change",
     },
   } as unknown as Broker;
   const memory = () => ({ heapUsed: 1000, external: 24 });
-  const service = createSysTopics({ broker, clock, version: '1.2.3', memory });
+  const service = createSysTopics({
+    faults: createFaults(),
+    broker,
+    clock,
+    version: '1.2.3',
+    memory,
+  });
   await service.start();
   const first = published.splice(0);
   const names = first.map((line) => line.replace(/^\$SYS\/broker\/(.*) = .*$/, '$1'));

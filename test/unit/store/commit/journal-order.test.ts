@@ -5,6 +5,7 @@ import type { Batch } from '../../../../src/store/commit/batch.ts';
 import { Journal } from '../../../../src/store/commit/journal.ts';
 import type { Writer } from '../../../../src/store/commit/writer.ts';
 import { decodeBatch } from '../../../support/fake-writer.ts';
+import { createFaults } from '../../../support/faults.ts';
 
 /** A writer that takes every batch and keeps the sequence numbers of its rows. */
 function recording(): { writer: Writer; rows: number[][] } {
@@ -15,6 +16,7 @@ function recording(): { writer: Writer; rows: number[][] } {
   };
   const writer: Writer = {
     prepare: (part) => void take(part),
+    forget: () => undefined,
     write: take,
     writeAlone: take,
     load: async () => [],
@@ -27,6 +29,7 @@ function recording(): { writer: Writer; rows: number[][] } {
 
 function createJournal(writer: Writer): Journal {
   return new Journal({
+    faults: createFaults(),
     writer,
     deferredMs: 1000,
     nextMessageId: 1,

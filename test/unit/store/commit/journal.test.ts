@@ -7,6 +7,7 @@ import type { RetainedValue } from '../../../../src/store/commit/retained-change
 import type { WriteError } from '../../../../src/store/commit/writer.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
 import { FakeWriter } from '../../../support/fake-writer.ts';
+import { createFaults } from '../../../support/faults.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -17,6 +18,7 @@ function setUp() {
   const troubles: (string | undefined)[] = [];
   const fatal: Error[] = [];
   const journal = new Journal({
+    faults: createFaults(),
     writer,
     deferredMs: 1000,
     nextMessageId: 50,
@@ -438,7 +440,7 @@ describe('a failing disk', () => {
   });
 
   test.each([
-    ['a fault in the program', (writer: FakeWriter) => writer.fail('SQLITE_CONSTRAINT')],
+    ['a fault at every change', (writer: FakeWriter) => writer.fail('SQLITE_CONSTRAINT')],
     ['the end of the thread', (writer: FakeWriter) => writer.break()],
   ])('%s is fatal and acknowledges nothing', async (_name, hit) => {
     const { writer, journal, fatal } = setUp();
@@ -447,6 +449,8 @@ describe('a failing disk', () => {
     ack.release();
     await pass(1);
     hit(writer);
+    await pass(1);
+    if (writer.tried.length > 1) hit(writer);
     await pass(5000);
     expect(fatal).toHaveLength(1);
     expect(ack.isDone()).toBe(false);

@@ -3,6 +3,7 @@ import { PendingAck } from '../../../../src/queue/pending-ack.ts';
 import { Journal } from '../../../../src/store/commit/journal.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
 import { FakeWriter } from '../../../support/fake-writer.ts';
+import { createFaults } from '../../../support/faults.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -12,6 +13,7 @@ const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 function setUp(payload = Buffer.from('x')) {
   const writer = new FakeWriter();
   const journal = new Journal({
+    faults: createFaults(),
     writer,
     deferredMs: 1000,
     nextMessageId: 1,
