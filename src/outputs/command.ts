@@ -18,7 +18,7 @@ export interface Refused {
 }
 
 /** A map, as an object has names such as `constructor` too. */
-const WORDS: ReadonlyMap<string, boolean> = new Map([
+const WORDS: ReadonlyMap<unknown, boolean> = new Map([
   ['on', true],
   ['true', true],
   ['1', true],
@@ -65,10 +65,9 @@ function fromObject(json: Readonly<Record<string, unknown>>): Command | Refused 
       `${JSON.stringify(unknown).slice(0, 50)}: unknown key, expected ${KEYS.join(', ')}`,
     );
   }
-  const value =
-    typeof json.value === 'object' ? undefined : WORDS.get(String(json.value).toLowerCase());
+  const value = WORDS.get(wordOf(json.value)?.toLowerCase());
   if (value === undefined) return refuse('value: expected true or false');
-  const forMs = json.for === undefined ? undefined : parseDuration(String(json.for));
+  const forMs = json.for === undefined ? undefined : parseDuration(wordOf(json.for) ?? '');
   if (json.for !== undefined && !(forMs !== undefined && forMs >= 1 && forMs <= LONGEST_FOR_MS)) {
     return refuse('for: expected a duration from 1ms to 1d, such as 2s');
   }
@@ -82,6 +81,11 @@ function fromObject(json: Readonly<Record<string, unknown>>): Command | Refused 
     ...(forMs === undefined ? {} : { forMs }),
     ...(Number.isNaN(given) ? {} : { given }),
   };
+}
+
+/** What is no list and no map, as text; some maps can't be converted. */
+function wordOf(value: unknown): string | undefined {
+  return typeof value === 'object' ? undefined : String(value);
 }
 
 function idOf(id: unknown): string | undefined {

@@ -50,6 +50,13 @@ test.each([
   [`{"value":true,"${'x'.repeat(60)}":1}`, `"${'x'.repeat(49)}: unknown key`],
   ['{"value":true,"time":"soon"}', 'time: expected a moment'],
   ['{"value":true,"id":{}}', 'id: expected text'],
+  ['constructor', 'expected on, off or JSON'],
+  ['__proto__', 'expected on, off or JSON'],
+  ['{"value":"constructor"}', 'value: expected true or false'],
+  ['{"value":{"toString":1}}', 'value: expected true or false'],
+  ['{"value":["on"]}', 'value: expected true or false'],
+  ['{"value":true,"for":{"toString":1}}', 'for: expected a duration'],
+  ['{"value":true,"id":{"toString":1}}', 'id: expected text'],
   ['x'.repeat(1025), 'longer than 1024 bytes'],
 ])('%s is refused', (text, reason) => {
   expect(parse(text)).toEqual({ refused: expect.stringContaining(reason) });
