@@ -179,7 +179,7 @@ test('open QoS 2 identifiers and the state of filters are found without the tree
 test('text that is not UTF-8 is no row, the replacement character itself is text', () => {
   const [from, to] = [referenceDatabase(), referenceDatabase()];
   from.exec(
-    `INSERT INTO retained VALUES ('a' || char(65533), 0, x'01'), (CAST(x'61ff' AS TEXT), 0, x'02')`,
+    `INSERT INTO retained VALUES ('a' || char(65533), 0, x'01', ''), (CAST(x'61ff' AS TEXT), 0, x'02', '')`,
   );
   expect(salvage(pagesOf(from), to)).toMatchObject({ retained: 1, unreadable: 1 });
   expect(to.prepare('SELECT topic FROM retained').pluck().all()).toEqual(['a\ufffd']);
