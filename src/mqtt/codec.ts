@@ -222,23 +222,11 @@ export function decodeSubscribe(
   end: number,
   allowsUnusedBits = false,
 ): SubscribePacket {
-  const qosBits = allowsUnusedBits ? 3 : 0xff;
-  return decodeList(source, start, end, (packetId, body) => ({
-    packetId,
-    requests: { [Symbol.iterator]: () => readRequests(body, qosBits) },
-    bytes: body.length,
-  }));
-}
-
-/** The packet's own copy of its bytes is read later, when the read buffer has other ones. */
-function decodeList<Packet>(
-  source: Buffer,
-  start: number,
-  end: number,
-  create: (packetId: number, body: Buffer) => Packet,
-): Packet {
   const packetId = decodePacketId(new Fields(source, start, end));
-  return create(packetId, Buffer.from(source.subarray(start + 2, end)));
+  // A copy, which is read later, when the read buffer has other bytes.
+  const body = Buffer.from(source.subarray(start + 2, end));
+  const requests = { [Symbol.iterator]: () => readRequests(body, allowsUnusedBits ? 3 : 0xff) };
+  return { packetId, requests, bytes: body.length };
 }
 
 function* readRequests(body: Buffer, qosBits: number): Generator<SubscribeRequest> {
@@ -258,11 +246,10 @@ function* readFilters(body: Buffer): Generator<string> {
 }
 
 export function decodeUnsubscribe(source: Buffer, start: number, end: number): UnsubscribePacket {
-  return decodeList(source, start, end, (packetId, body) => ({
-    packetId,
-    filters: { [Symbol.iterator]: () => readFilters(body) },
-    bytes: body.length,
-  }));
+  const packetId = decodePacketId(new Fields(source, start, end));
+  const body = Buffer.from(source.subarray(start + 2, end));
+  const filters = { [Symbol.iterator]: () => readFilters(body) };
+  return { packetId, filters, bytes: body.length };
 }
 
 /** Receives the offsets of a PUBLISH in its packet; implemented by `Publication.at` of the broker. */

@@ -65,7 +65,9 @@ export class ReadPause {
   /** Nothing more can arrive; what is kept is read in turns, and not paused for another reason. */
   end(): void {
     this.#ended = true;
+    const waitsForTurn = this.#reasons.has('turn');
     this.#reasons.clear();
+    if (waitsForTurn) this.#reasons.add('turn');
   }
 
   /**

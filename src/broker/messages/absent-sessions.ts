@@ -33,7 +33,7 @@ const SESSIONS = 10_000;
 /** Sessions that end in one sweep at most: each is searched among all. */
 const ENDS = 10;
 /** Longer than any absence. */
-const FOREVER_MS = 1e12;
+const LONGEST_MS = 1e12;
 
 const unreleased = ({ incoming }: Session): number => incoming.size;
 
@@ -80,7 +80,7 @@ export class AbsentSessions {
     for (const { owner } of byClientId.values()) ofOwner.set(owner, (ofOwner.get(owner) ?? 0) + 1);
     // Of the user with the most sessions: one without subscriptions, else the one that was absent for longest.
     const rank = ({ owner, subscriptions, awaySince }: Session): number =>
-      (2 * ofOwner.get(owner)! + (subscriptions.size === 0 ? 1 : 0)) * FOREVER_MS + now - awaySince;
+      (2 * ofOwner.get(owner)! + (subscriptions.size === 0 ? 1 : 0)) * LONGEST_MS + now - awaySince;
     return this.endLargest('longest absence', rank) > 0;
   }
 

@@ -22,7 +22,7 @@ export interface RetainedFeedParts {
 
 /** First byte of a PUBLISH at QoS 0 with RETAIN. */
 const RETAINED_HEADER = 0x31;
-/** Topic levels that are visited between two looks at the turn and the client. */
+/** Topic levels that are visited between two checks of the turn and the client. */
 const STEP = 64;
 /** Messages that are remembered, so that overlapping filters send them once; beyond that they may be sent again. */
 const REMEMBERED = 10_000;

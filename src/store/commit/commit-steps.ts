@@ -3,7 +3,7 @@ import type { QueueEntry } from '../../queue/queue-entry.ts';
 import { type Batch, type CommitParts, packParts } from './batch.ts';
 import type { RetryingWriter } from './retrying-writer.ts';
 
-/** Entries or acknowledgements that are confirmed between two looks at the turn. */
+/** Entries or acknowledgements that are confirmed between two checks of the turn. */
 const STEP = 64;
 
 /** Packs and confirms commits; large ones in several turns of the event loop. */
