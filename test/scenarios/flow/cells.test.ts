@@ -17,7 +17,6 @@ test('subscribers that read get all messages, however many publishers there are 
     (qos) => `flow-qos${qos}-w${pick(WINDOWS)}-${pick(SESSIONS)}-${pick(SHAPES)}`,
   );
   cells.push('flow-qos1-w1000-clean-10to10', `flow-qos0-w0-clean-${pick(SHAPES)}`);
-  cells.push(`flow-neighbours-qos${pick([0, 1, 2])}`, 'flow-outrun-qos0-frozen');
   console.log(`seed ${SEED} (FLOW_SEED): ${cells.join(', ')}`);
   const words = cells.flatMap((cell) => ['--workload', cell]);
   const { code, stdout, stderr } = await run(
@@ -28,11 +27,6 @@ test('subscribers that read get all messages, however many publishers there are 
   for (const cell of cells) {
     const line = stdout.split('\n').find((each) => each.startsWith(`${cell} cellgate 1/1: `));
     expect(line, stdout).toMatch(/\blost 0\b/);
-    // Beside a frozen, a slow and a flooding neighbour.
-    const share = /\bshare (\S+?),/.exec(line ?? '')?.[1];
-    if (cell.startsWith('flow-neighbours')) expect(Number(share), line).toBeGreaterThan(0.9);
-    const rss = /\brss (\S+?),/.exec(line ?? '')?.[1];
-    if (cell.startsWith('flow-outrun')) expect(Number(rss), line).toBeLessThan(600e6);
     if (cell.startsWith('flow-qos0')) expect(line).toMatch(/\bdropped 0\b/);
   }
   expect(code, stderr).toBe(0);
