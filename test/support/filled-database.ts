@@ -52,7 +52,13 @@ function fill(db: Connection, random: Random): void {
   }
   for (let n = 0; n < 1500; n++) {
     const length = n % 50 === 0 ? 9000 : random.between(1, 300);
-    insert('retained', `r/${n}/\ufffd`, n % 3, Buffer.from(`${n} ${textOf(length, random)}`));
+    insert(
+      'retained',
+      `r/${n}/\ufffd`,
+      n % 3,
+      Buffer.from(`${n} ${textOf(length, random)}`),
+      `client ${n % 9}`,
+    );
   }
   for (let n = 0; n < 200; n++) {
     insert('will', `client ${n}`, `will/${n}`, n % 3, n % 2, Buffer.from(textOf(100, random)));

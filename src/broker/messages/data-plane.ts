@@ -1,4 +1,4 @@
-import { type Faults, REFUSED_BY_BROKER, shortTopic } from '../../base/faults.ts';
+import type { Faults } from '../../base/faults.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER, type Qos } from '../../mqtt/codec.ts';
 import { createMessage, Message } from '../../queue/message.ts';
@@ -18,6 +18,7 @@ import { type RetainedLimits, RetainedMessages, recoverRetained, retain } from '
 import { type Route, Router } from './router.ts';
 import type { Session, SessionLimits } from './session.ts';
 import { Sessions } from './sessions.ts';
+import { setAside } from './set-aside.ts';
 import { type SubscriptionLimits, Subscriptions } from './subscriptions.ts';
 
 /** The message of an identifier that an older version has stored: only DUP says whether another one repeats it. */
@@ -67,9 +68,11 @@ export class DataPlane {
     this.router = router;
     const { retained } = this;
     this.flow = new FlowControl(parts);
-    const setAside = (message: Message, to: string, error: unknown): void =>
-      this.#setAside(message, to, null, error);
-    const shared = { ...parts, router, retained, setAside };
+    const shared = {
+      ...{ ...parts, router, retained },
+      setAside: (message: Message, to: string, error: unknown) =>
+        setAside(parts, message, to, error, null),
+    };
     const sessions = new Sessions({ ...shared, flow: this.flow });
     const absent = new AbsentSessions({ ...parts, sessions });
     this.sessions = sessions;
@@ -227,27 +230,14 @@ export class DataPlane {
       retain(this.retained, publication, this.#parts);
     } catch (error) {
       const { pendingAck } = publication;
-      this.#setAside(publication.keep(), 'the retained messages', pendingAck, error);
+      setAside(this.#parts, publication.keep(), 'the retained messages', error, pendingAck);
     }
   }
 
   /** The delivery to one subscriber has failed. */
   #failed(publication: Publication, subscriber: Subscriber, error: unknown): void {
     const to = subscriber.label ?? 'a part of the gateway';
-    this.#setAside(publication.keep(), to, publication.pendingAck, error);
-  }
-
-  /** Moves a message that can't be delivered to the refused messages; `pendingAck` waits for that. */
-  #setAside(message: Message, to: string, pendingAck: PendingAck | null, error: unknown): void {
-    const { faults, store, now } = this.#parts;
-    const { body, topicEnd } = message;
-    const topic = shortTopic(body.toString('utf8', 2, topicEnd));
-    const reason = faults.caught('delivery', `delivering a message of ${topic} to ${to}`, error);
-    if (!pendingAck && !faults.mayKeep()) return;
-    store.journal.add(
-      ['deadLetter', REFUSED_BY_BROKER, now(), reason, new Uint8Array(body)],
-      pendingAck ?? undefined,
-    );
+    setAside(this.#parts, publication.keep(), to, error, publication.pendingAck);
   }
 
   #holdFor({ backlogged }: Subscriber, client: Client): void {

@@ -30,6 +30,7 @@ const REMEMBERED = 10_000;
 /** Retained messages at QoS 0 that are being sent to a client, which may read slowly. */
 export class RetainedFeed {
   readonly #parts: RetainedFeedParts;
+  readonly #failed: (message: Message, error: unknown) => void;
   /** The filters that have not begun, each once. */
   readonly #filters = new Map<string, Subscribed>();
   #walk: RetainedWalk | undefined;
@@ -42,8 +43,10 @@ export class RetainedFeed {
   /** The rest is sent in another turn. */
   #scheduled = false;
 
-  constructor(parts: RetainedFeedParts) {
+  /** `failed` is called for a message that can't be sent. */
+  constructor(parts: RetainedFeedParts, failed: (message: Message, error: unknown) => void) {
     this.#parts = parts;
+    this.#failed = failed;
   }
 
   get isEmpty(): boolean {
@@ -59,12 +62,8 @@ export class RetainedFeed {
     this.#filters.delete(filter);
   }
 
-  /** Sends as many as the client reads, without those that were replaced or deleted since; `resume` in another turn, `failed` for one that can't be sent. */
-  pump(
-    buffer: PacketBuffer,
-    resume: () => void,
-    failed: (message: Message, error: unknown) => void,
-  ): void {
+  /** Sends as many as the client reads, without those that were replaced or deleted since; `resume` in another turn. */
+  pump(buffer: PacketBuffer, resume: () => void): void {
     if (this.#scheduled) return;
     const publication = new Publication();
     while (this.#begin()) {
@@ -84,7 +83,7 @@ export class RetainedFeed {
         try {
           writePublication(buffer, publication.of(message, topic, 0, true), RETAINED_HEADER, 0);
         } catch (error) {
-          failed(message, error);
+          this.#failed(message, error);
         }
       }
       this.#found = this.#walk!.take(STEP);

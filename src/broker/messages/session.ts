@@ -87,7 +87,9 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   constructor({ context, clientId, key, persistent, stored }: SessionParts) {
     const { limits, load, now } = context;
     this.#context = context;
-    this.retainedFeed = new RetainedFeed(context);
+    this.retainedFeed = new RetainedFeed(context, (message, error) =>
+      context.setAside(message, this.label, error),
+    );
     this.clientId = clientId;
     this.key = key;
     this.persistent = persistent;
@@ -272,13 +274,9 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     const link = this.#link;
     if (!link || this.#pumping) return;
     this.#pumping = true;
-    const { limits, setAside } = this.#context;
-    this.#deliveries.sendQueued(link, this.queue, limits.inflight, this.#left);
-    if (!this.retainedFeed.isEmpty) {
-      this.retainedFeed.pump(link.sendBuffer, this.#continueFeed, (message, error) =>
-        setAside(message, this.label, error),
-      );
-    }
+    const { inflight } = this.#context.limits;
+    this.#deliveries.sendQueued(link, this.queue, inflight, this.#left);
+    if (!this.retainedFeed.isEmpty) this.retainedFeed.pump(link.sendBuffer, this.#continueFeed);
     if (this.flow.held.size > 0) this.#releasePublishers();
     this.#pumping = false;
   }

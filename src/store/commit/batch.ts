@@ -92,7 +92,19 @@ export function* packParts(
     const ranges = hasEntries ? [] : deletes.slice(range, range + DELETES);
     range += ranges.length;
     isLast = !hasEntries && range === deletes.length;
-    yield packBatch(some, waiting, ranges, nextMessageId);
+    yield packOrThrow(some, waiting, ranges, nextMessageId);
+  }
+}
+
+/** Changes that can't be packed. */
+export class PackError extends Error {}
+
+/** The same as `packBatch`; throws PackError. */
+export function packOrThrow(...changes: Parameters<typeof packBatch>): Batch {
+  try {
+    return packBatch(...changes);
+  } catch (cause) {
+    throw new PackError(String(cause), { cause });
   }
 }
 

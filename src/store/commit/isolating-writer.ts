@@ -2,7 +2,7 @@ import { type Faults, REFUSED_BY_BROKER, shortTopic } from '../../base/faults.ts
 import { createMessage } from '../../queue/message.ts';
 import { type QueueEntry, topicOf } from '../../queue/queue-entry.ts';
 import { isFaultOfChange } from '../database/sqlite-errors.ts';
-import { type CommitParts, type Operation, packBatch, RANGE } from './batch.ts';
+import { type CommitParts, type Operation, PackError, packOrThrow, RANGE } from './batch.ts';
 import type { CommitSteps } from './commit-steps.ts';
 import type { RetryingWriter } from './retrying-writer.ts';
 import { WriteError } from './writer.ts';
@@ -17,9 +17,6 @@ export interface IsolatingWriterParts {
 
 /** Deletes nothing: shows whether the writer takes a change at all. */
 const PROBE: Operation = ['deleteWill', '\0'];
-
-/** Changes that can't be packed. */
-class PackError extends Error {}
 
 /**
  * Writes changes in one commit. Where this program fails on one of them, it writes the others in several commits, and
@@ -76,17 +73,8 @@ export class IsolatingWriter {
     deletes: readonly number[],
   ): Promise<void> {
     if (operations.length + entries.length + deletes.length === 0) return;
-    await this.#parts.writer.write(this.#pack(operations, entries, deletes));
-  }
-
-  #pack(
-    ...[operations, entries, deletes]: [Operation[], readonly QueueEntry[], readonly number[]]
-  ) {
-    try {
-      return packBatch(operations, entries, deletes, () => this.#parts.nextMessageId());
-    } catch (cause) {
-      throw new PackError(String(cause), { cause });
-    }
+    const { writer, nextMessageId } = this.#parts;
+    await writer.write(packOrThrow(operations, entries, deletes, nextMessageId));
   }
 
   /** Writes the changes in ever smaller commits, until those that fail are alone. */

@@ -4,7 +4,7 @@ import type { Latency } from '../../base/latency.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import { type QueueEntry, type QueueOwner, UNWRITTEN } from '../../queue/queue-entry.ts';
 import { AcknowledgedRuns } from './acknowledged-runs.ts';
-import type { Operation } from './batch.ts';
+import type { CommitParts, Operation } from './batch.ts';
 import { CommitPacer } from './commit-pacer.ts';
 import { CommitSteps } from './commit-steps.ts';
 import { EntryStages } from './entry-stages.ts';
@@ -35,12 +35,10 @@ export interface JournalParts {
   onFatal(error: Error): void;
 }
 
-interface Gathered {
+interface Gathered extends CommitParts {
   readonly operations: Operation[];
   /** Topics whose retained values are written. */
   readonly topics: Iterator<string>;
-  readonly entries: readonly QueueEntry[];
-  readonly deletes: readonly number[];
   readonly pendingAcks: readonly PendingAck[];
   /** Waiting for a flush. */
   readonly flushed: readonly (() => void)[];
@@ -308,10 +306,8 @@ export class Journal {
     return { operations, topics, deletes, entries, pendingAcks, flushed };
   }
 
-  async #confirm(
-    { pendingAcks, flushed }: Gathered,
-    written: readonly QueueEntry[],
-  ): Promise<void> {
+  async #confirm(gathered: Gathered, written: readonly QueueEntry[]): Promise<void> {
+    const { pendingAcks, flushed } = gathered;
     this.counts.entries += written.length;
     const failed = (error: unknown): void =>
       void this.#parts.faults.caught('commit', 'acknowledging what is on disk', error);

@@ -41,7 +41,7 @@ const TABLES: Readonly<Record<string, string>> = {
   session: 'SELECT key, client_id, seen, sent, owner FROM session',
   subscription: 'SELECT * FROM subscription',
   incoming: 'SELECT * FROM incoming',
-  retained: 'SELECT topic, qos, hex(payload) FROM retained',
+  retained: 'SELECT topic, qos, hex(payload), publisher FROM retained',
   will: 'SELECT client_id, topic, qos, retain, hex(payload) FROM will',
   dead_letter: 'SELECT id, uplink, at, reason, hex(body) FROM dead_letter',
   state: `SELECT * FROM state WHERE owner <> '$store'`,
