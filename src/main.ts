@@ -57,7 +57,7 @@ export async function startGateway(
   const deferredMs = config.store.readingsWithin;
   const faults = new Faults(log, clock.monotonic);
   const store = new Store({ folder: data, deferredMs, log, faults, onFatal: endProcess });
-  const boot = (): number => store.recovered.boot;
+  const boot = (): number => store.bootNumber.value;
   const state = { of: (owner: string) => store.state.of(owner) };
   const access = new Access({ file: config.broker.access, log, now: clock.monotonic });
   const broker = new Broker({ ...config.broker, store, clock, log, faults, access });
@@ -70,7 +70,8 @@ export async function startGateway(
   const mutexOf = createKeyedMutex();
   const troubleLog = new TroubleLog(log, clock.monotonic);
   const common = { cell, boot, buses, clock, log, troubleLog };
-  const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state });
+  const onSet = (): void => store.bootNumber.clockIsRight(clock.wall(), store.journal);
+  const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state, onSet });
   const sensors = createSensors({
     ...{ ...common, sensors: config.sensors, drivers, mutexes: mutexOf, publish, state },
     clock: { ...clock, wall: wallClock.now },

@@ -68,7 +68,6 @@ export function createLog(
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { error: pino.stdSerializers.err },
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => blank(fields, 0) as Record<string, unknown>,

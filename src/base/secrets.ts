@@ -5,3 +5,14 @@ const SECRET =
 export function isSecretKey(key: string): boolean {
   return SECRET.test(key);
 }
+
+/** The text without what a URL in it says about user and password, and without the values of its query. */
+export function maskUrls(text: string): string {
+  return text.replaceAll(/:\/\/.*@/gs, '://***@').replaceAll(/(:\/\/[^\s?]*\?)[^\s"']+/g, '$1***');
+}
+
+/** Whether a URL has a user, a password or another secret in it. */
+export function hasSecret(url: string): boolean {
+  const query = url.split('?')[1] ?? '';
+  return url.includes('@') || query.split('&').some((one) => isSecretKey(one.split('=')[0] ?? ''));
+}

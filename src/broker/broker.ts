@@ -264,6 +264,11 @@ export class Broker implements Service {
     }
   }
 
+  /** Whether the topic has a retained message. */
+  hasRetained(topic: string): boolean {
+    return this.#plane.retained.get(topic) !== undefined;
+  }
+
   /**
    * Calls `receive` with every matching message until the returned function is called.
    * An error of `receive` is counted and does not affect the publisher.

@@ -53,7 +53,7 @@ async function live(
   }
   io.ready(gateway.urls);
   const onReload = (): void => {
-    gateway.reload().catch((error: unknown) => log.error({ error }, 'the reload has failed'));
+    gateway.reload().catch((error: unknown) => log.error({ err: error }, 'the reload has failed'));
   };
   io.events.on('SIGHUP', onReload);
   log.info(`stopping on ${await stopSignal}`);

@@ -42,7 +42,7 @@ function inWords({ cell, version, sessions, uplinks, sensors, troubles }: Gatewa
       const oldest = one.oldestAge === null ? '' : `, oldest ${duration(one.oldestAge)}`;
       const eta = one.queued > 0 && one.eta !== null ? `, empty in ${duration(one.eta)}` : '';
       const dropped = Object.values(one.dropped).reduce((sum, count) => sum + count, 0);
-      return `uplink     ${one.name} ${one.state} (${one.url}): ${one.queued} wait${oldest}, ${one.rate}/s${eta}, ${dropped} dropped`;
+      return `uplink     ${one.name} ${one.state} (${one.url}${one.protocol === null ? '' : `, ${one.protocol}`}): ${one.queued} wait${oldest}, ${one.rate}/s${eta}, ${dropped} dropped`;
     }),
     ...(troubles.length === 0 ? ['healthy'] : troubles.map((trouble) => `trouble    ${trouble}`)),
   ];

@@ -27,7 +27,7 @@ const CORRECTED = 'taken before the clock was set, time corrected';
 /** `json` has value, unit, quality and time; `value` is the bare value. */
 export type PayloadForm = 'json' | 'value';
 
-/** `boot` counts the gateway's starts, `seq` this topic's readings since; together they never repeat. */
+/** `boot` grows with each start of the gateway, `seq` with each reading of the topic; together they never repeat. */
 export interface Encoding {
   readonly payload: PayloadForm;
   readonly boot: number;

@@ -76,7 +76,7 @@ export class Http implements Service {
       this.#certificates?.stop();
       throw error;
     });
-    server.on('error', (error) => log.warn({ error }, 'the web server has reported an error'));
+    server.on('error', (error) => log.warn({ err: error }, 'the web server has reported an error'));
     const { port: taken } = server.address() as AddressInfo;
     const name = host.includes(':') ? `[${host}]` : host;
     this.#url = `${config.tls ? 'https' : 'http'}://${name}:${taken}/`;

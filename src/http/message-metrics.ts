@@ -128,6 +128,16 @@ export const UPLINK_METRICS: readonly Metric[] = [
   },
   {
     kind: 'gauge',
+    name: 'cellgate_uplink_trouble',
+    help: 'What is wrong with the uplink, as status has it; absent while nothing is.',
+    labels: ['uplink', 'reason'],
+    rows: ({ status }) =>
+      status.uplinks.flatMap(({ name, reason }) =>
+        reason === null ? [] : [[{ uplink: name, reason }, 1] as const],
+      ),
+  },
+  {
+    kind: 'gauge',
     name: 'cellgate_uplink_queued_messages',
     help: 'Messages queued for the plant, with those in flight.',
     labels: ['uplink'],

@@ -30,7 +30,7 @@ export function createRequests(parts: RequestsParts) {
     request.resume();
     const found = await answer(request, parts).catch((error: unknown): Answer => {
       const path = request.url?.slice(0, 100);
-      parts.log.error({ error, path }, 'a request could not be answered');
+      parts.log.error({ err: error, path }, 'a request could not be answered');
       return textAnswer(500, 'The gateway could not answer; its log has the reason.');
     });
     const { bytes, encoding } = await bodyOf(found, request);

@@ -11,10 +11,15 @@ export interface ReasonCode {
   readonly disconnect?: string;
   /** Why a message was refused, if it will always be refused; without it the refusal may be temporary. */
   readonly permanent?: string;
+  /** In a DISCONNECT: what a message in flight has to do with it; without it nothing. */
+  readonly blames?: 'message' | 'size' | 'possible';
 }
 
 /** Below this code a packet reports success [MQTT 5, section 2.4]. */
 const FIRST_ERROR = 0x80;
+
+/** PUBREC: the plant has another message under this packet identifier, or this message already. */
+export const IDENTIFIER_IN_USE = 0x91;
 
 /** All reason codes of the standard, in its order. The texts are those of the packets in which a server sends the code. */
 export const REASON_CODES: readonly ReasonCode[] = [
@@ -30,18 +35,21 @@ export const REASON_CODES: readonly ReasonCode[] = [
     code: 0x80,
     name: 'Unspecified error',
     connack: 'refuses the connection without a reason',
+    blames: 'possible',
   },
   {
     code: 0x81,
     name: 'Malformed Packet',
     disconnect: 'says that a packet was malformed',
+    blames: 'message',
   },
   {
     code: 0x82,
     name: 'Protocol Error',
     disconnect: 'says that the protocol was violated',
+    blames: 'message',
   },
-  { code: 0x83, name: 'Implementation specific error' },
+  { code: 0x83, name: 'Implementation specific error', blames: 'possible' },
   {
     code: 0x84,
     name: 'Unsupported Protocol Version',
@@ -67,6 +75,7 @@ export const REASON_CODES: readonly ReasonCode[] = [
     connack: 'does not let this client in (not authorised)',
     disconnect: 'closed the connection: not authorised',
     permanent: 'not authorised',
+    blames: 'message',
   },
   {
     code: 0x88,
@@ -103,6 +112,7 @@ export const REASON_CODES: readonly ReasonCode[] = [
     name: 'Topic Name invalid',
     connack: 'refuses the topic of the will',
     permanent: 'topic name invalid',
+    blames: 'message',
   },
   { code: 0x91, name: 'Packet Identifier in use', permanent: 'packet identifier in use' },
   { code: 0x92, name: 'Packet Identifier not found' },
@@ -111,13 +121,14 @@ export const REASON_CODES: readonly ReasonCode[] = [
     name: 'Receive Maximum exceeded',
     disconnect: 'says that more was sent than it can take (receive maximum)',
   },
-  { code: 0x94, name: 'Topic Alias invalid' },
+  { code: 0x94, name: 'Topic Alias invalid', blames: 'message' },
   {
     code: 0x95,
     name: 'Packet too large',
     connack: 'finds the CONNECT too large',
     disconnect: 'says that a packet was too large',
     permanent: 'packet too large',
+    blames: 'size',
   },
   {
     code: 0x96,
@@ -129,24 +140,32 @@ export const REASON_CODES: readonly ReasonCode[] = [
     name: 'Quota exceeded',
     connack: 'has no room for another client (quota exceeded)',
     disconnect: 'says that a quota is exceeded',
+    blames: 'possible',
   },
   {
     code: 0x98,
     name: 'Administrative action',
     disconnect: 'closed the connection: an administrator did',
   },
-  { code: 0x99, name: 'Payload format invalid', permanent: 'payload format invalid' },
+  {
+    code: 0x99,
+    name: 'Payload format invalid',
+    permanent: 'payload format invalid',
+    blames: 'message',
+  },
   {
     code: 0x9a,
     name: 'Retain not supported',
     connack: 'does not keep retained messages: the will is refused',
     permanent: 'retain not supported',
+    blames: 'message',
   },
   {
     code: 0x9b,
     name: 'QoS not supported',
     connack: 'does not take the QoS of the will',
     permanent: 'QoS not supported',
+    blames: 'message',
   },
   {
     code: 0x9c,
@@ -193,6 +212,11 @@ export function connackText(code: number): string | undefined {
 /** The text of a DISCONNECT from a server; undefined if the standard has no such code there. */
 export function disconnectText(code: number): string | undefined {
   return byCode.get(code)?.disconnect;
+}
+
+/** What a message in flight has to do with a DISCONNECT from a server. */
+export function disconnectBlames(code: number): 'message' | 'size' | 'possible' | 'none' {
+  return byCode.get(code)?.blames ?? 'none';
 }
 
 /** Why a message is always refused (PUBACK, PUBREC) [MQTT 5, section 3.4.2.1]; undefined if the refusal may be temporary. */

@@ -100,7 +100,7 @@ function showCard(card: Card, status: UplinkStatus): void {
   card.status = status;
   setAttribute(node, 'data-state', status.state);
   setText(state, `${translate(status.state)} · ${span(status.since)}`);
-  setText(url, status.url);
+  setText(url, [status.url, status.protocol ?? []].flat().join(', '));
   setText(reason, status.reason ?? '');
   const dropped = Object.values(status.dropped).reduce((sum, count) => sum + count, 0);
   facts.set('waiting', number(status.queued));

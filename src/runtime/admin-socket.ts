@@ -66,7 +66,7 @@ export function createAdminSocket(
     }
     open = undefined;
     if (reported !== 'none')
-      log.warn({ error: failure }, 'the command line can not ask this gateway: no control socket');
+      log.warn({ err: failure }, 'the command line can not ask this gateway: no control socket');
     reported = 'none';
   };
   const report = (file: string): void => {

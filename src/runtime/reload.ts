@@ -88,7 +88,7 @@ export class Reload {
     for (const part of changed.toReversed()) {
       await part.applyConfig(this.#config).catch((error: unknown) => {
         const message = 'could not go back to the config from before';
-        this.#parts.log.error({ error, part: part.name }, message);
+        this.#parts.log.error({ err: error, part: part.name }, message);
       });
     }
   }

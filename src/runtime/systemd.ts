@@ -39,7 +39,7 @@ export function createSystemd({ env, log, stuck }: SystemdParts): Service {
       failure = undefined;
     } catch (error) {
       const { message } = error as Error;
-      if (failure !== message) log.warn({ error }, 'could not notify systemd');
+      if (failure !== message) log.warn({ err: error }, 'could not notify systemd');
       failure = message;
     }
   };

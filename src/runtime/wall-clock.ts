@@ -15,6 +15,8 @@ export interface WallClockParts {
   boot(): number;
   /** The state that is kept over restarts; available from `start` on. */
   readonly state: StateStore;
+  /** Called once when the time is known to be right. */
+  onSet(): void;
 }
 
 /** The time of day on a board without a battery-backed clock, which gets the time from a time server. */
@@ -63,10 +65,12 @@ export function createWallClock(parts: WallClockParts): WallClock {
     if (!(await isTrustworthy())) return;
     const step = Math.round(clock.wall() - evenly());
     set = true;
-    if (clock.monotonic() - began < POLL_MS) return;
-    steps = [...steps, [parts.boot(), step] as const].slice(-KEPT_STEPS);
-    parts.state.of(OWNER).set(STEPS, steps);
-    log.info({ step }, 'the clock is set');
+    if (clock.monotonic() - began >= POLL_MS) {
+      steps = [...steps, [parts.boot(), step] as const].slice(-KEPT_STEPS);
+      parts.state.of(OWNER).set(STEPS, steps);
+      log.info({ step }, 'the clock is set');
+    }
+    parts.onSet();
   };
 
   const watch = async (): Promise<void> => {

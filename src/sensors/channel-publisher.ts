@@ -36,7 +36,8 @@ export interface ChannelPublisherParts {
   readonly topic: string;
   readonly payload: PayloadForm;
   readonly sequence: Sequence;
-  readonly boot: number;
+  /** The number of this start of the gateway; it may grow while it runs. */
+  boot(): number;
   readonly filters: readonly FilterConfig[];
   readonly clock: Clock;
   /** State of the filters that survives a restart. */
@@ -65,7 +66,7 @@ export function createChannelPublisher(
     const seq = sequence.next(topic);
     const reading: Reading = { sensor, unit, time: clock.wall(), ...passed };
     const dated = withClockState(reading, parts.clockIsSet());
-    parts.publish(topic, encodeReading(dated, { payload, boot, seq }));
+    parts.publish(topic, encodeReading(dated, { payload, boot: boot(), seq }));
   };
 
   /** Runs the filters again when a kept sample is due. A timer that fires too early is set again. */

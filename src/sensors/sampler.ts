@@ -20,7 +20,8 @@ import { createTimeLimited } from './time-limited.ts';
 
 export interface SamplerParts {
   readonly cell: string;
-  readonly boot: number;
+  /** The number of this start of the gateway. */
+  boot(): number;
   readonly driver: Driver;
   readonly buses: Buses;
   readonly clock: Clock;

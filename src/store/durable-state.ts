@@ -39,6 +39,13 @@ export class DurableState implements StateStore {
     };
   }
 
+  /** Sets a value that is in the next commit, together with the changes that are added in the same turn of the event loop. */
+  setNow(owner: string, key: string, value: unknown): void {
+    this.#valuesOf(owner).set(key, value);
+    this.#changed.get(owner)?.delete(key);
+    this.#journal.add(['setState', owner, key, JSON.stringify(value) ?? 'null']);
+  }
+
   /** Adds the changed values to the journal. They wait until the values before are on disk; a newer value replaces an older one. */
   save(): void {
     if (this.#writing || this.#changed.size === 0) return;

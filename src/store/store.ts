@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { StoredEntry } from '../queue/queue-entry.ts';
+import { BootNumber } from './boot-number.ts';
 import { Journal } from './commit/journal.ts';
 import type { RetainedValue } from './commit/retained-changes.ts';
 import { startWriter, WriteError, type Writer } from './commit/writer.ts';
@@ -17,7 +18,7 @@ import { openError } from './database/database.ts';
 import { LAST_SESSION } from './database/segment-table.ts';
 import { errorCode, isDamage, isWriteFailure } from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
-import { countStart, type Recovered, recover } from './recovery/load-state.ts';
+import { type Recovered, recover, setMeta } from './recovery/load-state.ts';
 import { asLoss, describeLoss, LOSS_KEY, LOSS_OWNER, type Loss } from './recovery/loss.ts';
 import { openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
@@ -61,8 +62,9 @@ const SAVE_CLOCK_MS = 1000;
 /** Stores retained values, sessions with their queues, wills and state in one database. */
 export class Store implements Service {
   readonly name = 'store';
-  /** The state that was stored at the start; set by `start`, like the next three fields. */
+  /** The state that was stored at the start; set by `start`, like the next four fields. */
   recovered!: Recovered;
+  bootNumber!: BootNumber;
   journal!: Journal;
   /** Values that sensors keep. */
   state!: DurableState;
@@ -91,7 +93,7 @@ export class Store implements Service {
     checkPermissions(file);
     try {
       const writable = this.#lock() && this.#recover(file);
-      if (!writable) this.recovered = recoverUnwritable(file);
+      if (!writable) this.#use(recoverUnwritable(file));
       this.#writer = startWriter(file);
       this.journal = new Journal({
         writer: this.#writer,
@@ -109,15 +111,21 @@ export class Store implements Service {
       );
       this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_CLOCK_MS).unref();
       if (!writable) {
-        this.journal.add(['setMeta', 'boot', this.recovered.boot]);
-        this.journal.add(['setMeta', 'stopped', 0]);
+        const meta = { ...this.bootNumber.meta, stopped: 0 };
+        for (const [key, value] of Object.entries(meta)) this.journal.add(['setMeta', key, value]);
       }
     } catch (error) {
       this.#unlock?.();
       throw openError(error, file);
     }
-    const { boot, sessions, retained } = this.recovered;
+    const { sessions, retained } = this.recovered;
+    const boot = this.bootNumber.value;
     log.info({ folder, boot, sessions: sessions.length, retained: retained.length }, 'store open');
+  }
+
+  #use(recovered: Recovered): void {
+    this.recovered = recovered;
+    this.bootNumber = new BootNumber(recovered, (this.#parts.clock ?? systemClock).wall());
   }
 
   /** False where the disk accepts no lock file. */
@@ -136,8 +144,8 @@ export class Store implements Service {
     try {
       const db = openSound(file, this.#parts.log);
       try {
-        this.recovered = recover(db);
-        countStart(db, this.recovered.boot);
+        this.#use(recover(db));
+        setMeta(db, { ...this.bootNumber.meta, stopped: 0 });
       } finally {
         db.close();
       }

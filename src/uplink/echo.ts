@@ -6,42 +6,78 @@ const FROM_PROPERTY = 'cellgate-from';
 /** MQTT 3.1.1 has no user properties: the latest messages are remembered, at most so many and for so long. */
 const REMEMBERED = 10_000;
 const REMEMBERED_MS = 30_000;
+/** An echo keeps its order: so long after a later message of the topic, that of the earlier one does not come any more. */
+const OVERTAKEN_MS = 5000;
 
-/** Recognises messages that this gateway sent and the plant sends back. */
+interface Sent {
+  readonly digest: string;
+  readonly at: number;
+}
+
+/** A message from the plant. */
+export interface Received {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  /** MQTT 5. */
+  readonly userProperties?: object | undefined;
+  /** The plant had it already when the gateway subscribed: it says nothing about what was sent since. */
+  readonly stored: boolean;
+}
+
+/**
+ * Recognises messages that this gateway sent and the plant sends back under another topic. A command must not be lost:
+ * with MQTT 3.1.1, only the message that is next to come back on its topic counts as an echo. After any other message
+ * on the topic no earlier one is expected.
+ */
 export class EchoGuard {
-  /** MQTT 5 properties of every message to the plant; undefined for MQTT 3.1.1. */
-  readonly properties: Buffer | undefined;
+  /** MQTT 5 properties of every message to the plant. */
+  readonly properties: Buffer;
   /** Echoes stopped since the start. */
   stopped = 0;
   readonly #name: string;
-  readonly #sent = new Map<string, number>();
   readonly #monotonic: () => number;
+  /** What may come back, oldest first, by the digest of the plant's topic; the topic of the latest message is last. */
+  readonly #sent = new Map<string, Sent[]>();
+  #count = 0;
 
   /** `name` identifies this gateway at the plant, e.g. its client id. */
-  constructor(name: string, protocol: 4 | 5, monotonic: () => number) {
+  constructor(name: string, monotonic: () => number) {
     this.#name = name;
     this.#monotonic = monotonic;
-    this.properties = protocol === 5 ? encodeUserProperty(FROM_PROPERTY, name) : undefined;
+    this.properties = encodeUserProperty(FROM_PROPERTY, name);
   }
 
-  /** Remembers a message that is sent to the plant; the topic is the local one. */
-  sent(topic: string, payload: Uint8Array): void {
-    if (this.properties) return;
-    const key = digest(topic, payload);
-    this.#sent.delete(key);
-    this.#sent.set(key, this.#monotonic());
-    if (this.#sent.size <= REMEMBERED) return;
+  /**
+   * Remembers a message that is sent to the plant without user properties. `topics` are those at the plant on which it
+   * would come back. `again`: it was sent before, and the plant may already have had it.
+   */
+  sent(topics: readonly string[], payload: Uint8Array, again: boolean): void {
+    if (topics.length === 0) return;
+    const one = { digest: digestOf(payload), at: this.#monotonic() };
+    for (const topic of topics) {
+      const key = digestOf(topic);
+      const expected = this.#expected(key);
+      this.#sent.delete(key);
+      this.#sent.set(key, expected);
+      if (again && expected.some(({ digest }) => digest === one.digest)) continue;
+      expected.push(one);
+      this.#count++;
+    }
     for (const oldest of this.#sent.keys()) {
-      this.#sent.delete(oldest);
-      return;
+      if (this.#count <= REMEMBERED) return;
+      this.#forget(oldest);
     }
   }
 
-  /** Whether this gateway sent the received message. Without user properties, each sent message matches one echo. */
-  isEcho(topic: string, payload: Uint8Array, properties: object | undefined): boolean {
-    const echo = this.properties
-      ? this.#hasOwnName(properties)
-      : this.#isRemembered(topic, payload);
+  /** The plant has begun a new session: it has nothing to send of what came before. */
+  newSession(): void {
+    this.#sent.clear();
+    this.#count = 0;
+  }
+
+  /** Whether this gateway sent the received message. */
+  isEcho(received: Received): boolean {
+    const echo = this.#hasOwnName(received.userProperties) || this.#isExpected(received);
     if (echo) this.stopped++;
     return echo;
   }
@@ -51,15 +87,38 @@ export class EchoGuard {
     return [names].flat().includes(this.#name);
   }
 
-  #isRemembered(topic: string, payload: Uint8Array): boolean {
-    const key = digest(topic, payload);
-    const at = this.#sent.get(key);
-    if (at === undefined) return false;
+  #isExpected({ topic, payload, stored }: Received): boolean {
+    if (stored || this.#sent.size === 0) return false;
+    const key = digestOf(topic);
+    const expected = this.#expected(key);
+    if (expected[0]?.digest !== digestOf(payload)) {
+      this.#forget(key);
+      return false;
+    }
+    expected.shift();
+    this.#count--;
+    return true;
+  }
+
+  /** The messages that may still come back on the topic. */
+  #expected(key: string): Sent[] {
+    const now = this.#monotonic();
+    const sent = this.#sent.get(key) ?? [];
+    const isOver = (first: Sent, next: Sent | undefined): boolean =>
+      now - first.at > REMEMBERED_MS || (next !== undefined && now - next.at > OVERTAKEN_MS);
+    while (sent[0] && isOver(sent[0], sent[1])) {
+      sent.shift();
+      this.#count--;
+    }
+    return sent;
+  }
+
+  #forget(key: string): void {
+    this.#count -= this.#sent.get(key)?.length ?? 0;
     this.#sent.delete(key);
-    return this.#monotonic() - at <= REMEMBERED_MS;
   }
 }
 
-function digest(topic: string, payload: Uint8Array): string {
-  return createHash('sha1').update(topic).update('\0').update(payload).digest('base64');
+function digestOf(bytes: string | Uint8Array): string {
+  return createHash('sha1').update(bytes).digest('base64');
 }

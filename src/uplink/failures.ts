@@ -1,8 +1,8 @@
-import { connackText, disconnectText, hexCode } from '../mqtt/reason-codes.ts';
+import { connackText, disconnectBlames, disconnectText, hexCode } from '../mqtt/reason-codes.ts';
 
 /** Why a connection to the plant ended, or could not be made. */
 export interface Ending {
-  /** The address as the config has it. */
+  /** The address, without secrets. */
   readonly url: string;
   /** The step at which it ended. */
   readonly reached: 'nothing' | 'socket' | 'session';
@@ -18,6 +18,19 @@ export interface Ending {
   readonly silent?: boolean;
   /** The reason as text, from the part that closed it. */
   readonly sentence?: string;
+}
+
+/** What a message in flight has to do with the end of a connection; `size`: it was too large. */
+export type Blame = 'message' | 'size' | 'possible' | 'none';
+
+/** Errors of a socket that the plant has closed. */
+const CLOSED = ['ECONNRESET', 'EPIPE'];
+
+/** A connection that the gateway or the network ended says nothing about the messages in flight. */
+export function blameOf({ reached, silent, sentence, disconnect, error }: Ending): Blame {
+  if (reached !== 'session' || silent || sentence !== undefined) return 'none';
+  if (disconnect !== undefined) return disconnectBlames(disconnect);
+  return error === undefined || CLOSED.includes(String(error.code)) ? 'possible' : 'none';
 }
 
 const SOCKET = new Map([
@@ -49,6 +62,8 @@ const EVERY_PLANT = [SOCKET.get('ENETUNREACH'), SOCKET.get('EAI_AGAIN')];
 
 /** What `describeEnding` gave, without what differs for uplinks that are down for one cause. */
 export function sharedEnding(sentence: string): string {
+  const back = sentence.indexOf('; the connection was lost at ');
+  if (back > 0) return sentence.slice(0, back);
   const [, url, words] = /^(\w+:\/\/\S+?):? (\S.*)$/.exec(sentence) ?? [];
   if (url === undefined || words === undefined || !URL.canParse(url)) return sentence;
   if (EVERY_PLANT.includes(words)) return `the plant ${words}`;

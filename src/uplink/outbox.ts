@@ -9,6 +9,7 @@ import { createMessage } from '../queue/message.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
 import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Store } from '../store/store.ts';
+import { FlowWatch } from './flow-watch.ts';
 import type { CurrentRouting } from './routing.ts';
 import { Sender } from './sender.ts';
 import { QUEUE_PACKET_IDS, UplinkQueue, type UplinkQueueParts } from './uplink-queue.ts';
@@ -22,8 +23,12 @@ export interface OutboxParts {
   now(): number;
   /** Milliseconds that never jump. */
   monotonic(): number;
-  /** Called for each message as it is sent: its local topic, and its payload at [start, end of body). */
-  onSent?(topic: string, body: Buffer, start: number): void;
+  /** How long the plant has taken no bytes, in milliseconds. */
+  undeliveredMs(): number;
+  /** Called once a second: `problem` may be another one. */
+  flowSampled(): void;
+  /** Called for each message as it is sent: its local topic, its payload at [start, end of body), and whether it was sent before. */
+  onSent?(topic: string, body: Buffer, start: number, again: boolean): void;
   /** Returns a better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
 }
@@ -36,14 +41,14 @@ export interface OutboxStatus {
   readonly oldestAge: number | null;
   readonly sent: number;
   readonly rate: number;
-  /** When the queue will be empty at the present rate; null when it can't be estimated. */
+  /** When the queue will be empty, as much as it is filled meanwhile; null while that can't be said. */
   readonly eta: number | null;
   readonly dropped: Readonly<Record<string, number>>;
   readonly deadLetters: number;
 }
 
 const EXPIRE_EVERY_MS = 5000;
-const RATE_OVER_S = 10;
+const SAMPLE_MS = 1000;
 /** The queues of every uplink, with the live queue if it has a share; the queues of single routes follow. */
 const NORMAL = 'normal';
 const HIGH = 'high';
@@ -65,7 +70,10 @@ export class Outbox implements Subscriber {
   readonly #dropped = new Map<string, number>();
   #deadLetters = 0;
   #expiry: NodeJS.Timeout | undefined;
-  #rated = { at: 0, sent: 0, rate: 0 };
+  #samples: NodeJS.Timeout | undefined;
+  /** Messages that were queued, and their bytes. */
+  readonly #arrived = { messages: 0, bytes: 0 };
+  readonly #flow = new FlowWatch();
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
@@ -99,6 +107,10 @@ export class Outbox implements Subscriber {
       EXPIRE_EVERY_MS,
     );
     this.#expiry.unref();
+    const sample = (): void => this.#sample();
+    const what = `measuring the flow to ${this.label}`;
+    this.#samples = setInterval(faults.guard('send', what, sample), SAMPLE_MS);
+    this.#samples.unref();
     this.#addMissing(wanted);
   }
 
@@ -135,6 +147,7 @@ export class Outbox implements Subscriber {
 
   close(): void {
     clearInterval(this.#expiry);
+    clearInterval(this.#samples);
     this.sender.disconnect();
   }
 
@@ -181,6 +194,8 @@ export class Outbox implements Subscriber {
     const { route } = sending;
     const cap = publication.qos === 0 ? route.qos : Math.min(publication.qos, route.qos);
     this.#queueOf(route).push(publication, cap === 2 ? 2 : 1);
+    this.#arrived.messages++;
+    this.#arrived.bytes += publication.keep().body.length;
     this.sender.pump();
   }
 
@@ -237,13 +252,37 @@ export class Outbox implements Subscriber {
 
   #tick(): void {
     for (const queue of this.#queues.values()) queue.expire();
-    const at = this.#parts.monotonic();
-    const { sent } = this.sender;
-    const seconds = (at - this.#rated.at) / 1000;
-    const recent = (sent - this.#rated.sent) / seconds;
-    const weight = Math.min(1, seconds / RATE_OVER_S);
-    const rate = this.#rated.rate + (recent - this.#rated.rate) * weight;
-    this.#rated = { at, sent, rate: rate < 0.01 ? 0 : rate };
+  }
+
+  #sample(): void {
+    const { sender } = this;
+    this.#flow.sample(
+      {
+        connected: sender.connected,
+        arrived: this.#arrived.messages,
+        arrivedBytes: this.#arrived.bytes,
+        sent: sender.sent,
+        sentBytes: sender.sentBytes,
+        queued: this.#queued,
+        queuedBytes: this.#bytes + sender.flight.bytes + sender.resendBytes,
+        undeliveredMs: this.#parts.undeliveredMs(),
+        ...sender.flight.sample,
+        drainRate: this.#routing.config.drainRate,
+      },
+      this.#parts.monotonic(),
+    );
+    this.#parts.flowSampled();
+  }
+
+  /** What is wrong with the flow of the messages. */
+  get problem(): FlowWatch['problem'] {
+    return this.#flow.problem;
+  }
+
+  get #bytes(): number {
+    let bytes = 0;
+    for (const { queue } of this.#queues.values()) bytes += queue.bytes;
+    return bytes;
   }
 
   get #queued(): number {
@@ -260,15 +299,14 @@ export class Outbox implements Subscriber {
       oldestAt ?? Number.POSITIVE_INFINITY,
     );
     const queued = this.#queued;
-    const { rate } = this.#rated;
     return {
       queued,
-      bytes: queues.reduce((bytes, { queue }) => bytes + queue.bytes, 0),
+      bytes: this.#bytes,
       inFlight,
       oldestAge: Number.isFinite(oldest) ? Math.max(0, this.#parts.now() - oldest) : null,
       sent,
-      rate: Math.round(rate * 10) / 10,
-      eta: queued === 0 ? 0 : rate > 0 ? Math.round((queued / rate) * 1000) : null,
+      rate: Math.round(this.#flow.rate * 10) / 10,
+      eta: this.#flow.eta(queued),
       dropped: Object.fromEntries(this.#dropped),
       deadLetters: this.#deadLetters,
     };

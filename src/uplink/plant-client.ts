@@ -1,11 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
+import mqtt, { type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
+import { maskUrls } from '../base/secrets.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import { CONNACK_HEADER } from '../mqtt/codec.ts';
 import { isError } from '../mqtt/reason-codes.ts';
+import { clientOptions, type WillForm } from './client-options.ts';
 import type { Ending } from './failures.ts';
+import { PlantInbox } from './plant-inbox.ts';
 import type { PlantTransport } from './plant-transport.ts';
-import { readSecret } from './secret.ts';
+import type { PlantProtocol } from './protocol-choice.ts';
+import { receivedBytes, type SocketProgress, socketProgress } from './socket-progress.ts';
 
 /** The events of a connection to the plant. `down` is the last one. */
 export interface PlantClientEvents {
@@ -16,18 +20,16 @@ export interface PlantClientEvents {
   received(packetId: number, reason: number): void;
   /** PUBCOMP. */
   completed(packetId: number): void;
-  /** A message from the plant; it is acknowledged when the promise resolves. */
+  /** A message from the plant; it is acknowledged when the promise resolves, after all earlier ones. */
   message(topic: string, packet: IPublishPacket): Promise<void>;
+  /** While the disk is slower than the messages: resolves when it has caught up. */
+  congested(): Promise<void> | undefined;
   drained(): void;
+  /** The plant has not answered a ping in time; called again and again until it does. */
+  silent(): void;
   /** A packet could not be handled. */
   failed(error: unknown): void;
   down(ending: Ending): void;
-}
-
-/** How the will is published; a plant may refuse a CONNECT because of it [MQTT 5, section 3.1.2.6, 3.1.2.7]. */
-export interface WillForm {
-  readonly qos: 0 | 1;
-  readonly retain: boolean;
 }
 
 export interface PlantSubscription {
@@ -39,15 +41,9 @@ export interface PlantSubscription {
   readonly keepRetain: boolean;
 }
 
-/** Packet identifiers of the packets that mqtt.js sends; the lower ones belong to the uplink queues. */
-const OWN_IDS = [64_001, 65_535] as const;
-/** The most messages that the plant may send before the first is acknowledged. */
-const RECEIVE_MAXIMUM = 100;
-const LONGEST_CONNECT_MS = 20_000;
-
 /**
- * One connection to the plant. mqtt.js does CONNECT, TLS, WebSocket, keep-alive and incoming messages. The packets
- * of outgoing messages are written directly to its stream, without its queue and store.
+ * One connection to the plant. mqtt.js does CONNECT, TLS, WebSocket and keep-alive, and reads all packets. The packets
+ * of outgoing messages and the acknowledgements of incoming ones are written directly to its stream.
  */
 export class PlantClient implements PlantTransport {
   receiveMaximum = 65_535;
@@ -55,20 +51,34 @@ export class PlantClient implements PlantTransport {
   maximumQos: 0 | 1 | 2 = 2;
   retainAvailable = true;
   congested = false;
+  /** Without secrets. */
   readonly url: string;
+  readonly protocol: PlantProtocol;
   readonly #client: MqttClient;
   readonly #events: PlantClientEvents;
+  readonly #inbox: PlantInbox;
   #ending: { -readonly [K in keyof Ending]: Ending[K] };
   #isDown = false;
 
   /** Throws if a file or the password can't be read. */
-  constructor(config: UplinkConfig, url: string, events: PlantClientEvents, will: WillForm) {
-    this.url = url;
+  constructor(
+    config: UplinkConfig,
+    url: string,
+    events: PlantClientEvents,
+    protocol: PlantProtocol,
+    will: WillForm,
+  ) {
+    this.url = maskUrls(url);
+    this.protocol = protocol;
     this.#events = events;
-    this.#ending = { url, reached: 'nothing' };
-    this.#client = mqtt.connect(url, clientOptions(config, will));
+    this.#ending = { url: this.url, reached: 'nothing' };
+    const options = clientOptions(config, protocol, will);
+    this.#client = mqtt.connect(url, { ...options, manualConnect: true });
     const client = this.#client;
+    if (protocol.bridge) client.once('packetsend', connectAsBridge);
+    client.connect();
     const { stream } = client;
+    if (protocol.version === 5) stream.once('data', (first: Buffer) => this.#olderConnack(first));
     stream.once('connect', () => this.#reached('socket'));
     // Small packets must not wait for the acknowledgement of earlier ones.
     if (stream instanceof Socket) stream.setNoDelay(true);
@@ -89,11 +99,18 @@ export class PlantClient implements PlantTransport {
     });
     client.on('error', (error) => this.#failed(error));
     client.on('close', () => this.#down());
+    // mqtt.js ends the connection here, also while a large message is still on its way.
+    client.onKeepaliveTimeout = () => events.silent();
+    const failed = (): void => this.giveUp('a message from the plant could not be accepted');
+    this.#inbox = new PlantInbox({
+      publish: (packet) => events.message(packet.topic, packet),
+      write: (frame) => this.write(frame),
+      congested: () => events.congested(),
+      failed,
+    });
     client.handleMessage = (packet, done) => {
-      events.message(packet.topic, packet).then(
-        () => done(),
-        () => this.giveUp('a message from the plant could not be accepted'),
-      );
+      if (packet.qos === 2) events.message(packet.topic, packet).then(() => done(), failed);
+      else this.#inbox.take(acknowledgedHere(packet), () => done());
     };
   }
 
@@ -106,8 +123,19 @@ export class PlantClient implements PlantTransport {
     this.#ending.reached = reached;
   }
 
+  /**
+   * A broker of MQTT 3.1.1 refuses a CONNECT of MQTT 5 with its own CONNACK [MQTT-3.1.2-2], without the properties that
+   * mqtt.js expects.
+   */
+  #olderConnack(first: Buffer): void {
+    const returnCode = first[3] ?? 0;
+    if (first[0] !== CONNACK_HEADER || first[1] !== 2 || returnCode === 0) return;
+    this.#ending.refusal = returnCode;
+    this.#down();
+  }
+
   #failed(error: Error & { code?: string | number }): void {
-    if (/^(connack timeout|Keepalive timeout)$/i.test(error.message)) this.#ending.silent = true;
+    if (/^connack timeout$/i.test(error.message)) this.#ending.silent = true;
     else if (typeof error.code === 'number' && this.#ending.refusal === undefined) {
       this.#ending.sentence ??= error.message;
     } else this.#ending.error ??= { code: error.code, message: error.message };
@@ -118,13 +146,18 @@ export class PlantClient implements PlantTransport {
   #down(): void {
     if (this.#isDown) return;
     this.#isDown = true;
+    this.#inbox.close();
     this.#client.end(true);
+    // After `close`, mqtt.js leaves the stream open for as long as the plant does.
+    this.#client.stream.destroy();
     this.#events.down(this.#ending);
   }
 
   #receive(packet: Packet): void {
     if (this.#isDown) return;
     switch (packet.cmd) {
+      case 'publish':
+        return acknowledgeHere(packet);
       case 'connack': {
         const code = packet.reasonCode ?? packet.returnCode ?? 0;
         const { properties } = packet;
@@ -154,6 +187,16 @@ export class PlantClient implements PlantTransport {
         this.#down();
         return;
     }
+  }
+
+  /** Bytes that came from the plant. */
+  get received(): number {
+    return receivedBytes(this.#client.stream);
+  }
+
+  /** Bytes that have moved to the plant. */
+  progress(): Promise<SocketProgress> {
+    return socketProgress(this.#client.stream);
   }
 
   write(frame: Buffer): void {
@@ -196,7 +239,7 @@ export class PlantClient implements PlantTransport {
     this.#down();
   }
 
-  /** Sends DISCONNECT; resolves when the connection has ended. */
+  /** Sends DISCONNECT; resolves when the connection has ended, which `giveUp` does at once if the plant does not. */
   async close(): Promise<void> {
     await this.#client.endAsync();
   }
@@ -210,58 +253,27 @@ export type OpenPlant = (
   config: UplinkConfig,
   url: string,
   events: PlantClientEvents,
+  protocol: PlantProtocol,
   will: WillForm,
 ) => PlantConnection;
 
 export const openPlant: OpenPlant = (...parts) => new PlantClient(...parts);
 
-function clientOptions(config: UplinkConfig, will: WillForm): IClientOptions {
-  const { protocol, tls, username, password, sessionExpiry } = config;
-  const secure = tls && {
-    ...(tls.ca ? { ca: readFileSync(tls.ca) } : {}),
-    ...(tls.cert ? { cert: readFileSync(tls.cert) } : {}),
-    ...(tls.key ? { key: readFileSync(tls.key) } : {}),
-    ...(tls.alpn.length > 0 ? { ALPNProtocols: [...tls.alpn] } : {}),
-    ...(tls.serverName ? { servername: tls.serverName } : {}),
-  };
-  const five = {
-    sessionExpiryInterval: Math.min(Math.ceil(sessionExpiry / 1000), 0xffff_ffff),
-    receiveMaximum: RECEIVE_MAXIMUM,
-  };
-  return {
-    protocolVersion: protocol,
-    clientId: config.clientId,
-    clean: false,
-    keepalive: Math.ceil(config.keepalive / 1000),
-    connectTimeout: Math.min(config.keepalive, LONGEST_CONNECT_MS),
-    // Otherwise each acknowledgement of the plant would restart its timer.
-    reschedulePings: false,
-    reconnectPeriod: 0,
-    resubscribe: false,
-    queueQoSZero: false,
-    messageIdProvider: createIdProvider(),
-    // The default log function checks a dozen times for each acknowledgement whether debug output is on.
-    log() {},
-    will: { topic: config.status, payload: Buffer.from('offline'), ...will },
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password: readSecret(password) }),
-    ...(protocol === 5 ? { properties: five } : {}),
-    ...(secure ? { ...secure, wsOptions: secure } : {}),
-  };
+/**
+ * Takes the acknowledgement of a QoS 1 message from mqtt.js, which would read no other packet until this message is on
+ * disk, not even PUBACK and PINGRESP: it sees a QoS 0 message, which it does not acknowledge.
+ */
+function acknowledgeHere(packet: IPublishPacket): void {
+  if (packet.qos === 1) packet.qos = 0;
 }
 
-/** Gives mqtt.js packet identifiers that no uplink queue uses. */
-function createIdProvider() {
-  const [first, last] = OWN_IDS;
-  let id: number = last;
-  return {
-    allocate: () => {
-      id = id === last ? first : id + 1;
-      return id;
-    },
-    getLastAllocated: () => id,
-    register: () => true,
-    deallocate() {},
-    clear() {},
-  };
+/** The message as the plant has sent it: at QoS 0 it has no packet identifier [MQTT-2.3.1-5]. */
+function acknowledgedHere(packet: IPublishPacket): IPublishPacket {
+  if (packet.messageId !== undefined) packet.qos = 1;
+  return packet;
+}
+
+/** Sets the bit of the protocol level by which a bridge makes itself known; mqtt.js has no option for it. */
+function connectAsBridge(packet: Packet): void {
+  (packet as { bridgeMode?: boolean }).bridgeMode = true;
 }

@@ -1,49 +1,62 @@
-import type { KeyValueStore } from '../base/state.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import type { PlantConnection, PlantSubscription } from './plant-client.ts';
+import type { PlantSessions } from './plant-sessions.ts';
+import type { PlantProtocol } from './protocol-choice.ts';
+import { SessionProof } from './session-proof.ts';
 
 /** The functions of a connection to the plant that the subscriptions need. */
 export type SubscribingClient = Pick<
   PlantConnection,
-  'url' | 'isDown' | 'subscribe' | 'unsubscribe'
+  'url' | 'isDown' | 'protocol' | 'subscribe' | 'unsubscribe'
 >;
 
 export interface PlantSubscriptionsParts {
   readonly config: Pick<UplinkConfig, 'in' | 'probe'>;
   readonly probeTopic: string;
-  /** What the gateway knows about the session at the plant. */
-  state(): KeyValueStore;
+  readonly sessions: PlantSessions;
+  /** Resolves with whether a message on the topic comes back on the present connection. */
+  comesBack(topic: string): Promise<boolean>;
   /** The reason why a subscription is refused; `false` if none is. */
   report(of: 'routes' | 'probe', sentence: string | false): void;
 }
 
-/** Key of the stored filters that the session at the plant has, or may have. */
-const SUBSCRIBED = 'subscribed';
-
-/** The subscriptions at the plant: the filters of the `in` routes, and the topic of the probe. */
+/**
+ * The subscriptions at the plant: the filters of the `in` routes, and the topic of the probe. With MQTT 5 all are
+ * requested on every connection. With MQTT 3.1.1 this would bring all retained messages again: there they are requested
+ * only if it is not certain that the session has them.
+ */
 export class PlantSubscriptions {
   readonly #parts: PlantSubscriptionsParts;
+  readonly #proof: SessionProof;
   /** Filters that the plant refused at the last request. */
   #denied: readonly string[] = [];
-  /** Whether the filters were subscribed in a session that the plant may still have. */
-  #subscribed = false;
 
   constructor(parts: PlantSubscriptionsParts) {
     this.#parts = parts;
+    this.#proof = new SessionProof(parts);
   }
 
-  /** Subscribes on a new connection. Rejects if the plant does not answer. */
-  async subscribe(plant: SubscribingClient, resumed: boolean): Promise<void> {
-    const { config, probeTopic, state } = this.#parts;
+  /** Subscribes on a new connection; `present` if the plant has kept the session. Rejects if it does not answer. */
+  async subscribe(plant: SubscribingClient, present: boolean): Promise<void> {
+    const { config, probeTopic, sessions } = this.#parts;
+    const { url } = plant;
     const filters = config.in.map((route) => route.in);
-    if (resumed) await this.#unsubscribeOthers(plant, filters);
-    // The session has the other filters already: subscribing again would send their retained messages again.
-    const kept = resumed && this.#subscribed;
-    const wanted = filters.filter((filter) => !kept || this.#denied.includes(filter));
-    await this.#request(plant, [...(config.probe > 0 ? [probeTopic] : []), ...wanted]);
+    const held = present && plant.protocol.version === 4 ? await this.#held(plant) : [];
     if (plant.isDown) return;
-    state().set(SUBSCRIBED, filters);
-    this.#subscribed = true;
+    const known = sessions.of(url);
+    const former = known.asked.filter(
+      (filter) => !filters.includes(filter) && (held.length === 0 || filter !== known.proof),
+    );
+    const granted = known.granted.filter((each) => held.includes(filterOf(each)));
+    const kept = held.length > 0 ? { granted } : { granted, proof: '', proven: false };
+    sessions.set(url, { ...known, asked: [...without(known.asked, filters), ...filters], ...kept });
+    // An older session may come back too: what has left the config is never forgotten.
+    if (present) await plant.unsubscribe(former);
+    if (plant.isDown) return;
+    const ofProofs = former.filter((filter) => filter.startsWith(`${probeTopic}/`));
+    sessions.set(url, { ...sessions.of(url), asked: without(sessions.of(url).asked, ofProofs) });
+    const wanted = without(filters, held);
+    await this.#request(plant, [...(config.probe > 0 ? [probeTopic] : []), ...wanted]);
   }
 
   /** Whether the plant sends the probe's messages back to the gateway. */
@@ -57,8 +70,18 @@ export class PlantSubscriptions {
     if (this.#denied.length > 0) await this.#request(plant, this.#denied);
   }
 
+  /** The filters that the session has for certain, with the QoS of the config. */
+  async #held({ url, protocol }: SubscribingClient): Promise<string[]> {
+    const { config, sessions } = this.#parts;
+    if (config.in.length === 0 || !(await this.#proof.holds(url, protocol))) return [];
+    const { granted } = sessions.of(url);
+    return config.in
+      .filter((each) => granted.includes(grant(each.in, each.qos, protocol)))
+      .map((each) => each.in);
+  }
+
   async #request(plant: SubscribingClient, filters: readonly string[]): Promise<void> {
-    const { config, probeTopic, report } = this.#parts;
+    const { config, probeTopic, report, sessions } = this.#parts;
     const wanted = filters.map((filter): PlantSubscription => {
       const route = config.in.find((one) => one.in === filter);
       if (!route) return { filter, qos: 0, noLocal: false, keepRetain: false };
@@ -71,12 +94,29 @@ export class PlantSubscriptions {
     const noProbe = refused.includes(probeTopic);
     report('probe', noProbe && `${plant.url} refuses the probe on ${probeTopic}`);
     this.#denied = refused;
+    const granted = wanted
+      .filter(({ filter }) => filter !== probeTopic && !refused.includes(filter))
+      .map(({ filter, qos }) => grant(filter, qos, plant.protocol));
+    if (plant.protocol.version === 5 || granted.length === 0) return;
+    const known = sessions.of(plant.url);
+    sessions.set(plant.url, {
+      ...known,
+      granted: [...without(known.granted, granted), ...granted],
+    });
+    // Later: the messages of the routes do not wait for it. A connection that is lost meanwhile is reported elsewhere.
+    this.#proof.renew(plant).catch(() => undefined);
   }
+}
 
-  /** The session at the plant may be older than the config: filters without a route are unsubscribed. */
-  async #unsubscribeOthers(plant: SubscribingClient, filters: readonly string[]): Promise<void> {
-    const before = this.#parts.state().get(SUBSCRIBED);
-    if (!Array.isArray(before)) return;
-    await plant.unsubscribe(before.filter((filter) => !filters.includes(filter)));
-  }
+/** The broker keeps other options for a bridge: what it has granted to one does not count for another client. */
+function grant(filter: string, qos: number, { bridge }: PlantProtocol): string {
+  return `${filter} ${qos}${bridge ? 'b' : ''}`;
+}
+
+function filterOf(granted: string): string {
+  return granted.slice(0, granted.lastIndexOf(' '));
+}
+
+function without(filters: readonly string[], others: readonly string[]): string[] {
+  return filters.filter((filter) => !others.includes(filter));
 }

@@ -1,5 +1,7 @@
 /** The functions of a connection to the plant that the sender needs. */
 export interface PlantTransport {
+  /** Its address, without secrets. */
+  readonly url: string;
   /** The plant's receive maximum [MQTT 5, section 3.2.2.3.3]. */
   readonly receiveMaximum: number;
   /** The plant's maximum packet size in bytes [MQTT 5, section 3.2.2.3.6]. */

@@ -57,6 +57,15 @@ export class Routes {
     return { route, remote: Buffer.from(remote) };
   }
 
+  /** The plant's topics from which an in route would publish to this local topic. */
+  returns(topic: string): string[] {
+    return this.#parts.in.flatMap((route) => {
+      if (!topic.startsWith(route.to)) return [];
+      const remote = `${route.strip}${topic.slice(route.to.length)}`;
+      return matches(route.in, remote) ? [remote] : [];
+    });
+  }
+
   in(topic: string): Receiving | undefined {
     const route = this.#parts.in.find((each) => matches(each.in, topic));
     return route && { route, local: `${route.to}${topic.slice(route.strip.length)}` };

@@ -1,14 +1,18 @@
 import { shortTopic } from '../base/faults.ts';
 import { encodePubrel } from '../mqtt/publish-encoder.ts';
-import { hexCode, isError, permanentRefusal } from '../mqtt/reason-codes.ts';
+import { hexCode, IDENTIFIER_IN_USE, isError, permanentRefusal } from '../mqtt/reason-codes.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
 import { type QueueEntry, topicOf, WRITTEN } from '../queue/queue-entry.ts';
 import type { Journal } from '../store/commit/journal.ts';
+import type { Blame } from './failures.ts';
+import { forgetSession } from './forget-session.ts';
+import { IdentifiersInUse } from './identifiers-in-use.ts';
+import { InFlight } from './in-flight.ts';
 import { encodeOutgoing, type OutgoingParts } from './outgoing.ts';
+import type { OpenMessage } from './plant-sessions.ts';
 import type { PlantTransport } from './plant-transport.ts';
-import { PoisonMessageDetector } from './poison-message.ts';
-import { QueueScheduler } from './queue-scheduler.ts';
 import type { CurrentRouting } from './routing.ts';
+import { SendOrder } from './send-order.ts';
 import type { UplinkQueue } from './uplink-queue.ts';
 
 export interface SenderParts {
@@ -19,8 +23,8 @@ export interface SenderParts {
   };
   /** Milliseconds that never jump. */
   monotonic(): number;
-  /** Called for each message as it is sent: its local topic, and its payload at [start, end of body). */
-  onSent?(topic: string, body: Buffer, start: number): void;
+  /** Called for each message as it is sent: its local topic, its payload at [start, end of body), and whether it was sent before. */
+  onSent?(topic: string, body: Buffer, start: number, again: boolean): void;
   /** Returns a better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
   queues(): Iterable<UplinkQueue>;
@@ -30,105 +34,129 @@ export interface SenderParts {
   refuse(entry: QueueEntry, reason: string): void;
 }
 
-/** The most bytes in flight: on a slow connection urgent messages must not wait long. */
-const INFLIGHT_BYTES = 1024 * 1024;
-/** More messages are sent when at most this part of the window is in flight, because one write of many costs less. */
-const REFILL = 0.75;
+const DRAIN_POLL_MS = 20;
 /** After so many temporary refusals a message counts as refused. */
 const TRIES = 3;
 
 /** Sends the queued messages in order, within the window, and keeps each until the plant acknowledges it. */
 export class Sender {
-  /** Messages that the plant has acknowledged since the start. */
+  /** Messages that the plant has acknowledged since the start, and their bytes. */
   sent = 0;
+  sentBytes = 0;
+  readonly flight: InFlight;
   readonly #parts: SenderParts;
-  readonly #scheduler: QueueScheduler;
-  readonly #poison = new PoisonMessageDetector();
+  readonly #order: SendOrder;
   #transport: PlantTransport | undefined;
   /** Counts connections: one that ends before it is used must not be used. */
   #connection = 0;
-  readonly #inFlight = new Map<number, QueueEntry>();
-  #bytes = 0;
-  /** In flight when the connection was lost, in order: sent again first. */
-  #resend: QueueEntry[] = [];
+  readonly #inUse = new IdentifiersInUse();
   /** Temporary refusals of messages in flight. */
   readonly #refusals = new Map<QueueEntry, number>();
-  #lastAckAt = 0;
-  /** When a message was last sent while none was in flight. */
-  #busySince = 0;
   #scheduled = false;
+  #draining = false;
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
-    this.#scheduler = new QueueScheduler({ ...parts, ready: () => this.pump() });
+    this.flight = new InFlight(parts.monotonic);
+    this.#order = new SendOrder({ ...parts, ready: () => this.pump() });
   }
 
   /** Messages sent, on this connection or before, and not acknowledged. */
   get inFlight(): number {
-    return this.#inFlight.size + this.#resend.length;
+    return this.flight.size + this.#order.again.length;
+  }
+
+  get resendBytes(): number {
+    return this.#order.again.reduce((sum, { message }) => sum + message.body.length, 0);
+  }
+
+  get connected(): boolean {
+    return this.#transport !== undefined;
+  }
+
+  /** The QoS 2 messages that were sent on the connections before and are not complete. */
+  get openMessages(): readonly OpenMessage[] {
+    // A plant that does not take QoS 2 has none of them open.
+    if (this.#order.maximumQos < 2) return [];
+    const open = this.#order.again.filter(({ qos, sent }) => qos === 2 && sent);
+    return open.map((entry) => [this.#packetIdOf(entry), entry.seq]);
+  }
+
+  #packetIdOf(entry: QueueEntry): number {
+    return (entry.owner as UplinkQueue).packetIdOf(entry);
   }
 
   get flowing(): boolean {
     return this.#transport !== undefined && !this.#transport.congested;
   }
 
-  /** When the oldest message in flight was queued, in milliseconds since the epoch. */
-  get oldestAt(): number | undefined {
-    const first = this.#resend[0] ?? this.#inFlight.values().next().value;
-    return first?.at;
+  /** What is suspected of ending the connection, and what the plant does not take; undefined if nothing is. */
+  get messageProblem(): string | undefined {
+    return this.#order.messageProblem;
   }
 
-  /** The number of messages sent on this connection, if none of them was acknowledged for `timeoutMs`; otherwise 0. */
-  overdue(timeoutMs: number): number {
-    const since = Math.max(this.#lastAckAt, this.#busySince);
-    return this.#parts.monotonic() - since < timeoutMs ? 0 : this.#inFlight.size;
+  /** Whether the last connection seems to have ended because of a message: the pauses do not grow then. */
+  get endedByMessage(): boolean {
+    return this.#order.endedByMessage;
+  }
+
+  /** When the oldest message in flight was queued, in milliseconds since the epoch. */
+  get oldestAt(): number | undefined {
+    return (this.#order.again[0] ?? this.flight.first)?.at;
   }
 
   /**
    * Starts to send, beginning with what the plant has not acknowledged. Without `resumed` the plant has lost its
-   * session: all is sent as if for the first time. Resolves when sending has started, or the connection has ended.
+   * session: all is sent as if for the first time. `open` are the QoS 2 messages that it may still have from before
+   * another address was used. Resolves when sending has started, or the connection has ended.
    */
-  async connect(transport: PlantTransport, resumed: boolean): Promise<void> {
+  async connect(
+    transport: PlantTransport,
+    resumed: boolean,
+    open: readonly OpenMessage[] = [],
+  ): Promise<void> {
     const connection = ++this.#connection;
+    // Their messages were sent elsewhere meanwhile: without a release, their identifiers could not be used here again.
+    const closed = open.filter(([packetId, seq]) => {
+      return !this.#order.again.some(
+        (entry) => entry.seq === seq && this.#packetIdOf(entry) === packetId,
+      );
+    });
     if (!resumed) {
-      for (const entry of this.#resend) {
+      for (const entry of this.#order.again) {
         entry.released = false;
         entry.sent = false;
       }
-      await this.#forgetSession();
+      await forgetSession(this.#parts);
       if (connection !== this.#connection) return;
     }
     this.#transport = transport;
-    this.#poison.connected();
-    this.#lastAckAt = this.#parts.monotonic();
+    this.#order.connected(transport);
+    for (const [packetId] of closed) transport.write(encodePubrel(packetId));
+    this.flight.acknowledged();
     this.pump();
   }
 
-  /** Stored PUBRECs are undone: after a crash, PUBREL would be sent for messages that the new session does not have. */
-  async #forgetSession(): Promise<void> {
-    const { queues, routing, store } = this.#parts;
-    for (const queue of queues()) queue.forgetSent();
-    if (!routing().config.out.some(({ qos }) => qos === 2)) return;
-    await new Promise<void>((resolve) => {
-      const pendingAck = new PendingAck(resolve);
-      for (const { key } of queues()) store.journal.add(['unreleased', key], pendingAck);
-      pendingAck.done();
-    });
-  }
-
-  disconnect(): void {
+  /** `blame`: what the messages in flight have to do with the end. Returns a sentence if one is refused for it. */
+  disconnect(blame: Blame = 'none'): string | undefined {
     this.#connection++;
     this.#transport = undefined;
-    this.#scheduler.stop();
-    const inFlight = [...this.#inFlight.values()];
-    this.#inFlight.clear();
-    this.#bytes = 0;
-    const poison = this.#poison.disconnected(inFlight);
-    this.#resend = [...inFlight.filter((entry) => entry !== poison), ...this.#resend];
-    if (poison) this.#parts.refuse(poison, 'the plant ends the connection whenever it is sent');
+    this.#draining = false;
+    this.#inUse.clear();
+    const refused = this.#order.disconnected(this.flight.disconnected(), blame);
     for (const queue of this.#parts.queues()) {
       this.#parts.store.journal.flushSoon(queue);
       queue.queue.spill();
+    }
+    return refused;
+  }
+
+  /** Sends no new messages on this connection; resolves when none is in flight, or after the time. */
+  async drain(ms: number): Promise<void> {
+    this.#draining = true;
+    const until = this.#parts.monotonic() + ms;
+    while (this.#draining && this.flight.size > 0 && this.#parts.monotonic() < until) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
   }
 
@@ -149,27 +177,25 @@ export class Sender {
 
   #send(): void {
     const transport = this.#transport;
-    if (!transport) return;
-    const { correct } = this.#parts;
+    if (!transport || this.#draining) return;
+    const order = this.#order;
     const routing = this.#parts.routing();
-    const { inflight } = routing.config;
-    const parts: OutgoingParts = { routing, plant: transport, correct };
-    const window = this.#poison.suspected ? 1 : Math.min(inflight, transport.receiveMaximum);
+    const { maximumPacketSize, retainAvailable } = transport;
+    const maximumQos = Math.min(transport.maximumQos, order.maximumQos) as 0 | 1 | 2;
+    const plant = { maximumPacketSize, retainAvailable, maximumQos };
+    const parts: OutgoingParts = { routing, plant, correct: this.#parts.correct };
+    const window = Math.min(routing.config.inflight, transport.receiveMaximum);
     const frames: Buffer[] = [];
-    // Part of the window stays free for urgent messages.
-    const usual = Math.max(1, window - Math.max(1, Math.floor(window / 10)));
-    const refill = this.#inFlight.size <= usual * REFILL;
-    while (!transport.congested && this.#bytes < INFLIGHT_BYTES) {
-      const used = this.#inFlight.size;
-      if (used >= window) break;
-      const entry =
-        this.#resend.shift() ?? this.#scheduler.next(!refill || used >= usual, this.sent);
+    order.begin();
+    while (!transport.congested && !this.flight.isFull) {
+      const entry = order.next(window, this.flight.size, this.sent);
       if (!entry) break;
       try {
         const frame = this.#frame(entry, parts);
         if (frame) frames.push(frame);
       } catch (error) {
         const what = `a message of ${shortTopic(topicOf(entry))}`;
+        this.#order.left(entry);
         this.#parts.refuse(entry, this.#parts.fault(what, error));
       }
     }
@@ -182,57 +208,57 @@ export class Sender {
   #frame(entry: QueueEntry, parts: OutgoingParts): Buffer | undefined {
     const { store } = this.#parts;
     const queue = entry.owner as UplinkQueue;
-    const packetId = queue.packetIdOf(entry);
+    const packetId = this.#packetIdOf(entry);
     const outgoing = encodeOutgoing(entry, packetId, parts);
     if (outgoing.kind === 'refused') {
+      this.#order.answered(entry, false);
+      this.#order.left(entry);
       this.#parts.refuse(entry, outgoing.reason);
       return undefined;
     }
     if (outgoing.kind === 'publish') {
       const { body, start, qos } = outgoing.packet;
-      this.#parts.onSent?.(topicOf(entry), body, start);
+      this.#parts.onSent?.(topicOf(entry), body, start, entry.sent);
       if (qos === 0) {
         store.journal.discard(entry);
-        this.sent++;
+        this.#order.left(entry);
+        this.#count(entry);
         return outgoing.frame;
       }
+      this.#inUse.sent(packetId, entry.sent);
       entry.sent = true;
       if (entry.seq > queue.sent) queue.sent = entry.seq;
       if (entry.written === WRITTEN) store.journal.markSent(queue);
     }
-    this.#addInFlight(packetId, entry);
+    this.flight.add(packetId, entry);
     return outgoing.frame;
-  }
-
-  #addInFlight(packetId: number, entry: QueueEntry): void {
-    if (this.#inFlight.size === 0) this.#busySince = this.#parts.monotonic();
-    this.#inFlight.set(packetId, entry);
-    this.#bytes += entry.message.body.length;
   }
 
   /** PUBACK, or PUBREC with an error. */
   acknowledged(packetId: number, reason: number): void {
-    const entry = this.#inFlight.get(packetId);
+    const entry = this.flight.get(packetId);
     if (!entry) {
-      this.#poison.connectionWorks();
+      this.#order.connectionWorks();
       return;
     }
-    this.#acknowledgedSome();
+    this.flight.acknowledged();
     if (isError(reason)) this.#refused(packetId, entry, reason);
     else this.#done(packetId, entry);
   }
 
   /** PUBREC: PUBREL is sent when it is on disk that the PUBLISH must not be repeated. */
   received(packetId: number, reason: number): void {
-    if (isError(reason)) return this.acknowledged(packetId, reason);
-    this.#acknowledgedSome();
-    const entry = this.#inFlight.get(packetId);
+    const isInUse = reason === IDENTIFIER_IN_USE;
+    if (isError(reason) && !isInUse) return this.acknowledged(packetId, reason);
+    this.flight.acknowledged();
+    const entry = this.flight.get(packetId);
     const transport = this.#transport;
-    if (!entry) {
+    if (!entry || (isInUse && this.#inUse.isOther(packetId))) {
       transport?.write(encodePubrel(packetId));
       return;
     }
     entry.released = true;
+    this.#order.answered(entry, true);
     const pendingAck = new PendingAck(() => {
       if (this.#transport === transport) transport?.write(encodePubrel(packetId));
     });
@@ -242,28 +268,34 @@ export class Sender {
 
   /** PUBCOMP: the message has arrived exactly once. */
   completed(packetId: number): void {
-    const entry = this.#inFlight.get(packetId);
-    if (!entry?.released) return;
-    this.#lastAckAt = this.#parts.monotonic();
-    this.#done(packetId, entry);
-  }
-
-  #acknowledgedSome(): void {
-    this.#poison.acknowledged();
-    this.#lastAckAt = this.#parts.monotonic();
+    const entry = this.flight.get(packetId);
+    if (!entry) return;
+    this.flight.acknowledged();
+    if (entry.released) this.#done(packetId, entry);
+    else if (this.#inUse.released(packetId)) {
+      this.#removeInFlight(packetId, entry);
+      this.#order.sendFirst(entry);
+      this.pump();
+    }
   }
 
   #done(packetId: number, entry: QueueEntry): void {
+    this.#order.answered(entry, true);
     this.#removeInFlight(packetId, entry);
     this.#parts.store.journal.discard(entry);
-    this.sent++;
+    this.#count(entry);
     this.pump();
   }
 
+  #count(entry: QueueEntry): void {
+    this.sent++;
+    this.sentBytes += entry.message.body.length;
+  }
+
   #removeInFlight(packetId: number, entry: QueueEntry): void {
-    this.#inFlight.delete(packetId);
-    this.#bytes -= entry.message.body.length;
+    this.flight.remove(packetId, entry);
     this.#refusals.delete(entry);
+    this.#order.left(entry);
   }
 
   #refused(packetId: number, entry: QueueEntry, reason: number): void {
@@ -272,10 +304,12 @@ export class Sender {
     const refusals = (this.#refusals.get(entry) ?? 0) + 1;
     if (permanent === undefined && refusals < TRIES) {
       this.#refusals.set(entry, refusals);
+      this.#order.deferred(entry);
       this.#transport?.giveUp(`the plant does not take messages for the moment (reason ${hex})`);
       return;
     }
     this.#removeInFlight(packetId, entry);
+    this.#order.answered(entry, false);
     this.#parts.refuse(
       entry,
       permanent ? `${permanent} (${hex})` : `refused ${TRIES} times (${hex})`,

@@ -1,29 +1,41 @@
 import type { IPublishPacket } from 'mqtt';
 import { nextBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import type { KeyValueStore } from '../base/state.ts';
+import { maskUrls } from '../base/secrets.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
-import { QOS_NOT_SUPPORTED, RETAIN_NOT_SUPPORTED } from '../mqtt/reason-codes.ts';
-import { describeEnding } from './failures.ts';
-import type { OpenPlant, PlantConnection, WillForm } from './plant-client.ts';
+import { type Blame, blameOf } from './failures.ts';
+import { untilFirstWorks } from './first-address.ts';
+import type { FlowWatch } from './flow-watch.ts';
+import { CHECK_MS, LineCheck } from './line-check.ts';
+import type { LossLog } from './loss-log.ts';
+import { OtherGateways } from './other-gateways.ts';
+import type { OpenPlant, PlantClientEvents, PlantConnection } from './plant-client.ts';
+import { PlantProbes } from './plant-probes.ts';
+import type { PlantSessions } from './plant-sessions.ts';
 import { PlantSubscriptions } from './plant-subscriptions.ts';
-import { Probe } from './probe.ts';
-import { isReachable } from './reachable.ts';
+import type { PlantProtocol } from './protocol-choice.ts';
 import type { Sender } from './sender.ts';
+import { SpokenProtocol } from './spoken-protocol.ts';
 import { type ConnectionStatus, StateTracker } from './state-tracker.ts';
+import { StatusMessage } from './status-message.ts';
 import type { ThrottledLog } from './throttled-log.ts';
 
 export interface UplinkConnectionParts {
   readonly config: UplinkConfig;
   readonly sender: Sender;
   readonly log: ThrottledLog;
+  readonly losses: LossLog;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
-  /** What the gateway knows about the session at the plant; not used before `start`. */
-  state(): KeyValueStore;
+  /** What the gateway knows about its sessions at the plant's addresses; not used before `start`. */
+  readonly sessions: PlantSessions;
   /** Loads mqtt.js; called by `start`, so that a gateway without an uplink does not load it. */
   load(): Promise<OpenPlant>;
   /** A message from the plant, on any topic but the probe's. */
   receive(topic: string, packet: IPublishPacket): Promise<void>;
+  /** The session at the plant is another one than before: it has nothing of what was sent. */
+  newSession(): void;
+  /** While the disk is slower than the messages: resolves when it has caught up. */
+  congested(): Promise<void> | undefined;
   /** Counts a fault of this program; `what` was being done. */
   fault(what: string, error: unknown): void;
   /** Called when the state has changed. */
@@ -34,74 +46,120 @@ export interface UplinkConnectionParts {
 
 /** After a connection that lasted this long, the pauses start again with the shortest. */
 const STABLE_MS = 60_000;
+/** The shortest pause after a connection that ended because of a message: urgent ones wait for the next connection. */
+const MESSAGE_PAUSE_MS = 1000;
 /** How often the gateway repeats subscriptions that the plant has refused. */
 const RETRY_DENIED_MS = 20_000;
-/** How often the gateway tries the first address while it uses another one. */
-const CHECK_FIRST_MS = 60_000;
-const CHECK_ACKS_MS = 1000;
-const FULL_WILL: WillForm = { qos: 1, retain: true };
-/** How long a stop waits until the plant has the `offline` message. */
-const CLOSE_TIMEOUT_MS = 2000;
-/** The shortest time without an answer after which the gateway closes a connection. */
-const SHORTEST_TIMEOUT_MS = 5000;
-const LONGEST_PROBE_TIMEOUT_MS = 30_000;
+/** How long a change to the first address waits for the acknowledgements of what is in flight. */
+const DRAIN_MS = 2000;
 
 /** Maintains a connection to one of the plant's addresses, and its state. */
 export class UplinkConnection {
   readonly #parts: UplinkConnectionParts;
   readonly #tracker: StateTracker;
   readonly #subscriptions: PlantSubscriptions;
-  readonly #probeTopic: string;
+  readonly #spoken: SpokenProtocol;
+  readonly #statusMessage: StatusMessage;
+  readonly #probes: PlantProbes;
+  readonly #others: OtherGateways;
   readonly #stop = new AbortController();
   #plant: PlantConnection | undefined;
-  /** Of the plants that refuse a retained will, or its QoS, by their addresses. */
-  readonly #wills = new Map<string, WillForm>();
-  #probe: Probe | undefined;
+  #check: LineCheck | undefined;
+  /** Messages have flowed on the present connection. An address that only answers CONNECT is no better than none. */
+  #flowed = false;
+  /** The first address works again: it is next, without a pause. */
+  #returning = false;
   #reconnects = 0;
   #running: Promise<void> = Promise.resolve();
 
   constructor(parts: UplinkConnectionParts) {
-    const { config, log, clock, state, changed } = parts;
+    const { config, sender, log, losses, clock, sessions, changed } = parts;
     this.#parts = parts;
-    this.#probeTopic = `${config.status}/probe`;
-    this.#tracker = new StateTracker(config.urls[0] ?? '', {
+    const report: StateTracker['report'] = (...problem) => this.#tracker.report(...problem);
+    this.#spoken = new SpokenProtocol(config, config.urls[0] ?? '');
+    this.#statusMessage = new StatusMessage({ config, clock, report });
+    this.#tracker = new StateTracker(maskUrls(config.urls[0] ?? ''), {
       log,
+      losses,
       changed,
       monotonic: () => clock.monotonic(),
     });
+    this.#probes = new PlantProbes({
+      config,
+      clock,
+      everyMs: () => this.#others.probeMs,
+      slackMs: () => sender.flight.slackMs,
+      isBehind: (withinMs) => this.#check?.isBehind(withinMs) ?? false,
+      proven: (plant) => this.#proven(plant),
+      returned: (...probe) => this.#spoken.returned(...probe),
+      foreign: () => this.#others.seen(),
+    });
     this.#subscriptions = new PlantSubscriptions({
       config,
-      probeTopic: this.#probeTopic,
-      state,
-      report: (problem, sentence) => this.#tracker.report(problem, sentence),
+      probeTopic: this.#probes.topic,
+      sessions,
+      comesBack: (topic) => this.#probes.comesBack(topic),
+      report,
+    });
+    this.#others = new OtherGateways({
+      config,
+      report,
+      probeSoon: () => this.#probes.soon(),
+      publishOnline: () => {
+        if (this.#plant) void this.#statusMessage.online(this.#plant);
+      },
     });
   }
 
   get status(): ConnectionStatus {
+    const { reason, ...status } = this.#tracker.status;
+    const { messageProblem } = this.#parts.sender;
     return {
-      ...this.#tracker.status,
-      probe: this.#probe?.roundTrip ?? null,
+      ...status,
+      reason: [reason, messageProblem].filter(Boolean).join('; ') || null,
+      protocol: status.state === 'stopped' ? null : this.#spoken.inWords,
+      probe: this.#probes.roundTrip,
       reconnects: this.#reconnects,
     };
+  }
+
+  /** How long the plant has taken no bytes, in milliseconds. */
+  get undeliveredMs(): number {
+    return this.#check?.undeliveredMs ?? 0;
+  }
+
+  /** Reports what is wrong with the flow of the messages while there is a connection. */
+  reportFlow(problem: FlowWatch['problem']): void {
+    this.#tracker.report('flow', problem?.sentence ?? false, problem?.kind);
+  }
+
+  /** The protocol of this connection, or of the next attempt. */
+  get protocol(): PlantProtocol {
+    return this.#spoken.current;
+  }
+
+  /** Whether the retain flag of a message is that of its publisher; otherwise it shows only what the plant had stored. */
+  get keepsRetain(): boolean {
+    return this.#spoken.keepsRetain;
   }
 
   start(): void {
     this.#running = this.#run();
   }
 
-  /** Publishes `offline` at the plant and ends the connection; resolves when it has ended. */
+  /** Publishes `offline` at the plant and ends the connection; resolves when it has ended, after 1 s at most. */
   async stop(): Promise<void> {
-    const { config, clock, log } = this.#parts;
+    const { log, losses } = this.#parts;
     this.#stop.abort();
     const plant = this.#plant;
     const { state } = this.#tracker;
     if (plant && (state === 'connected' || state === 'proving')) {
-      const closed = plant.publish(config.status, 'offline', 1, true).then(() => plant.close());
-      await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT_MS)]).catch(() => undefined);
+      await this.#statusMessage.offline(plant);
     }
     plant?.giveUp('the gateway stops');
     await this.#running;
     log.stop();
+    losses.stop();
     this.#tracker.to('stopped', null);
   }
 
@@ -113,75 +171,87 @@ export class UplinkConnection {
     let waitMs = 0;
     for (let place = 0; !signal.aborted; ) {
       const url = config.urls[place % config.urls.length] ?? '';
-      const upMs = await this.#attempt(open, url);
+      const { upMs, otherProtocol } = await this.#attempt(open, url);
+      const isMessage = upMs > 0 && this.#parts.sender.endedByMessage;
+      // A message that the plant does not take may end a connection before messages flow.
+      const flowed = this.#flowed || isMessage;
       if (signal.aborted) return;
+      if (otherProtocol) continue;
       this.#reconnects++;
       const last = place % config.urls.length === config.urls.length - 1;
       // After a working connection the first address is next; otherwise the next one, at once.
-      place = upMs > 0 ? 0 : place + 1;
-      if (upMs === 0 && !last) continue;
-      if (upMs >= STABLE_MS) waitMs = 0;
-      waitMs = nextBackoff(waitMs, config.reconnectMax, random);
-      await clock.sleep(waitMs, signal).catch(() => undefined);
+      place = flowed ? 0 : place + 1;
+      if (this.#returning || (!flowed && !last)) {
+        this.#returning = false;
+        continue;
+      }
+      waitMs = (flowed && upMs >= STABLE_MS) || isMessage ? 0 : waitMs;
+      if (!isMessage) waitMs = nextBackoff(waitMs, config.reconnectMax, random);
+      const pauseMs = waitMs || MESSAGE_PAUSE_MS * (1 + random() / 2);
+      await clock.sleep(pauseMs, signal).catch(() => undefined);
     }
   }
 
-  /** One connection from its start to its end; resolves with its duration in milliseconds. */
-  #attempt(open: OpenPlant, url: string): Promise<number> {
+  /** One connection from its start to its end; resolves with its duration, and whether another protocol is tried next. */
+  #attempt(open: OpenPlant, url: string): Promise<{ upMs: number; otherProtocol: boolean }> {
     const { config, sender, clock } = this.#parts;
-    this.#tracker.url = url;
+    const protocol = this.#spoken.begin(url);
+    this.#tracker.url = maskUrls(url);
     if (this.#tracker.state !== 'down') this.#tracker.to('connecting', null);
     return new Promise((resolve) => {
       let upAt: number | undefined;
+      this.#flowed = false;
       const timers: NodeJS.Timeout[] = [];
-      const down = (sentence: string): void => {
+      const life = new AbortController();
+      const down = (sentence: string, blame: Blame, otherProtocol: boolean): void => {
+        life.abort();
         for (const timer of timers) clearInterval(timer);
-        this.#probe?.stop();
+        this.#probes.end();
+        this.#others.stop();
         this.#plant = undefined;
         this.#tracker.clearProblems();
-        sender.disconnect();
-        if (!this.#stop.signal.aborted) this.#tracker.to('down', sentence);
-        resolve(upAt === undefined ? 0 : Math.max(1, clock.monotonic() - upAt));
+        const refused = sender.disconnect(blame);
+        const about = [refused, sender.messageProblem].filter(Boolean).map((each) => `; ${each}`);
+        if (!this.#stop.signal.aborted && !otherProtocol) {
+          this.#tracker.to('down', sentence, about.join(''));
+        }
+        const upMs = upAt === undefined ? 0 : Math.max(1, clock.monotonic() - upAt);
+        resolve({ upMs, otherProtocol });
       };
       try {
-        const plant = open(
-          config,
-          url,
-          {
-            up: (resumed) => {
-              upAt = clock.monotonic();
-              this.#up(plant, resumed).catch((error: unknown) => this.#failed(plant, error));
-              timers.push(setInterval(() => this.#checkAcks(plant), CHECK_ACKS_MS));
-              timers.push(setInterval(() => void this.#retryDenied(plant), RETRY_DENIED_MS));
-              if (url !== config.urls[0]) {
-                timers.push(setInterval(() => void this.#checkFirst(plant), CHECK_FIRST_MS));
-              }
-            },
-            acknowledged: (packetId, reason) => sender.acknowledged(packetId, reason),
-            received: (packetId, reason) => sender.received(packetId, reason),
-            completed: (packetId) => sender.completed(packetId),
-            drained: () => sender.pump(),
-            failed: (error) => this.#failed(plant, error),
-            message: (topic, packet) => this.#message(topic, packet),
-            down: (ending) => {
-              this.#adaptWill(url, ending.refusal);
-              down(describeEnding(ending));
-            },
+        const events: PlantClientEvents = {
+          up: (resumed) => {
+            upAt = clock.monotonic();
+            const failed = (error: unknown): void => this.#failed(plant, error);
+            this.#up(plant, resumed).catch(failed);
+            this.#others.up(plant.url);
+            const check = new LineCheck({ ...this.#parts, plant });
+            this.#check = check;
+            timers.push(setInterval(() => void check.check().catch(failed), CHECK_MS));
+            timers.push(setInterval(() => void this.#retryDenied(plant), RETRY_DENIED_MS));
+            if (url !== config.urls[0]) void this.#checkFirst(open, plant, life.signal);
           },
-          this.#wills.get(url) ?? FULL_WILL,
-        );
+          acknowledged: (packetId, reason) => sender.acknowledged(packetId, reason),
+          received: (packetId, reason) => sender.received(packetId, reason),
+          completed: (packetId) => sender.completed(packetId),
+          drained: () => sender.pump(),
+          silent: () => this.#check?.silent(),
+          failed: (error) => this.#failed(plant, error),
+          message: (topic, packet) => this.#message(topic, packet),
+          congested: () => this.#parts.congested(),
+          down: (ending) => {
+            const worked = this.#tracker.state === 'connected' && sender.inFlight === 0;
+            const upMs = upAt === undefined ? 0 : clock.monotonic() - upAt;
+            const sentence = this.#others.ended(ending, worked, upMs);
+            down(sentence, blameOf(ending), this.#spoken.ended(url, protocol, ending));
+          },
+        };
+        const plant = open(config, url, events, protocol, this.#spoken.will(url));
         this.#plant = plant;
       } catch (error) {
-        down((error as Error).message);
+        down((error as Error).message, 'none', false);
       }
     });
-  }
-
-  /** The next CONNECT to this address has a will that the plant takes. */
-  #adaptWill(url: string, refusal: number | undefined): void {
-    const will = this.#wills.get(url) ?? FULL_WILL;
-    if (refusal === RETAIN_NOT_SUPPORTED) this.#wills.set(url, { ...will, retain: false });
-    if (refusal === QOS_NOT_SUPPORTED) this.#wills.set(url, { ...will, qos: 0 });
   }
 
   /** Makes another connection: what became of the packet is not known. */
@@ -190,88 +260,61 @@ export class UplinkConnection {
     plant.giveUp('a fault of the gateway, see its log');
   }
 
-  async #up(plant: PlantConnection, resumed: boolean): Promise<void> {
+  async #up(plant: PlantConnection, present: boolean): Promise<void> {
+    const { sender, sessions, newSession } = this.#parts;
+    this.#tracker.means = this.#spoken.means;
     this.#tracker.to('proving', `${plant.url}: connected, waiting for the probe to come back`);
-    void this.#publishOnline(plant);
-    await this.#parts.sender.connect(plant, resumed);
+    void this.#statusMessage.online(plant);
+    // In one turn of the event loop: the address is in the same commit as what the change of the address undoes.
+    const isSame = sessions.enter(plant.url, present, sender.openMessages);
+    if (!isSame) newSession();
+    await sender.connect(plant, isSame, sessions.of(plant.url).open);
     if (plant.isDown) return;
-    const probe = this.#createProbe(plant);
-    this.#probe = probe;
+    this.#probes.begin(plant);
     try {
-      await this.#subscriptions.subscribe(plant, resumed);
+      await this.#subscriptions.subscribe(plant, present);
     } catch {
       plant.giveUp();
     }
     if (plant.isDown) return;
-    if (this.#subscriptions.hasProbe) probe.start();
+    if (this.#subscriptions.hasProbe) this.#probes.start();
     // Without a probe, no more can be checked.
-    else this.#tracker.to('connected', null);
+    else this.#proven(plant);
   }
 
-  #createProbe(plant: PlantConnection): Probe {
-    const { config, clock } = this.#parts;
-    return new Probe({
-      topic: this.#probeTopic,
-      everyMs: config.probe,
-      timeoutMs: Math.max(
-        SHORTEST_TIMEOUT_MS,
-        Math.min(config.keepalive, LONGEST_PROBE_TIMEOUT_MS),
-      ),
-      publish: (topic, payload) => plant.publish(topic, payload, 0, false),
-      monotonic: () => clock.monotonic(),
-      proven: () => this.#tracker.to('connected', null),
-      lost: (topic) => {
-        plant.giveUp(
-          `takes messages and does not bring them back: the probe on ${topic} did not return`,
-        );
-      },
-    });
+  #proven(plant: PlantConnection): void {
+    this.#flowed = true;
+    this.#parts.sessions.answered(plant.url);
+    this.#tracker.to('connected', null);
   }
 
   /** Repeats the subscriptions that the plant has refused: rights there may change during the connection. */
   async #retryDenied(plant: PlantConnection): Promise<void> {
-    if (this.#tracker.has('status')) void this.#publishOnline(plant);
-    const probe = this.#probe;
-    if (!probe) return;
+    if (this.#tracker.has('status')) void this.#statusMessage.online(plant);
     const wasRefused = this.#tracker.has('probe');
     // A failed request is repeated with the next one.
     await this.#subscriptions.retryDenied(plant).catch(() => undefined);
-    if (wasRefused && !plant.isDown && !this.#tracker.has('probe')) probe.start();
-  }
-
-  async #publishOnline(plant: PlantConnection): Promise<void> {
-    const { status } = this.#parts.config;
-    try {
-      await plant.publish(status, 'online', 1, true);
-      if (!plant.isDown) this.#tracker.report('status', false);
-    } catch (error) {
-      if (plant.isDown) return;
-      this.#tracker.report(
-        'status',
-        `${plant.url} does not take ${status}: ${(error as Error).message}`,
-      );
-    }
+    if (wasRefused && !plant.isDown && !this.#tracker.has('probe')) this.#probes.start();
   }
 
   async #message(topic: string, packet: IPublishPacket): Promise<void> {
-    if (this.#probe?.topic === topic) this.#probe.returned(packet.payload.toString());
-    else await this.#parts.receive(topic, packet);
+    if (!this.#probes.take(topic, packet)) await this.#parts.receive(topic, packet);
   }
 
-  /** Ends a connection on which the plant answers pings but acknowledges nothing. */
-  #checkAcks(plant: PlantConnection): void {
-    const { sender, config } = this.#parts;
-    const timeoutMs = Math.max(SHORTEST_TIMEOUT_MS, config.keepalive * 2);
-    const overdue = sender.overdue(timeoutMs);
-    if (overdue === 0) return;
-    plant.giveUp(`has acknowledged none of ${overdue} messages for ${timeoutMs / 1000} s`);
-  }
-
-  /** Changes from a spare address back to the first one when it accepts connections again. */
-  async #checkFirst(plant: PlantConnection): Promise<void> {
-    const reachable = await isReachable(this.#parts.config.urls[0] ?? '');
-    if (reachable && !plant.isDown) {
-      plant.giveUp('left for the first address, which answers again');
-    }
+  /** Returns to the first address when it works again. */
+  async #checkFirst(open: OpenPlant, plant: PlantConnection, signal: AbortSignal): Promise<void> {
+    const isBack = await untilFirstWorks({
+      ...this.#parts,
+      open,
+      protocols: this.#spoken,
+      probes: this.#probes,
+      failed: (sentence) => this.#tracker.report('first', `${sentence}; ${plant.url} is used`),
+      signal,
+    });
+    if (!isBack) return;
+    await this.#parts.sender.drain(DRAIN_MS);
+    if (plant.isDown) return;
+    this.#returning = true;
+    plant.giveUp('left for the first address, which works again');
   }
 }

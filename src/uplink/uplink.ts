@@ -12,11 +12,13 @@ import { statusTopic } from '../driver-kit/cell-topics.ts';
 import type { Store } from '../store/store.ts';
 import { EchoGuard } from './echo.ts';
 import { sharedEnding } from './failures.ts';
+import { LossLog } from './loss-log.ts';
 import { Outbox, type OutboxStatus } from './outbox.ts';
+import { PlantSessions } from './plant-sessions.ts';
 import { receivedProblem } from './received-problem.ts';
 import { Routes } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
-import type { ConnectionStatus } from './state-tracker.ts';
+import { ANSWER_MS, type ConnectionStatus } from './state-tracker.ts';
 import { type SentenceLog, ThrottledLog } from './throttled-log.ts';
 import { UplinkConnection } from './uplink-connection.ts';
 
@@ -77,37 +79,50 @@ export class Uplink {
       faults,
       now: () => store.storedClock.now(),
       monotonic: () => clock.monotonic(),
-      onSent: (topic, body, start) => this.#echo?.sent(topic, body.subarray(start)),
+      undeliveredMs: () => this.#connection.undeliveredMs,
+      flowSampled: () => this.#connection.reportFlow(this.#outbox.problem),
+      onSent: (topic, body, start, again) => this.#sent(topic, body.subarray(start), again),
       ...(correct ? { correct } : {}),
     });
     this.#connection = this.#createConnection();
   }
 
   #createRouting(): CurrentRouting {
-    const { protocol } = this.#config;
+    const five = this.#echo?.properties ?? Buffer.alloc(0);
+    const version = (): 4 | 5 => this.#connection.protocol.version;
     return {
       config: this.#config,
       routes: new Routes({ ...this.#config, own: [statusTopic(this.#parts.cell)] }),
-      properties: this.#echo?.properties ?? (protocol === 5 ? Buffer.alloc(0) : undefined),
+      get properties() {
+        return version() === 5 ? five : undefined;
+      },
     };
   }
 
   #createEchoGuard(): EchoGuard | undefined {
-    const { clientId, protocol, in: routes } = this.#config;
+    const { clientId, in: routes } = this.#config;
     if (routes.length === 0) return undefined;
-    return new EchoGuard(clientId, protocol, () => this.#parts.clock.monotonic());
+    return new EchoGuard(clientId, () => this.#parts.clock.monotonic());
   }
 
   #createConnection(): UplinkConnection {
     const { clock, store, random = Math.random, onConnected } = this.#parts;
+    const owner = `$uplink/${this.name}`;
     return new UplinkConnection({
       config: this.#config,
       sender: this.#outbox.sender,
       log: new ThrottledLog(this.#sentenceLog()),
+      losses: new LossLog(this.#sentenceLog(), () => clock.wall()),
       clock,
-      state: () => store.state.of(`$uplink/${this.name}`),
+      sessions: new PlantSessions({
+        config: this.#config,
+        state: () => store.state.of(owner),
+        setNow: (key, value) => store.state.setNow(owner, key, value),
+      }),
       load: async () => (await import('./plant-client.ts')).openPlant,
       receive: (topic, packet) => this.#receiveOrRefuse(topic, packet),
+      newSession: () => this.#echo?.newSession(),
+      congested: () => congestion(store),
       fault: (what, error) => this.#parts.faults.caught('receive', what, error),
       changed: () => onConnected?.(this.#connection.status.state === 'connected'),
       random,
@@ -189,8 +204,9 @@ export class Uplink {
 
   /** What is wrong while the connection is down, or with the connection. */
   failure(): Trouble | undefined {
-    const { state, reason } = this.#connection.status;
-    if (reason === null || state === 'proving' || state === 'connecting') return undefined;
+    const { state, since, reason } = this.#connection.status;
+    const isNew = (state === 'proving' || state === 'connecting') && since < ANSWER_MS;
+    if (reason === null || isNew) return undefined;
     return { kind: 'uplink', name: this.name, cause: reason, shared: sharedEnding(reason) };
   }
 
@@ -209,6 +225,12 @@ export class Uplink {
 
   purge(): Promise<number> {
     return this.#outbox.purge();
+  }
+
+  /** MQTT 3.1.1 has no user properties: the guard remembers what may come back. */
+  #sent(topic: string, payload: Buffer, again: boolean): void {
+    const { routes, properties } = this.#routing;
+    if (!properties) this.#echo?.sent(routes.returns(topic), payload, again);
   }
 
   /** One message that this program fails on must not stop the others: it is refused, and acknowledged. */
@@ -236,19 +258,31 @@ export class Uplink {
       await this.#outbox.refuseReceived(topic, payload, problem);
       return;
     }
-    if (this.#echo?.isEcho(local, payload, packet.properties?.userProperties)) {
+    const { keepsRetain } = this.#connection;
+    const { userProperties } = packet.properties ?? {};
+    const stored = packet.retain && !keepsRetain;
+    if (this.#echo?.isEcho({ topic, payload, userProperties, stored })) {
       this.#drops.count(`route ${route.in}`, 'echo');
       return;
     }
     this.#received++;
-    await this.#parts.broker.publishLocal({
+    const { broker } = this.#parts;
+    // Without the publisher's flag, a retained value here must not stay when a later one comes.
+    const retain = packet.retain || (!keepsRetain && broker.hasRetained(local));
+    await broker.publishLocal({
       topic: local,
       payload,
       qos: packet.qos,
-      retain: packet.retain && route.retain === 'keep',
+      retain: retain && route.retain === 'keep',
       inbound: true,
     });
   }
+}
+
+/** Resolves when the disk has caught up; undefined if messages may be published now. */
+function congestion({ journal }: Store): Promise<void> | undefined {
+  if (!journal.congested) return undefined;
+  return new Promise((resolve) => journal.onceRelieved(resolve));
 }
 
 /** The settings of the connection to the plant: all except those that only the queues use. */

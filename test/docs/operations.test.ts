@@ -20,6 +20,8 @@ const SAID = [
   String.raw`\.to\('proving', `,
   String.raw`\b(?:connack|disconnect): `,
   String.raw`\w+: (?='the limit )`,
+  String.raw`\b(?:STALLED|LATE|GROWING|NO_QOS_2) =\s*`,
+  String.raw`isWaiting \? `,
   String.raw`return (?:(?:this\.#)?failure \?\? )?`,
 ];
 
@@ -61,6 +63,9 @@ const NOT_TOLD = [
   'is no time',
   'over in time',
   'more lines)',
+  '; the connection was lost at ',
+  'moves to the refused messages: ',
+  'topic.length > 100',
 ];
 
 const WHOLE = [
@@ -88,7 +93,14 @@ const PARTLY = [
   'src/access/access.ts',
   'src/mqtt/reason-codes.ts',
   'src/uplink/uplink-connection.ts',
+  'src/uplink/status-message.ts',
+  'src/uplink/plant-probes.ts',
+  'src/uplink/line-check.ts',
   'src/uplink/plant-subscriptions.ts',
+  'src/uplink/flow-watch.ts',
+  'src/uplink/poison-message.ts',
+  'src/uplink/state-tracker.ts',
+  'src/uplink/other-gateways.ts',
   'src/outputs/output.ts',
   'src/outputs/driven-line.ts',
   'src/outputs/interlock.ts',

@@ -91,7 +91,8 @@ export class MemoryDisk implements Writer {
   recover(): Recovered {
     return {
       stoppedCleanly: false,
-      boot: ++this.#boot,
+      lastBoot: this.#boot++ || undefined,
+      bootIsProvisional: false,
       sessions: [...this.sessions].map(([key, { clientId, seen, sent }]) => {
         const rows = [...(this.queues.get(key)?.values() ?? [])];
         const seqs = rows.map(({ seq }) => seq);

@@ -12,6 +12,8 @@ export interface TestProxy {
   resume(): void;
   /** Bytes towards the gateway are lost from now on, those to the plant pass: the connection is half open. */
   halfOpen(): void;
+  /** At most so many bytes a second get to the plant; undefined for no limit. */
+  limit(bytesPerSecond: number | undefined): void;
   /** Every piece arrives so much later. */
   delay(ms: number): void;
   /** TurnBudget one bit of the next piece in each direction. */
@@ -31,6 +33,7 @@ export async function startProxy(target: number): Promise<TestProxy> {
   const pairs = new Set<Pair>();
   let [stalled, halfOpen, refused] = [false, false, false];
   let delayMs = 0;
+  let limit: number | undefined;
   let corrupt = 0;
   const held: (() => void)[] = [];
 
@@ -45,7 +48,10 @@ export async function startProxy(target: number): Promise<TestProxy> {
       }
       const send = (): void => {
         if (to.destroyed) return;
-        if (!to.write(bytes)) {
+        if (limit !== undefined && !towardsGateway) {
+          from.pause();
+          drip(bytes, to, () => from.resume());
+        } else if (!to.write(bytes)) {
           from.pause();
           to.once('drain', () => from.resume());
         }
@@ -57,6 +63,16 @@ export async function startProxy(target: number): Promise<TestProxy> {
       if (delayMs > 0) setTimeout(arrive, delayMs);
       else arrive();
     });
+  };
+
+  /** Writes the bytes at the limit, in ten pieces a second. */
+  const drip = (bytes: Buffer, to: Socket, done: () => void): void => {
+    const piece = limit === undefined ? bytes.length : Math.max(1, Math.round(limit / 10));
+    if (to.destroyed) return;
+    if (!stalled) to.write(bytes.subarray(0, piece));
+    const rest = stalled ? bytes : bytes.subarray(piece);
+    const ms = (1000 * Math.min(piece, bytes.length)) / (limit ?? Number.POSITIVE_INFINITY);
+    setTimeout(() => (rest.length > 0 ? drip(rest, to, done) : done()), stalled ? 100 : ms);
   };
 
   const server: Server = createServer((near) => {
@@ -101,6 +117,9 @@ export async function startProxy(target: number): Promise<TestProxy> {
     },
     halfOpen() {
       halfOpen = true;
+    },
+    limit(bytesPerSecond) {
+      limit = bytesPerSecond;
     },
     delay(ms) {
       delayMs = ms;

@@ -32,7 +32,7 @@ export class OnceLog {
 
   /** Something that a client has caused failed inside the gateway. */
   error(client: string, error: unknown, message: string): void {
-    if (this.#isDue(client, message)) this.#log.error({ client, error }, message);
+    if (this.#isDue(client, message)) this.#log.error({ client, err: error }, message);
   }
 
   /** Logs how many events were left out, once their minute is over. */

@@ -74,7 +74,7 @@ export const routeSchema = z
         .enum(['keep', 'clear'])
         .optional()
         .describe(
-          'Whether messages stay retained on the other side. Default: keep for out, clear for in.',
+          'Whether messages stay retained on the other side. Default: keep for out, clear for in. For in with MQTT 3.1.1, see docs/uplink.md.',
         ),
       priority: z
         .enum(['normal', 'high'])

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hasSecret } from '../../base/secrets.ts';
 import { duration } from '../../driver-kit/units.ts';
 import { topicProblem } from '../../mqtt/topics.ts';
 import type { QueueConfig } from './queue.ts';
@@ -18,7 +19,8 @@ export interface UplinkConfig {
   readonly name: string;
   /** In the order in which they are tried. */
   readonly urls: readonly string[];
-  readonly protocol: 4 | 5;
+  /** Undefined: 5, or 4 where the plant does not take 5. */
+  readonly protocol?: 4 | 5;
   readonly clientId: string;
   readonly username?: string;
   /** Where the password is: `credential:NAME`, `file:PATH` or `env:NAME`. */
@@ -43,11 +45,14 @@ export interface UplinkConfig {
 }
 
 const URL_SHAPE = /^(mqtts?|wss?):\/\/(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?(\/\S*)?$/i;
+const ADDRESS = 'an address such as mqtts://plant.example:8883';
+const NO_SECRET = `${ADDRESS}, without user, password or token: username and password have their own keys`;
 const urlSchema = text(
-  'an address such as mqtts://plant.example:8883 (mqtt, mqtts, ws or wss; user and password have their own keys)',
+  `${ADDRESS} (mqtt, mqtts, ws or wss; user and password have their own keys)`,
   URL_SHAPE,
   1024,
-);
+  (url) => (hasSecret(url) ? NO_SECRET : undefined),
+).refine((url) => !hasSecret(url), { error: NO_SECRET, params: expectation });
 
 const tlsSchema = z.strictObject(
   {
@@ -99,8 +104,10 @@ export const uplinkSchema = z
         ),
       protocol: z
         .literal([4, 5], { error: '4 (MQTT 3.1.1) or 5' })
-        .prefault(5)
-        .describe('MQTT version: 4 (3.1.1) or 5.'),
+        .optional()
+        .describe(
+          'MQTT version: 4 (3.1.1) or 5. Default: 5, or 3.1.1 where the plant does not take 5.',
+        ),
       clientId: text('a client id', /./, 256)
         .optional()
         .describe('Client id at the plant. Default: `<cell>-<name>`.'),

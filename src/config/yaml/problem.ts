@@ -1,3 +1,5 @@
+import { maskUrls } from '../../base/secrets.ts';
+
 const BOLD = '\u001b[1m';
 const CYAN = '\u001b[36m';
 const PLAIN = '\u001b[0m';
@@ -35,9 +37,10 @@ export function formatPath(path: Path): string {
     .join('');
 }
 
-/** The text with its middle cut out when it is long. */
+/** The text with its middle cut out when it is long, and without the password in a URL. */
 export function shorten(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 40)}…${text.slice(-10)}` : text;
+  const shown = maskUrls(text);
+  return shown.length > 60 ? `${shown.slice(0, 40)}…${shown.slice(-10)}` : shown;
 }
 
 /** One line: `FILE:LINE:COL: path.to.key: what is wrong, what was expected`. */

@@ -9,6 +9,7 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml';
+import { isSecretKey, maskUrls } from '../../base/secrets.ts';
 import { formatPath, type Path, shorten } from './problem.ts';
 import { inWords, opening } from './yaml-errors.ts';
 import { ALIASES, aliasTargets, excess, formFaults, keyName, tooManyAliases } from './yaml-form.ts';
@@ -147,10 +148,16 @@ function pairOf(
   return undefined;
 }
 
+/** Whether a map in the text has a key whose value must not be printed. */
+function hasSecretKey(source: string): boolean {
+  return [...source.matchAll(/([\w-]+)["']?\s*:/g)].some(([, key = '']) => isSecretKey(key));
+}
+
 function inShort(node: unknown, text: string): string {
   if (isMap(node) || isSeq(node)) {
     const source = text.slice(...(node.range ?? [0, 0]).slice(0, 2));
-    if (node.items.length > 0 && /^[[{].{0,40}$/.test(source)) return source;
+    const short = node.items.length > 0 && /^[[{].{0,40}$/.test(source);
+    if (short && !hasSecretKey(source)) return maskUrls(source);
   }
   if (isMap(node)) return 'a map';
   if (isSeq(node)) return node.items.length === 0 ? 'an empty list' : 'a list';

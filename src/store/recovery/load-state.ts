@@ -48,8 +48,10 @@ export interface StoredState {
 
 /** Everything that the gateway loads when it starts; queued messages stay on disk. */
 export interface Recovered {
-  /** The number of starts on this data folder, from 1. */
-  readonly boot: number;
+  /** The number of the last start; undefined for a new data folder. */
+  readonly lastBoot: number | undefined;
+  /** Whether the first number of this folder may be too low, because the clock was not known to be right. */
+  readonly bootIsProvisional: boolean;
   readonly sessions: readonly StoredSession[];
   readonly retained: readonly StoredRetained[];
   /** Whether the last run ended by a stop, not by a crash. */
@@ -61,16 +63,19 @@ export interface Recovered {
   readonly nextMessageId: number;
 }
 
-/** Stores the count of starts, and that this run has not stopped yet. */
-export function countStart(db: Connection, boot: number): void {
-  db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('boot', ?)`).run(boot);
-  db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('stopped', 0)`).run();
+/** Stores values about the whole database, in one transaction. */
+export function setMeta(db: Connection, values: Readonly<Record<string, number>>): void {
+  const set = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+  db.transaction(() => {
+    for (const [key, value] of Object.entries(values)) set.run(key, value);
+  })();
 }
 
 /** Reads what is stored. */
 export function recover(db: Connection): Recovered {
   return {
-    boot: number(db, `SELECT value FROM meta WHERE key = 'boot'`) + 1,
+    lastBoot: number(db, `SELECT value FROM meta WHERE key = 'boot'`) || undefined,
+    bootIsProvisional: number(db, `SELECT value FROM meta WHERE key = 'bootIsProvisional'`) === 1,
     stoppedCleanly: number(db, `SELECT value FROM meta WHERE key = 'stopped'`) === 1,
     sessions: sessions(db),
     retained: db

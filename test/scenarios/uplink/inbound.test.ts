@@ -2,8 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { askGateway } from '../../../src/runtime/admin-socket.ts';
+import type { GatewayStatus } from '../../../src/runtime/health.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { collect, startPlant } from '../../support/plant.ts';
+import { compiler, compileSlowSync } from '../../support/slow-sync.ts';
 import { statusWhen } from '../../support/statuses.ts';
 import { needs, tools } from '../../support/tools.ts';
 import { until } from '../../support/until.ts';
@@ -21,9 +24,13 @@ async function clientOf(port: number): Promise<MqttClient> {
   return client;
 }
 
-async function gatewayTo(port: number, uplink: object): Promise<TestGateway> {
+async function gatewayTo(
+  port: number,
+  uplink: object,
+  env: NodeJS.ProcessEnv = {},
+): Promise<TestGateway> {
   const one = { name: 'plant', url: `mqtt://127.0.0.1:${port}`, reconnectMax: '1s', ...uplink };
-  const gateway = await startGateway({ config: { uplinks: [one] } });
+  const gateway = await startGateway({ config: { uplinks: [one] }, env });
   ends.push(() => gateway.dispose());
   await statusWhen(gateway.port, ({ state }) => state === 'connected');
   return gateway;
@@ -85,6 +92,79 @@ describe.each([4, 5])('what comes in over MQTT level %i', (protocol) => {
     expect(lan.arrivals.map(({ payload }) => payload)).toEqual(['on']);
     expect(gateway.stdout()).toContain('"reason":"echo"');
   });
+});
+
+async function statusOf({ dataDir }: TestGateway): Promise<GatewayStatus> {
+  return (await askGateway(dataDir, { ask: 'status' })) as GatewayStatus;
+}
+
+describe.each([4, 5])('with a slow disk, over MQTT level %i', (protocol) => {
+  beforeEach(needs(compiler));
+
+  test('many messages from the plant share a commit and do not hold up those to the plant', async () => {
+    const plant = await startPlant();
+    ends.push(() => plant.dispose());
+    const routes = [{ out: 'out/#' }, { in: 'in/#' }];
+    const uplink = { protocol, keepalive: '5s', routes };
+    const gateway = await gatewayTo(plant.port, uplink, compileSlowSync().env({ syncMs: 20 }));
+    // A session that is away: each message for it must be on disk.
+    const away = await collect(gateway.port, 'in/#', 1);
+    await away.close();
+    const collector = await collect(plant.port, 'out/#');
+    ends.push(() => collector.close());
+    const [office, machine] = [await clientOf(plant.port), await clientOf(gateway.port)];
+    const before = (await statusOf(gateway)).store.commits;
+    const began = performance.now();
+    for (let n = 0; n < 2000; n++) {
+      office.publish('in/t', `${n}`, { qos: 1 });
+      machine.publish('out/t', `${n}`, { qos: 1 });
+    }
+    await collector.until((all) => all.length === 2000, 30_000);
+    const outMs = performance.now() - began;
+    const status = await statusWhen(gateway.port, ({ received }) => received === 2000, 60_000);
+    const inMs = performance.now() - began;
+    const { store, clients } = await statusOf(gateway);
+    const commits = store.commits - before;
+    console.log(`2000 out in ${outMs} ms, 2000 in within ${inMs} ms, ${commits} commits`);
+    // One at a time they would be 2000 commits.
+    expect(commits).toBeLessThan(500);
+    expect(status.reconnects).toBe(0);
+    expect(clients.find(({ clientId }) => clientId === 'collector')?.queued).toBe(2000);
+  }, 60_000);
+});
+
+test.each([
+  [4, 'panel on, plant off, plant on', ['panel on', 'plant off', 'plant on']],
+  [4, 'two panels, then the plant', ['panel on', 'panel on', 'plant off', 'plant on']],
+  [5, 'the plant repeats the panel', ['panel on', 'plant on', 'plant on']],
+])('over MQTT level %i no command is lost: %s', async (protocol, _name, steps) => {
+  const plant = await startPlant();
+  ends.push(() => plant.dispose());
+  const routes = [
+    { out: 'robotcell1/#', to: 'up/' },
+    { in: 'down/robotcell1/set/#', strip: 'down/' },
+  ];
+  const gateway = await gatewayTo(plant.port, { protocol, routes });
+  const lan = await collect(gateway.port, 'robotcell1/set/#');
+  const atPlant = await collect(plant.port, 'up/robotcell1/set/#');
+  ends.push(
+    () => lan.close(),
+    () => atPlant.close(),
+  );
+  const [office, machine] = [await clientOf(plant.port), await clientOf(gateway.port)];
+  let fromPanels = 0;
+  for (const [index, step] of steps.entries()) {
+    const [who, value = ''] = step.split(' ');
+    if (who === 'panel') {
+      await machine.publishAsync('robotcell1/set/lamp', value, { qos: 1 });
+      fromPanels++;
+      await atPlant.until((all) => all.length === fromPanels);
+    } else await office.publishAsync('down/robotcell1/set/lamp', value, { qos: 1 });
+    await lan.until((all) => all.length === index + 1);
+  }
+  expect(lan.arrivals.map(({ payload }) => payload)).toEqual(
+    steps.map((step) => step.split(' ')[1]),
+  );
 });
 
 test('what no route asks for any more is unsubscribed at the plant, which remembers it', async () => {

@@ -190,6 +190,8 @@ test.each([4, 5])(
     const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.port}`);
     ends.push(() => client.endAsync(true));
     await client.publishAsync('t', 'before', { qos: 1 });
+    // With its acknowledgement lost, it would be sent again.
+    await statusWhen(gateway.port, ({ queued, sent }) => queued === 0 && Number(sent) > 0);
     await client.publishAsync('t', 'x'.repeat(5000), { qos: 1 });
     await client.publishAsync('t', 'small', { qos: 1 });
     // MQTT 3.1.1 has no words for it: it takes some connections to find out.

@@ -53,7 +53,6 @@ test('a backup under load holds every message acknowledged before it, and goes i
   expect(restored).toMatchObject({ code: 0, stderr: '' });
   expect(restored.stdout).toMatch(/the former one is .*cellgate\.db\.before-restore-/);
   await to.restart();
-  expect(bootBefore).toBeLessThan(10_000);
   const back = await connect(to, 'away', false);
   expect(back.connack.sessionPresent).toBe(true);
   const messages = await back.flow(500);
@@ -62,7 +61,9 @@ test('a backup under load holds every message acknowledged before it, and goes i
   );
   await to.stop();
   // What was given as boot and seq since the backup is not given again.
-  expect(bootOf(to)).toBe(10_001);
+  const bootAfter = Number(bootOf(to));
+  expect(bootAfter).toBeGreaterThan(Number(bootBefore));
+  expect(bootAfter % 10_000).toBe(1);
 });
 
 test('what is no backup changes nothing', async () => {

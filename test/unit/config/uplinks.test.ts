@@ -34,7 +34,6 @@ describe('uplinks in a config', () => {
       {
         name: 'plant',
         urls: ['mqtts://plant.example:8883'],
-        protocol: 5,
         clientId: 'robotcell1-plant',
         username: 'u',
         password: 'credential:plant',

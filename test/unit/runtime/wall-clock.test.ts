@@ -15,6 +15,7 @@ function setUp(folders: Record<string, string[]>, answer = 'no', rtc?: string) {
     read: async () => rtc ?? Promise.reject(new Error('ENOENT')),
   };
   let boot = 6;
+  const calls: number[] = [];
   const start = async (): Promise<WallClock> => {
     boot++;
     const wallClock = createWallClock({
@@ -24,17 +25,18 @@ function setUp(folders: Record<string, string[]>, answer = 'no', rtc?: string) {
       log: createQuietLog().log,
       boot: () => boot,
       state,
+      onSet: () => calls.push(boot),
     });
     await wallClock.start();
     return wallClock;
   };
-  return { clock, folders, start };
+  return { clock, folders, start, calls };
 }
 
 const TIMESYNCD = { '/run/systemd': ['timesync'], '/run/systemd/timesync': [] };
 
 test('until a time server has set it, time goes on evenly; then the step is known, also after a restart', async () => {
-  const { clock, folders, start } = setUp({ ...TIMESYNCD });
+  const { clock, folders, start, calls } = setUp({ ...TIMESYNCD });
   const first = clock.wall();
   const wallClock = await start();
   expect(wallClock.isSet()).toBe(false);
@@ -47,11 +49,13 @@ test('until a time server has set it, time goes on evenly; then the step is know
   expect(wallClock.isSet()).toBe(true);
   expect(wallClock.now()).toBe(first + HOUR + 1000);
   expect(wallClock.stepOf(7)).toBe(HOUR - 5000);
+  expect(calls).toEqual([7]);
   await wallClock.stop();
   expect(clock.sleeping).toBe(0);
 
   const next = await start();
   expect(next.isSet()).toBe(true);
+  expect(calls).toEqual([7, 8]);
   expect([6, 7, 8].map((boot) => next.stepOf(boot))).toEqual([undefined, HOUR - 5000, undefined]);
 });
 

@@ -14,7 +14,7 @@ function setUp(filters: readonly FilterConfig[], clockIsSet = () => true) {
       sensor: 'power',
       topic: 'cell/power',
       payload: 'json',
-      boot: 1,
+      boot: () => 1,
       sequence: new Sequence(),
       filters,
       clock,

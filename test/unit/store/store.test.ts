@@ -33,20 +33,24 @@ const CLOCK_MARK = expect.objectContaining({ owner: '$ages', key: 'mark' });
 
 test('an empty folder is an empty store, and starts are counted', async () => {
   const folder = tempFolder();
-  for (const boot of [1, 2, 3]) {
+  let lastBoot: number | undefined;
+  for (const start of [1, 2, 3]) {
     const { store, lines } = await startStore(folder);
     expect(store.recovered).toEqual({
-      boot,
-      stoppedCleanly: boot > 1,
+      lastBoot,
+      bootIsProvisional: start > 1,
+      stoppedCleanly: start > 1,
       sessions: [],
       retained: [],
-      states: boot > 1 ? [CLOCK_MARK] : [],
+      states: start > 1 ? [CLOCK_MARK] : [],
       wills: [],
       nextSessionKey: 1,
       nextMessageId: 1,
     });
     expect(lines).toEqual(['store open']);
     expect(store.troubles()).toEqual([]);
+    if (lastBoot !== undefined) expect(store.bootNumber.value).toBe(lastBoot + 1);
+    lastBoot = store.bootNumber.value;
     await store.stop();
   }
 });
@@ -84,7 +88,8 @@ test('all that was on disk is there after the next start', async () => {
 
   const again = await startStore(folder);
   expect(again.store.recovered).toEqual({
-    boot: 2,
+    lastBoot: store.bootNumber.value,
+    bootIsProvisional: true,
     stoppedCleanly: true,
     sessions: [
       {

@@ -40,3 +40,18 @@ test('a topic of as many levels as fit has its route, in both directions', () =>
   expect(routes.out(topic)?.remote.toString()).toBe(`deep/${topic}`);
   expect(routes.in(`in/${topic}`)?.local).toBe(topic);
 });
+
+test('a local topic comes back on the topics from which in routes would bring it', () => {
+  const route = { qos: 1, retain: 'clear' } as const;
+  const routes = new Routes({
+    out: [],
+    in: [
+      { in: 'down/cell/set/#', strip: 'down/', to: '', ...route },
+      { in: 'line/+', strip: 'line/', to: 'cell/set/', ...route },
+    ],
+    own: [],
+  });
+  expect(routes.returns('cell/set/lamp')).toEqual(['down/cell/set/lamp', 'line/lamp']);
+  expect(routes.returns('cell/set/a/b')).toEqual(['down/cell/set/a/b']);
+  expect(routes.returns('cell/temperature')).toEqual([]);
+});

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { PendingAck } from '../../../src/queue/pending-ack.ts';
 import { type QueueEntry, WRITTEN } from '../../../src/queue/queue-entry.ts';
+import type { OpenMessage } from '../../../src/uplink/plant-sessions.ts';
 import type { PlantTransport } from '../../../src/uplink/plant-transport.ts';
 import { Routes } from '../../../src/uplink/routes.ts';
 import type { CurrentRouting } from '../../../src/uplink/routing.ts';
@@ -43,6 +44,7 @@ class FakeQueue extends FakeOwner {
 
 /** A connection that keeps the packets: `seq`, with `!` for DUP, or `rel seq` for PUBREL. */
 class FakeTransport implements PlantTransport {
+  readonly url = 'mqtt://plant';
   receiveMaximum = 65_535;
   maximumPacketSize = Number.POSITIVE_INFINITY;
   maximumQos = 2 as const;
@@ -125,9 +127,9 @@ function create({ inflight = 10, qos = 2 }: { inflight?: number; qos?: 0 | 1 | 2
 }
 
 /** Connects and lets the sender send. */
-async function connect(resumed = true): Promise<void> {
+async function connect(resumed = true, open: readonly OpenMessage[] = []): Promise<void> {
   transport = new FakeTransport();
-  await sender.connect(transport, resumed);
+  await sender.connect(transport, resumed, open);
   await settle();
 }
 
@@ -168,10 +170,15 @@ describe('the window', () => {
     expect(sender.sent).toBe(3);
   });
 
-  test('has room for 1 MiB', async () => {
+  test('has room for one large message, and for 1 MiB on a fast line', async () => {
     queue.push(30, 1, 400_000);
     await connect();
-    expect(transport.taken()).toEqual(numbers(1, 3));
+    expect(transport.taken()).toEqual(['1']);
+    now += 10;
+    sender.acknowledged(1, 0);
+    await settle();
+    expect(transport.taken()).toEqual(numbers(2, 4));
+    expect([sender.flight.bytes > 1_200_000, sender.flight.lineRate! > 1e7]).toEqual([true, true]);
   });
 
   test('nothing is sent while the socket’s buffer is full', async () => {
@@ -272,6 +279,60 @@ describe('QoS 2', () => {
     expect(transport.taken()).toEqual(['1']);
   });
 
+  test('messages in flight are known as open until PUBCOMP', async () => {
+    queue.push(2, 2);
+    queue.push(1, 1);
+    await connect();
+    sender.received(1, 0);
+    sender.completed(1);
+    sender.disconnect();
+    expect(sender.openMessages).toEqual([[2, 2]]);
+  });
+
+  test('what an address still has open is released first, unless it is sent again from the beginning', async () => {
+    queue.push(2, 2);
+    await connect();
+    sender.disconnect();
+    const connecting = connect(false, [
+      [1, 1],
+      [2, 2002],
+      [9, 9],
+    ]);
+    await settle();
+    for (const ack of pending.splice(0)) ack.done();
+    await connecting;
+    await settle();
+    expect(transport.taken()).toEqual(['rel 2', 'rel 9', '1', '2']);
+  });
+
+  test('an identifier in use is that of this message if it was sent before', async () => {
+    queue.push(1, 2);
+    await connect();
+    sender.disconnect();
+    await connect();
+    expect(transport.taken()).toEqual(['1!']);
+    sender.received(1, 0x91);
+    pending.splice(0)[0]!.done();
+    expect(transport.taken()).toEqual(['rel 1']);
+    sender.completed(1);
+    expect([refused, sender.sent]).toEqual([[], 1]);
+  });
+
+  test('an identifier in use by another message is released, then the message is sent again', async () => {
+    queue.push(1, 2);
+    await connect();
+    transport.taken();
+    sender.received(1, 0x91);
+    expect([transport.taken(), sender.inFlight]).toEqual([['rel 1'], 1]);
+    sender.completed(1);
+    await settle();
+    expect(transport.taken()).toEqual(['1!']);
+    sender.received(1, 0);
+    pending.splice(0)[0]!.done();
+    sender.completed(1);
+    expect([refused, sender.sent, sender.inFlight]).toEqual([[], 1, 0]);
+  });
+
   test('PUBREC for a message that is not in flight is answered', async () => {
     await connect();
     sender.received(9, 0);
@@ -280,6 +341,13 @@ describe('QoS 2', () => {
 });
 
 describe('a refusal', () => {
+  /** A connection on which the plant has acknowledged the status message. */
+  async function works(): Promise<void> {
+    await connect();
+    sender.acknowledged(65_000, 0);
+    await settle();
+  }
+
   test.each([
     ['PUBACK', () => sender.acknowledged(1, 0x87)],
     ['PUBREC', () => sender.received(1, 0x87)],
@@ -294,52 +362,159 @@ describe('a refusal', () => {
   test('that is temporary ends the connection, and the third time the message', async () => {
     queue.push(1);
     for (let n = 0; n < 2; n++) {
-      await connect();
+      await works();
       sender.acknowledged(1, 0x97);
       expect(transport.endings).toEqual([
         'the plant does not take messages for the moment (reason 0x97)',
       ]);
       sender.disconnect();
+      expect([sender.endedByMessage, sender.messageProblem]).toEqual([
+        true,
+        expect.stringContaining('does not take the message on p/t'),
+      ]);
     }
-    await connect();
+    await works();
     sender.acknowledged(1, 0x97);
     expect(refused).toEqual(['1: refused 3 times (0x97)']);
     expect([sender.inFlight, transport.endings]).toEqual([0, []]);
   });
 
-  test('is proved by five connections that end at the message', async () => {
-    queue.push(3);
-    for (let n = 0; n < 5; n++) {
+  describe('by the end of the connection', () => {
+    /** A connection that works and that the plant ends; returns the packets that were sent on it. */
+    async function ended(): Promise<string[]> {
       await connect();
-      expect(transport.taken()).toHaveLength(n < 2 ? 3 : 1);
+      const before = transport.taken();
       // The acknowledgement of the status message.
       sender.acknowledged(65_000, 0);
-      sender.disconnect();
+      await settle();
+      sender.disconnect('possible');
+      return [...before, ...transport.taken()];
     }
-    expect(refused).toEqual(['1: the plant ends the connection whenever it is sent']);
-    await connect();
-    expect(transport.taken()).toEqual(['2!', '3!']);
+
+    test('is proved by three, the last one with the message alone', async () => {
+      queue.push(3);
+      expect(await ended()).toEqual(['1', '2', '3']);
+      expect(await ended()).toEqual(['1!', '2!', '3!']);
+      expect(sender.messageProblem).toMatch(
+        /message on p\/t .* is suspected: the connection ended 2 times/,
+      );
+      expect(sender.endedByMessage).toBe(true);
+      expect(await ended()).toEqual(['1!']);
+      expect(refused).toEqual([
+        '1: the plant ended the connection each time that it was sent, the last time alone',
+      ]);
+      expect(sender.messageProblem).toBeUndefined();
+      await works();
+      // It is on the same topic: alone again.
+      expect(transport.taken()).toEqual(['2!']);
+    });
+
+    test('is QoS 2 for a plant that takes only QoS 1: then no message is open there', async () => {
+      queue.push(2, 2);
+      for (let n = 0; n < 2; n++) await ended();
+      expect(sender.openMessages).toEqual([
+        [1, 1],
+        [2, 2],
+      ]);
+      await ended();
+      await works();
+      sender.acknowledged(1, 0);
+      await settle();
+      sender.disconnect();
+      expect([refused, sender.inFlight, sender.openMessages]).toEqual([[], 1, []]);
+    });
+
+    test('is not proved by connections that end before the status message is acknowledged', async () => {
+      queue.push(1);
+      for (let n = 0; n < 6; n++) {
+        await connect();
+        sender.disconnect('possible');
+      }
+      expect(refused).toEqual([]);
+    });
+
+    test('after one of them none is sent before the status message is acknowledged', async () => {
+      queue.push(3);
+      await ended();
+      await connect();
+      expect(transport.taken()).toEqual([]);
+      sender.acknowledged(65_000, 0);
+      await settle();
+      expect(transport.taken()).toEqual(['1!', '2!', '3!']);
+    });
+
+    test('a suspected message waits until no other is in flight', async () => {
+      queue.push(1);
+      queue.push(1, 1, 9000);
+      await works();
+      sender.disconnect('size');
+      await works();
+      expect(transport.taken()).toEqual(['1!']);
+      sender.acknowledged(1, 0);
+      await settle();
+      expect(transport.taken()).toEqual(['2!']);
+    });
+
+    test('the suspected message goes alone, once the connection works', async () => {
+      queue.push(3);
+      for (let n = 0; n < 2; n++) await ended();
+      await connect();
+      expect(transport.taken()).toEqual([]);
+      sender.acknowledged(65_000, 0);
+      await settle();
+      expect(transport.taken()).toEqual(['1!']);
+      sender.acknowledged(1, 0);
+      await settle();
+      expect(transport.taken()).toEqual(['2!']);
+    });
+
+    test('a plant that does not acknowledge the status message gets the others after 5 s', async () => {
+      queue.push(1);
+      await ended();
+      await connect();
+      expect(transport.taken()).toEqual([]);
+      now += 5000;
+      sender.pump();
+      await settle();
+      expect(transport.taken()).toEqual(['1!']);
+    });
   });
+});
+
+test('no new message is sent while the connection is left, until its last is acknowledged', async () => {
+  queue.push(1);
+  await connect();
+  transport.taken();
+  const drained = sender.drain(60_000);
+  queue.push(1);
+  sender.pump();
+  await settle();
+  expect(transport.taken()).toEqual([]);
+  sender.acknowledged(1, 0);
+  await drained;
+  sender.disconnect();
+  await connect();
+  expect(transport.taken()).toEqual(['2']);
 });
 
 test('messages are overdue when none was acknowledged for the time', async () => {
   queue.push(3);
   await connect();
   now += 4999;
-  expect(sender.overdue(5000)).toBe(0);
+  expect(sender.flight.overdue(5000)).toBe(0);
   now += 1;
-  expect(sender.overdue(5000)).toBe(3);
+  expect(sender.flight.overdue(5000)).toBe(3);
   sender.acknowledged(1, 0);
-  expect(sender.overdue(5000)).toBe(0);
+  expect(sender.flight.overdue(5000)).toBe(0);
   now += 5000;
-  expect(sender.overdue(5000)).toBe(2);
+  expect(sender.flight.overdue(5000)).toBe(2);
   for (const id of [2, 3]) sender.acknowledged(id, 0);
   now += 60_000;
   queue.push(1);
   sender.pump();
   await settle();
   // The time without messages does not count.
-  expect(sender.overdue(5000)).toBe(0);
+  expect(sender.flight.overdue(5000)).toBe(0);
 });
 
 describe('a connection that is lost while the disk forgets the session', () => {

@@ -10,6 +10,14 @@ function bench() {
   } as unknown as ThrottledLog;
   const tracker = new StateTracker('mqtt://plant', {
     log,
+    losses: {
+      lost: (cause) => void lines.push(`lost ${cause}`),
+      back: (url, ms) => {
+        const isBack = lines.some((line) => line.startsWith('lost'));
+        if (isBack) lines.push(`back ${url} ${ms}`);
+        return isBack;
+      },
+    },
     changed: () => one.changes++,
     monotonic: () => one.now,
   });
@@ -57,4 +65,46 @@ test('a problem is logged once and is the reason until it ends', () => {
   expect([tracker.has('routes'), tracker.has('status')]).toEqual([false, true]);
   tracker.clearProblems();
   expect(tracker.status.reason).toBeNull();
+});
+
+test('a connection that was proved is lost, and back after a time', () => {
+  const one = bench();
+  one.tracker.to('connected', null);
+  one.tracker.to('down', 'cut');
+  one.now += 2000;
+  one.tracker.to('down', 'nothing listens there');
+  one.now += 300;
+  one.tracker.to('connected', null);
+  expect(one.lines.slice(1)).toEqual([
+    'lost cut',
+    'lost nothing listens there',
+    'back mqtt://plant 2300',
+  ]);
+});
+
+test('a connection that ends at a message is logged each time', () => {
+  const { tracker, lines } = bench();
+  tracker.to('proving', 'waiting');
+  tracker.to('down', 'cut', '; suspected: a');
+  expect(lines).toEqual(['lost cut; suspected: a']);
+});
+
+test('a connection that is lost three times a minute is reported until it holds', () => {
+  const { tracker } = bench();
+  for (let n = 0; n < 3; n++) {
+    expect(tracker.flapping).toBeUndefined();
+    tracker.to('connected', null);
+    tracker.to('down', 'cut');
+  }
+  expect(tracker.flapping).toContain('lost 3 times in the last minute');
+});
+
+test('of a problem of one kind only the first sentence is logged', () => {
+  const { tracker, lines } = bench();
+  tracker.report('flow', 'slow: 5 s', 'slow');
+  tracker.report('flow', 'slow: 6 s', 'slow');
+  expect([lines, tracker.status.reason]).toEqual([['warn slow: 5 s'], 'slow: 6 s']);
+  tracker.report('flow', false);
+  tracker.report('flow', 'slow: 7 s', 'slow');
+  expect(lines).toHaveLength(2);
 });

@@ -3,7 +3,15 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createMemoryState } from '../../../src/base/state.ts';
 import type { UplinkConfig } from '../../../src/config/schema/uplinks.ts';
 import { describeEnding } from '../../../src/uplink/failures.ts';
+import type { LossLog } from '../../../src/uplink/loss-log.ts';
 import type { PlantClientEvents, PlantConnection } from '../../../src/uplink/plant-client.ts';
+import { PlantSessions } from '../../../src/uplink/plant-sessions.ts';
+import {
+  MQTT_5,
+  MQTT_311,
+  MQTT_311_BRIDGE,
+  type PlantProtocol,
+} from '../../../src/uplink/protocol-choice.ts';
 import type { Sender } from '../../../src/uplink/sender.ts';
 import type { ThrottledLog } from '../../../src/uplink/throttled-log.ts';
 import { UplinkConnection } from '../../../src/uplink/uplink-connection.ts';
@@ -21,15 +29,27 @@ class FakePlant implements PlantConnection {
   retainAvailable = true;
   congested = false;
   isDown = false;
+  /** Whether each probe comes back by itself. */
+  echoes = false;
+  readonly protocol: PlantProtocol;
   /** Filters that the plant refuses, and topics. */
   refused: readonly string[] = [];
   readonly published: [topic: string, payload: string][] = [];
   readonly url: string;
   readonly events: PlantClientEvents;
 
-  constructor(url: string, events: PlantClientEvents) {
+  constructor(url: string, events: PlantClientEvents, protocol: PlantProtocol) {
+    this.protocol = protocol;
     this.url = url;
     this.events = events;
+  }
+
+  received = 0;
+  /** Bytes that have moved to the plant. */
+  moved = { delivered: 0, waiting: 0 };
+
+  async progress() {
+    return this.moved;
   }
 
   write(): void {}
@@ -43,6 +63,7 @@ class FakePlant implements PlantConnection {
   async publish(topic: string, payload: string): Promise<void> {
     if (this.refused.includes(topic)) throw new Error('Not authorized');
     this.published.push([topic, payload]);
+    if (this.echoes && topic.endsWith('/probe')) await this.returnProbe();
   }
 
   giveUp(sentence?: string): void {
@@ -56,8 +77,15 @@ class FakePlant implements PlantConnection {
     this.events.down({ url: this.url, reached: 'session', sentence });
   }
 
+  /** The plant closes the connection. */
+  endUnexplained(): void {
+    this.isDown = true;
+    this.events.down({ url: this.url, reached: 'session' });
+  }
+
   async close(): Promise<void> {
     this.published.push(['', 'closed']);
+    this.end('closed');
   }
 
   /** The plant accepts the connection. */
@@ -67,9 +95,10 @@ class FakePlant implements PlantConnection {
   }
 
   /** The latest probe comes back. */
-  async returnProbe(): Promise<void> {
+  async returnProbe(retain = false): Promise<void> {
     const probe = this.published.findLast(([topic]) => topic === 'cell/status/probe');
-    const packet = { payload: Buffer.from(probe?.[1] ?? '') } as unknown as IPublishPacket;
+    const payload = Buffer.from(probe?.[1] ?? '');
+    const packet = { payload, retain } as unknown as IPublishPacket;
     await this.events.message('cell/status/probe', packet);
   }
 }
@@ -77,15 +106,21 @@ class FakePlant implements PlantConnection {
 let clock: ManualClock;
 let plants: FakePlant[];
 let connection: UplinkConnection;
+let sessions: PlantSessions;
+let received: string[];
 let overdue: number;
+let inFlight: number;
 let senderCalls: string[];
+let endedByMessage: boolean;
 const plant = (): FakePlant => plants.at(-1)!;
+const KEEP = { in: 'a', strip: '', to: '', qos: 1, retain: 'keep' } as const;
 
 async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
   clock = createManualClock();
-  [plants, overdue, senderCalls] = [[], 0, []];
+  [plants, overdue, inFlight, senderCalls, endedByMessage] = [[], 0, 0, [], false];
   const config = {
     urls: ['mqtt://first'],
+    clientId: 'cell-plant',
     status: 'cell/status',
     probe: 30_000,
     keepalive: 10_000,
@@ -93,26 +128,52 @@ async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
     in: [],
     ...over,
   } as unknown as UplinkConfig;
-  const states = createMemoryState();
+  const state = createMemoryState().of('uplink');
+  sessions = new PlantSessions({
+    config,
+    state: () => state,
+    setNow: (key, value) => state.set(key, value),
+  });
+  received = [];
   connection = new UplinkConnection({
     config,
     clock,
     log: { log() {}, stop() {} } as unknown as ThrottledLog,
+    losses: { lost() {}, back: () => false, stop() {} } as unknown as LossLog,
     sender: {
       connect: async (_: unknown, resumed: boolean) => void senderCalls.push(`connect ${resumed}`),
       disconnect: () => void senderCalls.push('disconnect'),
-      overdue: () => overdue,
+      openMessages: [],
+      drain: async () => void senderCalls.push('drain'),
+      get inFlight() {
+        return inFlight;
+      },
+      pump: () => undefined,
+      flight: {
+        slackMs: 0,
+        overdue: () => overdue,
+        observeRate: () => undefined,
+        get unacknowledgedMs() {
+          return overdue > 0 ? 1e6 : 0;
+        },
+      },
+      messageProblem: undefined,
+      get endedByMessage() {
+        return endedByMessage;
+      },
     } as unknown as Sender,
-    state: () => states.of('uplink'),
-    load: async () => (_config, url, events) => {
-      const opened = new FakePlant(url, events);
+    sessions,
+    load: async () => (_config, url, events, protocol) => {
+      const opened = new FakePlant(url, events, protocol);
       plants.push(opened);
       return opened;
     },
     fault: (_what, error) => {
       throw error;
     },
-    receive: async () => undefined,
+    receive: async (topic) => void received.push(topic),
+    newSession: () => senderCalls.push('new session'),
+    congested: () => undefined,
     changed: () => undefined,
     random: () => 0.5,
   });
@@ -173,14 +234,40 @@ describe('a connection', () => {
     expect(senderCalls.at(-1)).toBe('disconnect');
   });
 
+  test('tells of a new session before anything is sent in it', async () => {
+    await start();
+    await plant().accept(false);
+    expect(senderCalls).toEqual(['new session', 'connect false']);
+  });
+
   test('ends if the plant acknowledges nothing', async () => {
     await start({ probe: 0 });
     await plant().accept();
     await advance(1000);
     expect(state()).toBe('connected');
     overdue = 7;
-    await advance(1000);
+    // As long as the plant takes the bytes of a message, it is on its way.
+    for (let n = 1; n <= 30; n++) {
+      plant().moved = { delivered: n * 1000, waiting: 100_000 };
+      await advance(1000);
+    }
+    expect(state()).toBe('connected');
+    await advance(19_000);
+    expect(state()).toBe('connected');
+    await advance(2000);
     expect(connection.status.reason).toMatch(/has acknowledged none of 7 messages for 20 s$/);
+  });
+
+  test('ends when a ping is not answered and no bytes move', async () => {
+    await start();
+    await plant().accept();
+    plant().received = 100;
+    await advance(9000);
+    plant().events.silent();
+    expect(plant().isDown).toBe(false);
+    await advance(2000);
+    plant().events.silent();
+    expect(plant().isDown).toBe(true);
   });
 
   test('asks every 20 s for what the plant has refused', async () => {
@@ -219,12 +306,37 @@ describe('after a failure', () => {
     plant().end();
     await settle();
     await plant().accept();
+    await plant().returnProbe();
     await advance(500);
     plant().end();
     await settle();
     expect(urls()).toHaveLength(2);
     await advance(2000);
     expect(urls()).toEqual(['mqtt://first', 'mqtt://second', 'mqtt://first']);
+  });
+
+  test('of an address that answered CONNECT and brought no probe back, the next address is tried', async () => {
+    await start({ urls: ['mqtt://first', 'mqtt://second'] });
+    await plant().accept();
+    await advance(10_000);
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second']);
+  });
+
+  test('of a connection that a message has ended before the probe came back, the first address is next, after a short pause', async () => {
+    await start({ urls: ['mqtt://first', 'mqtt://second'] });
+    endedByMessage = true;
+    for (let n = 1; n <= 5; n++) {
+      await plant().accept();
+      plant().endUnexplained();
+      await settle();
+      expect(urls()).toHaveLength(n);
+      await advance(1500);
+    }
+    expect(new Set(urls())).toEqual(new Set(['mqtt://first']));
+    // It says nothing about an address that is not reached.
+    plant().events.down({ url: 'mqtt://first', reached: 'nothing', silent: true });
+    await settle();
+    expect(plant().url).toBe('mqtt://second');
   });
 
   test('the pauses grow, and start again after a connection of a minute', async () => {
@@ -244,6 +356,261 @@ describe('after a failure', () => {
     await plant().accept();
     await advance(60_000);
     expect(await pauseAfterEnd()).toBe(2000);
+  });
+});
+
+describe('on another address than the first', () => {
+  /** Connected to the second address; the next connection is to the first. */
+  async function startOnSecond(over: Partial<UplinkConfig> = {}): Promise<FakePlant> {
+    await start({ urls: ['mqtt://first', 'mqtt://second'], ...over });
+    plant().end();
+    await settle();
+    const second = plant();
+    second.echoes = true;
+    await second.accept();
+    return second;
+  }
+
+  test('the first is taken when it answers CONNECT and sends a message back, and not before', async () => {
+    const second = await startOnSecond();
+    await advance(59_999);
+    expect(urls()).toHaveLength(2);
+    await advance(1);
+    const check = plant();
+    expect(check.url).toBe('mqtt://first');
+    await check.accept();
+    expect([second.isDown, state()]).toEqual([false, 'connected']);
+    // Nothing is sent on it but the probe: it is not `online` there yet.
+    expect(check.published.map(([topic]) => topic)).toEqual(['cell/status/probe']);
+    expect(senderCalls).toEqual(['disconnect', 'new session', 'connect false']);
+    await check.returnProbe();
+    await settle();
+    expect(check.published.at(-1)).toEqual(['', 'closed']);
+    expect(second.isDown).toBe(true);
+    expect(senderCalls.slice(3)).toEqual(['drain', 'disconnect']);
+    // At once, without a pause.
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second', 'mqtt://first', 'mqtt://first']);
+  });
+
+  test('a first one that is silent is reported, and the connection that works stays', async () => {
+    const second = await startOnSecond();
+    for (const step of ['CONNECT', 'the probe']) {
+      await advance(60_000);
+      const check = plant();
+      expect(check.url).toBe('mqtt://first');
+      if (step === 'CONNECT') check.end('does not answer');
+      else {
+        await check.accept();
+        await advance(10_000);
+      }
+      await settle();
+      expect(check.isDown).toBe(true);
+      expect(second.isDown).toBe(false);
+      expect(connection.status).toMatchObject({
+        state: 'connected',
+        url: 'mqtt://second',
+        reason: expect.stringMatching(/^mqtt:\/\/first.*; mqtt:\/\/second is used$/),
+      });
+    }
+  });
+
+  test('commands that the first one has kept are received during the check', async () => {
+    await startOnSecond();
+    await advance(60_000);
+    await plant().accept(true);
+    const packet = { payload: Buffer.from('on') } as unknown as IPublishPacket;
+    await plant().events.message('plant/set/lamp', packet);
+    // The proof of a session is no command.
+    await plant().events.message('cell/status/probe/0123abcd', packet);
+    expect(received).toEqual(['plant/set/lamp']);
+  });
+
+  test('a session that the first one has lost is known as lost before it is used', async () => {
+    await startOnSecond();
+    const known = { asked: ['x'], granted: ['x 1'], proof: 'p', proven: true, tries: 0, open: [] };
+    sessions.set('mqtt://first', known);
+    await advance(60_000);
+    await plant().accept(false);
+    expect(sessions.of('mqtt://first')).toMatchObject({ asked: ['x'], granted: [], proven: false });
+  });
+
+  test('the first is checked with the protocol that it takes', async () => {
+    const second = await startOnSecond({ in: [KEEP] });
+    await advance(60_000);
+    for (const [protocol, refusal] of [
+      [MQTT_5, 1],
+      [MQTT_311_BRIDGE, undefined],
+    ] as const) {
+      expect([plant().url, plant().protocol]).toEqual(['mqtt://first', protocol]);
+      plant().isDown = true;
+      plant().events.down({ url: 'mqtt://first', reached: 'socket', ...(refusal && { refusal }) });
+      await settle();
+    }
+    expect([plant().url, plant().protocol]).toEqual(['mqtt://first', MQTT_311]);
+    expect([second.isDown, state()]).toEqual([false, 'connected']);
+    await plant().accept();
+    await plant().returnProbe();
+    await settle();
+    // A refusal by code is remembered; a closed connection may have had another cause.
+    expect(plants.slice(-2).map(({ protocol }) => protocol)).toEqual([MQTT_311, MQTT_311_BRIDGE]);
+  });
+
+  test('the retained probe of a check as a bridge is deleted', async () => {
+    await startOnSecond({ protocol: 4, in: [KEEP] });
+    await advance(60_000);
+    const check = plant();
+    expect(check.protocol).toBe(MQTT_311_BRIDGE);
+    await check.accept();
+    await check.returnProbe(true);
+    await settle();
+    expect(check.published.slice(-2)).toEqual([
+      ['cell/status/probe', ''],
+      ['', 'closed'],
+    ]);
+  });
+
+  test('its end ends the check too', async () => {
+    const second = await startOnSecond();
+    await advance(60_000);
+    const check = plant();
+    await check.accept();
+    second.end();
+    await settle();
+    expect(check.isDown).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('what is in flight', () => {
+  test('belongs to the session of one address: it is sent again from the beginning at another one that has a session too', async () => {
+    await start({ urls: ['mqtt://first', 'mqtt://second'], probe: 0 });
+    await plant().accept(true);
+    plant().end();
+    await settle();
+    await advance(2000);
+    await plant().accept(true);
+    plant().end();
+    await settle();
+    await advance(5000);
+    plant().end();
+    await settle();
+    expect(plant().url).toBe('mqtt://second');
+    await plant().accept(true);
+    plant().end();
+    await settle();
+    await advance(10_000);
+    expect(plant().url).toBe('mqtt://first');
+    await plant().accept(true);
+    expect(senderCalls.filter((each) => each !== 'disconnect')).toEqual([
+      // Nothing is known about the first connection.
+      ...['new session', 'connect false'],
+      'connect true',
+      ...['new session', 'connect false'],
+      ...['new session', 'connect false'],
+    ]);
+  });
+});
+
+describe('another gateway', () => {
+  test('with the same topics is reported at its second probe, and forgotten 10 s after its last', async () => {
+    await start();
+    const probes = () => plant().published.filter(([topic]) => topic === 'cell/status/probe');
+    const seen = (id: string) =>
+      plant().events.message('cell/status/probe', {
+        payload: Buffer.from(id),
+      } as unknown as IPublishPacket);
+    await plant().accept();
+    await plant().returnProbe();
+    await seen('other/1');
+    expect(connection.status.reason).toBeNull();
+    // It is answered, so that the other one finds out too.
+    await advance(1000);
+    expect(probes()).toHaveLength(2);
+    await plant().returnProbe();
+    await seen('other/2');
+    expect(connection.status).toMatchObject({
+      state: 'connected',
+      reason: expect.stringMatching(/another gateway uses cell\/status there too.*own cell name/),
+    });
+    await advance(9999);
+    expect(connection.status.reason).not.toBeNull();
+    await advance(1);
+    expect(connection.status.reason).toBeNull();
+    expect(plant().published.at(-1)).toEqual(['cell/status', 'online']);
+  });
+
+  test('with the same client id is supposed when three connections end without a reason', async () => {
+    await start();
+    const lose = async (waiting: number): Promise<string | null> => {
+      await plant().accept(true);
+      await plant().returnProbe();
+      inFlight = waiting;
+      plant().endUnexplained();
+      await settle();
+      const { reason } = connection.status;
+      const before = plants.length;
+      while (plants.length === before) await advance(1000);
+      return reason;
+    };
+    // A message that was on its way may be the reason.
+    const supposed = /is another gateway connected with the client id cell-plant\?/;
+    for (const waiting of [1, 1, 1, 0, 0]) {
+      const reason = await lose(waiting);
+      expect(reason).toMatch(/^mqtt:\/\/first cut the connection/);
+      expect(reason).not.toMatch(supposed);
+    }
+    expect(await lose(0)).toMatch(supposed);
+    // It shows while the connection works, and ends when one has lasted.
+    plant().echoes = true;
+    await plant().accept(true);
+    expect(connection.status).toMatchObject({
+      state: 'connected',
+      reason: expect.stringMatching(supposed),
+    });
+    await advance(89_999);
+    expect(connection.status.reason).toMatch(supposed);
+    await advance(1);
+    expect(connection.status.reason).toBeNull();
+    plant().endUnexplained();
+    await settle();
+    expect(connection.status.reason).toBe('mqtt://first cut the connection');
+  });
+});
+
+describe('the protocol', () => {
+  test('is MQTT 3.1.1 at once for a plant that refuses MQTT 5, without a failure', async () => {
+    await start();
+    plant().isDown = true;
+    plant().events.down({ url: 'mqtt://first', reached: 'socket', refusal: 1 });
+    await settle();
+    expect(plants.map(({ protocol }) => protocol)).toEqual([MQTT_5, MQTT_311]);
+    expect(connection.status).toMatchObject({
+      state: 'connecting',
+      reconnects: 0,
+      protocol: 'MQTT 3.1.1 (the plant does not take MQTT 5)',
+    });
+    await plant().accept();
+    await plant().returnProbe();
+    expect(connection.status).toMatchObject({ state: 'connected', reason: null });
+    plant().end();
+    await advance(2000);
+    expect(plants.map(({ protocol }) => protocol)).toEqual([MQTT_5, MQTT_311, MQTT_311]);
+  });
+
+  test('of a bridge keeps the retain flag when the probe comes back with it', async () => {
+    await start({ protocol: 4, in: [KEEP] });
+    expect(plant().protocol).toBe(MQTT_311_BRIDGE);
+    await plant().accept();
+    expect(connection.keepsRetain).toBe(false);
+    await plant().returnProbe(true);
+    expect(connection.keepsRetain).toBe(true);
+    // The probe is deleted at the plant.
+    expect(plant().published.at(-1)).toEqual(['cell/status/probe', '']);
+    plant().end();
+    await advance(2000);
+    await plant().accept();
+    await plant().returnProbe(false);
+    expect(connection.keepsRetain).toBe(false);
   });
 });
 
@@ -270,6 +637,19 @@ describe('a stop', () => {
       ['', 'closed'],
     ]);
     expect([plant().isDown, state()]).toEqual([true, 'stopped']);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  test('waits one second for a plant that does not close the connection', async () => {
+    await start({ probe: 0 });
+    await plant().accept();
+    plant().close = () => new Promise(() => undefined);
+    const stopped = connection.stop();
+    await clock.advance(999);
+    expect([plant().isDown, state()]).toEqual([false, 'connected']);
+    await clock.advance(1);
+    await stopped;
+    expect([plant().isDown, state(), clock.sleeping]).toEqual([true, 'stopped', 0]);
   });
 
   test('ends a pause between two attempts', async () => {

@@ -1,0 +1,143 @@
+import { isDeepStrictEqual } from 'node:util';
+import { maskUrls } from '../base/secrets.ts';
+import type { KeyValueStore } from '../base/state.ts';
+import type { UplinkConfig } from '../config/schema/uplinks.ts';
+
+/** What the gateway knows about its session at one address of the plant. */
+export interface KnownSession {
+  /** Filters that a session there has had: an older one may come back when the plant restores its data. */
+  readonly asked: readonly string[];
+  /** MQTT 3.1.1: filters with their QoS that the present session has been granted, as `filter qos`, or `filter qosb` to a bridge. */
+  readonly granted: readonly string[];
+  /** MQTT 3.1.1: the topic that was subscribed after all of them, see `SessionProof`; '' for none. */
+  readonly proof: string;
+  /** Whether a message on it has come back, and how many topics have failed at that. */
+  readonly proven: boolean;
+  readonly tries: number;
+  /** QoS 2 messages that were in flight there when another address was used. */
+  readonly open: readonly OpenMessage[];
+}
+
+/** A packet identifier that a session may still have, and the number of its message in the queue. */
+export type OpenMessage = readonly [packetId: number, seq: number];
+
+export interface PlantSessionsParts {
+  readonly config: Pick<UplinkConfig, 'clientId' | 'urls'>;
+  /** Values that survive a restart; not used before the first connection. */
+  state(): KeyValueStore;
+  /** Stores a value with the next commit, before all changes that are added later. */
+  setNow(key: string, value: unknown): void;
+}
+
+/** The session that has the QoS 2 messages in flight. */
+const IN_FLIGHT = 'inFlightAt';
+/** Filters that a version without sessions by address has stored. */
+const SUBSCRIBED = 'subscribed';
+/** The most filters, and the most open messages, that are remembered for one address. */
+const REMEMBERED = 200;
+const OPEN = 2000;
+
+const UNKNOWN: KnownSession = {
+  asked: [],
+  granted: [],
+  proof: '',
+  tries: 0,
+  proven: false,
+  open: [],
+};
+
+/**
+ * The sessions of an uplink: one for each address of the plant, because two addresses may be two brokers that know
+ * nothing of each other. What one has granted or received says nothing about the other.
+ */
+export class PlantSessions {
+  readonly #parts: PlantSessionsParts;
+  /** Sessions that were written in this run: a crash can't have left them older than they are. */
+  readonly #fresh = new Set<string>();
+
+  constructor(parts: PlantSessionsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * A connection to the address is made; `present` is what the plant says about the session. Returns whether the
+   * messages in flight are those of this session. If not, each must be sent again from the beginning: what another
+   * address has received is unknown here. The address is stored before any answer of it can be. `inFlight` are the
+   * QoS 2 messages in flight.
+   */
+  enter(url: string, present: boolean, inFlight: readonly OpenMessage[]): boolean {
+    const { state, setNow, config } = this.#parts;
+    const stored = state().get(IN_FLIGHT);
+    const key = this.#keyOf(url);
+    // An earlier version stored no address: with one address, it was this one.
+    const before = typeof stored === 'string' ? stored : config.urls.length === 1 ? key : undefined;
+    if (stored !== key) setNow(IN_FLIGHT, key);
+    const former =
+      before === key ? undefined : config.urls.find((other) => this.#keyOf(other) === before);
+    if (former !== undefined && inFlight.length > 0) {
+      const session = this.of(former);
+      const open = [...session.open, ...inFlight].slice(-OPEN);
+      setNow(this.#keyOf(former), { ...session, open });
+    }
+    if (!present) this.lost(url);
+    return present && before === key;
+  }
+
+  /** The plant has answered what was sent at the begin of the connection. */
+  answered(url: string): void {
+    const session = this.of(url);
+    if (session.open.length > 0) this.set(url, { ...session, open: [] });
+  }
+
+  /** The plant has a new session for the gateway, without subscriptions. */
+  lost(url: string): void {
+    this.set(url, { ...UNKNOWN, asked: this.of(url).asked });
+  }
+
+  of(url: string): KnownSession {
+    const { state } = this.#parts;
+    const stored = state().get(this.#keyOf(url));
+    if (isSession(stored)) return stored;
+    const former = state().get(SUBSCRIBED);
+    return { ...UNKNOWN, asked: isTexts(former) ? former : [] };
+  }
+
+  /** Whether what is known was written in this run. */
+  isFresh(url: string): boolean {
+    return this.#fresh.has(this.#keyOf(url));
+  }
+
+  set(url: string, session: KnownSession): void {
+    const { state, setNow } = this.#parts;
+    const key = this.#keyOf(url);
+    const before = this.of(url);
+    const asked = session.asked.slice(-REMEMBERED);
+    this.#fresh.add(key);
+    // A plant that comes and goes must not cause a write each time.
+    if (isDeepStrictEqual(before, { ...session, asked })) return;
+    // A filter that is on its way to the plant must be known after a crash: nothing else can unsubscribe it.
+    if (asked.some((filter) => !before.asked.includes(filter))) setNow(key, { ...session, asked });
+    else state().set(key, { ...session, asked });
+  }
+
+  /** Without the secrets of the address, which must not be stored. */
+  #keyOf(url: string): string {
+    return `session ${this.#parts.config.clientId} ${maskUrls(url)}`;
+  }
+}
+
+function isSession(value: unknown): value is KnownSession {
+  const { asked, granted, proof, tries, proven, open } = (value ?? {}) as Partial<KnownSession>;
+  return (
+    isTexts(asked) &&
+    isTexts(granted) &&
+    Array.isArray(open) &&
+    typeof proof === 'string' &&
+    typeof tries === 'number' &&
+    typeof proven === 'boolean'
+  );
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
