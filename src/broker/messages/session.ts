@@ -212,9 +212,9 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     this.flow.lower(this.queue);
   }
 
-  /** Retained messages at QoS 0, sent as fast as the client reads, unless they are replaced or deleted before. */
-  feed(subscribed: readonly Subscribed[]): void {
-    for (const each of subscribed) this.retainedFeed.add(each);
+  /** Sends retained messages at QoS 0 as fast as the client reads, once for each filter [MQTT-3.8.4-4]. */
+  feed(subscribed: Subscribed): void {
+    this.retainedFeed.add(subscribed);
     this.#pump();
   }
 

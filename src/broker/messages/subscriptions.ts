@@ -92,7 +92,7 @@ export class Subscriptions {
       if (subscribed.length === 0) return;
       const parts = { session, retained, subscribed, held: false, setAside };
       if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
-      session.feed(subscribed);
+      for (const each of subscribed) session.feed(each);
     });
     this.#run(
       client,

@@ -111,12 +111,13 @@ for (const qos of [0, 1] as const) {
     });
     for (let i = 0; i < 10_000; i++) retain(`r/${i % 10}/m${i}`, qos);
     const { connection, received, has } = open('reader');
+    // At QoS 0 they come for each filter.
+    const overlapping = qos === 0 ? [] : ['r/#', 'r/1/+'];
     connection.data(
-      packets.subscribe(1, [
-        ['#', qos],
-        ['r/#', qos],
-        ['r/1/+', qos],
-      ]),
+      packets.subscribe(
+        1,
+        ['#', ...overlapping].map((filter) => [filter, qos]),
+      ),
     );
     let [most, before] = [0, 0];
     const topics = (): string[] =>

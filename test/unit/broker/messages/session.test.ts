@@ -591,7 +591,7 @@ describe('retained feed', () => {
     }
     link.transport.clog(BOUND + 1);
     link.sendBuffer.measure();
-    session.feed([{ filter: '#', qos: 0, upTo: retained.latest }]);
+    session.feed({ filter: '#', qos: 0, upTo: retained.latest });
     retained.delete('b');
     await pass();
     link.transport.clog(0);
