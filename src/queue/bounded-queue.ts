@@ -44,8 +44,9 @@ export interface BoundedQueueParts {
   now(): number;
 }
 
-/** A full queue may grow to so many entries in memory while the entry to drop is read from disk. */
-const OVERSHOOT = 4096;
+/** A full queue may grow to so many entries and bytes in memory while the entry to drop is read from disk. */
+const OVERSHOOT = 16_384;
+const OVERSHOOT_BYTES = 16 * 1024 * 1024;
 
 const NO_MESSAGE = new Message(Buffer.alloc(0), 0);
 
@@ -126,7 +127,8 @@ export class BoundedQueue {
       if (this.#limits.queue.full !== 'drop-newest') {
         if (this.#dropOne()) continue;
         // The entry to drop is being read from disk; the queue is trimmed after that.
-        if (this.#queue.inMemory < OVERSHOOT) return true;
+        const { inMemory, bytesInMemory } = this.#queue;
+        if (inMemory < OVERSHOOT && bytesInMemory < OVERSHOOT_BYTES) return true;
       }
       this.#latest?.left(topic);
       return false;

@@ -73,6 +73,10 @@ export class PagedQueue {
     return this.#head.length + this.#tail.length;
   }
 
+  get bytesInMemory(): number {
+    return this.#head.bytes + this.#tail.bytes;
+  }
+
   /** No entry was queued before this time; Infinity for an empty queue. */
   get oldestAt(): number {
     return this.#head.get(0)?.at ?? this.#gap?.oldestAt ?? Number.POSITIVE_INFINITY;

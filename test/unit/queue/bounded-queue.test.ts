@@ -285,8 +285,15 @@ describe('a full queue that is on disk', () => {
 
   test('has an end to what it takes while its oldest is not read', () => {
     const { push } = setUp({}, { stored: 'abc' });
-    const taken = Array.from({ length: 4200 }, () => push('x')).filter(Boolean);
-    expect(taken).toHaveLength(4096);
+    const taken = Array.from({ length: 17_000 }, () => push('x')).filter(Boolean);
+    expect(taken).toHaveLength(16_384);
+  });
+
+  test('has an end to the bytes that it takes while its oldest is not read', () => {
+    const { push } = setUp({ bytes: 1e9 }, { stored: 'abc' });
+    const megabyte = 'x'.repeat(1024 * 1024);
+    const taken = Array.from({ length: 20 }, () => push('x', megabyte)).filter(Boolean);
+    expect(taken).toHaveLength(16);
   });
 
   test('gives nothing more once its session has ended', async () => {
