@@ -261,31 +261,3 @@ describe.each([4, 5] as const)('in routes, level %i', (protocol) => {
     expect([link.received, again.received]).toEqual([['a/x retained'], ['b/x x']]);
   });
 });
-
-test('to a bridge retained messages come once in each run', async () => {
-  const { plant, proxy } = await plantBehindProxy();
-  const office = await mqtt.connectAsync(`mqtt://127.0.0.1:${plant.port}`);
-  await office.publishAsync('down/a/x', 'retained', { qos: 1, retain: true });
-  const url = `mqtt://127.0.0.1:${proxy.port}`;
-  const folder = tempFolder();
-  const routes = [{ in: 'down/#', strip: 'down/', retain: 'keep' }];
-  // Of the second run, the one that is retained here is the first.
-  for (const [words, count] of [
-    ['first', 1],
-    ['second', 2],
-  ] as const) {
-    const link = await startPlantLink(folder, { url, protocol: 4, routes });
-    await link.connected();
-    await until('it is here', () => link.received.includes('a/x retained'));
-    const { reconnects } = link.status;
-    proxy.shut();
-    await until('it is down', () => link.status.reconnects > reconnects);
-    proxy.open();
-    await link.connected();
-    await office.publishAsync('down/b/x', words, { qos: 1 });
-    await until('a later one is here', () => link.received.includes(`b/x ${words}`));
-    expect(link.received.filter((one) => one === 'a/x retained')).toHaveLength(count);
-    await link.stop();
-  }
-  await office.endAsync();
-});
