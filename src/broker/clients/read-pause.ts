@@ -48,7 +48,7 @@ export class ReadPause {
   }
 
   add(reason: PauseReason): void {
-    if (this.#ended && reason !== 'turn') return;
+    if (this.#ended && reason !== 'turn' && reason !== 'connect') return;
     this.#packets.pause();
     this.#reasons.add(reason);
     this.apply();
@@ -62,7 +62,7 @@ export class ReadPause {
     return false;
   }
 
-  /** Nothing more can arrive; what is kept is read in turns, and not paused for another reason. */
+  /** Nothing more can arrive; what is kept is read in turns, from CONNACK on, and not paused for another reason. */
   end(): void {
     this.#ended = true;
     const waitsForTurn = this.#reasons.has('turn');

@@ -194,7 +194,7 @@ describe('Mosquitto as the plant', () => {
       (n) => ({ topic: `picture/${n}`, payload: Buffer.alloc(200_000), qos: 1 }),
     ],
   ]);
-  test.concurrent.each(cases)(
+  test.each(cases)(
     '%s (MQTT %i): alarms arrive in time',
     {
       timeout: TIMEOUT_MS,

@@ -197,8 +197,8 @@ test('six breaks after CONNACK and before the status is acknowledged refuse no m
   }
   proxy.open();
   await until('it has arrived', () => payloads().includes('kept'));
-  await link.connected();
-  expect(link.status).toMatchObject({ deadLetters: 0, queued: 0 });
+  await until('it is acknowledged', () => link.status.queued === 0);
+  expect(link.status).toMatchObject({ deadLetters: 0 });
 }, 60_000);
 
 describe.each([4, 5] as const)('in routes, level %i', (protocol) => {

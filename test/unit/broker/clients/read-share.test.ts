@@ -23,16 +23,19 @@ function setUp() {
     release: () => undefined,
   };
   const parts = connectionParts({ ...handler.handlers, messages }, { readBudget: turnBudget });
-  const open = () => {
+  const connecting = () => {
     const transport = new FakeTransport();
-    const connection = new Connection(transport, parts);
+    return { connection: new Connection(transport, parts), transport };
+  };
+  const open = () => {
+    const { connection, transport } = connecting();
     connection.data(packets.connect());
     connection.open({ connect: () => undefined, drained: () => undefined } as never);
     return { connection, transport };
   };
   const burst = (name: string, count: number): Buffer =>
     Buffer.concat(Array.from({ length: count }, () => packets.publish('t', name)));
-  return { turnBudget, taken, open, burst };
+  return { turnBudget, taken, open, connecting, burst };
 }
 
 test('a burst of one client is taken in several turnBudget, complete and in order', async () => {
@@ -88,6 +91,20 @@ test('packets that a connection has sent before it was lost are taken', async ()
   for (let i = 0; i < 10; i++) await turn();
   expect(taken).toHaveLength(200);
   expect(connection.closed).toBe(true);
+});
+
+test('a connection that was lost before its CONNECT had its turn waits for CONNACK with what follows', async () => {
+  const { taken, open, connecting, burst } = setUp();
+  const { connection: greedy } = open();
+  await turn();
+  greedy.data(burst('a', 200));
+  const { connection } = connecting();
+  connection.data(Buffer.concat([packets.connect(), burst('b', 1)]));
+  connection.lost();
+  for (let i = 0; i < 20; i++) await turn();
+  expect([taken.includes('b'), connection.closed]).toEqual([false, false]);
+  connection.open({ connect: () => undefined, drained: () => undefined } as never);
+  expect([taken.includes('b'), connection.closed]).toEqual([true, true]);
 });
 
 test('a connection that waits for its turn is not silent', async () => {
