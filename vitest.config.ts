@@ -11,7 +11,12 @@ const ALONE = [
 const ELSEWHERE = 'test/scenarios/vm/**';
 
 /** Long enough for a machine that is busy with other work. */
-const each = { testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' } as const;
+const each = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  expect: { poll: { timeout: 20_000 } },
+  pool: 'forks',
+} as const;
 
 export default defineConfig({
   test: {

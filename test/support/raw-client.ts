@@ -15,7 +15,7 @@ import * as packets from './packets.ts';
 export type Transport = 'tcp' | 'ws';
 
 /** How long a test waits for what must come; shorter where known deviations are waited for. */
-export const WAIT_MS: number = process.env.MQTT_TARGET === 'mosquitto' ? 1500 : 4000;
+export const WAIT_MS: number = process.env.MQTT_TARGET === 'mosquitto' ? 1500 : 15_000;
 
 /** What carries the bytes; `write` sends one segment or one binary frame. */
 interface Wire {

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { hashPassword } from '../../../src/access/passwords.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type Mosquitto, runMosquitto } from '../../support/mosquitto.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { freePort } from '../../support/server-process.ts';
 import { needs, tools } from '../../support/tools.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 beforeEach(needs(tools.mosquitto));
 
@@ -65,12 +66,12 @@ test.each(['mqttv311', 'mqttv31'])(
     const { gateway, mosquitto, watch } = await start(version);
     const [here, there] = [await watch('gateway'), await watch('mosquitto')];
     // The bridge is there once something passes.
-    await vi.waitFor(
+    await waitFor(
       async () => {
         await there.publish('out/ready', '1', { qos: 1 });
         expect(here.inbox.length).toBeGreaterThan(0);
       },
-      { timeout: 8000, interval: 200 },
+      { timeout: 30_000, interval: 200 },
     );
     await there.publish('out/ready', 'end', { qos: 1 });
     await here.messagesBefore('end');

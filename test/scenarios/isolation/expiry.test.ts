@@ -30,7 +30,7 @@ async function start(limits: SomeLimits) {
   };
   /** As many sweeps as it takes until the condition holds, with turns of the event loop between them. */
   const sweepUntil = async (condition: () => boolean): Promise<void> => {
-    const deadline = Date.now() + 5000;
+    const deadline = Date.now() + 20_000;
     while (!condition() && Date.now() < deadline) {
       bench.broker.sweep();
       await new Promise((resolve) => setImmediate(resolve));

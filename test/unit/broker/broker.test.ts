@@ -1,5 +1,5 @@
 import { createConnection, createServer } from 'node:net';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { Broker } from '../../../src/broker/broker.ts';
 import { LIMITS, startBroker } from '../../support/broker.ts';
@@ -10,6 +10,7 @@ import { RawClient } from '../../support/raw-client.ts';
 import { startStore } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 test('a part of the gateway that fails on a message disturbs no other', async () => {
   const { broker, client, faults, fatal } = await startBroker(tempFolder());
@@ -25,7 +26,7 @@ test('a part of the gateway that fails on a message disturbs no other', async ()
     expect((await persistent.message()).payload).toBe(`${qos}`);
   }
   await broker.publishLocal({ topic: 't', payload: Buffer.from('own'), qos: 1, retain: false });
-  await vi.waitFor(() => expect(received).toEqual(['0', '1', '2', 'own']));
+  await waitFor(() => expect(received).toEqual(['0', '1', '2', 'own']));
   expect(faults.counts.command).toBe(4);
   expect(fatal).toEqual([]);
 });
@@ -61,9 +62,9 @@ test('many connections with one id at once end as one', async () => {
   const { port, broker, client } = await startBroker(tempFolder());
   const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open('tcp', port)));
   for (const each of clients) each.send(packets.connect({ clientId: 'same', clean: false }));
-  await vi.waitFor(() => expect(broker.counts).toMatchObject({ connected: 1, sessions: 1 }));
+  await waitFor(() => expect(broker.counts).toMatchObject({ connected: 1, sessions: 1 }));
   const open = () => clients.filter(({ state }) => state === 'open');
-  await vi.waitFor(() => expect(open()).toHaveLength(1));
+  await waitFor(() => expect(open()).toHaveLength(1));
   const last = open();
   await last[0]!.next('connack');
   await last[0]!.subscribe(['t', 1]);
@@ -80,7 +81,7 @@ test('what has ended leaves nothing behind', async () => {
     if (i % 2) await each.disconnect();
     else each.destroy();
   }
-  await vi.waitFor(() =>
+  await waitFor(() =>
     expect(broker.counts).toMatchObject({ connected: 0, sessions: 0, subscriptions: 0, away: 0 }),
   );
 });
@@ -115,7 +116,7 @@ test('a broker that stops while clients connect closes all of them', async () =>
     if (i === 20) await new Promise((resolve) => setImmediate(resolve));
   }
   await stop();
-  await vi.waitFor(() => expect(ended).toBe(40));
+  await waitFor(() => expect(ended).toBe(40));
   expect(broker.counts.connected).toBe(0);
   expect(Object.values(faults.counts).every((count) => count === 0)).toBe(true);
 });
@@ -257,7 +258,7 @@ test('a will and a publish below $SYS are acknowledged and dropped, with one lin
     await bridge.publish(topic, '1', { qos: 2 });
     bridge.destroy();
   }
-  await vi.waitFor(() => expect(first.broker.counts.connected).toBe(1));
+  await waitFor(() => expect(first.broker.counts.connected).toBe(1));
   await watcher.quiet();
   expect(first.broker.counts.retained).toBe(0);
   expect(first.records.filter(({ reason }) => reason === 'reserved-topic')).toMatchObject([

@@ -12,6 +12,7 @@ import * as packets from '../../support/packets.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { startStore } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -161,7 +162,7 @@ test('delivery: a message that can not be sent again does not keep its client fr
   await first.next('publish');
   await first.next('publish');
   first.destroy();
-  await vi.waitFor(() => expect(store.journal.waiting).toBe(0));
+  await waitFor(() => expect(store.journal.waiting).toBe(0));
   let sent = 0;
   failToSend(() => sent++ === 0);
   const second = await client({ clientId: 'c', clean: false });
@@ -194,7 +195,7 @@ test('command: a receiver that rejects is counted', async () => {
   });
   const publisher = await client();
   await publisher.publish('cell/lamp/set', 'on', { qos: 1 });
-  await vi.waitFor(() => expect(faults.counts.command).toBe(1));
+  await waitFor(() => expect(faults.counts.command).toBe(1));
 });
 
 test('commit: what throws at an acknowledgement holds up no other', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { BrokerLimits } from '../../../src/broker/broker.ts';
 import { type RunningBroker, type SomeLimits, startBroker } from '../../support/broker.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
@@ -6,6 +6,7 @@ import * as packets from '../../support/packets.ts';
 import { TestPlane } from '../../support/plane.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 /** A data plane with connections of persistent sessions. */
 function createPlane(limits: SomeLimits) {
@@ -343,7 +344,7 @@ test('unread and unfinished bytes are documented limits, and reaching one names 
     silent.pause();
   }
   const publisher = await client({ clientId: 'publisher' });
-  await vi.waitFor(
+  await waitFor(
     async () => {
       publisher.send(packets.publish('big', Buffer.alloc(200_000)));
       await publisher.quiet();
@@ -383,9 +384,10 @@ test('connections without a CONNECT make room for a client, also on loopback', a
   const { broker, port, client } = await start({ connections: 100, connectionsPerAddress: 20 });
   const silent = await Promise.all(Array.from({ length: 20 }, () => RawClient.open('tcp', port)));
   // In a crowd, their CONNECT could be on its way for a second; until then the newcomer is refused.
-  const late = await vi.waitFor(() => client({ clientId: 'late' }), { timeout: 10_000 });
+  const admitted = (clientId: string) => waitFor(() => client({ clientId }), { timeout: 10_000 });
+  const late = await admitted('late');
   await late.publish('t', 'x', { qos: 1 });
-  for (let i = 1; i < 20; i++) await client({ clientId: `c${i}` });
+  for (let i = 1; i < 20; i++) await admitted(`c${i}`);
   await expect(client({ clientId: 'one more' })).rejects.toThrow('CONNACK has code 3');
   for (const each of silent) await each.closed();
   expect(broker.troubles()).toContainEqual(

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { ListenerConfig } from '../../../src/config/schema/listeners.ts';
@@ -8,6 +8,7 @@ import { type Listener, type ListenerParts, openListener } from '../../../src/ne
 import type { Accept, Transport, TransportEvents } from '../../../src/net/transport.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const LIMITS = { packet: 1024 * 1024, tcpKeepalive: 600_000, connections: 2 };
 
@@ -103,7 +104,7 @@ test.each<Protocol>(['tcp', 'ws'])(
     server.emit('error', new Error('accept EMFILE'));
     expect(errors.map(({ message }) => message)).toEqual(['accept EMFILE', 'accept EMFILE']);
     await RawClient.open(protocol, port);
-    await vi.waitFor(() => expect(accepted.transports).toHaveLength(1));
+    await waitFor(() => expect(accepted.transports).toHaveLength(1));
   },
 );
 
@@ -113,12 +114,12 @@ test.each<Protocol>(['tcp', 'ws'])(
     const { port, accepted } = await open(protocol);
     const client = await RawClient.open(protocol, port);
     client.send(Buffer.from('c000', 'hex'));
-    await vi.waitFor(() => expect(accepted.heard).toEqual(['data c000']));
+    await waitFor(() => expect(accepted.heard).toEqual(['data c000']));
     const [transport] = accepted.transports;
     transport!.write(Buffer.from('d000', 'hex'));
     expect((await client.next()).type).toBe('pingresp');
     client.destroy();
-    await vi.waitFor(() => expect(accepted.heard).toContain('lost'));
+    await waitFor(() => expect(accepted.heard).toContain('lost'));
   },
 );
 
@@ -133,14 +134,14 @@ test.each<Protocol>(['tcp', 'ws'])('%s: a refused transport is closed', async (p
 test('a peer that half-closes and reads nothing is cut', async () => {
   const { port, accepted } = await open('tcp');
   const client = await RawClient.open('tcp', port);
-  await vi.waitFor(() => expect(accepted.transports).toHaveLength(1));
+  await waitFor(() => expect(accepted.transports).toHaveLength(1));
   const [transport] = accepted.transports;
   client.pause();
   for (let i = 0; i < 32; i++) transport!.write(Buffer.alloc(1024 * 1024));
   expect(transport!.pending).toBeGreaterThan(0);
   client.halfClose();
-  await vi.waitFor(() => expect(accepted.heard).toContain('lost'));
-  await vi.waitFor(() => expect(transport!.pending).toBe(0), { timeout: 10_000 });
+  await waitFor(() => expect(accepted.heard).toContain('lost'));
+  await waitFor(() => expect(transport!.pending).toBe(0), { timeout: 10_000 });
 });
 
 test('no more sockets than clients are kept in their handshake', async () => {
@@ -158,7 +159,7 @@ test('no more sockets than clients are kept in their handshake', async () => {
   onTestFinished(() => {
     for (const socket of clients) socket.destroy();
   });
-  await vi.waitFor(() => expect(refused).toBeGreaterThanOrEqual(10));
+  await waitFor(() => expect(refused).toBeGreaterThanOrEqual(10));
 });
 
 test('a stopped listener has let go of its port', async () => {
@@ -177,7 +178,7 @@ test('a text frame is a violation, a plain request is answered', async () => {
   await new Promise((resolve) => socket.once('open', resolve));
   expect(socket.protocol).toBe('mqtt');
   socket.send('text');
-  await vi.waitFor(() => expect(accepted.heard).toEqual(['a text frame on a WebSocket']));
+  await waitFor(() => expect(accepted.heard).toEqual(['a text frame on a WebSocket']));
   socket.terminate();
   const response = await fetch(`http://127.0.0.1:${port}/`);
   expect(response.status).toBe(426);
@@ -220,7 +221,7 @@ test('of two sub-protocols the server takes mqtt, mqttv3.1 alone too', async () 
 test('bytes handed to a WebSocket with nothing pending are not read again', async () => {
   const { port, accepted } = await open('ws');
   const client = await RawClient.open('ws', port);
-  await vi.waitFor(() => expect(accepted.transports).toHaveLength(1));
+  await waitFor(() => expect(accepted.transports).toHaveLength(1));
   const [transport] = accepted.transports;
   for (const size of [2, 200, 4096]) {
     const bytes = Buffer.alloc(size, 'd000', 'hex');

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { askGateway, createAdminSocket } from '../../../src/runtime/admin-socket.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
@@ -48,7 +49,7 @@ test('where the data folder takes no socket, it is in the folder of the service 
 
   rmdirSync(join(folder, 'control.sock'));
   await vi.advanceTimersByTimeAsync(10_000);
-  await vi.waitFor(() => expect(readdirSync(runFolder)).toEqual([]));
+  await waitFor(() => expect(readdirSync(runFolder)).toEqual([]));
   expect(existsSync(join(folder, 'control.sock'))).toBe(true);
   expect(await ask()).toBe(`status of ${folder}`);
 });
@@ -79,7 +80,7 @@ test('a socket that was deleted is there again', async () => {
   rmSync(join(folder, 'control.sock'));
   expect(await ask()).toBeUndefined();
   await vi.advanceTimersByTimeAsync(10_000);
-  await vi.waitFor(async () => expect(await ask()).toBe(`status of ${folder}`));
+  await waitFor(async () => expect(await ask()).toBe(`status of ${folder}`));
 });
 
 test('no gateway runs where nobody listens in either place', async () => {

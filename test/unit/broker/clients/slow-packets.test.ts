@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../../../src/base/clock.ts';
 import { Connection } from '../../../../src/broker/clients/connection.ts';
@@ -14,6 +14,7 @@ import * as packets from '../../../support/packets.ts';
 import { RawClient } from '../../../support/raw-client.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 import { until } from '../../../support/until.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 const session = { connect: () => undefined, drained: () => undefined } as unknown as Session;
 
@@ -188,7 +189,7 @@ test('over a WebSocket the bytes of one large frame are a sign of life too', {
     raw.write(frame.subarray(at, at + 5000));
     await delay(300);
   }
-  await vi.waitFor(() => expect(broker.traffic.publishReceived).toBe(1));
+  await waitFor(() => expect(broker.traffic.publishReceived).toBe(1));
   expect(broker.counts.connected).toBe(1);
 });
 
@@ -203,12 +204,7 @@ test('where unfinished packets fill their memory, the largest of them is cut off
   const other = await client({ clientId: 'other' });
   const claim = Buffer.from([0x30, 0x80, 0x80, 0x80, 0x08]);
   for (const each of greedy) each.send(claim, Buffer.alloc(15 * 1024 * 1024, 0x41));
-  await vi.waitFor(
-    () => expect(records.some(({ msg }) => msg === 'connection closed')).toBe(true),
-    {
-      timeout: 5000,
-    },
-  );
+  await waitFor(() => expect(records.some(({ msg }) => msg === 'connection closed')).toBe(true));
   const { bytesReceived } = broker.traffic;
   other.send(LARGE.subarray(0, 1000));
   await until('a part of it is read', () => broker.traffic.bytesReceived > bytesReceived);

@@ -5,6 +5,7 @@ import { ControlPlane } from '../../../../src/broker/control/control-plane.ts';
 import { ControlStream } from '../../../../src/broker/control/control-stream.ts';
 import type { ConnectPacket } from '../../../../src/mqtt/codec.ts';
 import type { Store } from '../../../../src/store/store.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 /** What we rely on in aedes: a change of any of it fails here first. */
 
@@ -58,7 +59,7 @@ async function setUp() {
 test('a client connects: registered first, CONNACK after', async () => {
   const { plane, lines, connection } = await setUp();
   plane.connect(connection('a'), CONNECT);
-  await vi.waitFor(() => expect(lines).toEqual(['a registered as c', 'a connack 0']));
+  await waitFor(() => expect(lines).toEqual(['a registered as c', 'a connack 0']));
 });
 
 test.each([
@@ -74,14 +75,14 @@ test.each([
 ] as [string, Partial<ConnectPacket>][])('%s is accepted', async (_name, packet) => {
   const { plane, lines, connection } = await setUp();
   plane.connect(connection('a'), { ...CONNECT, ...packet });
-  await vi.waitFor(() => expect(lines.at(-1)).toBe('a connack 0'));
+  await waitFor(() => expect(lines.at(-1)).toBe('a connack 0'));
 });
 
 test('a client without an id is given one', async () => {
   const { plane, lines, connection } = await setUp();
   plane.connect(connection('a'), { ...CONNECT, clientId: '' });
   plane.connect(connection('b'), { ...CONNECT, clientId: '' });
-  await vi.waitFor(() => expect(lines).toHaveLength(4));
+  await waitFor(() => expect(lines).toHaveLength(4));
   const ids = lines.filter((line) => line.includes('registered')).map((line) => line.slice(16));
   expect(ids[0]).toMatch(/^aedes_[0-9a-f-]{36}$/);
   expect(new Set(ids).size).toBe(2);
@@ -92,18 +93,18 @@ test('PINGREQ is answered, also right behind CONNECT', async () => {
   const a = connection('a');
   plane.connect(a, CONNECT);
   plane.ping(a);
-  await vi.waitFor(() => expect(lines).toContain('a connack 0'));
+  await waitFor(() => expect(lines).toContain('a connack 0'));
   plane.ping(a);
-  await vi.waitFor(() => expect(a.bytes.join('')).toBe('d000d000'));
+  await waitFor(() => expect(a.bytes.join('')).toBe('d000d000'));
 });
 
 test('a takeover ends the old connection before the new one is registered', async () => {
   const { plane, lines, connection } = await setUp();
   plane.connect(connection('a'), { ...CONNECT, will });
-  await vi.waitFor(() => expect(lines).toContain('a connack 0'));
+  await waitFor(() => expect(lines).toContain('a connack 0'));
   lines.length = 0;
   plane.connect(connection('b'), { ...CONNECT, will: { ...will, topic: 'other' } });
-  await vi.waitFor(() =>
+  await waitFor(() =>
     expect(lines).toEqual([
       'will status gone 1 true',
       'a ended: closed by the broker',
@@ -116,20 +117,18 @@ test('a takeover ends the old connection before the new one is registered', asyn
 test('many takeovers at once end one after the other, none left over', async () => {
   const { plane, lines, connection } = await setUp();
   for (let i = 0; i < 10; i++) plane.connect(connection(`${i}`), CONNECT);
-  await vi.waitFor(() =>
-    expect(lines.filter((line) => line.includes('registered'))).toHaveLength(10),
-  );
-  await vi.waitFor(() => expect(lines.filter((line) => line.includes('ended'))).toHaveLength(9));
+  await waitFor(() => expect(lines.filter((line) => line.includes('registered'))).toHaveLength(10));
+  await waitFor(() => expect(lines.filter((line) => line.includes('ended'))).toHaveLength(9));
 });
 
 test('a lost client has its will published once, with all that belongs to it', async () => {
   const { plane, lines, operations, connection } = await setUp();
   const a = connection('a');
   plane.connect(a, { ...CONNECT, will });
-  await vi.waitFor(() => expect(lines).toContain('a connack 0'));
+  await waitFor(() => expect(lines).toContain('a connack 0'));
   plane.lost(a);
   plane.lost(a);
-  await vi.waitFor(() => expect(operations).toEqual(['putWill c', 'deleteWill c']));
+  await waitFor(() => expect(operations).toEqual(['putWill c', 'deleteWill c']));
   expect(lines.filter((line) => line.startsWith('will'))).toEqual(['will status gone 1 true']);
 });
 
@@ -137,9 +136,9 @@ test('after DISCONNECT there is no will, also when the socket is gone at once', 
   const { plane, lines, operations, connection } = await setUp();
   const a = connection('a');
   plane.connect(a, { ...CONNECT, will });
-  await vi.waitFor(() => expect(lines).toContain('a connack 0'));
+  await waitFor(() => expect(lines).toContain('a connack 0'));
   plane.disconnect(a);
-  await vi.waitFor(() => expect(lines.at(-1)).toBe('a ended: closed by the broker'));
+  await waitFor(() => expect(lines.at(-1)).toBe('a ended: closed by the broker'));
   plane.lost(a);
   expect(operations).toEqual(['putWill c', 'deleteWill c']);
   expect(lines.some((line) => line.startsWith('will'))).toBe(false);
@@ -151,7 +150,7 @@ test('a client that is gone before it is registered is not registered, and has n
   plane.connect(a, { ...CONNECT, will });
   plane.lost(a);
   plane.connect(connection('b'), CONNECT);
-  await vi.waitFor(() => expect(lines).toContain('b connack 0'));
+  await waitFor(() => expect(lines).toContain('b connack 0'));
   expect(lines).toEqual(['a ended: closed by the broker', 'b registered as c', 'b connack 0']);
   expect(operations).toEqual([]);
 });
@@ -160,7 +159,7 @@ test('a stop ends every client, publishes no will and keeps it', async () => {
   const { plane, lines, operations, connection } = await setUp();
   plane.connect(connection('a'), { ...CONNECT, will });
   plane.connect(connection('b'), { ...CONNECT, clientId: 'd' });
-  await vi.waitFor(() => expect(lines.filter((line) => line.includes('connack'))).toHaveLength(2));
+  await waitFor(() => expect(lines.filter((line) => line.includes('connack'))).toHaveLength(2));
   lines.length = 0;
   operations.length = 0;
   await plane.stop();
@@ -198,7 +197,7 @@ test('a refusal by the hooks is a CONNACK with its code, and the end of the stre
   };
   connect('bad');
   connect('good');
-  await vi.waitFor(() => expect(lines.toSorted()).toEqual(['bad 4', 'bad ended', 'good 0']));
+  await waitFor(() => expect(lines.toSorted()).toEqual(['bad 4', 'bad ended', 'good 0']));
 });
 
 test('with every publish led past it, aedes publishes nothing by itself', async () => {
@@ -211,9 +210,9 @@ test('with every publish led past it, aedes publishes nothing by itself', async 
   for (let i = 0; i < 5; i++) {
     const each = connection(`${i}`);
     plane.connect(each, { ...CONNECT, clientId: `c${i}`, will });
-    await vi.waitFor(() => expect(lines).toContain(`${i} connack 0`));
+    await waitFor(() => expect(lines).toContain(`${i} connack 0`));
     plane.lost(each);
   }
-  await vi.waitFor(() => expect(lines.filter((line) => line.startsWith('will'))).toHaveLength(5));
+  await waitFor(() => expect(lines.filter((line) => line.startsWith('will'))).toHaveLength(5));
   expect(topics).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Subscriber } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
 import { Router } from '../../../../src/broker/messages/router.ts';
@@ -8,6 +8,7 @@ import { startBroker } from '../../../support/broker.ts';
 import { naiveMatch } from '../../../support/naive-match.ts';
 import { matching } from '../../../support/retained.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 /** As many levels as fit into 65,535 bytes. */
 const LONGEST = 'a/'.repeat(32_767);
@@ -156,6 +157,6 @@ test('filters with a wildcard beyond the 128th level are bounded, others are not
   expect(
     await subscriber.subscribe(deep[0]!, [`${prefix}x`, 0], [`${'a/'.repeat(128)}#`, 0]),
   ).toEqual([0, 0, 0]);
-  await vi.waitFor(() => expect(records.map(({ msg }) => msg)).toContain('subscription refused'));
+  await waitFor(() => expect(records.map(({ msg }) => msg)).toContain('subscription refused'));
   expect(broker.counts.subscriptions).toBe(52);
 });

@@ -1,5 +1,5 @@
 import { readdirSync, readlinkSync } from 'node:fs';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type Batch, type Operation, packBatch } from '../../../../src/store/commit/batch.ts';
 import { startWriter, WriteError } from '../../../../src/store/commit/writer.ts';
 import { databaseFile } from '../../../../src/store/database/data-folder.ts';
@@ -7,6 +7,7 @@ import { openConnection } from '../../../../src/store/database/database.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
 import { openWriter } from '../../../support/store.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 function open() {
   const opened = openWriter(tempFolder());
@@ -259,9 +260,7 @@ test('what is asked of a closed writer is refused', async () => {
   const { writer } = openWriter(tempFolder());
   expect(await writer.bytesWritten()).toBeGreaterThanOrEqual(0);
   await writer.close();
-  await vi.waitFor(() =>
-    expect(writer.load(1, 1, 1)).rejects.toThrow('the writer thread has ended'),
-  );
+  await waitFor(() => expect(writer.load(1, 1, 1)).rejects.toThrow('the writer thread has ended'));
 });
 
 test.each([
