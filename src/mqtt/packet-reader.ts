@@ -3,9 +3,22 @@ import { CONNECT, PINGREQ, ProtocolError, PUBACK, PUBCOMP, PUBLISH, PUBREC } fro
 /** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
 
+/**
+ * `size` bytes from `start` on of a buffer from which packets are copied cheaply. Readers share it: it has the bytes of
+ * `owner`, until another reader takes it.
+ */
+export interface Stage {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly size: number;
+  owner: PacketReader | undefined;
+}
+
 /** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 const MORE = 0x80;
+/** Fewer kept bytes are not moved to the stage: the copy would cost more than it saves. */
+const STAGED_BYTES = 1024;
 /** Bit set of the packet types that may be read ahead of those before them: they concern what the client was sent. */
 const AHEAD = (1 << PUBACK) | (1 << PUBREC) | (1 << PUBCOMP) | (1 << PINGREQ);
 
@@ -28,13 +41,22 @@ export class PacketReader {
   /** The client speaks MQTT 3.1, which does not use the flags of most packets. */
   allowsUnusedBits = false;
   readonly #onKept: (bytes: number) => void;
+  readonly #stage: Stage | undefined;
+  /** Bytes of `#kept` at [stagedStart, stagedEnd) are on the stage, while this is its owner. */
+  #stagedStart = 0;
+  #stagedEnd = 0;
 
-  /** `onKept` is called with the bytes by which the kept data grow or shrink; it may throw a ProtocolError. */
+  /**
+   * `onKept` is called with the bytes by which the kept data grow or shrink; it may throw a ProtocolError. With a
+   * `stage`, packets that were kept are handed on from there.
+   */
   constructor(
     limit: number,
     onPacket: OnPacket,
     onKept: (bytes: number) => void = () => undefined,
+    stage?: Stage,
   ) {
+    this.#stage = stage;
     this.limit = limit;
     this.#onPacket = onPacket;
     this.#onKept = onKept;
@@ -95,6 +117,7 @@ export class PacketReader {
     this.#keptStart = 0;
     this.#keptEnd = 0;
     this.#readAhead = 0;
+    this.#stagedEnd = 0;
   }
 
   /** Reads the bytes at [from, to); throws ProtocolError on a packet that can't be right. They are not kept. */
@@ -139,9 +162,26 @@ export class PacketReader {
       if (end < 0 || end > this.#keptEnd) break;
       this.#keptStart = end;
       const isTaken = start < this.#readAhead && (AHEAD >> (kept[start]! >> 4)) & 1;
-      if (!isTaken) this.#hand(kept, start, end);
+      if (isTaken) continue;
+      if (this.#isStaged(kept, start, end)) {
+        const moved = this.#stage!.start - this.#stagedStart;
+        this.#hand(this.#stage!.buffer, start + moved, end + moved);
+      } else this.#hand(kept, start, end);
     }
     if (this.#kept === kept && this.#keptStart === this.#keptEnd) this.clear();
+  }
+
+  /** Whether the kept packet at [start, end) is on the stage; moves it there with those behind it where they are many. */
+  #isStaged(kept: Buffer, start: number, end: number): boolean {
+    const stage = this.#stage;
+    if (!stage) return false;
+    if (stage.owner === this && start >= this.#stagedStart && end <= this.#stagedEnd) return true;
+    if (end - start > stage.size || this.#keptEnd - start < STAGED_BYTES) return false;
+    stage.owner = this;
+    this.#stagedStart = start;
+    this.#stagedEnd = Math.min(this.#keptEnd, start + stage.size);
+    kept.copy(stage.buffer, stage.start, start, this.#stagedEnd);
+    return true;
   }
 
   #hand(source: Buffer, start: number, end: number): void {
@@ -210,6 +250,7 @@ export class PacketReader {
       this.#readAhead = Math.max(0, this.#readAhead - this.#keptStart);
       this.#keptStart = 0;
       this.#keptEnd = live;
+      this.#stagedEnd = 0;
     }
     source.copy(this.#kept!, this.#keptEnd, from, to);
     this.#keptEnd += to - from;

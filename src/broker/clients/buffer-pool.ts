@@ -1,3 +1,5 @@
+import type { Stage } from '../../mqtt/packet-reader.ts';
+
 /** Bytes of a slot: the most that one read returns, and that one connection collects before a write. */
 export const SLOT_BYTES = 64 * 1024;
 const SLOTS = 128;
@@ -9,12 +11,19 @@ const SMALL_BYTES = 1024;
  * between two buffers. Unused slots need no memory.
  */
 export class BufferPool {
-  /** The first slot is for the chunk that is being read, the others are for send buffers. */
-  readonly buffer: Buffer = Buffer.allocUnsafeSlow(SLOT_BYTES * (SLOTS + 1));
+  /** The first slot is for the chunk that is being read, the second the stage, the others are for send buffers. */
+  readonly buffer: Buffer = Buffer.allocUnsafeSlow(SLOT_BYTES * (SLOTS + 2));
+  /** For kept bytes that are being read. */
+  readonly stage: Stage = {
+    buffer: this.buffer,
+    start: SLOT_BYTES,
+    size: SLOT_BYTES,
+    owner: undefined,
+  };
   readonly #free: number[] = [];
 
   constructor() {
-    for (let slot = SLOTS; slot > 0; slot--) this.#free.push(slot * SLOT_BYTES);
+    for (let slot = SLOTS + 1; slot > 1; slot--) this.#free.push(slot * SLOT_BYTES);
   }
 
   /** The offset of a free slot; -1 when there is none. */

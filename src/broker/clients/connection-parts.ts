@@ -3,6 +3,9 @@ import type { ConnectPacket, SubscribePacket, UnsubscribePacket } from '../../mq
 import type { Publication } from '../messages/publication.ts';
 import type { SendBufferParts } from './send-buffer.ts';
 
+/** CONNECT holds at most five fields of 64 KiB. */
+export const CONNECT_LIMIT: number = 5 * 65_537 + 16;
+
 /** What takes a connection's packets and its end. */
 export interface ConnectionHandlers<Connection> {
   readonly handshake: { connect(connection: Connection, packet: ConnectPacket): void };

@@ -27,14 +27,11 @@ import type { Client, PauseReason } from '../messages/client.ts';
 import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
-import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
+import { CONNECT_LIMIT, type ConnectionParts } from './connection-parts.ts';
 import { ReadPause } from './read-pause.ts';
 import { ReadShare } from './read-share.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SignsOfLife } from './signs-of-life.ts';
-
-/** CONNECT holds at most five fields of 64 KiB. */
-const CONNECT_LIMIT = 5 * 65_537 + 16;
 
 /** One client's connection: splits the received bytes into packets, passes these to the handler and sends the answers. */
 export class Connection implements Client, TransportEvents {
@@ -55,7 +52,7 @@ export class Connection implements Client, TransportEvents {
   readonly held = { count: 0, ms: 0, isWaiting: false };
   readonly #transport: Transport;
   readonly #parts: ConnectionParts<Connection>;
-  readonly #handlers: ConnectionHandlers<Connection>;
+  readonly #handlers: ConnectionParts<Connection>['handlers'];
   readonly #traffic: TrafficCounters;
   readonly #packets: PacketReader;
   readonly #acks: AckQueue;
@@ -69,7 +66,7 @@ export class Connection implements Client, TransportEvents {
   #discarded = 0;
 
   constructor(transport: Transport, parts: ConnectionParts<Connection>) {
-    const { handlers, limits, memory, traffic } = parts;
+    const { handlers, limits, memory, traffic, pool } = parts;
     this.#transport = transport;
     this.#parts = parts;
     this.#handlers = handlers;
@@ -93,6 +90,7 @@ export class Connection implements Client, TransportEvents {
         }
         memory.unfinished += bytes;
       },
+      pool.stage,
     );
     this.#pause = new ReadPause(transport, this.#packets, memory, this);
   }

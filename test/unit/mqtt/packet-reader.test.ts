@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ProtocolError } from '../../../src/mqtt/codec.ts';
-import { PacketReader } from '../../../src/mqtt/packet-reader.ts';
+import { PacketReader, type Stage } from '../../../src/mqtt/packet-reader.ts';
 import * as packets from '../../support/packets.ts';
 
 const CONNECT = packets.connect({ clientId: 'c' });
@@ -10,16 +10,29 @@ const CONNECT = packets.connect({ clientId: 'c' });
 function reader(
   limit = 1024 * 1024,
   every: (frames: PacketReader, count: number) => void = () => undefined,
+  stage?: Stage,
 ) {
   const got: string[] = [];
-  const frames: PacketReader = new PacketReader(limit, (source, start, body, end) => {
-    let at = start + 1;
-    while (source[at]! & 0x80) at++;
-    expect(body).toBe(at + 1);
-    got.push(source.toString('hex', start, end));
-    every(frames, got.length);
-  });
-  return { frames, got };
+  const sources: Buffer[] = [];
+  const frames: PacketReader = new PacketReader(
+    limit,
+    (source, start, body, end) => {
+      let at = start + 1;
+      while (source[at]! & 0x80) at++;
+      expect(body).toBe(at + 1);
+      got.push(source.toString('hex', start, end));
+      sources.push(source);
+      every(frames, got.length);
+    },
+    undefined,
+    stage,
+  );
+  return { frames, got, sources };
+}
+
+/** A stage in the middle of a buffer; what is around it must not change. */
+function smallStage(): Stage {
+  return { buffer: Buffer.alloc(5000, 0xaa), start: 500, size: 4000, owner: undefined };
 }
 
 const toHex = (bytes: Buffer): string => bytes.toString('hex');
@@ -145,6 +158,78 @@ test('however often it is paused, read ahead and resumed, every packet comes onc
           wanted.filter((hex) => !isPublish(hex)),
         );
         expect(frames.keptBytes).toBe(0);
+      },
+    ),
+  );
+});
+
+test('packets that were kept come from the stage, in one copy for many; large ones and few bytes do not', () => {
+  const stage = smallStage();
+  const { frames, got, sources } = reader(1024 * 1024, (self, n) => n === 1 && self.pause(), stage);
+  const small = Array.from({ length: 60 }, (_, i) => packets.publish(`t/${i}`, Buffer.alloc(100)));
+  const all = [CONNECT, ...small, packets.publish('large', Buffer.alloc(4000)), packets.pingreq];
+  frames.feed(Buffer.concat(all));
+  frames.resume();
+  expect(got).toEqual(all.map(toHex));
+  expect(sources.map((source) => source === stage.buffer)).toEqual([
+    ...[false, ...small.map(() => true)],
+    ...[false, false],
+  ]);
+  expect(stage.buffer.subarray(0, 500)).toEqual(Buffer.alloc(500, 0xaa));
+  expect(stage.buffer.subarray(4500)).toEqual(Buffer.alloc(500, 0xaa));
+});
+
+test('a reader whose stage another one has taken moves its packets there again', () => {
+  const stage = smallStage();
+  const other = reader(1024, (self, count) => count === 1 && self.pause(), stage);
+  const one = reader(
+    1024,
+    (self, count) => {
+      if (count === 1) self.pause();
+      if (count === 3) other.frames.resume();
+    },
+    stage,
+  );
+  const packetsOf = (fill: number): Buffer[] => [
+    CONNECT,
+    ...Array.from({ length: 6 }, () => packets.publish('t', Buffer.alloc(300, fill))),
+  ];
+  one.frames.feed(Buffer.concat(packetsOf(1)));
+  other.frames.feed(Buffer.concat(packetsOf(2)));
+  one.frames.resume();
+  expect(one.got).toEqual(packetsOf(1).map(toHex));
+  expect(other.got).toEqual(packetsOf(2).map(toHex));
+});
+
+test('readers that share a stage do not mix their packets, also where one is read within the other', () => {
+  fc.assert(
+    fc.property(
+      fc.tuple(stream, stream),
+      cuts,
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 5 }),
+      (both, lengths, nth, later) => {
+        const stage = smallStage();
+        const readers = [0, 1].map((self) =>
+          reader(
+            1024 * 1024,
+            (frames, count) => {
+              if (count % nth === 0) frames.pause();
+              if (self === 0) readers[1]!.frames.resume();
+            },
+            stage,
+          ),
+        );
+        const streams = both.map((all) => [...pieces(Buffer.concat(all), lengths)]);
+        for (let i = 0; i < Math.max(...streams.map(({ length }) => length)); i++) {
+          readers.forEach(({ frames }, k) => {
+            const piece = streams[k]![i];
+            if (piece) frames.feed(piece);
+            if (i % later === k) frames.resume();
+          });
+        }
+        for (let round = 0; round < 42; round++) for (const { frames } of readers) frames.resume();
+        expect(readers.map(({ got }) => got)).toEqual(both.map((all) => all.map(toHex)));
       },
     ),
   );

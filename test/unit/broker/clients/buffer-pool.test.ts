@@ -2,14 +2,20 @@ import { describe, expect, test } from 'vitest';
 import { BufferPool, SLOT_BYTES } from '../../../../src/broker/clients/buffer-pool.ts';
 
 describe('slots', () => {
-  test('each is given once, none is where chunks are read, and then there are none', () => {
+  test('each is given once, none is where chunks or kept bytes are read, and then there are none', () => {
     const pool = new BufferPool();
     const starts = Array.from({ length: 128 }, () => pool.takeSlot());
     expect(new Set(starts).size).toBe(128);
-    expect(Math.min(...starts)).toBe(SLOT_BYTES);
+    expect(Math.min(...starts)).toBe(2 * SLOT_BYTES);
     expect(Math.max(...starts)).toBe(pool.buffer.length - SLOT_BYTES);
     expect(starts.every((start) => start % SLOT_BYTES === 0)).toBe(true);
     expect(pool.takeSlot()).toBe(-1);
+  });
+
+  test('the stage is in the buffer, behind the chunk', () => {
+    const { buffer, stage } = new BufferPool();
+    expect(stage).toMatchObject({ start: SLOT_BYTES, size: SLOT_BYTES });
+    expect(stage.buffer).toBe(buffer);
   });
 
   test('one that was given back is given again', () => {
