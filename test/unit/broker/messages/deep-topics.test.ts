@@ -118,7 +118,13 @@ test('subscriptions, retained messages and wills work at as many levels as fit, 
   expect(broker.counts).toMatchObject({ subscriptions: 1, retained: 0 });
 });
 
-test('thousands of filters and topics of many levels need little memory and time', () => {
+/** A busy machine does not add to it. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+test('thousands of filters and topics of many levels need little memory and processor time', () => {
   const router = new Router();
   const retained = new RetainedMessages();
   const subscriber: Subscriber = {
@@ -127,7 +133,7 @@ test('thousands of filters and topics of many levels need little memory and time
     deliver: () => undefined,
   };
   const before = process.memoryUsage();
-  const began = performance.now();
+  const began = processorMs();
   for (let i = 0; i < 1000; i++) {
     const at = 2 * i;
     router.subscribe(`${LONGEST.slice(0, at)}x/${LONGEST.slice(at + 2)}`, subscriber, 1);
@@ -138,11 +144,11 @@ test('thousands of filters and topics of many levels need little memory and time
     const topic = `${i}/${'/'.repeat(65_000)}`;
     retained.set(topic, 0, createMessage(topic, Buffer.alloc(1)));
   }
-  const routing = performance.now();
+  const routing = processorMs();
   expect(router.route(LONGEST).subscribers).toHaveLength(1);
   expect(matching(retained, `+/${'/'.repeat(65_000)}`)).toHaveLength(1000);
-  expect(performance.now() - routing).toBeLessThan(1500);
-  expect(performance.now() - began).toBeLessThan(5000);
+  expect(processorMs() - routing).toBeLessThan(1500);
+  expect(processorMs() - began).toBeLessThan(5000);
   const { heapUsed } = process.memoryUsage();
   expect((heapUsed - before.heapUsed) / 1024 / 1024).toBeLessThan(600);
 });
