@@ -1,17 +1,22 @@
-import { isUtf8 } from 'node:buffer';
+import { decodeFilter, decodePacketId, Fields } from './fields.ts';
+import { MalformedPacket, ProtocolError } from './protocol-error.ts';
 import { variableIntBytes, writeVariableInt } from './variable-int.ts';
 
-/** MQTT control packet types [MQTT 3.1.1, table 2.1]. */
+/** MQTT control packet types [MQTT 3.1.1 and 5, table 2.1]. */
 export const CONNECT = 1;
+export const CONNACK = 2;
 export const PUBLISH = 3;
 export const PUBACK = 4;
 export const PUBREC = 5;
 export const PUBREL = 6;
 export const PUBCOMP = 7;
 export const SUBSCRIBE = 8;
+export const SUBACK = 9;
 export const UNSUBSCRIBE = 10;
+export const UNSUBACK = 11;
 export const PINGREQ = 12;
 export const DISCONNECT = 14;
+export const AUTH = 15;
 
 /** First bytes of packets; those of PUBLISH are without its flags. */
 export const CONNACK_HEADER = 0x20;
@@ -28,53 +33,30 @@ export const DUP = 8;
 export const RETAIN = 1;
 
 /** CONNACK return codes [MQTT 3.1.1, table 3.1]. */
-export const UNACCEPTABLE_PROTOCOL = 1;
 export const IDENTIFIER_REJECTED = 2;
 export const SERVER_UNAVAILABLE = 3;
 
 /** SUBACK's return code for a filter that was refused [MQTT 3.1.1, section 3.9.3]. */
 export const SUBACK_FAILURE = 0x80;
 
-/** The bit of the protocol level by which Mosquitto's bridges make themselves known. */
-const BRIDGE = 0x80;
-
 export type Qos = 0 | 1 | 2;
 
-/** A packet that the standard forbids: the connection must be closed [MQTT-4.8.0-1]. */
-export class ProtocolError extends Error {
-  /** The return code of the CONNACK, if the standard requires one before the close. */
-  readonly returnCode: number | undefined;
-
-  constructor(message: string, returnCode?: number) {
-    super(message);
-    this.returnCode = returnCode;
-  }
-}
-
-export interface Will {
-  readonly topic: string;
-  readonly payload: Buffer;
-  readonly qos: Qos;
-  readonly retain: boolean;
-}
-
-export interface ConnectPacket {
-  readonly protocolName: 'MQTT' | 'MQIsdp';
-  /** It is a bridge of Mosquitto, which says so by a bit of the protocol level. */
-  readonly bridge: boolean;
-  readonly clean: boolean;
-  /** Seconds; 0 for none. */
-  readonly keepalive: number;
-  readonly clientId: string;
-  readonly will: Will | undefined;
-  readonly username: string | undefined;
-  readonly password: Buffer | undefined;
+/** How one subscription of MQTT 5 differs from one of MQTT 3.1.1 [MQTT 5, section 3.8.3.1]. */
+export interface SubscriptionOptions {
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  /** Whether retained messages are sent: 0 always, 1 for a new subscription, 2 never. */
+  readonly retainHandling: 0 | 1 | 2;
+  /** 0 for none. */
+  readonly identifier: number;
 }
 
 /** A topic filter, and the QoS that its subscriber asks for. */
 export interface SubscribeRequest {
   readonly filter: string;
   readonly qos: Qos;
+  /** Undefined before MQTT 5. */
+  readonly options?: SubscriptionOptions | undefined;
 }
 
 /** Its requests are decoded one by one where they are read, which throws ProtocolError: a packet may have many. */
@@ -90,129 +72,6 @@ export interface UnsubscribePacket {
   readonly packetId: number;
   readonly filters: Iterable<string>;
   readonly bytes: number;
-}
-
-/** Reads the fields of one packet in order, never beyond the packet's end. */
-class Fields {
-  readonly #source: Buffer;
-  #at: number;
-  readonly #end: number;
-
-  constructor(source: Buffer, start: number, end: number) {
-    this.#source = source;
-    this.#at = start;
-    this.#end = end;
-  }
-
-  get done(): boolean {
-    return this.#at >= this.#end;
-  }
-
-  byte(): number {
-    if (this.#at >= this.#end) throw new ProtocolError('the packet ends too early');
-    return this.#source[this.#at++]!;
-  }
-
-  word(): number {
-    return (this.byte() << 8) | this.byte();
-  }
-
-  /** A copy, so that a kept field does not keep the whole read buffer. */
-  binary(): Buffer {
-    const length = this.word();
-    const start = this.#at;
-    if (start + length > this.#end) throw new ProtocolError('a field reaches over the packet');
-    this.#at += length;
-    return Buffer.from(this.#source.subarray(start, start + length));
-  }
-
-  text(): string {
-    return decodeText(this.binary());
-  }
-}
-
-/** [MQTT-1.5.3-1, MQTT-1.5.3-2]: well-formed UTF-8 without U+0000. */
-function decodeText(bytes: Buffer): string {
-  if (bytes.includes(0)) throw new ProtocolError('a string holds U+0000');
-  if (!isUtf8(bytes)) throw new ProtocolError('a string is not UTF-8');
-  return bytes.toString('utf8');
-}
-
-/** A `+` or `#` that is not alone in its level, or a `#` that is not in the last one [MQTT-4.7.1-2] [MQTT-4.7.1-3]. */
-const MISPLACED_WILDCARD = /[^/][+#]|\+[^/]|#./s;
-
-/** The topic name in these bytes [MQTT-4.7.3, MQTT-3.3.2-2]. */
-export function decodeTopic(bytes: Buffer): string {
-  const topic = decodeText(bytes);
-  if (topic === '') throw new ProtocolError('the topic is empty');
-  if (topic.includes('#') || topic.includes('+')) {
-    throw new ProtocolError('the topic holds a wildcard');
-  }
-  return topic;
-}
-
-function decodeFilter(fields: Fields): string {
-  const filter = fields.text();
-  if (filter === '') throw new ProtocolError('the topic filter is empty');
-  if (MISPLACED_WILDCARD.test(filter)) {
-    throw new ProtocolError('the topic filter has a wildcard in the wrong place');
-  }
-  return filter;
-}
-
-function decodePacketId(fields: Fields): number {
-  const packetId = fields.word();
-  if (packetId === 0) throw new ProtocolError('packet identifier 0');
-  return packetId;
-}
-
-/** A sentence for the log: what the client speaks, and what to set in it. */
-function wrongVersion(protocolName: string, level: number): string {
-  const is5 = protocolName === 'MQTT' && (level & ~BRIDGE) === 5;
-  const spoken = is5 ? 'MQTT 5' : `${protocolName} with level ${level & ~BRIDGE}`;
-  const bridge = level & BRIDGE ? ' as a bridge' : '';
-  return `it speaks ${spoken}${bridge}, and this listener takes 3.1 and 3.1.1: set its protocol version to 3.1.1 (level 4)`;
-}
-
-/** [MQTT 3.1.1, section 3.1]. Throws with a return code where the standard asks for a CONNACK. */
-export function decodeConnect(source: Buffer, start: number, end: number): ConnectPacket {
-  const fields = new Fields(source, start, end);
-  const protocolName = fields.text();
-  if (protocolName !== 'MQTT' && protocolName !== 'MQIsdp') {
-    throw new ProtocolError('not an MQTT CONNECT');
-  }
-  const level = fields.byte();
-  if ((level & ~BRIDGE) !== (protocolName === 'MQTT' ? 4 : 3)) {
-    throw new ProtocolError(wrongVersion(protocolName, level), UNACCEPTABLE_PROTOCOL);
-  }
-  // MQTT 3.1 does not use the reserved flag, nor the will's flags without a will.
-  const old = protocolName === 'MQIsdp';
-  const sent = fields.byte();
-  const flags = old ? sent & (sent & 0x04 ? 0xfe : 0xc2) : sent;
-  const keepalive = fields.word();
-  const hasWill = (flags & 0x04) !== 0;
-  const willQos = (flags >> 3) & 3;
-  if (flags & 0x01) throw new ProtocolError('the reserved CONNECT flag is set');
-  if (willQos === 3) throw new ProtocolError('will QoS 3');
-  if (!hasWill && (willQos || flags & 0x20)) throw new ProtocolError('will flags without a will');
-  if (!(flags & 0x80) && flags & 0x40) throw new ProtocolError('a password without a user name');
-
-  const clientId = fields.text();
-  const clean = (flags & 0x02) !== 0;
-  let will: Will | undefined;
-  if (hasWill) {
-    const topic = decodeTopic(fields.binary());
-    will = { topic, payload: fields.binary(), qos: willQos as Qos, retain: (flags & 0x20) !== 0 };
-  }
-  // In MQTT 3.1 the remaining length takes precedence over the flags of user name and password.
-  const username = flags & 0x80 && !(old && fields.done) ? fields.text() : undefined;
-  const password = flags & 0x40 && !(old && fields.done) ? fields.binary() : undefined;
-  if (!fields.done) throw new ProtocolError('bytes after the end of CONNECT');
-  if (clientId === '' && (!clean || old)) {
-    throw new ProtocolError('an empty client id needs a clean session', IDENTIFIER_REJECTED);
-  }
-  const bridge = (level & BRIDGE) !== 0;
-  return { protocolName, bridge, clean, keepalive, clientId, will, username, password };
 }
 
 /** `allowsUnusedBits` for MQTT 3.1, where only two bits of the requested QoS are used. */
@@ -239,7 +98,8 @@ function* readRequests(body: Buffer, qosBits: number): Generator<SubscribeReques
   } while (!fields.done);
 }
 
-function* readFilters(body: Buffer): Generator<string> {
+/** The topic filters of an UNSUBSCRIBE. */
+export function* readFilters(body: Buffer): Generator<string> {
   const fields = new Fields(body, 0, body.length);
   do yield decodeFilter(fields);
   while (!fields.done);
@@ -275,11 +135,11 @@ export function decodePublish(
   places: PublishPlaces,
 ): number {
   const qos = (header >> 1) & 3;
-  if (qos === 3) throw new ProtocolError('PUBLISH with QoS 3');
+  if (qos === 3) throw new MalformedPacket('PUBLISH with QoS 3');
   if (qos === 0 && header & DUP) throw new ProtocolError('PUBLISH with DUP at QoS 0');
   const topicEnd = start + 2 + ((source[start]! << 8) | source[start + 1]!);
   const payloadStart = qos === 0 ? topicEnd : topicEnd + 2;
-  if (end - start < 2 || payloadStart > end) throw new ProtocolError('PUBLISH ends too early');
+  if (end - start < 2 || payloadStart > end) throw new MalformedPacket('PUBLISH ends too early');
   let packetId = 0;
   if (qos > 0) {
     packetId = (source[topicEnd]! << 8) | source[topicEnd + 1]!;
@@ -291,7 +151,7 @@ export function decodePublish(
 
 /** The packet identifier of PUBACK, PUBREC, PUBREL or PUBCOMP. */
 export function decodeAcknowledged(source: Buffer, start: number, end: number): number {
-  if (end - start !== 2) throw new ProtocolError('an acknowledgement of the wrong length');
+  if (end - start !== 2) throw new MalformedPacket('an acknowledgement of the wrong length');
   const packetId = (source[start]! << 8) | source[start + 1]!;
   if (packetId === 0) throw new ProtocolError('packet identifier 0');
   return packetId;

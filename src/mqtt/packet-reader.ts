@@ -1,4 +1,6 @@
-import { CONNECT, PINGREQ, ProtocolError, PUBACK, PUBCOMP, PUBLISH, PUBREC } from './codec.ts';
+import { AUTH, CONNECT, PINGREQ, PUBACK, PUBCOMP, PUBLISH, PUBREC } from './codec.ts';
+import { MalformedPacket, ProtocolError } from './protocol-error.ts';
+import { PACKET_TOO_LARGE } from './reason-codes.ts';
 
 /** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
@@ -40,6 +42,8 @@ export class PacketReader {
   #first = true;
   /** The client speaks MQTT 3.1, which does not use the flags of most packets. */
   allowsUnusedBits = false;
+  /** The client speaks MQTT 5: it may send AUTH. */
+  allowsAuth = false;
   readonly #onKept: (bytes: number) => void;
   readonly #stage: Stage | undefined;
   /** Bytes of `#kept` at [stagedStart, stagedEnd) are on the stage, while this is its owner. */
@@ -149,7 +153,7 @@ export class PacketReader {
     this.#first = false;
     this.allowsUnusedBits = source.toString('latin1', body + 2, body + 8) === 'MQIsdp';
     if ((source[start]! & 15) !== 0 && !this.allowsUnusedBits) {
-      throw new ProtocolError('reserved flags');
+      throw new MalformedPacket('reserved flags');
     }
   }
 
@@ -195,12 +199,17 @@ export class PacketReader {
   #packetEnd(source: Buffer, at: number, available: number): number {
     const header = source[at]!;
     const type = header >> 4;
-    const flags = FLAGS[type]!;
-    if (flags < 0) throw new ProtocolError(`packet type ${type} from a client`);
+    let flags = FLAGS[type]!;
+    if (flags < 0) {
+      if (type !== AUTH || !this.allowsAuth) {
+        throw new ProtocolError(`packet type ${type} from a client`);
+      }
+      flags = 0;
+    }
     if (this.#first) {
       if (type !== CONNECT) throw new ProtocolError('the first packet is not CONNECT');
     } else if (type !== PUBLISH && (header & 15) !== flags && !this.allowsUnusedBits) {
-      throw new ProtocolError('reserved flags');
+      throw new MalformedPacket('reserved flags');
     }
     let length = 0;
     for (let i = 1; i <= 4; i++) {
@@ -209,11 +218,13 @@ export class PacketReader {
       length |= (byte & 0x7f) << (7 * (i - 1));
       if (byte < MORE) {
         const size = length + i + 1;
-        if (size > this.limit) throw new ProtocolError(`a packet of ${size} bytes is too large`);
+        if (size > this.limit) {
+          throw new ProtocolError(`a packet of ${size} bytes is too large`, PACKET_TOO_LARGE);
+        }
         return at + size;
       }
     }
-    throw new ProtocolError('the remaining length has more than four bytes');
+    throw new MalformedPacket('the remaining length has more than four bytes');
   }
 
   /** Adds to the kept packet no more than it needs; gives the place up to which the source is used. */

@@ -59,7 +59,13 @@ export function writePublish(
 }
 
 /** Copies [start, end) of the source to `at` of the target, which may be the source. */
-function copyBytes(source: Buffer, start: number, end: number, target: Buffer, at: number): void {
+export function copyBytes(
+  source: Buffer,
+  start: number,
+  end: number,
+  target: Buffer,
+  at: number,
+): void {
   if (source === target) target.copyWithin(at, start, end);
   else if (start === 0 && end === source.length) target.set(source, at);
   else source.copy(target, at, start, end);

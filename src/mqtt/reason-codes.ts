@@ -18,8 +18,35 @@ export interface ReasonCode {
 /** Below this code a packet reports success [MQTT 5, section 2.4]. */
 const FIRST_ERROR = 0x80;
 
-/** PUBREC: the plant has another message under this packet identifier, or this message already. */
+/** Codes that this program sends or acts on, by their names in the standard. */
+export const SUCCESS = 0x00;
+export const NO_MATCHING_SUBSCRIBERS = 0x10;
+export const NO_SUBSCRIPTION_EXISTED = 0x11;
+export const UNSPECIFIED_ERROR = 0x80;
+export const MALFORMED_PACKET = 0x81;
+export const PROTOCOL_ERROR = 0x82;
+export const UNSUPPORTED_VERSION = 0x84;
+export const CLIENT_ID_INVALID = 0x85;
+export const NOT_AUTHORIZED = 0x87;
+export const SERVER_UNAVAILABLE = 0x88;
+export const SERVER_BUSY = 0x89;
+export const SERVER_SHUTTING_DOWN = 0x8b;
+export const BAD_AUTHENTICATION_METHOD = 0x8c;
+export const KEEP_ALIVE_TIMEOUT = 0x8d;
+export const SESSION_TAKEN_OVER = 0x8e;
+/** PUBREC: the receiver has another message under this packet identifier, or this message already. */
 export const IDENTIFIER_IN_USE = 0x91;
+export const PACKET_ID_NOT_FOUND = 0x92;
+export const RECEIVE_MAXIMUM_EXCEEDED = 0x93;
+export const TOPIC_ALIAS_INVALID = 0x94;
+export const PACKET_TOO_LARGE = 0x95;
+export const QUOTA_EXCEEDED = 0x97;
+export const ADMINISTRATIVE_ACTION = 0x98;
+export const PAYLOAD_FORMAT_INVALID = 0x99;
+/** In a CONNACK they refuse the will [MQTT 5, section 3.2.2.2]. */
+export const RETAIN_NOT_SUPPORTED = 0x9a;
+export const QOS_NOT_SUPPORTED = 0x9b;
+export const SHARED_NOT_SUPPORTED = 0x9e;
 
 /** All reason codes of the standard, in its order. The texts are those of the packets in which a server sends the code. */
 export const REASON_CODES: readonly ReasonCode[] = [
@@ -192,13 +219,19 @@ export const REASON_CODES: readonly ReasonCode[] = [
 
 const byCode = new Map(REASON_CODES.map((each) => [each.code, each]));
 
-/** Reason codes of a CONNACK that refuses the will [MQTT 5, section 3.2.2.2]. */
-export const RETAIN_NOT_SUPPORTED = 0x9a;
-export const QOS_NOT_SUPPORTED = 0x9b;
-
 /** Whether the code, of any acknowledgement or of SUBACK, reports a refusal. */
 export function isError(code: number): boolean {
   return code >= FIRST_ERROR;
+}
+
+/** The CONNACK return code of MQTT 3.1.1 with the same meaning; undefined if there is none. */
+export function returnCodeOf(code: number): number | undefined {
+  return byCode.get(code)?.returnCode;
+}
+
+/** The reason code with the same meaning as a CONNACK return code of MQTT 3.1.1 that refuses. */
+export function reasonCodeOf(returnCode: number): number {
+  return REASON_CODES.find((each) => each.returnCode === returnCode)?.code ?? SERVER_UNAVAILABLE;
 }
 
 /** The text of a CONNACK that refuses, of MQTT 3.1.1 or 5; undefined if the standard has no such code there. */

@@ -1,5 +1,6 @@
 import type { Access } from '../../access/access.ts';
-import { type ConnectPacket, IDENTIFIER_REJECTED } from '../../mqtt/codec.ts';
+import { IDENTIFIER_REJECTED } from '../../mqtt/codec.ts';
+import type { ConnectPacket } from '../../mqtt/connect.ts';
 import type { Session } from '../messages/session.ts';
 import type { Subscriptions } from '../messages/subscriptions.ts';
 import type { Connection } from './connection.ts';

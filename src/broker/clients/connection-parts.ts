@@ -1,5 +1,6 @@
 import type { TurnBudget } from '../../base/turn-budget.ts';
-import type { ConnectPacket, SubscribePacket, UnsubscribePacket } from '../../mqtt/codec.ts';
+import type { SubscribePacket, UnsubscribePacket } from '../../mqtt/codec.ts';
+import type { ConnectPacket } from '../../mqtt/connect.ts';
 import type { Publication } from '../messages/publication.ts';
 import type { SendBufferParts } from './send-buffer.ts';
 

@@ -5,13 +5,11 @@ import {
   DISCONNECT,
   DUP,
   decodeAcknowledged,
-  decodeConnect,
   decodePublish,
   decodeSubscribe,
   decodeUnsubscribe,
   encodeConnack,
   PINGREQ,
-  ProtocolError,
   PUBACK,
   PUBCOMP,
   PUBLISH,
@@ -20,7 +18,9 @@ import {
   SUBSCRIBE,
   UNSUBSCRIBE,
 } from '../../mqtt/codec.ts';
+import { decodeConnect, type Version } from '../../mqtt/connect.ts';
 import { PacketReader } from '../../mqtt/packet-reader.ts';
+import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import { DISCARDED_BYTES, type Transport, type TransportEvents } from '../../net/transport.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Client, PauseReason } from '../messages/client.ts';
@@ -58,6 +58,7 @@ export class Connection implements Client, TransportEvents {
   readonly #acks: AckQueue;
   readonly #share: ReadShare;
   readonly #pause: ReadPause;
+  readonly #versions: readonly Version[] = [3, 4];
   #connected = false;
   #closed = false;
   #leaving = false;
@@ -298,7 +299,7 @@ export class Connection implements Client, TransportEvents {
 
   #connect(source: Buffer, body: number, end: number): void {
     if (this.#connected) throw new ProtocolError('a second CONNECT');
-    const packet = decodeConnect(source, body, end);
+    const packet = decodeConnect(source, body, end, this.#versions);
     this.#connected = true;
     this.pauseReading('connect');
     this.#handlers.handshake.connect(this, packet);

@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Faults } from '../../base/faults.ts';
 import { TurnBudget } from '../../base/turn-budget.ts';
-import { ProtocolError, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
+import { ProtocolError } from '../../mqtt/protocol-error.ts';
+import { SERVER_UNAVAILABLE } from '../../mqtt/reason-codes.ts';
 import { addressGroup, LOOPBACK } from '../../net/address-group.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
 import type { DataPlane } from '../messages/data-plane.ts';

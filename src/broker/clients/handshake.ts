@@ -1,5 +1,6 @@
 import type { Access } from '../../access/access.ts';
-import { type ConnectPacket, encodeConnack, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
+import { encodeConnack, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
+import type { ConnectPacket } from '../../mqtt/connect.ts';
 import { checkControlCharacters, type TopicLimits } from '../messages/control-characters.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import { isReserved } from '../messages/reserved-topics.ts';
@@ -135,11 +136,11 @@ export class Handshake {
       refuse(connection, reason, returnCode || SERVER_UNAVAILABLE);
       return;
     }
-    const { keepalive, protocolName } = this.#packets.get(connection)!;
+    const { keepalive, version } = this.#packets.get(connection)!;
     this.#packets.delete(connection);
     connection.life.silenceLimitMs = keepalive * 1500;
     // MQTT 3.1 has no session-present flag.
-    const present = opened.present && protocolName === 'MQTT';
+    const present = opened.present && version > 3;
     connection.sendBuffer.write(encodeConnack(present, 0));
     connection.open(opened.session);
   }

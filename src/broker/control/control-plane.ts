@@ -1,5 +1,5 @@
 import { Aedes, type AedesOptions, type Client } from 'aedes';
-import type { ConnectPacket } from '../../mqtt/codec.ts';
+import type { ConnectPacket } from '../../mqtt/connect.ts';
 import type { StoredWill } from '../../store/recovery/load-state.ts';
 import type { Store } from '../../store/store.ts';
 import type { Connection } from '../clients/connection.ts';

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
-import type { ConnectPacket } from '../../mqtt/codec.ts';
 import { CONNECT, DISCONNECT, encodePacket, PINGREQ } from '../../mqtt/codec.ts';
+import type { ConnectPacket } from '../../mqtt/connect.ts';
 import type { Connection } from '../clients/connection.ts';
 
 const CONNACK_LENGTH = 4;
@@ -73,15 +73,15 @@ export class ControlStream extends Duplex {
 }
 
 function encodeConnect(packet: ConnectPacket): Buffer {
-  const { protocolName, clean, clientId, will, username, password } = packet;
+  const { version, clean, clientId, will, username, password } = packet;
   const flags =
     (clean ? 0x02 : 0) |
     (will ? 0x04 | (will.qos << 3) | (will.retain ? 0x20 : 0) : 0) |
     (password !== undefined ? 0x40 : 0) |
     (username !== undefined ? 0x80 : 0);
   const fields = [
-    field(protocolName),
-    Buffer.from([protocolName === 'MQTT' ? 4 : 3, flags, 0, 0]),
+    field(version === 3 ? 'MQIsdp' : 'MQTT'),
+    Buffer.from([version === 3 ? 3 : 4, flags, 0, 0]),
     field(clientId),
   ];
   if (will) fields.push(field(will.topic), field(will.payload));

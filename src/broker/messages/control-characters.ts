@@ -1,4 +1,4 @@
-import { ProtocolError } from '../../mqtt/codec.ts';
+import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import { controlCharacter } from '../../mqtt/topics.ts';
 
 export interface TopicLimits {

@@ -1,4 +1,5 @@
-import { ProtocolError, PUBREL_HEADER, type Qos } from '../../mqtt/codec.ts';
+import { PUBREL_HEADER, type Qos } from '../../mqtt/codec.ts';
+import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import type { BoundedQueue, BoundedQueueOwner } from '../../queue/bounded-queue.ts';
 import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';

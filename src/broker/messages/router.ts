@@ -1,4 +1,5 @@
-import { decodeTopic, type Qos } from '../../mqtt/codec.ts';
+import type { Qos } from '../../mqtt/codec.ts';
+import { decodeTopic } from '../../mqtt/fields.ts';
 import { matchesLevels } from '../../mqtt/topics.ts';
 import type { Subscriber } from './publication.ts';
 import { isReserved } from './reserved-topics.ts';

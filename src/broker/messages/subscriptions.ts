@@ -2,13 +2,13 @@ import type { Rights } from '../../access/rules.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import {
   encodeSuback,
-  ProtocolError,
   type Qos,
   SUBACK_FAILURE,
   type SubscribePacket,
   UNSUBACK_HEADER,
   type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
+import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';

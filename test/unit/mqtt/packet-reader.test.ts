@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ProtocolError } from '../../../src/mqtt/codec.ts';
 import { PacketReader, type Stage } from '../../../src/mqtt/packet-reader.ts';
+import { ProtocolError } from '../../../src/mqtt/protocol-error.ts';
 import * as packets from '../../support/packets.ts';
 
 const CONNECT = packets.connect({ clientId: 'c' });

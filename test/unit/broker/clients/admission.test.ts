@@ -5,13 +5,13 @@ import { admit, reviewConnections } from '../../../../src/broker/clients/admissi
 import { Connection } from '../../../../src/broker/clients/connection.ts';
 import type { Session } from '../../../../src/broker/messages/session.ts';
 import type { Subscriptions } from '../../../../src/broker/messages/subscriptions.ts';
-import type { ConnectPacket } from '../../../../src/mqtt/codec.ts';
+import type { ConnectPacket } from '../../../../src/mqtt/connect.ts';
 import { connectionParts } from '../../../support/connection-parts.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 
 const CONNECT: ConnectPacket = {
-  protocolName: 'MQTT',
+  version: 4,
   bridge: false,
   clean: true,
   keepalive: 0,
@@ -19,6 +19,7 @@ const CONNECT: ConnectPacket = {
   will: undefined,
   username: 'u',
   password: undefined,
+  properties: {},
 };
 const identity: Identity = { user: 'u', proof: 'p' };
 const rights = { mayPublish: (topic: string) => topic === 'allowed' } as unknown as Rights;

@@ -3,14 +3,14 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Connection } from '../../../../src/broker/clients/connection.ts';
 import { ControlPlane } from '../../../../src/broker/control/control-plane.ts';
 import { ControlStream } from '../../../../src/broker/control/control-stream.ts';
-import type { ConnectPacket } from '../../../../src/mqtt/codec.ts';
+import type { ConnectPacket } from '../../../../src/mqtt/connect.ts';
 import type { Store } from '../../../../src/store/store.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
 /** What we rely on in aedes: a change of any of it fails here first. */
 
 const CONNECT: ConnectPacket = {
-  protocolName: 'MQTT',
+  version: 4,
   bridge: false,
   clean: true,
   keepalive: 0,
@@ -18,6 +18,7 @@ const CONNECT: ConnectPacket = {
   will: undefined,
   username: undefined,
   password: undefined,
+  properties: {},
 };
 
 const will = {
@@ -63,8 +64,8 @@ test('a client connects: registered first, CONNACK after', async () => {
 });
 
 test.each([
-  ['MQTT 3.1', { protocolName: 'MQIsdp' }],
-  ['a long id in MQTT 3.1', { protocolName: 'MQIsdp', clientId: 'x'.repeat(1000) }],
+  ['MQTT 3.1', { version: 3 }],
+  ['a long id in MQTT 3.1', { version: 3, clientId: 'x'.repeat(1000) }],
   ['a user without a password', { username: 'u' }],
   ['any bytes as a password', { username: 'ü€𝄞', password: Buffer.from([0, 255, 1]) }],
   ['a persistent session', { clean: false }],
