@@ -22,7 +22,7 @@ export interface QueueLimits {
 }
 
 /** Why a message leaves a queue without having been sent. */
-export type QueueDrop = 'queue-full' | 'expired' | 'superseded';
+export type QueueDrop = 'queue-full' | 'expired' | 'superseded' | 'too-large';
 
 /** The session whose queue is bounded. */
 export interface BoundedQueueOwner extends QueueOwner {
@@ -48,7 +48,7 @@ export interface BoundedQueueParts {
 const OVERSHOOT = 16_384;
 const OVERSHOOT_BYTES = 16 * 1024 * 1024;
 
-const NO_MESSAGE = new Message(Buffer.alloc(0), 0);
+const NO_MESSAGE = new Message(Buffer.alloc(0), 0, 0, null);
 
 /** A queue within its bounds: drops messages that do not fit, and messages that have been queued too long. */
 export class BoundedQueue {
@@ -152,12 +152,17 @@ export class BoundedQueue {
    */
   next(): QueueEntry | undefined {
     for (let entry = this.#queue.peek(); entry; entry = this.#queue.peek()) {
-      if (entry.sent || this.#parts.now() - entry.at <= this.#limits.queue.age) {
+      if (entry.sent || !this.#isTooOld(entry)) {
         return entry.held && entry.written !== WRITTEN ? undefined : entry;
       }
       this.#drop(entry, 'expired');
     }
     return undefined;
+  }
+
+  #isTooOld({ at, message: { expiresAt } }: QueueEntry): boolean {
+    const now = this.#parts.now();
+    return now - at > this.#limits.queue.age || (expiresAt !== null && expiresAt < now);
   }
 
   /** Removes the entry that `peek` or `next` gave. */
@@ -167,14 +172,17 @@ export class BoundedQueue {
     return entry;
   }
 
-  /** Drops messages that are too old and were never sent, at most `limit`; returns how many. */
+  /**
+   * Drops messages that are too old and were never sent, at most `limit`; returns how many. A message with an expiry is
+   * dropped when those before it are gone.
+   */
   expire(limit: number): number {
     const oldest = this.#parts.now() - this.#limits.queue.age;
     let dropped = 0;
-    while (dropped < limit && this.#queue.oldestAt < oldest) {
-      const entry = this.#queue.peek();
+    while (dropped < limit) {
       // No entry: it is being read from disk, and a later call finds it.
-      if (!entry || entry.at >= oldest || entry.sent) break;
+      const entry = this.#queue.oldestAt < oldest ? this.#queue.peek() : this.#queue.inMemoryFirst;
+      if (!entry || entry.sent || !this.#isTooOld(entry)) break;
       this.#drop(entry, 'expired');
       dropped++;
     }

@@ -77,6 +77,12 @@ export class PagedQueue {
     return this.#head.bytes + this.#tail.bytes;
   }
 
+  /** The oldest entry, if it is in memory. */
+  get inMemoryFirst(): QueueEntry | undefined {
+    const first = this.#head.get(0);
+    return first?.gone ? undefined : first;
+  }
+
   /** No entry was queued before this time; Infinity for an empty queue. */
   get oldestAt(): number {
     return this.#head.get(0)?.at ?? this.#gap?.oldestAt ?? Number.POSITIVE_INFINITY;

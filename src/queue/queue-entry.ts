@@ -1,3 +1,4 @@
+import { decodeExtras, encodeExtras, NO_IDENTIFIERS } from './entry-extras.ts';
 import { type Message, storedMessage } from './message.ts';
 
 /** The session whose queue is kept on disk: a client's, or an uplink's. */
@@ -46,6 +47,8 @@ export class QueueEntry {
   released = false;
   /** May not be sent before it is on disk. */
   held = false;
+  /** Subscription identifiers of MQTT 5 that are sent with it. */
+  identifiers: readonly number[] = NO_IDENTIFIERS;
 
   /** Single parameters: an object would cost each message an allocation wherever the compiler does not inline this. */
   constructor(
@@ -70,6 +73,7 @@ const QOS = 3;
 const RETAIN = 4;
 const SENT = 8;
 export const RELEASED = 16;
+const PROPERTIES = 64;
 
 /** The entry's fixed properties as one number on disk. */
 export function entryFlags(entry: QueueEntry): number {
@@ -77,8 +81,21 @@ export function entryFlags(entry: QueueEntry): number {
     entry.qos |
     (entry.retain ? RETAIN : 0) |
     (entry.sent ? SENT : 0) |
-    (entry.released ? RELEASED : 0)
+    (entry.released ? RELEASED : 0) |
+    (entry.message.payloadStart > entry.message.topicEnd ? PROPERTIES : 0)
   );
+}
+
+/** What an entry has on disk besides; undefined for nothing, as without MQTT 5. */
+export function entryExtras({ at, message, identifiers }: QueueEntry): Uint8Array | undefined {
+  const { expiresAt } = message;
+  if (expiresAt === null && identifiers.length === 0) return undefined;
+  return encodeExtras(expiresAt === null ? null : expiresAt - at, identifiers);
+}
+
+/** Whether the body of an entry with these flags has properties. */
+export function hasProperties(flags: number): boolean {
+  return (flags & PROPERTIES) !== 0;
 }
 
 /** An entry as it is read from disk. */
@@ -87,18 +104,24 @@ export interface StoredEntry {
   /** The result of `entryFlags`. */
   readonly flags: number;
   readonly at: number;
+  /** The result of `entryExtras`. */
+  readonly extras?: Uint8Array | undefined;
   readonly body: Buffer;
 }
 
 /** Makes an entry from its form on disk; up to the number `lostUpTo` it counts as never sent. */
 export function restoreEntry(
   owner: QueueOwner,
-  { seq, flags, at, body }: StoredEntry,
+  { seq, flags, at, extras, body }: StoredEntry,
   lostUpTo: number,
 ): QueueEntry {
   const qos = (flags & QOS) as 1 | 2;
   const retain = (flags & RETAIN) !== 0;
-  const entry = new QueueEntry(owner, storedMessage(body), seq, qos, retain, at);
+  const { expiry, identifiers } = decodeExtras(extras);
+  const expiresAt = expiry === null ? null : at + expiry;
+  const message = storedMessage(body, hasProperties(flags), expiresAt);
+  const entry = new QueueEntry(owner, message, seq, qos, retain, at);
+  entry.identifiers = identifiers;
   entry.written = WRITTEN;
   entry.released = (flags & RELEASED) !== 0 && seq > lostUpTo;
   entry.sent = ((flags & SENT) !== 0 || seq <= owner.sentOnDisk) && seq > lostUpTo;

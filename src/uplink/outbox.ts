@@ -4,6 +4,7 @@ import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { QueueConfig } from '../config/schema/queue.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import { NEVER } from '../mqtt/properties.ts';
 import type { QueueDrop } from '../queue/bounded-queue.ts';
 import { createMessage } from '../queue/message.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
@@ -88,7 +89,7 @@ export class Outbox implements Subscriber {
 
   /** Continues the stored queues, and creates missing ones. */
   open(): void {
-    const { store } = this.#parts;
+    const { store, faults } = this.#parts;
     const { config } = this.#routing;
     const prefix = `${OWN_SESSION}uplink/${config.name}/`;
     const wanted = this.#wanted();
@@ -101,7 +102,6 @@ export class Outbox implements Subscriber {
     }
     // First: a queue that can't be added must not keep the others from dropping what is too old.
     const tick = (): void => this.#tick();
-    const { faults } = this.#parts;
     this.#expiry = setInterval(
       faults.guard('send', `dropping old messages of ${this.label}`, tick),
       EXPIRE_EVERY_MS,
@@ -132,7 +132,7 @@ export class Outbox implements Subscriber {
       while (taken.has(slot)) slot++;
       taken.add(slot);
       const key = store.takeSessionKey();
-      store.journal.add(['openSession', key, `${prefix}${slot}/${name}`, now()]);
+      store.journal.add(['openSession', key, `${prefix}${slot}/${name}`, now(), NEVER]);
       this.#add({ name, slot, key, high }, limits);
     }
   }
@@ -244,7 +244,7 @@ export class Outbox implements Subscriber {
   #refuse(entry: QueueEntry, reason: string): void {
     const { store, now } = this.#parts;
     this.#deadLetters++;
-    const body = new Uint8Array(entry.message.body);
+    const body = entry.message.plainBody;
     store.journal.add(['deadLetter', this.#routing.config.name, now(), reason, body]);
     store.journal.discard(entry);
     this.#drop(topicOf(entry), 'refused');

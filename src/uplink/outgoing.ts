@@ -74,7 +74,7 @@ function payloadOf(
   { message }: QueueEntry,
   correct: OutgoingParts['correct'],
 ): { body: Buffer; start: number } {
-  const { body, topicEnd: start } = message;
+  const { body, payloadStart: start } = message;
   const better = correct?.(body.subarray(start));
   return better ? { body: better, start: 0 } : { body, start };
 }

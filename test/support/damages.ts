@@ -199,7 +199,7 @@ export const DAMAGES: Record<string, Damage> = {
         file,
         `INSERT INTO segment SELECT (999 << 40) + first, 999, first, span, count, bytes, at, form, body
            FROM segment WHERE session = 1;
-         INSERT INTO subscription VALUES (999, 'q/#', 1); INSERT INTO incoming VALUES (999, 1, 0)`,
+         INSERT INTO subscription VALUES (999, 'q/#', 1, 0, 0); INSERT INTO incoming VALUES (999, 1, 0)`,
       ),
     aside: false,
     queued: 'all',

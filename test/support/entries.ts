@@ -31,7 +31,12 @@ export class FakeOwner implements QueueOwner {
 
 /** A message with the topic `t`; `onStored` is called when its pendingAck is done. */
 export function message(payload: string, onStored?: () => void): Message {
-  const made = new Message(Buffer.concat([Buffer.from('\0\x01t'), Buffer.from(payload)]), 3);
+  const made = new Message(
+    Buffer.concat([Buffer.from('\0\x01t'), Buffer.from(payload)]),
+    3,
+    3,
+    null,
+  );
   if (onStored) made.pendingAck = new PendingAck(onStored);
   return made;
 }

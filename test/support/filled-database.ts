@@ -1,7 +1,8 @@
+import { encodeExtras } from '../../src/queue/entry-extras.ts';
 import { databaseFile } from '../../src/store/database/data-folder.ts';
 import { openConnection } from '../../src/store/database/database.ts';
 import { migrate } from '../../src/store/database/migrations.ts';
-import { encodeSegment, type SegmentEntry } from '../../src/store/database/segment.ts';
+import { encodeSegment, HAS_EXTRAS, type SegmentEntry } from '../../src/store/database/segment.ts';
 import { SegmentTable } from '../../src/store/database/segment-table.ts';
 import type { Connection } from '../../src/store/database/sqlite.ts';
 import type { Random } from './random.ts';
@@ -14,6 +15,10 @@ const SHARED = 1000;
 const UPLINK = 1;
 const CLIENTS = [2, 3, 4];
 const IN_SEGMENT = 60;
+/** As long as the config says. */
+const NEVER = 4_294_967_295;
+/** Properties of MQTT 5 with their length: payload format 1. */
+const PROPERTIES = Buffer.from([2, 1, 1]);
 
 /** Creates a database with something in every table; returns its file. */
 export function fillDatabase(folder: string, random: Random): string {
@@ -42,12 +47,14 @@ function fill(db: Connection, random: Random): void {
   };
   insert('meta', 'boot', 7);
   insert('meta', 'stopped', 0);
-  insert('session', UPLINK, '\0uplink/plant/0/normal', 1000, 40, '');
-  for (const key of CLIENTS) insert('session', key, `client ${key} \ufffd`, 0, 3, `user ${key}`);
-  for (let key = 10; key < 110; key++) insert('session', key, `away ${key}`, 1000 + key, 0, '');
+  insert('session', UPLINK, '\0uplink/plant/0/normal', 1000, 40, '', NEVER);
+  for (const key of CLIENTS)
+    insert('session', key, `client ${key} \ufffd`, 0, 3, `user ${key}`, 60);
+  for (let key = 10; key < 110; key++)
+    insert('session', key, `away ${key}`, 1000 + key, 0, '', key * 100);
   for (const key of CLIENTS) {
     for (let n = 0; n < 60; n++)
-      insert('subscription', key, `line/${n}/${textOf(30, random)}`, n % 3);
+      insert('subscription', key, `line/${n}/${textOf(30, random)}`, n % 3, 4 * (n % 4), n % 5);
     for (let id = 1; id <= 300; id++) insert('incoming', key, id * 7, id * 1_000_003 - 2 ** 31);
   }
   for (let n = 0; n < 1500; n++) {
@@ -58,10 +65,17 @@ function fill(db: Connection, random: Random): void {
       n % 3,
       Buffer.from(`${n} ${textOf(length, random)}`),
       `client ${n % 9}`,
+      n % 4 === 0 ? PROPERTIES : Buffer.alloc(0),
+      n % 4 === 0 ? 1e12 + n : 0,
     );
   }
   for (let n = 0; n < 200; n++) {
     insert('will', `client ${n}`, `will/${n}`, n % 3, n % 2, Buffer.from(textOf(100, random)));
+  }
+  for (let n = 0; n < 200; n++) {
+    const payload = Buffer.from(textOf(100, random));
+    const times = [n % 2 === 0 ? -1 : n, n % 30, n % 3 === 0 ? 0 : 1e12 + n];
+    insert('delayed_will', `v5 ${n}`, `will/${n}`, n % 3, n % 2, payload, PROPERTIES, ...times);
   }
   for (let n = 1; n <= 800; n++) {
     const body = bodyOf(`refused/${n}`, textOf(random.between(1, 200), random));
@@ -83,7 +97,9 @@ function fillQueues(db: Connection, random: Random): void {
   const own = (seq: number): SegmentEntry => {
     const length = seq % 500 === 0 ? 6000 : random.between(20, 120);
     const body = bodyOf(`line/${seq % 7}`, `${seq} ${textOf(length, random)}`);
-    return { seq, flags: 1 + (seq % 2), at: 1000 + seq, shared: 0, length: body.length, body };
+    const extras = seq % 3 === 0 ? encodeExtras(seq * 1000, [seq % 200]) : undefined;
+    const flags = 1 + (seq % 2) + (extras ? HAS_EXTRAS : 0);
+    return { seq, flags, at: 1000 + seq, shared: 0, length: body.length, extras, body };
   };
   const queues = new Map<number, SegmentEntry[]>([
     [UPLINK, Array.from({ length: OF_UPLINK }, (_, n) => own(n + 1))],

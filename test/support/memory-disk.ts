@@ -102,9 +102,12 @@ export class MemoryDisk implements Writer {
           seen,
           sent,
           owner: '',
+          expiry: 4_294_967_295,
           subscriptions: [...(this.subscriptions.get(key) ?? [])].map(([filter, qos]) => ({
             filter,
             qos,
+            options: 0,
+            identifier: 0,
           })),
           incoming: [...(this.incoming.get(key) ?? [])].map(([packetId, digest]) => ({
             packetId,
@@ -119,8 +122,14 @@ export class MemoryDisk implements Writer {
           },
         };
       }),
-      retained: [...this.retained].map(([topic, value]) => ({ topic, ...value })),
+      retained: [...this.retained].map(([topic, value]) => ({
+        topic,
+        properties: Buffer.alloc(0),
+        expires: 0,
+        ...value,
+      })),
       wills: [],
+      delayedWills: [],
       states: [],
       nextSessionKey: Math.max(0, ...this.sessions.keys()) + 1,
       nextMessageId: Math.max(0, ...this.bodies.keys()) + 1,

@@ -1,7 +1,7 @@
 import type { Faults } from '../../base/faults.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER, type Qos } from '../../mqtt/codec.ts';
-import { createMessage, Message } from '../../queue/message.ts';
+import { createMessage, type Message } from '../../queue/message.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
@@ -268,8 +268,7 @@ export class DataPlane {
     );
     const later = all.filter((each) => !isStored(each));
     if (later.length === 0) return;
-    const { body, topicEnd } = publication.keep();
-    const message = new Message(body, topicEnd);
+    const message = publication.keep().copy();
     const committed = new PendingAck(() => {
       const again = new Publication();
       faults.each(

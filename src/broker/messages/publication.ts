@@ -44,7 +44,7 @@ export class Publication {
     const body = Buffer.allocUnsafe(topicLength + this.end - this.payloadStart);
     copyBytes(this.source, this.topicStart, this.topicEnd, body, 0);
     copyBytes(this.source, this.payloadStart, this.end, body, topicLength);
-    this.#message = new Message(body, topicLength);
+    this.#message = new Message(body, topicLength, topicLength, null);
     this.#message.pendingAck = this.pendingAck;
     return this.#message;
   }

@@ -1,6 +1,6 @@
 import { type Faults, shortTopic } from '../../base/faults.ts';
 import type { Qos } from '../../mqtt/codec.ts';
-import { createMessage, Message } from '../../queue/message.ts';
+import { createMessage, type Message } from '../../queue/message.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { Publication } from './publication.ts';
@@ -143,7 +143,8 @@ export function retain(
     if (existed || pendingAck) store.journal.retain(topic, pendingAck);
     return;
   }
-  const { body, topicEnd } = publication.keep();
+  const kept = publication.keep();
+  const { body } = kept;
   const before = retained.get(topic);
   const { publisher } = publication;
   const limit = publication.own
@@ -157,7 +158,7 @@ export function retain(
     return;
   }
   // Another Message, because the publisher's pendingAck must not live as long as the retained message.
-  retained.set(topic, qos, new Message(body, topicEnd), publisher);
+  retained.set(topic, qos, kept.copy(), publisher);
   if (!isReserved(topic)) store.journal.retain(topic, pendingAck);
 }
 
@@ -193,8 +194,10 @@ export function recoverRetained(
 ): void {
   faults.each(
     store.recovered.retained,
-    ({ topic, qos, payload, publisher }) =>
-      retained.set(topic, qos, createMessage(topic, payload), publisher),
+    ({ topic, qos, payload, publisher, properties, expires }) => {
+      const message = createMessage(topic, payload, properties, expires === 0 ? null : expires);
+      retained.set(topic, qos, message, publisher);
+    },
     ({ topic }, error) => {
       faults.caught('load', `loading the retained message of ${shortTopic(topic)}`, error);
     },
@@ -202,8 +205,14 @@ export function recoverRetained(
   store.readRetainedFrom((topic) => {
     const current = retained.get(topic);
     if (!current) return undefined;
-    const { body, topicEnd } = current.message;
-    const { qos, publisher } = current;
-    return { qos, payload: new Uint8Array(body.subarray(topicEnd)), publisher };
+    const { qos, publisher, message } = current;
+    const { body, topicEnd, payloadStart, expiresAt } = message;
+    return {
+      qos,
+      payload: new Uint8Array(body.subarray(payloadStart)),
+      publisher,
+      properties: new Uint8Array(body.subarray(topicEnd, payloadStart)),
+      expires: expiresAt ?? 0,
+    };
   });
 }

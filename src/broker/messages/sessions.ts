@@ -1,5 +1,6 @@
 import { type Faults, shortTopic } from '../../base/faults.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
+import { NEVER } from '../../mqtt/properties.ts';
 import type { Message } from '../../queue/message.ts';
 import type { StoredSession } from '../../store/recovery/load-state.ts';
 import type { Store } from '../../store/store.ts';
@@ -97,7 +98,7 @@ export class Sessions {
     // A clean session is never stored: it needs no number.
     const key = clean ? 0 : store.takeSessionKey();
     // First: a session that is not on disk must not be in memory.
-    if (!clean) store.journal.add(['openSession', key, clientId, CONNECTED]);
+    if (!clean) store.journal.add(['openSession', key, clientId, CONNECTED, NEVER]);
     const session = this.#createSession({ clientId, key, persistent: !clean });
     session.opening = true;
     return { session, present: false };

@@ -13,17 +13,17 @@ export interface SetAsideParts {
 /** Moves a message that can't be delivered to the refused messages; `pendingAck` waits for that. */
 export function setAside(
   { faults, store, now }: SetAsideParts,
-  { body, topicEnd }: Message,
+  message: Message,
   to: string,
   error: unknown,
   pendingAck: PendingAck | null,
 ): void {
-  const topic = shortTopic(body.toString('utf8', 2, topicEnd));
+  const topic = shortTopic(message.body.toString('utf8', 2, message.topicEnd));
   const reason = faults.caught('delivery', `delivering a message of ${topic} to ${to}`, error);
   // Without an acknowledgement that waits, their number is bounded.
   if (!pendingAck && !faults.mayKeep()) return;
   store.journal.add(
-    ['deadLetter', REFUSED_BY_BROKER, now(), reason, new Uint8Array(body)],
+    ['deadLetter', REFUSED_BY_BROKER, now(), reason, message.plainBody],
     pendingAck ?? undefined,
   );
 }

@@ -137,7 +137,7 @@ export class Subscriptions {
     const { store, router } = this.#parts;
     session.subscriptions.set(filter, qos);
     router.subscribe(filter, session, qos);
-    if (session.persistent) store.journal.add(['subscribe', session.key, filter, qos]);
+    if (session.persistent) store.journal.add(['subscribe', session.key, filter, qos, 0, 0]);
   }
 
   /** Does work of `bytes` bytes for a client, which is not read while that takes several turns of the event loop. */

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { storedMessage } from '../../queue/message.ts';
+import { hasProperties } from '../../queue/queue-entry.ts';
 import { databaseFile, lockFolder } from '../database/data-folder.ts';
 import { openConnection } from '../database/database.ts';
 import { isCurrent, migrate } from '../database/migrations.ts';
@@ -133,7 +135,7 @@ export function* exportQueue(folder: string, session?: string): Iterable<QueuedM
 function messageOf(session: string, row: Row, ahead: number): QueuedMessage {
   const { at, flags, reason, body } = row;
   const end = 2 + body.readUInt16BE(0);
-  const payload = body.subarray(end);
+  const payload = body.subarray(storedMessage(body, hasProperties(flags), null).payloadStart);
   const text = payload.toString('utf8');
   const isText = Buffer.from(text).equals(payload);
   return {

@@ -1,9 +1,18 @@
 import type { Message } from '../../queue/message.ts';
-import { entryFlags, type QueueEntry, type QueueOwner, WRITING } from '../../queue/queue-entry.ts';
 import {
+  entryExtras,
+  entryFlags,
+  type QueueEntry,
+  type QueueOwner,
+  WRITING,
+} from '../../queue/queue-entry.ts';
+import {
+  EXTRAS_HEAD_BYTES,
+  HAS_EXTRAS,
   HAS_RELEASED,
   HEAD_BYTES,
   NAMES_SHARED,
+  putExtras,
   putHead,
   putVarint,
   SEGMENT_BYTES,
@@ -12,21 +21,44 @@ import {
 
 /** One statement of the writer's table and its arguments. */
 export type Operation =
-  | ['openSession', key: number, clientId: string, seen: number]
+  | ['openSession', key: number, clientId: string, seen: number, expiry: number]
+  | ['sessionExpiry', expiry: number, key: number]
   | ['endSession', key: number]
   | ['sessionSeen', seen: number, key: number]
   | ['sessionOwner', owner: string, key: number]
   | ['sessionSent', sent: number, key: number]
-  | ['subscribe', key: number, filter: string, qos: number]
+  | ['subscribe', key: number, filter: string, qos: number, options: number, identifier: number]
   | ['unsubscribe', key: number, filter: string]
   | ['incoming', key: number, packetId: number, digest: number]
   | ['incomingDone', key: number, packetId: number]
   | ['released', key: number, seq: number]
   | ['unreleased', key: number]
-  | ['retain', topic: string, qos: number, payload: Uint8Array, publisher: string]
+  | [
+      'retain',
+      topic: string,
+      qos: number,
+      payload: Uint8Array,
+      publisher: string,
+      properties: Uint8Array,
+      expires: number,
+    ]
   | ['unretain', topic: string]
   | ['putWill', clientId: string, topic: string, qos: number, retain: number, payload: Uint8Array]
   | ['deleteWill', clientId: string]
+  | [
+      'putDelayedWill',
+      clientId: string,
+      topic: string,
+      qos: number,
+      retain: number,
+      payload: Uint8Array,
+      properties: Uint8Array,
+      expiry: number,
+      delay: number,
+      due: number,
+    ]
+  | ['delayedWillDue', due: number, clientId: string]
+  | ['deleteDelayedWill', clientId: string]
   | ['deadLetter', uplink: string, at: number, reason: string, body: Uint8Array]
   | ['setState', owner: string, key: string, value: string]
   | ['setMeta', key: string, value: number];
@@ -53,6 +85,9 @@ export interface Batch {
   readonly shared: Float64Array<ArrayBuffer>;
   readonly deletes: Float64Array<ArrayBuffer>;
 }
+
+/** Those of the entries that have any. */
+type Extras = Map<QueueEntry, Uint8Array>;
 
 interface Share {
   holders: number;
@@ -116,6 +151,7 @@ export function packBatch(
   nextMessageId: () => number,
 ): Batch {
   const shares = new Map<Message, Share>();
+  const extras: Extras = new Map();
   const queues = new Map<QueueOwner, QueueEntry[]>();
   let bytes = entries.length * HEAD_BYTES;
   let owner: QueueOwner | null = null;
@@ -128,6 +164,11 @@ export function packBatch(
     }
     queue.push(entry);
     const { message } = entry;
+    const ofExtras = entryExtras(entry);
+    if (ofExtras) {
+      extras.set(entry, ofExtras);
+      bytes += ofExtras.length + EXTRAS_HEAD_BYTES;
+    }
     if (message.holders > 1) {
       const share = shares.get(message);
       if (share) {
@@ -139,7 +180,7 @@ export function packBatch(
     }
     bytes += message.body.length;
   }
-  const packer = new Packer(bytes);
+  const packer = new Packer(bytes, extras);
   const shared = packer.packShared(shares);
   for (const [{ key }, waiting] of queues) packer.packQueue(key, waiting);
   return {
@@ -154,9 +195,11 @@ export function packBatch(
 class Packer {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly segments: number[] = [];
+  readonly #extras: Extras;
   #offset = 0;
 
-  constructor(bytes: number) {
+  constructor(bytes: number, extras: Extras) {
+    this.#extras = extras;
     // Not from Buffer's pool, because it is moved to another thread; without zeros, because filling takes time.
     this.bytes = Buffer.allocUnsafeSlow(bytes);
   }
@@ -192,8 +235,10 @@ class Packer {
       const { message } = entry;
       const { body } = message;
       const isShared = message.holders > 1;
-      const flags = entryFlags(entry) | (isShared ? SHARED_BODY : 0);
+      const extras = this.#extras.size === 0 ? undefined : this.#extras.get(entry);
+      const flags = entryFlags(entry) | (isShared ? SHARED_BODY : 0) | (extras ? HAS_EXTRAS : 0);
       offset = putHead(bytes, offset, flags, entry.seq - seq, entry.at - before, body.length);
+      if (extras) offset = putExtras(bytes, offset, extras);
       if (isShared) {
         offset = putVarint(bytes, offset, message.id);
         form |= NAMES_SHARED;

@@ -7,6 +7,10 @@ export type RetainedValue =
       readonly payload: Uint8Array;
       /** The client that has published it; '' for the gateway itself. */
       readonly publisher: string;
+      /** As in `Message.body`, with their length in front; empty for none. */
+      readonly properties: Uint8Array;
+      /** Milliseconds of the stored clock; 0 for no expiry. */
+      readonly expires: number;
     }
   | undefined;
 
@@ -62,11 +66,14 @@ export class RetainedChanges {
       if (done) return false;
       this.#deferred.delete(topic);
       const value = this.#retainedValue(topic);
-      bytes += topic.length + (value?.payload.length ?? 0);
-      operations.push(
-        value ? ['retain', topic, value.qos, value.payload, value.publisher] : ['unretain', topic],
-      );
+      bytes += topic.length + (value ? value.payload.length + value.properties.length : 0);
+      operations.push(value ? retainOperation(topic, value) : ['unretain', topic]);
     }
     return true;
   }
+}
+
+function retainOperation(topic: string, value: NonNullable<RetainedValue>): Operation {
+  const { qos, payload, publisher, properties, expires } = value;
+  return ['retain', topic, qos, payload, publisher, properties, expires];
 }

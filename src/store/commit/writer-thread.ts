@@ -75,25 +75,37 @@ function prepare(db: Connection): Prepared {
     rollback: sql('ROLLBACK'),
     operations: {
       openSession: sql(
-        'INSERT OR REPLACE INTO session (key, client_id, seen, sent) VALUES (?, ?, ?, 0)',
+        'INSERT OR REPLACE INTO session (key, client_id, seen, sent, expiry) VALUES (?, ?, ?, 0, ?)',
       ),
       sessionSeen: sql('UPDATE session SET seen = ? WHERE key = ?'),
+      sessionExpiry: sql('UPDATE session SET expiry = ? WHERE key = ?'),
       sessionOwner: sql('UPDATE session SET owner = ? WHERE key = ?'),
       sessionSent: sql('UPDATE session SET sent = ? WHERE key = ?'),
-      subscribe: sql('INSERT OR REPLACE INTO subscription (session, filter, qos) VALUES (?, ?, ?)'),
+      subscribe: sql(
+        `INSERT OR REPLACE INTO subscription (session, filter, qos, options, identifier)
+         VALUES (?, ?, ?, ?, ?)`,
+      ),
       unsubscribe: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
       incoming: sql(
         'INSERT OR REPLACE INTO incoming (session, packet_id, digest) VALUES (?, ?, ?)',
       ),
       incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
       retain: sql(
-        'INSERT OR REPLACE INTO retained (topic, qos, payload, publisher) VALUES (?, ?, ?, ?)',
+        `INSERT OR REPLACE INTO retained (topic, qos, payload, publisher, properties, expires)
+         VALUES (?, ?, ?, ?, ?, ?)`,
       ),
       unretain: sql('DELETE FROM retained WHERE topic = ?'),
       putWill: sql(
         'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
       ),
       deleteWill: sql('DELETE FROM will WHERE client_id = ?'),
+      putDelayedWill: sql(
+        `INSERT OR REPLACE INTO delayed_will
+           (client_id, topic, qos, retain, payload, properties, expiry, delay, due)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ),
+      delayedWillDue: sql('UPDATE delayed_will SET due = ? WHERE client_id = ?'),
+      deleteDelayedWill: sql('DELETE FROM delayed_will WHERE client_id = ?'),
       deadLetter: sql('INSERT INTO dead_letter (uplink, at, reason, body) VALUES (?, ?, ?, ?)'),
       setState: sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)'),
       setMeta: sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),

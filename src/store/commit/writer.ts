@@ -91,9 +91,11 @@ function unpack(
     const end = offset + segments[i + 2]!;
     const reader = new SegmentReader(source, offset, end, segments[i]!, segments[i + 1]!);
     while (reader.next()) {
-      const { seq, flags, at, start, length } = reader;
+      const { seq, flags, at, start, length, extrasStart, extrasLength } = reader;
       if (seq < from || reader.shared > 0) continue;
-      entries.push({ seq, flags, at, body: source.subarray(start, start + length) });
+      const extras =
+        extrasLength > 0 ? source.subarray(extrasStart, extrasStart + extrasLength) : undefined;
+      entries.push({ seq, flags, at, extras, body: source.subarray(start, start + length) });
     }
     offset = end;
   }

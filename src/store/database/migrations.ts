@@ -62,6 +62,22 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
   -- The client that has published the message, of whose share it is a part; '' for the gateway itself.
   ALTER TABLE retained ADD COLUMN publisher TEXT NOT NULL DEFAULT '';
   `,
+  `
+  -- MQTT 5. Seconds that a session outlives its connection: by default as long as the config says.
+  ALTER TABLE session ADD COLUMN expiry INTEGER NOT NULL DEFAULT 4294967295;
+  -- No Local and Retain As Published, as bits, and the subscription identifier; 0 for none.
+  ALTER TABLE subscription ADD COLUMN options INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE subscription ADD COLUMN identifier INTEGER NOT NULL DEFAULT 0;
+  -- Properties with their length, as in a PUBLISH; time of the stored clock when it expires, 0 for never.
+  ALTER TABLE retained ADD COLUMN properties BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE retained ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
+  -- Wills of MQTT 5. expiry and delay in seconds, expiry -1 for none; due is a time of the stored clock, 0 while the
+  -- client is connected.
+  CREATE TABLE delayed_will (
+    client_id TEXT PRIMARY KEY, topic TEXT NOT NULL, qos INTEGER NOT NULL, retain INTEGER NOT NULL,
+    payload BLOB NOT NULL, properties BLOB NOT NULL, expiry INTEGER NOT NULL, delay INTEGER NOT NULL,
+    due INTEGER NOT NULL);
+  `,
 ];
 
 /** The version of the schema that this program writes. */

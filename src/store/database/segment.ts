@@ -5,7 +5,7 @@ import { RELEASED } from '../../queue/queue-entry.ts';
  * A segment: entries of one queue that were committed together, as one row on disk. Its blob is a sequence of entries.
  * Each is: flags (1 byte); as varints the difference of its number and of its time to the entry before, and the
  * length of its body; then the body. With the flag `SHARED_BODY`, the number of a body that several queues share
- * is in place of the body. The differences of the first entry are to the row's `first` and `at`.
+ * is in place of the body. With the flag `HAS_EXTRAS`, a varint and so many bytes are before that. The differences of the first entry are to the row's `first` and `at`.
  */
 export interface StoredSegment {
   /** Last number minus the first. */
@@ -26,12 +26,15 @@ export const HAS_RELEASED = 4;
 
 /** Added to the flags of an entry: its body is in the table `message`. */
 export const SHARED_BODY = 32;
-const KNOWN_FLAGS = 63;
+/** Added to the flags of an entry that has extras. */
+export const HAS_EXTRAS = 128;
+const KNOWN_FLAGS = 255;
 
 /** The size at which a segment is complete, in bytes. */
 export const SEGMENT_BYTES: number = 16 * 1024;
-/** The most bytes of an entry without its body. */
+/** The most bytes of an entry without its extras and its body, and of the length of its extras. */
 export const HEAD_BYTES = 30;
+export const EXTRAS_HEAD_BYTES = 5;
 /** No segment is larger when inflated: a damaged blob must not exhaust the memory. */
 const INFLATED_BYTES = 1024 * 1024;
 /** Smaller blobs are not worth deflating. */
@@ -45,7 +48,9 @@ export interface SegmentEntry {
   readonly shared: number;
   /** Bytes of the body, in the segment or shared. */
   readonly length: number;
-  /** Topic length, topic, payload; empty where it is shared. */
+  /** As `entryExtras` has made them; undefined for none. */
+  readonly extras?: Uint8Array | undefined;
+  /** As `Message.body`; empty where it is shared. */
   readonly body: Uint8Array;
 }
 
@@ -62,6 +67,13 @@ export function putHead(
   const afterSeq = putVarint(out, offset + 1, seqMore);
   const afterAt = putVarint(out, afterSeq, atMore < 0 ? -2 * atMore - 1 : 2 * atMore);
   return putVarint(out, afterAt, length);
+}
+
+/** Writes the extras of an entry after its head; returns the offset of its body. */
+export function putExtras(out: Uint8Array, offset: number, extras: Uint8Array): number {
+  const start = putVarint(out, offset, extras.length);
+  out.set(extras, start);
+  return start + extras.length;
 }
 
 export function putVarint(out: Uint8Array, offset: number, value: number): number {
@@ -84,6 +96,9 @@ export class SegmentReader {
   /** The offset of the body in the bytes that are read; meaningless where the body is shared. */
   start = 0;
   length = 0;
+  /** The offset and the length of the extras. */
+  extrasStart = 0;
+  extrasLength = 0;
   /** False after an invalid entry: nothing that follows it can be read. */
   sound = true;
   readonly #bytes: Uint8Array;
@@ -108,6 +123,9 @@ export class SegmentReader {
     const more = this.#varint();
     this.at += more % 2 === 0 ? more / 2 : -(more + 1) / 2;
     this.length = this.#varint();
+    this.extrasLength = flags & HAS_EXTRAS ? this.#varint() : 0;
+    this.extrasStart = this.#position;
+    this.#position += this.extrasLength;
     this.shared = flags & SHARED_BODY ? this.#varint() : 0;
     this.start = this.#position;
     if (this.shared === 0) this.#position += this.length;
@@ -146,9 +164,11 @@ export function decodeSegment(
   const reader = new SegmentReader(bytes, 0, bytes.length, first, at);
   const entries: SegmentEntry[] = [];
   while (reader.next()) {
-    const { seq, flags, at: entryAt, shared, start, length } = reader;
+    const { seq, flags, at: entryAt, shared, start, length, extrasStart, extrasLength } = reader;
     const own = shared === 0 ? bytes.subarray(start, start + length) : EMPTY;
-    entries.push({ seq, flags, at: entryAt, shared, length, body: own });
+    const extras =
+      extrasLength > 0 ? bytes.subarray(extrasStart, extrasStart + extrasLength) : undefined;
+    entries.push({ seq, flags, at: entryAt, shared, length, extras, body: own });
   }
   return { entries, sound: reader.sound && entries.length > 0 };
 }
@@ -156,7 +176,9 @@ export function decodeSegment(
 /** A segment of at least one entry, in the order of their numbers; `first` is the row's number. */
 export function encodeSegment(entries: readonly SegmentEntry[], first: number): StoredSegment {
   const bytes = entries.reduce((sum, { length }) => sum + length, 0);
-  const out = new Uint8Array(bytes + entries.length * HEAD_BYTES);
+  const ofExtras = entries.reduce((sum, { extras }) => sum + (extras?.length ?? 0), 0);
+  const heads = entries.length * (HEAD_BYTES + EXTRAS_HEAD_BYTES);
+  const out = new Uint8Array(bytes + ofExtras + heads);
   const { at } = entries[0]!;
   let [end, seq, before, form] = [0, first, at, 0];
   for (const entry of entries) {
@@ -165,6 +187,7 @@ export function encodeSegment(entries: readonly SegmentEntry[], first: number): 
     if (shared > 0) form |= NAMES_SHARED;
     if (flags & RELEASED) form |= HAS_RELEASED;
     end = putHead(out, end, flags, entry.seq - seq, entry.at - before, length);
+    if (entry.extras) end = putExtras(out, end, entry.extras);
     if (shared > 0) end = putVarint(out, end, shared);
     else {
       out.set(entry.body, end);

@@ -8,16 +8,27 @@ export interface StoredIncoming {
   readonly digest: number;
 }
 
+export interface StoredSubscription {
+  readonly filter: string;
+  readonly qos: 0 | 1 | 2;
+  /** Bits for the options of MQTT 5; 0 for none. */
+  readonly options: number;
+  /** 0 for none. */
+  readonly identifier: number;
+}
+
 export interface StoredSession {
   readonly key: number;
   readonly clientId: string;
   /** When it was last connected, in milliseconds since the epoch; 0 if it was connected when the gateway ended. */
   readonly seen: number;
+  /** Seconds that it outlives its connection; `NEVER` for as long as the config says. */
+  readonly expiry: number;
   /** The user to whom the session belongs; '' if no user has authenticated for it. */
   readonly owner: string;
   /** Entries up to this sequence number were sent at least once. */
   readonly sent: number;
-  readonly subscriptions: readonly { readonly filter: string; readonly qos: 0 | 1 | 2 }[];
+  readonly subscriptions: readonly StoredSubscription[];
   /** QoS 2 messages that were published and not released. */
   readonly incoming: readonly StoredIncoming[];
   readonly queue: StoredQueue;
@@ -29,6 +40,10 @@ export interface StoredRetained {
   readonly payload: Buffer;
   /** The client that has published it; '' for the gateway itself, and where an older version has stored it. */
   readonly publisher: string;
+  /** With their length in front; empty for none. */
+  readonly properties: Buffer;
+  /** Milliseconds of the stored clock; 0 for no expiry. */
+  readonly expires: number;
 }
 
 export interface StoredWill {
@@ -37,6 +52,18 @@ export interface StoredWill {
   readonly qos: 0 | 1 | 2;
   readonly retain: boolean;
   readonly payload: Buffer;
+}
+
+/** A will of MQTT 5. */
+export interface StoredDelayedWill extends StoredWill {
+  /** With their length in front; empty for none. */
+  readonly properties: Buffer;
+  /** Seconds; -1 for none. */
+  readonly expiry: number;
+  /** Seconds. */
+  readonly delay: number;
+  /** When it is published, in milliseconds of the stored clock; 0 if its client was connected. */
+  readonly due: number;
 }
 
 /** A value that a sensor keeps, as JSON. */
@@ -58,6 +85,7 @@ export interface Recovered {
   readonly stoppedCleanly: boolean;
   /** Wills of clients that were connected when the gateway ended. */
   readonly wills: readonly StoredWill[];
+  readonly delayedWills: readonly StoredDelayedWill[];
   readonly states: readonly StoredState[];
   readonly nextSessionKey: number;
   readonly nextMessageId: number;
@@ -79,16 +107,28 @@ export function recover(db: Connection): Recovered {
     stoppedCleanly: number(db, `SELECT value FROM meta WHERE key = 'stopped'`) === 1,
     sessions: sessions(db),
     retained: db
-      .prepare('SELECT topic, qos, payload, publisher FROM retained')
+      .prepare('SELECT topic, qos, payload, publisher, properties, expires FROM retained')
       .all() as unknown as StoredRetained[],
     wills: db
       .prepare('SELECT client_id AS clientId, topic, qos, retain, payload FROM will')
       .all()
-      .map((row) => ({ ...(row as StoredWill), retain: (row as { retain: number }).retain === 1 })),
+      .map((row) => willOf(row as StoredWill)),
+    delayedWills: db
+      .prepare(
+        `SELECT client_id AS clientId, topic, qos, retain, payload, properties, expiry, delay, due
+         FROM delayed_will`,
+      )
+      .all()
+      .map((row) => willOf(row as StoredDelayedWill)),
     states: db.prepare('SELECT owner, key, value FROM state').all() as StoredState[],
     nextSessionKey: number(db, 'SELECT max(key) FROM session') + 1,
     nextMessageId: number(db, 'SELECT max(id) FROM message') + 1,
   };
+}
+
+/** A row, in which `retain` is a number. */
+function willOf<Stored extends StoredWill>(row: Stored): Stored {
+  return { ...row, retain: (row.retain as unknown as number) === 1 };
 }
 
 function number(db: Connection, sql: string): number {
@@ -96,9 +136,9 @@ function number(db: Connection, sql: string): number {
 }
 
 function sessions(db: Connection): StoredSession[] {
-  const subscriptions = grouped<{ session: number; filter: string; qos: 0 | 1 | 2 }>(
+  const subscriptions = grouped<StoredSubscription & { session: number }>(
     db,
-    'SELECT session, filter, qos FROM subscription',
+    'SELECT session, filter, qos, options, identifier FROM subscription',
   );
   const incoming = grouped<StoredIncoming & { session: number }>(
     db,
@@ -111,8 +151,10 @@ function sessions(db: Connection): StoredSession[] {
      FROM segment WHERE id >= ? AND id < ?`,
   );
   const rows = db
-    .prepare('SELECT key, client_id AS clientId, seen, sent, owner FROM session ORDER BY key')
-    .all() as Pick<StoredSession, 'key' | 'clientId' | 'seen' | 'sent' | 'owner'>[];
+    .prepare(
+      'SELECT key, client_id AS clientId, seen, sent, owner, expiry FROM session ORDER BY key',
+    )
+    .all() as Pick<StoredSession, 'key' | 'clientId' | 'seen' | 'sent' | 'owner' | 'expiry'>[];
   return rows.map((row) => ({
     ...row,
     subscriptions: subscriptions.get(row.key) ?? [],

@@ -47,16 +47,18 @@ export const META: SalvageTable = {
 };
 export const SESSION: SalvageTable = {
   name: 'session',
-  columns: ['key', 'client_id', 'seen', 'sent', 'owner'],
+  columns: ['key', 'client_id', 'seen', 'sent', 'owner', 'expiry'],
   rowid: true,
   key: 'key',
-  defaults: [''],
+  // NEVER: as long as the config says.
+  defaults: ['', 4_294_967_295],
   isValid: (row) =>
     isKey(row.key) &&
     isName(row.client_id) &&
     isWhole(row.seen) &&
     isWhole(row.sent) &&
-    typeof row.owner === 'string',
+    typeof row.owner === 'string' &&
+    isWhole(row.expiry),
 };
 /** The index of the table `session`: what is left of a session whose row is lost. */
 export const SESSION_NAME: SalvageTable = {
@@ -67,9 +69,15 @@ export const SESSION_NAME: SalvageTable = {
 };
 export const SUBSCRIPTION: SalvageTable = {
   name: 'subscription',
-  columns: ['session', 'filter', 'qos'],
+  columns: ['session', 'filter', 'qos', 'options', 'identifier'],
   rowid: false,
-  isValid: (row) => isWhole(row.session) && isText(row.filter) && isQos(row.qos),
+  defaults: [0, 0],
+  isValid: (row) =>
+    isWhole(row.session) &&
+    isText(row.filter) &&
+    isQos(row.qos) &&
+    isWhole(row.options) &&
+    isWhole(row.identifier),
 };
 export const MESSAGE: SalvageTable = {
   name: 'message',
@@ -121,14 +129,16 @@ export const INCOMING: SalvageTable = {
 };
 export const RETAINED: SalvageTable = {
   name: 'retained',
-  columns: ['topic', 'qos', 'payload', 'publisher'],
+  columns: ['topic', 'qos', 'payload', 'publisher', 'properties', 'expires'],
   rowid: true,
-  defaults: [''],
+  defaults: ['', Buffer.alloc(0), 0],
   isValid: (row) =>
     isTopic(row.topic) &&
     isQos(row.qos) &&
     Buffer.isBuffer(row.payload) &&
-    typeof row.publisher === 'string',
+    typeof row.publisher === 'string' &&
+    Buffer.isBuffer(row.properties) &&
+    isWhole(row.expires),
 };
 export const WILL: SalvageTable = {
   name: 'will',
@@ -136,6 +146,18 @@ export const WILL: SalvageTable = {
   rowid: true,
   isValid: (row) =>
     isName(row.client_id) && isTopic(row.topic) && isQos(row.qos) && Buffer.isBuffer(row.payload),
+};
+/** Wills of MQTT 5. */
+export const DELAYED_WILL: SalvageTable = {
+  name: 'delayed_will',
+  columns: [...WILL.columns, 'properties', 'expiry', 'delay', 'due'],
+  rowid: true,
+  isValid: (row) =>
+    WILL.isValid(row) &&
+    Buffer.isBuffer(row.properties) &&
+    isWhole(row.expiry) &&
+    isWhole(row.delay) &&
+    isWhole(row.due),
 };
 /** Messages that a plant has refused permanently. */
 export const DEAD_LETTER: SalvageTable = {
@@ -176,6 +198,7 @@ export const SALVAGE_TABLES: readonly SalvageTable[] = [
   INCOMING,
   RETAINED,
   WILL,
+  DELAYED_WILL,
   DEAD_LETTER,
   STATE,
 ];

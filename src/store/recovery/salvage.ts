@@ -12,6 +12,7 @@ import { lostBetween } from './lost-numbers.ts';
 import type { RawRow } from './page-rows.ts';
 import {
   DEAD_LETTER,
+  DELAYED_WILL,
   INCOMING,
   isWhole,
   MESSAGE,
@@ -111,7 +112,7 @@ class Salvage {
     this.#setHolders();
     found.refused = this.#copy(DEAD_LETTER);
     found.retained = this.#copy(RETAINED);
-    found.wills = this.#copy(WILL);
+    found.wills = this.#copy(WILL) + this.#copy(DELAYED_WILL);
     this.#countLost();
   }
 
@@ -242,7 +243,7 @@ class Salvage {
     for (const table of [SEGMENT, DEAD_LETTER]) {
       this.found.lost += lostBetween(this.#to, table.name, this.#from.gapsOf(table));
     }
-    for (const table of [RETAINED, WILL]) {
+    for (const table of [RETAINED, WILL, DELAYED_WILL]) {
       if (!this.#damaged.has(table.name)) continue;
       const { name, columns } = table;
       const has = this.#to.prepare(`SELECT 1 FROM ${name} WHERE ${columns[0]} = ?`);

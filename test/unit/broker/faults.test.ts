@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { SendBuffer } from '../../../src/broker/clients/send-buffer.ts';
 import type { Publication } from '../../../src/broker/messages/publication.ts';
+import { NEVER } from '../../../src/mqtt/properties.ts';
 import type { QueueEntry } from '../../../src/queue/queue-entry.ts';
 import { topicOf } from '../../../src/queue/queue-entry.ts';
 import { exportQueue } from '../../../src/store/admin/queue-admin.ts';
@@ -229,8 +230,8 @@ test('load: what can not be loaded does not keep the broker from starting, and i
   const { store: before } = await startStore(folder);
   const { journal } = before;
   const payload = Buffer.from('x');
-  journal.add(['openSession', 9, 'absent', 1]);
-  journal.add(['subscribe', 9, '#', 1]);
+  journal.add(['openSession', 9, 'absent', 1, NEVER]);
+  journal.add(['subscribe', 9, '#', 1, 0, 0]);
   await before.stop();
   const db = openConnection(databaseFile(folder));
   const long = 'x'.repeat(70_000);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { BrokerLimits } from '../../../src/broker/broker.ts';
+import { NEVER } from '../../../src/mqtt/properties.ts';
 import { type RunningBroker, type SomeLimits, startBroker } from '../../support/broker.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 import * as packets from '../../support/packets.ts';
@@ -216,9 +217,9 @@ test('what an earlier version has stored as shared subscriptions is removed at t
     [90, 'a'],
     [91, 'b'],
   ] as const) {
-    before.store.journal.add(['openSession', key, clientId, 1]);
-    before.store.journal.add(['subscribe', key, '$share/group/t', 1]);
-    before.store.journal.add(['subscribe', key, `own/${clientId}`, 1]);
+    before.store.journal.add(['openSession', key, clientId, 1, NEVER]);
+    before.store.journal.add(['subscribe', key, '$share/group/t', 1, 0, 0]);
+    before.store.journal.add(['subscribe', key, `own/${clientId}`, 1, 0, 0]);
   }
   await before.stop();
   for (const lines of [1, 0]) {

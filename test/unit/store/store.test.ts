@@ -8,6 +8,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { expect, test } from 'vitest';
+import { NEVER } from '../../../src/mqtt/properties.ts';
 import { PendingAck } from '../../../src/queue/pending-ack.ts';
 import { databaseFile } from '../../../src/store/database/data-folder.ts';
 import { openConnection } from '../../../src/store/database/database.ts';
@@ -31,6 +32,8 @@ function onDisk(hand: (pendingAck: PendingAck) => void): Promise<void> {
 /** The store's own, from the first run on. */
 const CLOCK_MARK = expect.objectContaining({ owner: '$ages', key: 'mark' });
 
+const PLAIN = { publisher: 'c', properties: Buffer.alloc(0), expires: 0 };
+
 test('an empty folder is an empty store, and starts are counted', async () => {
   const folder = tempFolder();
   let lastBoot: number | undefined;
@@ -44,6 +47,7 @@ test('an empty folder is an empty store, and starts are counted', async () => {
       retained: [],
       states: start > 1 ? [CLOCK_MARK] : [],
       wills: [],
+      delayedWills: [],
       nextSessionKey: 1,
       nextMessageId: 1,
     });
@@ -62,18 +66,18 @@ test('all that was on disk is there after the next start', async () => {
   store.readRetainedFrom((topic) => ({
     qos: 1,
     payload: Buffer.from(`of ${topic}`),
-    publisher: 'c',
+    ...PLAIN,
   }));
   const [a, b] = [new FakeOwner(3), new FakeOwner(5)];
   a.online = false;
   const shared = message('shared');
   await onDisk((pendingAck) => {
-    journal.add(['openSession', 3, 'client a', 1000], pendingAck);
-    journal.add(['openSession', 5, 'client b', 2000]);
+    journal.add(['openSession', 3, 'client a', 1000, 4_294_967_295], pendingAck);
+    journal.add(['openSession', 5, 'client b', 2000, 60]);
     journal.add(['sessionOwner', 'hmi', 3]);
     journal.add(['setState', 'counter', 'total', '12']);
-    journal.add(['subscribe', 3, 'x/#', 2]);
-    journal.add(['subscribe', 3, 'y', 0]);
+    journal.add(['subscribe', 3, 'x/#', 2, 8, 70]);
+    journal.add(['subscribe', 3, 'y', 0, 0, 0]);
     journal.add(['incoming', 5, 40_000, -7]);
     journal.add(['putWill', 'client a', 'will/a', 1, 1, Buffer.from('gone')]);
     journal.retain('r/1', pendingAck);
@@ -98,9 +102,10 @@ test('all that was on disk is there after the next start', async () => {
         seen: 1000,
         sent: 1,
         owner: 'hmi',
+        expiry: 4_294_967_295,
         subscriptions: [
-          { session: 3, filter: 'x/#', qos: 2 },
-          { session: 3, filter: 'y', qos: 0 },
+          { session: 3, filter: 'x/#', qos: 2, options: 8, identifier: 70 },
+          { session: 3, filter: 'y', qos: 0, options: 0, identifier: 0 },
         ],
         incoming: [],
         queue: {
@@ -117,19 +122,21 @@ test('all that was on disk is there after the next start', async () => {
         seen: 2000,
         sent: 0,
         owner: '',
+        expiry: 60,
         subscriptions: [],
         incoming: [{ packetId: 40_000, digest: -7 }],
         queue: { first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
       },
     ],
     retained: [
-      { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1'), publisher: 'c' },
-      { topic: 'r/deferred', qos: 1, payload: Buffer.from('of r/deferred'), publisher: 'c' },
+      { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1'), ...PLAIN },
+      { topic: 'r/deferred', qos: 1, payload: Buffer.from('of r/deferred'), ...PLAIN },
     ],
     states: [CLOCK_MARK, { owner: 'counter', key: 'total', value: '12' }],
     wills: [
       { clientId: 'client a', topic: 'will/a', qos: 1, retain: true, payload: Buffer.from('gone') },
     ],
+    delayedWills: [],
     nextSessionKey: 6,
     nextMessageId: 2,
   });
@@ -146,7 +153,7 @@ test('after the last number sessions take the numbers that are free', async () =
   const folder = tempFolder();
   const { store } = await startStore(folder);
   for (const key of [1, 3, LAST_SESSION]) {
-    store.journal.add(['openSession', key, `client ${key}`, 0]);
+    store.journal.add(['openSession', key, `client ${key}`, 0, 4_294_967_295]);
   }
   await store.stop();
   const again = await startStore(folder);
@@ -259,9 +266,9 @@ test('after the checkpoint before a power failure the log is empty, and the data
   const { store } = await startStore(folder);
   const file = databaseFile(folder);
   const owner = new FakeOwner(1);
-  store.readRetainedFrom(() => ({ qos: 0, payload: Buffer.from('value'), publisher: '' }));
+  store.readRetainedFrom(() => ({ qos: 0, payload: Buffer.from('value'), ...PLAIN }));
   await onDisk((pendingAck) => {
-    store.journal.add(['openSession', 1, 'client', 0], pendingAck);
+    store.journal.add(['openSession', 1, 'client', 0, NEVER], pendingAck);
     for (let n = 0; n < 100; n++) store.journal.enqueue(owner.entry(message(`${n}`)), false);
   });
   store.journal.retain('deferred', undefined);
@@ -280,7 +287,7 @@ test('what a damaged database has cost is a trouble until it is acknowledged, al
   const folder = tempFolder();
   const { store: first } = await startStore(folder);
   for (let n = 0; n < 200; n++) first.journal.retain(`topic/${n}`, undefined);
-  first.readRetainedFrom(() => ({ qos: 0, payload: Buffer.alloc(200), publisher: '' }));
+  first.readRetainedFrom(() => ({ qos: 0, payload: Buffer.alloc(200), ...PLAIN }));
   await first.stop();
   const file = databaseFile(folder);
   const db = openConnection(file);

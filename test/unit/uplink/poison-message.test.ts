@@ -18,7 +18,8 @@ beforeEach(() => {
 
 function entry(topic: string, { bytes = 10, qos = 1 as 1 | 2 } = {}): QueueEntry {
   const head = Buffer.concat([Buffer.from([0, topic.length]), Buffer.from(topic)]);
-  return owner.entry(new Message(Buffer.concat([head, Buffer.alloc(bytes)]), head.length), qos);
+  const body = Buffer.concat([head, Buffer.alloc(bytes)]);
+  return owner.entry(new Message(body, head.length, head.length, null), qos);
 }
 
 /** A connection that acknowledged the status message and then ended with these in flight. */

@@ -13,7 +13,7 @@ import { tempFolder } from '../../../support/temp-folder.ts';
 function create(file: string, owner: string): void {
   const db = openConnection(file);
   migrate(db);
-  db.prepare(`INSERT INTO retained VALUES ('owner', 0, ?, '')`).run(Buffer.from(owner));
+  db.prepare(`INSERT INTO retained VALUES ('owner', 0, ?, '', x'', 0)`).run(Buffer.from(owner));
   db.close();
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { NEVER } from '../../../../src/mqtt/properties.ts';
 import { databaseFile, lockFolder } from '../../../../src/store/database/data-folder.ts';
 import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
 import { openReadOnly } from '../../../../src/store/database/sqlite.ts';
@@ -22,7 +23,7 @@ async function start() {
   const { store, lines } = await startStore(folder);
   running = store;
   const owner = new FakeOwner(1);
-  store.journal.add(['openSession', 1, 'client', 0]);
+  store.journal.add(['openSession', 1, 'client', 0, NEVER]);
   let last = 0;
   const acknowledged: number[] = [];
   /** Hands a message to the store; it is acknowledged when it is on disk. */

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { NEVER } from '../../../../src/mqtt/properties.ts';
 import { createMessage } from '../../../../src/queue/message.ts';
 import { PendingAck } from '../../../../src/queue/pending-ack.ts';
 import { QueueEntry, type QueueOwner } from '../../../../src/queue/queue-entry.ts';
@@ -25,7 +26,7 @@ async function setUp() {
   };
   onTestFinished(stop);
   const { journal } = store;
-  journal.add(['openSession', 1, 'c', 0]);
+  journal.add(['openSession', 1, 'c', 0, NEVER]);
   const owner: QueueOwner = {
     ...{ key: 1, ended: false, online: false, sent: 0, sentOnDisk: 0 },
     deletes: { first: 0, last: 0 },
@@ -87,14 +88,18 @@ test('a message that can not be packed is set aside; those that came with it are
 
 test.each<[string, Operation, number]>([
   ['that SQLite can not bind', ['setState', 'a', 'b', {} as string], 0],
-  ['that breaks a rule of its table', ['subscribe', 1, null as unknown as string, 1], 0],
+  ['that breaks a rule of its table', ['subscribe', 1, null as unknown as string, 1, 0, 0], 0],
   ['that can not be moved to the other thread', ['setState', 'a', 'b', (() => 1) as never], 0],
-  ['that is a retained message', ['retain', 't/r', {} as number, Buffer.from('kept'), ''], 1],
+  [
+    'that is a retained message',
+    ['retain', 't/r', {} as number, Buffer.from('kept'), '', Buffer.alloc(0), 0],
+    1,
+  ],
 ])('a change %s is left out; all others are on disk', async (_what, operation, refused) => {
   const { folder, faults, store, fatal, stop, owner, rows } = await setUp();
   const { journal } = store;
   for (let i = 0; i < 20; i++) {
-    journal.add(['subscribe', 1, `f/${i}`, 1]);
+    journal.add(['subscribe', 1, `f/${i}`, 1, 0, 0]);
     if (i === 10) journal.add(operation);
   }
   await enqueue(store, owner, ['t']);

@@ -54,7 +54,7 @@ test('what waited for a subscriber that is gone is never written after what came
     committed: () => undefined,
   };
   const entry = (seq: number): QueueEntry =>
-    new QueueEntry(owner, new Message(Buffer.from([0, 1, 0x61]), 3), seq, 1, false, 0);
+    new QueueEntry(owner, new Message(Buffer.from([0, 1, 0x61]), 3, 3, null), seq, 1, false, 0);
 
   journal.enqueue(entry(1), true);
   owner.online = false;

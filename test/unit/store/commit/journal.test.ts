@@ -41,10 +41,14 @@ function pendingAck(): { pendingAck: PendingAck; isDone(): boolean; release(): v
   return { pendingAck: made, isDone: () => done, release: () => made.done() };
 }
 
+const NO_PROPERTIES = new Uint8Array(0);
+
 const value = (payload: string): RetainedValue => ({
   qos: 0,
   payload: Buffer.from(payload),
   publisher: '',
+  properties: NO_PROPERTIES,
+  expires: 0,
 });
 
 describe('a commit', () => {
@@ -52,16 +56,16 @@ describe('a commit', () => {
     const { writer, journal } = setUp();
     const owner = new FakeOwner(7);
     const ack = pendingAck();
-    journal.add(['openSession', 7, 'c', 1]);
-    journal.add(['subscribe', 7, 'a/#', 1], ack.pendingAck);
+    journal.add(['openSession', 7, 'c', 1, 4_294_967_295]);
+    journal.add(['subscribe', 7, 'a/#', 1, 0, 0], ack.pendingAck);
     journal.enqueue(owner.entry(message('held')), false);
     ack.release();
     await pass(1);
     expect(writer.tried).toEqual([
       {
         operations: [
-          ['openSession', 7, 'c', 1],
-          ['subscribe', 7, 'a/#', 1],
+          ['openSession', 7, 'c', 1, 4_294_967_295],
+          ['subscribe', 7, 'a/#', 1, 0, 0],
         ],
         rows: [{ session: 7, seq: 1, flags: 1, body: '\0\x01theld' }],
         shared: [],
@@ -337,7 +341,7 @@ describe('a retained value', () => {
     await pass(501);
     expect(writer.tried.map(({ operations }) => operations)).toEqual([
       [
-        ['retain', 'a', 0, Buffer.from('a99'), ''],
+        ['retain', 'a', 0, Buffer.from('a99'), '', NO_PROPERTIES, 0],
         ['unretain', 'b'],
       ],
     ]);
@@ -358,7 +362,7 @@ describe('a retained value', () => {
     expect(ack.isDone()).toBe(true);
     await pass(2000);
     expect(writer.tried.map(({ operations }) => operations)).toEqual([
-      [['retain', 'a', 0, Buffer.from('newest'), '']],
+      [['retain', 'a', 0, Buffer.from('newest'), '', NO_PROPERTIES, 0]],
     ]);
   });
 
@@ -374,7 +378,9 @@ describe('a retained value', () => {
     writer.fast = true;
     writer.land();
     await pass(1100);
-    expect(writer.tried.at(-1)!.operations).toEqual([['retain', 'a', 0, Buffer.from('later'), '']]);
+    expect(writer.tried.at(-1)!.operations).toEqual([
+      ['retain', 'a', 0, Buffer.from('later'), '', NO_PROPERTIES, 0],
+    ]);
   });
 });
 

@@ -25,7 +25,10 @@ function setUp(payload = Buffer.from('x')) {
     writer,
     deferredMs: 1000,
     nextMessageId: 1,
-    retainedValue: () => ({ qos: 0, payload, publisher: '' }),
+    retainedValue: () => ({
+      ...{ qos: 0, payload, publisher: '' },
+      ...{ properties: new Uint8Array(0), expires: 0 },
+    }),
     onTrouble: () => undefined,
     onFatal: (error) => {
       throw error;
@@ -111,7 +114,7 @@ test('thousands of changes are one commit in parts, in their order, and confirme
   const ack = new PendingAck(() => {
     isDone = true;
   });
-  for (let i = 0; i < 2500; i++) journal.add(['subscribe', 7, `f/${i}`, 1]);
+  for (let i = 0; i < 2500; i++) journal.add(['subscribe', 7, `f/${i}`, 1, 0, 0]);
   for (let i = 0; i < 2500; i++) journal.enqueue(owner.entry(message(`m${i}`)), false);
   journal.notifyAfterCommit(ack);
   ack.done();

@@ -25,9 +25,10 @@ test('the value is that of the moment when the commit takes it; a deleted one is
   changes.addDurable('a');
   changes.addDurable('b');
   changes.addDurable('a');
-  values.set('a', { qos: 1, payload, publisher: 'c' });
+  const properties = new Uint8Array(0);
+  values.set('a', { qos: 1, payload, publisher: 'c', properties, expires: 7 });
   expect(taken()).toEqual([
-    ['retain', 'a', 1, payload, 'c'],
+    ['retain', 'a', 1, payload, 'c', properties, 7],
     ['unretain', 'b'],
   ]);
   expect(taken()).toEqual([]);

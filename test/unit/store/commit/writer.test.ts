@@ -27,32 +27,42 @@ test('every operation is a statement', async () => {
   const payload = Uint8Array.from([1, 2]);
   await writer.write(
     pack([
-      ['openSession', 1, 'client', 1000],
+      ['openSession', 1, 'client', 1000, 4_294_967_295],
       ['sessionSeen', 2000, 1],
+      ['sessionExpiry', 60, 1],
       ['sessionOwner', 'hmi', 1],
       ['sessionSent', 9, 1],
-      ['subscribe', 1, 'a/#', 1],
-      ['subscribe', 1, 'a/#', 2],
-      ['subscribe', 1, 'b', 0],
+      ['subscribe', 1, 'a/#', 1, 0, 0],
+      ['subscribe', 1, 'a/#', 2, 4, 300],
+      ['subscribe', 1, 'b', 0, 0, 0],
       ['unsubscribe', 1, 'b'],
       ['incoming', 1, 5, 70],
       ['incoming', 1, 5, 71],
       ['incoming', 1, 6, 72],
       ['incomingDone', 1, 6],
-      ['retain', 't', 1, payload, 'client'],
-      ['retain', 'u', 0, payload, ''],
+      ['retain', 't', 1, payload, 'client', Uint8Array.from([2, 1, 1]), 5000],
+      ['retain', 'u', 0, payload, '', new Uint8Array(0), 0],
       ['unretain', 'u'],
       ['putWill', 'client', 'w', 2, 1, payload],
       ['putWill', 'other', 'w', 0, 0, payload],
       ['deleteWill', 'other'],
+      ['putDelayedWill', 'late', 'w', 1, 0, payload, Uint8Array.from([2, 1, 1]), 9, 30, 0],
+      ['putDelayedWill', 'gone', 'w', 1, 0, payload, payload, 9, 30, 0],
+      ['delayedWillDue', 7000, 'late'],
+      ['deleteDelayedWill', 'gone'],
       ['setMeta', 'x', 4],
     ]),
   );
-  expect(rows('SELECT * FROM session')).toEqual([[1, 'client', 2000, 9, 'hmi']]);
-  expect(rows('SELECT * FROM subscription')).toEqual([[1, 'a/#', 2]]);
+  expect(rows('SELECT * FROM session')).toEqual([[1, 'client', 2000, 9, 'hmi', 60]]);
+  expect(rows('SELECT * FROM subscription')).toEqual([[1, 'a/#', 2, 4, 300]]);
   expect(rows('SELECT * FROM incoming')).toEqual([[1, 5, 71]]);
-  expect(rows('SELECT * FROM retained')).toEqual([['t', 1, Buffer.from(payload), 'client']]);
+  expect(rows('SELECT * FROM retained')).toEqual([
+    ['t', 1, Buffer.from(payload), 'client', Buffer.from([2, 1, 1]), 5000],
+  ]);
   expect(rows('SELECT * FROM will')).toEqual([['client', 'w', 2, 1, Buffer.from(payload)]]);
+  expect(rows('SELECT * FROM delayed_will')).toEqual([
+    ['late', 'w', 1, 0, Buffer.from(payload), Buffer.from([2, 1, 1]), 9, 30, 7000],
+  ]);
   expect(rows('SELECT * FROM meta')).toEqual([['x', 4]]);
 });
 
@@ -98,9 +108,9 @@ test('a session that ends takes its rows along, and its hold on shared bodies', 
   await writer.write(
     pack(
       [
-        ['openSession', 1, 'a', 0],
-        ['openSession', 2, 'b', 0],
-        ['subscribe', 1, 'f', 1],
+        ['openSession', 1, 'a', 0, 4_294_967_295],
+        ['openSession', 2, 'b', 0, 4_294_967_295],
+        ['subscribe', 1, 'f', 1, 0, 0],
         ['incoming', 1, 3, 70],
       ],
       [a.entry(shared), b.entry(shared), a.entry(onlyA)],
@@ -205,7 +215,7 @@ test('a batch whose failed try was on disk after all is not counted twice', asyn
   const shared = message('shared');
   const make = () => {
     const entries = [a.entry(shared), b.entry(shared), a.entry(message('own'))];
-    return pack([['openSession', 1, 'a', 0]], entries);
+    return pack([['openSession', 1, 'a', 0, 4_294_967_295]], entries);
   };
   const batch = make();
   const copy = structuredClone(batch);

@@ -15,6 +15,7 @@ test('a new database has the schema, the write-ahead log and full synchronisatio
   const tables = db.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`);
   expect(tables.pluck().all()).toEqual([
     'dead_letter',
+    'delayed_will',
     'incoming',
     'message',
     'meta',

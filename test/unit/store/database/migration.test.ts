@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { NEVER } from '../../../../src/mqtt/properties.ts';
 import { exportQueue, listQueues, purgeQueue } from '../../../../src/store/admin/queue-admin.ts';
 import { databaseFile } from '../../../../src/store/database/data-folder.ts';
 import { openConnection } from '../../../../src/store/database/database.ts';
@@ -113,8 +114,9 @@ test('from a damaged database of version 4 the identifiers of unfinished message
   const to = referenceDatabase();
   expect(salvage(pagesOf(from), to)).toMatchObject({ sessions: 7, unreadable: 0, lost: 0 });
   expect(to.prepare('SELECT * FROM incoming').raw().all()).toEqual([[6, 7, 0]]);
-  const all = 'SELECT * FROM session ORDER BY key';
+  const all = 'SELECT key, client_id, seen, sent, owner FROM session ORDER BY key';
   expect(to.prepare(all).all()).toEqual(from.prepare(all).all());
+  expect(to.prepare('SELECT DISTINCT expiry FROM session').pluck().all()).toEqual([NEVER]);
   from.close();
   to.close();
 });

@@ -38,11 +38,13 @@ interface Contents {
 }
 
 const TABLES: Readonly<Record<string, string>> = {
-  session: 'SELECT key, client_id, seen, sent, owner FROM session',
+  session: 'SELECT key, client_id, seen, sent, owner, expiry FROM session',
   subscription: 'SELECT * FROM subscription',
   incoming: 'SELECT * FROM incoming',
-  retained: 'SELECT topic, qos, hex(payload), publisher FROM retained',
+  retained: 'SELECT topic, qos, hex(payload), publisher, hex(properties), expires FROM retained',
   will: 'SELECT client_id, topic, qos, retain, hex(payload) FROM will',
+  delayed_will: `SELECT client_id, topic, qos, retain, hex(payload), hex(properties), expiry, delay, due
+    FROM delayed_will`,
   dead_letter: 'SELECT id, uplink, at, reason, hex(body) FROM dead_letter',
   state: `SELECT * FROM state WHERE owner <> '$store'`,
 };
@@ -73,6 +75,7 @@ function contentsOf(db: Connection): Contents {
         entry.seq,
         entry.flags & 3,
         entry.at,
+        Buffer.from(entry.extras ?? []).toString('hex'),
         whole.toString('hex'),
       ]);
       entries.add(text);
@@ -167,12 +170,12 @@ describe(`one damaged page (seed ${seed})`, () => {
         incoming: counted('incoming'),
         queued: found.entries.size,
         retained: counted('retained'),
-        wills: counted('will'),
+        wills: counted('will') + counted('delayed_will'),
         refused: counted('dead_letter'),
         states: counted('state'),
       });
       // Of a table with another key nothing tells how much it was.
-      const isCounted = ['retained', 'will', 'dead_letter'].includes(table);
+      const isCounted = ['retained', 'will', 'delayed_will', 'dead_letter'].includes(table);
       const lost = missing.size + (isCounted ? lostRows : 0);
       expect(record.lost, 'never more than there were').toBeLessThanOrEqual(lost);
       expect(found.entries.size).toBe(OF_UPLINK + 3 * OF_CLIENT - missing.size);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { NEVER } from '../../../../src/mqtt/properties.ts';
 import { referenceDatabase } from '../../../../src/store/database/migrations.ts';
 import { encodeSegment, type SegmentEntry } from '../../../../src/store/database/segment.ts';
 import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
@@ -46,14 +47,15 @@ describe('what salvage knows', () => {
     const segment = encodeSegment([{ seq: 1, flags: 1, at: 0, shared: 0, length: 10, body }], 1);
     const rows: Record<string, unknown[]> = {
       meta: ['boot', 3],
-      session: [null, '\0uplink/a/0/normal', 5, 6, ''],
-      subscription: [1, 'a/#', 1],
+      session: [null, '\0uplink/a/0/normal', 5, 6, '', 60],
+      subscription: [1, 'a/#', 1, 8, 300],
       message: [null, 1, body],
       segment: [null, 1, 1, 0, 1, 10, 0, 0, Buffer.from(segment.body)],
       queue: [1, 1, 1, 0, 10, null, body],
       incoming: [1, 7, -5],
-      retained: ['a', 1, body],
+      retained: ['a', 1, body, 'c', body, 5000],
       will: ['a', 'b', 1, 0, body],
+      delayed_will: ['a', 'b', 1, 0, body, body, -1, 30, 0],
       dead_letter: [null, 'plant', 1, 'refused', body],
       state: ['sensor', 'key', '5'],
     };
@@ -68,12 +70,14 @@ describe('what salvage knows', () => {
 test('a sound database is copied whole, with the number of entries of each shared body', () => {
   const [from, to] = [referenceDatabase(), referenceDatabase()];
   from.exec(`
-    INSERT INTO session VALUES (1, 'a', 0, 0, ''), (2, char(0) || 'uplink/p/0/normal', 0, 0, '');
-    INSERT INTO subscription VALUES (1, 'x/#', 1);
+    INSERT INTO session VALUES (1, 'a', 0, 0, '', 60),
+      (2, char(0) || 'uplink/p/0/normal', 0, 0, '', 4294967295);
+    INSERT INTO subscription VALUES (1, 'x/#', 1, 8, 300);
     INSERT INTO incoming VALUES (1, 5, 70);
-    INSERT INTO retained VALUES ('r', 0, x'01', 'c');
+    INSERT INTO retained VALUES ('r', 0, x'01', 'c', x'020101', 5000);
     INSERT INTO will VALUES ('a', 'w', 1, 0, x'02');
     INSERT INTO dead_letter VALUES (9, 'p', 5, 'too large', x'00017461');
+    INSERT INTO delayed_will VALUES ('b', 'w', 1, 0, x'02', x'020101', -1, 30, 7000);
     INSERT INTO state VALUES ('sum', 'total', '5');
     INSERT INTO meta VALUES ('boot', 3);`);
   insert(from, 1, [0, 7]);
@@ -87,7 +91,7 @@ test('a sound database is copied whole, with the number of entries of each share
     incoming: 1,
     queued: 3,
     retained: 1,
-    wills: 1,
+    wills: 2,
     refused: 1,
     states: 1,
     unreadable: 0,
@@ -103,8 +107,8 @@ test('a sound database is copied whole, with the number of entries of each share
 
 test('rows of an unknown session and entries without their body are left out', () => {
   const [from, to] = [referenceDatabase(), referenceDatabase()];
-  from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '')`);
-  from.exec(`INSERT INTO subscription VALUES (1, 'known', 1), (2, 'unknown', 1)`);
+  from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '', 60)`);
+  from.exec(`INSERT INTO subscription VALUES (1, 'known', 1, 0, 0), (2, 'unknown', 1, 0, 0)`);
   from.exec('INSERT INTO incoming VALUES (1, 5, 70), (2, 6, 71)');
   insert(from, 1, [0, 7, 0]);
   insert(from, 2, [0]);
@@ -119,7 +123,7 @@ test('rows of an unknown session and entries without their body are left out', (
 test('a session whose row is lost keeps its queue: its name is in the index, and its messages count as sent', () => {
   const [from, to] = [referenceDatabase(), referenceDatabase()];
   from.exec(
-    `INSERT INTO session VALUES (1, 'a', 50, 1, 'hmi'), (2, char(0) || 'uplink/p/0/x', 50, 0, '')`,
+    `INSERT INTO session VALUES (1, 'a', 50, 1, 'hmi', 60), (2, char(0) || 'uplink/p/0/x', 50, 0, '', 9)`,
   );
   insert(from, 1, [0, 0]);
   insert(from, 2, [0, 0, 0]);
@@ -132,14 +136,14 @@ test('a session whose row is lost keeps its queue: its name is in the index, and
   });
   expect(salvage(pages, to)).toMatchObject({ sessions: 2, queued: 5, unreadable: 1, lost: 0 });
   expect(to.prepare('SELECT * FROM session').raw().all()).toEqual([
-    [1, 'a', 0, 2, ''],
-    [2, '\0uplink/p/0/x', 0, 3, ''],
+    [1, 'a', 0, 2, '', NEVER],
+    [2, '\0uplink/p/0/x', 0, 3, '', NEVER],
   ]);
 });
 
 test('deleted rows stay deleted although the first page, and with it the list of free pages, is lost', () => {
   const [from, to] = [referenceDatabase(), referenceDatabase()];
-  from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '')`);
+  from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '', 60)`);
   for (let first = 1; first <= 6000; first += 60) insert(from, 1, Array(60).fill(0), first);
   from.exec('DELETE FROM segment WHERE first <= 4800');
   const pages = pagesOf(from, (page, number) => {
@@ -153,7 +157,7 @@ test('deleted rows stay deleted although the first page, and with it the list of
 
 test('open QoS 2 identifiers and the state of filters are found without the tree above them', () => {
   const [from, to] = [referenceDatabase(), referenceDatabase()];
-  from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '')`);
+  from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '', 60)`);
   const incoming = from.prepare('INSERT INTO incoming VALUES (1, ?, ?)');
   for (let id = 1; id <= 2000; id++) incoming.run(id, id - 1000);
   const state = from.prepare('INSERT INTO state VALUES (?, ?, ?)');
@@ -179,7 +183,7 @@ test('open QoS 2 identifiers and the state of filters are found without the tree
 test('text that is not UTF-8 is no row, the replacement character itself is text', () => {
   const [from, to] = [referenceDatabase(), referenceDatabase()];
   from.exec(
-    `INSERT INTO retained VALUES ('a' || char(65533), 0, x'01', ''), (CAST(x'61ff' AS TEXT), 0, x'02', '')`,
+    `INSERT INTO retained VALUES ('a' || char(65533), 0, x'01', '', x'', 0), (CAST(x'61ff' AS TEXT), 0, x'02', '', x'', 0)`,
   );
   expect(salvage(pagesOf(from), to)).toMatchObject({ retained: 1, unreadable: 1 });
   expect(to.prepare('SELECT topic FROM retained').pluck().all()).toEqual(['a\ufffd']);
@@ -196,5 +200,7 @@ test('a session of an older version, in a page whose tree is lost, has no owner 
     if (number === 1) page.fill(0xff);
   });
   expect(salvage(pages, to)).toMatchObject({ sessions: 1 });
-  expect(to.prepare('SELECT * FROM session').raw().all()).toEqual([[7, 'older', 1000, 3, '']]);
+  expect(to.prepare('SELECT * FROM session').raw().all()).toEqual([
+    [7, 'older', 1000, 3, '', NEVER],
+  ]);
 });
