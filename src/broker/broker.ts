@@ -5,27 +5,29 @@ import { type Faults, shortTopic } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { TurnBudget } from '../base/turn-budget.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
+import {
+  ADMINISTRATIVE_ACTION,
+  SERVER_SHUTTING_DOWN,
+  SESSION_TAKEN_OVER,
+} from '../mqtt/reason-codes.ts';
 import { ListenerSet } from '../net/listeners.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Upgrade } from '../net/websocket.ts';
 import type { Store } from '../store/store.ts';
+import type { BrokerLimits } from './broker-limits.ts';
 import { reviewConnections } from './clients/admission.ts';
 import { connectionName } from './clients/connection-name.ts';
-import { type ConnectionLimits, Connections } from './clients/connections.ts';
+import { Connections } from './clients/connections.ts';
 import { Handshake } from './clients/handshake.ts';
 import { ControlPlane, type ControlPlaneEvents } from './control/control-plane.ts';
 import { guardedEvents } from './control/guarded-events.ts';
 import { holderOf } from './limit-holders.ts';
-import type { AbsentLimits } from './messages/absent-sessions.ts';
-import type { TopicLimits } from './messages/control-characters.ts';
 import { DataPlane } from './messages/data-plane.ts';
 import { Expiry } from './messages/expiry.ts';
 import type { LocalMessage } from './messages/local-message.ts';
-import { MemoryBudget, type MemoryLimits } from './messages/memory-budget.ts';
+import { MemoryBudget } from './messages/memory-budget.ts';
 import type { Subscriber } from './messages/publication.ts';
-import type { RetainedLimits } from './messages/retained.ts';
-import type { Session, SessionLimits } from './messages/session.ts';
-import type { SubscriptionLimits } from './messages/subscriptions.ts';
+import type { Session } from './messages/session.ts';
 import { DropCounter } from './stats/drop-counter.ts';
 import { type LimitKey, LimitTroubles } from './stats/limit-troubles.ts';
 import { OnceLog } from './stats/once-log.ts';
@@ -38,19 +40,6 @@ import {
   sessionStatuses,
 } from './stats/status.ts';
 import { TrafficCounters } from './stats/traffic-counters.ts';
-
-/** Times in milliseconds, sizes in bytes. */
-export interface BrokerLimits
-  extends ConnectionLimits,
-    SessionLimits,
-    RetainedLimits,
-    SubscriptionLimits,
-    AbsentLimits,
-    TopicLimits,
-    MemoryLimits {
-  readonly tcpKeepalive: number;
-  readonly sessionExpiry: number;
-}
 
 export interface BrokerParts {
   readonly listeners: readonly ListenerConfig[];
@@ -115,6 +104,7 @@ export class Broker implements Service {
       disconnect: ({ clientId }, reason) =>
         void this.#connections.disconnectClient(clientId, reason),
       ended: (clientId, reason) => onceLog.info(clientId, reason, 'session ended'),
+      sessionEnded: (clientId) => this.#control.delayedWills.sessionEnded(clientId),
     });
     this.#plane = plane;
     const handshake = new Handshake({
@@ -127,19 +117,14 @@ export class Broker implements Service {
       access: parts.access,
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),
       connect: (connection, packet) => this.#control.connect(connection, packet),
+      accepted: (clientId, will) => this.#control.delayedWills.connected(clientId, will),
     });
-    const events: ControlPlaneEvents = {
-      registered: (connection, clientId) => handshake.registered(connection, clientId),
-      connack: (connection, returnCode) => handshake.connack(connection, returnCode),
-      ended: (connection, reason) => connection.close(reason),
-      will: (message, clientId) => plane.publishWill(message, clientId),
-      watch: (topic, published) => plane.subscriptions.watch(topic, published),
-    };
-    const control = new ControlPlane(store, guardedEvents(events, faults));
+    const control = new ControlPlane(store, guardedEvents(this.#eventsFor(handshake), faults));
     this.#control = control;
     this.#connections = new Connections({
       limits,
       clock,
+      storedNow: now,
       memory,
       traffic,
       log: onceLog,
@@ -160,16 +145,33 @@ export class Broker implements Service {
       sessions: plane.sessions.byClientId,
       limits,
       now,
+      retained: plane.retained,
       end: (session) => this.#expire(session),
+      deleteRetained: (topic) => plane.deleteRetained(topic),
     });
+  }
+
+  #eventsFor(handshake: Handshake): ControlPlaneEvents {
+    const plane = this.#plane;
+    return {
+      registered: (connection, clientId) => handshake.registered(connection, clientId),
+      connack: (connection, returnCode) => handshake.connack(connection, returnCode),
+      ended: (connection, reason) => {
+        const { isStopping } = this.#connections;
+        connection.close(reason, isStopping ? SERVER_SHUTTING_DOWN : SESSION_TAKEN_OVER);
+      },
+      will: (message, clientId) => plane.publishWill(message, clientId),
+      hasSession: (clientId) => plane.sessions.byClientId.has(clientId),
+      watch: (topic, published) => plane.subscriptions.watch(topic, published),
+    };
   }
 
   async start(): Promise<void> {
     const { store, listeners, access } = this.#parts;
     this.#plane.recover();
     if (access) access.onChanged = (change) => this.#accessChanged(access, change);
-    const { wills, stoppedCleanly } = store.recovered;
-    await this.#control.start(wills, stoppedCleanly ? WILL_GRACE_MS : 0);
+    const { recovered } = store;
+    await this.#control.start(recovered, recovered.stoppedCleanly ? WILL_GRACE_MS : 0);
     try {
       await this.#listeners.applyConfig(listeners);
     } catch (error) {
@@ -192,7 +194,7 @@ export class Broker implements Service {
 
   /** With another access file all clients must connect again; changed rules affect only the clients that they restrict. */
   #accessChanged(access: Access, change: AccessChange): void {
-    if (change === 'file') this.#connections.closeAll('another access file');
+    if (change === 'file') this.#connections.closeAll('another access file', ADMINISTRATIVE_ACTION);
     else reviewConnections(access, this.#connections, this.#plane.subscriptions);
   }
 
@@ -206,7 +208,7 @@ export class Broker implements Service {
     this.#connections.stopAccepting();
     await this.#listeners.close();
     await this.#control.stop();
-    this.#connections.closeAll('the gateway stops');
+    this.#connections.closeAll('the gateway stops', SERVER_SHUTTING_DOWN);
   }
 
   /** Addresses that clients can connect to. */
@@ -294,7 +296,8 @@ export class Broker implements Service {
   /** Ends expired connections, sessions and messages. The broker calls it four times a second. */
   sweep(): void {
     const { flow, absent } = this.#plane;
-    const parts = [this.#connections, flow, absent, this.#expiry, this.#onceLog];
+    const { delayedWills } = this.#control;
+    const parts = [this.#connections, flow, absent, this.#expiry, delayedWills, this.#onceLog];
     this.#parts.faults.each(
       parts,
       (part) => part.sweep(),

@@ -2,20 +2,21 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Transport } from './transport.ts';
 
-/** What a listener admits without proof: clients without a user and a certificate, and the client ids of those. */
-export type AdmittedWithoutProof = Pick<Transport, 'anonymous' | 'trustClientIds'>;
+/** What a listener admits: clients without a user and a certificate, the client ids of those, versions of MQTT. */
+export type Admits = Pick<Transport, 'anonymous' | 'trustClientIds' | 'versions'>;
 
-/** What a connection shows of its peer, address and certificate, and what its listener admits without proof. */
+/** What a connection shows of its peer, address and certificate, and what its listener admits. */
 export function peerOf(
   socket: Socket,
-  { anonymous = false, trustClientIds = false }: AdmittedWithoutProof,
-): Pick<Transport, 'remoteAddress' | 'anonymous' | 'trustClientIds' | 'certificate'> {
+  { anonymous = false, trustClientIds = false, versions }: Admits,
+): Pick<Transport, 'remoteAddress' | 'certificate'> & Admits {
   const proven = socket instanceof TLSSocket && socket.authorized;
   const name = proven ? socket.getPeerCertificate().subject?.CN : undefined;
   return {
     remoteAddress: socket.remoteAddress ?? 'unknown',
     anonymous,
     trustClientIds,
+    versions,
     // A certificate with several common names gives an array: it identifies no user.
     certificate: typeof name === 'string' ? name : undefined,
   };

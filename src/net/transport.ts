@@ -1,3 +1,5 @@
+import type { Version } from '../mqtt/connect.ts';
+
 /** The byte stream of one connection, over TCP, TLS or WebSocket. */
 export interface Transport {
   readonly remoteAddress: string;
@@ -5,6 +7,8 @@ export interface Transport {
   readonly anonymous?: boolean;
   /** Whether its listener trusts the client ids of those clients: then rules by client id hold for them. */
   readonly trustClientIds?: boolean | undefined;
+  /** Versions of MQTT that its listener accepts, by their protocol level. */
+  readonly versions?: readonly Version[] | undefined;
   /** The common name of the peer's certificate, if the listener's authority has signed it. */
   readonly certificate?: string | undefined;
   /** Written bytes that the kernel has not accepted. */

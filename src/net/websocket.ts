@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type AdmittedWithoutProof, peerOf } from './peer.ts';
+import { type Admits, peerOf } from './peer.ts';
 import { type Accept, DISCARDED_BYTES, LINGER_MS, type Transport } from './transport.ts';
 
 export interface WebSocketUpgradeParts {
   /** Bytes of the largest packet. */
   readonly packet: number;
-  readonly admits: AdmittedWithoutProof;
+  readonly admits: Admits;
   readonly accept: Accept;
   /** Whether the request's origin is allowed: a browser names the page that it acts for. */
   isAllowed(request: IncomingMessage): boolean;
@@ -52,12 +52,7 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
   };
 }
 
-function carry(
-  webSocket: WebSocket,
-  socket: Socket,
-  admits: AdmittedWithoutProof,
-  accept: Accept,
-): void {
+function carry(webSocket: WebSocket, socket: Socket, admits: Admits, accept: Accept): void {
   /** Bytes that had come at the end of the last frame. */
   let framed = socket.bytesRead;
   const frameEnded = (): void => {

@@ -1,8 +1,11 @@
 import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { Faults } from '../../src/base/faults.ts';
-import { Broker, type BrokerLimits } from '../../src/broker/broker.ts';
+import { Broker } from '../../src/broker/broker.ts';
+import type { BrokerLimits } from '../../src/broker/broker-limits.ts';
+import type { Version } from '../../src/mqtt/connect.ts';
 import type { Store } from '../../src/store/store.ts';
+import { Client5 } from './client-5.ts';
 import { createQuietLog, type LogRecord } from './quiet-log.ts';
 import { RawClient } from './raw-client.ts';
 import { startStore } from './store.ts';
@@ -12,6 +15,9 @@ export const LIMITS: BrokerLimits = {
   connectionsPerAddress: 100,
   packet: 1024 * 1024,
   inflight: 20,
+  receiveMaximum: 1000,
+  overReceiveMaximum: 'disconnect',
+  topicAliases: 100,
   queue: { messages: 1000, bytes: 1024 * 1024, age: 7 * 86_400_000, full: 'drop-oldest' },
   sessionExpiry: 7 * 86_400_000,
   tcpKeepalive: 600_000,
@@ -53,6 +59,8 @@ export interface RunningBroker {
   readonly port: number;
   /** A client that is connected; it goes with the test. */
   client(options?: Parameters<RawClient['connect']>[0]): Promise<RawClient>;
+  /** The same for MQTT 5, which the listener must accept. */
+  client5(options?: Parameters<Client5['connect']>[0]): Promise<Client5>;
   stop(): Promise<void>;
 }
 
@@ -63,12 +71,15 @@ export async function startBroker(
   options: Parameters<typeof startStore>[1] = {},
   protocol: 'tcp' | 'ws' = 'tcp',
   clock: Clock = systemClock,
+  versions?: readonly Version[],
 ): Promise<RunningBroker> {
   const { log, lines, records } = createQuietLog();
   const faults = new Faults(log, systemClock.monotonic);
   const { store, fatal } = await startStore(folder, { faults, ...options });
   const broker = new Broker({
-    listeners: [{ host: '127.0.0.1', port: 0, protocol, anonymous: true }],
+    listeners: [
+      { host: '127.0.0.1', port: 0, protocol, anonymous: true, ...(versions && { versions }) },
+    ],
     limits: { ...LIMITS, ...limits, queue: { ...LIMITS.queue, ...limits.queue } },
     store,
     clock,
@@ -93,6 +104,11 @@ export async function startBroker(
     port,
     async client(options) {
       const client = await RawClient.open(protocol, port);
+      onTestFinished(() => client.destroy());
+      return client.connect(options);
+    },
+    async client5(options) {
+      const client = await Client5.open(protocol, port);
       onTestFinished(() => client.destroy());
       return client.connect(options);
     },

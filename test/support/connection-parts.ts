@@ -9,6 +9,7 @@ import { FlushQueue } from '../../src/broker/clients/flush-queue.ts';
 import type { SendBufferParts } from '../../src/broker/clients/send-buffer.ts';
 import { Publication } from '../../src/broker/messages/publication.ts';
 import { TrafficCounters } from '../../src/broker/stats/traffic-counters.ts';
+import { PublishProperties } from '../../src/mqtt/publish-properties.ts';
 import { memoryBudget } from './memory.ts';
 
 /** What send buffers share, apart from those of all other tests. */
@@ -24,6 +25,16 @@ export function sendBufferParts(parts: Partial<SendBufferParts> = {}): SendBuffe
   };
 }
 
+export const CONNECTION_LIMITS: ConnectionParts<Connection>['limits'] = {
+  packet: 1024 * 1024,
+  connectTimeout: 5000,
+  packetTimeout: 300_000,
+  receiveMaximum: 1000,
+  overReceiveMaximum: 'disconnect',
+  topicAliases: 100,
+  controlCharacters: 'refuse',
+};
+
 /** What connections with these handlers share; the clock stands still unless a test gives another. */
 export function connectionParts(
   handlers: ConnectionHandlers<Connection>,
@@ -32,9 +43,11 @@ export function connectionParts(
   return {
     ...sendBufferParts(),
     handlers,
-    limits: { packet: 1024 * 1024, connectTimeout: 5000, packetTimeout: 300_000 },
+    limits: CONNECTION_LIMITS,
+    storedNow: () => 0,
     now: () => 0,
     publication: new Publication(),
+    publishProperties: new PublishProperties(),
     readBudget: new TurnBudget(() => 0),
     failed: (_connection, error) => {
       throw error;

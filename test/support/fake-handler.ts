@@ -17,6 +17,9 @@ export class FakeHandler {
   connect(): void {
     this.heard.push('connect');
   }
+  setSessionExpiry(_connection: Connection, seconds: number): void {
+    this.heard.push(`expiry ${seconds}`);
+  }
   publish(connection: Connection, publication: Publication, packetId: number): void {
     const { source, payloadStart, end } = publication;
     this.heard.push(`publish ${packetId} ${source.toString('utf8', payloadStart, end)}`);

@@ -170,6 +170,12 @@ export const disconnect: Buffer = Buffer.from([0xe0, 0]);
 /** Puts a server's byte stream together into packets; throws on the first byte that no server may send. */
 export class PacketReader {
   #rest: Buffer = Buffer.alloc(0);
+  readonly #parse: (raw: Buffer) => Packet;
+
+  /** `parsePacket` reads one packet; by default one of MQTT 3.1.1. */
+  constructor(parsePacket: (raw: Buffer) => Packet = parse) {
+    this.#parse = parsePacket;
+  }
 
   push(chunk: Uint8Array): Packet[] {
     this.#rest = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : Buffer.from(chunk);
@@ -178,7 +184,7 @@ export class PacketReader {
     for (;;) {
       const end = packetEnd(this.#rest, start);
       if (end === undefined) break;
-      packets.push(parse(this.#rest.subarray(start, end)));
+      packets.push(this.#parse(this.#rest.subarray(start, end)));
       start = end;
     }
     this.#rest = this.#rest.subarray(start);

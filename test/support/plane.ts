@@ -8,7 +8,7 @@ import { encodeConnack } from '../../src/mqtt/codec.ts';
 import { Journal } from '../../src/store/commit/journal.ts';
 import type { Store } from '../../src/store/store.ts';
 import { LIMITS } from './broker.ts';
-import { connectionParts } from './connection-parts.ts';
+import { CONNECTION_LIMITS, connectionParts } from './connection-parts.ts';
 import { FakeHandler } from './fake-handler.ts';
 import { FakeTransport } from './fake-transport.ts';
 import { createFaults } from './faults.ts';
@@ -70,13 +70,14 @@ export class TestPlane extends FakeHandler {
       refused: () => undefined,
       reached: () => undefined,
       slow: () => undefined,
+      sessionEnded: () => undefined,
       now: () => 0,
     });
     const { subscriptions } = this.plane;
     this.#parts = connectionParts(
       { ...this.handlers, messages: this.plane, subscriptions },
       {
-        limits: { packet: 1024 * 1024, connectTimeout: 0, packetTimeout: 300_000 },
+        limits: { ...CONNECTION_LIMITS, connectTimeout: 0 },
         memory,
         traffic,
       },

@@ -44,14 +44,19 @@ export class RawClient {
   /** What came and was not yet taken, in order. */
   readonly inbox: Packet[] = [];
   readonly #wire: Wire;
-  readonly #reader = new packets.PacketReader();
+  readonly #reader: packets.PacketReader;
   readonly #waiting = new Set<() => void>();
   readonly #waitMs: number;
   #failure: Error | undefined;
   #lastId = 0;
 
-  private constructor(openWire: (events: WireEvents) => Wire, waitMs: number = WAIT_MS) {
+  private constructor(
+    openWire: (events: WireEvents) => Wire,
+    waitMs: number = WAIT_MS,
+    parse?: (raw: Buffer) => Packet,
+  ) {
     this.#waitMs = waitMs;
+    this.#reader = new packets.PacketReader(parse);
     this.#wire = openWire({
       data: (chunk) => this.#receive(chunk),
       ended: () => this.#enter('half-closed'),
@@ -59,23 +64,31 @@ export class RawClient {
     });
   }
 
-  /** Opens a connection; no MQTT packet is sent. Rejects when it is refused. What must come may take `waitMs`. */
-  static async open(transport: Transport, port: number, waitMs?: number): Promise<RawClient> {
+  /**
+   * Opens a connection; no MQTT packet is sent. Rejects when it is refused. What must come may take `waitMs`; `parse`
+   * reads packets of another version.
+   */
+  static async open(
+    transport: Transport,
+    port: number,
+    waitMs?: number,
+    parse?: (raw: Buffer) => Packet,
+  ): Promise<RawClient> {
     if (transport === 'tcp') {
       const socket = createConnection({ host: '127.0.0.1', port, noDelay: true });
       await settled(socket, 'connect', `TCP connection to port ${port}`);
-      return new RawClient((events) => tcpWire(socket, events), waitMs);
+      return new RawClient((events) => tcpWire(socket, events), waitMs, parse);
     }
     const socket = new WebSocket(`ws://127.0.0.1:${port}/mqtt`, ['mqtt'], {
       perMessageDeflate: false,
     });
     await settled(socket, 'open', `WebSocket connection to port ${port}`);
-    return RawClient.overWebSocket(socket);
+    return RawClient.overWebSocket(socket, parse);
   }
 
   /** Takes over a WebSocket that is open. */
-  static overWebSocket(socket: WebSocket): RawClient {
-    return new RawClient((events) => webSocketWire(socket, events));
+  static overWebSocket(socket: WebSocket, parse?: (raw: Buffer) => Packet): RawClient {
+    return new RawClient((events) => webSocketWire(socket, events), undefined, parse);
   }
 
   /** Sends packets in one segment (TCP) or one binary frame (WebSocket). */

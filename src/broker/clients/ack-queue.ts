@@ -1,4 +1,7 @@
 import type { Latency } from '../../base/latency.ts';
+import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER } from '../../mqtt/codec.ts';
+import { encodeAcknowledgement } from '../../mqtt/packets-5.ts';
+import { isError } from '../../mqtt/reason-codes.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { SendBuffer } from './send-buffer.ts';
 
@@ -13,8 +16,15 @@ interface Acknowledgement {
   readonly pendingAck: PendingAck | undefined;
   readonly header: number;
   readonly packetId: number;
+  /** Of MQTT 5; 0 is success, which needs no byte in the packet. */
+  readonly reasonCode: number;
   /** Called instead of sending header and packet identifier. */
   readonly send: (() => void) | undefined;
+}
+
+/** Counts the messages of a client of MQTT 5 that are not acknowledged to the end. */
+export interface AckWindow {
+  acknowledged(): void;
 }
 
 /** Reading from the client is paused with more acknowledgements than the first number, and resumed below the second. */
@@ -33,6 +43,8 @@ export class AckQueue {
   #first = 0;
   /** The acknowledgement whose latency is measured, and the start of the measurement. */
   #timed: { readonly pendingAck: PendingAck; readonly since: number } | undefined;
+  /** Set for a client of MQTT 5. */
+  window: AckWindow | undefined;
   #closed = false;
 
   /** `latency` measures one acknowledgement at a time, from the arrival of its packet until it is on disk. */
@@ -44,19 +56,21 @@ export class AckQueue {
   }
 
   /** Sends an acknowledgement after all acknowledgements before it. */
-  acknowledge(header: number, packetId: number): void {
-    if (this.#pending.length === 0) this.#sendBuffer.acknowledge(header, packetId);
-    else this.#enqueue({ pendingAck: undefined, header, packetId, send: undefined });
+  acknowledge(header: number, packetId: number, reasonCode = 0): void {
+    if (this.#pending.length === 0) {
+      if (this.window === undefined) this.#sendBuffer.acknowledge(header, packetId);
+      else this.#send5(this.window, header, packetId, reasonCode);
+    } else this.#enqueue({ pendingAck: undefined, header, packetId, reasonCode, send: undefined });
   }
 
   /** Sends an acknowledgement when the returned PendingAck is done and all acknowledgements before it are sent. */
-  ackWhenStored(header: number, packetId: number): PendingAck {
-    return this.#addPending(header, packetId, undefined);
+  ackWhenStored(header: number, packetId: number, reasonCode = 0): PendingAck {
+    return this.#addPending(header, packetId, reasonCode, undefined);
   }
 
   /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck {
-    return this.#addPending(0, 0, send);
+    return this.#addPending(0, 0, 0, send);
   }
 
   /** Stops: nothing more is sent. */
@@ -64,9 +78,20 @@ export class AckQueue {
     this.#closed = true;
   }
 
-  #addPending(header: number, packetId: number, send: (() => void) | undefined): PendingAck {
+  #send5(window: AckWindow, header: number, packetId: number, reasonCode: number): void {
+    if (isLast(header, reasonCode)) window.acknowledged();
+    if (reasonCode === 0) this.#sendBuffer.acknowledge(header, packetId);
+    else this.#sendBuffer.write(encodeAcknowledgement(header, packetId, reasonCode));
+  }
+
+  #addPending(
+    header: number,
+    packetId: number,
+    reasonCode: number,
+    send: (() => void) | undefined,
+  ): PendingAck {
     const pendingAck = new PendingAck(this.#sendDone);
-    this.#enqueue({ pendingAck, header, packetId, send });
+    this.#enqueue({ pendingAck, header, packetId, reasonCode, send });
     this.#timed ??= { pendingAck, since: this.#now() };
     return pendingAck;
   }
@@ -86,12 +111,13 @@ export class AckQueue {
     }
     const pending = this.#pending;
     while (this.#first < pending.length) {
-      const { pendingAck, header, packetId, send } = pending[this.#first]!;
+      const { pendingAck, header, packetId, reasonCode, send } = pending[this.#first]!;
       if (pendingAck && !pendingAck.isDone) break;
       this.#first++;
       if (this.#closed) continue;
       if (send) send();
-      else this.#sendBuffer.acknowledge(header, packetId);
+      else if (this.window === undefined) this.#sendBuffer.acknowledge(header, packetId);
+      else this.#send5(this.window, header, packetId, reasonCode);
     }
     if (this.#first === pending.length) {
       this.#pending = [];
@@ -104,4 +130,10 @@ export class AckQueue {
       this.#reader.resumeReading('acknowledgements');
     }
   };
+}
+
+/** Whether the acknowledgement is the last one of a message [MQTT 5, section 4.9]. */
+function isLast(header: number, reasonCode: number): boolean {
+  if (header === PUBREC_HEADER) return isError(reasonCode);
+  return header === PUBACK_HEADER || header === PUBCOMP_HEADER;
 }

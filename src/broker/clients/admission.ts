@@ -1,6 +1,7 @@
 import type { Access } from '../../access/access.ts';
 import { IDENTIFIER_REJECTED } from '../../mqtt/codec.ts';
 import type { ConnectPacket } from '../../mqtt/connect.ts';
+import { NOT_AUTHORIZED } from '../../mqtt/reason-codes.ts';
 import type { Session } from '../messages/session.ts';
 import type { Subscriptions } from '../messages/subscriptions.ts';
 import type { Connection } from './connection.ts';
@@ -63,7 +64,7 @@ export function reviewConnections(
     const { identity } = connection.access;
     const rights = access.rightsOf(identity, session.clientId);
     if (!rights) {
-      connection.close('no longer admitted by the access file');
+      connection.close('no longer admitted by the access file', NOT_AUTHORIZED);
       continue;
     }
     connection.access = { identity, rights };

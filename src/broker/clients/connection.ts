@@ -1,26 +1,17 @@
 import type { Identity } from '../../access/access.ts';
 import type { Rights } from '../../access/rules.ts';
-import {
-  CONNECT,
-  DISCONNECT,
-  DUP,
-  decodeAcknowledged,
-  decodePublish,
-  decodeSubscribe,
-  decodeUnsubscribe,
-  encodeConnack,
-  PINGREQ,
-  PUBACK,
-  PUBCOMP,
-  PUBLISH,
-  PUBREC,
-  PUBREL,
-  SUBSCRIBE,
-  UNSUBSCRIBE,
-} from '../../mqtt/codec.ts';
-import { decodeConnect, type Version } from '../../mqtt/connect.ts';
+import { CONNECT, encodeConnack } from '../../mqtt/codec.ts';
+import { decodeConnect, isVersion5, type Version } from '../../mqtt/connect.ts';
 import { PacketReader } from '../../mqtt/packet-reader.ts';
+import { encodeConnack5 } from '../../mqtt/packets-5.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
+import {
+  PACKET_TOO_LARGE,
+  QUOTA_EXCEEDED,
+  returnCodeOf,
+  SERVER_UNAVAILABLE,
+  UNSPECIFIED_ERROR,
+} from '../../mqtt/reason-codes.ts';
 import { DISCARDED_BYTES, type Transport, type TransportEvents } from '../../net/transport.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Client, PauseReason } from '../messages/client.ts';
@@ -28,10 +19,16 @@ import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
 import { CONNECT_LIMIT, type ConnectionParts } from './connection-parts.ts';
+import { takePacket } from './packets-3.ts';
+import { takePacket5 } from './packets-5.ts';
+import { Protocol5 } from './protocol-5.ts';
 import { ReadPause } from './read-pause.ts';
 import { ReadShare } from './read-share.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SignsOfLife } from './signs-of-life.ts';
+
+/** Of a listener that says nothing else. */
+const VERSIONS: readonly Version[] = [3, 4];
 
 /** One client's connection: splits the received bytes into packets, passes these to the handler and sends the answers. */
 export class Connection implements Client, TransportEvents {
@@ -47,6 +44,8 @@ export class Connection implements Client, TransportEvents {
   readonly trustClientIds: boolean;
   /** The common name of its certificate. */
   readonly certificate: string | undefined;
+  /** What a connection of MQTT 5 has besides; undefined for an older version. */
+  protocol5: Protocol5 | undefined;
   packetsReceived = 0;
   readonly life: SignsOfLife;
   readonly held = { count: 0, ms: 0, isWaiting: false };
@@ -58,7 +57,7 @@ export class Connection implements Client, TransportEvents {
   readonly #acks: AckQueue;
   readonly #share: ReadShare;
   readonly #pause: ReadPause;
-  readonly #versions: readonly Version[] = [3, 4];
+  readonly #versions: readonly Version[];
   #connected = false;
   #closed = false;
   #leaving = false;
@@ -77,6 +76,7 @@ export class Connection implements Client, TransportEvents {
     this.anonymous = transport.anonymous ?? true;
     this.trustClientIds = transport.trustClientIds ?? false;
     this.certificate = transport.certificate;
+    this.#versions = transport.versions ?? VERSIONS;
     this.sendBuffer = new SendBuffer(transport, parts);
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);
     this.#share = new ReadShare(parts.readBudget, this);
@@ -87,7 +87,8 @@ export class Connection implements Client, TransportEvents {
         // Bytes kept while reading is paused are not an incomplete packet.
         const tooMany = bytes > 0 && !this.#pause.isPaused && memory.hasTooManyUnfinished;
         if (tooMany && !handlers.connections.tooManyUnfinished(this)) {
-          throw new ProtocolError('all clients together have too many packets unfinished');
+          const reason = 'all clients together have too many packets unfinished';
+          throw new ProtocolError(reason, QUOTA_EXCEEDED);
         }
         memory.unfinished += bytes;
       },
@@ -127,6 +128,10 @@ export class Connection implements Client, TransportEvents {
     return this.#connected && !this.session;
   }
 
+  get allowsUnusedBits(): boolean {
+    return this.#packets.allowsUnusedBits;
+  }
+
   /** DISCONNECT was received: the end of this connection publishes no will. */
   get leaving(): boolean {
     return this.#leaving;
@@ -147,7 +152,7 @@ export class Connection implements Client, TransportEvents {
     }
     if (!this.#closed) this.#pause.apply();
     this.life.received(this.#connected, continues && this.packetsReceived === packets);
-    if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for');
+    if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for', QUOTA_EXCEEDED);
   }
 
   /** The connection is closing: a peer that still sends is disconnected. */
@@ -166,12 +171,18 @@ export class Connection implements Client, TransportEvents {
     this.#readBuffered();
   }
 
-  acknowledge(header: number, packetId: number): void {
-    this.#acks.acknowledge(header, packetId);
+  acknowledge(header: number, packetId: number, reasonCode = 0): void {
+    this.#acks.acknowledge(header, packetId, reasonCode);
   }
 
-  ackWhenStored(header: number, packetId: number): PendingAck {
-    return this.#acks.ackWhenStored(header, packetId);
+  ackWhenStored(header: number, packetId: number, reasonCode = 0): PendingAck {
+    return this.#acks.ackWhenStored(header, packetId, reasonCode);
+  }
+
+  answer(packet: Uint8Array): void {
+    if (this.protocol5?.takes(packet.length) === false) {
+      this.close('takes no packet of the size of its answer', PACKET_TOO_LARGE);
+    } else this.sendBuffer.write(packet);
   }
 
   doWhenStored(send: () => void): PendingAck {
@@ -215,22 +226,32 @@ export class Connection implements Client, TransportEvents {
     this.session?.drained();
   }
 
-  violated(reason: string): void {
-    this.fail(new ProtocolError(reason));
+  violated(reason: string, reasonCode?: number): void {
+    this.fail(new ProtocolError(reason, reasonCode));
   }
 
   /** Closes the connection after an error of the client; sends a CONNACK first if the standard requires one. */
   fail(error: ProtocolError): void {
     if (this.#closed) return;
-    if (error.returnCode !== undefined && !this.session) {
-      this.sendBuffer.write(encodeConnack(false, error.returnCode));
-    }
-    this.close(error.message);
+    if (this.session) return this.close(error.message, error.reasonCode);
+    if (error.returnCode === undefined && !this.protocol5) return this.close(error.message);
+    this.refuse(error.message, error.reasonCode);
   }
 
-  /** Sends the collected bytes and closes. */
-  close(reason: string): void {
+  /** Answers the CONNECT with a CONNACK that refuses it, and closes. */
+  refuse(reason: string, reasonCode: number): void {
+    const connack = this.protocol5
+      ? encodeConnack5(false, reasonCode)
+      : encodeConnack(false, returnCodeOf(reasonCode) ?? SERVER_UNAVAILABLE);
+    this.sendBuffer.write(connack);
+    this.close(reason);
+  }
+
+  /** Sends the collected bytes and closes; with a reason code, MQTT 5 sends a DISCONNECT before that. */
+  close(reason: string, reasonCode?: number): void {
     if (this.#closed) return;
+    const isExplained = reasonCode !== undefined && this.session && !this.#leaving;
+    if (isExplained) this.protocol5?.disconnect(reasonCode, reason);
     this.sendBuffer.flush();
     this.#transport.end();
     this.#end(reason);
@@ -255,65 +276,39 @@ export class Connection implements Client, TransportEvents {
 
   #endOn(error: unknown): void {
     if (error instanceof ProtocolError) this.fail(error);
-    else this.close(this.#parts.failed(this, error));
+    else this.close(this.#parts.failed(this, error), UNSPECIFIED_ERROR);
   }
 
   #packet(source: Buffer, start: number, body: number, end: number): void {
     if (this.#closed || this.#leaving) return;
     this.packetsReceived++;
-    this.#take(source, start, body, end);
+    if (source[start]! >> 4 === CONNECT) this.#connect(source, body, end);
+    else if (this.protocol5) {
+      takePacket5(this, this.#parts, source, start, body, end);
+    } else takePacket(this, this.#parts, source, start, body, end);
     if (!this.#closed) this.#share.took(end - start);
   }
 
-  #take(source: Buffer, start: number, body: number, end: number): void {
-    const header = source[start]!;
-    switch (header >> 4) {
-      case PUBLISH:
-        return this.#publish(header, source, body, end);
-      case PUBACK:
-        return this.session!.acknowledged(decodeAcknowledged(source, body, end));
-      case PUBREC:
-        return this.session!.received(decodeAcknowledged(source, body, end));
-      case PUBREL:
-        return this.#handlers.messages.release(this, decodeAcknowledged(source, body, end));
-      case PUBCOMP:
-        return this.session!.completed(decodeAcknowledged(source, body, end));
-      case SUBSCRIBE:
-        return this.#handlers.subscriptions.subscribe(
-          this,
-          decodeSubscribe(source, body, end, this.#packets.allowsUnusedBits),
-        );
-      case UNSUBSCRIBE:
-        return this.#handlers.subscriptions.unsubscribe(this, decodeUnsubscribe(source, body, end));
-      case PINGREQ:
-        if (body !== end) throw new ProtocolError('PINGREQ with a body');
-        return this.#handlers.control.ping(this);
-      case DISCONNECT:
-        if (body !== end) throw new ProtocolError('DISCONNECT with a body');
-        this.#leaving = true;
-        return this.#handlers.control.disconnect(this);
-      case CONNECT:
-        return this.#connect(source, body, end);
-    }
+  delivered(subscribers: number): void {
+    this.#share.delivered(subscribers);
+  }
+
+  leave(): void {
+    this.#leaving = true;
   }
 
   #connect(source: Buffer, body: number, end: number): void {
     if (this.#connected) throw new ProtocolError('a second CONNECT');
+    if (isVersion5(source, body, end) && this.#versions.includes(5)) {
+      // Before the packet is read: the answer to one that can't be read has the form of MQTT 5 too.
+      this.protocol5 = new Protocol5(this.sendBuffer, this.#parts);
+      this.#acks.window = this.protocol5;
+      this.#packets.allowsAuth = true;
+    }
     const packet = decodeConnect(source, body, end, this.#versions);
+    this.protocol5?.accept(packet.properties);
     this.#connected = true;
     this.pauseReading('connect');
     this.#handlers.handshake.connect(this, packet);
-  }
-
-  #publish(header: number, source: Buffer, body: number, end: number): void {
-    const { publication } = this.#parts;
-    // MQTT 3.1 does not use DUP at QoS 0.
-    const used = (header & 6) === 0 && this.#packets.allowsUnusedBits ? header & ~DUP : header;
-    const packetId = decodePublish(used, source, body, end, publication);
-    publication.dup = (header & DUP) !== 0;
-    this.#traffic.publishReceived++;
-    this.#traffic.publishBytesReceived += end - publication.payloadStart;
-    this.#handlers.messages.publish(this, publication, packetId);
-    this.#share.delivered(publication.receivers);
   }
 }

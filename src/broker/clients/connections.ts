@@ -2,9 +2,16 @@ import type { Clock } from '../../base/clock.ts';
 import type { Faults } from '../../base/faults.ts';
 import { TurnBudget } from '../../base/turn-budget.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
-import { SERVER_UNAVAILABLE } from '../../mqtt/reason-codes.ts';
+import { PublishProperties } from '../../mqtt/publish-properties.ts';
+import {
+  ADMINISTRATIVE_ACTION,
+  KEEP_ALIVE_TIMEOUT,
+  QUOTA_EXCEEDED,
+  SERVER_UNAVAILABLE,
+} from '../../mqtt/reason-codes.ts';
 import { addressGroup, LOOPBACK } from '../../net/address-group.ts';
 import type { Transport, TransportEvents } from '../../net/transport.ts';
+import type { TopicLimits } from '../messages/control-characters.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import type { MemoryBudget } from '../messages/memory-budget.ts';
 import { Publication } from '../messages/publication.ts';
@@ -17,9 +24,10 @@ import { connectionName } from './connection-name.ts';
 import type { ConnectionHandlers, ConnectionParts } from './connection-parts.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { Handshake } from './handshake.ts';
+import type { Protocol5Limits } from './protocol-5.ts';
 
 /** Milliseconds, bytes and counts; read when a connection is accepted. */
-export interface ConnectionLimits {
+export interface ConnectionLimits extends Protocol5Limits, TopicLimits {
   readonly connections: number;
   /** From one address or IPv6 network; undefined for 100, on loopback half of all. */
   readonly connectionsPerAddress?: number | undefined;
@@ -33,6 +41,8 @@ export interface ConnectionLimits {
 export interface ConnectionsParts {
   readonly limits: ConnectionLimits;
   readonly clock: Pick<Clock, 'monotonic'>;
+  /** Milliseconds of the stored clock. */
+  storedNow(): number;
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
   readonly log: OnceLog;
@@ -69,7 +79,7 @@ export class Connections implements Iterable<Connection> {
   #stopping = false;
 
   constructor(parts: ConnectionsParts) {
-    const { limits, clock, memory, traffic, plane, handshake, control, faults } = parts;
+    const { limits, clock, storedNow, memory, traffic, plane, handshake, control, faults } = parts;
     this.#parts = parts;
     this.#connectionParts = {
       handlers: {
@@ -87,7 +97,9 @@ export class Connections implements Iterable<Connection> {
       flushQueue: new FlushQueue((error) => faults.caught('packet', 'sending to a client', error)),
       failed: (connection, error) =>
         faults.caught('packet', `handling a packet of ${connectionName(connection)}`, error),
+      storedNow,
       publication: new Publication(),
+      publishProperties: new PublishProperties(),
       readBudget: new TurnBudget(() => clock.monotonic()),
     };
   }
@@ -199,15 +211,19 @@ export class Connections implements Iterable<Connection> {
   disconnectClient(clientId: string, reason: string): boolean {
     for (const connection of this) {
       if (connection.session?.clientId !== clientId) continue;
-      connection.close(reason);
+      connection.close(reason, ADMINISTRATIVE_ACTION);
       return true;
     }
     return false;
   }
 
   /** Ends all present connections. */
-  closeAll(reason: string): void {
-    for (const connection of [...this]) connection.close(reason);
+  closeAll(reason: string, reasonCode: number): void {
+    for (const connection of [...this]) connection.close(reason, reasonCode);
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping;
   }
 
   /** The gateway stops: accepts no more connections, and does not log the end of the present ones. */
@@ -240,7 +256,8 @@ export class Connections implements Iterable<Connection> {
       if (each.unfinishedBytes > largest.unfinishedBytes) largest = each;
     }
     if (largest === connection) return false;
-    largest.fail(new ProtocolError('all clients together have too many packets unfinished'));
+    const reason = 'all clients together have too many packets unfinished';
+    largest.fail(new ProtocolError(reason, QUOTA_EXCEEDED));
     return true;
   }
 
@@ -260,7 +277,7 @@ export class Connections implements Iterable<Connection> {
 }
 
 function overdueError({ session, awaitsConnack }: Connection): ProtocolError {
-  if (session) return new ProtocolError('keepalive ran out');
+  if (session) return new ProtocolError('keepalive ran out', KEEP_ALIVE_TIMEOUT);
   if (!awaitsConnack) return new ProtocolError('no CONNECT in time');
   return new ProtocolError('its CONNECT could not be answered in time', SERVER_UNAVAILABLE);
 }

@@ -1,6 +1,18 @@
+import { randomUUID } from 'node:crypto';
 import type { Access } from '../../access/access.ts';
-import { encodeConnack, SERVER_UNAVAILABLE } from '../../mqtt/codec.ts';
-import type { ConnectPacket } from '../../mqtt/connect.ts';
+import { encodeConnack } from '../../mqtt/codec.ts';
+import type { ConnectPacket, Will } from '../../mqtt/connect.ts';
+import { encodeConnack5 } from '../../mqtt/packets-5.ts';
+import { NEVER, type Properties } from '../../mqtt/properties.ts';
+import { ProtocolError } from '../../mqtt/protocol-error.ts';
+import {
+  BAD_AUTHENTICATION_METHOD,
+  PACKET_TOO_LARGE,
+  QUOTA_EXCEEDED,
+  reasonCodeOf,
+  SERVER_BUSY,
+  SERVER_UNAVAILABLE,
+} from '../../mqtt/reason-codes.ts';
 import { checkControlCharacters, type TopicLimits } from '../messages/control-characters.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import { isReserved } from '../messages/reserved-topics.ts';
@@ -10,9 +22,16 @@ import type { OnceLog } from '../stats/once-log.ts';
 import { admit } from './admission.ts';
 import type { Connection } from './connection.ts';
 
+interface HandshakeLimits extends TopicLimits {
+  readonly packet: number;
+  readonly sessionExpiry: number;
+  readonly longestKeepalive?: number | undefined;
+}
+
 export interface HandshakeParts {
-  readonly limits: TopicLimits;
   readonly plane: DataPlane;
+  /** Milliseconds, bytes and counts. */
+  readonly limits: HandshakeLimits;
   readonly drops: Pick<DropCounter, 'count'>;
   readonly log: OnceLog;
   /** Without it, or without rules in it, only the listeners decide. */
@@ -22,6 +41,8 @@ export interface HandshakeParts {
   failed(connection: Connection, error: unknown): string;
   /** Passes an admitted CONNECT to the control plane, which calls `registered` and then `connack`. */
   connect(connection: Connection, packet: ConnectPacket): void;
+  /** The client is accepted; `will` is that of MQTT 5. */
+  accepted(clientId: string, will: Will | undefined): void;
 }
 
 /** CONNECT packets that are processed in one turn of the event loop: a crowd takes turns with those that are connected. */
@@ -33,6 +54,9 @@ export class Handshake {
   /** CONNECT packets that are not answered. */
   readonly #packets = new WeakMap<Connection, ConnectPacket>();
   readonly #opened = new WeakMap<Connection, { session: Session; present: boolean }>();
+
+  /** Connections whose client has sent no id and was given one. */
+  readonly #assigned = new WeakSet<Connection>();
 
   /** CONNECT packets for later turns, in the order in which they came. */
   readonly #waiting = new Map<Connection, ConnectPacket>();
@@ -50,7 +74,11 @@ export class Handshake {
   /** A CONNECT, for this turn of the event loop or a later one; throws a ProtocolError where its will is not taken. */
   connect(connection: Connection, packet: ConnectPacket): void {
     const { will } = packet;
-    if (will) checkControlCharacters('topic of the will', will.topic, this.#parts.limits);
+    const { limits } = this.#parts;
+    if (will) checkControlCharacters('topic of the will', will.topic, limits);
+    if (will?.responseTopic) {
+      checkControlCharacters('response topic of the will', will.responseTopic, limits);
+    }
     if (this.#inTurn === 0) setImmediate(this.#nextTurn);
     if (this.#inTurn++ < CONNECTS_PER_TURN) this.#begin(connection, packet);
     else this.#waiting.set(connection, packet);
@@ -70,14 +98,26 @@ export class Handshake {
   /** Refuses it where there are too many connections. */
   #begin(connection: Connection, packet: ConnectPacket): void {
     if (this.#parts.isOverLimit(connection)) {
-      refuse(connection, 'too many connections', SERVER_UNAVAILABLE);
+      connection.refuse('too many connections', tooBusy(packet));
       return;
     }
-    const allowed = this.#withoutReservedWill(packet);
+    const method = packet.properties.authenticationMethod;
+    if (method !== undefined) {
+      connection.refuse('it asks for enhanced authentication', BAD_AUTHENTICATION_METHOD);
+      return;
+    }
+    const allowed = this.#withoutReservedWill(this.#withClientId(connection, packet));
     this.#packets.set(connection, allowed);
     this.#admit(connection, allowed).catch((error: unknown) => {
       connection.close(this.#parts.failed(connection, error));
     });
+  }
+
+  /** MQTT 5: a client without an id is given one. An older client learns no id: aedes gives it one. */
+  #withClientId(connection: Connection, packet: ConnectPacket): ConnectPacket {
+    if (packet.version < 5 || packet.clientId !== '') return packet;
+    this.#assigned.add(connection);
+    return { ...packet, clientId: `auto-${randomUUID()}` };
   }
 
   /** A will on a topic of the gateway is dropped like a message on it; a bridge has one by default. */
@@ -96,18 +136,19 @@ export class Handshake {
         (error: unknown) => {
           const { remoteAddress } = connection;
           log.error(remoteAddress, error, 'could not check the access of a CONNECT');
-          return { reason: 'its access could not be checked', returnCode: SERVER_UNAVAILABLE };
+          return { reason: 'its access could not be checked', returnCode: 3 };
         },
       );
       if (connection.closed) return;
       if (refusal) {
-        refuse(connection, refusal.reason, refusal.returnCode);
+        connection.refuse(refusal.reason, reasonCodeOf(refusal.returnCode));
         return;
       }
     }
     // Before the control plane has it: a client that is refused has no will.
     if (!plane.absent.hasRoomFor(packet.clientId)) {
-      refuse(connection, 'too many sessions', SERVER_UNAVAILABLE);
+      const code = packet.version === 5 ? QUOTA_EXCEEDED : SERVER_UNAVAILABLE;
+      connection.refuse('too many sessions', code);
       return;
     }
     connect(connection, packet);
@@ -117,8 +158,9 @@ export class Handshake {
   registered(connection: Connection, clientId: string): void {
     if (connection.closed) return;
     const { sessions, subscriptions } = this.#parts.plane;
-    const { clean, bridge } = this.#packets.get(connection)!;
-    const opened = sessions.openSession(clientId, clean);
+    const { version, clean, bridge, properties } = this.#packets.get(connection)!;
+    const expiry = version === 5 ? (properties.sessionExpiry ?? 0) : clean ? 0 : NEVER;
+    const opened = sessions.openSession(clientId, clean, expiry);
     opened.session.bridge = bridge;
     this.#opened.set(connection, opened);
     if (!connection.access) return;
@@ -132,21 +174,66 @@ export class Handshake {
     if (connection.closed) return;
     const opened = this.#opened.get(connection);
     if (returnCode !== 0 || !opened) {
-      const reason = `refused with return code ${returnCode}`;
-      refuse(connection, reason, returnCode || SERVER_UNAVAILABLE);
+      connection.refuse(`refused with return code ${returnCode}`, reasonCodeOf(returnCode));
       return;
     }
-    const { keepalive, version } = this.#packets.get(connection)!;
+    const packet = this.#packets.get(connection)!;
     this.#packets.delete(connection);
+    const keepalive = this.#keepaliveOf(packet);
     connection.life.silenceLimitMs = keepalive * 1500;
     // MQTT 3.1 has no session-present flag.
-    const present = opened.present && version > 3;
-    connection.sendBuffer.write(encodeConnack(present, 0));
+    const connack =
+      packet.version === 5
+        ? encodeConnack5(opened.present, 0, this.#answerTo(packet, keepalive, connection))
+        : encodeConnack(opened.present && packet.version > 3, 0);
+    if (connection.protocol5?.takes(connack.length) === false) {
+      connection.refuse('takes no packet of the size of CONNACK', PACKET_TOO_LARGE);
+      return;
+    }
+    this.#parts.accepted(opened.session.clientId, packet.version === 5 ? packet.will : undefined);
+    connection.sendBuffer.write(connack);
     connection.open(opened.session);
+  }
+
+  /** Seconds; 0 for none. */
+  #keepaliveOf({ version, keepalive }: ConnectPacket): number {
+    const { longestKeepalive } = this.#parts.limits;
+    // Before MQTT 5 a client does not learn of another keep alive.
+    if (version < 5 || longestKeepalive === undefined) return keepalive;
+    const longest = Math.floor(longestKeepalive / 1000);
+    return keepalive === 0 ? longest : Math.min(keepalive, longest);
+  }
+
+  /** What a client of MQTT 5 learns in its CONNACK: limits, and what differs from what it has asked for. */
+  #answerTo(packet: ConnectPacket, keepalive: number, connection: Connection): Properties {
+    const { limits } = this.#parts;
+    const { receiveMaximum, topicAliases } = connection.protocol5!.offered;
+    const { clientId, properties } = packet;
+    const expiry = properties.sessionExpiry ?? 0;
+    const longestExpiry = Math.floor(limits.sessionExpiry / 1000);
+    return {
+      ...(expiry > longestExpiry && { sessionExpiry: longestExpiry }),
+      ...(receiveMaximum < NO_MAXIMUM && { receiveMaximum }),
+      maximumPacketSize: limits.packet,
+      ...(this.#assigned.has(connection) && { assignedClientId: clientId }),
+      ...(topicAliases > 0 && { topicAliasMaximum: topicAliases }),
+      sharedSubscriptionAvailable: 0,
+      ...(keepalive !== packet.keepalive && { serverKeepAlive: keepalive }),
+    };
+  }
+
+  /** [MQTT 5, section 3.14.2.2.2]: a session that ends with its connection can't be given an expiry at its end. */
+  setSessionExpiry({ session }: Connection, seconds: number): void {
+    if (session!.expiryMs === 0 && seconds > 0) {
+      throw new ProtocolError('DISCONNECT gives an expiry to a session without one');
+    }
+    this.#parts.plane.sessions.setExpiry(session!, seconds);
   }
 }
 
-function refuse(connection: Connection, reason: string, returnCode: number): void {
-  connection.sendBuffer.write(encodeConnack(false, returnCode));
-  connection.close(reason);
+/** The Receive Maximum of a server that sends none. */
+const NO_MAXIMUM = 65_535;
+
+function tooBusy({ version }: ConnectPacket): number {
+  return version === 5 ? SERVER_BUSY : SERVER_UNAVAILABLE;
 }

@@ -24,6 +24,8 @@ export class SendBuffer implements PacketBuffer {
   readonly #traffic: TrafficCounters;
   readonly #pool: BufferPool;
   readonly #flushQueue: FlushQueue;
+  /** Where the packet begins for which `beginPublish` has made room. */
+  at = 0;
   congested = false;
   backlogged = false;
   /** The pool's buffer; this connection's own buffer while all slots are in use. */
@@ -128,6 +130,30 @@ export class SendBuffer implements PacketBuffer {
     if (!own) return;
     this.#count(size);
     this.#transport.write(own);
+    this.measure();
+  }
+
+  /** Makes room for a PUBLISH of MQTT 5 of `size` bytes, as `publish` does by itself, faster: it is to be written to the returned buffer, from `at` on. */
+  beginPublish(size: number, payloadBytes: number): Buffer {
+    const traffic = this.#traffic;
+    traffic.packetsSent++;
+    traffic.publishSent++;
+    traffic.publishBytesSent += payloadBytes;
+    if (size <= SLOT_BYTES) {
+      this.at = this.#reserve(size);
+      return this.#buffer!;
+    }
+    this.flush();
+    this.at = 0;
+    return Buffer.allocUnsafe(size);
+  }
+
+  /** The PUBLISH is written to the buffer that `beginPublish` has returned. */
+  endPublish(target: Buffer): void {
+    // A large one has a buffer that is not collected.
+    if (target === this.#buffer) return;
+    this.#count(target.length);
+    this.#transport.write(target);
     this.measure();
   }
 

@@ -1,11 +1,12 @@
 import { Aedes, type AedesOptions, type Client } from 'aedes';
 import type { ConnectPacket } from '../../mqtt/connect.ts';
-import type { StoredWill } from '../../store/recovery/load-state.ts';
+import type { Recovered } from '../../store/recovery/load-state.ts';
 import type { Store } from '../../store/store.ts';
 import type { Connection } from '../clients/connection.ts';
 import type { LocalMessage } from '../messages/local-message.ts';
 import { AedesPersistence, type AedesWill } from './aedes-persistence.ts';
 import { ControlStream } from './control-stream.ts';
+import { DelayedWills, type DueWill } from './delayed-wills.ts';
 import { KeptWills } from './kept-wills.ts';
 
 export interface ControlPlaneEvents {
@@ -16,7 +17,9 @@ export interface ControlPlaneEvents {
   /** aedes has closed the client. */
   ended(connection: Connection, reason: string): void;
   /** A will must be published, in this turn, so that it is in the next commit. */
-  will(message: LocalMessage, clientId: string): void;
+  will(message: LocalMessage | DueWill, clientId: string): void;
+  /** Whether the client has a session. */
+  hasSession(clientId: string): boolean;
   /** Calls back with every message of the topic until the returned function is called. */
   watch(topic: string, published: () => void): () => void;
 }
@@ -42,6 +45,8 @@ class ControlBroker extends Aedes {
 
 /** Connecting, takeover and wills, done by aedes through its public interface. */
 export class ControlPlane {
+  /** The wills of clients of MQTT 5. */
+  readonly delayedWills: DelayedWills;
   readonly #broker: ControlBroker;
   readonly #events: ControlPlaneEvents;
   readonly #streams = new WeakMap<Connection, ControlStream>();
@@ -54,6 +59,11 @@ export class ControlPlane {
     this.#events = events;
     const persistence = new AedesPersistence(store, (clientId) => this.#registered.get(clientId));
     this.#persistence = persistence;
+    this.delayedWills = new DelayedWills({
+      store,
+      hasSession: (clientId) => events.hasSession(clientId),
+      publish: (will, clientId) => events.will(will, clientId),
+    });
     this.#kept = new KeptWills({
       publish: (will, clientId) => events.will(will, clientId),
       forget: (clientId) => persistence.forget(clientId),
@@ -88,14 +98,19 @@ export class ControlPlane {
   }
 
   /** Takes the wills that the last run has left: see `KeptWills`. */
-  async start(left: readonly StoredWill[], graceMs: number): Promise<void> {
+  async start(
+    { wills, delayedWills }: Pick<Recovered, 'wills' | 'delayedWills'>,
+    graceMs: number,
+  ): Promise<void> {
     await this.#broker.listen();
-    this.#kept.start(left, graceMs);
+    this.#kept.start(wills, graceMs);
+    this.delayedWills.start(delayedWills, graceMs);
   }
 
   /** Closes all clients. Wills are not published, because the clients did nothing wrong; they are kept for the next start. */
   async stop(): Promise<void> {
     this.#kept.stop();
+    this.delayedWills.stop();
     this.#persistence.keepWills();
     await new Promise<void>((resolve) => this.#broker.close(resolve));
   }
@@ -119,11 +134,16 @@ export class ControlPlane {
   }
 
   disconnect(connection: Connection): void {
+    if (connection.protocol5) this.delayedWills.drop(connection.session!.clientId);
     this.#streams.get(connection)?.disconnect();
   }
 
   /** The connection is lost: the will is published unless DISCONNECT was received before. */
   lost(connection: Connection): void {
+    const { session, protocol5 } = connection;
+    if (session && protocol5) {
+      this.delayedWills.lost(session.clientId, session.ended ? 0 : session.expiryMs);
+    }
     this.#streams.get(connection)?.destroy();
   }
 }

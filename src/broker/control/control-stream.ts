@@ -31,9 +31,12 @@ export class ControlStream extends Duplex {
     this.#events = events;
   }
 
-  /** Gives aedes the CONNECT without its keepalive, which the connection checks itself. */
+  /**
+   * Gives aedes the CONNECT without its keepalive, which the connection checks itself; one of MQTT 5 without what aedes
+   * does not know.
+   */
   connect(packet: ConnectPacket): void {
-    this.push(encodeConnect(packet));
+    this.push(encodeConnect(packet.version === 5 ? withoutWill(packet) : packet));
   }
 
   ping(): void {
@@ -70,6 +73,11 @@ export class ControlStream extends Duplex {
     this.#events.ended();
     done(error);
   }
+}
+
+/** `DelayedWills` keeps the will of MQTT 5; access is checked already. */
+function withoutWill(packet: ConnectPacket): ConnectPacket {
+  return { ...packet, will: undefined, username: undefined, password: undefined };
 }
 
 function encodeConnect(packet: ConnectPacket): Buffer {

@@ -23,6 +23,8 @@ export interface Client extends Link, HeldClient {
   readonly session: Session | undefined;
   /** The client's rights; undefined if there are no access rules. */
   readonly access: { readonly rights: Rights } | undefined;
+  /** Sends a packet, unless the client does not take one of its size: then the connection ends. */
+  answer(packet: Uint8Array): void;
   /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck;
   /** Its connection has ended. */
@@ -31,5 +33,5 @@ export interface Client extends Link, HeldClient {
   pauseReading(reason: 'disk' | 'subscriptions' | 'subscribers'): void;
   resumeReading(reason: 'disk' | 'subscriptions' | 'subscribers'): void;
   /** Ends the connection, because the client does what it may not do. */
-  violated(reason: string): void;
+  violated(reason: string, reasonCode?: number): void;
 }

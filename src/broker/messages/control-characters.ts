@@ -1,4 +1,5 @@
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
+import { MALFORMED_PACKET } from '../../mqtt/reason-codes.ts';
 import { controlCharacter } from '../../mqtt/topics.ts';
 
 export interface TopicLimits {
@@ -13,5 +14,6 @@ export function checkControlCharacters(what: string, text: string, limits: Topic
   if (found === undefined) return;
   throw new ProtocolError(
     `the ${what} holds the control character ${found}, which broker.limits.controlCharacters refuses`,
+    MALFORMED_PACKET,
   );
 }

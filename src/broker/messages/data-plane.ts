@@ -1,6 +1,12 @@
 import type { Faults } from '../../base/faults.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
-import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER, type Qos } from '../../mqtt/codec.ts';
+import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER } from '../../mqtt/codec.ts';
+import {
+  NO_MATCHING_SUBSCRIBERS,
+  NOT_AUTHORIZED,
+  PACKET_ID_NOT_FOUND,
+  SUCCESS,
+} from '../../mqtt/reason-codes.ts';
 import { createMessage, type Message } from '../../queue/message.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
@@ -10,23 +16,31 @@ import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { type AbsentLimits, AbsentSessions } from './absent-sessions.ts';
 import type { Client } from './client.ts';
 import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
+import { Delivery } from './delivery.ts';
 import { FlowControl } from './flow-control.ts';
-import type { LocalMessage } from './local-message.ts';
+import type { LocalMessage, WillMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { Publication, type Subscriber } from './publication.ts';
-import { type RetainedLimits, RetainedMessages, recoverRetained, retain } from './retained.ts';
-import { type Route, Router } from './router.ts';
-import type { Session, SessionLimits } from './session.ts';
+import { Publication } from './publication.ts';
+import { type RetainedLimits, RetainedMessages, recoverRetained } from './retained.ts';
+import type { Route } from './route.ts';
+import { Router } from './router.ts';
+import type { Session } from './session.ts';
+import type { SessionLimits } from './session-parts.ts';
 import { Sessions } from './sessions.ts';
 import { setAside } from './set-aside.ts';
-import { type SubscriptionLimits, Subscriptions } from './subscriptions.ts';
+import type { SubscriptionLimits } from './subscription-refusals.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 /** The message of an identifier that an older version has stored: only DUP says whether another one repeats it. */
 const UNKNOWN_DIGEST = 0;
 
 export interface DataPlaneParts {
   readonly store: Store;
-  readonly limits: SessionLimits & RetainedLimits & SubscriptionLimits & AbsentLimits & TopicLimits;
+  readonly limits: SessionLimits &
+    RetainedLimits &
+    SubscriptionLimits &
+    AbsentLimits &
+    TopicLimits & { readonly sessionExpiry: number };
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
   readonly traffic: TrafficCounters;
@@ -43,6 +57,8 @@ export interface DataPlaneParts {
   refused(clientId: string, reason: string): void;
   /** Something was refused or dropped because of this limit. */
   reached(key: LimitKey): void;
+  /** The session of this client has ended. */
+  sessionEnded(clientId: string): void;
   /** A client reads too slowly to hold up its publishers. */
   slow(clientId: string): void;
   /** Milliseconds that never jump and continue over restarts. */
@@ -60,6 +76,7 @@ export class DataPlane {
   /** PUBLISH packets from clients and messages from the gateway itself. */
   published = 0;
   readonly #parts: DataPlaneParts;
+  readonly #delivery: Delivery;
 
   constructor(parts: DataPlaneParts) {
     this.#parts = parts;
@@ -68,6 +85,7 @@ export class DataPlane {
     this.router = router;
     const { retained } = this;
     this.flow = new FlowControl(parts);
+    this.#delivery = new Delivery({ ...parts, retained, flow: this.flow });
     const shared = {
       ...{ ...parts, router, retained },
       setAside: (message: Message, to: string, error: unknown) =>
@@ -123,7 +141,7 @@ export class DataPlane {
   }
 
   #publishAtMostOnce(client: Client, publication: Publication, route: Route): void {
-    if (this.#authorise(client, route)) this.#deliverToSubscribers(publication, route, client);
+    if (this.#authorise(client, route)) this.#delivery.deliver(publication, route, client);
   }
 
   #publishAtLeastOnce(
@@ -133,15 +151,15 @@ export class DataPlane {
     packetId: number,
   ): void {
     if (!this.#authorise(client, route)) {
-      client.acknowledge(PUBACK_HEADER, packetId);
+      client.acknowledge(PUBACK_HEADER, packetId, NOT_AUTHORIZED);
     } else if (route.persistent || publication.retain) {
-      const pendingAck = client.ackWhenStored(PUBACK_HEADER, packetId);
+      const pendingAck = client.ackWhenStored(PUBACK_HEADER, packetId, reasonFor(route));
       publication.pendingAck = pendingAck;
-      this.#deliverToSubscribers(publication, route, client);
+      this.#delivery.deliver(publication, route, client);
       pendingAck.done();
     } else {
-      this.#deliverToSubscribers(publication, route, client);
-      client.acknowledge(PUBACK_HEADER, packetId);
+      this.#delivery.deliver(publication, route, client);
+      client.acknowledge(PUBACK_HEADER, packetId, reasonFor(route));
     }
   }
 
@@ -161,13 +179,17 @@ export class DataPlane {
     const known = session.incoming.get(packetId);
     const repeated = known === digest || (known === UNKNOWN_DIGEST && publication.dup);
     const isDelivered = !repeated && this.#authorise(client, route);
+    if (!repeated && !isDelivered && client.protocol5) {
+      return client.acknowledge(PUBREC_HEADER, packetId, NOT_AUTHORIZED);
+    }
+    const reason = repeated ? SUCCESS : reasonFor(route);
     const isStored = isDelivered && (route.persistent || publication.retain);
     if (!session.persistent && !isStored) {
       session.incoming.set(packetId, digest);
-      if (isDelivered) this.#deliverToSubscribers(publication, route, client);
-      return client.acknowledge(PUBREC_HEADER, packetId);
+      if (isDelivered) this.#delivery.deliver(publication, route, client);
+      return client.acknowledge(PUBREC_HEADER, packetId, reason);
     }
-    const pendingAck = client.ackWhenStored(PUBREC_HEADER, packetId);
+    const pendingAck = client.ackWhenStored(PUBREC_HEADER, packetId, reason);
     if (session.persistent) {
       this.#parts.store.journal.add(['incoming', session.key, packetId, digest], pendingAck);
     }
@@ -176,8 +198,8 @@ export class DataPlane {
     if (isDelivered) {
       publication.pendingAck = pendingAck;
       publication.held = session.persistent;
-      if (publication.held) this.#deliverAfterCommit(publication, route, client);
-      else this.#deliverToSubscribers(publication, route, client);
+      if (publication.held) this.#delivery.deliverAfterCommit(publication, route, client);
+      else this.#delivery.deliver(publication, route, client);
     }
     pendingAck.done();
   }
@@ -186,109 +208,41 @@ export class DataPlane {
   release(client: Client, packetId: number): void {
     const session = client.session!;
     const known = session.incoming.delete(packetId);
+    const reason = known ? SUCCESS : PACKET_ID_NOT_FOUND;
     if (!session.persistent) {
-      client.acknowledge(PUBCOMP_HEADER, packetId);
+      client.acknowledge(PUBCOMP_HEADER, packetId, reason);
       return;
     }
     const { journal } = this.#parts.store;
-    const pendingAck = client.ackWhenStored(PUBCOMP_HEADER, packetId);
+    const pendingAck = client.ackWhenStored(PUBCOMP_HEADER, packetId, reason);
     if (known) journal.add(['incomingDone', session.key, packetId]);
     // A repeated PUBREL finds the identifier deleted in memory, but maybe not yet on disk.
     journal.notifyAfterCommit(pendingAck);
     pendingAck.done();
   }
 
-  /** A message that its client may not publish is dropped and counted, and still acknowledged [MQTT-3.3.5-2]. */
+  /** A message that its client may not publish is dropped and counted; MQTT 3.1.1 still acknowledges it [MQTT-3.3.5-2]. */
   #authorise({ session, access }: Client, { topic, reserved }: Route): boolean {
     if (!reserved && (!access || access.rights.mayPublish(topic))) return true;
     this.#parts.drops.count(session!.clientId, reserved ? 'reserved-topic' : 'not-authorised');
     return false;
   }
 
-  /** `client` is the publisher, which may be held up; the gateway's own messages never wait. */
-  #deliverToSubscribers(publication: Publication, route: Route, client?: Client): void {
-    if (publication.retain) this.#retain(publication);
-    const { subscribers, qos } = route;
-    const { from } = publication;
-    for (let i = 0; i < subscribers.length; i++) {
-      try {
-        // One barrier for all subscribers costs less than one for each.
-        for (; i < subscribers.length; i++) {
-          const subscriber = subscribers[i]!;
-          if (subscriber === from) continue;
-          subscriber.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
-          if (client) this.#holdFor(subscriber, client);
-        }
-      } catch (error) {
-        this.#failed(publication, subscribers[i]!, error);
-      }
-    }
-  }
-
-  #retain(publication: Publication): void {
-    try {
-      retain(this.retained, publication, this.#parts);
-    } catch (error) {
-      const { pendingAck } = publication;
-      setAside(this.#parts, publication.keep(), 'the retained messages', error, pendingAck);
-    }
-  }
-
-  /** The delivery to one subscriber has failed. */
-  #failed(publication: Publication, subscriber: Subscriber, error: unknown): void {
-    const to = subscriber.label ?? 'a part of the gateway';
-    setAside(this.#parts, publication.keep(), to, error, publication.pendingAck);
-  }
-
-  #holdFor({ backlogged }: Subscriber, client: Client): void {
-    if (backlogged) this.flow.hold(client, backlogged);
-  }
-
-  /**
-   * The message is added to the queues of persistent sessions immediately, and held until it is on disk; other subscribers
-   * get it then. If it were sent earlier, a crash could make the publisher repeat it, and they would receive it twice.
-   */
-  #deliverAfterCommit(publication: Publication, route: Route, client: Client): void {
-    if (publication.retain) this.#retain(publication);
-    const { topic, qos, retain: retained, from } = publication;
-    const { faults } = this.#parts;
-    const all = route.subscribers
-      .map((subscriber, i) => ({ subscriber, granted: Math.min(route.qos[i]!, qos) as Qos }))
-      .filter(({ subscriber }) => subscriber !== from);
-    const deliver = (each: (typeof all)[number], given: Publication): void => {
-      each.subscriber.deliver(given, each.granted);
-      this.#holdFor(each.subscriber, client);
-    };
-    const isStored = ({ subscriber, granted }: (typeof all)[number]): boolean =>
-      subscriber.persistent && granted > 0;
-    faults.each(
-      all.filter(isStored),
-      (each) => deliver(each, publication),
-      ({ subscriber }, error) => this.#failed(publication, subscriber, error),
-    );
-    const later = all.filter((each) => !isStored(each));
-    if (later.length === 0) return;
-    const message = publication.keep().copy();
-    const committed = new PendingAck(() => {
-      const again = new Publication();
-      faults.each(
-        later,
-        (each) => deliver(each, again.of(message, topic, qos, retained)),
-        ({ subscriber }, error) => this.#failed(again, subscriber, error),
-      );
-    });
-    this.#parts.store.journal.notifyAfterCommit(committed, true);
-    committed.done();
+  /** Deletes a retained message that has expired. */
+  deleteRetained(topic: string): void {
+    if (this.retained.delete(topic)) this.#parts.store.journal.retain(topic, undefined);
   }
 
   /** Publishes a will: its queue entries and retained message share a commit with all that is added in this turn. */
-  publishWill({ topic, payload, qos, retain: retained }: LocalMessage, clientId: string): void {
+  publishWill(will: WillMessage, clientId: string): void {
+    const { topic, payload, qos, retain: retained, properties, expiresAt } = will;
     this.published++;
-    const publication = new Publication().of(createMessage(topic, payload), topic, qos, retained);
+    const message = createMessage(topic, payload, properties, expiresAt);
+    const publication = new Publication().of(message, topic, qos, retained);
     publication.publisher = clientId;
     publication.held = true;
     publication.pendingAck = new PendingAck(() => undefined);
-    this.#deliverToSubscribers(publication, this.router.route(topic));
+    this.#delivery.deliver(publication, this.router.route(topic));
     publication.pendingAck.done();
   }
 
@@ -302,13 +256,18 @@ export class DataPlane {
     publication.own = true;
     publication.inbound = message.inbound ?? false;
     if (qos === 0) {
-      this.#deliverToSubscribers(publication, route);
+      this.#delivery.deliver(publication, route);
       return Promise.resolve();
     }
     return new Promise((resolve) => {
       publication.pendingAck = new PendingAck(resolve);
-      this.#deliverToSubscribers(publication, route);
+      this.#delivery.deliver(publication, route);
       publication.pendingAck.done();
     });
   }
+}
+
+/** MQTT 5: the reason code of an acknowledgement. */
+function reasonFor({ subscribers }: Route): number {
+  return subscribers.length === 0 ? NO_MATCHING_SUBSCRIBERS : SUCCESS;
 }

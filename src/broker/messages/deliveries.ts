@@ -1,21 +1,20 @@
 import { PUBREL_HEADER, type Qos } from '../../mqtt/codec.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
+import { PACKET_ID_NOT_FOUND } from '../../mqtt/reason-codes.ts';
 import type { BoundedQueue, BoundedQueueOwner } from '../../queue/bounded-queue.ts';
 import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import { QueueEntry, UNWRITTEN } from '../../queue/queue-entry.ts';
 import type { Journal } from '../../store/commit/journal.ts';
-import type { PacketBuffer } from './packet-buffer.ts';
 import { PacketIdMap } from './packet-id-map.ts';
-import { type Publication, writePublication } from './publication.ts';
+import { type Publication, type PublicationLink, sendPublication } from './publication.ts';
 
 /** The functions of a connection that a session needs. */
-export interface Link {
-  readonly sendBuffer: PacketBuffer;
-  /** Sends an acknowledgement, after all acknowledgements before it. */
-  acknowledge(header: number, packetId: number): void;
+export interface Link extends PublicationLink {
+  /** Sends an acknowledgement, after all acknowledgements before it; the reason code is only for MQTT 5. */
+  acknowledge(header: number, packetId: number, reasonCode?: number): void;
   /** The same, when the returned PendingAck is done. */
-  ackWhenStored(header: number, packetId: number): PendingAck;
+  ackWhenStored(header: number, packetId: number, reasonCode?: number): PendingAck;
 }
 
 export interface DeliveriesParts {
@@ -46,6 +45,8 @@ export class Deliveries {
   readonly #parts: DeliveriesParts;
   readonly #window = new PacketIdMap<Slot>();
   #seq: number;
+  /** Messages of an earlier connection that are sent again when the client has acknowledged others. */
+  #resuming: QueueEntry[] = [];
 
   /** `lastSeq` is the last sequence number in use. */
   constructor(owner: DeliveriesOwner, parts: DeliveriesParts, lastSeq: number) {
@@ -89,7 +90,8 @@ export class Deliveries {
 
   /**
    * Sends queued messages as far as the window of `inflight`, the socket and the disk allow; `left` is called for each
-   * that has left the queue. One that can't be sent is set aside; the others follow in another turn.
+   * that has left the queue. One that can't be sent is set aside; the others follow in another turn. One that the client
+   * does not take, because of its size, is dropped.
    */
   sendQueued(
     link: Link,
@@ -102,9 +104,15 @@ export class Deliveries {
       while (this.#window.size < inflight && !link.sendBuffer.congested) {
         entry = undefined;
         entry = queue.next();
-        if (!entry || !this.#send(link, entry)) return;
+        if (!entry) return;
+        const packetId = packetIdOf(entry.seq);
+        if (this.#window.has(packetId)) return;
+        const isSent = this.#transmit(link, entry, packetId);
+        // After it has been sent: what throws in between is not in flight.
+        if (isSent) this.#window.set(packetId, entry);
         queue.shift();
-        left(entry);
+        if (isSent) left(entry);
+        else this.#owner.dropped(entry, 'too-large');
       }
     } catch (error) {
       const failed = entry ?? queue.peek();
@@ -121,49 +129,69 @@ export class Deliveries {
     setAside(entry.message, this.#owner.label, error);
     if (entry.owner) journal.discard(entry);
   }
-
-  /** Sends the entry; false while its packet identifier is in flight. */
-  #send(link: Link, entry: QueueEntry): boolean {
-    const packetId = packetIdOf(entry.seq);
-    if (this.#window.has(packetId)) return false;
-    this.#transmit(link, entry, packetId);
-    // After it has been sent: what throws in between is not in flight.
-    this.#window.set(packetId, entry);
+  /** Sends a clean session's message without an entry; false where the client does not take a packet of this size. */
+  sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>, retain: boolean): boolean {
+    const packetId = packetIdOf(this.nextSeq());
+    const header = PUBLISH | (qos << 1) | (retain ? 1 : 0);
+    if (!sendPublication(link, publication, header, packetId)) return false;
+    this.#window.set(packetId, qos);
     return true;
   }
 
-  /** Sends a clean session's message without an entry. */
-  sendOnce(link: Link, publication: Publication, qos: Exclude<Qos, 0>, retain: boolean): void {
-    const packetId = packetIdOf(this.nextSeq());
-    const header = PUBLISH | (qos << 1) | (retain ? 1 : 0);
-    writePublication(link.sendBuffer, publication, header, packetId);
-    this.#window.set(packetId, qos);
-  }
-
-  /** Sends again, in order, the messages that were sent on an earlier connection [MQTT-4.4.0-1]. */
+  /**
+   * Sends again, in order, the messages that were sent on an earlier connection [MQTT-4.4.0-1], at first not more than
+   * the client takes.
+   */
   resume(link: Link): void {
     const resumed: QueueEntry[] = [];
     for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
     resumed.sort((a, b) => a.seq - b.seq);
+    this.#resuming = [];
+    const most = link.protocol5?.receiveMaximum ?? resumed.length;
+    let sent = 0;
     for (const entry of resumed) {
-      try {
-        this.#transmit(link, entry, packetIdOf(entry.seq));
-      } catch (error) {
-        this.#window.delete(packetIdOf(entry.seq));
-        this.#setAside(entry, error);
-      }
+      if (!entry.released && sent >= most) this.#resuming.push(entry);
+      else if (this.#sendAgain(link, entry) && !entry.released) sent++;
     }
   }
 
-  #transmit(link: Link, entry: QueueEntry, packetId: number): void {
-    if (entry.released) return this.#release(link, entry, packetId);
-    const { body, topicEnd } = entry.message;
+  /** The client takes one more message: sends the next of those that are still to be sent again. */
+  resumeNext(link: Link): void {
+    if (this.#resuming.length === 0) return;
+    for (let entry = this.#resuming.shift(); entry; entry = this.#resuming.shift()) {
+      const isInFlight = this.#window.get(packetIdOf(entry.seq)) === entry;
+      if (isInFlight && this.#sendAgain(link, entry)) return;
+    }
+  }
+
+  /** False where the message can't be sent or is larger than the client takes: it is not in flight any more. */
+  #sendAgain(link: Link, entry: QueueEntry): boolean {
+    const packetId = packetIdOf(entry.seq);
+    try {
+      if (this.#transmit(link, entry, packetId)) return true;
+      this.#window.delete(packetId);
+      // As if the client had acknowledged it [MQTT-3.1.2-25].
+      this.#owner.dropped(entry, 'too-large');
+    } catch (error) {
+      this.#window.delete(packetId);
+      this.#setAside(entry, error);
+    }
+    return false;
+  }
+
+  /** Sends an entry; false where the client does not take a packet of this size. */
+  #transmit(link: Link, entry: QueueEntry, packetId: number): boolean {
+    if (entry.released) {
+      this.#release(link, entry, packetId);
+      return true;
+    }
     const header = PUBLISH | (entry.sent ? DUP : 0) | (entry.qos << 1) | (entry.retain ? 1 : 0);
-    link.sendBuffer.publish(header, body, 0, topicEnd, topicEnd, body.length, packetId);
+    if (!sendEntry(link, entry, header, packetId)) return false;
     entry.sent = true;
     if (entry.seq > this.#owner.sent) this.#owner.sent = entry.seq;
     // An entry that is not written yet is written with the flag.
     if (entry.written !== UNWRITTEN) this.#parts.journal.markSent(this.#owner);
+    return true;
   }
 
   /** PUBACK: the message has arrived. Returns whether one was in flight; throws ProtocolError where it had QoS 2. */
@@ -192,7 +220,18 @@ export class Deliveries {
       slot.released = true;
       if (first && slot.owner) this.#parts.journal.add(['released', slot.owner.key, slot.seq]);
       this.#release(link, slot, packetId);
-    } else link.acknowledge(PUBREL_HEADER, packetId);
+    } else link.acknowledge(PUBREL_HEADER, packetId, slot === undefined ? PACKET_ID_NOT_FOUND : 0);
+  }
+
+  /** PUBREC with an error: the client will not take the message. Returns whether one was in flight. */
+  refused(packetId: number): boolean {
+    const slot = this.#window.get(packetId);
+    if (slot === undefined) return false;
+    if (slot !== 2 && !(slot instanceof QueueEntry && slot.qos === 2)) {
+      throw new ProtocolError('PUBREC for a QoS 1 message');
+    }
+    this.#done(packetId, slot);
+    return true;
   }
 
   /** Sends PUBREL when it is on disk that PUBREC was received, maybe on the connection before. */
@@ -221,6 +260,29 @@ export class Deliveries {
     journal.discard(slot);
     delivered?.(now() - slot.at);
   }
+}
+
+/** Sends the message of an entry; false where the client does not take a packet of this size. */
+function sendEntry(link: Link, entry: QueueEntry, header: number, packetId: number): boolean {
+  const { sendBuffer, protocol5 } = link;
+  const { body, topicEnd, payloadStart, expiresAt } = entry.message;
+  if (protocol5 === undefined) {
+    sendBuffer.publish(header, body, 0, topicEnd, payloadStart, body.length, packetId);
+    return true;
+  }
+  const { identifiers } = entry;
+  return protocol5.publish(
+    header,
+    body,
+    0,
+    topicEnd,
+    topicEnd,
+    payloadStart,
+    body.length,
+    packetId,
+    expiresAt,
+    identifiers,
+  );
 }
 
 function packetIdOf(seq: number): number {

@@ -1,19 +1,23 @@
 import type { Qos } from '../../mqtt/codec.ts';
+import { NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import { continueDigest, DIGEST_START } from './content-digest.ts';
 import type { FlowReader } from './flow-control.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
+import type { Sender5 } from './sender-5.ts';
 
 /**
  * One PUBLISH that is being delivered, in the buffer in which it arrived: the topic's length and name are at
- * [topicStart, topicEnd), the payload at [payloadStart, end). The object is used again for the next packet, so
+ * [topicStart, topicEnd), properties with their length at [propertiesStart, payloadStart), which is empty before MQTT 5,
+ * and the payload at [payloadStart, end). The object is used again for the next packet, so
  * a subscriber that keeps the message calls `keep()`.
  */
 export class Publication {
   source: Buffer = EMPTY;
   topicStart = 0;
   topicEnd = 0;
+  propertiesStart = 0;
   payloadStart = 0;
   end = 0;
   qos: Qos = 0;
@@ -29,6 +33,10 @@ export class Publication {
   publisher = '';
   /** How many subscribers its topic has; only for messages of clients. */
   receivers = 0;
+  /** When it expires, in milliseconds of the stored clock; null if it does not. */
+  expiresAt: number | null = null;
+  /** What the subscription of the present subscriber asks for besides; null before MQTT 5. */
+  grant: Grant | null = null;
   /** It came from a plant's broker. */
   inbound = false;
   /** The bridge that published it and does not get it back. */
@@ -41,10 +49,14 @@ export class Publication {
   keep(): Message {
     if (this.#message) return this.#message;
     const topicLength = this.topicEnd - this.topicStart;
-    const body = Buffer.allocUnsafe(topicLength + this.end - this.payloadStart);
+    // The length of no properties is not kept.
+    const hasProperties = this.payloadStart - this.propertiesStart > 1;
+    const start = hasProperties ? this.propertiesStart : this.payloadStart;
+    const body = Buffer.allocUnsafe(topicLength + this.end - start);
     copyBytes(this.source, this.topicStart, this.topicEnd, body, 0);
-    copyBytes(this.source, this.payloadStart, this.end, body, topicLength);
-    this.#message = new Message(body, topicLength, topicLength, null);
+    copyBytes(this.source, start, this.end, body, topicLength);
+    const payloadStart = topicLength + this.payloadStart - start;
+    this.#message = new Message(body, topicLength, payloadStart, this.expiresAt);
     this.#message.pendingAck = this.pendingAck;
     return this.#message;
   }
@@ -69,6 +81,7 @@ export class Publication {
     this.source = source;
     this.topicStart = topicStart;
     this.topicEnd = topicEnd;
+    this.propertiesStart = payloadStart;
     this.payloadStart = payloadStart;
     this.end = end;
     this.qos = qos;
@@ -78,6 +91,8 @@ export class Publication {
     this.own = false;
     this.inbound = false;
     this.from = null;
+    this.expiresAt = null;
+    this.grant = null;
     this.pendingAck = null;
     this.#message = null;
     return this;
@@ -85,9 +100,12 @@ export class Publication {
 
   /** Sets it to a message that is in memory already; `keep` copies it. */
   of(message: Message, topic: string, qos: Qos, retain: boolean): this {
-    const { body, topicEnd } = message;
+    const { body, topicEnd, payloadStart } = message;
     this.topic = topic;
-    return this.at(body, 0, topicEnd, topicEnd, body.length, qos, retain);
+    this.at(body, 0, topicEnd, payloadStart, body.length, qos, retain);
+    this.propertiesStart = topicEnd;
+    this.expiresAt = message.expiresAt;
+    return this;
   }
 }
 
@@ -104,6 +122,19 @@ function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset:
   for (let at = start, place = offset; at < end; at++, place++) to[place] = from[at]!;
 }
 
+/** What the subscriptions of one subscriber that match a message ask for, besides their QoS. */
+export interface Grant {
+  readonly identifiers: readonly number[];
+  readonly retainAsPublished: boolean;
+}
+
+/** Where publications to one client are sent. */
+export interface PublicationLink {
+  readonly sendBuffer: PacketBuffer;
+  /** Undefined before MQTT 5. */
+  readonly protocol5: Sender5 | undefined;
+}
+
 /** A receiver of publications: a client's session or a part of the gateway itself. */
 export interface Subscriber {
   /** For sentences, such as `client hmi`. */
@@ -116,13 +147,30 @@ export interface Subscriber {
   readonly backlogged: FlowReader | undefined;
 }
 
-/** Writes the publication as a PUBLISH packet with this first byte. */
-export function writePublication(
-  buffer: PacketBuffer,
+/** Sends the publication with this first byte; false where the client does not take a packet of this size. */
+export function sendPublication(
+  { sendBuffer, protocol5 }: PublicationLink,
   publication: Publication,
   header: number,
   packetId: number,
-): void {
+): boolean {
   const { source, topicStart, topicEnd, payloadStart, end } = publication;
-  buffer.publish(header, source, topicStart, topicEnd, payloadStart, end, packetId);
+  if (protocol5 === undefined) {
+    sendBuffer.publish(header, source, topicStart, topicEnd, payloadStart, end, packetId);
+    return true;
+  }
+  const { propertiesStart, expiresAt, grant } = publication;
+  const identifiers = grant === null ? NO_IDENTIFIERS : grant.identifiers;
+  return protocol5.publish(
+    header,
+    source,
+    topicStart,
+    topicEnd,
+    propertiesStart,
+    payloadStart,
+    end,
+    packetId,
+    expiresAt,
+    identifiers,
+  );
 }

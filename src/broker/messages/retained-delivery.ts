@@ -26,14 +26,15 @@ export function* enqueueRetained(
   parts: RetainedDeliveryParts,
 ): Generator<Promise<void> | undefined, void> {
   const { session, retained, subscribed, held } = parts;
-  for (const { filter, qos, upTo } of subscribed) {
+  for (const { filter, qos, upTo, grant } of subscribed) {
     const walk = qos > 0 ? retained.walk(filter, upTo) : undefined;
     while (walk && !walk.isDone) {
       yield* session.copies.find(retained);
       for (const each of walk.take(STEP)) {
         const granted = Math.min(qos, each.qos) as Qos;
+        if (granted === 0 || !each.current) continue;
         try {
-          if (granted > 0 && each.current) session.deliverRetained(each, granted as 1 | 2, held);
+          session.deliverRetained(each, granted as 1 | 2, held, grant);
         } catch (error) {
           parts.setAside(each.message, session.label, error);
         }

@@ -1,8 +1,7 @@
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import type { Qos } from '../../mqtt/codec.ts';
 import type { Message } from '../../queue/message.ts';
-import type { PacketBuffer } from './packet-buffer.ts';
-import { Publication, writePublication } from './publication.ts';
+import { type Grant, Publication, type PublicationLink, sendPublication } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Retained, RetainedWalk } from './retained-walk.ts';
 
@@ -13,11 +12,15 @@ export interface Subscribed {
   readonly qos: Qos;
   /** The number of the last message that was there. */
   readonly upTo: number;
+  /** What is sent with them; null for nothing, as before MQTT 5. */
+  readonly grant: Grant | null;
 }
 
 export interface RetainedFeedParts {
   readonly retained: Pick<RetainedMessages, 'walk'>;
   readonly turnBudget: TurnBudget;
+  /** Milliseconds of the stored clock. */
+  now(): number;
 }
 
 /** First byte of a PUBLISH at QoS 0 with RETAIN. */
@@ -35,6 +38,7 @@ export class RetainedFeed {
   readonly #filters = new Map<string, Subscribed>();
   #walk: RetainedWalk | undefined;
   #qos: Qos = 0;
+  #grant: Grant | null = null;
   /** What the walk has found, and how many of that were sent. */
   #found: readonly Retained[] = [];
   #next = 0;
@@ -62,8 +66,11 @@ export class RetainedFeed {
     this.#filters.delete(filter);
   }
 
-  /** Sends as many as the client reads, without those that were replaced or deleted since; `resume` in another turn. */
-  pump(buffer: PacketBuffer, resume: () => void): void {
+  /**
+   * Sends as many as the client reads, without those that were replaced or deleted, or have expired since; `resume` in
+   * another turn.
+   */
+  pump(link: PublicationLink, resume: () => void): void {
     if (this.#scheduled) return;
     const publication = new Publication();
     while (this.#begin()) {
@@ -76,12 +83,13 @@ export class RetainedFeed {
         return;
       }
       while (this.#next < this.#found.length) {
-        if (buffer.congested) return;
+        if (link.sendBuffer.congested) return;
         const retained = this.#found[this.#next++]!;
         if (!this.#isWanted(retained)) continue;
         const { message, topic } = retained;
         try {
-          writePublication(buffer, publication.of(message, topic, 0, true), RETAINED_HEADER, 0);
+          publication.of(message, topic, 0, true).grant = this.#grant;
+          sendPublication(link, publication, RETAINED_HEADER, 0);
         } catch (error) {
           this.#failed(message, error);
         }
@@ -96,10 +104,11 @@ export class RetainedFeed {
   #begin(): boolean {
     if (this.#next < this.#found.length || (this.#walk && !this.#walk.isDone)) return true;
     this.#walk = undefined;
-    for (const [filter, { qos, upTo }] of this.#filters) {
+    for (const [filter, { qos, upTo, grant }] of this.#filters) {
       this.#filters.delete(filter);
       this.#walk = this.#parts.retained.walk(filter, upTo);
       this.#qos = qos;
+      this.#grant = grant;
       if (this.#walk) return true;
     }
     return false;
@@ -107,6 +116,10 @@ export class RetainedFeed {
 
   #isWanted(retained: Retained): boolean {
     if (!retained.current || Math.min(this.#qos, retained.qos) > 0) return false;
+    const { expiresAt } = retained.message;
+    if (expiresAt !== null && expiresAt < this.#parts.now()) return false;
+    // Each subscription with an identifier gets its own copy.
+    if (this.#grant !== null) return true;
     if (this.#sent.has(retained)) return false;
     if (this.#filters.size > 0 && this.#sent.size < REMEMBERED) this.#sent.add(retained);
     return true;

@@ -24,6 +24,9 @@ export class RetainedMessages {
   /** The nodes with a message by topic: a sensor's next value needs no search through the tree. */
   readonly #nodes = new Map<string, RetainedNode>();
   readonly #shares = new Map<string, Share>();
+  /** When messages expire, by topic. */
+  readonly #expiries = new Map<string, number>();
+  #expiryRound: Iterator<[string, number]> = this.#expiries.entries();
 
   /** What each client has published, of those that are there. */
   get byPublisher(): ReadonlyMap<string, Readonly<Share>> {
@@ -43,6 +46,7 @@ export class RetainedMessages {
     this.#clear(node);
     this.bytes += message.body.length;
     node.retained = { topic, message, qos, publisher, number: ++this.latest, current: true };
+    if (message.expiresAt !== null) this.#expiries.set(topic, message.expiresAt);
     if (publisher === '') return;
     let share = this.#shares.get(publisher);
     if (!share) {
@@ -70,8 +74,9 @@ export class RetainedMessages {
 
   #clear(node: RetainedNode): void {
     if (!node.retained) return;
-    const { publisher, message } = node.retained;
+    const { publisher, topic, message } = node.retained;
     this.bytes -= message.body.length;
+    if (message.expiresAt !== null) this.#expiries.delete(topic);
     const share = this.#shares.get(publisher);
     if (share) {
       share.count--;
@@ -108,6 +113,21 @@ export class RetainedMessages {
     return this.mayMatch(filter)
       ? new RetainedWalk(this.#root, filterPath(filter), upTo)
       : undefined;
+  }
+
+  /** Topics whose message has expired; checks the next `limit` of those that can. */
+  expired(now: number, limit: number): string[] {
+    const topics: string[] = [];
+    for (let checked = 0; checked < limit; checked++) {
+      const { value, done } = this.#expiryRound.next();
+      if (done) {
+        this.#expiryRound = this.#expiries.entries();
+        break;
+      }
+      const [topic, expiresAt] = value;
+      if (expiresAt < now) topics.push(topic);
+    }
+    return topics;
   }
 }
 

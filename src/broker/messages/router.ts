@@ -1,24 +1,13 @@
-import type { Qos } from '../../mqtt/codec.ts';
+import type { Qos, SubscriptionOptions } from '../../mqtt/codec.ts';
 import { decodeTopic } from '../../mqtt/fields.ts';
 import { matchesLevels } from '../../mqtt/topics.ts';
 import type { Subscriber } from './publication.ts';
-import { isReserved } from './reserved-topics.ts';
+import { addSubscriptions, type Found, type Route, routeOf, type Subscription } from './route.ts';
 import { filterPath, hasDeepWildcard, TREE_LEVELS, topicPath, WILDCARDS } from './tree-levels.ts';
 
 class Node {
   children: Map<string, Node> | undefined;
-  subscribers: Map<Subscriber, Qos> | undefined;
-}
-
-/** The subscribers of a topic, each once and with the highest QoS of its matching filters. */
-export interface Route {
-  readonly topic: string;
-  readonly subscribers: readonly Subscriber[];
-  readonly qos: readonly Qos[];
-  /** Whether one of the subscribers is persistent. */
-  readonly persistent: boolean;
-  /** Whether the topic belongs to the gateway. */
-  readonly reserved: boolean;
+  subscribers: Map<Subscriber, Subscription> | undefined;
 }
 
 interface CachedRoute {
@@ -52,7 +41,8 @@ export class Router {
     this.#check = check;
   }
 
-  subscribe(filter: string, subscriber: Subscriber, qos: Qos): void {
+  /** Without options a subscription is as in MQTT 3.1.1. */
+  subscribe(filter: string, subscriber: Subscriber, qos: Qos, options?: SubscriptionOptions): void {
     let node = this.#root;
     const path = filterPath(filter);
     for (const level of path) {
@@ -70,7 +60,7 @@ export class Router {
       this.bytes += Buffer.byteLength(filter);
       if (hasDeepWildcard(path)) this.deepWildcards++;
     }
-    node.subscribers.set(subscriber, qos);
+    node.subscribers.set(subscriber, options && isSpecial(options) ? { qos, options } : qos);
     this.#generation++;
   }
 
@@ -147,18 +137,15 @@ export class Router {
 
   /** The route of a topic name, without the cache. */
   route(topic: string): Route {
-    const found = new Map<Subscriber, Qos>();
+    const found: Found = new Map();
     collect(this.#root, topicPath(topic), 0, topic.startsWith('$'), found);
-    const subscribers = [...found.keys()];
-    const persistent = subscribers.some((subscriber) => subscriber.persistent);
-    return {
-      topic,
-      subscribers,
-      qos: [...found.values()],
-      persistent,
-      reserved: isReserved(topic),
-    };
+    return routeOf(topic, found);
   }
+}
+
+/** Whether a message is delivered in another way than in MQTT 3.1.1. */
+function isSpecial({ noLocal, retainAsPublished, identifier }: SubscriptionOptions): boolean {
+  return noLocal || retainAsPublished || identifier > 0;
 }
 
 function sameBytes(bytes: Buffer, source: Buffer, start: number, length: number): boolean {
@@ -173,7 +160,7 @@ function collect(
   levels: readonly string[],
   depth: number,
   reserved: boolean,
-  found: Map<Subscriber, Qos>,
+  found: Found,
 ): void {
   const wildcards = !(reserved && depth === 0);
   if (wildcards) take(node.children?.get('#'), found);
@@ -189,20 +176,13 @@ function collect(
 }
 
 /** The rest of a topic, beyond the levels that have nodes. */
-function collectRest(node: Node, rest: string, found: Map<Subscriber, Qos>): void {
+function collectRest(node: Node, rest: string, found: Found): void {
   take(node.children?.get(rest), found);
   for (const [filter, { subscribers }] of node.children?.get(WILDCARDS)?.children ?? []) {
-    if (subscribers && matchesLevels(filter, rest)) takeAll(subscribers, found);
+    if (subscribers && matchesLevels(filter, rest)) addSubscriptions(subscribers, found);
   }
 }
 
-function take(node: Node | undefined, found: Map<Subscriber, Qos>): void {
-  if (node?.subscribers) takeAll(node.subscribers, found);
-}
-
-function takeAll(subscribers: ReadonlyMap<Subscriber, Qos>, found: Map<Subscriber, Qos>): void {
-  for (const [subscriber, qos] of subscribers) {
-    const before = found.get(subscriber);
-    if (before === undefined || before < qos) found.set(subscriber, qos);
-  }
+function take(node: Node | undefined, found: Found): void {
+  if (node?.subscribers) addSubscriptions(node.subscribers, found);
 }

@@ -1,51 +1,15 @@
 import type { Qos } from '../../mqtt/codec.ts';
-import {
-  BoundedQueue,
-  type BoundedQueueOwner,
-  type QueueDrop,
-  type QueueLimits,
-} from '../../queue/bounded-queue.ts';
-import { ENTRY_BYTES, QueueEntry, type StoredEntry } from '../../queue/queue-entry.ts';
-import type { StoredSession } from '../../store/recovery/load-state.ts';
-import { Deliveries, type DeliveriesParts, type Link } from './deliveries.ts';
-import { type FlowControl, type FlowReader, ReaderFlow } from './flow-control.ts';
-import type { MemoryBudget } from './memory-budget.ts';
+import { BoundedQueue, type BoundedQueueOwner, type QueueDrop } from '../../queue/bounded-queue.ts';
+import { ENTRY_BYTES, QueueEntry } from '../../queue/queue-entry.ts';
+import { Deliveries, type Link } from './deliveries.ts';
+import { type FlowReader, ReaderFlow } from './flow-control.ts';
 import { PacketIdMap } from './packet-id-map.ts';
-import { Publication, type Subscriber, writePublication } from './publication.ts';
-import { RetainedFeed, type RetainedFeedParts, type Subscribed } from './retained-feed.ts';
+import { type Grant, Publication, type Subscriber, sendPublication } from './publication.ts';
+import { RetainedFeed, type Subscribed } from './retained-feed.ts';
 import type { Retained } from './retained-walk.ts';
+import type { DropReason, SessionContext, SessionParts } from './session-parts.ts';
 import { SubscriptionList } from './subscription-list.ts';
 import { WaitingCopies } from './waiting-copies.ts';
-
-/** Why a message did not reach a session. */
-export type DropReason = QueueDrop | 'slow-reader' | 'memory' | 'session-expired' | 'session-cut';
-
-export interface SessionLimits {
-  /** The most unacknowledged messages of a client. */
-  readonly inflight: number;
-  readonly queue: QueueLimits;
-  /** Bytes of memory that the queue of a clean session may take. */
-  readonly queueMemoryPerClient: number;
-}
-
-/** The parts that all sessions share. */
-export interface SessionContext extends DeliveriesParts, RetainedFeedParts {
-  readonly limits: SessionLimits;
-  readonly memory: MemoryBudget;
-  readonly flow: FlowControl;
-  load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
-  dropped(session: Session, reason: DropReason, count: number): void;
-}
-
-export interface SessionParts {
-  readonly context: SessionContext;
-  readonly clientId: string;
-  /** The session's number on disk; 0 for a clean session. */
-  readonly key: number;
-  readonly persistent: boolean;
-  /** The stored session; undefined for a new session. */
-  readonly stored?: Pick<StoredSession, 'sent' | 'seen' | 'queue' | 'owner'> | undefined;
-}
 
 /** Messages in the queue of a clean session above which it holds up its publishers while memory is short. */
 const TIGHT_MESSAGES = 16;
@@ -62,6 +26,8 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   owner: string;
   /** Its client is a bridge: it gets the retain flag as it was published, and not the messages that it has published. */
   bridge = false;
+  /** How long it outlives its connection, in milliseconds; Infinity as long as the config says. */
+  expiryMs: number;
   /** When its client disconnected, in milliseconds of `now()`. */
   awaySince: number;
   /** When its client connected, in milliseconds of `now()`; valid while it is connected. */
@@ -84,7 +50,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   readonly retainedFeed: RetainedFeed;
   readonly #context: SessionContext;
 
-  constructor({ context, clientId, key, persistent, stored }: SessionParts) {
+  constructor({ context, clientId, key, persistent, stored, expiryMs }: SessionParts) {
     const { limits, load, now } = context;
     this.#context = context;
     this.retainedFeed = new RetainedFeed(context, (message, error) =>
@@ -93,6 +59,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     this.clientId = clientId;
     this.key = key;
     this.persistent = persistent;
+    this.expiryMs = expiryMs;
     this.owner = stored?.owner ?? '';
     this.awaySince = now();
     let lastSeq = 0;
@@ -122,6 +89,11 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     return this.#deliveries.size;
   }
 
+  /** Whether its client has been disconnected for too long, at this time and with this limit of the config. */
+  isExpired(now: number, limitMs: number): boolean {
+    return !this.online && !this.opening && now - this.awaySince > Math.min(limitMs, this.expiryMs);
+  }
+
   /** CONNACK is sent: first sends the messages that an earlier connection did not acknowledge [MQTT-4.4.0-1]. */
   connect(link: Link): void {
     this.#link = link;
@@ -146,22 +118,24 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
 
   deliver(publication: Publication, qos: Qos): void {
     const link = this.#link;
-    const retain = this.bridge && publication.retain;
+    const retain =
+      publication.retain && (this.bridge || publication.grant?.retainAsPublished === true);
     if (qos === 0) {
       if (!link) return;
       // QoS 0: a message that can't be sent now is dropped and counted.
       if (link.sendBuffer.congested) this.#drop('slow-reader');
-      else writePublication(link.sendBuffer, publication, retain ? 0x31 : 0x30, 0);
+      else if (!sendPublication(link, publication, retain ? 0x31 : 0x30, 0))
+        this.#drop('too-large');
       return;
     }
     if (this.persistent) this.#enqueue(publication, qos, retain, publication.held || qos === 2);
     else if (link) {
-      const full = this.#deliveries.size >= this.#context.limits.inflight;
+      const full = this.#deliveries.size >= this.#mostInFlight(link);
       if (full || this.queue.count > 0 || link.sendBuffer.congested) {
         this.#enqueue(publication, qos, retain, false);
         return;
       }
-      this.#deliveries.sendOnce(link, publication, qos, retain);
+      if (!this.#deliveries.sendOnce(link, publication, qos, retain)) this.#drop('too-large');
     }
   }
 
@@ -169,11 +143,14 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
    * A retained message at QoS 1 or 2 that a subscription asked for; `held` until the subscription is on disk. It is not
    * queued where it waits already, and drops no other message where the queue is full.
    */
-  deliverRetained(retained: Retained, qos: 1 | 2, held: boolean): void {
+  deliverRetained(retained: Retained, qos: 1 | 2, held: boolean, grant: Grant | null = null): void {
     if (this.copies.has(retained)) return;
+    const { expiresAt } = retained.message;
+    if (expiresAt !== null && expiresAt < this.#context.now()) return;
     if (!this.queue.hasRoom(retained.message.body.length)) return this.#drop('queue-full');
     const { lastSeq } = this.#deliveries;
     const publication = new Publication().of(retained.message, retained.topic, qos, true);
+    publication.grant = grant;
     this.#enqueue(publication, qos, true, held || (this.persistent && qos === 2));
     if (this.#deliveries.lastSeq > lastSeq) this.copies.add(retained, this.#deliveries.lastSeq);
     // Its publishers have not made this queue long.
@@ -200,8 +177,9 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
   }
 
   get waitsForDisk(): boolean {
-    const { inflight } = this.#context.limits;
-    return this.queue.count > 0 && this.#deliveries.size < inflight && !this.queue.next();
+    const link = this.#link;
+    const hasRoom = link !== undefined && this.#deliveries.size < this.#mostInFlight(link);
+    return this.queue.count > 0 && hasRoom && !this.queue.next();
   }
 
   /** Publishers continue when the client has read enough. */
@@ -227,6 +205,7 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     const owner = this.persistent ? this : null;
     if (!owner && !memory.hasRoom(length, this.flow.slow)) return this.#drop('memory');
     const entry = new QueueEntry(owner, message, this.#deliveries.nextSeq(), qos, retain, now());
+    if (publication.grant) entry.identifiers = publication.grant.identifiers;
     if (owner) {
       entry.held = held;
       message.holders++;
@@ -274,9 +253,8 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     const link = this.#link;
     if (!link || this.#pumping) return;
     this.#pumping = true;
-    const { inflight } = this.#context.limits;
-    this.#deliveries.sendQueued(link, this.queue, inflight, this.#left);
-    if (!this.retainedFeed.isEmpty) this.retainedFeed.pump(link.sendBuffer, this.#continueFeed);
+    this.#deliveries.sendQueued(link, this.queue, this.#mostInFlight(link), this.#left);
+    if (!this.retainedFeed.isEmpty) this.retainedFeed.pump(link, this.#continueFeed);
     if (this.flow.held.size > 0) this.#releasePublishers();
     this.#pumping = false;
   }
@@ -309,12 +287,24 @@ export class Session implements Subscriber, BoundedQueueOwner, FlowReader {
     if (this.#link) this.#deliveries.received(this.#link, packetId);
   }
 
+  /** PUBREC with an error: the client does not take the message. */
+  refused(packetId: number): void {
+    if (this.#deliveries.refused(packetId)) this.#sendNext();
+  }
+
   /** PUBCOMP: the message has arrived exactly once. */
   completed(packetId: number): void {
     if (this.#deliveries.completed(packetId)) this.#sendNext();
   }
 
   #sendNext(): void {
+    if (this.#link) this.#deliveries.resumeNext(this.#link);
     if (this.queue.count > 0) this.#pump();
+  }
+
+  #mostInFlight(link: Link): number {
+    const { inflight } = this.#context.limits;
+    const { protocol5 } = link;
+    return protocol5 === undefined ? inflight : Math.min(inflight, protocol5.receiveMaximum);
   }
 }

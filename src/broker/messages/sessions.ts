@@ -10,18 +10,14 @@ import type { FlowControl } from './flow-control.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Router } from './router.ts';
-import {
-  type DropReason,
-  Session,
-  type SessionContext,
-  type SessionLimits,
-  type SessionParts,
-} from './session.ts';
+import { Session } from './session.ts';
+import type { DropReason, SessionContext, SessionLimits, SessionParts } from './session-parts.ts';
 import { storedShares } from './stored-shares.ts';
+import { restoredOptions } from './subscription-options.ts';
 
 export interface SessionsParts {
   readonly store: Store;
-  readonly limits: SessionLimits;
+  readonly limits: SessionLimits & { readonly sessionExpiry: number };
   readonly router: Router;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
@@ -34,6 +30,8 @@ export interface SessionsParts {
   readonly faults: Faults;
   /** Moves a message that can't be delivered to the refused messages. */
   setAside(message: Message, to: string, error: unknown): void;
+  /** The session of this client has ended. */
+  sessionEnded(clientId: string): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
 }
@@ -67,15 +65,16 @@ export class Sessions {
     const take = (stored: StoredSession): void => {
       const { clientId, key } = stored;
       if (clientId.startsWith(OWN_SESSION)) return;
-      const session = this.#createSession({ clientId, key, persistent: true, stored });
+      const expiryMs = expiryMsOf(stored.expiry);
+      const session = this.#createSession({ clientId, key, persistent: true, stored, expiryMs });
       for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
       const shares = new Set(storedShares(stored));
       for (const filter of shares) store.journal.add(['unsubscribe', key, filter]);
       removed += shares.size;
-      for (const { filter, qos } of stored.subscriptions) {
+      for (const { filter, qos, options, identifier } of stored.subscriptions) {
         if (shares.has(filter)) continue;
         session.subscriptions.set(filter, qos);
-        router.subscribe(filter, session, qos);
+        router.subscribe(filter, session, qos, restoredOptions(options, identifier));
       }
     };
     faults.each(store.recovered.sessions, take, ({ clientId }, error) => {
@@ -84,24 +83,44 @@ export class Sessions {
     if (removed > 0) sharesRemoved(removed);
   }
 
-  /** The session of a client that connects [MQTT-3.1.2-4 to 3.1.2-6]; `present` goes into its CONNACK. */
-  openSession(clientId: string, clean: boolean): { session: Session; present: boolean } {
+  /**
+   * The session of a client that connects [MQTT-3.1.2-4 to 3.1.2-6]; `present` goes into its CONNACK. `expiry` is how many
+   * seconds it outlives its connection, `NEVER` for as long as the config says.
+   */
+  openSession(
+    clientId: string,
+    clean: boolean,
+    expiry: number = clean ? 0 : NEVER,
+  ): { session: Session; present: boolean } {
     const before = this.#sessions.get(clientId);
-    const { store, now } = this.#parts;
-    if (before?.persistent && !clean) {
+    const { store, now, limits } = this.#parts;
+    if (before?.persistent && !clean && !before.isExpired(now(), limits.sessionExpiry)) {
       before.awaySince = now();
       before.opening = true;
       store.journal.add(['sessionSeen', CONNECTED, before.key]);
+      this.setExpiry(before, expiry);
       return { session: before, present: true };
     }
     if (before) this.endSession(before);
-    // A clean session is never stored: it needs no number.
-    const key = clean ? 0 : store.takeSessionKey();
+    const persistent = expiry > 0;
+    // A session that ends with its connection is never stored: it needs no number.
+    const key = persistent ? store.takeSessionKey() : 0;
     // First: a session that is not on disk must not be in memory.
-    if (!clean) store.journal.add(['openSession', key, clientId, CONNECTED, NEVER]);
-    const session = this.#createSession({ clientId, key, persistent: !clean });
+    if (persistent) store.journal.add(['openSession', key, clientId, CONNECTED, expiry]);
+    const expiryMs = expiryMsOf(expiry);
+    const session = this.#createSession({ clientId, key, persistent, expiryMs });
     session.opening = true;
     return { session, present: false };
+  }
+
+  /** Changes how many seconds the session outlives its connection. */
+  setExpiry(session: Session, expiry: number): void {
+    const expiryMs = expiryMsOf(expiry);
+    if (session.expiryMs === expiryMs) return;
+    session.expiryMs = expiryMs;
+    if (session.persistent) {
+      this.#parts.store.journal.add(['sessionExpiry', expiry, session.key]);
+    }
   }
 
   #createSession(identity: Omit<SessionParts, 'context'>): Session {
@@ -122,7 +141,7 @@ export class Sessions {
   /** The client's connection has ended: a clean session ends with it. */
   clientGone(session: Session): void {
     session.disconnect();
-    if (!session.persistent) this.endSession(session);
+    if (!session.persistent || session.expiryMs === 0) this.endSession(session);
     else if (!session.ended) {
       this.#parts.store.journal.add(['sessionSeen', this.#parts.now(), session.key]);
     }
@@ -138,7 +157,9 @@ export class Sessions {
       if (error) faults.caught('control', `ending the session of ${session.label}`, error);
     });
     if (session.persistent) store.journal.add(['endSession', session.key]);
-    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+    if (this.#sessions.get(session.clientId) !== session) return;
+    this.#sessions.delete(session.clientId);
+    this.#parts.sessionEnded(session.clientId);
   }
 
   *#unsubscribe(session: Session): Generator<undefined, void> {
@@ -149,6 +170,11 @@ export class Sessions {
       yield;
     }
   }
+}
+
+/** An expiry in seconds as milliseconds. */
+function expiryMsOf(seconds: number): number {
+  return seconds === NEVER ? Number.POSITIVE_INFINITY : seconds * 1000;
 }
 
 function createContext(parts: SessionsParts): SessionContext {

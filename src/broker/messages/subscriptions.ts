@@ -2,61 +2,53 @@ import type { Rights } from '../../access/rules.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import {
   encodeSuback,
-  type Qos,
   SUBACK_FAILURE,
+  SUBACK_HEADER,
   type SubscribePacket,
+  type SubscribeRequest,
   UNSUBACK_HEADER,
   type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
+import { encodeFilterCodes } from '../../mqtt/packets-5.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
+import {
+  isError,
+  NO_SUBSCRIPTION_EXISTED,
+  QUOTA_EXCEEDED,
+  SUCCESS,
+} from '../../mqtt/reason-codes.ts';
 import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
-import type { AbsentSessions } from './absent-sessions.ts';
 import type { Client } from './client.ts';
 import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
 import type { LocalMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { Subscriber } from './publication.ts';
+import type { Grant, Subscriber } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
 import { enqueueRetained } from './retained-delivery.ts';
 import type { Subscribed } from './retained-feed.ts';
-import type { Router } from './router.ts';
 import type { Session } from './session.ts';
-import type { Sessions } from './sessions.ts';
-import { SHARED } from './stored-shares.ts';
-import { filterPath, hasDeepWildcard } from './tree-levels.ts';
+import { storedOptions } from './subscription-options.ts';
+import {
+  NOT_ALLOWED,
+  type SubscriptionLimits,
+  SubscriptionRefusals,
+  type SubscriptionRefusalsParts,
+} from './subscription-refusals.ts';
 
-export interface SubscriptionsParts {
+export interface SubscriptionsParts extends SubscriptionRefusalsParts {
   readonly store: Store;
-  readonly router: Router;
   readonly retained: RetainedMessages;
-  readonly sessions: Pick<Sessions, 'ending'>;
-  readonly absent: AbsentSessions;
   readonly limits: SubscriptionLimits & TopicLimits;
   readonly turnBudget: TurnBudget;
   readonly memory: MemoryBudget;
-  /** A subscription was refused, or a session has ended, because of this limit. */
-  reached(key: SubscriptionKey): void;
   /** Moves a message that can't be delivered to the refused messages. */
   setAside(message: Message, to: string, error: unknown): void;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
 }
 
-/** Of all together, those with a wildcard beyond the 128th level, which are compared one by one. */
-const DEEP_WILDCARDS = 50;
-
-export interface SubscriptionLimits {
-  /** Of all sessions together, and of one. */
-  readonly subscriptions: number;
-  readonly subscriptionsPerClient: number;
-  /** Bytes of their filters. */
-  readonly subscriptionBytes: number;
-  readonly subscriptionBytesPerClient: number;
-}
-
-type SubscriptionKey = keyof SubscriptionLimits;
 type WorkGenerator = Generator<Promise<void> | undefined, void>;
 
 /** What is known of a SUBSCRIBE that is being worked on. */
@@ -69,16 +61,17 @@ interface Subscribing {
 }
 
 const TOO_MANY_UNFINISHED = 'all clients together have too many packets unfinished';
-const NOT_ALLOWED = 'not allowed by the access file';
 
 /** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
 export class Subscriptions {
   readonly #parts: SubscriptionsParts;
+  readonly #refusals: SubscriptionRefusals;
   /** How many packets of a client are being worked on. */
   readonly #working = new Map<Client, number>();
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
+    this.#refusals = new SubscriptionRefusals(parts);
   }
 
   /** Handles a client's SUBSCRIBE: SUBACK and then the retained messages are sent when the subscriptions are on disk. */
@@ -88,7 +81,7 @@ export class Subscriptions {
     const codes: number[] = [];
     const subscribed: Subscribed[] = [];
     const pendingAck = client.doWhenStored(() => {
-      client.sendBuffer.write(encodeSuback(packet.packetId, codes));
+      client.answer(encodeAnswer(client, packet.packetId, codes));
       if (subscribed.length === 0) return;
       const parts = { session, retained, subscribed, held: false, setAside };
       if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
@@ -113,14 +106,18 @@ export class Subscriptions {
       checkControlCharacters('topic filter', filter, limits);
       yield;
     }
-    for (const { filter, qos } of requests) {
-      const reason = this.#whyRefused(client, filter);
-      if (reason === undefined) {
-        this.#add(session, filter, qos);
+    for (const request of requests) {
+      const { filter, qos } = request;
+      const refusal = this.#refusals.of(client, filter);
+      if (refusal === undefined) {
+        const asks = asksForRetained(request, session);
+        this.#add(session, request);
         // The present messages: later ones reach the session through the subscription.
-        if (retained.mayMatch(filter)) subscribed.push({ filter, qos, upTo: retained.latest });
-      } else refused(session.clientId, reason);
-      codes.push(reason === undefined ? qos : SUBACK_FAILURE);
+        if (asks && retained.mayMatch(filter)) {
+          subscribed.push({ filter, qos, upTo: retained.latest, grant: retainedGrant(request) });
+        }
+      } else refused(session.clientId, refusal.reason);
+      codes.push(refusal === undefined ? qos : refusal.code);
       yield;
     }
     // A message that several filters match is queued once, at the highest QoS.
@@ -133,11 +130,14 @@ export class Subscriptions {
     pendingAck.done();
   }
 
-  #add(session: Session, filter: string, qos: Qos): void {
+  #add(session: Session, { filter, qos, options }: SubscribeRequest): void {
     const { store, router } = this.#parts;
     session.subscriptions.set(filter, qos);
-    router.subscribe(filter, session, qos);
-    if (session.persistent) store.journal.add(['subscribe', session.key, filter, qos, 0, 0]);
+    router.subscribe(filter, session, qos, options);
+    if (!session.persistent) return;
+    const stored = storedOptions(options);
+    const identifier = options?.identifier ?? 0;
+    store.journal.add(['subscribe', session.key, filter, qos, stored, identifier]);
   }
 
   /** Does work of `bytes` bytes for a client, which is not read while that takes several turns of the event loop. */
@@ -147,7 +147,7 @@ export class Subscriptions {
     turnBudget.run(whileOpen(client, work), (error) => {
       hasEnded = true;
       if (isPaused) this.#resume(client, bytes);
-      if (error instanceof ProtocolError) client.violated(error.message);
+      if (error instanceof ProtocolError) client.violated(error.message, error.reasonCode);
       else if (error) throw error;
     });
     if (hasEnded) return;
@@ -155,7 +155,7 @@ export class Subscriptions {
     memory.unfinished += bytes;
     this.#working.set(client, (this.#working.get(client) ?? 0) + 1);
     client.pauseReading('subscriptions');
-    if (memory.hasTooManyUnfinished) client.violated(TOO_MANY_UNFINISHED);
+    if (memory.hasTooManyUnfinished) client.violated(TOO_MANY_UNFINISHED, QUOTA_EXCEEDED);
   }
 
   #resume(client: Client, bytes: number): void {
@@ -169,65 +169,27 @@ export class Subscriptions {
     client.resumeReading('subscriptions');
   }
 
-  /** Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
-  #whyRefused({ session, access }: Client, filter: string): string | undefined {
-    const { subscriptions } = session!;
-    // If it were granted, it would never receive a message.
-    if (filter.startsWith(SHARED)) return 'shared subscriptions ($share/…) are not supported';
-    if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
-    if (subscriptions.has(filter)) return undefined;
-    const { deepWildcards } = this.#parts.router;
-    if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(filter))) {
-      return 'too many filters with wildcards beyond level 128';
-    }
-    const { limits, absent } = this.#parts;
-    const bytes = Buffer.byteLength(filter);
-    if (subscriptions.size >= limits.subscriptionsPerClient) {
-      return this.#tooMany('subscriptionsPerClient');
-    }
-    if (subscriptions.bytes + bytes > limits.subscriptionBytesPerClient) {
-      return this.#tooMany('subscriptionBytesPerClient');
-    }
-    while (this.#count >= limits.subscriptions) {
-      const reason = this.#tooMany('subscriptions');
-      if (!absent.endLargest('most subscriptions', (each) => each.subscriptions.size))
-        return reason;
-    }
-    while (this.#bytes + bytes > limits.subscriptionBytes) {
-      const reason = this.#tooMany('subscriptionBytes');
-      if (!absent.endLargest('longest filters', (each) => each.subscriptions.bytes)) return reason;
-    }
-    return undefined;
-  }
-
-  /** Subscriptions, without those of sessions that have ended. */
-  get #count(): number {
-    return this.#parts.router.count - this.#parts.sessions.ending.count;
-  }
-
-  get #bytes(): number {
-    return this.#parts.router.bytes - this.#parts.sessions.ending.bytes;
-  }
-
-  #tooMany(key: SubscriptionKey): string {
-    this.#parts.reached(key);
-    return 'too many filters';
-  }
-
   /** Handles a client's UNSUBSCRIBE: UNSUBACK is sent when the change is on disk. */
   unsubscribe(client: Client, packet: UnsubscribePacket): void {
-    const pendingAck = client.ackWhenStored(UNSUBACK_HEADER, packet.packetId);
-    this.#run(client, packet.bytes, this.#unsubscribing(client.session!, packet, pendingAck));
+    const { packetId, bytes, filters } = packet;
+    const codes: number[] = [];
+    const pendingAck = client.protocol5
+      ? client.doWhenStored(() =>
+          client.answer(encodeFilterCodes(UNSUBACK_HEADER, packetId, codes)),
+        )
+      : client.ackWhenStored(UNSUBACK_HEADER, packetId);
+    this.#run(client, bytes, this.#unsubscribing(client.session!, filters, codes, pendingAck));
   }
 
   *#unsubscribing(
     session: Session,
-    { filters }: UnsubscribePacket,
+    filters: Iterable<string>,
+    codes: number[],
     pendingAck: PendingAck,
   ): WorkGenerator {
     for (const _filter of filters) yield;
     for (const filter of filters) {
-      this.#end(session, filter);
+      codes.push(this.#end(session, filter) ? SUCCESS : NO_SUBSCRIPTION_EXISTED);
       yield;
     }
     // Also if nothing has changed: an UNSUBSCRIBE of an earlier connection may not be on disk yet.
@@ -240,16 +202,18 @@ export class Subscriptions {
     for (const filter of [...session.subscriptions.keys()]) {
       if (rights.maySubscribe(filter)) continue;
       this.#end(session, filter);
-      this.#parts.refused(session.clientId, NOT_ALLOWED);
+      this.#parts.refused(session.clientId, NOT_ALLOWED.reason);
     }
   }
 
-  #end(session: Session, filter: string): void {
-    if (!session.subscriptions.delete(filter)) return;
+  /** Returns whether there was such a subscription. */
+  #end(session: Session, filter: string): boolean {
+    if (!session.subscriptions.delete(filter)) return false;
     const { store, router } = this.#parts;
     router.unsubscribe(filter, session);
     session.retainedFeed.remove(filter);
     if (session.persistent) store.journal.add(['unsubscribe', session.key, filter]);
+    return true;
   }
 
   /** Calls a part of the gateway with every message that the filter matches, until the returned function is called. */
@@ -275,6 +239,25 @@ export class Subscriptions {
     router.subscribe(filter, subscriber, 2);
     return () => router.unsubscribe(filter, subscriber);
   }
+}
+
+/** Whether the client gets the present retained messages [MQTT 5, section 3.8.3.1]. */
+function asksForRetained({ filter, options }: SubscribeRequest, session: Session): boolean {
+  const handling = options?.retainHandling ?? 0;
+  return handling === 0 || (handling === 1 && !session.subscriptions.has(filter));
+}
+
+/** What is sent with the retained messages of a subscription. */
+function retainedGrant({ options }: SubscribeRequest): Grant | null {
+  if (options === undefined || options.identifier === 0) return null;
+  return { identifiers: [options.identifier], retainAsPublished: true };
+}
+
+/** A SUBACK: before MQTT 5 there is one code for every refusal. */
+function encodeAnswer(client: Client, packetId: number, codes: readonly number[]): Buffer {
+  if (client.protocol5) return encodeFilterCodes(SUBACK_HEADER, packetId, codes);
+  const plain = codes.map((code) => (isError(code) ? SUBACK_FAILURE : code));
+  return encodeSuback(packetId, plain);
 }
 
 /** The work until its client has gone. */

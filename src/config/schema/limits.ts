@@ -30,6 +30,25 @@ export const limitsSchema = z.strictObject({
   inflight: wholeNumber(1, 65_535)
     .prefault(20)
     .describe('Most messages sent to one client that it has not acknowledged yet.'),
+  receiveMaximum: wholeNumber(1, 65_535)
+    .prefault(1000)
+    .describe(
+      'Most messages above QoS 0 that one client with MQTT 5 may send before one is acknowledged.',
+    ),
+  overReceiveMaximum: z
+    .enum(['disconnect', 'accept'])
+    .prefault('disconnect')
+    .describe(
+      'What happens to a client with MQTT 5 that sends more than `receiveMaximum` allows. Some clients do not know this limit.',
+    ),
+  topicAliases: wholeNumber(0, 65_535)
+    .prefault(100)
+    .describe('Most topic aliases that one client with MQTT 5 may use.'),
+  longestKeepalive: duration('1s', '65535s')
+    .optional()
+    .describe(
+      'Longest keep alive of a client with MQTT 5: a client that asks for a longer one, or for none, is given this one. Default: no limit.',
+    ),
   queue: queueSchema(QUEUE, whenFull).prefault({}).describe('Limits of the queue of each session.'),
   sessionExpiry: duration('1s', '3650d')
     .prefault('7d')

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Version } from '../../mqtt/connect.ts';
 import { fileSchema, mapSuchAs, text, wholeNumber } from './values.ts';
 
 /** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
@@ -18,6 +19,8 @@ export interface ListenerConfig {
   readonly anonymous: boolean;
   /** Whether rules by client id hold for clients without a user and without a certificate; absent for false. */
   readonly trustClientIds?: boolean | undefined;
+  /** Versions of MQTT by their protocol level. */
+  readonly versions?: readonly Version[] | undefined;
   /** Origins of web pages that may connect, in lower case; `*` is any. */
   readonly origins?: readonly string[] | undefined;
 }
@@ -42,6 +45,9 @@ export const serverFiles = {
   ),
   key: fileSchema.describe('Private key, PEM. Other users must not be able to read it.'),
 };
+
+/** In this order in the messages. */
+const VERSIONS: readonly Version[] = [3, 4, 5];
 
 const tlsSchema = z.strictObject(
   {
@@ -79,6 +85,13 @@ export const listenerSchema = z
         .describe(
           'Whether rules of the access file by client id (`clients`, and `%c` under `anonymous`) hold for clients without a user and without a certificate. Any such client can claim any client id: only for networks where no client does.',
         ),
+      versions: z
+        .array(z.literal(VERSIONS, { error: '3 (MQTT 3.1), 4 (MQTT 3.1.1) or 5' }), {
+          error: 'a list such as [3, 4, 5]',
+        })
+        .min(1, { error: 'at least one version' })
+        .prefault([3, 4])
+        .describe('Versions of MQTT by their protocol level: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.'),
       origins: z
         .array(
           text(

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
-import { Broker, type BrokerLimits } from '../../../src/broker/broker.ts';
+import { Broker } from '../../../src/broker/broker.ts';
+import type { BrokerLimits } from '../../../src/broker/broker-limits.ts';
 import { databaseFile } from '../../../src/store/database/data-folder.ts';
 import { Store } from '../../../src/store/store.ts';
 import type { SomeLimits } from '../../support/broker.ts';
@@ -52,6 +53,9 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   absentSessions: 'end-largest',
   controlCharacters: 'refuse',
   inflight: 20,
+  receiveMaximum: 1000,
+  overReceiveMaximum: 'disconnect',
+  topicAliases: 100,
   queue: {
     messages: 100_000,
     bytes: 256 * 1024 * 1024,

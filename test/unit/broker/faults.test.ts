@@ -230,7 +230,7 @@ test('load: what can not be loaded does not keep the broker from starting, and i
   const { store: before } = await startStore(folder);
   const { journal } = before;
   const payload = Buffer.from('x');
-  journal.add(['openSession', 9, 'absent', 1, NEVER]);
+  journal.add(['openSession', 9, 'absent', 0, NEVER]);
   journal.add(['subscribe', 9, '#', 1, 0, 0]);
   await before.stop();
   const db = openConnection(databaseFile(folder));

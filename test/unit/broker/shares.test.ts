@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { BrokerLimits } from '../../../src/broker/broker.ts';
+import type { BrokerLimits } from '../../../src/broker/broker-limits.ts';
 import { NEVER } from '../../../src/mqtt/properties.ts';
 import { type RunningBroker, type SomeLimits, startBroker } from '../../support/broker.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';

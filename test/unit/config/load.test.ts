@@ -127,6 +127,7 @@ describe('defaults', () => {
             protocol: 'tcp',
             anonymous: true,
             trustClientIds: false,
+            versions: [3, 4],
           },
         ],
         limits: {
@@ -134,6 +135,9 @@ describe('defaults', () => {
           connecting: 1000,
           packet: 1_048_576,
           inflight: 20,
+          receiveMaximum: 1000,
+          overReceiveMaximum: 'disconnect',
+          topicAliases: 100,
           queue: {
             messages: 100_000,
             bytes: 268_435_456,
@@ -262,6 +266,7 @@ it('takes files from the folder of the config and data from the current folder',
     protocol: 'tcp',
     anonymous: false,
     trustClientIds: false,
+    versions: [3, 4],
     tls: {
       cert: `${TLS}/gateway.crt`,
       key: `${TLS}/gateway.key`,

@@ -72,6 +72,7 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['a smaller window', (c) => (c.broker.limits.inflight = 5), /limits\.inflight: 20 -> 5/],
   ['a larger window', (c) => (c.broker.limits.inflight = 300), /limits\.inflight: 5 -> 300/],
   ['another kind of topics', (c) => (c.broker.limits.controlCharacters = 'allow'), /s\.controlC/],
+  ['other windows', (c) => (c.broker.limits.receiveMaximum = 5), /receiveMaximum: 1000 -> 5/],
   ['an uplink more', (c) => c.uplinks.push(spare), /uplinks\.spare: new/],
   ['a route more', (c) => (c.uplinks[0]!.routes as object[]).push(route), /plant\.out\.alarm\/#/],
   ['another address', (c) => (c.uplinks[0]!.url = 'mqtt://127.0.0.1:10'), /uplinks\.plant\.urls/],

@@ -5,6 +5,7 @@ import type { Handshake } from '../../../../src/broker/clients/handshake.ts';
 import type { DataPlane } from '../../../../src/broker/messages/data-plane.ts';
 import { OnceLog } from '../../../../src/broker/stats/once-log.ts';
 import { TrafficCounters } from '../../../../src/broker/stats/traffic-counters.ts';
+import { CONNECTION_LIMITS } from '../../../support/connection-parts.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { createFaults } from '../../../support/faults.ts';
@@ -24,6 +25,7 @@ function setUp(limits: Partial<ConnectionLimits> = {}) {
   const connections = new Connections({
     faults: createFaults(),
     limits: {
+      ...CONNECTION_LIMITS,
       connections: 3,
       connectionsPerAddress: 2,
       connecting: 1000,
@@ -33,6 +35,7 @@ function setUp(limits: Partial<ConnectionLimits> = {}) {
       ...limits,
     },
     clock,
+    storedNow: () => 0,
     memory: memoryBudget(),
     traffic: new TrafficCounters(),
     log: new OnceLog(log, () => clock.monotonic()),
@@ -203,7 +206,7 @@ test('while the gateway stops nothing is accepted, and ends are not logged', () 
   const { connections, accept, lost, lines } = setUp();
   const connection = accept('192.0.2.1')!;
   connections.stopAccepting();
-  connections.closeAll('the gateway stops');
+  connections.closeAll('the gateway stops', 0x8b);
   expect(lost).toEqual([connection]);
   expect(lines).toEqual([]);
   expect(accept('192.0.2.2')).toBeUndefined();

@@ -4,6 +4,7 @@ import { Connection } from '../../../../src/broker/clients/connection.ts';
 import { Handshake, type HandshakeParts } from '../../../../src/broker/clients/handshake.ts';
 import type { DataPlane } from '../../../../src/broker/messages/data-plane.ts';
 import { OnceLog } from '../../../../src/broker/stats/once-log.ts';
+import { LIMITS } from '../../../support/broker.ts';
 import { connectionParts } from '../../../support/connection-parts.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
@@ -37,13 +38,14 @@ function setUp({ admit, present = false, isOverLimit = false, hasRoom = true }: 
       absent: { hasRoomFor: () => hasRoom },
       subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
     } as unknown as DataPlane,
-    limits: { controlCharacters: 'refuse' },
+    limits: LIMITS,
     drops: { count: (...drop) => void calls.push(`drop ${drop.join(' ')}`) },
     log: new OnceLog(log, () => 0),
     access: { hasRules: admit !== undefined, admit } as unknown as Access,
     isOverLimit: () => isOverLimit,
     failed: (_connection, error) => String(error),
     connect: () => calls.push('control'),
+    accepted: () => undefined,
   };
   const handshake = new Handshake(parts);
   const transport = new FakeTransport();

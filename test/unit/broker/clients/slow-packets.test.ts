@@ -6,7 +6,7 @@ import { systemClock } from '../../../../src/base/clock.ts';
 import { Connection } from '../../../../src/broker/clients/connection.ts';
 import type { Session } from '../../../../src/broker/messages/session.ts';
 import { startBroker } from '../../../support/broker.ts';
-import { connectionParts } from '../../../support/connection-parts.ts';
+import { CONNECTION_LIMITS, connectionParts } from '../../../support/connection-parts.ts';
 import { FakeHandler } from '../../../support/fake-handler.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 import { settle } from '../../../support/manual-clock.ts';
@@ -23,7 +23,7 @@ function connected(packetTimeout = 60_000) {
   const handler = new FakeHandler();
   const transport = new FakeTransport();
   let now = 0;
-  const limits = { packet: 1024 * 1024, connectTimeout: 5000, packetTimeout };
+  const limits = { ...CONNECTION_LIMITS, packetTimeout };
   const connection = new Connection(
     transport,
     connectionParts(handler.handlers, { now: () => now, limits }),

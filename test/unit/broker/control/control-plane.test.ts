@@ -40,11 +40,12 @@ async function setUp() {
     connack: (connection, code) => lines.push(`${connection} connack ${code}`),
     ended: (connection, reason) => lines.push(`${connection} ended: ${reason}`),
     watch: () => () => undefined,
+    hasSession: () => false,
     async will({ topic, payload, qos, retain }) {
       lines.push(`will ${topic} ${Buffer.from(payload)} ${qos} ${retain}`);
     },
   });
-  await plane.start([], 0);
+  await plane.start({ wills: [], delayedWills: [] }, 0);
   onTestFinished(() => plane.stop());
   const connection = (name: string) => {
     const bytes: string[] = [];
@@ -173,7 +174,7 @@ test('a stop ends every client, publishes no will and keeps it', async () => {
 
 test('wills left by a crash are published at the start, and then deleted', async () => {
   const { plane, lines, operations } = await setUp();
-  await plane.start([{ clientId: 'dead', ...will }], 0);
+  await plane.start({ wills: [{ clientId: 'dead', ...will }], delayedWills: [] }, 0);
   expect(lines).toEqual(['will status gone 1 true']);
   expect(operations).toEqual(['deleteWill dead']);
 });

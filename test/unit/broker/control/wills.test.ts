@@ -83,8 +83,9 @@ test('after a clean stop the will of a client that stays away is published in th
     ended: () => undefined,
     will: async ({ topic }) => void published.push(topic),
     watch: () => () => undefined,
+    hasSession: () => false,
   });
-  await control.start([{ ...left, retain: false }], 60_000);
+  await control.start({ wills: [{ ...left, retain: false }], delayedWills: [] }, 60_000);
   await vi.advanceTimersByTimeAsync(59_000);
   expect(published).toEqual([]);
   await vi.advanceTimersByTimeAsync(1_001);

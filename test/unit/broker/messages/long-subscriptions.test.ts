@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TurnBudget } from '../../../../src/base/turn-budget.ts';
-import type { BrokerLimits } from '../../../../src/broker/broker.ts';
+import type { BrokerLimits } from '../../../../src/broker/broker-limits.ts';
 import { createMessage } from '../../../../src/queue/message.ts';
 import { MemoryDisk } from '../../../support/memory-disk.ts';
 import * as packets from '../../../support/packets.ts';

@@ -5,11 +5,8 @@ import type { Link } from '../../../../src/broker/messages/deliveries.ts';
 import { FlowControl } from '../../../../src/broker/messages/flow-control.ts';
 import { Publication } from '../../../../src/broker/messages/publication.ts';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
-import {
-  Session,
-  type SessionLimits,
-  type SessionParts,
-} from '../../../../src/broker/messages/session.ts';
+import { Session } from '../../../../src/broker/messages/session.ts';
+import type { SessionLimits, SessionParts } from '../../../../src/broker/messages/session-parts.ts';
 import { PUBREL_HEADER } from '../../../../src/mqtt/codec.ts';
 import { createMessage } from '../../../../src/queue/message.ts';
 import { PendingAck } from '../../../../src/queue/pending-ack.ts';
@@ -34,6 +31,7 @@ const pass = (ms = 1) => vi.advanceTimersByTimeAsync(ms);
 class FakeLink implements Link {
   readonly transport = new FakeTransport();
   readonly sendBuffer = new SendBuffer(this.transport, sendBufferParts());
+  readonly protocol5 = undefined;
   readonly #reader = new PacketReader();
 
   acknowledge(header: number, packetId: number): void {
@@ -110,7 +108,10 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
       throw error;
     },
   };
-  const session = new Session({ context, clientId: 'client', key: 7, persistent, stored });
+  const session = new Session({
+    ...{ context, clientId: 'client', key: 7, persistent, stored },
+    expiryMs: persistent ? Number.POSITIVE_INFINITY : 0,
+  });
   const deliver = (payload: string, qos: 0 | 1 | 2 = 1): { acknowledged: boolean } => {
     const state = { acknowledged: false };
     const publication = new Publication().of(
@@ -591,7 +592,7 @@ describe('retained feed', () => {
     }
     link.transport.clog(BOUND + 1);
     link.sendBuffer.measure();
-    session.feed({ filter: '#', qos: 0, upTo: retained.latest });
+    session.feed({ filter: '#', qos: 0, upTo: retained.latest, grant: null });
     retained.delete('b');
     await pass();
     link.transport.clog(0);

@@ -1,0 +1,127 @@
+import type { Will } from '../../mqtt/connect.ts';
+import type { StoredDelayedWill } from '../../store/recovery/load-state.ts';
+import type { Store } from '../../store/store.ts';
+
+/** A will that is published: its message, and the time of the stored clock at which that expires. */
+export interface DueWill extends Will {
+  readonly expiresAt: number | null;
+}
+
+export interface DelayedWillsParts {
+  readonly store: Pick<Store, 'journal' | 'storedClock'>;
+  /** Whether the client has a session, which is a reason for a will to wait. */
+  hasSession(clientId: string): boolean;
+  /** Publishes in this turn, so that one commit deletes the will and stores its messages. */
+  publish(will: DueWill, clientId: string): void;
+}
+
+/** The will of one client: of one that is connected, or of one whose connection has ended. */
+interface KeptWill {
+  readonly will: Will;
+  /** When it is published, in milliseconds of the stored clock; undefined while its client is connected. */
+  due: number | undefined;
+}
+
+/** Stored instead of a time while the client is connected. */
+const CONNECTED = 0;
+const NO_PROPERTIES = new Uint8Array(0);
+const NO_EXPIRY = -1;
+
+/**
+ * The wills of clients of MQTT 5 [MQTT 5, section 3.1.2.5]. A will is published when its delay has passed after the end of
+ * the connection, or when the session ends, whichever is first. A new connection to the session makes it void. Both times
+ * are on disk, so a restart changes neither.
+ */
+export class DelayedWills {
+  readonly #parts: DelayedWillsParts;
+  readonly #wills = new Map<string, KeptWill>();
+  #stopped = false;
+
+  constructor(parts: DelayedWillsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes the wills that the last run has left. A client that was connected then has lost its connection now; after a
+   * clean stop it has at least `graceMs` milliseconds to come back.
+   */
+  start(left: readonly StoredDelayedWill[], graceMs: number): void {
+    for (const { clientId, due, ...stored } of left) {
+      const will = {
+        ...stored,
+        expiry: stored.expiry === NO_EXPIRY ? undefined : stored.expiry,
+        properties: stored.properties.length > 0 ? stored.properties : undefined,
+      };
+      const kept: KeptWill = { will, due: due === CONNECTED ? undefined : due };
+      this.#wills.set(clientId, kept);
+      if (kept.due !== undefined) continue;
+      const delayMs = this.#parts.hasSession(clientId) ? stored.delay * 1000 : 0;
+      this.#setDue(clientId, kept, Math.max(graceMs, delayMs));
+    }
+  }
+
+  /** The client has connected: the will of its session's last connection is void, and this one is kept. */
+  connected(clientId: string, will: Will | undefined): void {
+    if (will) {
+      this.#wills.set(clientId, { will, due: undefined });
+      this.#parts.store.journal.add([
+        'putDelayedWill',
+        clientId,
+        will.topic,
+        will.qos,
+        will.retain ? 1 : 0,
+        Uint8Array.from(will.payload),
+        will.properties ? Uint8Array.from(will.properties) : NO_PROPERTIES,
+        will.expiry ?? NO_EXPIRY,
+        will.delay ?? 0,
+        CONNECTED,
+      ]);
+    } else this.drop(clientId);
+  }
+
+  /** The client has disconnected in order: there is no will. */
+  drop(clientId: string): void {
+    if (!this.#wills.delete(clientId)) return;
+    this.#parts.store.journal.add(['deleteDelayedWill', clientId]);
+  }
+
+  /** The connection has ended, and the session ends in so many milliseconds if its client does not come back. */
+  lost(clientId: string, sessionMs: number): void {
+    const kept = this.#wills.get(clientId);
+    if (this.#stopped || !kept || kept.due !== undefined) return;
+    const delayMs = Math.min((kept.will.delay ?? 0) * 1000, sessionMs);
+    if (delayMs > 0) this.#setDue(clientId, kept, delayMs);
+    else this.#publish(clientId, kept.will);
+  }
+
+  /** The session has ended: a will that waits for its delay is published. */
+  sessionEnded(clientId: string): void {
+    const kept = this.#wills.get(clientId);
+    if (kept?.due !== undefined) this.#publish(clientId, kept.will);
+  }
+
+  /** The gateway stops: the end of a connection says nothing about its client. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Publishes the wills whose delay has passed; called several times a second. */
+  sweep(): void {
+    const now = this.#parts.store.storedClock.now();
+    for (const [clientId, { will, due }] of this.#wills) {
+      if (due !== undefined && due <= now) this.#publish(clientId, will);
+    }
+  }
+
+  #setDue(clientId: string, kept: KeptWill, delayMs: number): void {
+    kept.due = this.#parts.store.storedClock.now() + delayMs;
+    this.#parts.store.journal.add(['delayedWillDue', kept.due, clientId]);
+  }
+
+  #publish(clientId: string, will: Will): void {
+    this.drop(clientId);
+    const expiresAt =
+      will.expiry === undefined ? null : this.#parts.store.storedClock.now() + will.expiry * 1000;
+    this.#parts.publish({ ...will, expiresAt }, clientId);
+  }
+}

@@ -1,0 +1,103 @@
+import { NOT_AUTHORIZED, QUOTA_EXCEEDED, SHARED_NOT_SUPPORTED } from '../../mqtt/reason-codes.ts';
+import { isShared } from '../../mqtt/shared-filter.ts';
+import type { AbsentSessions } from './absent-sessions.ts';
+import type { Client } from './client.ts';
+import type { Router } from './router.ts';
+import type { Sessions } from './sessions.ts';
+import { filterPath, hasDeepWildcard } from './tree-levels.ts';
+
+export interface SubscriptionRefusalsParts {
+  readonly router: Router;
+  readonly sessions: Pick<Sessions, 'ending'>;
+  readonly absent: AbsentSessions;
+  readonly limits: SubscriptionLimits;
+  /** A subscription was refused, or a session has ended, because of this limit. */
+  reached(key: SubscriptionKey): void;
+}
+
+/** Of all together, those with a wildcard beyond the 128th level, which are compared one by one. */
+const DEEP_WILDCARDS = 50;
+
+export interface SubscriptionLimits {
+  /** Of all sessions together, and of one. */
+  readonly subscriptions: number;
+  readonly subscriptionsPerClient: number;
+  /** Bytes of their filters. */
+  readonly subscriptionBytes: number;
+  readonly subscriptionBytesPerClient: number;
+}
+
+export type SubscriptionKey = keyof SubscriptionLimits;
+/** Why a subscription is refused, with the reason code of MQTT 5. */
+export interface Refused {
+  readonly reason: string;
+  readonly code: number;
+}
+
+export const NOT_ALLOWED: Refused = {
+  reason: 'not allowed by the access file',
+  code: NOT_AUTHORIZED,
+};
+const TOO_MANY: Refused = { reason: 'too many filters', code: QUOTA_EXCEEDED };
+// If it were granted, it would never receive a message.
+const SHARED: Refused = {
+  reason: 'shared subscriptions ($share/…) are not supported',
+  code: SHARED_NOT_SUPPORTED,
+};
+const TOO_DEEP: Refused = {
+  reason: 'too many filters with wildcards beyond level 128',
+  code: QUOTA_EXCEEDED,
+};
+
+/** Decides which subscriptions a client may have. */
+export class SubscriptionRefusals {
+  readonly #parts: SubscriptionRefusalsParts;
+
+  constructor(parts: SubscriptionRefusalsParts) {
+    this.#parts = parts;
+  }
+
+  /** Why the client may not subscribe to the filter; undefined where it may. Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
+  of({ session, access }: Client, filter: string): Refused | undefined {
+    const { subscriptions } = session!;
+    if (isShared(filter)) return SHARED;
+    if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
+    if (subscriptions.has(filter)) return undefined;
+    const { deepWildcards } = this.#parts.router;
+    if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(filter))) {
+      return TOO_DEEP;
+    }
+    const { limits, absent } = this.#parts;
+    const bytes = Buffer.byteLength(filter);
+    if (subscriptions.size >= limits.subscriptionsPerClient) {
+      return this.#tooMany('subscriptionsPerClient');
+    }
+    if (subscriptions.bytes + bytes > limits.subscriptionBytesPerClient) {
+      return this.#tooMany('subscriptionBytesPerClient');
+    }
+    while (this.#count >= limits.subscriptions) {
+      const reason = this.#tooMany('subscriptions');
+      if (!absent.endLargest('most subscriptions', (each) => each.subscriptions.size))
+        return reason;
+    }
+    while (this.#bytes + bytes > limits.subscriptionBytes) {
+      const reason = this.#tooMany('subscriptionBytes');
+      if (!absent.endLargest('longest filters', (each) => each.subscriptions.bytes)) return reason;
+    }
+    return undefined;
+  }
+
+  /** Subscriptions, without those of sessions that have ended. */
+  get #count(): number {
+    return this.#parts.router.count - this.#parts.sessions.ending.count;
+  }
+
+  get #bytes(): number {
+    return this.#parts.router.bytes - this.#parts.sessions.ending.bytes;
+  }
+
+  #tooMany(key: SubscriptionKey): Refused {
+    this.#parts.reached(key);
+    return TOO_MANY;
+  }
+}
