@@ -27,6 +27,8 @@ export interface PlantSessionsParts {
   state(): KeyValueStore;
   /** Stores a value with the next commit, before all changes that are added later. */
   setNow(key: string, value: unknown): void;
+  /** Sessions that were written in this run, which other configs of the uplink share; empty at first. */
+  readonly fresh: Set<string>;
 }
 
 /** The session that has the QoS 2 messages in flight. */
@@ -52,8 +54,6 @@ const UNKNOWN: KnownSession = {
  */
 export class PlantSessions {
   readonly #parts: PlantSessionsParts;
-  /** Sessions that were written in this run: a crash can't have left them older than they are. */
-  readonly #fresh = new Set<string>();
 
   constructor(parts: PlantSessionsParts) {
     this.#parts = parts;
@@ -102,17 +102,17 @@ export class PlantSessions {
     return { ...UNKNOWN, asked: isTexts(former) ? former : [] };
   }
 
-  /** Whether what is known was written in this run. */
+  /** Whether what is known was written in this run: a crash can't have left it older than it is. */
   isFresh(url: string): boolean {
-    return this.#fresh.has(this.#keyOf(url));
+    return this.#parts.fresh.has(this.#keyOf(url));
   }
 
   set(url: string, session: KnownSession): void {
-    const { state, setNow } = this.#parts;
+    const { state, setNow, fresh } = this.#parts;
     const key = this.#keyOf(url);
     const before = this.of(url);
     const asked = session.asked.slice(-REMEMBERED);
-    this.#fresh.add(key);
+    fresh.add(key);
     // A plant that comes and goes must not cause a write each time.
     if (isDeepStrictEqual(before, { ...session, asked })) return;
     // A filter that is on its way to the plant must be known after a crash: nothing else can unsubscribe it.

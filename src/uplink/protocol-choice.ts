@@ -14,6 +14,8 @@ export const MQTT_311: PlantProtocol = { version: 4, bridge: false };
 
 /** CONNACK: the version is not supported [MQTT 3.1.1, table 3.1; MQTT 5, table 3-1]. */
 const REFUSALS = [0x01, 0x84];
+/** A plant that has taken a protocol must give no answer to it so often in a row before another one is tried. */
+const DOUBTS = 3;
 
 /**
  * Chooses the protocol for each address: MQTT 5, and MQTT 3.1.1 where the plant does not take it, unless the config
@@ -25,6 +27,8 @@ export class ProtocolChoice {
   readonly #refused = new Set<string>();
   /** The plant closed the connection instead of an answer, which may have another cause: tried again with the next one. */
   readonly #closed = new Set<string>();
+  /** Taken by the plant in this run, and how often in a row it has given no answer since. */
+  readonly #taken = new Map<string, number>();
 
   constructor({ protocol, in: routes, username, password }: ProtocolConfig) {
     // MQTT 3.1.1 takes a password only with a user name [MQTT-3.1.2-22].
@@ -49,10 +53,25 @@ export class ProtocolChoice {
   /** A connection has ended. Returns whether another protocol is tried at once. */
   ended(url: string, protocol: PlantProtocol, ending: Ending): boolean {
     const key = keyOf(url, protocol);
+    if (ending.reached === 'session') this.#taken.set(key, 0);
     if (ending.refusal !== undefined && REFUSALS.includes(ending.refusal)) this.#refused.add(key);
-    else if (wasClosed(ending, protocol)) this.#closed.add(key);
-    else return this.#startAgain(url);
+    else if (!wasClosed(ending, protocol)) return this.#startAgain(url);
+    else if (this.#isOutage(key)) return false;
+    else this.#closed.add(key);
     return this.#left(url).length > 0 || this.#startAgain(url);
+  }
+
+  /**
+   * Whether a closed connection says nothing about the protocol, which the plant has taken before: a plant that starts or
+   * a network that fails looks the same, and another protocol would bring the retained messages again.
+   */
+  #isOutage(key: string): boolean {
+    const before = this.#taken.get(key);
+    if (before === undefined) return false;
+    this.#taken.set(key, before + 1);
+    if (before + 1 < DOUBTS) return true;
+    this.#taken.delete(key);
+    return false;
   }
 
   #left(url: string): PlantProtocol[] {

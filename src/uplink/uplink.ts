@@ -60,6 +60,8 @@ export class Uplink {
   #connection: UplinkConnection;
   /** Functions that detach the outbox, by the filter of its route. */
   readonly #attached = new Map<string, () => void>();
+  /** See `PlantSessions`: a reload of the config is no new run. */
+  readonly #freshSessions = new Set<string>();
   #received = 0;
   #parked = false;
 
@@ -118,6 +120,7 @@ export class Uplink {
         config: this.#config,
         state: () => store.state.of(owner),
         setNow: (key, value) => store.state.setNow(owner, key, value),
+        fresh: this.#freshSessions,
       }),
       load: async () => (await import('./plant-client.ts')).openPlant,
       receive: (topic, packet) => this.#receiveOrRefuse(topic, packet),

@@ -12,6 +12,7 @@ function setUp(urls: readonly string[], states = createMemoryState()) {
     new PlantSessions({
       config: { clientId, urls },
       state: () => state,
+      fresh: new Set(),
       setNow: (key, value) => {
         stored.push(key);
         state.set(key, value);

@@ -72,6 +72,7 @@ function subscriptionsFor(
       config: { clientId: 'cell-plant', urls: ['mqtt://plant'] },
       state: () => own,
       setNow: (key, value) => own.set(key, value),
+      fresh: new Set(),
     }),
     comesBack: async (topic) => inSession(topic),
     report: (problem, sentence) => reports.set(problem, sentence),

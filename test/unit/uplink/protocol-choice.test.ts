@@ -81,6 +81,29 @@ describe('without `protocol`', () => {
   });
 });
 
+describe('a protocol that the plant has taken before', () => {
+  test.each([
+    ['a closed connection', {}],
+    ['no answer to a bridge', { silent: true }],
+  ])('is left only after %s three times in a row', (_name, over) => {
+    const protocols = choice({ in: [KEEP], protocol: 4 });
+    for (let round = 0; round < 2; round++) {
+      protocols.ended(URL, MQTT_311_BRIDGE, ending({ reached: 'session' }));
+      expect(tried(protocols, ending(over))).toEqual([MQTT_311_BRIDGE]);
+      expect(tried(protocols, ending(over))).toEqual([MQTT_311_BRIDGE]);
+    }
+    expect(tried(protocols, ending(over))).toEqual([MQTT_311_BRIDGE, MQTT_311]);
+  });
+
+  test('is left at once when the plant refuses it, and at another address', () => {
+    const protocols = choice();
+    protocols.ended(URL, MQTT_5, ending({ reached: 'session' }));
+    expect(protocols.ended('mqtt://other', MQTT_5, ending())).toBe(true);
+    expect(protocols.next(URL)).toBe(MQTT_5);
+    expect(tried(protocols, ending({ refusal: 1 }))).toEqual([MQTT_5, MQTT_311]);
+  });
+});
+
 test('an explicit protocol stays', () => {
   expect(tried(choice({ protocol: 5, in: [KEEP] }), ending())).toEqual([MQTT_5]);
   expect(tried(choice({ protocol: 4 }), ending())).toEqual([MQTT_311]);

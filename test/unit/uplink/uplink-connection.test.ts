@@ -133,6 +133,7 @@ async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
     config,
     state: () => state,
     setNow: (key, value) => state.set(key, value),
+    fresh: new Set(),
   });
   received = [];
   connection = new UplinkConnection({
