@@ -20,9 +20,9 @@ test(`retained messages of a plant come to a bridge once, however its connection
   onTestFinished(() => proxy.close());
   const office = await mqtt.connectAsync(`mqtt://127.0.0.1:${plant.port}`);
   onTestFinished(() => office.endAsync(true));
-  for (let n = 0; n < 5; n++) {
-    await office.publishAsync(`set/${n}`, `${n}`, { qos: 1, retain: true });
-  }
+  // With QoS 1 the plant would send again what the gateway has acknowledged too late.
+  for (let n = 0; n < 5; n++) office.publish(`set/${n}`, `${n}`, { qos: 0, retain: true });
+  await office.publishAsync('other', 'after these', { qos: 1 });
   const link = await startPlantLink(await tempFolder(), {
     url: `mqtt://127.0.0.1:${proxy.port}`,
     protocol: 4,
@@ -49,7 +49,7 @@ test(`retained messages of a plant come to a bridge once, however its connection
     proxy.resume();
     await until('messages flow again', () => link.status.state === 'connected', 30_000);
   }
-  await office.publishAsync('set/last', 'last', { qos: 1, retain: true });
+  await office.publishAsync('set/last', 'last', { qos: 0, retain: true });
   await until('the last is here', () => link.received.includes('set/last last'));
   const first = [0, 1, 2, 3, 4].map((n) => `set/${n} ${n}`);
   expect(link.received.toSorted()).toEqual([...first, 'set/last last']);

@@ -2,23 +2,32 @@ import mqtt, { type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exportQueue } from '../../../src/store/admin/queue-admin.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import { type Collector, collect, startPlant } from '../../support/plant.ts';
+import { collect, startPlant } from '../../support/plant.ts';
 import { createRandom, type Random } from '../../support/random.ts';
+import { type Received, startStandInPlant } from '../../support/stand-in-plant.ts';
 import { needs, tools } from '../../support/tools.ts';
 import { until } from '../../support/until.ts';
 
-/** `ODD_SEED` and `ODD_MESSAGES` repeat a run or make it longer. */
+/** `ODD_SEED` and `ODD_MESSAGES` repeat a run or make it longer; `UPLINK_WHOLE=1` has the whole of what takes minutes. */
 const SEED = Number(process.env.ODD_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const MESSAGES = Number(process.env.ODD_MESSAGES ?? 200);
+const CLOSING = process.env.UPLINK_WHOLE === '1' ? MESSAGES : Math.min(MESSAGES, 50);
 const PREFIX = 'plant/line4/';
 const LARGEST = 256 * 1024;
-
-beforeEach(needs(tools.mosquitto));
+const TOO_LONG = /^topic too long: \d+ bytes at the plant, MQTT takes 65535$/;
+const ENDED = /^the plant ended the connection (each time|whenever)/;
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
+
+/** A message at the plant, from a subscriber there or as the stand-in plant took it. */
+interface AtPlant {
+  readonly topic: string;
+  readonly payload: string;
+  readonly at: number;
+}
 
 interface Odd {
   readonly topic: string;
@@ -27,9 +36,21 @@ interface Odd {
   readonly retain: boolean;
 }
 
+/** Topics that Mosquitto does not take: control characters, noncharacters, and more than 200 levels. */
+function oddestTopics(random: Random, n: number): readonly (() => string)[] {
+  const controls = Array.from({ length: 0x3f }, (_, at) => (at < 0x1f ? at + 1 : at + 0x60));
+  return [
+    () => `${n}/${String.fromCharCode(random.pick(controls))}/${random.pick([' ', '.', '\ufdd0'])}`,
+    () => controls.map((code) => String.fromCharCode(code)).join('') + n,
+    () => `${n}${'/a'.repeat(399)}`,
+    () => `${n}${'/'.repeat(random.pick([201, 400, 60_000]))}`,
+  ];
+}
+
 /** A message that the standard permits and hardly anybody sends; `n` makes its topic its own. */
-function oddMessage(random: Random, n: number): Odd {
+function oddMessage(random: Random, n: number, more: readonly (() => string)[] = []): Odd {
   const topics: readonly (() => string)[] = [
+    ...more,
     () => `${n}/`.padEnd(65_535 - PREFIX.length + random.between(-2, 12), 'x'),
     () => `${n}/${'温'.repeat(21_800)}`,
     () => `${n}${'/a'.repeat(random.pick([2, 100, 127, 128, 129, 190]))}`,
@@ -82,7 +103,7 @@ async function clientOf(port: number): Promise<MqttClient> {
   return client;
 }
 
-/** Publishes an alarm twice a second until it is stopped; gives the topics and times. */
+/** Publishes an alarm twice a second until it is stopped; gives the payloads and times. */
 function publishAlarms(client: MqttClient) {
   const sent = new Map<string, number>();
   const timer = setInterval(() => {
@@ -94,20 +115,15 @@ function publishAlarms(client: MqttClient) {
   return { sent, stop: () => clearInterval(timer) };
 }
 
-const isTrue = (reason: string): boolean => /^topic too long: \d+ bytes at the plant/.test(reason);
-
 /** What became of the messages: those that arrived and those that were refused are all of them. */
-async function verdict({
-  collector,
-  gateway,
-  sent,
-}: {
-  collector: Collector;
-  gateway: TestGateway;
-  sent: readonly Odd[];
-}): Promise<Map<string, string>> {
+async function verdict(
+  gateway: TestGateway,
+  arrivals: readonly AtPlant[],
+  sent: readonly Odd[],
+  withinMs = 40_000,
+): Promise<Map<string, string>> {
   const refused = new Map<string, string>();
-  const arrived = (): Set<string> => new Set(collector.arrivals.map(({ topic }) => topic));
+  const arrived = (): Set<string> => new Set(arrivals.map(({ topic }) => topic));
   await until(
     'each message has arrived or is among the refused',
     () => {
@@ -117,12 +133,17 @@ async function verdict({
       const topics = arrived();
       return sent.every(({ topic }) => topics.has(`${PREFIX}${topic}`) || refused.has(topic));
     },
-    40_000,
+    withinMs,
   );
   return refused;
 }
 
+/** Whether the topic is too long at the plant. */
+const isTooLong = ({ topic }: Odd): boolean => Buffer.byteLength(`${PREFIX}${topic}`) > 65_535;
+
 describe.each([4, 5] as const)(`with MQTT level %i, seed ${SEED}`, (protocol) => {
+  beforeEach(needs(tools.mosquitto));
+
   test(`${MESSAGES} odd messages through LAN, store and uplink to Mosquitto`, async () => {
     const random = createRandom(SEED + protocol);
     const plant = await startPlant();
@@ -136,18 +157,13 @@ describe.each([4, 5] as const)(`with MQTT level %i, seed ${SEED}`, (protocol) =>
     for (const { topic, payload, qos, retain } of sent) {
       await client.publishAsync(topic, payload, { qos, retain });
     }
-    const refused = await verdict({ collector, gateway, sent });
+    const refused = await verdict(gateway, collector.arrivals, sent);
     alarms.stop();
-    for (const [topic, reason] of refused) {
-      expect([topic.slice(0, 20), isTrue(reason), reason]).toEqual([
-        topic.slice(0, 20),
-        true,
-        reason,
-      ]);
-    }
-    for (const { topic, payload } of sent) {
-      if (refused.has(topic)) {
-        expect(Buffer.byteLength(`${PREFIX}${topic}`), topic.slice(0, 20)).toBeGreaterThan(65_535);
+    for (const one of sent) {
+      const { topic, payload } = one;
+      if (refused.has(topic) || isTooLong(one)) {
+        expect(refused.get(topic), topic.slice(0, 20)).toMatch(TOO_LONG);
+        expect(isTooLong(one), topic.slice(0, 20)).toBe(true);
         continue;
       }
       const got = collector.arrivals.find((each) => each.topic === `${PREFIX}${topic}`);
@@ -170,3 +186,80 @@ describe.each([4, 5] as const)(`with MQTT level %i, seed ${SEED}`, (protocol) =>
     await collector.until((all) => all.some(({ topic }) => topic === `${PREFIX}after`));
   });
 });
+
+describe.each([4, 5] as const)(
+  `with MQTT level %i, seed ${SEED}`,
+  (protocol) => {
+    test(`${CLOSING} odd messages to a plant that closes at a tenth of the topics`, async () => {
+      const random = createRandom(SEED + 10 * protocol);
+      const sent = Array.from({ length: CLOSING }, (_, n) => {
+        return oddMessage(random, n, oddestTopics(random, n));
+      });
+      const closing = new Set(
+        sent.filter(() => random.next() < 0.1).map(({ topic }) => `${PREFIX}${topic}`),
+      );
+      const isClosing = ({ topic }: Received): boolean => closing.has(topic);
+      const plant = await startStandInPlant((one) => (isClosing(one) ? 'close' : 'take'));
+      ends.push(() => plant.close());
+      const gateway = await start(plant.port, protocol);
+      const client = await clientOf(gateway.port);
+      const alarms = publishAlarms(await clientOf(gateway.port));
+      for (const { topic, payload, qos, retain } of sent) {
+        await client.publishAsync(topic, payload, { qos, retain });
+      }
+      const refused = await verdict(gateway, plant.taken, sent, 60_000 + closing.size * 20_000);
+      alarms.stop();
+      await until('the last alarm is at the plant', () =>
+        plant.taken.some(({ payload }) => payload === `${alarms.sent.size - 1}`),
+      );
+      const wrong = sent.flatMap((one) => {
+        const reason = refused.get(one.topic);
+        const expected = isTooLong(one)
+          ? TOO_LONG
+          : closing.has(`${PREFIX}${one.topic}`)
+            ? ENDED
+            : undefined;
+        const isRight = expected ? expected.test(reason ?? '') : reason === undefined;
+        return isRight ? [] : [{ topic: one.topic.slice(0, 40), reason, expected: `${expected}` }];
+      });
+      expect(wrong).toEqual([]);
+      for (const { topic, payload } of sent) {
+        if (refused.has(topic)) continue;
+        const got = plant.taken.find((each) => each.topic === `${PREFIX}${topic}`);
+        expect(got?.payload === payload.toString(), topic.slice(0, 20)).toBe(true);
+      }
+      const lateness = [...alarms.sent].map(([payload, at]) => {
+        const got = plant.taken.find(
+          (each) => each.topic === `${PREFIX}alarm/a` && each.payload === payload,
+        );
+        return (got?.at ?? Number.POSITIVE_INFINITY) - at;
+      });
+      const inTime = lateness.filter((ms) => ms < 5000).length;
+      const worst = Math.round(Math.max(...lateness));
+      console.log(
+        JSON.stringify({
+          protocol,
+          closing: closing.size,
+          connections: plant.connections,
+          alarms: lateness.length,
+          inTime,
+          worst,
+        }),
+      );
+      expect(inTime / lateness.length).toBeGreaterThan(0.95);
+      expect(worst).toBeLessThan(15_000);
+      expect(gateway.stdout()).not.toMatch(/"level":"(error|fatal)"/);
+      // What was refused does not come back with a start, and the line works.
+      const before = plant.received.length;
+      await gateway.kill();
+      await gateway.restart();
+      const again = await clientOf(gateway.port);
+      await again.publishAsync('after', 'the restart', { qos: 1 });
+      await until('the message after the restart is there', () =>
+        plant.taken.some(({ topic }) => topic === `${PREFIX}after`),
+      );
+      expect(plant.received.slice(before).filter(isClosing)).toEqual([]);
+    });
+  },
+  1_200_000,
+);
