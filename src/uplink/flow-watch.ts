@@ -37,8 +37,16 @@ interface Sample extends FlowCounters {
   readonly queuedBytes: number;
 }
 
+/** What the plant had acknowledged at the time of an acknowledgement. */
+interface Acknowledged {
+  readonly at: number;
+  readonly bytes: number;
+}
+
 /** The rates are those of so many seconds. */
 const RATE_S = 5;
+/** What arrives in one second is a burst, and says nothing about the next ones, if it is so many times that of the others. */
+const BURST = 4;
 /** A queue that has grown for so many seconds is a trouble. */
 const GROWTH_S = 60;
 /** So long nothing must flow while something waits before that is a trouble. */
@@ -57,6 +65,8 @@ export class FlowWatch {
   #state: FlowState | undefined;
   /** Since when the connection is up. */
   #connectedAt: number | undefined;
+  /** One for each second in which the plant has acknowledged something, since then or since messages wait. */
+  #acknowledged: Acknowledged[] = [];
 
   /** To be called once a second; `now` is monotonic. */
   sample(state: FlowState, now: number): void {
@@ -68,6 +78,21 @@ export class FlowWatch {
     while (this.#samples[0] && now - this.#samples[0].at > (GROWTH_S + 1) * 1000) {
       this.#samples.shift();
     }
+    this.#follow(state, now);
+  }
+
+  /** Keeps the acknowledgements of the last seconds, and one before them: a large message takes longer. */
+  #follow(
+    { connected, queuedBytes, inFlightBytes, sentBytes, unacknowledgedMs }: FlowState,
+    now: number,
+  ): void {
+    // Without messages that wait, the plant gets what arrives, and not what the line takes.
+    if (!connected || queuedBytes <= inFlightBytes) this.#acknowledged = [];
+    const all = this.#acknowledged;
+    const last = all.at(-1);
+    if (last && last.bytes === sentBytes) return;
+    all.push({ at: now - unacknowledgedMs, bytes: sentBytes });
+    while (all[1] && now - all[1].at >= RATE_S * 1000) all.shift();
   }
 
   /** Messages a second to the plant, in the last seconds. */
@@ -80,15 +105,42 @@ export class FlowWatch {
     if (queued === 0) return 0;
     const state = this.#state;
     if (!state?.connected || this.problem?.kind === 'stalled') return null;
-    const { inFlightBytes, lineRate, unacknowledgedMs, drainRate } = state;
-    const recent = this.#over(({ sentBytes }) => sentBytes);
-    // While one large message is on its way nothing is acknowledged: the line has its own rate.
-    const out = unacknowledgedMs > BEGUN_MS && lineRate !== undefined ? lineRate : recent;
-    const net = out - this.#over(({ arrivedBytes }) => arrivedBytes);
+    const { queuedBytes, inFlightBytes, unacknowledgedMs, drainRate } = state;
+    const out = this.#bytesOut(state);
+    const onTheWay = Math.min(inFlightBytes, (out * unacknowledgedMs) / 1000);
+    const waits = queuedBytes > inFlightBytes;
+    const net = out - (waits ? this.#arriving(({ arrivedBytes }) => arrivedBytes) : 0);
     if (net <= 0) return null;
-    const onTheWay = Math.min(inFlightBytes, ((lineRate ?? 0) * unacknowledgedMs) / 1000);
-    const seconds = Math.max(0, state.queuedBytes - onTheWay) / net;
-    return Math.round(Math.max(seconds, drainRate ? queued / drainRate : 0) * 1000);
+    const seconds = Math.max(0, queuedBytes - onTheWay) / net;
+    if (drainRate === undefined) return Math.round(seconds * 1000);
+    const drained = drainRate - this.#arriving(({ arrived }) => arrived);
+    return drained > 0 ? Math.round(Math.max(seconds, queued / drained) * 1000) : null;
+  }
+
+  /** Bytes a second that the plant takes while messages wait. */
+  #bytesOut({ inFlightBytes, lineRate, unacknowledgedMs }: FlowState): number {
+    const [first, last] = [this.#acknowledged[0], this.#acknowledged.at(-1)];
+    const seconds = first && last ? (last.at - first.at) / 1000 : 0;
+    const out =
+      first && last && seconds >= RATE_S - 1
+        ? (last.bytes - first.bytes) / seconds
+        : (lineRate ?? this.#over(({ sentBytes }) => sentBytes));
+    // What is in flight has not passed yet: the line may have become slower.
+    if (unacknowledgedMs < BEGUN_MS) return out;
+    return Math.min(out, (inFlightBytes * 1000) / unacknowledgedMs);
+  }
+
+  /** The growth of a counter per second, in the last seconds, without a burst. */
+  #arriving(counter: (sample: Sample) => number): number {
+    const samples = this.#samples.slice(-RATE_S - 1);
+    const growth = samples.slice(1).map((sample, n) => {
+      const before = samples[n]!;
+      return ((counter(sample) - counter(before)) * 1000) / (sample.at - before.at);
+    });
+    const sum = growth.reduce((total, each) => total + each, 0);
+    const most = Math.max(0, ...growth);
+    const others = growth.length > 1 ? (sum - most) / (growth.length - 1) : most;
+    return most > BURST * others ? others : sum / Math.max(1, growth.length);
   }
 
   /** What is wrong at present, with its cause and its remedy; its kind shows whether it is still the same. */

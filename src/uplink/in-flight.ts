@@ -66,9 +66,9 @@ export class InFlight {
     return this.unacknowledgedMs < timeoutMs ? 0 : this.#entries.size;
   }
 
-  /** The plant takes so many bytes of a message a second. */
-  observeRate(perSecond: number | undefined): void {
-    if (perSecond !== undefined) this.#rate.observe(perSecond);
+  /** What is seen of the bytes on their way, see `LineRate`. */
+  observe(perSecond: number | undefined, allTaken: boolean): void {
+    this.#rate.observe(perSecond, allTaken);
   }
 
   /** A connection begins, or the plant has acknowledged something. */

@@ -42,7 +42,7 @@ export class LineCheck {
     if (plant.isDown) return;
     const now = clock.monotonic();
     this.#watch.delivered(progress, now);
-    flight.observeRate(this.#watch.rate(now));
+    flight.observe(this.#watch.rate(now), this.#watch.isEmpty);
     const timeoutMs = Math.max(SHORTEST_TIMEOUT_MS, config.keepalive * 2);
     const overdue = flight.overdue(timeoutMs);
     // A large message on a slow line is still on its way while the plant takes its bytes.

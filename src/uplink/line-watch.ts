@@ -30,15 +30,20 @@ export class LineWatch {
   /** Bytes have been written; to be called about once a second while messages are in flight. */
   delivered({ delivered, waiting }: SocketProgress, now: number): void {
     if (delivered > this.#delivered && this.#waiting > PING_BYTES) this.#deliveredAt = now;
-    if (this.#waiting <= PING_BYTES) this.#transfer = { at: now, delivered };
+    if (this.isEmpty) this.#transfer = { at: now, delivered };
     this.#waiting = waiting;
     this.#delivered = Math.max(delivered, this.#delivered);
+  }
+
+  /** Whether all that was written has been delivered, except a ping. */
+  get isEmpty(): boolean {
+    return this.#waiting <= PING_BYTES;
   }
 
   /** Bytes a second that the plant takes of the waiting bytes; undefined if that was not seen for some seconds. */
   rate(now: number): number | undefined {
     const ms = now - this.#transfer.at;
-    if (this.#waiting <= PING_BYTES || ms < MEASURED_MS) return undefined;
+    if (this.isEmpty || ms < MEASURED_MS) return undefined;
     const bytes = this.#delivered - this.#transfer.delivered;
     return bytes > 0 ? (bytes * 1000) / ms : undefined;
   }

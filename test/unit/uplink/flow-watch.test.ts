@@ -62,9 +62,64 @@ describe('the time until the queue is empty', () => {
     expect(watch.eta(1)).toBe(170_000);
   });
 
-  test('is limited by the drain rate', () => {
-    const watch = watchAfter(10, (n) => ({ ...flow(0, 70, 1500)(n), drainRate: 10 }));
-    expect(watch.eta(800)).toBe(80_000);
+  test('counts a large message over the time that it took, also after its acknowledgement', () => {
+    // 5000 bytes a second: 20 s of small messages, 60 s of a large one, and small ones again.
+    const sentAt = (n: number) => (n < 20 ? n : n < 80 ? 20 : n) * 5000;
+    const at = (n: number) => ({
+      ...{ queued: 100, sentBytes: sentAt(n), queuedBytes: 1_000_000 - sentAt(n) },
+      ...{ inFlightBytes: n >= 20 && n < 80 ? 300_000 : 10_000, lineRate: 9000 },
+      unacknowledgedMs: n >= 20 && n < 80 ? (n - 20) * 1000 : 0,
+    });
+    for (const n of [19, 21, 40, 79, 80, 81, 83, 86, 90]) {
+      expect([n, watchAfter(n, at).eta(100)]).toEqual([n, 200_000 - n * 1000]);
+    }
+  });
+
+  test('does not take a burst in one second for what arrives in the next ones', () => {
+    const steady = flow(20, 70, 3000);
+    const watch = watchAfter(10, (n) => {
+      const state = steady(n);
+      const more = n >= 8 ? 900_000 : 0;
+      return {
+        ...state,
+        arrivedBytes: state.arrivedBytes + more,
+        queuedBytes: state.queuedBytes + more,
+      };
+    });
+    expect(watch.eta(1000)).toBe((2_500_000 + 900_000) / 50);
+    // Every second one with a message is no burst.
+    const everySecond = watchAfter(10, (n) => ({
+      ...flow(0, 70, 3000)(n),
+      arrivedBytes: Math.ceil(n / 2) * 40_000,
+    }));
+    expect(everySecond.eta(1000)).toBe(Math.round((2_300_000 / (70_000 - 16_000)) * 1000));
+  });
+
+  test('follows a line that has become slower than what is in flight would need', () => {
+    const watch = watchAfter(60, (n) => ({
+      ...{ queued: 2, queuedBytes: 400_000, inFlightBytes: 300_000, lineRate: 20_000 },
+      unacknowledgedMs: n * 1000,
+    }));
+    // At most 5000 bytes a second have passed, so that the rest takes 20 s.
+    expect(watch.eta(2)).toBe(20_000);
+  });
+
+  test('does not wait for what arrives while all is in flight', () => {
+    const watch = watchAfter(10, (n) => ({
+      ...{ arrivedBytes: 20_000 * n, sentBytes: 20_000 * n, queued: 2 },
+      ...{ queuedBytes: 2000, inFlightBytes: 2000, lineRate: undefined },
+    }));
+    expect(watch.eta(2)).toBe(100);
+  });
+
+  test('is limited by the drain rate, less what arrives', () => {
+    const slow = (arriving: number) => (n: number) => ({
+      ...flow(arriving, 70, 1500)(n),
+      drainRate: 10,
+    });
+    expect(watchAfter(10, slow(0)).eta(800)).toBe(80_000);
+    expect(watchAfter(10, slow(6)).eta(800)).toBe(200_000);
+    expect(watchAfter(10, slow(10)).eta(800)).toBeNull();
   });
 });
 

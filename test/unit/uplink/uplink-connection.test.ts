@@ -153,7 +153,7 @@ async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
       flight: {
         slackMs: 0,
         overdue: () => overdue,
-        observeRate: () => undefined,
+        observe: () => undefined,
         get unacknowledgedMs() {
           return overdue > 0 ? 1e6 : 0;
         },
