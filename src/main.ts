@@ -128,7 +128,11 @@ export async function startGateway(
   });
   services.add(loop);
   services.add(uplinks.outboxes);
-  services.add(access, (next) => access.applyConfig(next.broker.access));
+  services.add(
+    access,
+    (next) => access.applyConfig(next.broker.access),
+    () => access.configApplied(),
+  );
   services.add(broker, (next) => broker.applyConfig(next.broker));
   services.add(createSysTopics({ broker, clock, version, faults }));
   services.add(createOnlineTopic(cell, publish));

@@ -60,6 +60,8 @@ export class Access implements Service {
   readonly #passwords = new PasswordVerifier();
   #throttle: LoginThrottle;
   #file: string | undefined;
+  /** The file by which the clients were admitted. */
+  #admitting: string | undefined;
   #rules: AccessRules | undefined;
   #trouble: string | undefined;
   #watcher: StatWatcher | undefined;
@@ -67,6 +69,7 @@ export class Access implements Service {
 
   constructor({ file, log, now }: AccessParts) {
     this.#file = file;
+    this.#admitting = file;
     this.#log = log;
     this.#now = now;
     this.#throttle = new LoginThrottle(now);
@@ -91,7 +94,10 @@ export class Access implements Service {
     return this.#trouble;
   }
 
-  /** Changes to another access file, or to none. Rejects when the file is wrong; then nothing has changed. */
+  /**
+   * Changes to another access file, or to none; clients stay until `configApplied`. Rejects when the file is wrong; then
+   * nothing has changed.
+   */
   async applyConfig(file: string | undefined): Promise<void> {
     if (file === this.#file) return;
     const rules = await rulesOf(file);
@@ -102,6 +108,14 @@ export class Access implements Service {
     this.#trouble = undefined;
     this.#throttle = new LoginThrottle(this.#now);
     this.#watch();
+    // Back from a config that was not applied: clients may have come by the other file.
+    if (file === this.#admitting) this.onChanged?.('rules');
+  }
+
+  /** The other file stays: clients that were admitted by the one before must connect again. */
+  configApplied(): void {
+    if (this.#file === this.#admitting) return;
+    this.#admitting = this.#file;
     this.onChanged?.('file');
   }
 

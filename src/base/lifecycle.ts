@@ -18,6 +18,8 @@ export interface Reconfigurable<Config> {
   readonly name: string;
   /** Applies the config, whatever the present one is; a part does nothing if its settings have not changed. */
   applyConfig(config: Config): Promise<void>;
+  /** Called when all parts have the config: what can't be undone. */
+  configApplied?(): void;
 }
 
 /** The services of one process. They start in the order in which they were added and stop in reverse. */
@@ -27,9 +29,15 @@ export class Services<Config> {
   #started: Service[] = [];
 
   /** Adds a service that has not started; `applyConfig` applies another config while it runs. */
-  add(service: Service, applyConfig?: Reconfigurable<Config>['applyConfig']): void {
+  add(
+    service: Service,
+    applyConfig?: Reconfigurable<Config>['applyConfig'],
+    configApplied: () => void = () => undefined,
+  ): void {
     this.#all.push(service);
-    if (applyConfig) this.#reconfigurable.push({ name: service.name, applyConfig });
+    if (applyConfig) {
+      this.#reconfigurable.push({ name: service.name, applyConfig, configApplied });
+    }
   }
 
   /** The services to which a reload applies another config, in the order of start. */

@@ -1,7 +1,12 @@
 import { createInterface } from 'node:readline/promises';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { askGateway } from '../runtime/admin-socket.ts';
-import { exportQueue, listQueues, purgeQueue } from '../store/admin/queue-admin.ts';
+import {
+  exportQueue,
+  listQueues,
+  purgeQueue,
+  type QueueSummary,
+} from '../store/admin/queue-admin.ts';
 import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
@@ -56,15 +61,17 @@ async function purge(folder: string, options: QueueOption, io: Io): Promise<numb
     io.stderr.write('cellgate: nothing was deleted; --yes deletes without asking\n');
     return EXIT.trouble;
   }
-  io.stdout.write(`${await deleteQueue(folder, session)} messages deleted\n`);
+  io.stdout.write(`${await deleteQueue(folder, found)} messages deleted\n`);
   return EXIT.ok;
 }
 
-async function deleteQueue(folder: string, session: string): Promise<number> {
-  const uplink = /^uplink\/(.+)$/.exec(session)?.[1];
-  if (uplink !== undefined) {
+async function deleteQueue(folder: string, { session, messages }: QueueSummary): Promise<number> {
+  const [, kind, uplink] = /^(uplink|refused)\/(.+)$/.exec(session) ?? [];
+  if (kind === 'uplink' && uplink !== undefined) {
     const purged = await askGateway(folder, { ask: 'purge', uplink });
     if (purged !== undefined) return purged as number;
+  } else if (kind === 'refused' && uplink !== undefined) {
+    if ((await askGateway(folder, { ask: 'purgeRefused', uplink })) !== undefined) return messages;
   } else if ((await askGateway(folder, { ask: 'status' })) !== undefined) {
     throw new Error(`the queue of ${session} can be purged while the gateway does not run`);
   }

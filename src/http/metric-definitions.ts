@@ -122,6 +122,12 @@ const STORE_METRICS: readonly Metric[] = [
     rows: ({ status }) => (status.store.freeBytes === null ? [] : one(status.store.freeBytes)),
   },
   {
+    kind: 'counter',
+    name: 'cellgate_store_failed_reads_total',
+    help: 'Reads of queued messages that failed; each is tried again.',
+    rows: ({ status }) => one(status.store.failedReads),
+  },
+  {
     kind: 'gauge',
     name: 'cellgate_store_lost_messages',
     help: 'Messages known to be lost in a damaged database, until "cellgate acknowledge".',

@@ -9,7 +9,7 @@ export interface AdminRequestsParts {
   /** The uplinks of the current config. */
   uplinks(): readonly Pick<Uplink, 'name' | 'purge'>[];
   readonly reload: Pick<Reload, 'run'>;
-  readonly store: Pick<Store, 'acknowledgeLoss'>;
+  readonly store: Pick<Store, 'acknowledgeLoss' | 'purgeRefused'>;
 }
 
 /** Answers the requests of the command line. Rejects with a sentence for an uplink that does not exist. */
@@ -23,6 +23,9 @@ export function createAdminRequests({ health, uplinks, reload, store }: AdminReq
       case 'acknowledge':
         // JSON has no undefined.
         return (await store.acknowledgeLoss()) ?? null;
+      case 'purgeRefused':
+        await store.purgeRefused(request.uplink);
+        return null;
       default: {
         const uplink = uplinks().find(({ name }) => name === request.uplink);
         if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);

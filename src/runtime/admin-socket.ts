@@ -10,7 +10,9 @@ export type AdminRequest =
   | { readonly ask: 'status' }
   | { readonly ask: 'reload' }
   | { readonly ask: 'acknowledge' }
-  | { readonly ask: 'purge'; readonly uplink: string };
+  | { readonly ask: 'purge'; readonly uplink: string }
+  /** Deletes the refused messages of an uplink, or of the broker. */
+  | { readonly ask: 'purgeRefused'; readonly uplink: string };
 
 /** Where the socket is while the data folder takes none: systemd makes it for the service. */
 const RUN_FOLDER = '/run/cellgate';

@@ -80,6 +80,7 @@ export class Reload {
         return `${part.name}: ${(error as Error).message}`;
       }
     }
+    for (const part of services.reconfigurable) part.configApplied?.();
     return undefined;
   }
 

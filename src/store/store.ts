@@ -18,6 +18,7 @@ import { openError } from './database/database.ts';
 import { LAST_SESSION } from './database/segment-table.ts';
 import { errorCode, isDamage, isWriteFailure } from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
+import { ReadFailures } from './read-failures.ts';
 import { type Recovered, recover, setMeta } from './recovery/load-state.ts';
 import { asLoss, describeLoss, LOSS_KEY, LOSS_OWNER, type Loss } from './recovery/loss.ts';
 import { openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
@@ -48,6 +49,8 @@ export interface StoreStatus {
   readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
   /** Free bytes of the disk; null if unknown. */
   readonly freeBytes: number | null;
+  /** Reads of queued messages that failed, since the start; each is tried again. */
+  readonly failedReads: number;
   /** Messages that are known to be lost in a damaged database, until `cellgate acknowledge`; 0 if there is no such loss. */
   readonly lostMessages: number;
   readonly trouble: string | null;
@@ -77,9 +80,13 @@ export class Store implements Service {
   #nextSessionKey: number | undefined;
   #retainedValue: (topic: string) => RetainedValue = () => undefined;
   readonly #parts: StoreParts;
+  readonly #readFailures: ReadFailures;
+  #stopping = false;
 
   constructor(parts: StoreParts) {
+    const { log, folder, clock = systemClock } = parts;
     this.#parts = parts;
+    this.#readFailures = new ReadFailures(log, folder, () => clock.monotonic());
   }
 
   /**
@@ -157,6 +164,7 @@ export class Store implements Service {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     clearInterval(this.#clockTimer);
     this.#saveClock();
     this.state.stop();
@@ -182,7 +190,8 @@ export class Store implements Service {
   /** What does not work now, then what a damaged database has cost. */
   troubles(): readonly string[] {
     const loss = this.#loss;
-    return [this.#trouble ?? [], loss ? describeLoss(loss) : []].flat();
+    const { trouble } = this.#readFailures;
+    return [this.#trouble ?? [], trouble ?? [], loss ? describeLoss(loss) : []].flat();
   }
 
   get #loss(): Loss | undefined {
@@ -197,6 +206,12 @@ export class Store implements Service {
     this.state.save();
     await this.journal.flush();
     return describeLoss(loss);
+  }
+
+  /** Deletes the refused messages of an uplink, or of the broker; resolves when that is on disk. */
+  async purgeRefused(uplink: string): Promise<void> {
+    this.journal.add(['dropDeadLetters', uplink]);
+    await this.journal.flush();
   }
 
   /** Resolves when all changes are in the database file, deferred changes too; then the write-ahead log is empty. */
@@ -220,12 +235,13 @@ export class Store implements Service {
     return key;
   }
 
-  /** Stored entries of a session's queue from `seq` on, as `Writer.load` returns them. */
+  /** Stored entries of a session's queue from `seq` on, as `Writer.load` returns them; a failure is a trouble for a while. */
   async load(session: number, seq: number, limit: number): Promise<StoredEntry[]> {
     try {
       return await this.#writer.load(session, seq, limit);
     } catch (error) {
       if (error instanceof WriteError && isDamage(error.code)) this.#onFatal(error);
+      else if (!this.#stopping) this.#readFailures.failed(error);
       throw error;
     }
   }
@@ -243,6 +259,7 @@ export class Store implements Service {
       lastCommitMs: Math.round(lastMs * 10) / 10,
       commitMs: { p50: commitTimes.quantile(0.5), p99: commitTimes.quantile(0.99) },
       freeBytes: freeBytes(this.#parts.folder),
+      failedReads: this.#readFailures.count,
       lostMessages: this.#loss?.messages ?? 0,
       trouble: this.#trouble ?? null,
     };

@@ -210,14 +210,21 @@ export class PlantClient implements PlantTransport {
     const wanted = subscriptions.map(({ filter, qos, noLocal, keepRetain }) => {
       return [filter, { qos, nl: noLocal, rap: keepRetain, rh: 1 as const }] as const;
     });
-    return new Promise((resolve, reject) => {
-      this.#client.subscribe(Object.fromEntries(wanted), (error, granted, packet) => {
-        const codes = packet?.granted as readonly (number | { qos: number })[] | undefined;
-        if (!codes) return reject(error ?? new Error('no SUBACK'));
-        const refused = subscriptions.filter((_, index) => isError(Number(codes[index] ?? 0)));
-        resolve(granted ? refused.map(({ filter }) => filter) : []);
+    // What throws in a callback of mqtt.js would end the process.
+    const codes = await new Promise<readonly unknown[]>((resolve, reject) => {
+      this.#client.subscribe(Object.fromEntries(wanted), (error, _granted, packet) => {
+        if (packet?.granted) resolve(packet.granted);
+        else reject(error ?? new Error('no SUBACK'));
       });
     });
+    if (codes.length !== subscriptions.length) {
+      const counts = `${codes.length} codes for ${subscriptions.length} filters`;
+      this.giveUp(`breaks the protocol: its SUBACK has ${counts}`);
+      throw new Error(`${this.url}: SUBACK with ${counts}`);
+    }
+    return subscriptions
+      .filter((_, index) => isError(Number(codes[index])))
+      .map(({ filter }) => filter);
   }
 
   async unsubscribe(filters: string[]): Promise<void> {

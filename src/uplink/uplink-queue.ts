@@ -29,8 +29,6 @@ export type StoredUplinkQueue = Pick<StoredSession, 'sent' | 'queue'>;
 const SHORT = 200;
 /** The number of packet identifiers of one queue: more than can be in flight. They are the same after a restart. */
 export const QUEUE_PACKET_IDS = 2000;
-/** Pause of a purge while its next entry is being read from disk. */
-const READ_MS = 5;
 
 /** One queue of an uplink on disk, first in, first out, within its bounds. */
 export class UplinkQueue implements BoundedQueueOwner {
@@ -48,6 +46,8 @@ export class UplinkQueue implements BoundedQueueOwner {
   readonly #parts: UplinkQueueParts;
   readonly #limits: { queue: QueueLimits };
   #seq = 0;
+  /** A purge waits for entries that are being read from disk. */
+  #onRead: (() => void)[] = [];
 
   /** `slot` numbers the queues of one uplink from 0; it is kept on disk. */
   constructor(
@@ -132,7 +132,7 @@ export class UplinkQueue implements BoundedQueueOwner {
     let purged = 0;
     while (this.queue.count > 0) {
       const entry = this.queue.peek();
-      if (!entry) await new Promise((resolve) => setTimeout(resolve, READ_MS));
+      if (!entry) await new Promise<void>((resolve) => this.#onRead.push(resolve));
       else if (entry.seq > last) break;
       else {
         this.#parts.journal.discard(this.take());
@@ -153,7 +153,9 @@ export class UplinkQueue implements BoundedQueueOwner {
     this.#parts.dropped(topic ?? topicOf(entry), reason);
   }
 
+  /** Entries were read from disk, or could not be read: `peek` tries it again. */
   ready(): void {
+    for (const read of this.#onRead.splice(0)) read();
     this.#parts.ready();
   }
 }

@@ -60,7 +60,12 @@ export function reviewConnections(
 ): void {
   for (const connection of [...connections]) {
     const { session } = connection;
-    if (!connection.access || !session) continue;
+    if (!session) continue;
+    if (!connection.access) {
+      // It came while a config without an access file was tried.
+      if (access.hasRules) connection.close('not admitted by the access file');
+      continue;
+    }
     const { identity } = connection.access;
     const rights = access.rightsOf(identity, session.clientId);
     if (!rights) {

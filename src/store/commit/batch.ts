@@ -60,6 +60,7 @@ export type Operation =
   | ['delayedWillDue', due: number, clientId: string]
   | ['deleteDelayedWill', clientId: string]
   | ['deadLetter', uplink: string, at: number, reason: string, body: Uint8Array]
+  | ['dropDeadLetters', uplink: string]
   | ['setState', owner: string, key: string, value: string]
   | ['setMeta', key: string, value: number];
 

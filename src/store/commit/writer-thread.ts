@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openConnection } from '../database/database.ts';
+import { DeadLetters } from '../database/dead-letters.ts';
 import { migrate } from '../database/migrations.ts';
 import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
 import type { Connection, Statement } from '../database/sqlite.ts';
 import { errorCode, isFull, isNameLost } from '../database/sqlite-errors.ts';
-import { type Batch, type Operation, RANGE, SEGMENT, SHARED } from './batch.ts';
+import { type Batch, RANGE, SEGMENT, SHARED } from './batch.ts';
 import { DatabaseName } from './database-name.ts';
+import { type Operations, prepareOperations } from './operations.ts';
 import { type Reply, type Request, transferable } from './writer.ts';
 
 const { file } = workerData as { file: string };
@@ -16,7 +18,6 @@ const port = parentPort!;
 /** A smaller commit comes from a slow, steady stream: deflating it takes time and saves written pages. */
 const STEADY_BYTES = 64 * 1024;
 
-type OperationName = Operation[0];
 type SegmentNumbers = [
   session: number,
   first: number,
@@ -29,20 +30,14 @@ type SegmentNumbers = [
   length: number,
 ];
 
-interface EditOperations {
-  endSession(key: number): void;
-  released(key: number, seq: number): void;
-  unreleased(key: number): void;
-}
-
 interface Prepared {
   readonly db: Connection;
   readonly name: DatabaseName;
   readonly begin: Statement;
   readonly commit: Statement;
   readonly rollback: Statement;
-  readonly operations: Record<Exclude<OperationName, keyof EditOperations>, Statement>;
-  readonly editOperations: EditOperations;
+  readonly operations: Operations;
+  readonly deadLetters: DeadLetters;
   readonly segments: SegmentTable;
   readonly edits: SegmentEdits;
 }
@@ -62,64 +57,17 @@ function open(): Prepared {
 function prepare(db: Connection): Prepared {
   const sql = (text: string): Statement => db.prepare(text);
   const edits = new SegmentEdits(db);
-  const endSession = [
-    sql('DELETE FROM subscription WHERE session = ?'),
-    sql('DELETE FROM incoming WHERE session = ?'),
-    sql('DELETE FROM session WHERE key = ?'),
-  ];
+  const deadLetters = new DeadLetters(db);
   return {
     db,
     name: new DatabaseName(file, db),
     begin: sql('BEGIN IMMEDIATE'),
     commit: sql('COMMIT'),
     rollback: sql('ROLLBACK'),
-    operations: {
-      openSession: sql(
-        'INSERT OR REPLACE INTO session (key, client_id, seen, sent, expiry) VALUES (?, ?, ?, 0, ?)',
-      ),
-      sessionSeen: sql('UPDATE session SET seen = ? WHERE key = ?'),
-      sessionExpiry: sql('UPDATE session SET expiry = ? WHERE key = ?'),
-      sessionOwner: sql('UPDATE session SET owner = ? WHERE key = ?'),
-      sessionSent: sql('UPDATE session SET sent = ? WHERE key = ?'),
-      subscribe: sql(
-        `INSERT OR REPLACE INTO subscription (session, filter, qos, options, identifier)
-         VALUES (?, ?, ?, ?, ?)`,
-      ),
-      unsubscribe: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
-      incoming: sql(
-        'INSERT OR REPLACE INTO incoming (session, packet_id, digest) VALUES (?, ?, ?)',
-      ),
-      incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
-      retain: sql(
-        `INSERT OR REPLACE INTO retained (topic, qos, payload, publisher, properties, expires)
-         VALUES (?, ?, ?, ?, ?, ?)`,
-      ),
-      unretain: sql('DELETE FROM retained WHERE topic = ?'),
-      putWill: sql(
-        'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
-      ),
-      deleteWill: sql('DELETE FROM will WHERE client_id = ?'),
-      putDelayedWill: sql(
-        `INSERT OR REPLACE INTO delayed_will
-           (client_id, topic, qos, retain, payload, properties, expiry, delay, due)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ),
-      delayedWillDue: sql('UPDATE delayed_will SET due = ? WHERE client_id = ?'),
-      deleteDelayedWill: sql('DELETE FROM delayed_will WHERE client_id = ?'),
-      deadLetter: sql('INSERT INTO dead_letter (uplink, at, reason, body) VALUES (?, ?, ?, ?)'),
-      setState: sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)'),
-      setMeta: sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
-    },
+    operations: prepareOperations(db, edits, deadLetters),
     segments: new SegmentTable(db),
     edits,
-    editOperations: {
-      endSession(key) {
-        edits.dropSession(key);
-        for (const statement of endSession) statement.run(key);
-      },
-      released: (key, seq) => edits.released(key, seq),
-      unreleased: (key) => edits.unreleased(key),
-    },
+    deadLetters,
   };
 }
 
@@ -135,7 +83,7 @@ function writePart(to: Prepared, batch: Batch, steady: boolean): void {
   const { bytes, segments, shared, deletes } = batch;
   const part = (offset: number, length: number): Buffer =>
     Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
-  for (const operation of batch.operations) operate(to, operation);
+  for (const operation of batch.operations) to.operations.apply(operation);
   for (let i = 0; i < shared.length; i += SHARED) {
     to.segments.hold(shared[i]!, shared[i + 1]!, part(shared[i + 2]!, shared[i + 3]!));
   }
@@ -149,21 +97,6 @@ function writePart(to: Prepared, batch: Batch, steady: boolean): void {
   }
   for (let i = 0; i < deletes.length; i += RANGE) {
     to.edits.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);
-  }
-}
-
-function operate({ operations, editOperations }: Prepared, operation: Operation): void {
-  const [name, ...values] = operation;
-  switch (name) {
-    case 'endSession':
-    case 'unreleased':
-      editOperations[name](operation[1]);
-      return;
-    case 'released':
-      editOperations[name](operation[1], operation[2]);
-      return;
-    default:
-      operations[name].run(...values);
   }
 }
 
@@ -229,6 +162,7 @@ function recoverConnection(code: string): void {
     // The connection is intact, and it can still read.
     if (isFull(code) || isNameLost(code)) {
       if (prepared?.db.inTransaction) prepared.rollback.run();
+      prepared?.deadLetters.undone();
       return;
     }
     prepared?.db.close();

@@ -46,6 +46,7 @@ describe('access without a file', () => {
     expect(access.hasRules).toBe(false);
     await access.applyConfig(open);
     expect(access.hasRules).toBe(true);
+    access.configApplied();
     expect(changes).toEqual(['file']);
     await access.applyConfig(undefined);
     expect(access.hasRules).toBe(false);
@@ -53,12 +54,22 @@ describe('access without a file', () => {
 });
 
 describe('another access file', () => {
-  test('is in force at once, and reported', async () => {
+  test('is in force at once, and reported once when the whole config is applied', async () => {
     const { access, changes, closed, mayConnect } = await setUp('open');
     expect(await mayConnect()).toBe(true);
     await access.applyConfig(closed);
-    expect(await mayConnect()).toBe(false);
+    expect([await mayConnect(), changes]).toEqual([false, []]);
+    access.configApplied();
+    access.configApplied();
     expect(changes).toEqual(['file']);
+  });
+
+  test('that does not stay changes only what clients may do that came meanwhile', async () => {
+    const { access, changes, open, closed, mayConnect } = await setUp('open');
+    await access.applyConfig(closed);
+    await access.applyConfig(open);
+    access.configApplied();
+    expect([await mayConnect(), changes]).toEqual([true, ['rules']]);
   });
 
   test('that is wrong or missing is refused and changes nothing', async () => {

@@ -276,6 +276,8 @@ describe('a reload', () => {
       ports: [busy],
     });
     onTestFinished(() => blocker.dispose());
+    const access = join(gateway.dataDir, 'access.yaml');
+    writeFileSync(access, 'users: []\n', { mode: 0o600 });
     const wrong: readonly (readonly [string | ((c: Settings) => unknown), RegExp])[] = [
       ['', /the file is empty/],
       ['cell: robotcell1\n\tdata: x\n', /tab/i],
@@ -284,6 +286,13 @@ describe('a reload', () => {
       [(c) => c.sensors.push(c.sensors[0]!), /is named "steady" already/],
       [(c) => c.broker.listeners.push({ host: '127.0.0.1', port: busy }), /is in use by another/],
       [(c) => (c.broker.access = '/nowhere.yaml'), /nowhere\.yaml/],
+      [
+        (c) => {
+          c.broker.access = access;
+          c.broker.listeners.push({ host: '127.0.0.1', port: busy });
+        },
+        /is in use by another/,
+      ],
       [(c) => (c.cell = 'robotcell2'), /cell has changed, which needs a restart/],
       [
         (c) => (c.uplinks[0]!.queue = { full: 'latest-per-topic' }),

@@ -30,10 +30,15 @@ function setUp(limits: Partial<QueueLimits> = {}, rows: readonly StoredEntry[] =
   const dropped: string[] = [];
   let now = 0;
   const count = rows.length;
+  const reads = { count: 0, failing: false };
   const queue = new UplinkQueue(
     {
       journal,
-      load: async (_key, seq, limit) => rows.filter((row) => row.seq >= seq).slice(0, limit),
+      load: async (_key, seq, limit) => {
+        reads.count++;
+        if (reads.failing) throw new Error('no read');
+        return rows.filter((row) => row.seq >= seq).slice(0, limit);
+      },
       now: () => now,
       dropped: (topic, reason) => dropped.push(`${topic} ${reason}`),
       ready: () => undefined,
@@ -54,7 +59,7 @@ function setUp(limits: Partial<QueueLimits> = {}, rows: readonly StoredEntry[] =
     return topics;
   };
   const later = (ms: number) => (now += ms);
-  return { queue, writer, dropped, push, drain, later };
+  return { queue, writer, dropped, push, drain, later, reads };
 }
 
 const row = (seq: number, topic: string, flags: number): StoredEntry => ({
@@ -141,6 +146,18 @@ test('a purge takes what is queued, from disk too, and not what comes meanwhile'
   await vi.advanceTimersByTimeAsync(100);
   expect(await purged).toBe(3);
   expect(drain()).toBe('d');
+});
+
+test('a purge waits for the disk without a timer, and tries again when a read has failed', async () => {
+  const { queue, reads } = setUp({ messages: 10 }, [row(1, 'a', 1), row(2, 'b', 1)]);
+  reads.failing = true;
+  const purged = queue.purge();
+  await vi.advanceTimersByTimeAsync(0);
+  // The pause of the failed read.
+  expect(vi.getTimerCount()).toBe(1);
+  reads.failing = false;
+  await vi.advanceTimersByTimeAsync(2000);
+  expect([await purged, reads.count]).toEqual([2, 2]);
 });
 
 test('a message larger than the whole queue is dropped, and no other for it', () => {
