@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { completeUplink, uplinkSchema } from '../../src/config/schema/uplinks.ts';
 import type { UplinkStatus } from '../../src/uplink/uplink.ts';
 import { createUplinks } from '../../src/uplink/uplinks.ts';
@@ -22,7 +22,11 @@ export interface PlantLink {
 }
 
 /** Starts one on a data folder; `over` are its keys of the config, which has no routes. */
-export async function startPlantLink(folder: string, over: object): Promise<PlantLink> {
+export async function startPlantLink(
+  folder: string,
+  over: object,
+  clock: Clock = systemClock,
+): Promise<PlantLink> {
   const { broker, store, faults, stop: stopBroker } = await startBroker(folder);
   const configOf = (keys: object) => [
     completeUplink(
@@ -31,7 +35,6 @@ export async function startPlantLink(folder: string, over: object): Promise<Plan
     ),
   ];
   const { log } = createQuietLog();
-  const clock = systemClock;
   const parts = { cell: 'cell', store, broker, faults, clock, log, random: () => 0 };
   const uplinks = createUplinks(parts, configOf(over));
   const received: string[] = [];

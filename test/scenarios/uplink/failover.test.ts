@@ -2,6 +2,7 @@ import { copyFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { type PacketProxy, type PacketType, startPacketProxy } from '../../support/packet-proxy.ts';
 import { type Collector, collect, startPlant, type TestPlant } from '../../support/plant.ts';
 import { startPlantLink } from '../../support/plant-link.ts';
@@ -222,3 +223,52 @@ describe('nothing is lost between two addresses, no route is missing and none is
     tryCell,
   );
 });
+
+/** The minute between two checks of the first address takes two seconds. */
+const SHORT_MINUTE: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 2000 : ms, signal),
+};
+
+test.each(WHOLE ? [4, 5] : [4 + (SEED % 2)])(
+  'level %i: a first address that accepts connections and says nothing does not end the one that works',
+  { timeout: 120_000 },
+  async (protocol) => {
+    const [first, second] = [await startPlace(), await startPlace()];
+    const urls = [first, second].map(({ plant }) => `mqtt://127.0.0.1:${plant.port}`);
+    const routes = [{ out: 'up/#', to: 'p/' }, IN_A];
+    const keys = { urls, protocol, keepalive: '2s', routes };
+    const link = await startPlantLink(tempFolder(), keys, SHORT_MINUTE);
+    await link.connected();
+    expect(link.status.url).toBe(urls[0]);
+    process.kill(first.plant.pid, 'SIGSTOP');
+    const isAt = (url: string | undefined): boolean =>
+      link.status.state === 'connected' && link.status.url === url;
+    try {
+      await until('the second address is used', () => isAt(urls[1]), 60_000);
+      const { reconnects } = link.status;
+      const told = /never answers CONNECT; .* is used$/;
+      let checks = 0;
+      let was: string | null = null;
+      for (let n = 0; checks < 1 || n < 80; n++) {
+        await link.publish(`${n}`);
+        await until(`${n} is at the second plant`, () => payloads(second).includes(`${n}`), 15_000);
+        expect(isAt(urls[1])).toBe(true);
+        const { reason } = link.status;
+        if (reason !== was && told.test(reason ?? '')) checks++;
+        was = reason;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(link.status.reconnects).toBe(reconnects);
+      expect(payloads(second)).toEqual([...new Set(payloads(second))]);
+    } finally {
+      process.kill(first.plant.pid, 'SIGCONT');
+    }
+    await until('the first address is used again', () => isAt(urls[0]), 60_000);
+    await until('nothing is wrong', () => link.status.reason === null, 60_000);
+    await link.publish('back');
+    await until('it is at the first plant', () => payloads(first).includes('back'), 15_000);
+    await command(first, 'down/a/x', 'on');
+    await until('the route is there', () => link.received.includes('a/x on'), 15_000);
+  },
+);

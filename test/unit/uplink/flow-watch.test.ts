@@ -104,6 +104,14 @@ describe('the time until the queue is empty', () => {
     expect(watch.eta(2)).toBe(20_000);
   });
 
+  test('is that of the line where messages did not wait before: what arrived then is not what it takes', () => {
+    const watch = watchAfter(12, (n) => ({
+      ...{ ...flow(20, 20, 1)(n), lineRate: 100_000, inFlightBytes: 1000 },
+      queuedBytes: n < 11 ? 1000 : 401_000,
+    }));
+    expect(watch.eta(400)).toBe(Math.round(401_000 / 80));
+  });
+
   test('does not wait for what arrives while all is in flight', () => {
     const watch = watchAfter(10, (n) => ({
       ...{ arrivedBytes: 20_000 * n, sentBytes: 20_000 * n, queued: 2 },
