@@ -22,6 +22,8 @@ export interface LatestPerTopicParts {
 const TOPICS = 50_000;
 /** Entries in one read from disk. */
 const BATCH = 512;
+/** Pause after a read that failed. */
+const RETRY_MS = 1000;
 
 /**
  * Finds the oldest message of a full queue that is overtaken: the queue has a newer message of its topic.
@@ -108,10 +110,21 @@ export class LatestPerTopic {
     return 'later';
   }
 
+  /** Tries it until the disk answers; the store reports failures. */
+  async #read(seq: number): Promise<readonly QueueEntry[]> {
+    for (;;) {
+      try {
+        return await this.#parts.load(seq, BATCH);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      }
+    }
+  }
+
   /** Counts the messages that were on disk when the gateway started. */
   async #count(first: number, last: number): Promise<void> {
     for (let seq = first; seq <= last; ) {
-      const entries = await this.#parts.load(seq, BATCH);
+      const entries = await this.#read(seq);
       const end = entries.at(-1)?.seq;
       if (end === undefined) return;
       for (const entry of entries) if (entry.seq <= last) this.arrived(topicOf(entry));

@@ -12,7 +12,7 @@ export class ReadFailures {
   readonly #log: Logger;
   readonly #folder: string;
   readonly #now: () => number;
-  #sentence = '';
+  #trouble = '';
   #failedAt = Number.NEGATIVE_INFINITY;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
@@ -25,17 +25,17 @@ export class ReadFailures {
 
   /** A read has failed. */
   failed(error: unknown): void {
-    const before = this.#sentence;
+    const before = this.#trouble;
     this.count++;
     this.#failedAt = this.#now();
-    this.#sentence = `queued messages can't be read from ${this.#folder} (${(error as Error).message}): they wait, and the read is tried again each second; check the disk`;
-    if (this.#sentence === before && this.#failedAt - this.#loggedAt < LOG_AGAIN_MS) return;
+    this.#trouble = `queued messages can't be read from ${this.#folder} (${(error as Error).message}): they wait, and the read is tried again each second; check the disk`;
+    if (this.#trouble === before && this.#failedAt - this.#loggedAt < LOG_AGAIN_MS) return;
     this.#loggedAt = this.#failedAt;
-    this.#log.error({ err: error }, this.#sentence);
+    this.#log.error({ err: error }, this.#trouble);
   }
 
   /** What is wrong at present; undefined if nothing is. */
   get trouble(): string | undefined {
-    return this.#now() - this.#failedAt < OVER_MS ? this.#sentence : undefined;
+    return this.#now() - this.#failedAt < OVER_MS ? this.#trouble : undefined;
   }
 }

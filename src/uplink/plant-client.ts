@@ -218,9 +218,10 @@ export class PlantClient implements PlantTransport {
       });
     });
     if (codes.length !== subscriptions.length) {
-      const counts = `${codes.length} codes for ${subscriptions.length} filters`;
-      this.giveUp(`breaks the protocol: its SUBACK has ${counts}`);
-      throw new Error(`${this.url}: SUBACK with ${counts}`);
+      this.giveUp(
+        `breaks the protocol: its SUBACK has ${codes.length} codes for ${subscriptions.length} filters`,
+      );
+      throw new Error(`${this.url}: a wrong SUBACK`);
     }
     return subscriptions
       .filter((_, index) => isError(Number(codes[index])))

@@ -15,7 +15,7 @@ export const MQTT_311: PlantProtocol = { version: 4, bridge: false };
 /** CONNACK: the version is not supported [MQTT 3.1.1, table 3.1; MQTT 5, table 3-1]. */
 const REFUSALS = [0x01, 0x84];
 /** A plant that has taken a protocol must give no answer to it so often in a row before another one is tried. */
-const DOUBTS = 3;
+const UNANSWERED = 3;
 
 /**
  * Chooses the protocol for each address: MQTT 5, and MQTT 3.1.1 where the plant does not take it, unless the config
@@ -69,7 +69,7 @@ export class ProtocolChoice {
     const before = this.#taken.get(key);
     if (before === undefined) return false;
     this.#taken.set(key, before + 1);
-    if (before + 1 < DOUBTS) return true;
+    if (before + 1 < UNANSWERED) return true;
     this.#taken.delete(key);
     return false;
   }

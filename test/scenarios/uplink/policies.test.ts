@@ -1,8 +1,9 @@
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { REPOSITORY, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type Collector, collect, startPlant } from '../../support/plant.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
+import { run } from '../../support/run.ts';
 import { statusWhen } from '../../support/statuses.ts';
 import { needs, tools } from '../../support/tools.ts';
 
@@ -197,5 +198,12 @@ test.each([4, 5])(
     expect(lan(collector).filter((payload) => payload !== 'online')).toEqual(['before', 'small']);
     const status = await statusWhen(gateway.port, ({ deadLetters }) => deadLetters === 1);
     expect(status.dropped).toEqual({ '# refused': 1 });
+    // The refused ones are deleted while the gateway runs.
+    const cli = `${REPOSITORY}/dist/src/cli.js`;
+    const queue = (...words: string[]) =>
+      run(process.execPath, [cli, 'queue', ...words, '--config', gateway.configFile]);
+    const purged = await queue('purge', '--yes', '--session', 'refused/plant');
+    expect(purged).toMatchObject({ code: 0, stdout: '1 messages deleted\n' });
+    expect((await queue('list')).stdout).not.toContain('refused/plant');
   },
 );

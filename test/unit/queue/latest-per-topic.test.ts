@@ -1,17 +1,16 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { LatestPerTopic } from '../../../src/queue/latest-per-topic.ts';
 import { createMessage } from '../../../src/queue/message.ts';
 import type { QueueEntry } from '../../../src/queue/queue-entry.ts';
 import { FakeOwner } from '../../support/entries.ts';
 
 /** A queue of which the first entries are on disk. */
-function setUp({ onDisk = [] as string[] } = {}) {
+function setUp({ onDisk = [] as string[], failing = false } = {}) {
   const owner = new FakeOwner(1);
   const make = (topic: string) => owner.entry(createMessage(topic, Buffer.from('x')));
   const disk: QueueEntry[] = onDisk.map(make);
   const memory: QueueEntry[] = [];
   const found: string[] = [];
-  let failing = false;
   const latest = new LatestPerTopic({
     queue: {
       first: (seq) =>
@@ -105,6 +104,21 @@ test('a read that fails is asked for again by the next search', async () => {
   expect(drop(1)).toEqual(['later']);
   await settled();
   expect(drop(1)).toEqual([1]);
+});
+
+test('messages from before the start are counted when the disk can be read again', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { drop, found, settled, fail } = setUp({ onDisk: ['a', 'b', 'a'], failing: true });
+  await settled();
+  expect([drop(1), found]).toEqual([['later'], []]);
+  fail(false);
+  await vi.advanceTimersByTimeAsync(1000);
+  await settled();
+  expect(found).toEqual(['found']);
+  expect(drop(1)).toEqual(['later']);
+  await settled();
+  expect(drop(2)).toEqual([1, undefined]);
 });
 
 test('a part on disk that is longer than one read is searched to its end', async () => {

@@ -13,7 +13,7 @@ import { settle } from '../../support/manual-clock.ts';
 /** A queue in memory whose messages count from 1; so do their packet identifiers. */
 class FakeQueue extends FakeOwner {
   readonly entries: QueueEntry[] = [];
-  readonly high = false;
+  high = false;
   readonly live = false;
   lostUpTo = 0;
   spilled = 0;
@@ -39,7 +39,7 @@ class FakeQueue extends FakeOwner {
 
   peek = (): QueueEntry | undefined => this.entries[0];
   take = (): QueueEntry => this.entries.shift()!;
-  packetIdOf = ({ seq }: QueueEntry): number => seq;
+  packetIdOf = ({ seq }: QueueEntry): number => (this.high ? 100 : 0) + seq;
 }
 
 /** A connection that keeps the packets: `seq`, with `!` for DUP, or `rel seq` for PUBREL. */
@@ -81,6 +81,8 @@ class FakeTransport implements PlantTransport {
 }
 
 let queue: FakeQueue;
+/** Its packet identifiers count from 101. */
+let urgent: FakeQueue;
 let transport: FakeTransport;
 let sender: Sender;
 let now: number;
@@ -95,7 +97,9 @@ const numbers = (from: number, to: number): string[] =>
 function create({ inflight = 10, qos = 2 }: { inflight?: number; qos?: 0 | 1 | 2 } = {}): void {
   // A sender of an earlier test may still run: it must not see the queue of this one.
   const own = new FakeQueue(1);
-  queue = own;
+  const ownUrgent = new FakeQueue(2);
+  ownUrgent.high = true;
+  [queue, urgent] = [own, ownUrgent];
   transport = new FakeTransport();
   [now, journal, pending, refused] = [1000, [], [], []];
   const out = [{ out: '#', to: 'p/', qos, retain: 'keep', priority: 'normal' }] as const;
@@ -120,7 +124,7 @@ function create({ inflight = 10, qos = 2 }: { inflight?: number; qos?: 0 | 1 | 2
     },
     monotonic: () => now,
     fault: (_what, error) => String(error),
-    queues: () => [own as unknown as UplinkQueue],
+    queues: () => [own, ownUrgent] as unknown as UplinkQueue[],
     refuse: ({ seq }, reason) => void refused.push(`${seq}: ${reason}`),
   };
   sender = new Sender(parts);
@@ -214,6 +218,18 @@ describe('after a lost connection', () => {
     queue.push(1);
     await connect();
     expect(transport.taken()).toEqual(['1!', '3!', '4!', '5!', '6']);
+  });
+
+  test('what is urgent of it goes first', async () => {
+    queue.push(3);
+    await connect();
+    urgent.push(2);
+    sender.pump();
+    await settle();
+    expect(transport.taken()).toEqual(['1', '2', '3', '101', '102']);
+    sender.disconnect();
+    await connect();
+    expect(transport.taken()).toEqual(['101!', '102!', '1!', '2!', '3!']);
   });
 
   test('on another session it is sent as if for the first time', async () => {
