@@ -5,17 +5,13 @@ import { type Faults, shortTopic } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { TurnBudget } from '../base/turn-budget.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
-import {
-  ADMINISTRATIVE_ACTION,
-  SERVER_SHUTTING_DOWN,
-  SESSION_TAKEN_OVER,
-} from '../mqtt/reason-codes.ts';
+import { SERVER_SHUTTING_DOWN, SESSION_TAKEN_OVER } from '../mqtt/reason-codes.ts';
 import { ListenerSet } from '../net/listeners.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Upgrade } from '../net/websocket.ts';
 import type { Store } from '../store/store.ts';
 import type { BrokerLimits } from './broker-limits.ts';
-import { reviewConnections } from './clients/admission.ts';
+import { applyAccess } from './clients/admission.ts';
 import { connectionName } from './clients/connection-name.ts';
 import { Connections } from './clients/connections.ts';
 import { Handshake } from './clients/handshake.ts';
@@ -70,6 +66,8 @@ export class Broker implements Service {
   readonly #drops: DropCounter;
   readonly #onceLog: OnceLog;
   readonly #limitTroubles: LimitTroubles;
+  /** In which long work is done. */
+  readonly #turnBudget: TurnBudget;
   readonly #plane: DataPlane;
   readonly #expiry: Expiry;
   readonly #control: ControlPlane;
@@ -92,6 +90,7 @@ export class Broker implements Service {
     this.#drops = drops;
     const onceLog = new OnceLog(log, () => clock.monotonic());
     this.#onceLog = onceLog;
+    this.#turnBudget = new TurnBudget(() => clock.monotonic());
     const now = (): number => store.storedClock.now();
     const refused = (clientId: string, reason: string): void =>
       onceLog.info(clientId, reason, 'subscription refused');
@@ -99,7 +98,7 @@ export class Broker implements Service {
     const plane = new DataPlane({
       ...{ store, limits, drops, memory, traffic, faults },
       ...{ refused, reached, slow, now },
-      turnBudget: new TurnBudget(() => clock.monotonic()),
+      turnBudget: this.#turnBudget,
       sharesRemoved: (count) => log.warn({ count }, SHARES_REMOVED),
       disconnect: ({ clientId }, reason) =>
         void this.#connections.disconnectClient(clientId, reason),
@@ -192,10 +191,12 @@ export class Broker implements Service {
     await this.#listeners.applyConfig(listeners);
   }
 
-  /** With another access file all clients must connect again; changed rules affect only the clients that they restrict. */
   #accessChanged(access: Access, change: AccessChange): void {
-    if (change === 'file') this.#connections.closeAll('another access file', ADMINISTRATIVE_ACTION);
-    else reviewConnections(access, this.#connections, this.#plane.subscriptions);
+    const { faults } = this.#parts;
+    const work = applyAccess(access, change, this.#connections, this.#plane.subscriptions);
+    this.#turnBudget.run(work, (error) => {
+      if (error) faults.caught('control', 'applying changed access rules', error);
+    });
   }
 
   async stop(): Promise<void> {
@@ -208,7 +209,7 @@ export class Broker implements Service {
     this.#connections.stopAccepting();
     await this.#listeners.close();
     await this.#control.stop();
-    this.#connections.closeAll('the gateway stops', SERVER_SHUTTING_DOWN);
+    for (const _ of this.#connections.closeAll('the gateway stops', SERVER_SHUTTING_DOWN));
   }
 
   /** Addresses that clients can connect to. */

@@ -13,6 +13,7 @@ import {
 } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
+import { TurnQuota } from '../base/turn-quota.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { Certificates } from './certificates.ts';
 import { readDirectly } from './direct-read.ts';
@@ -50,6 +51,8 @@ export interface ListenerParts {
 /** Connections that the kernel may hold until they are accepted; it takes no more than its `somaxconn`. */
 const BACKLOG = 4096;
 const NOTHING = Buffer.alloc(0);
+/** Sockets whose peers have closed that are closed in one turn of the event loop. */
+const ENDS_PER_TURN = 64;
 const HANDSHAKE_MS = 10_000;
 /** Sockets above the clients' limit: in their handshake, being refused or closing. */
 const SPARE_SOCKETS = 5000;
@@ -104,11 +107,13 @@ function createTcpServer(
   tls: TlsOptions | undefined,
   onSocket: (socket: Socket) => void,
 ): Server {
+  const ends = new TurnQuota(ENDS_PER_TURN);
   const onConnection = (socket: Socket): void => {
     onSocket(socket);
-    carryTcp(socket, config, accept);
+    carryTcp(socket, config, accept, ends);
   };
-  if (!tls) return createServer({ noDelay: true }, onConnection);
+  // Node closes its side at once where a socket may not be half open: thousands of them in one turn.
+  if (!tls) return createServer({ noDelay: true, allowHalfOpen: true }, onConnection);
   const server = createTlsServer(tls, onConnection);
   // The server closes the socket of a failed handshake: that is the peer's fault.
   server.on('tlsClientError', () => undefined);
@@ -192,7 +197,7 @@ export function listenError(
   }
 }
 
-function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void {
+function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept, ends: TurnQuota): void {
   const transport: Transport = {
     ...peerOf(socket, config),
     copies: socket instanceof TLSSocket,
@@ -222,7 +227,7 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept): void 
   socket.on('end', () => {
     events.lost();
     // The peer may still read the sent bytes, for a limited time.
-    transport.end();
+    ends.run(() => transport.end());
   });
   socket.on('close', () => events.lost());
   // 'close' follows; the connection handles only that.

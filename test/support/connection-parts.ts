@@ -18,8 +18,11 @@ export function sendBufferParts(parts: Partial<SendBufferParts> = {}): SendBuffe
     memory: memoryBudget(),
     traffic: new TrafficCounters(),
     pool: new BufferPool(),
-    flushQueue: new FlushQueue((error) => {
-      throw error;
+    flushQueue: new FlushQueue({
+      now: () => 0,
+      failed(error) {
+        throw error;
+      },
     }),
     ...parts,
   };

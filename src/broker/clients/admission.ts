@@ -1,10 +1,11 @@
-import type { Access } from '../../access/access.ts';
+import type { Access, AccessChange } from '../../access/access.ts';
 import { IDENTIFIER_REJECTED } from '../../mqtt/codec.ts';
 import type { ConnectPacket } from '../../mqtt/connect.ts';
-import { NOT_AUTHORIZED } from '../../mqtt/reason-codes.ts';
+import { ADMINISTRATIVE_ACTION, NOT_AUTHORIZED } from '../../mqtt/reason-codes.ts';
 import type { Session } from '../messages/session.ts';
 import type { Subscriptions } from '../messages/subscriptions.ts';
 import type { Connection } from './connection.ts';
+import type { Connections } from './connections.ts';
 
 /** CONNACK's return code [MQTT 3.1.1, table 3.1] and a reason for the log. */
 export interface Refusal {
@@ -50,17 +51,18 @@ export async function admit(
 }
 
 /**
- * Applies changed access rules: closes connections whose user is no longer admitted, and ends subscriptions that are
- * no longer allowed.
+ * Applies changed access rules, in parts: closes connections whose user is no longer admitted, and ends subscriptions
+ * that are no longer allowed.
  */
-export function reviewConnections(
+export function* reviewConnections(
   access: Access,
   connections: Iterable<Connection>,
   subscriptions: Subscriptions,
-): void {
+): Generator<undefined, void> {
   for (const connection of [...connections]) {
+    yield;
     const { session } = connection;
-    if (!session) continue;
+    if (connection.closed || !session) continue;
     if (!connection.access) {
       // It came while a config without an access file was tried.
       if (access.hasRules) connection.close('not admitted by the access file');
@@ -75,4 +77,16 @@ export function reviewConnections(
     connection.access = { identity, rights };
     subscriptions.revokeSubscriptions(session, rights);
   }
+}
+
+/** With another access file all clients must connect again; changed rules affect only the clients that they restrict. */
+export function applyAccess(
+  access: Access,
+  change: AccessChange,
+  connections: Pick<Connections, 'closeAll'> & Iterable<Connection>,
+  subscriptions: Subscriptions,
+): Generator<undefined, void> {
+  return change === 'file'
+    ? connections.closeAll('another access file', ADMINISTRATIVE_ACTION)
+    : reviewConnections(access, connections, subscriptions);
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Faults } from '../../base/faults.ts';
 import { TurnBudget } from '../../base/turn-budget.ts';
+import { TurnQuota } from '../../base/turn-quota.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import { PublishProperties } from '../../mqtt/publish-properties.ts';
 import {
@@ -64,6 +65,11 @@ const PER_ADDRESS = 100;
 /** In a crowd of connections, a CONNECT that has arrived may wait for so many milliseconds until it is read. */
 const CONNECT_READ_MS = 1000;
 
+/** Connections that the control plane is told of in one turn: thousands may be lost at once. */
+const LOST_PER_TURN = 64;
+/** Connections that one sweep ends; the next sweeps end the others. */
+const ENDS_PER_SWEEP = 200;
+
 /** All connections of the broker: accepts them within the limits, counts them and closes silent ones. */
 export class Connections implements Iterable<Connection> {
   readonly #parts: ConnectionsParts;
@@ -77,6 +83,7 @@ export class Connections implements Iterable<Connection> {
   /** Packets of connections that have ended. */
   #packetsReceived = 0;
   #stopping = false;
+  readonly #lost = new TurnQuota(LOST_PER_TURN);
 
   constructor(parts: ConnectionsParts) {
     const { limits, clock, storedNow, memory, traffic, plane, handshake, control, faults } = parts;
@@ -94,7 +101,10 @@ export class Connections implements Iterable<Connection> {
       memory,
       traffic,
       pool: new BufferPool(),
-      flushQueue: new FlushQueue((error) => faults.caught('packet', 'sending to a client', error)),
+      flushQueue: new FlushQueue({
+        now: () => clock.monotonic(),
+        failed: (error) => faults.caught('packet', 'sending to a client', error),
+      }),
       failed: (connection, error) =>
         faults.caught('packet', `handling a packet of ${connectionName(connection)}`, error),
       storedNow,
@@ -217,9 +227,12 @@ export class Connections implements Iterable<Connection> {
     return false;
   }
 
-  /** Ends all present connections. */
-  closeAll(reason: string, reasonCode: number): void {
-    for (const connection of [...this]) connection.close(reason, reasonCode);
+  /** Ends all present connections, in parts. */
+  *closeAll(reason: string, reasonCode: number): Generator<undefined, void> {
+    for (const connection of [...this]) {
+      connection.close(reason, reasonCode);
+      yield;
+    }
   }
 
   get isStopping(): boolean {
@@ -236,7 +249,7 @@ export class Connections implements Iterable<Connection> {
     if (group === undefined) return;
     this.#connections.delete(connection);
     this.#connecting.delete(connection);
-    const { plane, handshake, control, log } = this.#parts;
+    const { plane, handshake, control, log, faults } = this.#parts;
     const { remoteAddress } = connection;
     this.#packetsReceived += connection.packetsReceived;
     const left = this.#perAddress.get(group)! - 1;
@@ -245,8 +258,12 @@ export class Connections implements Iterable<Connection> {
     const session = connection.session ?? handshake.sessionOf(connection);
     if (session) plane.sessions.clientGone(session);
     if (connection.leaving) return;
-    control.lost(connection);
-    if (!this.#stopping) log.info(session?.clientId || remoteAddress, reason);
+    const isLogged = !this.#stopping;
+    const end = faults.guard('control', `ending ${connectionName(connection)}`, () => {
+      control.lost(connection);
+      if (isLogged) log.info(session?.clientId || remoteAddress, reason);
+    });
+    this.#lost.run(end);
   }
 
   /** Closes the connection whose unfinished packet uses the most memory, unless that is the given one. */
@@ -263,20 +280,25 @@ export class Connections implements Iterable<Connection> {
 
   /** Ends the connections of clients that have been silent for too long, or send a packet that does not end. */
   sweep(): void {
+    let ends = 0;
     for (const connection of this) {
       connection.sendBuffer.measure();
       connection.countFramedBytes();
-      if (connection.overdue) {
-        connection.fail(overdueError(connection));
-      } else if (connection.slowPacket) {
-        const reason = 'a packet took longer than broker.limits.packetTimeout';
-        connection.fail(new ProtocolError(reason));
-      }
+      if (ends >= ENDS_PER_SWEEP) continue;
+      const error = overdueError(connection);
+      if (!error) continue;
+      ends++;
+      connection.fail(error);
     }
   }
 }
 
-function overdueError({ session, awaitsConnack }: Connection): ProtocolError {
+function overdueError(connection: Connection): ProtocolError | undefined {
+  const { session, awaitsConnack, overdue, slowPacket } = connection;
+  if (!overdue) {
+    const reason = 'a packet took longer than broker.limits.packetTimeout';
+    return slowPacket ? new ProtocolError(reason) : undefined;
+  }
   if (session) return new ProtocolError('keepalive ran out', KEEP_ALIVE_TIMEOUT);
   if (!awaitsConnack) return new ProtocolError('no CONNECT in time');
   return new ProtocolError('its CONNECT could not be answered in time', SERVER_UNAVAILABLE);

@@ -45,6 +45,15 @@ export interface HandshakeParts {
   accepted(clientId: string, will: Will | undefined): void;
 }
 
+interface Opened {
+  readonly session: Session;
+  readonly present: boolean;
+  /** Its subscriptions are compared with its rights, which may take several turns. */
+  isReviewed: boolean;
+  /** The return code that waits for that. */
+  returnCode?: number;
+}
+
 /** CONNECT packets that are processed in one turn of the event loop: a crowd takes turns with those that are connected. */
 const CONNECTS_PER_TURN = 8;
 
@@ -53,7 +62,7 @@ export class Handshake {
   readonly #parts: HandshakeParts;
   /** CONNECT packets that are not answered. */
   readonly #packets = new WeakMap<Connection, ConnectPacket>();
-  readonly #opened = new WeakMap<Connection, { session: Session; present: boolean }>();
+  readonly #opened = new WeakMap<Connection, Opened>();
 
   /** Connections whose client has sent no id and was given one. */
   readonly #assigned = new WeakSet<Connection>();
@@ -160,19 +169,30 @@ export class Handshake {
     const { sessions, subscriptions } = this.#parts.plane;
     const { version, clean, bridge, properties } = this.#packets.get(connection)!;
     const expiry = version === 5 ? (properties.sessionExpiry ?? 0) : clean ? 0 : NEVER;
-    const opened = sessions.openSession(clientId, clean, expiry);
-    opened.session.bridge = bridge;
+    const opened: Opened = { ...sessions.openSession(clientId, clean, expiry), isReviewed: true };
+    const { session } = opened;
+    session.bridge = bridge;
     this.#opened.set(connection, opened);
     if (!connection.access) return;
     const { identity, rights } = connection.access;
-    sessions.setOwner(opened.session, identity.user ?? '');
-    subscriptions.revokeSubscriptions(opened.session, rights);
+    sessions.setOwner(session, identity.user ?? '');
+    opened.isReviewed = false;
+    subscriptions.revokeSubscriptions(session, rights, (error) => {
+      opened.isReviewed = true;
+      if (error) connection.close(this.#parts.failed(connection, error));
+      else if (opened.returnCode !== undefined) this.connack(connection, opened.returnCode);
+    });
   }
 
   /** The control plane has answered: sends CONNACK and opens the connection, or refuses it. */
   connack(connection: Connection, returnCode: number): void {
     if (connection.closed) return;
     const opened = this.#opened.get(connection);
+    // Else it would get messages that it may not read any more.
+    if (opened && !opened.isReviewed) {
+      opened.returnCode = returnCode;
+      return;
+    }
     if (returnCode !== 0 || !opened) {
       connection.refuse(`refused with return code ${returnCode}`, reasonCodeOf(returnCode));
       return;

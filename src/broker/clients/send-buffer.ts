@@ -16,6 +16,8 @@ export interface SendBufferParts {
 
 /** The most bytes of answers that may wait for a peer that reads nothing. */
 const ANSWER_BYTES = 8 * 1024 * 1024;
+/** What a buffer outside the pool has at first: where a message goes to thousands of clients, each needs little. */
+const OWN_BYTES = 1024;
 
 /** Collects the bytes for one connection during a turn of the event loop and writes them at the end of the turn. */
 export class SendBuffer implements PacketBuffer {
@@ -32,6 +34,8 @@ export class SendBuffer implements PacketBuffer {
   #buffer: Buffer | undefined;
   #start = 0;
   #end = 0;
+  /** Where its room ends. */
+  #limit = 0;
   /** Bytes of answers since the peer last read something. */
   #answerBytes = 0;
   /** This connection's part of `memory.unread`. */
@@ -195,16 +199,30 @@ export class SendBuffer implements PacketBuffer {
 
   /** Makes room for so many bytes; returns their offset. */
   #reserve(size: number): number {
-    if (this.#buffer && this.#end - this.#start + size > SLOT_BYTES) this.flush();
+    if (this.#buffer && this.#end + size > this.#limit) this.#makeRoom(size);
     if (!this.#buffer) {
       const slot = this.#pool.takeSlot();
-      this.#buffer = slot < 0 ? Buffer.allocUnsafeSlow(SLOT_BYTES) : this.#pool.buffer;
+      this.#buffer = slot < 0 ? Buffer.allocUnsafe(Math.max(size, OWN_BYTES)) : this.#pool.buffer;
       this.#start = Math.max(slot, 0);
       this.#end = this.#start;
+      this.#limit = slot < 0 ? this.#buffer.length : slot + SLOT_BYTES;
       this.#flushQueue.add(this);
     }
     const at = this.#end;
     this.#end += size;
     return at;
+  }
+
+  /** A buffer of its own grows to as much as a slot; a full one is written. */
+  #makeRoom(size: number): void {
+    const buffer = this.#buffer!;
+    const length = Math.min(SLOT_BYTES, Math.max(4 * buffer.length, this.#end + size));
+    if (buffer === this.#pool.buffer || this.#end + size > length) {
+      this.flush();
+      return;
+    }
+    this.#buffer = Buffer.allocUnsafe(length);
+    buffer.copy(this.#buffer, 0, 0, this.#end);
+    this.#limit = length;
   }
 }

@@ -1,4 +1,5 @@
 import { Aedes, type AedesOptions, type Client } from 'aedes';
+import { writeToStream } from 'mqtt-packet';
 import type { ConnectPacket } from '../../mqtt/connect.ts';
 import type { Recovered } from '../../store/recovery/load-state.ts';
 import type { Store } from '../../store/store.ts';
@@ -26,6 +27,9 @@ export interface ControlPlaneEvents {
 
 /** The longest string of the standard: MQTT 3.1 allows ids of 23 characters, but its clients use longer ones. */
 const CLIENT_ID_LIMIT = 65_535;
+
+// Else the first CONNACK makes a buffer for each of 65,536 numbers: tens of milliseconds in one turn, and their memory.
+writeToStream.cacheNumbers = false;
 
 /** aedes whose publications go to our data plane instead of aedes' emitter. */
 class ControlBroker extends Aedes {

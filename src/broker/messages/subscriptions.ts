@@ -197,12 +197,22 @@ export class Subscriptions {
     pendingAck.done();
   }
 
-  /** Ends the subscriptions that these rights do not allow. */
-  revokeSubscriptions(session: Session, rights: Rights): void {
+  /** Ends the subscriptions that these rights do not allow, thousands of them in several turns; then calls `ended`. */
+  revokeSubscriptions(session: Session, rights: Rights, ended?: (error?: unknown) => void): void {
+    this.#parts.turnBudget.run(this.#revoking(session, rights), (error) => {
+      if (ended) ended(error);
+      else if (error) throw error;
+    });
+  }
+
+  *#revoking(session: Session, rights: Rights): WorkGenerator {
     for (const filter of [...session.subscriptions.keys()]) {
-      if (rights.maySubscribe(filter)) continue;
-      this.#end(session, filter);
-      this.#parts.refused(session.clientId, NOT_ALLOWED.reason);
+      if (session.ended) return;
+      if (!rights.maySubscribe(filter)) {
+        this.#end(session, filter);
+        this.#parts.refused(session.clientId, NOT_ALLOWED.reason);
+      }
+      yield;
     }
   }
 

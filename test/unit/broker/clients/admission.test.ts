@@ -71,7 +71,8 @@ test('changed rules close connections, or give them other rights and fewer subsc
     revokeSubscriptions: (...args: unknown[]) => revoked.push(args),
   } as unknown as Subscriptions;
   const connections = [kept, removed, unchecked].map(({ connection }) => connection);
-  reviewConnections(access, connections, subscriptions);
+  const parts = [...reviewConnections(access, connections, subscriptions)];
+  expect(parts).toHaveLength(3);
   expect(connections.map(({ closed }) => closed)).toEqual([false, true, false]);
   expect(removed.handler.heard).toEqual(['closed: no longer admitted by the access file']);
   expect(kept.connection.access?.rights).toBe(changed);

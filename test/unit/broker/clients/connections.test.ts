@@ -206,7 +206,7 @@ test('while the gateway stops nothing is accepted, and ends are not logged', () 
   const { connections, accept, lost, lines } = setUp();
   const connection = accept('192.0.2.1')!;
   connections.stopAccepting();
-  connections.closeAll('the gateway stops', 0x8b);
+  for (const _part of connections.closeAll('the gateway stops', 0x8b));
   expect(lost).toEqual([connection]);
   expect(lines).toEqual([]);
   expect(accept('192.0.2.2')).toBeUndefined();
@@ -241,4 +241,30 @@ test('an operator disconnects a client by its id', () => {
   expect(connections.disconnectClient('other', 'test')).toBe(false);
   expect(connections.disconnectClient('c', 'test')).toBe(true);
   expect(connection.closed).toBe(true);
+});
+
+test('a crowd that is lost at once leaves the control plane and the log in several turns', async () => {
+  const { accept, lost, lines } = setUp({ connections: 1000, connectionsPerAddress: 1000 });
+  const all = Array.from({ length: 200 }, (_, i) => {
+    const connection = accept('192.0.2.1')!;
+    connection.session = { clientId: `c${i}` } as never;
+    return connection;
+  });
+  for (const connection of all) connection.lost();
+  expect(all.every(({ closed }) => closed)).toBe(true);
+  expect([lost.length, lines.length]).toEqual([64, 64]);
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+  expect(lost).toEqual(all);
+  expect(lines).toHaveLength(200);
+});
+
+test('connections that are overdue together are ended by several sweeps', async () => {
+  const { connections, accept, clock } = setUp({ connections: 1000, connectionsPerAddress: 1000 });
+  for (let i = 0; i < 500; i++) accept('192.0.2.1');
+  await clock.advance(5001);
+  const left = [0, 1, 2].map(() => {
+    connections.sweep();
+    return connections.counts.connected;
+  });
+  expect(left).toEqual([300, 100, 0]);
 });

@@ -18,9 +18,17 @@ interface Options {
   readonly present?: boolean;
   readonly isOverLimit?: boolean;
   readonly hasRoom?: boolean;
+  /** Takes what is called when all subscriptions have been compared with the rights; at once by default. */
+  readonly review?: (ended: (error?: unknown) => void) => void;
 }
 
-function setUp({ admit, present = false, isOverLimit = false, hasRoom = true }: Options = {}) {
+function setUp({
+  admit,
+  present = false,
+  isOverLimit = false,
+  hasRoom = true,
+  review = (ended) => ended(),
+}: Options = {}) {
   const handler = new FakeHandler();
   const { log, lines } = createQuietLog();
   const calls: string[] = [];
@@ -36,7 +44,12 @@ function setUp({ admit, present = false, isOverLimit = false, hasRoom = true }: 
         setOwner: (_session: unknown, user: string) => calls.push(`owner ${user}`),
       },
       absent: { hasRoomFor: () => hasRoom },
-      subscriptions: { revokeSubscriptions: () => calls.push('revoke') },
+      subscriptions: {
+        revokeSubscriptions(_session: unknown, _rights: unknown, ended: () => void) {
+          calls.push('revoke');
+          review(ended);
+        },
+      },
     } as unknown as DataPlane,
     limits: LIMITS,
     drops: { count: (...drop) => void calls.push(`drop ${drop.join(' ')}`) },
@@ -161,4 +174,36 @@ test('a crowd of CONNECT packets takes turns with everything else, in its order'
   const handlers = { ...new FakeHandler().handlers, handshake };
   new Connection(new FakeTransport(), connectionParts(handlers)).data(packets.connect());
   expect(calls).toHaveLength(20);
+});
+
+test('CONNACK waits until no subscription is left that the client may not have', async () => {
+  let ended = (_error?: unknown): void => undefined;
+  const { handshake, connection, sent, calls } = setUp({
+    admit: () => Promise.resolve({ identity: { user: 'u' }, rights: {} }),
+    review: (each) => {
+      ended = each;
+    },
+  });
+  connection.data(packets.connect({ clean: false, clientId: 'c' }));
+  await settle();
+  handshake.registered(connection, 'c');
+  handshake.connack(connection, 0);
+  expect(await sent()).toBe('');
+  expect(calls).not.toContain('session connected');
+  ended();
+  expect(await sent()).toBe('20020000');
+  expect(calls).toContain('session connected');
+});
+
+test('a client whose subscriptions could not be compared with its rights is not let in', async () => {
+  const { handshake, connection, sent } = setUp({
+    admit: () => Promise.resolve({ identity: { user: 'u' }, rights: {} }),
+    review: (ended) => ended(new Error('broken')),
+  });
+  connection.data(packets.connect({ clean: false, clientId: 'c' }));
+  await settle();
+  handshake.registered(connection, 'c');
+  handshake.connack(connection, 0);
+  expect(connection.closed).toBe(true);
+  expect(await sent()).toBe('');
 });

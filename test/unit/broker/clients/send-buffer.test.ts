@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { BufferPool } from '../../../../src/broker/clients/buffer-pool.ts';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
 import { createMessage } from '../../../../src/queue/message.ts';
 import { sendBufferParts } from '../../../support/connection-parts.ts';
@@ -142,4 +143,38 @@ test('answers nobody reads add up; a peer that reads again starts anew', async (
   output.acknowledge(0x40, 1);
   await turn();
   expect(output.stuck).toBe(false);
+});
+
+test('beyond the pool a buffer begins small, grows with what is collected and is written once', async () => {
+  const pool = new BufferPool();
+  while (pool.takeSlot() >= 0);
+  const transports = Array.from({ length: 3 }, () => new FakeTransport());
+  const parts = sendBufferParts({ pool });
+  const outputs = transports.map((transport) => new SendBuffer(transport, parts));
+  for (let i = 1; i <= 500; i++) {
+    outputs.forEach((output, n) => {
+      publish(output, Buffer.from(`${n} ${i}`.padEnd(100)), i);
+    });
+  }
+  await turn();
+  transports.forEach((transport, n) => {
+    expect(transport.written).toHaveLength(1);
+    const packets = read(transport);
+    expect(packets.map(({ id }) => id)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
+    expect(packets[499]!.payload.trim()).toBe(`${n} 500`);
+  });
+  // More than a slot has room for is written in several pieces, in order.
+  for (let i = 1; i <= 1000; i++) publish(outputs[0]!, Buffer.alloc(200, 'x'), i);
+  await turn();
+  expect(transports[0]!.written.every(({ length }) => length <= 65_536)).toBe(true);
+  expect(read(transports[0]!).map(({ id }) => id)).toHaveLength(1000);
+});
+
+test('one message to thousands of clients takes little memory for each', () => {
+  const pool = new BufferPool();
+  const parts = sendBufferParts({ pool });
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 2000; i++)
+    publish(new SendBuffer(new FakeTransport(), parts), Buffer.from('x'));
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024);
 });

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { Aedes, type Client } from 'aedes';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Connection } from '../../../../src/broker/clients/connection.ts';
@@ -217,4 +218,12 @@ test('with every publish led past it, aedes publishes nothing by itself', async 
   }
   await waitFor(() => expect(lines.filter((line) => line.startsWith('will'))).toHaveLength(5));
   expect(topics).toEqual([]);
+});
+
+test('a CONNACK makes no table of 65,536 numbers, which takes tens of milliseconds', async () => {
+  const { plane, lines, connection } = await setUp();
+  plane.connect(connection('a'), CONNECT);
+  await waitFor(() => expect(lines).toContain('a connack 0'));
+  const { cache } = createRequire(import.meta.url)('mqtt-packet/numbers') as { cache: object };
+  expect(Object.keys(cache)).toHaveLength(0);
 });

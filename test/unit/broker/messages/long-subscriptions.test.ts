@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Rights } from '../../../../src/access/rules.ts';
 import { TurnBudget } from '../../../../src/base/turn-budget.ts';
 import type { BrokerLimits } from '../../../../src/broker/broker-limits.ts';
 import { createMessage } from '../../../../src/queue/message.ts';
@@ -75,6 +76,22 @@ test('a SUBSCRIBE that is malformed at its end changes nothing', async () => {
   connection.data(packets.subscribe(1, [...filters, ['a#', 0]]));
   await passUntil(() => connection.closed);
   expect(router.count).toBe(0);
+});
+
+test('subscriptions that are no longer allowed end in several turns, also those of a client that goes meanwhile', async () => {
+  const { plane, router, passUntil, open } = setUp();
+  const { connection, has } = open('revoked');
+  connection.data(packets.subscribe(1, [...filters, ['kept', 1]]));
+  await passUntil(has('suback'));
+  const rights = { maySubscribe: (filter: string) => filter === 'kept' } as Rights;
+  let hasEnded = false;
+  plane.subscriptions.revokeSubscriptions(connection.session!, rights, () => {
+    hasEnded = true;
+  });
+  expect([hasEnded, router.count > FILTERS - PARTS]).toEqual([false, true]);
+  connection.lost();
+  expect(await passUntil(() => hasEnded)).toBeLessThanOrEqual(PARTS);
+  expect(router.count).toBe(1);
 });
 
 test('a client that goes while it subscribes leaves nothing that works on', async () => {
