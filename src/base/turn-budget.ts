@@ -1,5 +1,5 @@
 /** Milliseconds of one turn of the event loop; the turn's other work comes on top. */
-const BUDGET_MS = 5;
+const BUDGET_MS = 3;
 
 /** Work in small parts: between two of them it may be interrupted; where a part is a promise, the next one waits for it. */
 export type WorkParts = Iterator<Promise<void> | undefined>;

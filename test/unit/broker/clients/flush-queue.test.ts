@@ -38,7 +38,7 @@ test('a thousand buffers take several turns of bounded time, each is flushed onc
     await turn();
     perTurn.push(flushed.length - before);
   }
-  // 5 ms are 10 flushes; the clock is read after 16.
+  // 3 ms are 6 flushes; the clock is read after 16.
   expect(Math.max(...perTurn)).toBeLessThanOrEqual(16);
   expect(flushed).toEqual(names);
   await turn();
