@@ -97,10 +97,17 @@ export const hostiles: Readonly<Record<string, Hostile>> = {
       clean: false,
       will: { topic: 'will/contested', payload: 'gone' },
     });
-    return every(5, () => {
+    const sockets = new Set<Socket>();
+    const stop = every(5, () => {
       const socket = open(port, true, first);
-      setTimeout(() => socket.destroy(), 2000).unref();
+      sockets.add(socket);
+      // Who is taken over is closed by the gateway.
+      socket.once('close', () => sockets.delete(socket));
     });
+    return () => {
+      stop();
+      for (const socket of sockets) socket.destroy();
+    };
   },
   'a flood of new retained topics': (port) => {
     const socket = open(port, true, packets.connect({ clientId: 'litter' }));
