@@ -5,7 +5,6 @@ import { ADMINISTRATIVE_ACTION, NOT_AUTHORIZED } from '../../mqtt/reason-codes.t
 import type { Session } from '../messages/session.ts';
 import type { Subscriptions } from '../messages/subscriptions.ts';
 import type { Connection } from './connection.ts';
-import type { Connections } from './connections.ts';
 
 /** CONNACK's return code [MQTT 3.1.1, table 3.1] and a reason for the log. */
 export interface Refusal {
@@ -79,11 +78,15 @@ export function* reviewConnections(
   }
 }
 
+interface AllConnections extends Iterable<Connection> {
+  closeAll(reason: string, reasonCode: number): Generator<undefined, void>;
+}
+
 /** With another access file all clients must connect again; changed rules affect only the clients that they restrict. */
 export function applyAccess(
   access: Access,
   change: AccessChange,
-  connections: Pick<Connections, 'closeAll'> & Iterable<Connection>,
+  connections: AllConnections,
   subscriptions: Subscriptions,
 ): Generator<undefined, void> {
   return change === 'file'

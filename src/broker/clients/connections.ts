@@ -65,7 +65,7 @@ const PER_ADDRESS = 100;
 /** In a crowd of connections, a CONNECT that has arrived may wait for so many milliseconds until it is read. */
 const CONNECT_READ_MS = 1000;
 
-/** Connections that the control plane is told of in one turn: thousands may be lost at once. */
+/** Connections that leave the control plane and the log in one turn: thousands may be lost at once. */
 const LOST_PER_TURN = 64;
 /** Connections that one sweep ends; the next sweeps end the others. */
 const ENDS_PER_SWEEP = 200;

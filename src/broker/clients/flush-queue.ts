@@ -14,7 +14,7 @@ export interface FlushQueueParts {
 
 /** Milliseconds of one turn of the event loop. */
 const BUDGET_MS = 3;
-/** Flushes between two looks at the clock: each is a system call. */
+/** Flushes between two readings of the clock: each is a system call. */
 const CHECK = 16;
 
 /**

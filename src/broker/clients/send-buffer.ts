@@ -213,7 +213,7 @@ export class SendBuffer implements PacketBuffer {
     return at;
   }
 
-  /** A buffer of its own grows to as much as a slot; a full one is written. */
+  /** A buffer outside the pool grows to as much as a slot; a full one is written. */
   #makeRoom(size: number): void {
     const buffer = this.#buffer!;
     const length = Math.min(SLOT_BYTES, Math.max(4 * buffer.length, this.#end + size));
