@@ -77,6 +77,7 @@ test('changed rules close connections, or give them other rights and fewer subsc
   expect(removed.handler.heard).toEqual(['closed: no longer admitted by the access file']);
   expect(kept.connection.access?.rights).toBe(changed);
   expect(revoked).toEqual([[kept.connection.session, changed]]);
-  reviewConnections({ ...access, hasRules: true } as Access, connections, subscriptions);
+  const now = { ...access, hasRules: true } as Access;
+  expect([...reviewConnections(now, connections, subscriptions)]).toHaveLength(3);
   expect(unchecked.handler.heard).toEqual(['closed: not admitted by the access file']);
 });

@@ -83,7 +83,7 @@ test('subscriptions that are no longer allowed end in several turns, also those 
   const { connection, has } = open('revoked');
   connection.data(packets.subscribe(1, [...filters, ['kept', 1]]));
   await passUntil(has('suback'));
-  const rights = { maySubscribe: (filter: string) => filter === 'kept' } as Rights;
+  const rights = { maySubscribe: (filter: string) => filter === 'kept' } as unknown as Rights;
   let hasEnded = false;
   plane.subscriptions.revokeSubscriptions(connection.session!, rights, () => {
     hasEnded = true;
