@@ -12,7 +12,7 @@ export class TurnQuota {
   /** Works at once if this turn has room. `work` does not throw. */
   run(work: () => void): void {
     this.#schedule();
-    if (this.#inTurn >= this.#most || this.#waiting.length > 0) {
+    if (this.#inTurn >= this.#most) {
       this.#waiting.push(work);
       return;
     }
