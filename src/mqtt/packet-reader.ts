@@ -24,6 +24,13 @@ const STAGED_BYTES = 1024;
 /** Bit set of the packet types that may be read ahead of those before them: they concern what the client was sent. */
 const AHEAD = (1 << PUBACK) | (1 << PUBREC) | (1 << PUBCOMP) | (1 << PINGREQ);
 
+/** The error of a packet that a client never sends: flags that its type can't have make it malformed [MQTT-2.1.3-1]. */
+function neverSent(header: number): ProtocolError {
+  const type = header >> 4;
+  if (type > 0 && header & 15) return new MalformedPacket('reserved flags');
+  return new ProtocolError(`packet type ${type} from a client`);
+}
+
 /** Cuts a stream of bytes into packets; the length that a packet claims is checked before it is stored. */
 export class PacketReader {
   /** The longest packet that is taken, fixed header and all. */
@@ -201,9 +208,7 @@ export class PacketReader {
     const type = header >> 4;
     let flags = FLAGS[type]!;
     if (flags < 0) {
-      if (type !== AUTH || !this.allowsAuth) {
-        throw new ProtocolError(`packet type ${type} from a client`);
-      }
+      if (type !== AUTH || !this.allowsAuth) throw neverSent(header);
       flags = 0;
     }
     if (this.#first) {

@@ -26,7 +26,8 @@ export function decodePublish5(
 ): number {
   const qos = (header >> 1) & 3;
   if (qos === 3) throw new MalformedPacket('PUBLISH with QoS 3');
-  if (qos === 0 && header & DUP) throw new ProtocolError('PUBLISH with DUP at QoS 0');
+  // [MQTT-3.3.1-2]; invalid flags make a packet malformed [MQTT-2.1.3-1].
+  if (qos === 0 && header & DUP) throw new MalformedPacket('PUBLISH with DUP at QoS 0');
   const topicEnd = start + 2 + ((source[start]! << 8) | source[start + 1]!);
   const propertiesStart = qos === 0 ? topicEnd : topicEnd + 2;
   if (end - start < 2 || propertiesStart >= end)

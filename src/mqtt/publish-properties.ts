@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { PUBLISH } from './codec.ts';
-import type { Fields } from './fields.ts';
+import { Fields } from './fields.ts';
 import { checkRepetition, checkValue, definitionOf, WILL } from './properties.ts';
 import { MalformedPacket, ProtocolError } from './protocol-error.ts';
 import { PAYLOAD_FORMAT_INVALID } from './reason-codes.ts';
@@ -181,6 +181,8 @@ export class PublishProperties {
       case 'binary':
         return this.#field(at + 1);
       default:
+        // A number that can't be read is malformed before it is forbidden [MQTT-1.5.5-1].
+        new Fields(this.#source, at + 1, this.#end).variableInt();
         // A client sends no subscription identifier [MQTT-3.3.4-6].
         throw new ProtocolError(`the property ${definition.name} in a PUBLISH of a client`);
     }

@@ -287,6 +287,33 @@ test.each(['6000', '8000', 'a000', '9000', 'c100', 'd000', 'e200'])(
   },
 );
 
+// [MQTT-2.1.3-1]: flags that no packet of the type can have make it malformed, whoever sends it.
+test.each([
+  ['CONNACK', '2100', 0x81],
+  ['SUBACK', '9800', 0x81],
+  ['UNSUBACK', 'b200', 0x81],
+  ['PINGRESP', 'd400', 0x81],
+  ['AUTH', 'f100', 0x81],
+  ['PINGREQ', 'c100', 0x81],
+  ['CONNACK', '2000', 0x82],
+  ['SUBACK', '9000', 0x82],
+  ['UNSUBACK', 'b000', 0x82],
+  ['PINGRESP', 'd000', 0x82],
+  ['type 0', '0000', 0x82],
+  ['type 0', '0100', 0x82],
+])('%s from a client that begins with %s has reason code %i', (_name, hex, code) => {
+  const { frames } = reader();
+  frames.allowsAuth = true;
+  frames.feed(CONNECT);
+  let refused: unknown;
+  try {
+    frames.feed(Buffer.from(hex, 'hex'));
+  } catch (error) {
+    refused = error;
+  }
+  expect((refused as ProtocolError).reasonCode, String(refused)).toBe(code);
+});
+
 test('a long packet that is not complete is not copied when reading is paused and resumed', () => {
   const kept: number[] = [];
   const lengths: number[] = [];

@@ -201,7 +201,7 @@ const HEAD = '000174';
 
 test.each([
   ['QoS 3', 0x36, `${HEAD}000100`, 0x81],
-  ['DUP at QoS 0', 0x38, `${HEAD}00`, 0x82],
+  ['DUP at QoS 0', 0x38, `${HEAD}00`, 0x81],
   ['a topic beyond its end', 0x30, '000474', 0x81],
   ['no packet identifier', 0x32, `${HEAD}00`, 0x81],
   ['packet identifier 0', 0x32, `${HEAD}000000`, 0x82],
@@ -215,6 +215,11 @@ test.each([
   ['a property of another packet', 0x30, `${HEAD}03210001`, 0x81],
   ['a will delay', 0x30, `${HEAD}051800000001`, 0x81],
   ['a subscription identifier', 0x30, `${HEAD}020b01`, 0x82],
+  ['a subscription identifier of four bytes', 0x30, `${HEAD}050bffffff7f`, 0x82],
+  ['a subscription identifier in more bytes than it needs', 0x30, `${HEAD}030b8000`, 0x81],
+  ['a subscription identifier of five bytes', 0x30, `${HEAD}060b8080808001`, 0x81],
+  ['a cut subscription identifier', 0x30, `${HEAD}020b80ffff`, 0x81],
+  ['no bytes of a subscription identifier', 0x30, `${HEAD}010b01`, 0x81],
   ['topic alias 0', 0x30, `${HEAD}03230000`, 0x94],
   ['two topic aliases', 0x30, `${HEAD}06230001230001`, 0x82],
   ['two expiries', 0x30, `${HEAD}0a02000000010200000001`, 0x82],
