@@ -94,7 +94,14 @@ let refused: string[];
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, n) => `${from + n}`);
 
-function create({ inflight = 10, qos = 2 }: { inflight?: number; qos?: 0 | 1 | 2 } = {}): void {
+interface Setting {
+  readonly inflight?: number;
+  readonly qos?: 0 | 1 | 2;
+  /** There is a queue of high priority too. */
+  readonly hasUrgent?: boolean;
+}
+
+function create({ inflight = 10, qos = 2, hasUrgent = false }: Setting = {}): void {
   // A sender of an earlier test may still run: it must not see the queue of this one.
   const own = new FakeQueue(1);
   const ownUrgent = new FakeQueue(2);
@@ -124,7 +131,7 @@ function create({ inflight = 10, qos = 2 }: { inflight?: number; qos?: 0 | 1 | 2
     },
     monotonic: () => now,
     fault: (_what, error) => String(error),
-    queues: () => [own, ownUrgent] as unknown as UplinkQueue[],
+    queues: () => (hasUrgent ? [own, ownUrgent] : [own]) as unknown as UplinkQueue[],
     refuse: ({ seq }, reason) => void refused.push(`${seq}: ${reason}`),
   };
   sender = new Sender(parts);
@@ -221,6 +228,7 @@ describe('after a lost connection', () => {
   });
 
   test('what is urgent of it goes first', async () => {
+    create({ hasUrgent: true });
     queue.push(3);
     await connect();
     urgent.push(2);
