@@ -64,7 +64,7 @@ export function* reviewConnections(
     if (connection.closed || !session) continue;
     if (!connection.access) {
       // It came while a config without an access file was tried.
-      if (access.hasRules) connection.close('not admitted by the access file');
+      if (access.hasRules) connection.close('not admitted by the access file', NOT_AUTHORIZED);
       continue;
     }
     const { identity } = connection.access;
