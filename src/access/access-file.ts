@@ -7,6 +7,7 @@ import { parseSource, type Source } from '../config/yaml/source.ts';
 import { readText } from '../config/yaml/text-file.ts';
 import { PASSWORD_FORM } from './passwords.ts';
 import type { Rule } from './rules.ts';
+import { SCRAM_FORM } from './scram.ts';
 import type { UnprovenRules } from './unproven-rules.ts';
 
 /** The users and clients that may connect, and what they may do. */
@@ -16,11 +17,17 @@ export interface AccessRules {
   readonly clients: ReadonlyMap<string, readonly Rule[]>;
   /** Rules of clients without user and certificate; undefined: they are refused. */
   readonly anonymous: readonly Rule[] | undefined;
+  /** Gives users that do not exist a salt; undefined if the file has none. */
+  readonly scramSecret: Buffer | undefined;
+  /** The SCRAM keys of any user; undefined if no user has them. */
+  readonly scramExample: string | undefined;
 }
 
 export interface User {
   /** As `hashPassword` makes it; without one the user needs a client certificate. */
   readonly password: string | undefined;
+  /** As `scramKeysOf` makes them; without them the user can't use SCRAM. */
+  readonly scram: string | undefined;
   readonly rules: readonly Rule[];
 }
 
@@ -29,6 +36,9 @@ const EVERYTHING: readonly Rule[] = [
   { topic: '#', allow: 'readwrite' },
   { topic: '$SYS/#', allow: 'read' },
 ];
+
+/** 32 bytes in base64. */
+const SECRET_FORM = /^[A-Za-z0-9+/]{43}=$/;
 
 const text = (what: string, form: RegExp) => z.string({ error: what }).regex(form, { error: what });
 
@@ -48,6 +58,7 @@ const accessSchema = z.strictObject({
       z.strictObject({
         name: nameSchema,
         password: text('a hash made by "cellgate user add NAME"', PASSWORD_FORM).optional(),
+        scram: text('keys made by "cellgate user add NAME"', SCRAM_FORM).optional(),
         rules: rulesSchema.optional(),
       }),
     )
@@ -58,6 +69,7 @@ const accessSchema = z.strictObject({
     .max(10_000, { error: 'at most 10000 clients' })
     .prefault([]),
   anonymous: z.strictObject({ rules: rulesSchema.optional() }).optional(),
+  scramSecret: text('a secret made by "cellgate user add NAME"', SECRET_FORM).optional(),
 });
 
 /** Reads and checks an access file; returns the rules or the problem. Does not throw, whatever the file contains. */
@@ -89,13 +101,16 @@ export async function readAccess(
   return {
     rules: {
       users: new Map(
-        value.users.map(({ name, password, rules }) => [
+        value.users.map(({ name, password, scram, rules }) => [
           name,
-          { password, rules: rules ?? EVERYTHING },
+          { password, scram, rules: rules ?? EVERYTHING },
         ]),
       ),
       clients: new Map(value.clients.map(({ id, rules }) => [id, rules])),
       anonymous: value.anonymous && (value.anonymous.rules ?? EVERYTHING),
+      scramSecret:
+        value.scramSecret === undefined ? undefined : Buffer.from(value.scramSecret, 'base64'),
+      scramExample: value.users.find(({ scram }) => scram !== undefined)?.scram,
     },
     unproven: unprovenRules(value, source).map((one) => ({ file, ...one })),
   };

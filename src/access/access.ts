@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { type StatWatcher, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Service } from '../base/lifecycle.ts';
 import { formatProblem } from '../config/yaml/problem.ts';
 import { type AccessRules, readAccess } from './access-file.ts';
+import type { Admission, Identity } from './admission.ts';
 import { LoginThrottle } from './login-throttle.ts';
 import { PasswordVerifier } from './passwords.ts';
 import { Rights } from './rules.ts';
+import { decoyKeys, ScramLogin, type ScramRequest, shown } from './scram-login.ts';
 
 /** A client that wants to connect. */
 export interface ConnectRequest {
@@ -20,20 +23,6 @@ export interface ConnectRequest {
   /** Whether the listener trusts the client id of such a client; absent for false. */
   readonly trustClientIds?: boolean | undefined;
 }
-
-/** An admitted client; `user` is undefined for an anonymous one. */
-export interface Identity {
-  readonly user: string | undefined;
-  /** The proof of the client's identity: when it changes in the access file, the client must connect again. */
-  readonly proof: string | undefined;
-  /** Whether the listener trusts the client id of a client without user and certificate; absent for false. */
-  readonly trustClientIds?: boolean | undefined;
-}
-
-export type Admission =
-  | { readonly identity: Identity; readonly rights: Rights }
-  /** CONNACK's return code [MQTT 3.1.1, table 3.1] and a reason for the log. */
-  | { readonly returnCode: 3 | 4 | 5; readonly reason: string };
 
 export interface AccessParts {
   /** The access file; without one, only the listeners decide. */
@@ -66,6 +55,8 @@ export class Access implements Service {
   #trouble: string | undefined;
   #watcher: StatWatcher | undefined;
   #unprovenReported = false;
+  /** For salts of users that do not exist, where the file has no secret. */
+  readonly #secret = randomBytes(32);
 
   constructor({ file, log, now }: AccessParts) {
     this.#file = file;
@@ -204,6 +195,26 @@ export class Access implements Service {
     return rights ? { identity, rights } : refused(BAD_USER_OR_PASSWORD, 'no longer a user');
   }
 
+  /** Begins a login with SCRAM-SHA-256; to be called only if there are rules. */
+  scram(request: ScramRequest): ScramLogin {
+    return new ScramLogin(request, {
+      throttle: this.#throttle,
+      keysOf: (user) => {
+        const entry = this.#rules?.users.get(user);
+        return { isKnown: entry !== undefined, stored: entry?.scram };
+      },
+      decoyOf: (user) => {
+        const { scramSecret = this.#secret, scramExample } = this.#rules ?? {};
+        return decoyKeys(user, scramSecret, scramExample);
+      },
+      admit: (user, proof, clientId) => {
+        const identity = { user, proof };
+        const rights = this.rightsOf(identity, clientId);
+        return rights ? { identity, rights } : refused(BAD_USER_OR_PASSWORD, 'no longer a user');
+      },
+    });
+  }
+
   /** What the client may do by the rules in force; undefined when it would no longer be admitted. */
   rightsOf({ user, proof, trustClientIds }: Identity, clientId: string): Rights | undefined {
     if (!this.#rules) return undefined;
@@ -217,7 +228,9 @@ export class Access implements Service {
         : new Rights(anonymous, user, undefined);
     }
     const entry = users.get(user);
-    if (!entry || (proof !== 'certificate' && proof !== entry.password)) return undefined;
+    if (!entry) return undefined;
+    const { password, scram } = entry;
+    if (proof === undefined || !['certificate', password, scram].includes(proof)) return undefined;
     return new Rights([...entry.rules, ...own], user, clientId);
   }
 }
@@ -232,9 +245,4 @@ async function rulesOf(file: string | undefined): Promise<AccessRules | undefine
 
 function refused(returnCode: 3 | 4 | 5, reason: string): Admission {
   return { returnCode, reason };
-}
-
-/** A name from the network in a form that is safe to log. */
-function shown(name: string): string {
-  return JSON.stringify(name.slice(0, 64));
 }

@@ -115,6 +115,8 @@ export class Broker implements Service {
       log: onceLog,
       access: parts.access,
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),
+      connecting: (connection, isConnecting) =>
+        this.#connections.setConnecting(connection, isConnecting),
       connect: (connection, packet) => this.#control.connect(connection, packet),
       accepted: (clientId, will) => this.#control.delayedWills.connected(clientId, will),
     });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, chown, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -5,6 +6,7 @@ import { Writable } from 'node:stream';
 import { isMap, isSeq, parseDocument, type YAMLMap, YAMLSeq } from 'yaml';
 import { readAccess } from '../access/access-file.ts';
 import { hashPassword } from '../access/passwords.ts';
+import { scramKeysOf } from '../access/scram.ts';
 import { formatProblem } from '../config/yaml/problem.ts';
 import { parseSource } from '../config/yaml/source.ts';
 import { readText } from '../config/yaml/text-file.ts';
@@ -21,8 +23,10 @@ const NEW_FILE = `# The users that may connect to the broker, and what each may 
 users: []
 `;
 const SHORTEST = 8;
+/** Of the secret from which users that do not exist get a salt. */
+const SECRET_BYTES = 32;
 
-/** Adds, removes or lists LAN users in the access file; 0 when done, 1 with a sentence when not. */
+/** Adds, removes or lists users in the access file; 0 when done, 1 with a sentence when not. */
 export async function user(
   action: 'add' | 'remove' | 'list',
   name: string | undefined,
@@ -57,7 +61,8 @@ export async function user(
   if (action === 'list') {
     for (const one of users.items) {
       if (!isMap(one)) continue;
-      const how = one.has('password') ? 'password' : 'certificate only';
+      const ways = [one.has('password') && 'password', one.has('scram') && 'SCRAM'];
+      const how = ways.filter(Boolean).join(', ') || 'certificate only';
       io.stdout.write(`${String(one.get('name'))}  ${how}\n`);
     }
     return EXIT.ok;
@@ -80,9 +85,12 @@ export async function user(
   }
   if (password.length < SHORTEST)
     return fail(`expected a password of at least ${SHORTEST} characters`);
-  const hash = await hashPassword(password);
-  if (known) known.set('password', hash);
-  else users.add(doc.createNode({ name, password: hash }));
+  const proofs = { password: await hashPassword(password), scram: await scramKeysOf(password) };
+  if (known) for (const [key, proof] of Object.entries(proofs)) known.set(key, proof);
+  else users.add(doc.createNode({ name, ...proofs }));
+  if (!doc.has('scramSecret')) {
+    doc.set('scramSecret', randomBytes(SECRET_BYTES).toString('base64'));
+  }
   await replace(file, doc.toString(), config);
   io.stdout.write(
     known

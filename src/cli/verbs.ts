@@ -180,7 +180,10 @@ export const VERBS: readonly Verb[] = [
     name: 'user',
     summary: 'adds, removes or lists the users of the access file',
     actions: [
-      userAction('add', 'sets the password of a user, from the terminal or standard input'),
+      userAction(
+        'add',
+        'sets the password of a user, from the terminal or standard input, for logins with it and with SCRAM-SHA-256',
+      ),
       userAction('remove', 'removes a user'),
       userAction('list', 'one line for each user'),
     ],

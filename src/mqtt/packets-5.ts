@@ -21,6 +21,7 @@ import { MalformedPacket, ProtocolError } from './protocol-error.ts';
 import { isShared, shareProblem } from './shared-filter.ts';
 
 const DISCONNECT_HEADER = 0xe0;
+const AUTH_HEADER = 0xf0;
 const EMPTY = Buffer.alloc(0);
 
 /** Reason codes that a client may send in a packet [MQTT 5, tables 3-4 to 3-8, 3-13 and 3-14]. */
@@ -167,8 +168,11 @@ export function encodeAcknowledgement(
   header: number,
   packetId: number,
   reasonCode: number,
+  properties: Properties = {},
 ): Buffer {
-  return encodePacket(header, Buffer.from([packetId >> 8, packetId & 0xff, reasonCode]));
+  const head = Buffer.from([packetId >> 8, packetId & 0xff, reasonCode]);
+  if (properties.reasonString === undefined) return encodePacket(header, head);
+  return encodePacket(header, Buffer.concat([head, encodeProperties(properties)]));
 }
 
 /** SUBACK or UNSUBACK: a reason code for each filter. */
@@ -176,12 +180,23 @@ export function encodeFilterCodes(
   header: number,
   packetId: number,
   codes: readonly number[],
+  properties: Properties = {},
 ): Buffer {
-  const body = Buffer.allocUnsafe(3 + codes.length);
+  const encoded = encodeProperties(properties);
+  const body = Buffer.allocUnsafe(2 + encoded.length + codes.length);
   body.writeUInt16BE(packetId);
-  body[2] = 0;
-  body.set(codes, 3);
+  body.set(encoded, 2);
+  body.set(codes, 2 + encoded.length);
   return encodePacket(header, body);
+}
+
+/** [MQTT 5, section 3.15]. */
+export function encodeAuth(reasonCode: number, method: string, data: Buffer): Buffer {
+  const properties = encodeProperties({
+    authenticationMethod: method,
+    ...(data.length > 0 && { authenticationData: data }),
+  });
+  return encodePacket(AUTH_HEADER, Buffer.concat([Buffer.from([reasonCode]), properties]));
 }
 
 /** [MQTT 5, section 3.14]. */

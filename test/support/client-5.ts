@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import * as p from './packets-5.ts';
 import { RawClient, type Transport } from './raw-client.ts';
 
@@ -16,6 +17,11 @@ export class Client5 {
 
   static async open(transport: Transport, port: number): Promise<Client5> {
     return new Client5(await RawClient.open(transport, port, undefined, p.parse as never));
+  }
+
+  /** Takes over a socket that is open, such as one with TLS. */
+  static overSocket(socket: Socket): Client5 {
+    return new Client5(RawClient.overSocket(socket, p.parse as never));
   }
 
   send(...packets: readonly Uint8Array[]): void {

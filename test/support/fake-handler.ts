@@ -17,6 +17,9 @@ export class FakeHandler {
   connect(): void {
     this.heard.push('connect');
   }
+  authenticate(): void {
+    this.heard.push('authenticate');
+  }
   setSessionExpiry(_connection: Connection, seconds: number): void {
     this.heard.push(`expiry ${seconds}`);
   }

@@ -86,6 +86,11 @@ export class RawClient {
     return RawClient.overWebSocket(socket, parse);
   }
 
+  /** Takes over a socket that is open, such as one with TLS. */
+  static overSocket(socket: Socket, parse?: (raw: Buffer) => Packet): RawClient {
+    return new RawClient((events) => tcpWire(socket, events), undefined, parse);
+  }
+
   /** Takes over a WebSocket that is open. */
   static overWebSocket(socket: WebSocket, parse?: (raw: Buffer) => Packet): RawClient {
     return new RawClient((events) => webSocketWire(socket, events), undefined, parse);

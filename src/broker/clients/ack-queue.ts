@@ -1,6 +1,7 @@
 import type { Latency } from '../../base/latency.ts';
 import { PUBACK_HEADER, PUBCOMP_HEADER, PUBREC_HEADER } from '../../mqtt/codec.ts';
 import { encodeAcknowledgement } from '../../mqtt/packets-5.ts';
+import type { Properties } from '../../mqtt/properties.ts';
 import { isError } from '../../mqtt/reason-codes.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { SendBuffer } from './send-buffer.ts';
@@ -25,6 +26,8 @@ interface Acknowledgement {
 /** Counts the messages of a client of MQTT 5 that are not acknowledged to the end. */
 export interface AckWindow {
   acknowledged(): void;
+  /** The packet with a text, if the client takes that. */
+  explained(reason: string, encode: (properties: Properties) => Buffer): Buffer;
 }
 
 /** Reading from the client is paused with more acknowledgements than the first number, and resumed below the second. */
@@ -55,9 +58,14 @@ export class AckQueue {
     this.#latency = latency;
   }
 
-  /** Sends an acknowledgement after all acknowledgements before it. */
-  acknowledge(header: number, packetId: number, reasonCode = 0): void {
-    if (this.#pending.length === 0) {
+  /** Sends an acknowledgement after all acknowledgements before it; `reason` is a text for a client of MQTT 5. */
+  acknowledge(header: number, packetId: number, reasonCode = 0, reason?: string): void {
+    const { window } = this;
+    if (reason !== undefined && window) {
+      const send = () => this.#explain(window, header, packetId, reasonCode, reason);
+      if (this.#pending.length === 0) send();
+      else this.#enqueue({ pendingAck: undefined, header, packetId, reasonCode, send });
+    } else if (this.#pending.length === 0) {
       if (this.window === undefined) this.#sendBuffer.acknowledge(header, packetId);
       else this.#send5(this.window, header, packetId, reasonCode);
     } else this.#enqueue({ pendingAck: undefined, header, packetId, reasonCode, send: undefined });
@@ -82,6 +90,20 @@ export class AckQueue {
     if (isLast(header, reasonCode)) window.acknowledged();
     if (reasonCode === 0) this.#sendBuffer.acknowledge(header, packetId);
     else this.#sendBuffer.write(encodeAcknowledgement(header, packetId, reasonCode));
+  }
+
+  /** A refusal with a text. */
+  #explain(
+    window: AckWindow,
+    header: number,
+    packetId: number,
+    reasonCode: number,
+    reason: string,
+  ): void {
+    if (isLast(header, reasonCode)) window.acknowledged();
+    const encode = (properties: Properties) =>
+      encodeAcknowledgement(header, packetId, reasonCode, properties);
+    this.#sendBuffer.write(window.explained(reason, encode));
   }
 
   #addPending(

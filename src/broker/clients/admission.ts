@@ -1,4 +1,5 @@
 import type { Access, AccessChange } from '../../access/access.ts';
+import type { Admission } from '../../access/admission.ts';
 import { IDENTIFIER_REJECTED } from '../../mqtt/codec.ts';
 import type { ConnectPacket } from '../../mqtt/connect.ts';
 import { ADMINISTRATIVE_ACTION, NOT_AUTHORIZED } from '../../mqtt/reason-codes.ts';
@@ -10,6 +11,8 @@ import type { Connection } from './connection.ts';
 export interface Refusal {
   readonly returnCode: number;
   readonly reason: string;
+  /** For the client, where the reason tells more than it may know. */
+  readonly told?: string;
 }
 
 const NOT_AUTHORISED = 5;
@@ -22,7 +25,7 @@ export async function admit(
   sessions: ReadonlyMap<string, Session>,
 ): Promise<Refusal | undefined> {
   const { remoteAddress, certificate, anonymous, trustClientIds } = connection;
-  const { clientId, username, password, will } = packet;
+  const { clientId, username, password } = packet;
   const admission = await access.admit({
     address: remoteAddress,
     clientId,
@@ -32,6 +35,16 @@ export async function admit(
     anonymous,
     trustClientIds,
   });
+  return accept(connection, packet, admission, sessions);
+}
+
+/** Sets the rights of an admitted client, unless its session or its will is not for its user. */
+export function accept(
+  connection: Connection,
+  { clientId, will }: ConnectPacket,
+  admission: Admission,
+  sessions: ReadonlyMap<string, Session>,
+): Refusal | undefined {
   if ('reason' in admission) return admission;
   const { identity, rights } = admission;
   // Only the owner of a session may receive the messages of its queue.

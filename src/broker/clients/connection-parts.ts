@@ -1,6 +1,7 @@
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import type { SubscribePacket, UnsubscribePacket } from '../../mqtt/codec.ts';
 import type { ConnectPacket } from '../../mqtt/connect.ts';
+import type { AuthPacket } from '../../mqtt/packets-5.ts';
 import type { PublishProperties } from '../../mqtt/publish-properties.ts';
 import type { TopicLimits } from '../messages/control-characters.ts';
 import type { Publication } from '../messages/publication.ts';
@@ -14,6 +15,8 @@ export const CONNECT_LIMIT: number = 5 * 65_537 + 16;
 export interface ConnectionHandlers<Connection> {
   readonly handshake: {
     connect(connection: Connection, packet: ConnectPacket): void;
+    /** MQTT 5: an AUTH, also before CONNACK. */
+    authenticate(connection: Connection, packet: AuthPacket): void;
     /** MQTT 5: the DISCONNECT that is read changes the session's expiry, to so many seconds. */
     setSessionExpiry(connection: Connection, seconds: number): void;
   };

@@ -1,9 +1,8 @@
-import type { Identity } from '../../access/access.ts';
+import type { Identity } from '../../access/admission.ts';
 import type { Rights } from '../../access/rules.ts';
 import { CONNECT, encodeConnack } from '../../mqtt/codec.ts';
 import { decodeConnect, isVersion5, type Version } from '../../mqtt/connect.ts';
 import { PacketReader } from '../../mqtt/packet-reader.ts';
-import { encodeConnack5 } from '../../mqtt/packets-5.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import {
   PACKET_TOO_LARGE,
@@ -123,9 +122,9 @@ export class Connection implements Client, TransportEvents {
     this.life.countFramed(bytes, this.#connected, this.#packets.hasUnfinished);
   }
 
-  /** CONNECT has come and is not answered. */
+  /** CONNECT has come and is not answered, and nothing more of the client is needed for that. */
   get awaitsConnack(): boolean {
-    return this.#connected && !this.session;
+    return this.#connected && !this.session && !this.protocol5?.isAuthenticating;
   }
 
   get allowsUnusedBits(): boolean {
@@ -151,7 +150,8 @@ export class Connection implements Client, TransportEvents {
       this.#endOn(error);
     }
     if (!this.#closed) this.#pause.apply();
-    this.life.received(this.#connected, continues && this.packetsReceived === packets);
+    const isAlive = this.#connected && !this.protocol5?.isAuthenticating;
+    this.life.received(isAlive, continues && this.packetsReceived === packets);
     if (this.sendBuffer.stuck) this.violated('reads too slowly what it asks for', QUOTA_EXCEEDED);
   }
 
@@ -171,8 +171,8 @@ export class Connection implements Client, TransportEvents {
     this.#readBuffered();
   }
 
-  acknowledge(header: number, packetId: number, reasonCode = 0): void {
-    this.#acks.acknowledge(header, packetId, reasonCode);
+  acknowledge(header: number, packetId: number, reasonCode = 0, reason?: string): void {
+    this.#acks.acknowledge(header, packetId, reasonCode, reason);
   }
 
   ackWhenStored(header: number, packetId: number, reasonCode = 0): PendingAck {
@@ -238,20 +238,20 @@ export class Connection implements Client, TransportEvents {
     this.refuse(error.message, error.reasonCode);
   }
 
-  /** Answers the CONNECT with a CONNACK that refuses it, and closes. */
-  refuse(reason: string, reasonCode: number): void {
+  /** Answers the CONNECT with a CONNACK that refuses it, and closes; `told` is the reason for the client. */
+  refuse(reason: string, reasonCode: number, told = reason): void {
     const connack = this.protocol5
-      ? encodeConnack5(false, reasonCode)
+      ? this.protocol5.refusal(reasonCode, told)
       : encodeConnack(false, returnCodeOf(reasonCode) ?? SERVER_UNAVAILABLE);
     this.sendBuffer.write(connack);
     this.close(reason);
   }
 
   /** Sends the collected bytes and closes; with a reason code, MQTT 5 sends a DISCONNECT before that. */
-  close(reason: string, reasonCode?: number): void {
+  close(reason: string, reasonCode?: number, told = reason): void {
     if (this.#closed) return;
     const isExplained = reasonCode !== undefined && this.session && !this.#leaving;
-    if (isExplained) this.protocol5?.disconnect(reasonCode, reason);
+    if (isExplained) this.protocol5?.disconnect(reasonCode, told);
     this.sendBuffer.flush();
     this.#transport.end();
     this.#end(reason);

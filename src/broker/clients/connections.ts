@@ -7,7 +7,9 @@ import { PublishProperties } from '../../mqtt/publish-properties.ts';
 import {
   ADMINISTRATIVE_ACTION,
   KEEP_ALIVE_TIMEOUT,
+  NOT_AUTHORIZED,
   QUOTA_EXCEEDED,
+  SERVER_BUSY,
   SERVER_UNAVAILABLE,
 } from '../../mqtt/reason-codes.ts';
 import { addressGroup, LOOPBACK } from '../../net/address-group.ts';
@@ -32,7 +34,7 @@ export interface ConnectionLimits extends Protocol5Limits, TopicLimits {
   readonly connections: number;
   /** From one address or IPv6 network; undefined for 100, on loopback half of all. */
   readonly connectionsPerAddress?: number | undefined;
-  /** Without a CONNECT. */
+  /** Without a CONNECT, or with a login that is not finished. */
   readonly connecting: number;
   readonly packet: number;
   readonly connectTimeout: number;
@@ -77,7 +79,7 @@ export class Connections implements Iterable<Connection> {
   /** With the group of addresses by which each is counted. */
   readonly #connections = new Map<Connection, string>();
   readonly #perAddress = new Map<string, number>();
-  /** Those without a CONNECT, the oldest first. */
+  /** Those without a CONNECT, or whose login is not finished, the oldest first. */
   readonly #connecting = new Set<Connection>();
   #maximum = 0;
   /** Packets of connections that have ended. */
@@ -192,6 +194,12 @@ export class Connections implements Iterable<Connection> {
     return false;
   }
 
+  /** Its CONNECT has come, but not all that its answer needs. */
+  setConnecting(connection: Connection, isConnecting: boolean): void {
+    if (!isConnecting) this.#connecting.delete(connection);
+    else if (this.#connections.has(connection)) this.#connecting.add(connection);
+  }
+
   #limitOf(group: string): number {
     const { connections, connectionsPerAddress } = this.#parts.limits;
     if (connectionsPerAddress !== undefined) return connectionsPerAddress;
@@ -199,7 +207,7 @@ export class Connections implements Iterable<Connection> {
     return group === LOOPBACK ? Math.max(PER_ADDRESS, Math.ceil(connections / 2)) : PER_ADDRESS;
   }
 
-  /** Closes the oldest connection without a CONNECT, of the group if there is one; false where there is none so old. */
+  /** Closes the oldest connection without a CONNECT or with an unfinished login, of the group if there is one; false where there is none so old. */
   #closeSilent(
     key: 'connections' | 'connectionsPerAddress' | 'connecting',
     group: string | undefined,
@@ -211,7 +219,8 @@ export class Connections implements Iterable<Connection> {
       if (connection.awaitsConnack) continue;
       if (clock.monotonic() - connection.life.activeAt < olderThanMs) return false;
       reached(key);
-      connection.close('no CONNECT, and others need the room');
+      const missing = connection.protocol5 ? 'its login is not finished' : 'no CONNECT';
+      connection.fail(new ProtocolError(`${missing}, and others need the room`, SERVER_BUSY));
       return true;
     }
     return false;
@@ -294,12 +303,15 @@ export class Connections implements Iterable<Connection> {
 }
 
 function overdueError(connection: Connection): ProtocolError | undefined {
-  const { session, awaitsConnack, overdue, slowPacket } = connection;
+  const { session, protocol5, awaitsConnack, overdue, slowPacket } = connection;
   if (!overdue) {
     const reason = 'a packet took longer than broker.limits.packetTimeout';
     return slowPacket ? new ProtocolError(reason) : undefined;
   }
   if (session) return new ProtocolError('keepalive ran out', KEEP_ALIVE_TIMEOUT);
+  if (protocol5?.isAuthenticating) {
+    return new ProtocolError('its login was not finished in time', NOT_AUTHORIZED);
+  }
   if (!awaitsConnack) return new ProtocolError('no CONNECT in time');
   return new ProtocolError('its CONNECT could not be answered in time', SERVER_UNAVAILABLE);
 }

@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Access } from '../../access/access.ts';
 import { encodeConnack } from '../../mqtt/codec.ts';
 import type { ConnectPacket, Will } from '../../mqtt/connect.ts';
-import { encodeConnack5 } from '../../mqtt/packets-5.ts';
+import { type AuthPacket, encodeConnack5 } from '../../mqtt/packets-5.ts';
 import { NEVER, type Properties } from '../../mqtt/properties.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import {
-  BAD_AUTHENTICATION_METHOD,
   PACKET_TOO_LARGE,
   QUOTA_EXCEEDED,
   reasonCodeOf,
@@ -19,7 +18,8 @@ import { isReserved } from '../messages/reserved-topics.ts';
 import type { Session } from '../messages/session.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { OnceLog } from '../stats/once-log.ts';
-import { admit } from './admission.ts';
+import { accept, admit, type Refusal } from './admission.ts';
+import { Authentication } from './authentication.ts';
 import type { Connection } from './connection.ts';
 
 interface HandshakeLimits extends TopicLimits {
@@ -37,6 +37,8 @@ export interface HandshakeParts {
   /** Without it, or without rules in it, only the listeners decide. */
   readonly access: Access | undefined;
   isOverLimit(connection: Connection): boolean;
+  /** The login of the connection has begun, or has ended. */
+  connecting(connection: Connection, isConnecting: boolean): void;
   /** This program has failed on a CONNECT; gives the reason for the end of the connection. */
   failed(connection: Connection, error: unknown): string;
   /** Passes an admitted CONNECT to the control plane, which calls `registered` and then `connack`. */
@@ -60,6 +62,7 @@ const CONNECTS_PER_TURN = 8;
 /** A connection between CONNECT and CONNACK: checks access, opens the session and answers. */
 export class Handshake {
   readonly #parts: HandshakeParts;
+  readonly #authentication: Authentication;
   /** CONNECT packets that are not answered. */
   readonly #packets = new WeakMap<Connection, ConnectPacket>();
   readonly #opened = new WeakMap<Connection, Opened>();
@@ -73,6 +76,14 @@ export class Handshake {
 
   constructor(parts: HandshakeParts) {
     this.#parts = parts;
+    this.#authentication = new Authentication({
+      access: parts.access,
+      connecting: (connection, isConnecting) => parts.connecting(connection, isConnecting),
+      admitted: (connection, packet, admission) => {
+        const { byClientId } = parts.plane.sessions;
+        this.#admitted(connection, packet, accept(connection, packet, admission, byClientId));
+      },
+    });
   }
 
   /** The session that was opened for the connection; it exists before CONNACK is sent. */
@@ -112,11 +123,6 @@ export class Handshake {
       connection.refuse('too many connections', tooBusy(packet));
       return;
     }
-    const method = packet.properties.authenticationMethod;
-    if (method !== undefined) {
-      connection.refuse('it asks for enhanced authentication', BAD_AUTHENTICATION_METHOD);
-      return;
-    }
     const allowed = this.#withoutReservedWill(this.#withClientId(connection, packet));
     this.#packets.set(connection, allowed);
     this.#admit(connection, allowed).catch((error: unknown) => {
@@ -139,9 +145,10 @@ export class Handshake {
   }
 
   async #admit(connection: Connection, packet: ConnectPacket): Promise<void> {
-    const { plane, log, connect } = this.#parts;
-    const { access } = this.#parts;
-    if (access?.hasRules) {
+    const { access, plane, log } = this.#parts;
+    if (packet.properties.authenticationMethod !== undefined) {
+      this.#authentication.begin(connection, packet);
+    } else if (access?.hasRules) {
       const { byClientId } = plane.sessions;
       const refusal = await admit(access, connection, packet, byClientId).catch(
         (error: unknown) => {
@@ -150,11 +157,16 @@ export class Handshake {
           return { reason: 'its access could not be checked', returnCode: 3 };
         },
       );
-      if (connection.closed) return;
-      if (refusal) {
-        connection.refuse(refusal.reason, reasonCodeOf(refusal.returnCode));
-        return;
-      }
+      if (!connection.closed) this.#admitted(connection, packet, refusal);
+    } else this.#admitted(connection, packet, undefined);
+  }
+
+  /** Access has decided. */
+  #admitted(connection: Connection, packet: ConnectPacket, refusal: Refusal | undefined): void {
+    const { plane, connect } = this.#parts;
+    if (refusal) {
+      connection.refuse(refusal.reason, reasonCodeOf(refusal.returnCode), refusal.told);
+      return;
     }
     // Before the control plane has it: a client that is refused has no will.
     if (!plane.absent.hasRoomFor(packet.clientId)) {
@@ -163,6 +175,11 @@ export class Handshake {
       return;
     }
     connect(connection, packet);
+  }
+
+  /** MQTT 5: an AUTH of a client that logs in, or of a connected one. */
+  authenticate(connection: Connection, packet: AuthPacket): void {
+    this.#authentication.received(connection, packet);
   }
 
   /** The client id is registered, and every earlier connection with this id is closed: opens the session. */
@@ -241,6 +258,8 @@ export class Handshake {
       ...(topicAliases > 0 && { topicAliasMaximum: topicAliases }),
       sharedSubscriptionAvailable: 0,
       ...(keepalive !== packet.keepalive && { serverKeepAlive: keepalive }),
+      ...responseInformation(packet, connection),
+      ...this.#authentication.answerTo(connection),
     };
   }
 
@@ -255,6 +274,20 @@ export class Handshake {
 
 /** The Receive Maximum of a server that sends none. */
 const NO_MAXIMUM = 65_535;
+
+/** Client ids that a topic, and a rule with %c, can have as one level. */
+const TOPIC_LEVEL = /^[^+#/$][^+#/]*$/;
+
+/** A topic for the client's responses, where it asks for one and may subscribe to what is below it. */
+function responseInformation(
+  { clientId, properties }: ConnectPacket,
+  { access }: Connection,
+): Properties {
+  if (properties.requestResponseInformation !== 1 || !TOPIC_LEVEL.test(clientId)) return {};
+  const topic = `response/${clientId}`;
+  if (access && !access.rights.maySubscribe(`${topic}/#`)) return {};
+  return { responseInformation: topic };
+}
 
 function tooBusy({ version }: ConnectPacket): number {
   return version === 5 ? SERVER_BUSY : SERVER_UNAVAILABLE;

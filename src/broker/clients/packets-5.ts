@@ -23,12 +23,15 @@ import {
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import { decodePublish5 } from '../../mqtt/publish-5.ts';
 import type { PublishProperties } from '../../mqtt/publish-properties.ts';
-import { hexCode, isError, SUCCESS } from '../../mqtt/reason-codes.ts';
+import { hexCode, isError, PACKET_TOO_LARGE, SUCCESS } from '../../mqtt/reason-codes.ts';
 import { checkControlCharacters } from '../messages/control-characters.ts';
 import type { Publication } from '../messages/publication.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import type { PacketReceiver } from './packets-3.ts';
 import type { Protocol5 } from './protocol-5.ts';
+
+/** Of an AUTH with the longest message of a login, and some user properties. */
+const LOGIN_BYTES = 8192;
 
 /** The connection whose packets are taken, after its CONNECT. */
 export interface PacketReceiver5 extends PacketReceiver {
@@ -49,6 +52,7 @@ export function takePacket5<Receiver extends PacketReceiver5>(
   const header = source[start]!;
   const type = header >> 4;
   const { handlers } = parts;
+  if (receiver.session === undefined) return login(receiver, parts, type, source, body, end);
   switch (type) {
     case PUBLISH:
       return publish(receiver, parts, header, source, body, end);
@@ -75,9 +79,28 @@ export function takePacket5<Receiver extends PacketReceiver5>(
     case DISCONNECT:
       return disconnect(receiver, parts, source, body, end);
     case AUTH:
-      decodeAuth(source, body, end);
-      throw new ProtocolError('AUTH without an authentication method in the CONNECT');
+      return handlers.handshake.authenticate(receiver, decodeAuth(source, body, end));
   }
+}
+
+/** Before CONNACK a client may only log in or leave [MQTT-3.1.2-30]. */
+function login<Receiver extends PacketReceiver5>(
+  receiver: Receiver,
+  { handlers }: ConnectionParts<Receiver>,
+  type: number,
+  source: Buffer,
+  body: number,
+  end: number,
+): void {
+  if (end - body > LOGIN_BYTES) {
+    throw new ProtocolError(`a packet of ${end - body} bytes during its login`, PACKET_TOO_LARGE);
+  }
+  if (type === AUTH) {
+    return handlers.handshake.authenticate(receiver, decodeAuth(source, body, end));
+  }
+  if (type !== DISCONNECT) throw new ProtocolError(`a packet of type ${type} during its login`);
+  decodeDisconnect(source, body, end);
+  receiver.close('disconnected during its login');
 }
 
 /** An acknowledgement, which has only a packet identifier in most cases. */

@@ -1,4 +1,4 @@
-import { encodeDisconnect } from '../../mqtt/packets-5.ts';
+import { encodeConnack5, encodeDisconnect } from '../../mqtt/packets-5.ts';
 import type { Properties } from '../../mqtt/properties.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import { type AddedProperties, remainingLength5, writePublish5 } from '../../mqtt/publish-5.ts';
@@ -31,9 +31,15 @@ export class Protocol5 implements Sender5 {
   /** The limits that CONNACK names: a reload changes them only for later connections. */
   readonly offered: Pick<Protocol5Limits, 'receiveMaximum' | 'topicAliases'>;
   readonly aliases: IncomingAliases;
+  /** Its CONNECT has begun a login in several steps, which has not ended. */
+  isAuthenticating = false;
   /** Messages above QoS 0 that the client has sent and that are not acknowledged to the end. */
   #unacknowledged = 0;
   #maximumPacketSize = Number.POSITIVE_INFINITY;
+  /** Whether the client takes reason strings in all packets [MQTT-3.1.2-29]. */
+  #takesReasons = true;
+  /** Before the whole CONNECT is read, nobody knows how large a packet the client takes. */
+  #isAccepted = false;
   #outgoing: OutgoingAliases | undefined;
   readonly #sendBuffer: SendBuffer;
   readonly #parts: Protocol5Parts;
@@ -54,7 +60,10 @@ export class Protocol5 implements Sender5 {
   }
 
   /** Takes the limits of the client from its CONNECT. */
-  accept({ receiveMaximum, maximumPacketSize, topicAliasMaximum = 0 }: Properties): void {
+  accept(properties: Properties): void {
+    const { receiveMaximum, maximumPacketSize, topicAliasMaximum = 0 } = properties;
+    this.#isAccepted = true;
+    this.#takesReasons = properties.requestProblemInformation !== 0;
     this.receiveMaximum = receiveMaximum ?? NO_MAXIMUM;
     this.#maximumPacketSize = maximumPacketSize ?? Number.POSITIVE_INFINITY;
     if (topicAliasMaximum > 0) this.#outgoing = new OutgoingAliases(topicAliasMaximum);
@@ -85,10 +94,27 @@ export class Protocol5 implements Sender5 {
   }
 
   /** Sends a DISCONNECT, with a text if the client takes a packet of that size. */
-  disconnect(reasonCode: number, reasonString: string): void {
-    const explained = encodeDisconnect(reasonCode, { reasonString });
-    const takesIt = this.takes(explained.length);
-    this.#sendBuffer.write(takesIt ? explained : encodeDisconnect(reasonCode, {}));
+  disconnect(reasonCode: number, reason: string): void {
+    this.#sendBuffer.write(
+      this.#explained(reason, (properties) => encodeDisconnect(reasonCode, properties)),
+    );
+  }
+
+  /** The CONNACK that refuses the client. */
+  refusal(reasonCode: number, reason: string): Buffer {
+    const encode = (properties: Properties) => encodeConnack5(false, reasonCode, properties);
+    return this.#isAccepted ? this.#explained(reason, encode) : encode({});
+  }
+
+  /** The packet with a text, if the client asks for that and takes a packet of that size. */
+  explained(reason: string, encode: (properties: Properties) => Buffer): Buffer {
+    return this.#takesReasons ? this.#explained(reason, encode) : encode({});
+  }
+
+  /** The same, for a packet that may have a text in any case [MQTT-3.1.2-29]. */
+  #explained(reasonString: string, encode: (properties: Properties) => Buffer): Buffer {
+    const packet = encode({ reasonString });
+    return this.takes(packet.length) ? packet : encode({});
   }
 
   publish(

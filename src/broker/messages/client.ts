@@ -1,7 +1,9 @@
 import type { Rights } from '../../access/rules.ts';
+import type { Properties } from '../../mqtt/properties.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Link } from './deliveries.ts';
 import type { HeldClient } from './flow-control.ts';
+import type { Sender5 } from './sender-5.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -17,14 +19,24 @@ export type PauseReason =
   | 'subscriptions'
   | 'turn';
 
+/** What a client of MQTT 5 is sent. */
+export interface ClientProtocol5 extends Sender5 {
+  /** The packet with a text, if the client asks for that and takes a packet of that size. */
+  explained(reason: string, encode: (properties: Properties) => Buffer): Buffer;
+}
+
 /** A connected client as the data plane uses it. */
 export interface Client extends Link, HeldClient {
   /** Set when its CONNECT is accepted. */
   readonly session: Session | undefined;
   /** The client's rights; undefined if there are no access rules. */
   readonly access: { readonly rights: Rights } | undefined;
+  /** What it has besides in MQTT 5; undefined for an older version. */
+  readonly protocol5: ClientProtocol5 | undefined;
   /** Sends a packet, unless the client does not take one of its size: then the connection ends. */
   answer(packet: Uint8Array): void;
+  /** Sends an acknowledgement, after all acknowledgements before it; reason code and text are only for MQTT 5. */
+  acknowledge(header: number, packetId: number, reasonCode?: number, reason?: string): void;
   /** Calls `send` when the returned PendingAck is done and all acknowledgements before it are sent. */
   doWhenStored(send: () => void): PendingAck;
   /** Its connection has ended. */

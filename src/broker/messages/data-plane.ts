@@ -28,7 +28,7 @@ import type { Session } from './session.ts';
 import type { SessionLimits } from './session-parts.ts';
 import { Sessions } from './sessions.ts';
 import { setAside } from './set-aside.ts';
-import type { SubscriptionLimits } from './subscription-refusals.ts';
+import { NOT_ALLOWED, type SubscriptionLimits } from './subscription-refusals.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** The message of an identifier that an older version has stored: only DUP says whether another one repeats it. */
@@ -151,7 +151,7 @@ export class DataPlane {
     packetId: number,
   ): void {
     if (!this.#authorise(client, route)) {
-      client.acknowledge(PUBACK_HEADER, packetId, NOT_AUTHORIZED);
+      client.acknowledge(PUBACK_HEADER, packetId, NOT_AUTHORIZED, refusalOf(route));
     } else if (route.persistent || publication.retain) {
       const pendingAck = client.ackWhenStored(PUBACK_HEADER, packetId, reasonFor(route));
       publication.pendingAck = pendingAck;
@@ -180,7 +180,7 @@ export class DataPlane {
     const repeated = known === digest || (known === UNKNOWN_DIGEST && publication.dup);
     const isDelivered = !repeated && this.#authorise(client, route);
     if (!repeated && !isDelivered && client.protocol5) {
-      return client.acknowledge(PUBREC_HEADER, packetId, NOT_AUTHORIZED);
+      return client.acknowledge(PUBREC_HEADER, packetId, NOT_AUTHORIZED, refusalOf(route));
     }
     const reason = repeated ? SUCCESS : reasonFor(route);
     const isStored = isDelivered && (route.persistent || publication.retain);
@@ -265,6 +265,11 @@ export class DataPlane {
       publication.pendingAck.done();
     });
   }
+}
+
+/** Why a client may not publish on the topic. */
+function refusalOf({ reserved }: Route): string {
+  return reserved ? 'a topic of the gateway itself' : NOT_ALLOWED.reason;
 }
 
 /** MQTT 5: the reason code of an acknowledgement. */

@@ -10,6 +10,7 @@ import {
   type UnsubscribePacket,
 } from '../../mqtt/codec.ts';
 import { encodeFilterCodes } from '../../mqtt/packets-5.ts';
+import type { Properties } from '../../mqtt/properties.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import {
   isError,
@@ -56,6 +57,8 @@ interface Subscribing {
   readonly pendingAck: PendingAck;
   /** For SUBACK. */
   readonly codes: number[];
+  /** Why filters were refused, each reason once. */
+  readonly reasons: Set<string>;
   /** The granted filters that match retained messages. */
   readonly subscribed: Subscribed[];
 }
@@ -79,9 +82,10 @@ export class Subscriptions {
     const { retained, setAside } = this.#parts;
     const session = client.session!;
     const codes: number[] = [];
+    const reasons = new Set<string>();
     const subscribed: Subscribed[] = [];
     const pendingAck = client.doWhenStored(() => {
-      client.answer(encodeAnswer(client, packet.packetId, codes));
+      client.answer(encodeAnswer(client, packet.packetId, codes, reasons));
       if (subscribed.length === 0) return;
       const parts = { session, retained, subscribed, held: false, setAside };
       if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
@@ -90,14 +94,14 @@ export class Subscriptions {
     this.#run(
       client,
       packet.bytes,
-      this.#subscribing(client, packet, { pendingAck, codes, subscribed }),
+      this.#subscribing(client, packet, { pendingAck, codes, reasons, subscribed }),
     );
   }
 
   *#subscribing(
     client: Client,
     { requests }: SubscribePacket,
-    { pendingAck, codes, subscribed }: Subscribing,
+    { pendingAck, codes, reasons, subscribed }: Subscribing,
   ): WorkGenerator {
     const session = client.session!;
     const { store, retained, refused, limits, setAside } = this.#parts;
@@ -116,7 +120,10 @@ export class Subscriptions {
         if (asks && retained.mayMatch(filter)) {
           subscribed.push({ filter, qos, upTo: retained.latest, grant: retainedGrant(request) });
         }
-      } else refused(session.clientId, refusal.reason);
+      } else {
+        refused(session.clientId, refusal.reason);
+        reasons.add(refusal.reason);
+      }
       codes.push(refusal === undefined ? qos : refusal.code);
       yield;
     }
@@ -264,8 +271,17 @@ function retainedGrant({ options }: SubscribeRequest): Grant | null {
 }
 
 /** A SUBACK: before MQTT 5 there is one code for every refusal. */
-function encodeAnswer(client: Client, packetId: number, codes: readonly number[]): Buffer {
-  if (client.protocol5) return encodeFilterCodes(SUBACK_HEADER, packetId, codes);
+function encodeAnswer(
+  { protocol5 }: Client,
+  packetId: number,
+  codes: readonly number[],
+  reasons: ReadonlySet<string>,
+): Buffer {
+  if (protocol5) {
+    const encode = (properties: Properties) =>
+      encodeFilterCodes(SUBACK_HEADER, packetId, codes, properties);
+    return reasons.size === 0 ? encode({}) : protocol5.explained([...reasons].join('; '), encode);
+  }
   const plain = codes.map((code) => (isError(code) ? SUBACK_FAILURE : code));
   return encodeSuback(packetId, plain);
 }

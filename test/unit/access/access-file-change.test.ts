@@ -2,12 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import {
-  Access,
-  type AccessChange,
-  type Admission,
-  type ConnectRequest,
-} from '../../../src/access/access.ts';
+import { Access, type AccessChange, type ConnectRequest } from '../../../src/access/access.ts';
+import type { Admission } from '../../../src/access/admission.ts';
 import { hashPassword } from '../../../src/access/passwords.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { tempFolder } from '../../support/temp-folder.ts';

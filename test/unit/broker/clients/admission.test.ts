@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Access, Identity } from '../../../../src/access/access.ts';
+import type { Access } from '../../../../src/access/access.ts';
+import type { Identity } from '../../../../src/access/admission.ts';
 import type { Rights } from '../../../../src/access/rules.ts';
 import { admit, reviewConnections } from '../../../../src/broker/clients/admission.ts';
 import { Connection } from '../../../../src/broker/clients/connection.ts';

@@ -57,6 +57,7 @@ function setUp({
     access: { hasRules: admit !== undefined, admit } as unknown as Access,
     isOverLimit: () => isOverLimit,
     failed: (_connection, error) => String(error),
+    connecting: () => undefined,
     connect: () => calls.push('control'),
     accepted: () => undefined,
   };
