@@ -19,7 +19,8 @@ export type AnyTransport = (typeof TRANSPORTS)[number];
 
 export interface AccessBroker {
   readonly broker: Broker;
-  readonly lines: readonly string[];
+  /** Of the listener for TCP. */
+  readonly port: number;
   /** All that was logged, one record in a line. */
   logged(): string;
   /** Milliseconds on the clock of the access rules; it stands still. */
@@ -30,13 +31,14 @@ export interface AccessBroker {
   open(transport?: AnyTransport): Promise<Client5>;
 }
 
-/** A broker in this process with an access file and a listener of each kind, for all versions of MQTT. */
+/** A broker in this process with an access file and listeners for TCP, WebSocket and, if asked, TLS, for all versions of MQTT. */
 export async function startAccessBroker(
   rules: string | undefined,
   limits: SomeLimits = {},
+  hasTls = false,
 ): Promise<AccessBroker> {
   const folder = tempFolder();
-  const { log, lines, records } = createQuietLog();
+  const { log, records } = createQuietLog();
   const file = join(folder, 'access.yaml');
   const put = (text: string): void => {
     writeFileSync(`${file}.new`, text, { mode: 0o600 });
@@ -52,7 +54,7 @@ export async function startAccessBroker(
   const listeners = [
     { ...shared, protocol: 'tcp' as const },
     { ...shared, protocol: 'ws' as const },
-    { ...shared, protocol: 'tcp' as const, tls: certificate(folder) },
+    ...(hasTls ? [{ ...shared, protocol: 'tcp' as const, tls: certificate(folder) }] : []),
   ];
   const broker = new Broker({
     ...{ listeners, store, log, faults, access, clock: systemClock },
@@ -65,7 +67,7 @@ export async function startAccessBroker(
     await access.stop();
   });
   const [tcp, ws, tls] = broker.urls.map((url) => Number(new URL(url).port));
-  const ports = { tcp: tcp!, ws: ws!, tls: tls! };
+  const ports = { tcp: tcp!, ws: ws!, tls: tls ?? 0 };
   const openClient = async (transport: AnyTransport): Promise<Client5> => {
     if (transport !== 'tls') return Client5.open(transport, ports[transport]);
     const socket = connectTls({ port: ports.tls, host: '127.0.0.1', rejectUnauthorized: false });
@@ -73,7 +75,7 @@ export async function startAccessBroker(
     return Client5.overSocket(socket);
   };
   return Object.assign(time, {
-    ...{ broker, lines, put },
+    ...{ broker, put, port: ports.tcp },
     logged: () => records.map((each) => JSON.stringify(each)).join('\n'),
     async open(transport: AnyTransport = 'tcp') {
       const client = await openClient(transport);

@@ -24,7 +24,7 @@ export const limitsSchema = z.strictObject({
   connecting: wholeNumber(1, 100_000)
     .prefault(1000)
     .describe(
-      'Most connections without a CONNECT. Beyond that, and where there is no room for a client, the oldest of them is closed.',
+      'Most connections without a CONNECT, or with an unfinished login. Beyond that, and where there is no room for a client, the oldest of them is closed.',
     ),
   packet: size('1KiB', '255MiB').prefault('1MiB').describe('Largest MQTT packet.'),
   inflight: wholeNumber(1, 65_535)

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import mqtt, { type IConnackPacket } from 'mqtt';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { hashPassword } from '../../../src/access/passwords.ts';
 import { scramKeysOf } from '../../../src/access/scram.ts';
 import { type AccessBroker, startAccessBroker, TRANSPORTS } from '../../support/access-broker.ts';
@@ -27,7 +28,8 @@ users:
 scramSecret: ${SECRET}
 `;
 
-const start = (limits = {}) => startAccessBroker(RULES, limits);
+const start = (limits = {}, transport = 'tcp') =>
+  startAccessBroker(RULES, limits, transport === 'tls');
 
 const of = (data?: Uint8Array, method: string = METHOD): p.Properties => [
   ['authenticationMethod', method],
@@ -80,7 +82,7 @@ async function refusal(broker: AccessBroker, user: string, secret: string): Prom
 
 describe.each(TRANSPORTS)('over %s', (transport) => {
   test('[MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5] [MQTT-3.15.2-1] a client logs in with SCRAM-SHA-256, and learns that the gateway knows its password', async () => {
-    const broker = await start();
+    const broker = await start({}, transport);
     const client = await broker.open(transport);
     const login = new ScramClient('hmi', 'hmi-secret');
     const connack = await logIn(client, login, { clientId: 'panel1' });
@@ -99,7 +101,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   });
 
   test('a client that waits for the server first gets an empty challenge', async () => {
-    const broker = await start();
+    const broker = await start({}, transport);
     const client = await broker.open(transport);
     const login = new ScramClient('plc', 'plc-secret', 'y,,');
     client.send(p.connect({ properties: of() }));
@@ -114,7 +116,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   });
 
   test('[MQTT-4.12.0-4] a wrong password gets 0x86, and the connection ends', async () => {
-    const broker = await start();
+    const broker = await start({}, transport);
     const client = await broker.open(transport);
     const connack = await logIn(client, new ScramClient('hmi', 'wrong'));
     expect(connack.code).toBe(0x86);
@@ -123,7 +125,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   });
 
   test('[MQTT-4.12.1-1] a client proves its password again while messages go on', async () => {
-    const broker = await start();
+    const broker = await start({}, transport);
     const client = await broker.open(transport);
     await logIn(client, new ScramClient('hmi', 'hmi-secret'));
     await client.subscribe([['cell/#', 1]]);
@@ -145,7 +147,7 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   });
 
   test('[MQTT-4.12.1-2] a second login that fails gets DISCONNECT 0x87, and the will is published', async () => {
-    const broker = await start();
+    const broker = await start({}, transport);
     const watcher = await loggedIn(broker, { clientId: 'watcher' });
     await watcher.subscribe([['cell/#', 1]]);
     const client = await broker.open(transport);
@@ -160,6 +162,28 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(p.valueIn(end, 'reasonString')).toContain('wrong user or password');
     expect(await watcher.message()).toMatchObject({ topic: 'cell/will', payload: 'gone' });
   });
+});
+
+test('mqtt.js logs in, and logs in again when it has lost its connection', async () => {
+  const broker = await start();
+  let login = new ScramClient('hmi', 'hmi-secret');
+  const properties = { authenticationMethod: METHOD, authenticationData: login.first };
+  const client = mqtt.connect(`mqtt://127.0.0.1:${broker.port}`, {
+    ...{ protocolVersion: 5, clientId: 'js', reconnectPeriod: 50, properties },
+  });
+  onTestFinished(async () => void (await client.endAsync(true)));
+  client.handleAuth = ({ properties: sent }, done) => {
+    const authenticationData = login.final(sent!.authenticationData!);
+    const answer = { authenticationMethod: METHOD, authenticationData };
+    done(undefined, { cmd: 'auth', reasonCode: CONTINUE, properties: answer });
+  };
+  for (const _ of [1, 2]) {
+    const connack = await new Promise<IConnackPacket>((resolve) => client.once('connect', resolve));
+    expect(login.isProved(connack.properties?.authenticationData)).toBe(true);
+    login = new ScramClient('hmi', 'hmi-secret');
+    client.options.properties!.authenticationData = login.first;
+    broker.broker.disconnectClient('js');
+  }
 });
 
 describe('which users there are is not told', () => {
@@ -266,7 +290,7 @@ describe('what is refused', () => {
     ],
     ['bytes that are no message of SCRAM', of(Buffer.from([0xff, 0])), 0x87, /UTF-8/],
     ['a message that is too long', of(Buffer.alloc(2049, 'n')), 0x87, /too long/],
-    ['[MQTT-3.1.3] data without a method', [['authenticationData', Buffer.from('x')]], 0x82, null],
+    ['data without a method', [['authenticationData', Buffer.from('x')]], 0x82, null],
   ] as const)('%s', async (_name, properties, code, reason) => {
     const broker = await start();
     const client = await broker.open();
@@ -296,7 +320,7 @@ describe('what is refused', () => {
     await loggedIn(broker, { username: 'hmi' });
   });
 
-  test.each([
+  const DURING_LOGIN: [name: string, packet: Buffer, code?: number][] = [
     ['[MQTT-3.1.2-30] SUBSCRIBE', p.subscribe(1, [['cell/#', 0]]), 0x82],
     ['[MQTT-3.1.2-30] PUBLISH', p.publish('cell/a'), 0x82],
     ['[MQTT-3.1.2-30] PINGREQ', Buffer.from([0xc0, 0]), 0x82],
@@ -310,15 +334,18 @@ describe('what is refused', () => {
     ['AUTH with a method twice', p.auth(CONTINUE, [...of(), ...of()]), 0x82],
     ['AUTH of ten thousand bytes', p.auth(CONTINUE, of(Buffer.alloc(10_000))), 0x95],
     ['an AUTH whose data is empty', p.auth(CONTINUE, of(Buffer.alloc(0))), 0x87],
-    ['DISCONNECT', p.disconnect(), undefined],
-  ])('during a login: %s', async (_name, packet, code) => {
+    ['DISCONNECT', p.disconnect()],
+  ];
+  test(`during a login: ${DURING_LOGIN.map(([name]) => name).join(', ')}`, async () => {
     const broker = await start();
-    const client = await broker.open();
-    await challenged(client, new ScramClient('hmi', 'hmi-secret'));
-    client.send(packet);
-    if (code !== undefined) expect((await client.next('connack')).code).toBe(code);
-    await client.raw.closed();
-    expect(broker.broker.sessions).toEqual([]);
+    for (const [name, packet, code] of DURING_LOGIN) {
+      const client = await broker.open();
+      await challenged(client, new ScramClient('hmi', 'hmi-secret'));
+      client.send(packet);
+      if (code !== undefined) expect((await client.next('connack')).code, name).toBe(code);
+      await client.raw.closed();
+      expect(broker.broker.sessions).toEqual([]);
+    }
   });
 
   test('packets that came with the CONNECT', async () => {
