@@ -16,6 +16,6 @@ export interface Refusal {
   readonly returnCode: 3 | 4 | 5;
   /** For the log. */
   readonly reason: string;
-  /** For the client, where the reason tells more than it may know. */
-  readonly told?: string;
+  /** The reason for the client, where that of the log has more than it may know. */
+  readonly clientReason?: string;
 }

@@ -40,7 +40,7 @@ const [BAD_USER_OR_PASSWORD, NOT_AUTHORISED] = [4, 5] as const;
 
 /**
  * One login with SCRAM-SHA-256. A user that does not exist gets a challenge like any other, and is refused after its
- * proof: the answers do not tell which users there are.
+ * proof: the answers do not show which users there are.
  */
 export class ScramLogin {
   readonly #request: ScramRequest;
@@ -92,13 +92,14 @@ export class ScramLogin {
     const last = exchange.verify(message);
     if (last === undefined || stored === undefined) {
       throttle.wrong(address, user);
-      const told = `wrong user or password: ${shown(user)}`;
-      if (!keysOf(user).isKnown || stored !== undefined) return refusal(BAD_USER_OR_PASSWORD, told);
+      const clientReason = `wrong user or password: ${shown(user)}`;
+      if (!keysOf(user).isKnown || stored !== undefined)
+        return refusal(BAD_USER_OR_PASSWORD, clientReason);
       return {
         admission: {
           returnCode: BAD_USER_OR_PASSWORD,
           reason: `the user ${shown(user)} has no keys for SCRAM in the access file: set the password again with "cellgate user add"`,
-          told,
+          clientReason,
         },
       };
     }
@@ -115,7 +116,7 @@ export class ScramLogin {
   }
 }
 
-/** Keys that no password has, the same for a name and a secret: their salt does not tell that the user does not exist. */
+/** Keys that no password has, the same for a name and a secret: their salt does not show that the user does not exist. */
 export function decoyKeys(user: string, secret: Buffer, like: string | undefined): string {
   const salt = createHmac('sha256', secret).update(user).digest().subarray(0, SALT_BYTES);
   const iterations = like === undefined ? ITERATIONS : Number(parseKeys(like).iterations);

@@ -150,7 +150,7 @@ function decodeNonce(nonce = ''): string {
   throw new ScramError('no valid nonce');
 }
 
-/** Spaces other than that of ASCII [RFC 3454, table C.1.2], and characters without a width of their own [table B.1]. */
+/** Spaces other than that of ASCII [RFC 3454, table C.1.2], and characters that are left out [table B.1]. */
 const SPACES = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g;
 const NOTHING = /\u00ad|\u034f|\u1806|[\u180b-\u180d]|\u200c|\u200d|\u2060|[\ufe00-\ufe0f]|\ufeff/g;
 

@@ -100,8 +100,8 @@ export class Broker implements Service {
       ...{ refused, reached, slow, now },
       turnBudget: this.#turnBudget,
       sharesRemoved: (count) => log.warn({ count }, SHARES_REMOVED),
-      disconnect: ({ clientId }, reason) =>
-        void this.#connections.disconnectClient(clientId, reason),
+      disconnect: ({ clientId }, reason, reasonCode) =>
+        void this.#connections.disconnectClient(clientId, reason, reasonCode),
       ended: (clientId, reason) => onceLog.info(clientId, reason, 'session ended'),
       sessionEnded: (clientId) => this.#control.delayedWills.sessionEnded(clientId),
     });

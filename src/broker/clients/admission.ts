@@ -11,8 +11,8 @@ import type { Connection } from './connection.ts';
 export interface Refusal {
   readonly returnCode: number;
   readonly reason: string;
-  /** For the client, where the reason tells more than it may know. */
-  readonly told?: string;
+  /** The reason for the client, where that of the log has more than it may know. */
+  readonly clientReason?: string;
 }
 
 const NOT_AUTHORISED = 5;

@@ -113,8 +113,8 @@ export class Authentication {
     connection.protocol5!.isAuthenticating = false;
     this.#parts.connecting(connection, false);
     if ('reason' in admission) {
-      const { reason, returnCode, told } = admission;
-      return connection.refuse(reason, reasonCodeOf(returnCode), told);
+      const { reason, returnCode, clientReason } = admission;
+      return connection.refuse(reason, reasonCodeOf(returnCode), clientReason);
     }
     connection.pauseReading('connect');
     login.last = last;
@@ -124,11 +124,11 @@ export class Authentication {
   /** The end of a login on an open connection [MQTT 5, section 4.12.1]. */
   #endAgain(connection: Connection, admission: Admission, last: Buffer): void {
     if ('reason' in admission) {
-      const { reason, told = reason } = admission;
+      const { reason, clientReason = reason } = admission;
       return connection.close(
         `its second login failed: ${reason}`,
         NOT_AUTHORIZED,
-        `the second login failed: ${told}`,
+        `the second login failed: ${clientReason}`,
       );
     }
     connection.access = admission;

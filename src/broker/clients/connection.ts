@@ -238,20 +238,20 @@ export class Connection implements Client, TransportEvents {
     this.refuse(error.message, error.reasonCode);
   }
 
-  /** Answers the CONNECT with a CONNACK that refuses it, and closes; `told` is the reason for the client. */
-  refuse(reason: string, reasonCode: number, told = reason): void {
+  /** Answers the CONNECT with a CONNACK that refuses it, and closes; the client may get another reason than the log. */
+  refuse(reason: string, reasonCode: number, clientReason = reason): void {
     const connack = this.protocol5
-      ? this.protocol5.refusal(reasonCode, told)
+      ? this.protocol5.refusal(reasonCode, clientReason)
       : encodeConnack(false, returnCodeOf(reasonCode) ?? SERVER_UNAVAILABLE);
     this.sendBuffer.write(connack);
     this.close(reason);
   }
 
   /** Sends the collected bytes and closes; with a reason code, MQTT 5 sends a DISCONNECT before that. */
-  close(reason: string, reasonCode?: number, told = reason): void {
+  close(reason: string, reasonCode?: number, clientReason = reason): void {
     if (this.#closed) return;
     const isExplained = reasonCode !== undefined && this.session && !this.#leaving;
-    if (isExplained) this.protocol5?.disconnect(reasonCode, told);
+    if (isExplained) this.protocol5?.disconnect(reasonCode, clientReason);
     this.sendBuffer.flush();
     this.#transport.end();
     this.#end(reason);

@@ -227,10 +227,10 @@ export class Connections implements Iterable<Connection> {
   }
 
   /** Ends a client's connection and publishes its will; false if the client is not connected. */
-  disconnectClient(clientId: string, reason: string): boolean {
+  disconnectClient(clientId: string, reason: string, reasonCode = ADMINISTRATIVE_ACTION): boolean {
     for (const connection of this) {
       if (connection.session?.clientId !== clientId) continue;
-      connection.close(reason, ADMINISTRATIVE_ACTION);
+      connection.close(reason, reasonCode);
       return true;
     }
     return false;

@@ -165,7 +165,7 @@ export class Handshake {
   #admitted(connection: Connection, packet: ConnectPacket, refusal: Refusal | undefined): void {
     const { plane, connect } = this.#parts;
     if (refusal) {
-      connection.refuse(refusal.reason, reasonCodeOf(refusal.returnCode), refusal.told);
+      connection.refuse(refusal.reason, reasonCodeOf(refusal.returnCode), refusal.clientReason);
       return;
     }
     // Before the control plane has it: a client that is refused has no will.

@@ -38,7 +38,7 @@ export class Protocol5 implements Sender5 {
   #maximumPacketSize = Number.POSITIVE_INFINITY;
   /** Whether the client takes reason strings in all packets [MQTT-3.1.2-29]. */
   #takesReasons = true;
-  /** Before the whole CONNECT is read, nobody knows how large a packet the client takes. */
+  /** Until the whole CONNECT is read, the largest packet that the client takes is unknown. */
   #isAccepted = false;
   #outgoing: OutgoingAliases | undefined;
   readonly #sendBuffer: SendBuffer;

@@ -1,3 +1,4 @@
+import { QUOTA_EXCEEDED } from '../../mqtt/reason-codes.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -22,7 +23,7 @@ export interface AbsentSessionsParts {
   /** The session of an absent client has ended for this reason. */
   ended(clientId: string, reason: string): void;
   /** Ends the connection of a session's client. */
-  disconnect(session: Session, reason: string): void;
+  disconnect(session: Session, reason: string, reasonCode: number): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
 }
@@ -35,6 +36,7 @@ const ENDS = 10;
 /** Longer than any absence. */
 const LONGEST_MS = 1e12;
 
+const MOST_UNRELEASED = 'has the most unreleased QoS 2 messages of all clients';
 const unreleased = ({ incoming }: Session): number => incoming.size;
 
 /** Ends sessions of absent clients where what they have leaves no room for the others. */
@@ -94,7 +96,7 @@ export class AbsentSessions {
     for (const session of this.#parts.sessions.byClientId.values()) {
       if (unreleased(session) > (most ? unreleased(most) : 0)) most = session;
     }
-    if (most) this.#parts.disconnect(most, 'has the most unreleased QoS 2 messages of all clients');
+    if (most) this.#parts.disconnect(most, MOST_UNRELEASED, QUOTA_EXCEEDED);
   }
 
   /** False where all sessions have more than the limit and no absent one can end. */

@@ -49,7 +49,7 @@ export interface DataPlaneParts {
   /** So many stored subscriptions were shared ones, and are removed. */
   sharesRemoved(count: number): void;
   /** Ends the connection of a session's client. */
-  disconnect(session: Session, reason: string): void;
+  disconnect(session: Session, reason: string, reasonCode: number): void;
   /** The session of an absent client has ended for this reason. */
   ended(clientId: string, reason: string): void;
   readonly faults: Faults;

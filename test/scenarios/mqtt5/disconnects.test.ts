@@ -38,6 +38,17 @@ describe.each(['tcp', 'ws'] as const)('over %s the server says why it closes:', 
     await (await broker.client5()).quiet();
   });
 
+  test('0x97, it has the most messages of QoS 2 that are not released', async () => {
+    const broker = await start({ unreleased: 5 });
+    const client = await broker.client5();
+    const other = await broker.client5();
+    for (let id = 1; id <= 6; id++) client.send(p.publish('t', `${id}`, { qos: 2, id }));
+    for (let id = 1; id <= 6; id++) expect((await client.next('pubrec')).id).toBe(id);
+    const end = await client.ended(0x97);
+    expect(p.valueIn(end, 'reasonString')).toContain('most unreleased');
+    await other.quiet();
+  });
+
   test('0x87, the access file no longer has its user', async () => {
     const users = (...names: string[]) =>
       `users:\n${names.map((name) => `  - { name: ${name}, password: ${password} }\n`).join('')}`;

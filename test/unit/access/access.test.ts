@@ -241,7 +241,9 @@ describe('an access file that can not be trusted', () => {
       /password of hmi was changed/,
     );
     expect((await user('add', 'x', 'short\n')).stderr).toMatch(/at least 8 characters/);
-    expect((await user('list', '', '')).stdout).toBe('hmi  password\nplc  password\n');
+    expect((await user('list', '', '')).stdout).toBe(
+      'hmi  password, SCRAM\nplc  password, SCRAM\n',
+    );
     expect((await user('remove', 'plc', '')).code).toBe(0);
     expect((await user('remove', 'plc', '')).stderr).toMatch(/has no user plc/);
     const text = readFileSync(file, 'utf8');
