@@ -186,6 +186,29 @@ test('mqtt.js logs in, and logs in again when it has lost its connection', async
   }
 });
 
+test('what a client sends with its last AUTH is read after CONNACK', async () => {
+  const broker = await start();
+  const client = await broker.open();
+  const login = new ScramClient('hmi', 'hmi-secret');
+  const final = p.auth(CONTINUE, of(login.final(await challenged(client, login))));
+  client.send(final, p.subscribe(1, [['cell/#', 0]]), p.publish('cell/a', 'early'));
+  expect((await client.next('connack')).code).toBe(0);
+  expect((await client.next('suback')).codes).toEqual([0]);
+  expect(await client.message()).toMatchObject({ payload: 'early' });
+});
+
+test('the session of another user and a will that the user may not publish are refused', async () => {
+  const broker = await start();
+  const properties: p.Properties = [['sessionExpiry', 100]];
+  const owner = await broker.open();
+  await owner.connect({ username: 'old', password: 'hmi-secret', clientId: 'c', properties });
+  const answer = async (options: p.ConnectOptions5) =>
+    (await logIn(await broker.open(), new ScramClient('hmi', 'hmi-secret'), options)).code;
+  expect(await answer({ clientId: 'c', clean: false })).toBe(0x85);
+  expect(await answer({ clientId: 'd', will: { topic: 'other' } })).toBe(0x87);
+  await owner.quiet();
+});
+
 describe('which users there are is not told', () => {
   test('a user that does not exist, or has no keys for SCRAM, gets a challenge like any other', async () => {
     const broker = await start();

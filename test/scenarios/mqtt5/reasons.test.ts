@@ -95,6 +95,18 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     },
   );
 
+  test('[MQTT-4.6.0-2] a refusal with a text waits for the acknowledgements before it', async () => {
+    const broker = await startAccessBroker(RULES);
+    const client = await (await broker.open(transport)).connect(USER);
+    client.send(
+      p.publish('cell/a', 'on disk first', { qos: 1, id: 1, retain: true }),
+      p.publish('other', '', { qos: 1, id: 2 }),
+    );
+    expect(await client.next('puback')).toMatchObject({ id: 1 });
+    const refused = await client.next('puback');
+    expect([refused.id, reasonOf(refused)]).toEqual([2, NOT_ALLOWED]);
+  });
+
   test('a refused message at QoS 1 or 2 gives its place in the receive maximum back', async () => {
     const broker = await startAccessBroker(RULES, { receiveMaximum: 1 });
     const client = await (await broker.open(transport)).connect(USER);

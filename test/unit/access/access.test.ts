@@ -209,6 +209,11 @@ describe('an access file that can not be trusted', () => {
       (file) => writeFileSync(file, 'users:\n  - { name: a, password: open-sesame }\n'),
     ],
     [
+      'has keys for SCRAM in another form',
+      /:2:\d+: users\[0\]\.scram: .*expected keys made by "cellgate user add NAME"/,
+      (file) => writeFileSync(file, 'users:\n  - { name: a, scram: SCRAM-SHA-256 }\n'),
+    ],
+    [
       'has an unknown key',
       /users\[0\]\.pasword: unknown key \(did you mean password\?\)/,
       (file) => writeFileSync(file, 'users:\n  - { name: a, pasword: x }\n'),
