@@ -95,6 +95,21 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     },
   );
 
+  test('[MQTT-3.2.2-19] a CONNECT that is refused before it is read to its end gets no text: the largest packet of its client is unknown', async () => {
+    const broker = await startAccessBroker(RULES);
+    const client = await broker.open(transport);
+    client.send(
+      p.connect({
+        properties: [
+          ['maximumPacketSize', 10],
+          ['receiveMaximum', 0],
+        ],
+      }),
+    );
+    expect(await client.next('connack')).toMatchObject({ code: 0x82, properties: [] });
+    await client.raw.closed();
+  });
+
   test('[MQTT-4.6.0-2] a refusal with a text waits for the acknowledgements before it', async () => {
     const broker = await startAccessBroker(RULES);
     const client = await (await broker.open(transport)).connect(USER);
