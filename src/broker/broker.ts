@@ -50,8 +50,6 @@ export interface BrokerParts {
 
 /** After a clean stop a client must reconnect within this time, else its will is published. */
 const WILL_GRACE_MS = 60_000;
-const SHARES_REMOVED =
-  'removed stored shared subscriptions ($share/…): they are not supported, and no message came of them';
 const SLOW_READER =
   'reads too slowly: it no longer holds up its publishers, and loses messages when its queue is full';
 /** How often keepalives, expiries and slow readers are checked. */
@@ -99,7 +97,6 @@ export class Broker implements Service {
       ...{ store, limits, drops, memory, traffic, faults },
       ...{ refused, reached, slow, now },
       turnBudget: this.#turnBudget,
-      sharesRemoved: (count) => log.warn({ count }, SHARES_REMOVED),
       disconnect: ({ clientId }, reason, reasonCode) =>
         void this.#connections.disconnectClient(clientId, reason, reasonCode),
       ended: (clientId, reason) => onceLog.info(clientId, reason, 'session ended'),
@@ -298,9 +295,12 @@ export class Broker implements Service {
 
   /** Ends expired connections, sessions and messages. The broker calls it four times a second. */
   sweep(): void {
-    const { flow, absent } = this.#plane;
+    const { flow, absent, sessions } = this.#plane;
     const { delayedWills } = this.#control;
-    const parts = [this.#connections, flow, absent, this.#expiry, delayedWills, this.#onceLog];
+    const parts = [
+      ...[this.#connections, flow, absent, this.#expiry, sessions.shares],
+      ...[delayedWills, this.#onceLog],
+    ];
     this.#parts.faults.each(
       parts,
       (part) => part.sweep(),

@@ -36,6 +36,7 @@ export const SERVER_SHUTTING_DOWN = 0x8b;
 export const BAD_AUTHENTICATION_METHOD = 0x8c;
 export const KEEP_ALIVE_TIMEOUT = 0x8d;
 export const SESSION_TAKEN_OVER = 0x8e;
+export const TOPIC_FILTER_INVALID = 0x8f;
 /** PUBREC: the receiver has another message under this packet identifier, or this message already. */
 export const IDENTIFIER_IN_USE = 0x91;
 export const PACKET_ID_NOT_FOUND = 0x92;
@@ -48,7 +49,6 @@ export const PAYLOAD_FORMAT_INVALID = 0x99;
 /** In a CONNACK they refuse the will [MQTT 5, section 3.2.2.2]. */
 export const RETAIN_NOT_SUPPORTED = 0x9a;
 export const QOS_NOT_SUPPORTED = 0x9b;
-export const SHARED_NOT_SUPPORTED = 0x9e;
 
 /** All reason codes of the standard, in its order. The texts are those of the packets in which a server sends the code. */
 export const REASON_CODES: readonly ReasonCode[] = [

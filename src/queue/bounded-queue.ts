@@ -107,9 +107,18 @@ export class BoundedQueue {
    * Without entries when the disk can't be read: the store reports that.
    */
   async read(seq: number, limit: number): Promise<{ entries: QueueEntry[]; last: number }> {
-    const asked = this.#queue.lastStored;
-    const entries = await this.#load(seq, limit).catch(() => []);
-    return { entries, last: entries.at(-1)?.seq ?? Math.max(asked, seq) };
+    const { lastStored } = this.#queue;
+    return this.readStored(seq, limit).catch(() => ({
+      entries: [],
+      last: Math.max(lastStored, seq),
+    }));
+  }
+
+  /** The same; rejects when the disk can't be read. */
+  async readStored(seq: number, limit: number): Promise<{ entries: QueueEntry[]; last: number }> {
+    const { lastStored } = this.#queue;
+    const entries = await this.#load(seq, limit);
+    return { entries, last: entries.at(-1)?.seq ?? Math.max(lastStored, seq) };
   }
 
   /** Whether a message of this size may join the queue without another one leaving it. */
@@ -141,6 +150,17 @@ export class BoundedQueue {
     this.#queue.push(entry);
   }
 
+  /**
+   * Removes an entry from any place, also one that `read` gave; undefined if it has left the queue. The caller deletes
+   * what is returned.
+   */
+  remove(entry: QueueEntry): QueueEntry | undefined {
+    const found = this.#queue.discard(entry.seq, entry.message.body.length);
+    if (found === undefined) return undefined;
+    this.#latest?.left(topicOf(entry));
+    return found === 'stored' ? entry : found;
+  }
+
   /** The oldest entry; undefined while there is none, or while it is being read from disk. */
   peek(): QueueEntry | undefined {
     return this.#queue.peek();
@@ -152,7 +172,7 @@ export class BoundedQueue {
    */
   next(): QueueEntry | undefined {
     for (let entry = this.#queue.peek(); entry; entry = this.#queue.peek()) {
-      if (entry.sent || !this.#isTooOld(entry)) {
+      if (entry.sent || !this.isTooOld(entry)) {
         return entry.held && entry.written !== WRITTEN ? undefined : entry;
       }
       this.#drop(entry, 'expired');
@@ -160,9 +180,13 @@ export class BoundedQueue {
     return undefined;
   }
 
-  #isTooOld({ at, message: { expiresAt } }: QueueEntry): boolean {
-    const now = this.#parts.now();
-    return now - at > this.#limits.queue.age || (expiresAt !== null && expiresAt < now);
+  /** Whether the message has waited for too long, or has expired. */
+  isTooOld({ at, message }: QueueEntry): boolean {
+    return this.#parts.now() - at > this.#limits.queue.age || this.hasExpired(message);
+  }
+
+  hasExpired({ expiresAt }: Message): boolean {
+    return expiresAt !== null && expiresAt < this.#parts.now();
   }
 
   /** Removes the entry that `peek` or `next` gave. */
@@ -182,7 +206,7 @@ export class BoundedQueue {
     while (dropped < limit) {
       // No entry: it is being read from disk, and a later call finds it.
       const entry = this.#queue.oldestAt < oldest ? this.#queue.peek() : this.#queue.inMemoryFirst;
-      if (!entry || entry.sent || !this.#isTooOld(entry)) break;
+      if (!entry || entry.sent || !this.isTooOld(entry)) break;
       this.#drop(entry, 'expired');
       dropped++;
     }

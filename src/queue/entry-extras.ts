@@ -1,22 +1,40 @@
-/** What an entry of MQTT 5 has on disk besides its message, in the bytes after its length. */
+/** What an entry of MQTT 5 or of a shared subscription has on disk besides its message, in the bytes after its length. */
 export interface EntryExtras {
   /** Milliseconds from `at` of the entry to its expiry, negative for one that had expired; null for none. */
   readonly expiry: number | null;
   readonly identifiers: readonly number[];
+  /** The number of the shared subscription's group; 0 for none. */
+  readonly share: number;
+  /** Another member of the group was sent the message and has not acknowledged it. */
+  readonly sentToOther: boolean;
 }
 
 export const NO_IDENTIFIERS: readonly number[] = [];
-const NOTHING: EntryExtras = { expiry: null, identifiers: NO_IDENTIFIERS };
+const NOTHING: EntryExtras = {
+  expiry: null,
+  identifiers: NO_IDENTIFIERS,
+  share: 0,
+  sentToOther: false,
+};
 
-/** The most bytes of an expiry, and of an identifier. */
+/** The most bytes of an expiry, of an identifier, and of a share with the 0 before it and the 1 after it. */
 const EXPIRY_BYTES = 8;
 const IDENTIFIER_BYTES = 4;
+const SHARE_BYTES = 10;
 
-/** A varint for the expiry, where 0 is none, then one for each identifier. */
-export function encodeExtras(expiry: number | null, identifiers: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(EXPIRY_BYTES + IDENTIFIER_BYTES * identifiers.length);
+/**
+ * A varint for the expiry, where 0 is none, then one for each identifier, then for a share 0, which no identifier is, and
+ * its number, and 1 where another member was sent the message.
+ */
+export function encodeExtras({ expiry, identifiers, share, sentToOther }: EntryExtras): Uint8Array {
+  const most = EXPIRY_BYTES + IDENTIFIER_BYTES * identifiers.length + SHARE_BYTES;
+  const bytes = new Uint8Array(most);
   let at = putNumber(bytes, 0, expiry === null ? 0 : 1 + Math.max(0, expiry));
   for (const identifier of identifiers) at = putNumber(bytes, at, identifier);
+  if (share > 0) {
+    at = putNumber(bytes, putNumber(bytes, at, 0), share);
+    if (sentToOther) at = putNumber(bytes, at, 1);
+  }
   return bytes.subarray(0, at);
 }
 
@@ -32,8 +50,11 @@ export function decodeExtras(bytes: Uint8Array | undefined): EntryExtras {
     }
     numbers.push(value);
   }
-  const [expiry = 0, ...identifiers] = numbers;
-  return { expiry: expiry === 0 ? null : expiry - 1, identifiers };
+  const [expiry = 0, ...rest] = numbers;
+  const end = rest.indexOf(0);
+  const identifiers = end < 0 ? rest : rest.slice(0, end);
+  const [share = 0, sent = 0] = end < 0 ? [] : rest.slice(end + 1);
+  return { expiry: expiry === 0 ? null : expiry - 1, identifiers, share, sentToOther: sent === 1 };
 }
 
 function putNumber(out: Uint8Array, offset: number, value: number): number {

@@ -49,6 +49,10 @@ export class QueueEntry {
   held = false;
   /** Subscription identifiers of MQTT 5 that are sent with it. */
   identifiers: readonly number[] = NO_IDENTIFIERS;
+  /** The number of the shared subscription's group that it came by; 0 for none. */
+  share = 0;
+  /** Another member of that group was sent it and has not acknowledged it: it is sent with DUP. */
+  sentToOther = false;
 
   /** Single parameters: an object would cost each message an allocation wherever the compiler does not inline this. */
   constructor(
@@ -87,10 +91,12 @@ export function entryFlags(entry: QueueEntry): number {
 }
 
 /** What an entry has on disk besides; undefined for nothing, as without MQTT 5. */
-export function entryExtras({ at, message, identifiers }: QueueEntry): Uint8Array | undefined {
-  const { expiresAt } = message;
-  if (expiresAt === null && identifiers.length === 0) return undefined;
-  return encodeExtras(expiresAt === null ? null : expiresAt - at, identifiers);
+export function entryExtras(entry: QueueEntry): Uint8Array | undefined {
+  const { at, identifiers, share, sentToOther } = entry;
+  const { expiresAt } = entry.message;
+  if (expiresAt === null && identifiers.length === 0 && share === 0) return undefined;
+  const expiry = expiresAt === null ? null : expiresAt - at;
+  return encodeExtras({ expiry, identifiers, share, sentToOther });
 }
 
 /** Whether the body of an entry with these flags has properties. */
@@ -117,11 +123,13 @@ export function restoreEntry(
 ): QueueEntry {
   const qos = (flags & QOS) as 1 | 2;
   const retain = (flags & RETAIN) !== 0;
-  const { expiry, identifiers } = decodeExtras(extras);
+  const { expiry, identifiers, share, sentToOther } = decodeExtras(extras);
   const expiresAt = expiry === null ? null : at + expiry;
   const message = storedMessage(body, hasProperties(flags), expiresAt);
   const entry = new QueueEntry(owner, message, seq, qos, retain, at);
   entry.identifiers = identifiers;
+  entry.share = share;
+  entry.sentToOther = sentToOther;
   entry.written = WRITTEN;
   entry.released = (flags & RELEASED) !== 0 && seq > lostUpTo;
   entry.sent = ((flags & SENT) !== 0 || seq <= owner.sentOnDisk) && seq > lostUpTo;

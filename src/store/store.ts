@@ -194,6 +194,11 @@ export class Store implements Service {
     return [this.#trouble ?? [], trouble ?? [], loss ? describeLoss(loss) : []].flat();
   }
 
+  /** Whether the disk takes no commits now. */
+  get isFailing(): boolean {
+    return this.#trouble !== undefined;
+  }
+
   get #loss(): Loss | undefined {
     return asLoss(this.state?.of(LOSS_OWNER).get(LOSS_KEY));
   }

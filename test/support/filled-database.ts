@@ -97,7 +97,15 @@ function fillQueues(db: Connection, random: Random): void {
   const own = (seq: number): SegmentEntry => {
     const length = seq % 500 === 0 ? 6000 : random.between(20, 120);
     const body = bodyOf(`line/${seq % 7}`, `${seq} ${textOf(length, random)}`);
-    const extras = seq % 3 === 0 ? encodeExtras(seq * 1000, [seq % 200]) : undefined;
+    const extras =
+      seq % 3 === 0
+        ? encodeExtras({
+            expiry: seq * 1000,
+            identifiers: [seq % 200],
+            share: 0,
+            sentToOther: false,
+          })
+        : undefined;
     const flags = 1 + (seq % 2) + (extras ? HAS_EXTRAS : 0);
     return { seq, flags, at: 1000 + seq, shared: 0, length: body.length, extras, body };
   };

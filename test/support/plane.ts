@@ -64,7 +64,6 @@ export class TestPlane extends FakeHandler {
       memory,
       traffic,
       turnBudget,
-      sharesRemoved: () => undefined,
       disconnect: () => undefined,
       ended: () => undefined,
       refused: () => undefined,

@@ -256,7 +256,6 @@ export class Handshake {
       maximumPacketSize: limits.packet,
       ...(this.#assigned.has(connection) && { assignedClientId: clientId }),
       ...(topicAliases > 0 && { topicAliasMaximum: topicAliases }),
-      sharedSubscriptionAvailable: 0,
       ...(keepalive !== packet.keepalive && { serverKeepAlive: keepalive }),
       ...responseInformation(packet, connection),
       ...this.#authentication.answerTo(connection),

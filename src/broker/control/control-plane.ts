@@ -146,7 +146,7 @@ export class ControlPlane {
   lost(connection: Connection): void {
     const { session, protocol5 } = connection;
     if (session && protocol5) {
-      this.delayedWills.lost(session.clientId, session.ended ? 0 : session.expiryMs);
+      this.delayedWills.lost(session.clientId, session.isOver ? 0 : session.expiryMs);
     }
     this.#streams.get(connection)?.destroy();
   }

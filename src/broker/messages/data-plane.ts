@@ -46,8 +46,6 @@ export interface DataPlaneParts {
   readonly traffic: TrafficCounters;
   /** In which long work is done. */
   readonly turnBudget: TurnBudget;
-  /** So many stored subscriptions were shared ones, and are removed. */
-  sharesRemoved(count: number): void;
   /** Ends the connection of a session's client. */
   disconnect(session: Session, reason: string, reasonCode: number): void;
   /** The session of an absent client has ended for this reason. */

@@ -45,6 +45,8 @@ export class Deliveries {
   readonly #parts: DeliveriesParts;
   readonly #window = new PacketIdMap<Slot>();
   #seq: number;
+  /** Messages whose delivery has ended. */
+  acknowledgements = 0;
   /** Messages of an earlier connection that are sent again when the client has acknowledged others. */
   #resuming: QueueEntry[] = [];
 
@@ -70,6 +72,11 @@ export class Deliveries {
     for (const slot of this.#window.values()) {
       if (slot instanceof QueueEntry && !slot.released) yield slot;
     }
+  }
+
+  /** Entries with QoS 1 that were sent and not acknowledged: their client may have received them. */
+  *unacknowledged(): Iterable<QueueEntry> {
+    for (const entry of this.entries()) if (entry.qos === 1) yield entry;
   }
 
   /** Whether the entry of this number is in flight and was not received yet. */
@@ -185,7 +192,11 @@ export class Deliveries {
       this.#release(link, entry, packetId);
       return true;
     }
-    const header = PUBLISH | (entry.sent ? DUP : 0) | (entry.qos << 1) | (entry.retain ? 1 : 0);
+    const header =
+      PUBLISH |
+      (entry.sent || entry.sentToOther ? DUP : 0) |
+      (entry.qos << 1) |
+      (entry.retain ? 1 : 0);
     if (!sendEntry(link, entry, header, packetId)) return false;
     entry.sent = true;
     if (entry.seq > this.#owner.sent) this.#owner.sent = entry.seq;
@@ -255,6 +266,7 @@ export class Deliveries {
 
   #done(packetId: number, slot: Slot): void {
     this.#window.delete(packetId);
+    this.acknowledgements++;
     if (!(slot instanceof QueueEntry) || !slot.owner) return;
     const { journal, delivered, now } = this.#parts;
     journal.discard(slot);

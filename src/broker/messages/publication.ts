@@ -37,6 +37,8 @@ export class Publication {
   expiresAt: number | null = null;
   /** What the subscription of the present subscriber asks for besides; null before MQTT 5. */
   grant: Grant | null = null;
+  /** The number of the group of a shared subscription that gives it to a member; 0 for none. */
+  share = 0;
   /** It came from a plant's broker. */
   inbound = false;
   /** The bridge that published it and does not get it back. */
@@ -93,6 +95,7 @@ export class Publication {
     this.from = null;
     this.expiresAt = null;
     this.grant = null;
+    this.share = 0;
     this.pendingAck = null;
     this.#message = null;
     return this;

@@ -1,7 +1,9 @@
 import type { Qos } from '../../mqtt/codec.ts';
 import type { Message } from '../../queue/message.ts';
+import { type Grant, Publication } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Subscribed } from './retained-feed.ts';
+import type { Retained } from './retained-walk.ts';
 import type { Session } from './session.ts';
 
 /** Topic levels that are visited in one part of the work. */
@@ -34,7 +36,7 @@ export function* enqueueRetained(
         const granted = Math.min(qos, each.qos) as Qos;
         if (granted === 0 || !each.current) continue;
         try {
-          session.deliverRetained(each, granted as 1 | 2, held, grant);
+          deliverRetained(session, each, granted as 1 | 2, held, grant);
         } catch (error) {
           parts.setAside(each.message, session.label, error);
         }
@@ -42,4 +44,27 @@ export function* enqueueRetained(
       yield;
     }
   }
+}
+
+/**
+ * A retained message at QoS 1 or 2 that a subscription asked for; `held` until the subscription is on disk. It is not
+ * queued where it waits already, and drops no other message where the queue is full.
+ */
+function deliverRetained(
+  session: Session,
+  retained: Retained,
+  qos: 1 | 2,
+  held: boolean,
+  grant: Grant | null,
+): void {
+  const { copies, queue, deliveries, flow } = session;
+  if (copies.has(retained) || queue.hasExpired(retained.message)) return;
+  if (!queue.hasRoom(retained.message.body.length)) return session.drop('queue-full');
+  const { lastSeq } = deliveries;
+  const publication = new Publication().of(retained.message, retained.topic, qos, true);
+  publication.grant = grant;
+  session.enqueue(publication, qos, true, held || (session.persistent && qos === 2));
+  if (deliveries.lastSeq > lastSeq) copies.add(retained, deliveries.lastSeq);
+  // Its publishers have not made this queue long.
+  flow.begin(queue);
 }

@@ -22,6 +22,12 @@ export interface SessionContext extends DeliveriesParts, RetainedFeedParts {
   readonly limits: SessionLimits;
   readonly memory: MemoryBudget;
   readonly flow: FlowControl;
+  /** The groups of which sessions are members. */
+  readonly shares: {
+    came(session: object): void;
+    went(session: object): void;
+    idle(): void;
+  };
   load(session: number, seq: number, limit: number): Promise<StoredEntry[]>;
   dropped(session: { readonly clientId: string }, reason: DropReason, count: number): void;
 }

@@ -1,6 +1,7 @@
 import { type Faults, shortTopic } from '../../base/faults.ts';
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import { NEVER } from '../../mqtt/properties.ts';
+import { isShared } from '../../mqtt/shared-filter.ts';
 import type { Message } from '../../queue/message.ts';
 import type { StoredSession } from '../../store/recovery/load-state.ts';
 import type { Store } from '../../store/store.ts';
@@ -12,12 +13,15 @@ import type { RetainedMessages } from './retained.ts';
 import type { Router } from './router.ts';
 import { Session } from './session.ts';
 import type { DropReason, SessionContext, SessionLimits, SessionParts } from './session-parts.ts';
-import { storedShares } from './stored-shares.ts';
+import { ShareGroups } from './share-groups.ts';
 import { restoredOptions } from './subscription-options.ts';
 
 export interface SessionsParts {
   readonly store: Store;
-  readonly limits: SessionLimits & { readonly sessionExpiry: number };
+  readonly limits: SessionLimits & {
+    readonly sessionExpiry: number;
+    readonly absentQueueBytes: number;
+  };
   readonly router: Router;
   readonly drops: DropCounter;
   readonly memory: MemoryBudget;
@@ -25,8 +29,6 @@ export interface SessionsParts {
   readonly retained: RetainedMessages;
   readonly turnBudget: TurnBudget;
   readonly traffic: TrafficCounters;
-  /** So many stored subscriptions were shared ones, and are removed. */
-  sharesRemoved(count: number): void;
   readonly faults: Faults;
   /** Moves a message that can't be delivered to the refused messages. */
   setAside(message: Message, to: string, error: unknown): void;
@@ -38,6 +40,8 @@ export interface SessionsParts {
 
 /** First character of the session names of the gateway's own parts; a client id can't contain it [MQTT-1.5.3-2]. */
 export const OWN_SESSION = '\0';
+/** Begins the names of sessions that have ended, and have messages for other members of their groups. */
+const LEFT_SESSION = `${OWN_SESSION}left/`;
 
 /** Stored while a client is connected, instead of the time when it was last connected. */
 const CONNECTED = 0;
@@ -47,11 +51,21 @@ export class Sessions {
   readonly #parts: SessionsParts;
   /** Subscriptions of ended sessions that the router still has, and the bytes of their filters. */
   readonly ending = { count: 0, bytes: 0 };
+  /** The groups of shared subscriptions. */
+  readonly shares: ShareGroups;
+  /** Why those sessions have ended whose messages others get. */
+  readonly #reasons = new WeakMap<Session, DropReason | undefined>();
   #context: SessionContext | undefined;
   readonly #sessions = new Map<string, Session>();
 
   constructor(parts: SessionsParts) {
     this.#parts = parts;
+    this.shares = new ShareGroups({
+      ...parts,
+      diskFails: () => parts.store.isFailing,
+      store: (session) => this.#store(session),
+      finish: (session) => this.#delete(session, this.#reasons.get(session)),
+    });
   }
 
   get byClientId(): ReadonlyMap<string, Session> {
@@ -60,27 +74,31 @@ export class Sessions {
 
   /** Restores the stored sessions with their subscriptions and queues. */
   recover(): void {
-    const { store, router, faults, sharesRemoved } = this.#parts;
-    let removed = 0;
+    const { store, router, faults } = this.#parts;
+    const left: Session[] = [];
     const take = (stored: StoredSession): void => {
       const { clientId, key } = stored;
-      if (clientId.startsWith(OWN_SESSION)) return;
+      const isLeft = clientId.startsWith(LEFT_SESSION);
+      if (clientId.startsWith(OWN_SESSION) && !isLeft) return;
       const expiryMs = expiryMsOf(stored.expiry);
-      const session = this.#createSession({ clientId, key, persistent: true, stored, expiryMs });
+      const session = this.#newSession({ clientId, key, persistent: true, stored, expiryMs });
+      if (isLeft) return void left.push(session);
+      this.#sessions.set(clientId, session);
       for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
-      const shares = new Set(storedShares(stored));
-      for (const filter of shares) store.journal.add(['unsubscribe', key, filter]);
-      removed += shares.size;
       for (const { filter, qos, options, identifier } of stored.subscriptions) {
-        if (shares.has(filter)) continue;
         session.subscriptions.set(filter, qos);
-        router.subscribe(filter, session, qos, restoredOptions(options, identifier));
+        const restored = restoredOptions(options, identifier);
+        if (isShared(filter)) this.shares.join(filter, session, qos, restored);
+        else router.subscribe(filter, session, qos, restored);
       }
     };
     faults.each(store.recovered.sessions, take, ({ clientId }, error) => {
       faults.caught('load', `loading the session of client ${shortTopic(clientId)}`, error);
     });
-    if (removed > 0) sharesRemoved(removed);
+    for (const session of left) {
+      session.leave();
+      this.shares.takeAll(session);
+    }
   }
 
   /**
@@ -94,7 +112,8 @@ export class Sessions {
   ): { session: Session; present: boolean } {
     const before = this.#sessions.get(clientId);
     const { store, now, limits } = this.#parts;
-    if (before?.persistent && !clean && !before.isExpired(now(), limits.sessionExpiry)) {
+    const lasts = before?.persistent && before.expiryMs > 0;
+    if (lasts && !clean && !before.isExpired(now(), limits.sessionExpiry)) {
       before.awaySince = now();
       before.opening = true;
       store.journal.add(['sessionSeen', CONNECTED, before.key]);
@@ -124,11 +143,15 @@ export class Sessions {
   }
 
   #createSession(identity: Omit<SessionParts, 'context'>): Session {
-    // Not in the constructor, because the store has a journal only after its start.
-    this.#context ??= createContext(this.#parts);
-    const session = new Session({ context: this.#context, ...identity });
+    const session = this.#newSession(identity);
     this.#sessions.set(session.clientId, session);
     return session;
+  }
+
+  #newSession(identity: Omit<SessionParts, 'context'>): Session {
+    // Not in the constructor, because the store has a journal only after its start.
+    this.#context ??= createContext(this.#parts, this.shares);
+    return new Session({ context: this.#context, ...identity });
   }
 
   /** Makes the user the owner of the session; '' if no user has logged in. */
@@ -141,6 +164,7 @@ export class Sessions {
   /** The client's connection has ended: a clean session ends with it. */
   clientGone(session: Session): void {
     session.disconnect();
+    if (session.isLeaving) return;
     if (!session.persistent || session.expiryMs === 0) this.endSession(session);
     else if (!session.ended) {
       this.#parts.store.journal.add(['sessionSeen', this.#parts.now(), session.key]);
@@ -149,22 +173,53 @@ export class Sessions {
 
   /** Deletes the session, its subscriptions and its queue; the queue is counted as dropped if there is a reason. */
   endSession(session: Session, reason?: DropReason): void {
-    const { store, turnBudget, faults } = this.#parts;
-    session.end(reason);
+    if (session.isLeaving) return;
+    const { turnBudget, faults } = this.#parts;
+    // Where it is cut, its messages have no room.
+    if (reason !== 'session-cut' && this.shares.mayHaveMessages(session)) {
+      this.#leave(session, reason);
+    } else this.#delete(session, reason);
     this.ending.count += session.subscriptions.size;
     this.ending.bytes += session.subscriptions.bytes;
     turnBudget.run(this.#unsubscribe(session), (error) => {
       if (error) faults.caught('control', `ending the session of ${session.label}`, error);
     });
-    if (session.persistent) store.journal.add(['endSession', session.key]);
     if (this.#sessions.get(session.clientId) !== session) return;
     this.#sessions.delete(session.clientId);
     this.#parts.sessionEnded(session.clientId);
   }
 
+  #delete(session: Session, reason?: DropReason): void {
+    session.end(reason);
+    if (session.persistent) this.#parts.store.journal.add(['endSession', session.key]);
+  }
+
+  /** Until other members of its groups have its messages, a stored session keeps them under a name that no client has. */
+  #leave(session: Session, reason?: DropReason): void {
+    const { key, sent, persistent } = session;
+    this.#reasons.set(session, reason);
+    session.leave();
+    if (persistent) {
+      const { journal } = this.#parts.store;
+      journal.add(['openSession', key, `${LEFT_SESSION}${key}`, this.#parts.now(), 0]);
+      journal.add(['sessionSent', sent, key]);
+    }
+    this.shares.takeAll(session);
+  }
+
+  /** Puts a session on disk that ends with its connection, so that others get its messages after a crash too. */
+  #store(session: Session): void {
+    const { store, router } = this.#parts;
+    const key = store.takeSessionKey();
+    store.journal.add(['openSession', key, session.clientId, CONNECTED, 0]);
+    session.store(key);
+    router.forgetRoutes();
+  }
+
   *#unsubscribe(session: Session): Generator<undefined, void> {
     for (const filter of session.subscriptions.keys()) {
-      this.#parts.router.unsubscribe(filter, session);
+      if (isShared(filter)) this.shares.leave(filter, session);
+      else this.#parts.router.unsubscribe(filter, session);
       this.ending.count--;
       this.ending.bytes -= Buffer.byteLength(filter);
       yield;
@@ -177,7 +232,7 @@ function expiryMsOf(seconds: number): number {
   return seconds === NEVER ? Number.POSITIVE_INFINITY : seconds * 1000;
 }
 
-function createContext(parts: SessionsParts): SessionContext {
+function createContext(parts: SessionsParts, shares: ShareGroups): SessionContext {
   const { store, limits, drops, memory, flow, retained, turnBudget, traffic, now, setAside } =
     parts;
   return {
@@ -185,6 +240,7 @@ function createContext(parts: SessionsParts): SessionContext {
     limits,
     memory,
     flow,
+    shares,
     retained,
     turnBudget,
     load: (key, seq, limit) => store.load(key, seq, limit),

@@ -1,5 +1,5 @@
-import { NOT_AUTHORIZED, QUOTA_EXCEEDED, SHARED_NOT_SUPPORTED } from '../../mqtt/reason-codes.ts';
-import { isShared } from '../../mqtt/shared-filter.ts';
+import { NOT_AUTHORIZED, QUOTA_EXCEEDED, TOPIC_FILTER_INVALID } from '../../mqtt/reason-codes.ts';
+import { isShared, shareProblem, topicFilterOf } from '../../mqtt/shared-filter.ts';
 import type { AbsentSessions } from './absent-sessions.ts';
 import type { Client } from './client.ts';
 import type { Router } from './router.ts';
@@ -8,7 +8,7 @@ import { filterPath, hasDeepWildcard } from './tree-levels.ts';
 
 export interface SubscriptionRefusalsParts {
   readonly router: Router;
-  readonly sessions: Pick<Sessions, 'ending'>;
+  readonly sessions: Pick<Sessions, 'ending' | 'shares'>;
   readonly absent: AbsentSessions;
   readonly limits: SubscriptionLimits;
   /** A subscription was refused, or a session has ended, because of this limit. */
@@ -39,11 +39,6 @@ export const NOT_ALLOWED: Refused = {
   code: NOT_AUTHORIZED,
 };
 const TOO_MANY: Refused = { reason: 'too many filters', code: QUOTA_EXCEEDED };
-// If it were granted, it would never receive a message.
-const SHARED: Refused = {
-  reason: 'shared subscriptions ($share/…) are not supported',
-  code: SHARED_NOT_SUPPORTED,
-};
 const TOO_DEEP: Refused = {
   reason: 'too many filters with wildcards beyond level 128',
   code: QUOTA_EXCEEDED,
@@ -57,14 +52,17 @@ export class SubscriptionRefusals {
     this.#parts = parts;
   }
 
-  /** Why the client may not subscribe to the filter; undefined where it may. Refused are shared subscriptions, filters that match what the client may not read, and too many filters. */
+  /** Why the client may not subscribe to the filter; undefined where it may. Refused are shared subscriptions without a share name or filter, filters that match what the client may not read, and too many filters. */
   of({ session, access }: Client, filter: string): Refused | undefined {
     const { subscriptions } = session!;
-    if (isShared(filter)) return SHARED;
-    if (access && !access.rights.maySubscribe(filter)) return NOT_ALLOWED;
+    const problem = isShared(filter) ? shareProblem(filter) : undefined;
+    if (problem)
+      return { reason: `the shared subscription ${problem}`, code: TOPIC_FILTER_INVALID };
+    const topicFilter = topicFilterOf(filter);
+    if (access && !access.rights.maySubscribe(topicFilter)) return NOT_ALLOWED;
     if (subscriptions.has(filter)) return undefined;
     const { deepWildcards } = this.#parts.router;
-    if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(filter))) {
+    if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(topicFilter))) {
       return TOO_DEEP;
     }
     const { limits, absent } = this.#parts;
@@ -87,13 +85,15 @@ export class SubscriptionRefusals {
     return undefined;
   }
 
-  /** Subscriptions, without those of sessions that have ended. */
+  /** Subscriptions, without those of sessions that have ended. A group counts as one besides its members. */
   get #count(): number {
-    return this.#parts.router.count - this.#parts.sessions.ending.count;
+    const { router, sessions } = this.#parts;
+    return router.count + sessions.shares.members.count - sessions.ending.count;
   }
 
   get #bytes(): number {
-    return this.#parts.router.bytes - this.#parts.sessions.ending.bytes;
+    const { router, sessions } = this.#parts;
+    return router.bytes + sessions.shares.members.bytes - sessions.ending.bytes;
   }
 
   #tooMany(key: SubscriptionKey): Refused {

@@ -18,6 +18,7 @@ import {
   QUOTA_EXCEEDED,
   SUCCESS,
 } from '../../mqtt/reason-codes.ts';
+import { isShared, topicFilterOf } from '../../mqtt/shared-filter.ts';
 import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
@@ -114,7 +115,7 @@ export class Subscriptions {
       const { filter, qos } = request;
       const refusal = this.#refusals.of(client, filter);
       if (refusal === undefined) {
-        const asks = asksForRetained(request, session);
+        const asks = !isShared(filter) && asksForRetained(request, session);
         this.#add(session, request);
         // The present messages: later ones reach the session through the subscription.
         if (asks && retained.mayMatch(filter)) {
@@ -138,9 +139,10 @@ export class Subscriptions {
   }
 
   #add(session: Session, { filter, qos, options }: SubscribeRequest): void {
-    const { store, router } = this.#parts;
+    const { store, router, sessions } = this.#parts;
     session.subscriptions.set(filter, qos);
-    router.subscribe(filter, session, qos, options);
+    if (isShared(filter)) sessions.shares.join(filter, session, qos, options);
+    else router.subscribe(filter, session, qos, options);
     if (!session.persistent) return;
     const stored = storedOptions(options);
     const identifier = options?.identifier ?? 0;
@@ -214,8 +216,8 @@ export class Subscriptions {
 
   *#revoking(session: Session, rights: Rights): WorkGenerator {
     for (const filter of [...session.subscriptions.keys()]) {
-      if (session.ended) return;
-      if (!rights.maySubscribe(filter)) {
+      if (session.isOver) return;
+      if (!rights.maySubscribe(topicFilterOf(filter))) {
         this.#end(session, filter);
         this.#parts.refused(session.clientId, NOT_ALLOWED.reason);
       }
@@ -226,8 +228,9 @@ export class Subscriptions {
   /** Returns whether there was such a subscription. */
   #end(session: Session, filter: string): boolean {
     if (!session.subscriptions.delete(filter)) return false;
-    const { store, router } = this.#parts;
-    router.unsubscribe(filter, session);
+    const { store, router, sessions } = this.#parts;
+    if (isShared(filter)) sessions.shares.leave(filter, session);
+    else router.unsubscribe(filter, session);
     session.retainedFeed.remove(filter);
     if (session.persistent) store.journal.add(['unsubscribe', session.key, filter]);
     return true;
@@ -290,6 +293,6 @@ function encodeAnswer(
 function* whileOpen(client: Client, work: WorkGenerator): WorkGenerator {
   for (const part of work) {
     yield part;
-    if (client.closed || client.session!.ended) return;
+    if (client.closed || client.session!.isOver) return;
   }
 }

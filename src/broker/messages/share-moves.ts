@@ -1,0 +1,200 @@
+import type { Faults } from '../../base/faults.ts';
+import type { QueueEntry } from '../../queue/queue-entry.ts';
+import type { Session } from './session.ts';
+import type { ShareGroup } from './share-group.ts';
+import { takeOver } from './share-member.ts';
+
+export interface ShareMovesParts {
+  readonly faults: Faults;
+  readonly limits: { readonly absentQueueBytes: number };
+  groupOf(number: number): ShareGroup | undefined;
+  /** Whether commits fail: nothing is moved on disk. */
+  diskFails(): boolean;
+  /** The messages of a session that has ended are with other members. */
+  finish(session: Session): void;
+}
+
+/** A session whose messages of shared subscriptions others get, and how far that has come. */
+interface Source {
+  readonly session: Session;
+  /** What its client was sent and has not acknowledged; only of a session that has ended. */
+  readonly inFlight: QueueEntry[];
+  /** Read from disk. */
+  read: QueueEntry[];
+  /** The number of the next entry to look at. */
+  next: number;
+  /** The first entry that stays, because its group has no other member now. */
+  blocked: number;
+  isReading: boolean;
+}
+
+/** Entries that are looked at in one turn of the event loop, and those that are read from disk at once. */
+const STEP = 200;
+const READ = 500;
+
+/**
+ * Moves messages between the members of a group: from those that are away, have ended, or do not acknowledge, to those
+ * that read. Both changes, of the one queue and the other, are in one commit.
+ */
+export class ShareMoves {
+  readonly #parts: ShareMovesParts;
+  readonly #sources = new Map<Session, Source>();
+  /** Entries below this number were looked at, and never move. */
+  readonly #seen = new WeakMap<Session, number>();
+  /** Acknowledgements of members at the last sweep. */
+  readonly #acknowledged = new WeakMap<Session, number>();
+  #isScheduled = false;
+
+  constructor(parts: ShareMovesParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether messages wait for a member that takes them. */
+  get isWaiting(): boolean {
+    return this.#sources.size > 0;
+  }
+
+  /** Others get what this session can't deliver: all of it where it has ended, else what its client was not sent. */
+  add(session: Session): void {
+    if (session.queue.count === 0 && !session.isOver) return;
+    const before = this.#sources.get(session);
+    // What its client was sent last may still be in flight.
+    if (before && before.inFlight.length === 0 && session.isOver) this.#sources.delete(session);
+    if (!this.#sources.has(session)) {
+      const inFlight = session.isOver ? [...session.deliveries.unacknowledged()] : [];
+      const next = session.isOver ? 0 : (this.#seen.get(session) ?? 0);
+      const blocked = Number.POSITIVE_INFINITY;
+      this.#sources.set(session, { session, inFlight, read: [], next, blocked, isReading: false });
+    }
+    this.kick();
+  }
+
+  takeFromAbsent(group: ShareGroup): void {
+    for (const session of group.absent()) this.add(session);
+  }
+
+  /** From members that have messages and have acknowledged none since the last call. */
+  takeFromStalled(group: ShareGroup): void {
+    for (const session of group.present()) {
+      if (session.queue.count === 0) continue;
+      const { acknowledgements } = session.deliveries;
+      if (this.#acknowledged.get(session) === acknowledgements) this.add(session);
+      this.#acknowledged.set(session, acknowledgements);
+    }
+  }
+
+  /** Continues, in another turn of the event loop. */
+  kick(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    if (this.#parts.diskFails()) return;
+    this.#parts.faults.each(
+      [...this.#sources.values()],
+      (source) => this.#step(source),
+      ({ session }, error) => {
+        this.#parts.faults.caught('delivery', `moving messages of ${session.label}`, error);
+        this.#end(session);
+      },
+    );
+  }
+
+  /** Called several times a second. */
+  sweep(): void {
+    if (this.#sources.size === 0) return;
+    let bytes = 0;
+    for (const { session } of this.#sources.values())
+      if (session.isOver) bytes += session.queue.bytes;
+    for (const { session } of this.#sources.values()) {
+      if (bytes <= this.#parts.limits.absentQueueBytes) break;
+      if (!session.isOver) continue;
+      bytes -= session.queue.bytes;
+      this.#end(session);
+    }
+    this.kick();
+  }
+
+  #end(session: Session): void {
+    this.#sources.delete(session);
+    if (session.isOver) this.#parts.finish(session);
+  }
+
+  #step(source: Source): void {
+    const { session } = source;
+    if (source.isReading) return;
+    for (let looks = 0; looks < STEP; looks++) {
+      const entry = source.inFlight[0] ?? source.read[0] ?? session.queue.first(source.next);
+      if (entry === 'stored') return this.#read(source);
+      if (entry === undefined) return this.#done(source);
+      const result = this.#move(source, entry);
+      if (result === 'busy') {
+        // What its client is sent meanwhile is not moved; a connected one is asked again by the next sweep.
+        if (session.online) this.#sources.delete(session);
+        return;
+      }
+      if (source.inFlight.length > 0) source.inFlight.shift();
+      else {
+        source.read.shift();
+        source.next = entry.seq + 1;
+        if (result === 'stays') source.blocked = Math.min(source.blocked, entry.seq);
+      }
+    }
+    this.kick();
+  }
+
+  #done({ session, next, blocked }: Source): void {
+    this.#seen.set(session, Math.min(next, blocked));
+    this.#end(session);
+  }
+
+  #read(source: Source): void {
+    const { session, next } = source;
+    source.isReading = true;
+    session.queue.readStored(next, READ).then(
+      ({ entries, last }) => {
+        source.isReading = false;
+        source.read = entries.filter(({ seq }) => seq >= next);
+        if (source.read.length === 0) source.next = last + 1;
+        this.kick();
+      },
+      // The store reports it; the next sweep tries again.
+      () => {
+        source.isReading = false;
+      },
+    );
+  }
+
+  /** `stays` where no other member takes it now. */
+  #move({ session, inFlight }: Source, entry: QueueEntry): 'moved' | 'never' | 'stays' | 'busy' {
+    const isInFlight = inFlight.length > 0;
+    // [MQTT-4.8.2-5]: what was begun at QoS 2 goes to nobody else.
+    const isSent = entry.released || (entry.sent && !(session.isOver && entry.qos === 1));
+    if (entry.share === 0 || isSent) return 'never';
+    const group = this.#parts.groupOf(entry.share);
+    const taker = group?.taker(session);
+    if (taker === 'busy') return 'busy';
+    if (taker === undefined) return group && !session.isOver ? 'stays' : 'never';
+    const found = isInFlight ? inFlightNow(session, entry) : session.queue.remove(entry);
+    if (found === undefined) return 'never';
+    if (session.queue.isTooOld(found)) {
+      session.drop('expired');
+      session.gave(found, isInFlight);
+      return 'moved';
+    }
+    // First the new place: the publisher's acknowledgement waits for one of the two.
+    takeOver(taker, found);
+    session.gave(found, isInFlight);
+    return 'moved';
+  }
+}
+
+/** The entry, unless its client has acknowledged it meanwhile. */
+function inFlightNow({ deliveries }: Session, entry: QueueEntry): QueueEntry | undefined {
+  return deliveries.isUndelivered(entry.seq) ? entry : undefined;
+}
