@@ -5,8 +5,8 @@ export interface EntryExtras {
   readonly identifiers: readonly number[];
   /** The number of the shared subscription's group; 0 for none. */
   readonly share: number;
-  /** Another member of the group was sent the message and has not acknowledged it. */
-  readonly sentToOther: boolean;
+  /** A member of the group may have been sent the message already. */
+  readonly repeated: boolean;
 }
 
 export const NO_IDENTIFIERS: readonly number[] = [];
@@ -14,7 +14,7 @@ const NOTHING: EntryExtras = {
   expiry: null,
   identifiers: NO_IDENTIFIERS,
   share: 0,
-  sentToOther: false,
+  repeated: false,
 };
 
 /** The most bytes of an expiry, of an identifier, and of a share with the 0 before it and the 1 after it. */
@@ -24,16 +24,16 @@ const SHARE_BYTES = 10;
 
 /**
  * A varint for the expiry, where 0 is none, then one for each identifier, then for a share 0, which no identifier is, and
- * its number, and 1 where another member was sent the message.
+ * its number, and 1 where a member may have been sent the message.
  */
-export function encodeExtras({ expiry, identifiers, share, sentToOther }: EntryExtras): Uint8Array {
+export function encodeExtras({ expiry, identifiers, share, repeated }: EntryExtras): Uint8Array {
   const most = EXPIRY_BYTES + IDENTIFIER_BYTES * identifiers.length + SHARE_BYTES;
   const bytes = new Uint8Array(most);
   let at = putNumber(bytes, 0, expiry === null ? 0 : 1 + Math.max(0, expiry));
   for (const identifier of identifiers) at = putNumber(bytes, at, identifier);
   if (share > 0) {
     at = putNumber(bytes, putNumber(bytes, at, 0), share);
-    if (sentToOther) at = putNumber(bytes, at, 1);
+    if (repeated) at = putNumber(bytes, at, 1);
   }
   return bytes.subarray(0, at);
 }
@@ -54,7 +54,7 @@ export function decodeExtras(bytes: Uint8Array | undefined): EntryExtras {
   const end = rest.indexOf(0);
   const identifiers = end < 0 ? rest : rest.slice(0, end);
   const [share = 0, sent = 0] = end < 0 ? [] : rest.slice(end + 1);
-  return { expiry: expiry === 0 ? null : expiry - 1, identifiers, share, sentToOther: sent === 1 };
+  return { expiry: expiry === 0 ? null : expiry - 1, identifiers, share, repeated: sent === 1 };
 }
 
 function putNumber(out: Uint8Array, offset: number, value: number): number {

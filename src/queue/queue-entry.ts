@@ -11,6 +11,8 @@ export interface QueueOwner {
   readonly online: boolean;
   /** The highest sequence number that was sent at least once. */
   sent: number;
+  /** Entries up to this number may have been sent before a crash, which did not leave time to write `sent`; 0 for none. */
+  readonly unsureUpTo?: number;
   /** The value of `sent` that is on disk or being written. */
   sentOnDisk: number;
   /** The run of acknowledged entries whose rows are to be deleted next; `first` is 0 for none. */
@@ -51,8 +53,8 @@ export class QueueEntry {
   identifiers: readonly number[] = NO_IDENTIFIERS;
   /** The number of the shared subscription's group that it came by; 0 for none. */
   share = 0;
-  /** Another member of that group was sent it and has not acknowledged it: it is sent with DUP. */
-  sentToOther = false;
+  /** A member of that group may have been sent it already: it is sent with DUP. */
+  repeated = false;
 
   /** Single parameters: an object would cost each message an allocation wherever the compiler does not inline this. */
   constructor(
@@ -92,11 +94,11 @@ export function entryFlags(entry: QueueEntry): number {
 
 /** What an entry has on disk besides; undefined for nothing, as without MQTT 5. */
 export function entryExtras(entry: QueueEntry): Uint8Array | undefined {
-  const { at, identifiers, share, sentToOther } = entry;
+  const { at, identifiers, share, repeated } = entry;
   const { expiresAt } = entry.message;
   if (expiresAt === null && identifiers.length === 0 && share === 0) return undefined;
   const expiry = expiresAt === null ? null : expiresAt - at;
-  return encodeExtras({ expiry, identifiers, share, sentToOther });
+  return encodeExtras({ expiry, identifiers, share, repeated });
 }
 
 /** Whether the body of an entry with these flags has properties. */
@@ -123,13 +125,13 @@ export function restoreEntry(
 ): QueueEntry {
   const qos = (flags & QOS) as 1 | 2;
   const retain = (flags & RETAIN) !== 0;
-  const { expiry, identifiers, share, sentToOther } = decodeExtras(extras);
+  const { expiry, identifiers, share, repeated } = decodeExtras(extras);
   const expiresAt = expiry === null ? null : at + expiry;
   const message = storedMessage(body, hasProperties(flags), expiresAt);
   const entry = new QueueEntry(owner, message, seq, qos, retain, at);
   entry.identifiers = identifiers;
   entry.share = share;
-  entry.sentToOther = sentToOther;
+  entry.repeated = repeated || (share > 0 && seq <= (owner.unsureUpTo ?? 0));
   entry.written = WRITTEN;
   entry.released = (flags & RELEASED) !== 0 && seq > lostUpTo;
   entry.sent = ((flags & SENT) !== 0 || seq <= owner.sentOnDisk) && seq > lostUpTo;

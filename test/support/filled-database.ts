@@ -103,7 +103,7 @@ function fillQueues(db: Connection, random: Random): void {
             expiry: seq * 1000,
             identifiers: [seq % 200],
             share: 0,
-            sentToOther: false,
+            repeated: false,
           })
         : undefined;
     const flags = 1 + (seq % 2) + (extras ? HAS_EXTRAS : 0);

@@ -194,7 +194,7 @@ export class Deliveries {
     }
     const header =
       PUBLISH |
-      (entry.sent || entry.sentToOther ? DUP : 0) |
+      (entry.sent || entry.repeated ? DUP : 0) |
       (entry.qos << 1) |
       (entry.retain ? 1 : 0);
     if (!sendEntry(link, entry, header, packetId)) return false;

@@ -33,6 +33,8 @@ export abstract class SessionState {
   opening = false;
   sent = 0;
   sentOnDisk = 0;
+  /** Its client was connected at a crash: entries up to this number may have been sent, though that is not on disk. */
+  readonly unsureUpTo: number = 0;
   readonly deletes = { first: 0, last: 0 };
   /** Messages dropped since the gateway started, by reason. */
   readonly drops = new Map<DropReason, number>();
@@ -48,6 +50,7 @@ export abstract class SessionState {
     if (!stored) return;
     // 0: the gateway crashed while the client was connected; it counts as disconnected now. So does a future time.
     if (stored.seen > 0) this.awaySince = Math.min(this.awaySince, stored.seen);
+    else this.unsureUpTo = stored.queue.last;
     this.sent = stored.sent;
     this.sentOnDisk = stored.sent;
   }

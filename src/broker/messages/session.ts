@@ -145,13 +145,13 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
     this.#pump();
   }
 
-  /** Adds a message to the queue; `held` until it is on disk. `sentToOther`: a member of its group was sent it. */
+  /** Adds a message to the queue; `held` until it is on disk. `repeated`: a member of its group may have been sent it. */
   enqueue(
     publication: Publication,
     qos: 1 | 2,
     retain: boolean,
     held: boolean,
-    sentToOther = false,
+    repeated = false,
   ): void {
     if (this.isOver) return;
     const { journal, memory, now } = this.#context;
@@ -163,7 +163,7 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
     const entry = new QueueEntry(owner, message, this.deliveries.nextSeq(), qos, retain, now());
     if (publication.grant) entry.identifiers = publication.grant.identifiers;
     entry.share = publication.share;
-    entry.sentToOther = sentToOther;
+    entry.repeated = repeated;
     if (owner) {
       entry.held = held;
       message.holders++;

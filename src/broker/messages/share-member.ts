@@ -34,7 +34,7 @@ export function takeOver({ session, qos: most, grant }: Member, entry: QueueEntr
   publication.share = entry.share;
   // The publisher's acknowledgement waits for the new place instead of the one before.
   if (entry.written === UNWRITTEN) publication.pendingAck = message.pendingAck;
-  const sentToOther = entry.sent || entry.sentToOther;
+  const repeated = entry.sent || entry.repeated;
   if (qos === 0) session.deliver(publication, 0);
-  else session.enqueue(publication, qos, session.keepsRetain(publication), true, sentToOther);
+  else session.enqueue(publication, qos, session.keepsRetain(publication), true, repeated);
 }

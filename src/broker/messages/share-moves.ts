@@ -8,6 +8,8 @@ export interface ShareMovesParts {
   readonly faults: Faults;
   readonly limits: { readonly absentQueueBytes: number };
   groupOf(number: number): ShareGroup | undefined;
+  /** Milliseconds that never jump and continue over restarts. */
+  now(): number;
   /** Whether commits fail: nothing is moved on disk. */
   diskFails(): boolean;
   /** The messages of a session that has ended are with other members. */
@@ -31,6 +33,8 @@ interface Source {
 /** Entries that are looked at in one turn of the event loop, and those that are read from disk at once. */
 const STEP = 200;
 const READ = 500;
+/** So long may the client of a session that was connected at a crash come back for what it may have been sent. */
+const RETURN_MS = 3000;
 
 /**
  * Moves messages between the members of a group: from those that are away, have ended, or do not acknowledge, to those
@@ -179,6 +183,10 @@ export class ShareMoves {
     const group = this.#parts.groupOf(entry.share);
     const taker = group?.taker(session);
     if (taker === 'busy') return 'busy';
+    if (!session.isOver && entry.seq <= session.unsureUpTo) {
+      if (entry.qos === 2) return 'never';
+      if (this.#parts.now() - session.awaySince < RETURN_MS) return 'busy';
+    }
     if (taker === undefined) return group && !session.isOver ? 'stays' : 'never';
     const found = isInFlight ? inFlightNow(session, entry) : session.queue.remove(entry);
     if (found === undefined) return 'never';
