@@ -213,7 +213,7 @@ describe('bytes of filters', () => {
 test('what an earlier version has stored as shared subscriptions gets messages', async () => {
   const folder = tempFolder();
   const before = await startBroker(folder);
-  before.store.journal.add(['openSession', 90, 'a', 1, NEVER]);
+  before.store.journal.add(['openSession', 90, 'a', Date.now(), NEVER]);
   before.store.journal.add(['subscribe', 90, '$share/group/t', 1, 0, 0]);
   await before.stop();
   const after = await startBroker(folder);
