@@ -374,6 +374,19 @@ function flowWorkloads({ ms, outrunMs, warmMs }) {
   return cells;
 }
 
+/** A group of ten that shares what ten publish: each message goes to one of them. */
+function sharedWorkloads({ ms, warmMs }) {
+  const cells = {};
+  for (const qos of [0, 1, 2]) {
+    cells[`shared-qos${qos}-10to10`] = {
+      better: 'higher',
+      of: 'perSecond',
+      run: (b) => stream(b, { ms, warmMs, qos, subscribe: { filter: '$share/group/bench/#' } }),
+    };
+  }
+  return cells;
+}
+
 /** Subscribers to what a flooding client publishes: one reads nothing, one acknowledges ten messages a second. */
 const NEIGHBOURS = {
   frozen: {
@@ -531,6 +544,7 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
         publish: { count: 1 },
       }),
   },
+  ...sharedWorkloads({ ms, warmMs }),
   'qos1-online-persistent': {
     better: 'higher',
     of: 'perSecond',

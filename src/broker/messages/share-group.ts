@@ -5,8 +5,8 @@ import type { Grant, Publication, Subscriber } from './publication.ts';
 import type { Session } from './session.ts';
 import { loadOf, type Member, takesMore } from './share-member.ts';
 
-/** Members that are looked at for one message. */
-const LOOKS = 128;
+/** Members that are checked for one message. */
+const CHECKS = 128;
 /** Messages in the queue of a member that still takes those of members that have left. */
 const AHEAD = 64;
 
@@ -22,8 +22,10 @@ export class ShareGroup implements Subscriber {
   /** Stands for the group in entries on disk. */
   readonly number: number;
   readonly label: string;
+  /** Whether a message at QoS 1 or 2 is on disk when a member has it. */
+  persistent = false;
   readonly #members = new Map<Session, Member>();
-  #present: readonly Member[] = [];
+  readonly #present: Member[] = [];
   readonly #absent = new Set<Member>();
   /** Index of the member that is asked next. */
   #next = 0;
@@ -55,12 +57,6 @@ export class ShareGroup implements Subscriber {
     for (const { session } of this.#present) yield session;
   }
 
-  /** Whether a message at QoS 1 or 2 is on disk when a member has it. */
-  get persistent(): boolean {
-    for (const session of this.#members.keys()) if (session.persistent) return true;
-    return false;
-  }
-
   has(session: Session): boolean {
     return this.#members.has(session);
   }
@@ -69,6 +65,7 @@ export class ShareGroup implements Subscriber {
   join(session: Session, qos: Qos, options: SubscriptionOptions | undefined): void {
     this.leave(session);
     this.#members.set(session, { session, qos, grant: grantOf(options) });
+    this.persistent ||= session.persistent;
     this.place(session);
   }
 
@@ -76,8 +73,10 @@ export class ShareGroup implements Subscriber {
     const member = this.#members.get(session);
     if (!member) return;
     this.#members.delete(session);
-    this.#present = this.#present.filter((each) => each !== member);
-    this.#absent.delete(member);
+    this.#remove(member);
+    if (session.persistent) {
+      this.persistent = [...this.#members.keys()].some(({ persistent }) => persistent);
+    }
     if (this.#last === session) this.#last = undefined;
   }
 
@@ -85,10 +84,15 @@ export class ShareGroup implements Subscriber {
   place(session: Session): void {
     const member = this.#members.get(session);
     if (!member) return;
-    this.#present = this.#present.filter((each) => each !== member);
-    this.#absent.delete(member);
-    if (session.online) this.#present = [...this.#present, member];
+    this.#remove(member);
+    if (session.online) this.#present.push(member);
     else if (session.persistent) this.#absent.add(member);
+  }
+
+  #remove(member: Member): void {
+    const index = this.#present.indexOf(member);
+    if (index >= 0) this.#present.splice(index, 1);
+    this.#absent.delete(member);
   }
 
   deliver(publication: Publication, qos: Qos): void {
@@ -109,10 +113,10 @@ export class ShareGroup implements Subscriber {
 
   #choose(publisher: Subscriber | null, qos: Qos): Member | undefined {
     const present = this.#present;
-    const looks = Math.min(present.length, LOOKS);
+    const checks = Math.min(present.length, CHECKS);
     let shortest: Member | undefined;
     let least = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < looks; i++) {
+    for (let i = 0; i < checks; i++) {
       if (this.#next >= present.length) this.#next = 0;
       const member = present[this.#next++]!;
       const { session } = member;
@@ -130,12 +134,12 @@ export class ShareGroup implements Subscriber {
 
   /** An absent member whose session keeps a message. */
   #keeper(withRoom: boolean, except?: Session): Member | undefined {
-    let looks = LOOKS;
+    let checks = CHECKS;
     for (const member of this.#absent) {
       const { session, qos } = member;
       if (session.isOver || session === except || qos === 0) continue;
       if (!withRoom || session.queue.hasRoom(1)) return member;
-      if (--looks === 0) return undefined;
+      if (--checks === 0) return undefined;
     }
     return undefined;
   }

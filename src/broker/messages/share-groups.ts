@@ -46,11 +46,13 @@ export class ShareGroups {
       this.members.count++;
       this.members.bytes += Buffer.byteLength(filter);
     }
+    const wasPersistent = group.persistent;
     group.join(session, qos, options);
     const groups = this.#of.get(session) ?? new Set();
     this.#of.set(session, groups.add(group));
     session.isMember = true;
-    this.#storeAll(group);
+    // Where one member's session outlives its connection, the messages of the others survive a crash, for that member.
+    if (group.persistent) this.#store(wasPersistent ? [session] : group.sessions);
     // Also for a known group: whether it is persistent may have changed.
     router.subscribe(group.topicFilter, group, 2);
     if (session.online) this.#moves.takeFromAbsent(group);
@@ -63,13 +65,8 @@ export class ShareGroups {
     return group;
   }
 
-  /**
-   * Where one member's session outlives its connection, so must the messages of the others survive a crash: they could go
-   * to that member.
-   */
-  #storeAll(group: ShareGroup): void {
-    if (!group.persistent) return;
-    for (const session of group.sessions) {
+  #store(sessions: Iterable<Session>): void {
+    for (const session of sessions) {
       if (!session.persistent && !session.isOver) this.#parts.store(session);
     }
   }
@@ -110,7 +107,7 @@ export class ShareGroups {
     if (this.#moves.isWaiting) this.#moves.kick();
   }
 
-  /** Whether the session of a client that has gone for ever may have messages for others. */
+  /** Whether the session that ends may have messages for others. */
   mayHaveMessages(session: Session): boolean {
     if (this.#groups.size === 0 || !(session.isMember || session.isRestored)) return false;
     return session.queue.count > 0 || session.inflight > 0;

@@ -23,14 +23,14 @@ interface Source {
   readonly inFlight: QueueEntry[];
   /** Read from disk. */
   read: QueueEntry[];
-  /** The number of the next entry to look at. */
+  /** The number of the next entry to check. */
   next: number;
   /** The first entry that stays, because its group has no other member now. */
   blocked: number;
   isReading: boolean;
 }
 
-/** Entries that are looked at in one turn of the event loop, and those that are read from disk at once. */
+/** Entries that are checked in one turn of the event loop, and those that are read from disk at once. */
 const STEP = 200;
 const READ = 500;
 /** So long may the client of a session that was connected at a crash come back for what it may have been sent. */
@@ -43,7 +43,7 @@ const RETURN_MS = 3000;
 export class ShareMoves {
   readonly #parts: ShareMovesParts;
   readonly #sources = new Map<Session, Source>();
-  /** Entries below this number were looked at, and never move. */
+  /** Entries below this number were checked, and never move. */
   readonly #seen = new WeakMap<Session, number>();
   /** Acknowledgements of members at the last sweep. */
   readonly #acknowledged = new WeakMap<Session, number>();
@@ -132,7 +132,7 @@ export class ShareMoves {
   #step(source: Source): void {
     const { session } = source;
     if (source.isReading) return;
-    for (let looks = 0; looks < STEP; looks++) {
+    for (let checks = 0; checks < STEP; checks++) {
       const entry = source.inFlight[0] ?? source.read[0] ?? session.queue.first(source.next);
       if (entry === 'stored') return this.#read(source);
       if (entry === undefined) return this.#done(source);
@@ -177,7 +177,7 @@ export class ShareMoves {
   /** `stays` where no other member takes it now. */
   #move({ session, inFlight }: Source, entry: QueueEntry): 'moved' | 'never' | 'stays' | 'busy' {
     const isInFlight = inFlight.length > 0;
-    // [MQTT-4.8.2-5]: what was begun at QoS 2 goes to nobody else.
+    // [MQTT-4.8.2-5]: what was begun at QoS 2 goes to no other member.
     const isSent = entry.released || (entry.sent && !(session.isOver && entry.qos === 1));
     if (entry.share === 0 || isSent) return 'never';
     const group = this.#parts.groupOf(entry.share);

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { Client5 } from '../../support/client-5.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import { freePort } from '../../support/server-process.ts';
-import * as p from '../../support/packets-5.ts';
 import * as old from '../../support/packets.ts';
+import * as p from '../../support/packets-5.ts';
 import { createRandom, type Random } from '../../support/random.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { freePort } from '../../support/server-process.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const FILTER = '$share/g/t/+';

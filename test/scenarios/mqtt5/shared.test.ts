@@ -128,7 +128,14 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
 
   test('[MQTT-4.8.2-1] [MQTT-4.8.2-2] [MQTT-3.8.3-4] illegal share names and No Local are refused', async () => {
     const broker = await start(transport);
-    for (const filter of ['$share/', '$share//t', '$share/g', '$share/g/', '$share/+/t', '$share/#']) {
+    for (const filter of [
+      '$share/',
+      '$share//t',
+      '$share/g',
+      '$share/g/',
+      '$share/+/t',
+      '$share/#',
+    ]) {
       const old = await broker.client();
       expect(await old.subscribe([filter, 1])).toEqual([0x80]);
       old.destroy();

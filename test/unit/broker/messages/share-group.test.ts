@@ -1,0 +1,104 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { FakeTransport } from '../../../support/fake-transport.ts';
+import { MemoryDisk } from '../../../support/memory-disk.ts';
+import * as packets from '../../../support/packets.ts';
+import { TestPlane } from '../../../support/plane.ts';
+
+const FILTER = '$share/g/t';
+
+const settle = async (disk: MemoryDisk): Promise<void> => {
+  for (let i = 0; i < 30; i++) {
+    disk.land();
+    await turn();
+  }
+};
+
+/** What a client was sent as PUBLISH, with the DUP flag. */
+const arrivals = (transport: FakeTransport) =>
+  new packets.PacketReader()
+    .push(Buffer.concat(transport.written))
+    .flatMap((each) =>
+      each.type === 'publish' ? [`${each.payload}${each.dup ? ' dup' : ''}`] : [],
+    );
+
+function setUp(inflight = 4) {
+  const disk = new MemoryDisk();
+  const made = new TestPlane(disk, { inflight });
+  const join = (clientId: string, clean: boolean, qos: 0 | 1 | 2 = 1) => {
+    const client = made.open(clientId, clean);
+    client.connection.data(packets.subscribe(1, [[FILTER, qos]]));
+    return client;
+  };
+  const publisher = made.open('publisher', true).connection;
+  let id = 0;
+  const publish = (...payloads: string[]) => {
+    for (const payload of payloads) {
+      publisher.data(packets.publish('t', payload, { qos: 1, id: ++id }));
+    }
+  };
+  return { ...made, plane: made.plane, disk, join, publish };
+}
+
+describe('a message of a group', () => {
+  test('goes in turn to the members that can be sent it', async () => {
+    const { join, publish, disk } = setUp();
+    const members = ['a', 'b', 'c'].map((name) => join(name, true));
+    publish('1', '2', '3', '4');
+    await settle(disk);
+    expect(members.map(({ transport }) => arrivals(transport))).toEqual([['1', '4'], ['2'], ['3']]);
+  });
+
+  test('is kept by an absent member only where no connected one has room', async () => {
+    const { join, publish, disk, plane } = setUp();
+    const away = join('away', false);
+    await settle(disk);
+    away.connection.lost();
+    const here = join('here', true);
+    publish('1', '2');
+    await settle(disk);
+    expect(arrivals(here.transport)).toEqual(['1', '2']);
+    here.connection.lost();
+    publish('3');
+    await settle(disk);
+    expect(plane.sessions.byClientId.get('away')!.queue.count).toBe(3);
+  });
+
+  test('of a clean session is on disk where another member has a session that is kept', async () => {
+    const { join, publish, disk, plane } = setUp();
+    const clean = join('clean', true);
+    expect(plane.sessions.byClientId.get('clean')!.persistent).toBe(false);
+    join('kept', false);
+    expect(plane.sessions.byClientId.get('clean')!.persistent).toBe(true);
+    publish('1');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await settle(disk);
+    expect(arrivals(clean.transport)).toEqual(['1']);
+    const stored = [...disk.sessions].find(([, { clientId }]) => clientId === 'clean')!;
+    expect(disk.queues.get(stored[0])!.size).toBe(1);
+  });
+});
+
+test('the queue of a session that ends is with another member in the commit that deletes it', async () => {
+  const { join, publish, disk, plane } = setUp();
+  const leaves = join('leaves', false);
+  const stays = join('stays', false);
+  await settle(disk);
+  stays.connection.lost();
+  publish('1', '2', '3', '4', '5', '6');
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  await settle(disk);
+  const session = plane.sessions.byClientId.get('leaves')!;
+  leaves.connection.lost();
+  plane.sessions.endSession(session);
+  const rows = () => [...disk.queues.values()].reduce((sum, queue) => sum + queue.size, 0);
+  for (let i = 0; i < 30; i++) {
+    disk.land();
+    // However far it is: nothing is there twice, and nothing is missing.
+    expect(rows()).toBe(6);
+    await turn();
+  }
+  expect(session.ended).toBe(true);
+  expect(disk.queues.get(session.key)?.size ?? 0).toBe(0);
+  expect(plane.sessions.byClientId.get('stays')!.queue.count).toBe(6);
+});
