@@ -90,6 +90,7 @@ export class ShareGroups {
 
   /** A member's client has connected: it gets what others can't deliver. */
   came(session: Session): void {
+    this.#moves.remove(session);
     for (const group of this.#of.get(session) ?? []) {
       group.place(session);
       this.#moves.takeFromAbsent(group);

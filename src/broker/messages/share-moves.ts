@@ -48,6 +48,7 @@ export class ShareMoves {
   /** Acknowledgements of members at the last sweep. */
   readonly #acknowledged = new WeakMap<Session, number>();
   #isScheduled = false;
+  #round = this.#sources.values();
 
   constructor(parts: ShareMovesParts) {
     this.#parts = parts;
@@ -71,6 +72,11 @@ export class ShareMoves {
       this.#sources.set(session, { session, inFlight, read: [], next, blocked, isReading: false });
     }
     this.kick();
+  }
+
+  /** The session's client is back. */
+  remove(session: Session): void {
+    this.#sources.delete(session);
   }
 
   takeFromAbsent(group: ShareGroup): void {
@@ -99,14 +105,22 @@ export class ShareMoves {
 
   #run(): void {
     if (this.#parts.diskFails()) return;
-    this.#parts.faults.each(
-      [...this.#sources.values()],
-      (source) => this.#step(source),
-      ({ session }, error) => {
-        this.#parts.faults.caught('delivery', `moving messages of ${session.label}`, error);
-        this.#end(session);
-      },
-    );
+    let checks = STEP;
+    const step = (source: Source): void => {
+      checks = this.#step(source, checks);
+    };
+    // Each once at most, and in the next run those that this one does not reach.
+    for (let left = this.#sources.size; left > 0 && checks > 0; left--) {
+      const { value: source, done } = this.#round.next();
+      if (done) this.#round = this.#sources.values();
+      else this.#parts.faults.each([source], step, (_, error) => this.#failed(source, error));
+    }
+    if (checks === 0) this.kick();
+  }
+
+  #failed({ session }: Source, error: unknown): void {
+    this.#parts.faults.caught('delivery', `moving messages of ${session.label}`, error);
+    this.#end(session);
   }
 
   /** Called several times a second. */
@@ -129,18 +143,26 @@ export class ShareMoves {
     if (session.isOver) this.#parts.finish(session);
   }
 
-  #step(source: Source): void {
+  /** Checks so many entries at most; returns how many are left of that. */
+  #step(source: Source, most: number): number {
     const { session } = source;
-    if (source.isReading) return;
-    for (let checks = 0; checks < STEP; checks++) {
+    if (source.isReading) return most;
+    for (let left = most; left > 0; ) {
+      left--;
       const entry = source.inFlight[0] ?? source.read[0] ?? session.queue.first(source.next);
-      if (entry === 'stored') return this.#read(source);
-      if (entry === undefined) return this.#done(source);
+      if (entry === 'stored') {
+        this.#read(source);
+        return left;
+      }
+      if (entry === undefined) {
+        this.#done(source);
+        return left;
+      }
       const result = this.#move(source, entry);
       if (result === 'busy') {
-        // What its client is sent meanwhile is not moved; a connected one is asked again by the next sweep.
+        // A connected one, which is sent messages meanwhile, is found again by the next sweep.
         if (session.online) this.#sources.delete(session);
-        return;
+        return left;
       }
       if (source.inFlight.length > 0) source.inFlight.shift();
       else {
@@ -149,7 +171,7 @@ export class ShareMoves {
         if (result === 'stays') source.blocked = Math.min(source.blocked, entry.seq);
       }
     }
-    this.kick();
+    return 0;
   }
 
   #done({ session, next, blocked }: Source): void {
