@@ -18,12 +18,18 @@ interface Arrival {
   readonly member: string;
 }
 
+/** One connection, and how its version acknowledges. */
+interface Link {
+  readonly raw: RawClient;
+  puback(id: number): Uint8Array;
+}
+
 /** A member that acknowledges what comes, some of it late; it may end without notice. */
 class Member {
   readonly #name: string;
   readonly #arrivals: Map<string, Arrival[]>;
   readonly #random: Random;
-  #client: { raw: RawClient; puback(id: number): Uint8Array } | undefined;
+  #client: Link | undefined;
   #isOpen = false;
 
   constructor(name: string, arrivals: Map<string, Arrival[]>, random: Random) {
@@ -52,13 +58,13 @@ class Member {
     this.#run({ raw: client, puback: (id) => old.puback(id) });
   }
 
-  #run(client: { raw: RawClient; puback(id: number): Uint8Array }): void {
+  #run(client: Link): void {
     this.#client = client;
     this.#isOpen = true;
     void this.#read(client);
   }
 
-  async #read({ raw, puback }: NonNullable<Member['#client']>): Promise<void> {
+  async #read({ raw, puback }: Link): Promise<void> {
     while (this.#isOpen) {
       const packet = raw.inbox.shift();
       if (!packet) {

@@ -102,6 +102,7 @@ function setUp({ persistent = true, limits = {}, stored, rows = [] }: Options = 
     retained,
     turnBudget: new TurnBudget(() => 0),
     flow: new FlowControl({ now: () => now, slow: () => undefined }),
+    shares: { came: () => undefined, went: () => undefined, idle: () => undefined },
     now: () => now,
     dropped: (_session, reason) => dropped.push(reason),
     setAside: (_message, _to, error) => {
