@@ -22,6 +22,7 @@ import type { Gateway, Load } from './runtime/gateway.ts';
 import { Health } from './runtime/health.ts';
 import { HealthTopics } from './runtime/health-topics.ts';
 import { createOnlineTopic } from './runtime/online-topic.ts';
+import { type PublishedForm, propertiesOf } from './runtime/own-messages.ts';
 import { PowerFail } from './runtime/power-fail.ts';
 import { createProgress } from './runtime/progress.ts';
 import { Reload } from './runtime/reload.ts';
@@ -61,9 +62,14 @@ export async function startGateway(
   const state = { of: (owner: string) => store.state.of(owner) };
   const access = new Access({ file: config.broker.access, log, now: clock.monotonic });
   const broker = new Broker({ ...config.broker, store, clock, log, faults, access });
-  const publishOf = (qos: 0 | 1, retain: boolean) => (topic: string, bytes: Uint8Array) =>
-    void broker.publishLocal({ topic, payload: bytes, qos, retain });
+  const storedNow = (): number => store.storedClock.now();
+  const publishOf =
+    (qos: 0 | 1, retain: boolean) => (topic: string, bytes: Uint8Array, form?: PublishedForm) => {
+      const ofForm = form && propertiesOf(form, storedNow);
+      void broker.publishLocal({ topic, payload: bytes, qos, retain, ...ofForm });
+    };
   const publish = publishOf(0, true);
+  const publishResult = publishOf(1, false);
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
   const { files } = buses;
@@ -80,7 +86,8 @@ export async function startGateway(
   const outputs = createOutputs({
     ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, mutexOf }) },
     publishReading: publish,
-    publishResult: publishOf(1, false),
+    publishResult: (topic, result) => publishResult(topic, result, { payload: 'json' }),
+    storedNow,
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
   });
   const uplinks = createUplinks(

@@ -20,7 +20,7 @@ import { guardedEvents } from './control/guarded-events.ts';
 import { holderOf } from './limit-holders.ts';
 import { DataPlane } from './messages/data-plane.ts';
 import { Expiry } from './messages/expiry.ts';
-import type { LocalMessage } from './messages/local-message.ts';
+import type { LocalMessage, ReceivedMessage } from './messages/local-message.ts';
 import { MemoryBudget } from './messages/memory-budget.ts';
 import type { Subscriber } from './messages/publication.ts';
 import type { Session } from './messages/session.ts';
@@ -275,7 +275,7 @@ export class Broker implements Service {
    * Calls `receive` with every matching message until the returned function is called.
    * An error of `receive` is counted and does not affect the publisher.
    */
-  subscribeLocal(filter: string, receive: (message: LocalMessage) => unknown): () => void {
+  subscribeLocal(filter: string, receive: (message: ReceivedMessage) => unknown): () => void {
     const { faults } = this.#parts;
     return this.#plane.subscriptions.subscribeLocal(filter, async (message) => {
       try {

@@ -18,7 +18,7 @@ export interface DrivenLineParts {
   readonly troubleLog?: TroubleLog | undefined;
   /** Opens the line; rejects with a sentence. */
   open(options: GpioOutputOptions): Promise<GpioOutput>;
-  publishReading(topic: string, payload: Uint8Array): void;
+  publishReading(topic: string, payload: Uint8Array, form: Pick<OutputConfig, 'payload'>): void;
   /** Called when the line has failed and was closed; it has its safe value when it is opened again. */
   onLost(): void;
 }
@@ -141,7 +141,7 @@ export class DrivenLine {
     const { name: sensor, payload } = this.#config;
     const reading = { sensor, unit: '', ...latest, time: clock.wall() };
     const seq = sequence.next(topic);
-    publishReading(topic, encodeReading(reading, { payload, boot: boot(), seq }));
+    publishReading(topic, encodeReading(reading, { payload, boot: boot(), seq }), { payload });
   }
 }
 

@@ -15,6 +15,19 @@ export interface OutputParts extends Omit<DrivenLineParts, 'onLost'> {
   publishResult(topic: string, payload: Uint8Array): void;
 }
 
+/** What a command is beside its payload. */
+export interface CommandContext {
+  /** Whether the time in which it is worth something has passed. */
+  isExpired(): boolean;
+  /** Publishes the result to the sender of the command, too. */
+  answer?: ((payload: Uint8Array) => void) | undefined;
+}
+
+/** Commands of one output that wait for their turn and are to be answered: each keeps what its sender wants back. */
+const MOST_ANSWERS = 100;
+const EXPIRED = 'too late: the command has expired';
+const PLAIN: CommandContext = { isExpired: () => false };
+
 /** An output at this moment, for status pages. */
 export interface OutputStatus {
   readonly name: string;
@@ -39,6 +52,8 @@ export class Output {
   /** Cancels the delayed action of the last command. */
   #pulse = new AbortController();
   #closed = false;
+  /** Commands that wait and are to be answered. */
+  #answers = 0;
 
   constructor(config: OutputConfig, parts: OutputParts) {
     this.#config = config;
@@ -47,24 +62,28 @@ export class Output {
   }
 
   /** Carries a command out, or refuses it; publishes the result and then the value of the line. Never rejects. */
-  command(command: Command | Refused): Promise<void> {
-    return this.#inOrder(async () => {
-      const id = command.id === undefined ? {} : { id: command.id };
-      if ('refused' in command) {
-        this.#publishResult({ ...id, ok: false, reason: command.refused });
-        return;
-      }
-      const before = this.#recent.find(command.id);
-      if (before !== undefined) {
-        this.#publishResult(before);
-        return;
-      }
-      const reason = await this.#carryOut(command);
-      const result: Result =
-        reason === undefined ? { ...id, ok: true } : { ...id, ok: false, reason };
-      this.#recent.keep(result);
-      this.#publishResult(result);
+  async command(command: Command | Refused, context: CommandContext = PLAIN): Promise<void> {
+    const { answer } = context;
+    if (answer && this.#answers >= MOST_ANSWERS) {
+      this.#publishResult(resultOf(command, 'too many commands wait for their answer'), answer);
+      return;
+    }
+    if (answer) this.#answers++;
+    await this.#inOrder(async () => {
+      const result = await this.#resultOf(command, context);
+      if (answer) this.#answers--;
+      this.#publishResult(result, answer);
     });
+  }
+
+  async #resultOf(command: Command | Refused, { isExpired }: CommandContext): Promise<Result> {
+    if ('refused' in command) return resultOf(command, command.refused);
+    const before = this.#recent.find(command.id);
+    if (before !== undefined) return before;
+    const reason = isExpired() ? EXPIRED : await this.#carryOut(command);
+    const result = resultOf(command, reason);
+    this.#recent.keep(result);
+    return result;
   }
 
   /** Holds the output safe while there is a reason; earlier commands are not carried out again after that. */
@@ -164,8 +183,15 @@ export class Output {
     );
   }
 
-  #publishResult(result: Result): void {
+  #publishResult(result: Result, answer: CommandContext['answer']): void {
     const { topic, publishResult } = this.#parts;
-    publishResult(`${topic}/result`, Buffer.from(JSON.stringify(result)));
+    const payload = Buffer.from(JSON.stringify(result));
+    publishResult(`${topic}/result`, payload);
+    answer?.(payload);
   }
+}
+
+function resultOf({ id }: Command | Refused, reason: string | undefined): Result {
+  const named = id === undefined ? {} : { id };
+  return reason === undefined ? { ...named, ok: true } : { ...named, ok: false, reason };
 }

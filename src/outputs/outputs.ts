@@ -17,6 +17,10 @@ import type { Pins } from './pins.ts';
 /** A message that an output receives. */
 export interface ReceivedCommand {
   readonly payload: Uint8Array;
+  /** In milliseconds of `storedNow`; null or undefined if it does not expire. */
+  readonly expiresAt?: number | null | undefined;
+  /** Publishes its result to its sender, too; absent if its sender does not ask for that. */
+  answer?(payload: Uint8Array): void;
 }
 
 export interface OutputsParts {
@@ -30,8 +34,10 @@ export interface OutputsParts {
   readonly log: Logger;
   /** Logs the failures of many outputs together; without it each is logged at once. */
   readonly troubleLog?: TroubleLog | undefined;
+  /** Milliseconds that never jump and continue over restarts. */
+  storedNow(): number;
   /** Retained: what an output is. */
-  publishReading(topic: string, payload: Uint8Array): void;
+  publishReading(topic: string, payload: Uint8Array, form: Pick<OutputConfig, 'payload'>): void;
   /** Publishes the result of a command, not retained. */
   publishResult(topic: string, payload: Uint8Array): void;
   /** Passes every message of a topic to the receiver until the returned function is called. */
@@ -159,8 +165,12 @@ function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: Out
   if (config.controller) {
     unsubscribes.push(watchController(config.controller, { output, clock, subscribe }));
   }
-  const receive = ({ payload }: ReceivedCommand): Promise<void> =>
-    output.command(parseCommand(payload));
+  const { storedNow } = parts;
+  const receive = ({ payload, expiresAt, answer }: ReceivedCommand): Promise<void> =>
+    output.command(parseCommand(payload), {
+      isExpired: () => typeof expiresAt === 'number' && expiresAt <= storedNow(),
+      answer,
+    });
   unsubscribes.push(subscribe(`${topic}/set`, receive));
 }
 

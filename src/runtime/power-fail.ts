@@ -25,7 +25,7 @@ export interface PowerFailParts {
   readonly buses: Buses;
   readonly clock: Clock;
   readonly log: Logger;
-  publish(topic: string, payload: Uint8Array): void;
+  publish(topic: string, payload: Uint8Array, form: { readonly payload: PayloadForm }): void;
   /** The outputs that are safe while the supply fails. */
   readonly outputs: Pick<Outputs, 'supplyChanged'>;
   readonly store: Pick<Store, 'flushAndCheckpoint'>;
@@ -153,6 +153,6 @@ export class PowerFail implements Service {
     const why = reason === undefined ? {} : { reason };
     const reading = { sensor: 'power', unit, value, quality, time: clock.wall(), ...why };
     const seq = this.#sequence.next(topic);
-    publish(topic, encodeReading(reading, { payload, boot: boot(), seq }));
+    publish(topic, encodeReading(reading, { payload, boot: boot(), seq }), { payload });
   }
 }

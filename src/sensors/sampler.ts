@@ -31,7 +31,7 @@ export interface SamplerParts {
   /** Shared by the sensors of one chip: what one writes must not change what another reads. */
   readonly mutex: Mutex;
   readonly sequence: Sequence;
-  publish(topic: string, payload: Uint8Array): void;
+  publish(topic: string, payload: Uint8Array, form: SensorConfig): void;
   /** Whether the wall clock is set; readings are `uncertain` until then. */
   clockIsSet(): boolean;
   /** From 0 to 1, for the back-off. */
@@ -183,7 +183,7 @@ class DriverSampler implements Sampler {
   /** An error of the receiver must not end the sampler. */
   #publish(topic: string, payload: Uint8Array): void {
     try {
-      this.#parts.publish(topic, payload);
+      this.#parts.publish(topic, payload, this.#config);
     } catch (err) {
       this.#log.error({ err, topic }, `sensor ${this.name}: a reading could not be handed on`);
     }

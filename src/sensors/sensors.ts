@@ -23,8 +23,12 @@ export interface SensorsParts {
   readonly log: Logger;
   /** Logs the failures of many sensors together; without it each is logged at once. */
   readonly troubleLog?: TroubleLog | undefined;
-  /** Gets every reading that the filters let pass. */
-  publish(topic: string, payload: Uint8Array): void;
+  /** Gets every reading that the filters let pass, and how it is written; without `form` to delete a retained value. */
+  publish(
+    topic: string,
+    payload: Uint8Array,
+    form?: Pick<SensorConfig, 'payload' | 'expires'>,
+  ): void;
   /** Whether the wall clock is set; readings are `uncertain` until then. */
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */

@@ -14,11 +14,12 @@ import type { DropCounter } from '../stats/drop-counter.ts';
 import type { LimitKey } from '../stats/limit-troubles.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { type AbsentLimits, AbsentSessions } from './absent-sessions.ts';
+import { Answers } from './answers.ts';
 import type { Client } from './client.ts';
 import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
 import { Delivery } from './delivery.ts';
 import { FlowControl } from './flow-control.ts';
-import type { LocalMessage, WillMessage } from './local-message.ts';
+import type { LocalMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Publication } from './publication.ts';
 import { type RetainedLimits, RetainedMessages, recoverRetained } from './retained.ts';
@@ -93,7 +94,12 @@ export class DataPlane {
     const absent = new AbsentSessions({ ...parts, sessions });
     this.sessions = sessions;
     this.absent = absent;
-    this.subscriptions = new Subscriptions({ ...shared, sessions, absent });
+    const answers = new Answers({
+      ...{ drops: parts.drops, retained },
+      isReceived: (topic) => this.subscriptions.isReceived(topic),
+      publish: (message) => this.publishLocal(message),
+    });
+    this.subscriptions = new Subscriptions({ ...shared, sessions, absent, answers });
   }
 
   /** Restores the stored state: retained messages, sessions with their subscriptions and queues. */
@@ -107,6 +113,7 @@ export class DataPlane {
     const route = this.#route(publication);
     const { session } = client;
     if (session!.bridge) publication.from = session!;
+    if (client.protocol5) publication.requester = client;
     if (publication.retain) publication.publisher = client.session!.clientId;
     switch (publication.qos) {
       case 0:
@@ -232,7 +239,7 @@ export class DataPlane {
   }
 
   /** Publishes a will: its queue entries and retained message share a commit with all that is added in this turn. */
-  publishWill(will: WillMessage, clientId: string): void {
+  publishWill(will: LocalMessage, clientId: string): void {
     const { topic, payload, qos, retain: retained, properties, expiresAt } = will;
     this.published++;
     const message = createMessage(topic, payload, properties, expiresAt);
@@ -246,13 +253,14 @@ export class DataPlane {
 
   /** Publishes for the gateway itself; resolves when the message is in all its places on disk, at QoS 0 immediately. */
   publishLocal(message: LocalMessage): Promise<void> {
-    const { topic, payload, qos } = message;
+    const { topic, payload, qos, properties, expiresAt } = message;
     this.published++;
     const route = this.router.route(topic);
-    const body = createMessage(topic, payload);
+    const body = createMessage(topic, payload, properties, expiresAt);
     const publication = new Publication().of(body, topic, qos, message.retain);
     publication.own = true;
     publication.inbound = message.inbound ?? false;
+    publication.requester = message.requester ?? null;
     if (qos === 0) {
       this.#delivery.deliver(publication, route);
       return Promise.resolve();

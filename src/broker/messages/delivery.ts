@@ -89,7 +89,7 @@ export class Delivery {
    */
   deliverAfterCommit(publication: Publication, route: Route, client: Client): void {
     if (publication.retain) this.#retain(publication);
-    const { topic, qos, retain: retained } = publication;
+    const { topic, qos, retain: retained, requester } = publication;
     const { faults } = this.#parts;
     const all = receiversOf(publication, route, client.session);
     const isStored = ({ subscriber, granted }: Receiver): boolean =>
@@ -106,7 +106,10 @@ export class Delivery {
       const again = new Publication();
       faults.each(
         later,
-        (each) => this.#deliverTo(again.of(message, topic, qos, retained), each, client),
+        (each) => {
+          again.of(message, topic, qos, retained).requester = requester;
+          this.#deliverTo(again, each, client);
+        },
         ({ subscriber }, error) => this.#failed(again, subscriber, error),
       );
     });

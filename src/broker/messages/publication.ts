@@ -5,6 +5,7 @@ import type { PendingAck } from '../../queue/pending-ack.ts';
 import { continueDigest, DIGEST_START } from './content-digest.ts';
 import type { FlowReader } from './flow-control.ts';
 import type { PacketBuffer } from './packet-buffer.ts';
+import type { Requester } from './requester.ts';
 import type { Sender5 } from './sender-5.ts';
 
 /**
@@ -39,6 +40,8 @@ export class Publication {
   grant: Grant | null = null;
   /** The number of the group of a shared subscription that gives it to a member; 0 for none. */
   share = 0;
+  /** Who has published it, and may ask for an answer; null before MQTT 5. */
+  requester: Requester | null = null;
   /** It came from a plant's broker. */
   inbound = false;
   /** The bridge that published it and does not get it back. */
@@ -96,6 +99,7 @@ export class Publication {
     this.expiresAt = null;
     this.grant = null;
     this.share = 0;
+    this.requester = null;
     this.pendingAck = null;
     this.#message = null;
     return this;

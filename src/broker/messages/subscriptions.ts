@@ -19,14 +19,16 @@ import {
   SUCCESS,
 } from '../../mqtt/reason-codes.ts';
 import { isShared, topicFilterOf } from '../../mqtt/shared-filter.ts';
+import { matches } from '../../mqtt/topics.ts';
 import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
+import { type Answers, requestOf } from './answers.ts';
 import type { Client } from './client.ts';
 import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
-import type { LocalMessage } from './local-message.ts';
+import type { ReceivedMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { Grant, Subscriber } from './publication.ts';
+import type { Grant, Publication, Subscriber } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
 import { enqueueRetained } from './retained-delivery.ts';
 import type { Subscribed } from './retained-feed.ts';
@@ -45,6 +47,7 @@ export interface SubscriptionsParts extends SubscriptionRefusalsParts {
   readonly limits: SubscriptionLimits & TopicLimits;
   readonly turnBudget: TurnBudget;
   readonly memory: MemoryBudget;
+  readonly answers: Answers;
   /** Moves a message that can't be delivered to the refused messages. */
   setAside(message: Message, to: string, error: unknown): void;
   /** A subscription is refused. */
@@ -72,6 +75,8 @@ export class Subscriptions {
   readonly #refusals: SubscriptionRefusals;
   /** How many packets of a client are being worked on. */
   readonly #working = new Map<Client, number>();
+  /** The filters of parts of the gateway, each as often as it is subscribed. */
+  readonly #localFilters: string[] = [];
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
@@ -237,16 +242,37 @@ export class Subscriptions {
   }
 
   /** Calls a part of the gateway with every message that the filter matches, until the returned function is called. */
-  subscribeLocal(filter: string, receive: (message: LocalMessage) => void): () => void {
+  subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
     const subscriber: Subscriber = {
       persistent: false,
       backlogged: undefined,
-      deliver({ source, topic, payloadStart, end }, qos) {
+      deliver: (publication, qos) => {
+        const { source, topic, payloadStart, end, expiresAt } = publication;
         const payload = new Uint8Array(source.subarray(payloadStart, end));
-        receive({ topic, payload, qos, retain: false });
+        const answer = this.#answerOf(publication);
+        receive({ topic, payload, qos, retain: false, expiresAt, ...(answer ? { answer } : {}) });
       },
     };
-    return this.#attach(filter, subscriber);
+    const detach = this.#attach(filter, subscriber);
+    this.#localFilters.push(filter);
+    return () => {
+      const place = this.#localFilters.indexOf(filter);
+      if (place >= 0) this.#localFilters.splice(place, 1);
+      detach();
+    };
+  }
+
+  /** Whether a part of the gateway receives messages of the topic. */
+  isReceived(topic: string): boolean {
+    return this.#localFilters.some((filter) => matches(filter, topic));
+  }
+
+  #answerOf(publication: Publication): ReceivedMessage['answer'] {
+    const { source, propertiesStart, payloadStart, requester } = publication;
+    // One byte is the length of no properties.
+    if (!requester || payloadStart - propertiesStart <= 1) return undefined;
+    const request = requestOf(source.subarray(propertiesStart, payloadStart), requester);
+    return request && ((payload) => this.#parts.answers.answer(request, payload));
   }
 
   /** Calls back with every message of the topic, until the returned function is called. */

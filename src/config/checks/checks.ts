@@ -13,6 +13,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
   return [
     ...sameNames(parts),
     ...sameTopics(parts),
+    ...earlyExpiries(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
     ...outputChecks(parts),
@@ -63,6 +64,26 @@ function* sameTopics({ cell, sensors, powerFail, drivers, lineOf }: Parts): Iter
       }
     }
     if (clashes[0]) yield { path, at: 'value', message: `${clashes[0]}, expected another name` };
+  }
+}
+
+/** A reading must not expire before the next one is due. */
+function* earlyExpiries({ sensors }: Parts): Iterable<Finding> {
+  for (const { index, element } of sensors) {
+    const { every, expires, filters } = element;
+    if (expires === undefined) continue;
+    const pauses: (readonly [string, number])[] = [['every', every]];
+    for (const filter of filters) {
+      for (const name of ['heartbeat', 'throttle', 'throttleAverage'] as const) {
+        const ms = (filter as Readonly<Record<string, unknown>>)[name];
+        if (typeof ms === 'number') pauses.push([name, ms]);
+      }
+    }
+    const longer = pauses.find(([, ms]) => ms > expires);
+    if (longer === undefined) continue;
+    const [name, ms] = longer;
+    const message = `found ${expires / 1000} s, and the next reading comes after ${ms / 1000} s (${name}), expected at least that`;
+    yield { path: ['sensors', index, 'expires'], at: 'value', message };
   }
 }
 

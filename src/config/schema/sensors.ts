@@ -18,6 +18,8 @@ export interface SensorConfig {
   readonly every: number;
   readonly timeout: number;
   readonly payload: PayloadForm;
+  /** How long a reading is worth something, in milliseconds; undefined for always. */
+  readonly expires?: number;
   /** How far back the page shows it; undefined is an hour. */
   readonly history?: 'hour' | 'day';
   readonly filters: readonly FilterConfig[];
@@ -57,6 +59,11 @@ const sensorShape = {
     .optional()
     .describe(
       'Form of the readings of this sensor: json or value. Default: the payload of the whole config.',
+    ),
+  expires: duration('1s', '30d')
+    .optional()
+    .describe(
+      'How long a reading is worth something, at least `every` and the times of throttle and heartbeat: after that it is no longer delivered, and its retained value is deleted (message expiry of MQTT 5). Default: it does not expire.',
     ),
   history: z
     .enum(['hour', 'day'])

@@ -137,3 +137,48 @@ describe.each([
     expect(written.at(-1)).toBe(isSafe);
   });
 });
+
+describe('a command of MQTT 5', () => {
+  const context = (isExpired: () => boolean = () => false) => {
+    const answers: string[] = [];
+    const answer = (payload: Uint8Array) => void answers.push(`${Buffer.from(payload)}`);
+    return { answers, isExpired, answer };
+  };
+
+  test('that expires while it waits for its turn is not carried out', async () => {
+    const { output, written } = await setUp();
+    let isExpired = false;
+    const [first, late] = [context(), context(() => isExpired)];
+    const before = written.length;
+    const both = [output.command({ value: true }, first), output.command({ value: false }, late)];
+    isExpired = true;
+    await Promise.all(both);
+    expect(written.slice(before)).toEqual([true]);
+    expect(first.answers).toEqual(['{"ok":true}']);
+    expect(late.answers).toEqual(['{"ok":false,"reason":"too late: the command has expired"}']);
+  });
+
+  test('that is repeated after its expiry gets the result of the first one', async () => {
+    const { output } = await setUp();
+    await output.command({ value: true, id: '1' });
+    const repeated = context(() => true);
+    await output.command({ value: true, id: '1' }, repeated);
+    expect(repeated.answers).toEqual(['{"id":"1","ok":true}']);
+  });
+
+  test('is refused while a hundred wait for their answer; later ones are carried out', async () => {
+    const { output } = await setUp();
+    const all = Array.from({ length: 102 }, () => context());
+    const done = all.map((one) => output.command({ value: true, id: 'x' }, one));
+    await Promise.all(done);
+    const ok = '{"id":"x","ok":true}';
+    const refused = '{"id":"x","ok":false,"reason":"too many commands wait for their answer"}';
+    expect(all.map(({ answers }) => answers)).toEqual([
+      ...Array.from({ length: 100 }, () => [ok]),
+      ...[[refused], [refused]],
+    ]);
+    const later = context();
+    await output.command({ value: true, id: 'x' }, later);
+    expect(later.answers).toEqual([ok]);
+  });
+});

@@ -56,6 +56,7 @@ const route = { out: 'alarm/#', to: 'p/', priority: 'high', retain: 'clear' };
 const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[] = [
   ['nothing', () => undefined, /^nothing has changed$/m],
   ['a sensor read at another pace', (c) => (c.sensors[1]!.every = '100ms'), /sensors\.door\.every/],
+  ['readings that expire', (c) => (c.sensors[1]!.expires = '1m'), /sensors\.door\.expires/],
   ['a filter', (c) => (c.sensors[1]!.filters = [{ heartbeat: '1s' }]), /sensors\.door\.filters/],
   ['a sensor more', (c) => c.sensors.push(extra), /sensors\.extra: new/],
   ['another signal of it', (c) => (c.sensors[2] = { ...extra, signal: 'gripper' }), /extra\.opti/],
