@@ -16,6 +16,11 @@ export class Fields {
     this.#end = end;
   }
 
+  /** Where the next field begins in the source. */
+  get at(): number {
+    return this.#at;
+  }
+
   get done(): boolean {
     return this.#at >= this.#end;
   }

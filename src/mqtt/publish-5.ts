@@ -81,8 +81,8 @@ function addedBytes({ alias, identifiers }: AddedProperties): number {
   return bytes;
 }
 
-/** Where the block of properties begins, after its length. */
-function blockStart(source: Buffer, propertiesStart: number, payloadStart: number): number {
+/** Where the block of properties begins, after its length, which is at `propertiesStart`. */
+export function blockStart(source: Buffer, propertiesStart: number, payloadStart: number): number {
   let at = propertiesStart;
   if (at === payloadStart) return at;
   while (source[at]! >= 0x80) at++;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { encodeUserProperty } from '../mqtt/publish-encoder.ts';
 
 /** MQTT 5: the user property with the name of the gateway that sent the message. */
-const FROM_PROPERTY = 'cellgate-from';
+export const FROM_PROPERTY = 'cellgate-from';
 /** MQTT 3.1.1 has no user properties: the latest messages are remembered, at most so many and for so long. */
 const REMEMBERED = 10_000;
 const REMEMBERED_MS = 30_000;

@@ -82,6 +82,7 @@ export class Outbox implements Subscriber {
       ...parts,
       queues: () => this.#queues.values(),
       refuse: (entry, reason) => this.#refuse(entry, reason),
+      expired: (entry) => (entry.owner as UplinkQueue).dropped(entry, 'expired'),
       fault: (what, error) =>
         parts.faults.caught('send', `sending ${what} to ${this.label}`, error),
     });
@@ -101,7 +102,9 @@ export class Outbox implements Subscriber {
       this.#add({ name, slot: Number(slot), key: stored.key, high }, limits, stored);
     }
     // First: a queue that can't be added must not keep the others from dropping what is too old.
-    const tick = (): void => this.#tick();
+    const tick = (): void => {
+      for (const queue of this.#queues.values()) queue.expire();
+    };
     this.#expiry = setInterval(
       faults.guard('send', `dropping old messages of ${this.label}`, tick),
       EXPIRE_EVERY_MS,
@@ -248,10 +251,6 @@ export class Outbox implements Subscriber {
     store.journal.add(['deadLetter', this.#routing.config.name, now(), reason, body]);
     store.journal.discard(entry);
     this.#drop(topicOf(entry), 'refused');
-  }
-
-  #tick(): void {
-    for (const queue of this.#queues.values()) queue.expire();
   }
 
   #sample(): void {

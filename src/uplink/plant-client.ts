@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import mqtt, { type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
 import { maskUrls } from '../base/secrets.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
@@ -8,7 +9,9 @@ import { clientOptions, type WillForm } from './client-options.ts';
 import type { Ending } from './failures.ts';
 import { PlantInbox } from './plant-inbox.ts';
 import type { PlantTransport } from './plant-transport.ts';
+import { PropertyTap } from './property-tap.ts';
 import type { PlantProtocol } from './protocol-choice.ts';
+import type { ReceivedPublish } from './received-publish.ts';
 import { receivedBytes, type SocketProgress, socketProgress } from './socket-progress.ts';
 
 /** The events of a connection to the plant. `down` is the last one. */
@@ -21,7 +24,7 @@ export interface PlantClientEvents {
   /** PUBCOMP. */
   completed(packetId: number): void;
   /** A message from the plant; it is acknowledged when the promise resolves, after all earlier ones. */
-  message(topic: string, packet: IPublishPacket): Promise<void>;
+  message(topic: string, packet: ReceivedPublish): Promise<void>;
   /** While the disk is slower than the messages: resolves when it has caught up. */
   congested(): Promise<void> | undefined;
   drained(): void;
@@ -57,6 +60,7 @@ export class PlantClient implements PlantTransport {
   readonly #client: MqttClient;
   readonly #events: PlantClientEvents;
   readonly #inbox: PlantInbox;
+  readonly #tap: PropertyTap | undefined;
   #ending: { -readonly [K in keyof Ending]: Ending[K] };
   #isDown = false;
 
@@ -78,7 +82,13 @@ export class PlantClient implements PlantTransport {
     if (protocol.bridge) client.once('packetsend', connectAsBridge);
     client.connect();
     const { stream } = client;
-    if (protocol.version === 5) stream.once('data', (first: Buffer) => this.#olderConnack(first));
+    if (protocol.version === 5) {
+      const tap = new PropertyTap();
+      this.#tap = tap;
+      // Before mqtt.js: it handles the packets of the bytes at once.
+      stream.prependListener('data', (bytes: Buffer) => tap.push(bytes));
+      stream.once('data', (first: Buffer) => this.#olderConnack(first));
+    }
     stream.once('connect', () => this.#reached('socket'));
     // Small packets must not wait for the acknowledgement of earlier ones.
     if (stream instanceof Socket) stream.setNoDelay(true);
@@ -157,6 +167,7 @@ export class PlantClient implements PlantTransport {
     if (this.#isDown) return;
     switch (packet.cmd) {
       case 'publish':
+        this.#arrived(packet);
         return acknowledgeHere(packet);
       case 'connack': {
         const code = packet.reasonCode ?? packet.returnCode ?? 0;
@@ -187,6 +198,11 @@ export class PlantClient implements PlantTransport {
         this.#down();
         return;
     }
+  }
+
+  #arrived(packet: ReceivedPublish): void {
+    packet.arrivedAt = performance.now();
+    if (this.#tap) packet.propertyBlock = { bytes: this.#tap.next() };
   }
 
   /** Bytes that came from the plant. */

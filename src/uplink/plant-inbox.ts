@@ -1,9 +1,9 @@
-import type { IPublishPacket } from 'mqtt';
 import { PUBACK_HEADER } from '../mqtt/codec.ts';
+import type { ReceivedPublish } from './received-publish.ts';
 
 export interface PlantInboxParts {
   /** Publishes a message here; resolves when it is in all its places on disk. */
-  publish(packet: IPublishPacket): Promise<void>;
+  publish(packet: ReceivedPublish): Promise<void>;
   /** Sends PUBACK packets to the plant. */
   write(frame: Buffer): void;
   /** While the disk is slower than the messages: resolves when it has caught up. */
@@ -29,7 +29,7 @@ export class PlantInbox {
   /** QoS 1 messages that are published, in the order of arrival. */
   #unacknowledged: Unacknowledged[] = [];
   /** Messages that wait for a congested disk. */
-  #held: IPublishPacket[] = [];
+  #held: ReceivedPublish[] = [];
   #heldBytes = 0;
   #resumeReading: (() => void) | undefined;
   #scheduled = false;
@@ -40,7 +40,7 @@ export class PlantInbox {
   }
 
   /** Takes a message; calls `next` when the next packet may be read. */
-  take(packet: IPublishPacket, next: () => void): void {
+  take(packet: ReceivedPublish, next: () => void): void {
     if (this.#closed) return next();
     const relieved = this.#held.length > 0 ? undefined : this.#parts.congested();
     if (!relieved && this.#held.length === 0) {
@@ -48,7 +48,8 @@ export class PlantInbox {
       return next();
     }
     this.#held.push(packet);
-    this.#heldBytes += packet.payload.length + packet.topic.length;
+    const properties = packet.propertyBlock?.bytes?.length ?? 0;
+    this.#heldBytes += packet.payload.length + packet.topic.length + properties;
     void relieved?.then(() => this.#release());
     if (this.#heldBytes < HELD_BYTES) next();
     else this.#resumeReading = next;
@@ -72,7 +73,7 @@ export class PlantInbox {
     resume?.();
   }
 
-  #publish(packet: IPublishPacket): void {
+  #publish(packet: ReceivedPublish): void {
     const one: Unacknowledged = { packetId: packet.messageId ?? 0, stored: false };
     if (packet.qos > 0) this.#unacknowledged.push(one);
     this.#parts.publish(packet).then(

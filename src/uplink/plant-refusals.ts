@@ -44,6 +44,8 @@ export class PlantRefusals {
   /** The message that is sent with QoS 1 to see whether the plant only refuses QoS 2. */
   #qos1Test: QueueEntry | undefined;
   #noQos2 = false;
+  /** Whether the plant gets the properties of MQTT 5: they count to the size of a message. */
+  #takesProperties = true;
 
   constructor(monotonic: () => number) {
     this.#monotonic = monotonic;
@@ -59,8 +61,9 @@ export class PlantRefusals {
     return this.#noQos2;
   }
 
-  /** `maximumQos` is what the plant itself says. */
-  connected(url: string, maximumQos: number): void {
+  /** `maximumQos` is what the plant itself says; `takesProperties`: it is one of MQTT 5. */
+  connected(url: string, maximumQos: number, takesProperties = true): void {
+    this.#takesProperties = takesProperties;
     if (maximumQos < 2) this.#qos2Taken = true;
     if (url === this.#url) return;
     this.#url = url;
@@ -73,7 +76,7 @@ export class PlantRefusals {
 
   /** The plant has taken the message: what resembles it is not refused any more. */
   taken(entry: QueueEntry): void {
-    const bytes = entry.message.body.length;
+    const bytes = this.#bytesOf(entry);
     if (bytes > this.#largestTaken) {
       this.#largestTaken = bytes;
       if (this.#size && bytes >= this.#size.bytes) this.#size = undefined;
@@ -97,7 +100,7 @@ export class PlantRefusals {
     const byTopic = this.#refusing(this.#topics.get(topic), 'on this topic', TESTS);
     if (byTopic) return byTopic;
     const size = this.#size;
-    if (size && entry.message.body.length >= size.bytes) {
+    if (size && this.#bytesOf(entry) >= size.bytes) {
       const bySize = this.#refusing(size, `of ${size.bytes} bytes and more`, TESTS);
       if (bySize) return bySize;
     }
@@ -108,6 +111,11 @@ export class PlantRefusals {
       return this.#refusing(refused, `with ${name} in the topic`, Number.POSITIVE_INFINITY);
     }
     return undefined;
+  }
+
+  /** The bytes of topic, properties and payload that are sent. */
+  #bytesOf({ message: { body, topicEnd, payloadStart } }: QueueEntry): number {
+    return this.#takesProperties ? body.length : body.length - (payloadStart - topicEnd);
   }
 
   #refusing(refused: Refused | undefined, what: string, tests: number): Refusing | undefined {
@@ -130,7 +138,7 @@ export class PlantRefusals {
   add(entry: QueueEntry): void {
     const at = this.#monotonic();
     const topic = topicOf(entry);
-    const bytes = entry.message.body.length;
+    const bytes = this.#bytesOf(entry);
     const first = !this.#topics.has(topic);
     if (topic.length <= TOPIC_LENGTH) {
       const count = (this.#topics.get(topic)?.count ?? 0) + 1;

@@ -90,8 +90,9 @@ export class PoisonMessageDetector {
     return this.#explained;
   }
 
-  connected(url: string, maximumQos: number): void {
-    this.refusals.connected(url, maximumQos);
+  /** See `PlantRefusals`. */
+  connected(url: string, maximumQos: number, takesProperties = true): void {
+    this.refusals.connected(url, maximumQos, takesProperties);
   }
 
   /** The plant has acknowledged a message that is not from a queue. True if this is the first one. */

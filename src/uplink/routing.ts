@@ -5,6 +5,6 @@ import type { Routes } from './routes.ts';
 export interface CurrentRouting {
   readonly config: UplinkConfig;
   readonly routes: Routes;
-  /** MQTT 5 properties of every message to the plant, without their length; undefined for MQTT 3.1.1. */
+  /** MQTT 5 properties that the gateway adds to every message to the plant, without their length; undefined for MQTT 3.1.1. */
   readonly properties: Buffer | undefined;
 }

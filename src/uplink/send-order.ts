@@ -81,7 +81,8 @@ export class SendOrder {
   };
 
   connected({ url, maximumQos }: PlantTransport): void {
-    this.#poison.connected(url, maximumQos);
+    const takesProperties = this.#parts.routing().properties !== undefined;
+    this.#poison.connected(url, maximumQos, takesProperties);
     this.#connectedAt = this.#parts.monotonic();
   }
 

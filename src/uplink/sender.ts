@@ -8,15 +8,18 @@ import type { Blame } from './failures.ts';
 import { forgetSession } from './forget-session.ts';
 import { IdentifiersInUse } from './identifiers-in-use.ts';
 import { InFlight } from './in-flight.ts';
-import { encodeOutgoing, type OutgoingParts } from './outgoing.ts';
+import {
+  encodeOutgoing,
+  type OutgoingParts,
+  type OutgoingSource,
+  outgoingParts,
+} from './outgoing.ts';
 import type { OpenMessage } from './plant-sessions.ts';
 import type { PlantTransport } from './plant-transport.ts';
-import type { CurrentRouting } from './routing.ts';
 import { SendOrder } from './send-order.ts';
 import type { UplinkQueue } from './uplink-queue.ts';
 
-export interface SenderParts {
-  routing(): CurrentRouting;
+export interface SenderParts extends OutgoingSource {
   /** Its journal exists after the start of the store. */
   readonly store: {
     readonly journal: Pick<Journal, 'add' | 'discard' | 'flushSoon' | 'markSent'>;
@@ -25,13 +28,13 @@ export interface SenderParts {
   monotonic(): number;
   /** Called for each message as it is sent: its local topic, its payload at [start, end of body), and whether it was sent before. */
   onSent?(topic: string, body: Buffer, start: number, again: boolean): void;
-  /** Returns a better payload than the one in the queue. */
-  correct?(payload: Buffer): Buffer | undefined;
   queues(): Iterable<UplinkQueue>;
   /** Counts a fault of this program, which was sending `what`; gives the reason for a refusal. */
   fault(what: string, error: unknown): string;
   /** The plant will never accept the message. */
   refuse(entry: QueueEntry, reason: string): void;
+  /** The message has expired before it was sent, or before the plant acknowledged it. */
+  expired(entry: QueueEntry): void;
 }
 
 const DRAIN_POLL_MS = 20;
@@ -179,12 +182,8 @@ export class Sender {
     const transport = this.#transport;
     if (!transport || this.#draining) return;
     const order = this.#order;
-    const routing = this.#parts.routing();
-    const { maximumPacketSize, retainAvailable } = transport;
-    const maximumQos = Math.min(transport.maximumQos, order.maximumQos) as 0 | 1 | 2;
-    const plant = { maximumPacketSize, retainAvailable, maximumQos };
-    const parts: OutgoingParts = { routing, plant, correct: this.#parts.correct };
-    const window = Math.min(routing.config.inflight, transport.receiveMaximum);
+    const parts = outgoingParts(this.#parts, transport, order.maximumQos);
+    const window = Math.min(parts.routing.config.inflight, transport.receiveMaximum);
     const frames: Buffer[] = [];
     order.begin();
     while (!transport.congested && !this.flight.isFull) {
@@ -210,12 +209,14 @@ export class Sender {
     const queue = entry.owner as UplinkQueue;
     const packetId = this.#packetIdOf(entry);
     const outgoing = encodeOutgoing(entry, packetId, parts);
-    if (outgoing.kind === 'refused') {
+    if (outgoing.kind === 'refused' || outgoing.kind === 'expired') {
       this.#order.answered(entry, false);
       this.#order.left(entry);
-      this.#parts.refuse(entry, outgoing.reason);
+      if (outgoing.kind === 'refused') this.#parts.refuse(entry, outgoing.reason);
+      else this.#parts.expired(entry);
       return undefined;
     }
+    if (outgoing.kind === 'pubrel') entry.released = true;
     if (outgoing.kind === 'publish') {
       const { body, start, qos } = outgoing.packet;
       this.#parts.onSent?.(topicOf(entry), body, start, entry.sent);

@@ -1,11 +1,12 @@
+import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
-import type { IPublishPacket } from 'mqtt';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
 import { type Faults, shortTopic } from '../base/faults.ts';
 import type { TroubleEvent, TroubleLog } from '../base/trouble-log.ts';
 import type { Trouble } from '../base/troubles.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Requester } from '../broker/messages/requester.ts';
 import { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { statusTopic } from '../driver-kit/cell-topics.ts';
@@ -16,6 +17,8 @@ import { LossLog } from './loss-log.ts';
 import { Outbox, type OutboxStatus } from './outbox.ts';
 import { PlantSessions } from './plant-sessions.ts';
 import { receivedProblem } from './received-problem.ts';
+import { receivedProperties } from './received-properties.ts';
+import type { ReceivedPublish } from './received-publish.ts';
 import { Routes } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
 import { ANSWER_MS, type ConnectionStatus } from './state-tracker.ts';
@@ -62,6 +65,8 @@ export class Uplink {
   readonly #attached = new Map<string, () => void>();
   /** See `PlantSessions`: a reload of the config is no new run. */
   readonly #freshSessions = new Set<string>();
+  /** A plant may ask for an answer on a topic of which messages are sent to it. */
+  readonly #requester: Requester;
   #received = 0;
   #parked = false;
 
@@ -71,6 +76,11 @@ export class Uplink {
     this.#config = config;
     this.name = config.name;
     this.#log = parts.log.child({ uplink: config.name });
+    const maySubscribe = (topic: string): boolean => this.#routing.routes.out(topic) !== undefined;
+    this.#requester = {
+      session: { clientId: `uplink ${config.name}` },
+      access: { rights: { maySubscribe } },
+    };
     this.#drops = new DropCounter(this.#log);
     this.#echo = this.#createEchoGuard();
     this.#routing = this.#createRouting();
@@ -237,7 +247,7 @@ export class Uplink {
   }
 
   /** One message that this program fails on must not stop the others: it is refused, and acknowledged. */
-  async #receiveOrRefuse(topic: string, packet: IPublishPacket): Promise<void> {
+  async #receiveOrRefuse(topic: string, packet: ReceivedPublish): Promise<void> {
     try {
       await this.#receive(topic, packet);
     } catch (error) {
@@ -247,7 +257,7 @@ export class Uplink {
     }
   }
 
-  async #receive(topic: string, packet: IPublishPacket): Promise<void> {
+  async #receive(topic: string, packet: ReceivedPublish): Promise<void> {
     const receiving = this.#routing.routes.in(topic);
     const payload = Buffer.from(packet.payload);
     if (!receiving) {
@@ -255,7 +265,8 @@ export class Uplink {
       return;
     }
     const { local, route } = receiving;
-    const problem = receivedProblem(local, payload);
+    const properties = receivedProperties(packet, payload);
+    const problem = receivedProblem(local, payload, properties);
     if (problem !== undefined) {
       this.#drops.count(`route ${route.in}`, 'refused');
       await this.#outbox.refuseReceived(topic, payload, problem);
@@ -268,8 +279,18 @@ export class Uplink {
       this.#drops.count(`route ${route.in}`, 'echo');
       return;
     }
+    const { expiry, stored: bytes } = properties;
+    const waitedMs = performance.now() - (packet.arrivedAt ?? performance.now());
+    const leftMs = expiry === undefined ? undefined : expiry * 1000 - Math.floor(waitedMs);
+    if (leftMs !== undefined && leftMs < 0) {
+      this.#drops.count(`route ${route.in}`, 'expired');
+      return;
+    }
     this.#received++;
-    const { broker } = this.#parts;
+    const {
+      broker,
+      store: { storedClock },
+    } = this.#parts;
     // Without the publisher's flag, a retained value here must not stay when a later one comes.
     const retain = packet.retain || (!keepsRetain && broker.hasRetained(local));
     await broker.publishLocal({
@@ -278,6 +299,9 @@ export class Uplink {
       qos: packet.qos,
       retain: retain && route.retain === 'keep',
       inbound: true,
+      requester: this.#requester,
+      properties: bytes,
+      expiresAt: leftMs === undefined ? null : storedClock.now() + leftMs,
     });
   }
 }

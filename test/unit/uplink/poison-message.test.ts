@@ -191,6 +191,27 @@ describe('what the plant has refused', () => {
     expect([ended([two]), ended([two]), ended([two])]).toEqual([undefined, undefined, '0']);
   });
 
+  test.each([
+    [true, 'refuse'],
+    // It never got the properties: what it refused was small.
+    [false, 'send'],
+  ])('counts the size of properties if the plant gets them (%s)', (takesProperties, kind) => {
+    const of = (topic: string, properties: number, payload: number): QueueEntry => {
+      const start = 2 + topic.length;
+      const body = Buffer.alloc(start + properties + payload);
+      body.write(topic, 2);
+      return owner.entry(new Message(body, start, start + properties, null));
+    };
+    for (const one of [of('a', 90_000, 10), of('b', 90_000, 10)]) {
+      for (let convicted = false; !convicted; ) {
+        detector.connected('mqtt://plant', 2, takesProperties);
+        detector.connectionWorks();
+        convicted = detector.disconnected([one], 'possible') !== undefined;
+      }
+    }
+    expect(kindOf(of('c', 0, 100_000))).toBe(kind);
+  });
+
   test('is forgotten at another address', () => {
     refuse(entry('a'));
     detector.connected('mqtt://other', 2);

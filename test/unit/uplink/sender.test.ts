@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { createMessage } from '../../../src/queue/message.ts';
 import type { PendingAck } from '../../../src/queue/pending-ack.ts';
 import { type QueueEntry, WRITTEN } from '../../../src/queue/queue-entry.ts';
 import type { OpenMessage } from '../../../src/uplink/plant-sessions.ts';
@@ -130,9 +131,11 @@ function create({ inflight = 10, qos = 2, hasUrgent = false }: Setting = {}): vo
       },
     },
     monotonic: () => now,
+    now: () => now,
     fault: (_what, error) => String(error),
     queues: () => (hasUrgent ? [own, ownUrgent] : [own]) as unknown as UplinkQueue[],
     refuse: ({ seq }, reason) => void refused.push(`${seq}: ${reason}`),
+    expired: ({ seq }) => void refused.push(`${seq}: expired`),
   };
   sender = new Sender(parts);
 }
@@ -589,5 +592,37 @@ describe('a connection that is lost while the disk forgets the session', () => {
     expect(transport.taken()).toEqual(['1']);
     for (const ack of pending.splice(0)) ack.done();
     await connecting;
+  });
+});
+
+describe('a message that expires', () => {
+  const expiring = (qos: 1 | 2, expiresAt: number): void => {
+    const entry = queue.entry(createMessage('t', Buffer.from('x'), undefined, expiresAt), qos);
+    entry.written = WRITTEN;
+    queue.entries.push(entry);
+  };
+
+  test('before it is sent is not sent; the next ones are', async () => {
+    expiring(1, 1000);
+    expiring(1, 1001);
+    queue.push(1);
+    await connect();
+    expect(transport.taken()).toEqual(['2', '3']);
+    expect([refused, sender.inFlight]).toEqual([['1: expired'], 2]);
+  });
+
+  test('before the plant has acknowledged it is not sent again at QoS 1, and released at QoS 2', async () => {
+    expiring(1, 2000);
+    expiring(2, 2000);
+    queue.push(1, 2);
+    await connect();
+    expect(transport.taken()).toEqual(numbers(1, 3));
+    sender.disconnect();
+    now = 2000;
+    await connect();
+    expect(transport.taken()).toEqual(['rel 2', '3!']);
+    expect(refused).toEqual(['1: expired']);
+    sender.completed(2);
+    expect(sender.inFlight).toBe(1);
   });
 });
