@@ -1,7 +1,8 @@
 /**
- * `npm run test:mutation -- [folder or file of src …] [--minutes 30] [--seed N] [--jobs 2]`: changes the code in one
- * place after the other (a condition, a comparison, a number, a statement that is left out) and runs the unit tests.
- * A change that no test notices is a survivor. Ends after so many minutes; each folder has its share of them.
+ * `npm run test:mutation -- [folder or file of src …] [--minutes 30] [--share 100] [--seed N] [--jobs 2]`: changes the
+ * code in one place after the other (a condition, a comparison, a number, a statement that is left out) and runs the unit
+ * tests. A change that no test notices is a survivor. Tries a random sample of so many percent of the changes. Ends after
+ * so many minutes; each folder has its part of them.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -30,12 +31,14 @@ const TESTS = {
   outputs: ['test/unit/outputs'],
   access: ['test/unit/access'],
 };
-/** Files are tried in groups of about so many lines: before each group the tests run once without a mutant. */
+/** Files are tried in groups of about so many lines to try: before each group the tests run once without a mutant. */
 const GROUP_LINES = 600;
 /** What those tests do not need is not copied. */
 const UNNEEDED = ['.git', 'dist', 'docs/images', 'coverage'];
 /** What Stryker calls a mutant that no test noticed, and one in code that no test runs. */
 const SURVIVED = ['Survived', 'NoCoverage'];
+/** What it calls one that was noticed: by a failed test, by the time, by an error outside of a test. */
+const KILLED = ['Killed', 'Timeout', 'RuntimeError'];
 /** How long Stryker may take to end after its time is over. */
 const END_MS = 10_000;
 
@@ -43,11 +46,12 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     minutes: { type: 'string', default: '30' },
+    share: { type: 'string', default: '100' },
     seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
     jobs: { type: 'string', default: '2' },
   },
 });
-const [minutes, jobs] = ['minutes', 'jobs'].map((name) => {
+const [minutes, share, jobs] = ['minutes', 'share', 'jobs'].map((name) => {
   const number = Number(values[name]);
   if (!(number > 0)) fail(`--${name} is a number greater than 0, not ${values[name]}`);
   return number;
@@ -59,7 +63,7 @@ const work = mkdtempSync(join(tmpdir(), 'cellgate-mutation-'));
 process.once('exit', () => rmSync(work, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-console.log(`at most ${minutes} min, --seed ${values.seed}`);
+console.log(`at most ${minutes} min, --share ${share} --seed ${values.seed}`);
 const deadline = performance.now() + minutes * 60_000;
 const tried = new Map();
 for (const [index, [folder, groups]] of [...folders].entries()) {
@@ -99,9 +103,10 @@ function plan(asked) {
 
 function inGroups(files) {
   const groups = [];
-  let lines = GROUP_LINES;
+  const most = (GROUP_LINES * 100) / share;
+  let lines = most;
   for (const file of files) {
-    if (lines >= GROUP_LINES) {
+    if (lines >= most) {
       groups.push([]);
       lines = 0;
     }
@@ -127,6 +132,8 @@ async function tryGroup(folder, files, end) {
       MUTATION_ROOT: ROOT,
       MUTATION_TESTS: `${tests}`,
       MUTATION_RESULTS: output,
+      MUTATION_SHARE: `${share}`,
+      MUTATION_SEED: values.seed,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -152,7 +159,10 @@ async function tryGroup(folder, files, end) {
   } else if (stryker.exitCode !== 0) fail(`${said}\nStryker ended with ${stryker.exitCode}`);
   process.off('exit', stop);
   const lines = readFileSync(output, 'utf8').trim().split('\n').filter(Boolean);
-  const results = lines.map((line) => JSON.parse(line));
+  const counted = [...KILLED, ...SURVIVED];
+  const results = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ status }) => counted.includes(status));
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   const how = inTime ? '' : ', not finished';
   console.log(`${folder}: ${files.length} files, ${results.length} mutants in ${seconds} s${how}`);
@@ -182,7 +192,11 @@ function options(files) {
     // Stryker can't read it through TypeScript 7, and does not need it.
     tsconfigFile: 'none',
     disableTypeChecks: false,
-    plugins: ['@stryker-mutator/vitest-runner', join(ROOT, 'scripts/mutation/reporter.mjs')],
+    plugins: [
+      '@stryker-mutator/vitest-runner',
+      ...['reporter.mjs', 'sample.mjs'].map((file) => join(ROOT, 'scripts/mutation', file)),
+    ],
+    checkers: share < 100 ? ['sample'] : [],
     reporters: ['lines'],
     tempDirName: join(work, 'sandbox'),
     allowConsoleColors: false,
@@ -193,7 +207,7 @@ function options(files) {
 function report() {
   const rows = [...tried].map(([folder, results]) => {
     const count = (...statuses) => results.filter(({ status }) => statuses.includes(status)).length;
-    const killed = count('Killed', 'Timeout');
+    const killed = count(...KILLED);
     const all = killed + count(...SURVIVED);
     const files = folders.get(folder).flat();
     return {
@@ -201,6 +215,7 @@ function report() {
       files: `${new Set(results.map(({ fileName }) => fileName)).size} of ${files.length}`,
       mutants: all,
       killed,
+      'of these by time': count('Timeout'),
       survived: count('Survived'),
       'not run by a test': count('NoCoverage'),
       'killed share': all === 0 ? '-' : `${((100 * killed) / all).toFixed(1)} %`,

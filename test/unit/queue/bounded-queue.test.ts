@@ -189,6 +189,14 @@ describe('a full queue', () => {
     expect(drain()).toBe('ab');
   });
 
+  test('a message as large as the memory of the queue has room', () => {
+    const { owner, push, drain } = setUp({}, { memoryBytes: 100 * SIZE });
+    push('a');
+    expect(push('b', 'x'.repeat(99 * SIZE + 1))).toBe(true);
+    expect(owner.drops).toEqual(['a queue-full']);
+    expect(drain()).toBe('b');
+  });
+
   test('is bounded in bytes, to the byte', () => {
     const { owner, queue, push } = setUp({ messages: 100, bytes: 3 * SIZE });
     for (const topic of 'abc') push(topic);
@@ -272,6 +280,7 @@ describe('a full queue that is on disk', () => {
       return { seqs: entries.map((entry) => entry.seq), last };
     };
     expect(await seqs(1, 2)).toEqual({ seqs: [1, 2], last: 2 });
+    expect(await seqs(1, 3)).toEqual({ seqs: [1, 2, 3], last: 3 });
     expect(await seqs(3, 2)).toEqual({ seqs: [3], last: 3 });
     expect(await seqs(4, 2)).toEqual({ seqs: [], last: 4 });
     expect([queue.firstSeq, queue.first(1), queue.count]).toEqual([1, 'stored', 4]);
@@ -363,9 +372,12 @@ describe('age and what is not in memory', () => {
     push('a');
     push('b');
     expect(owner.drops).toEqual(['a superseded']);
-    later(31_000);
+    // The one behind it has the whole age, to the millisecond.
+    later(60_000);
     expect(queue.expire(100)).toBe(0);
     expect(queue.count).toBe(2);
+    later(1);
+    expect(queue.expire(100)).toBe(2);
   });
 });
 
@@ -378,6 +390,24 @@ test('spill frees the memory of what is on disk and far from being sent', () => 
   expect(queue.first(600)).toBe(entries[599]);
   queue.spill();
   expect(queue.first(600)).toBe('stored');
+});
+
+test('unload frees the memory of what was read in advance for a receiver that has gone', async () => {
+  const { queue, drain } = setUp({ messages: 10_000, bytes: 1e6 }, { stored: 'x'.repeat(2000) });
+  for (let read = 0; read < 4; read++) {
+    queue.peek();
+    await pass();
+  }
+  expect(queue.first(700)).toBeInstanceOf(QueueEntry);
+  queue.unload();
+  expect(queue.first(700)).toBe('stored');
+  expect(queue.count).toBe(2000);
+  let sent = 0;
+  for (let read = 0; read < 20; read++) {
+    sent += drain().length;
+    await pass();
+  }
+  expect(sent).toBe(2000);
 });
 
 test('an entry that is held is given when it is on disk', () => {
