@@ -1,4 +1,5 @@
 import { statSync, writeFileSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { databaseFile } from '../../../../src/store/database/data-folder.ts';
 import { openConnection } from '../../../../src/store/database/database.ts';
@@ -30,7 +31,8 @@ test('a new database has the schema, the write-ahead log and full synchronisatio
   db.close();
 });
 
-test('a new database and its log are for this user alone', () => {
+// A worker thread, in which mutation tests run, can't set the mask.
+test.runIf(isMainThread)('a new database and its log are for this user alone', () => {
   const file = databaseFile(tempFolder());
   const before = process.umask(0);
   const db = openConnection(file);
