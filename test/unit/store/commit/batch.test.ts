@@ -1,7 +1,17 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { UNWRITTEN, WRITING } from '../../../../src/queue/queue-entry.ts';
-import { type Batch, packBatch, SEGMENT, SHARED } from '../../../../src/store/commit/batch.ts';
+import {
+  type Batch,
+  type CommitParts,
+  type Operation,
+  PackError,
+  packBatch,
+  packOrThrow,
+  packParts,
+  SEGMENT,
+  SHARED,
+} from '../../../../src/store/commit/batch.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
 import { decodeBatch } from '../../../support/fake-writer.ts';
 
@@ -109,4 +119,81 @@ test('whatever is packed comes out again, each queue in its order', () => {
       expect(batch.segments).toHaveLength(sessions.size * SEGMENT);
     }),
   );
+});
+
+describe('the parts of a commit', () => {
+  /** How many operations, rows and ranges each part has, and which entries were packed. */
+  function parts(commit: Partial<CommitParts>) {
+    const packed: number[] = [];
+    const entries: CommitParts['entries'][number][] = [];
+    const counts: number[][] = [];
+    const all = { operations: [], entries: [], deletes: [], ...commit };
+    for (const part of packParts(all, entries, ids(1))) {
+      const { operations, rows, deletes } = decodeBatch(part);
+      counts.push([operations.length, rows.length, deletes.length]);
+    }
+    packed.push(...entries.map(({ seq }) => seq));
+    return { counts, packed };
+  }
+  const operations = (count: number): Operation[] =>
+    Array.from({ length: count }, (_, n) => ['deleteWill', `${n}`]);
+  const entries = (count: number, bytes = 10) => {
+    const owner = new FakeOwner(1);
+    return Array.from({ length: count }, () => owner.entry(message('x'.repeat(bytes - 3))));
+  };
+  const deletes = (count: number): number[] =>
+    Array.from({ length: count }, (_, n) => [1, n * 2 + 1, n * 2 + 1]).flat();
+
+  test('one, where all of it is small', () => {
+    const { counts, packed } = parts({
+      operations: operations(1000),
+      entries: entries(1000),
+      deletes: deletes(1000),
+    });
+    expect(counts).toEqual([[1000, 1000, 1000]]);
+    expect(packed).toHaveLength(1000);
+  });
+
+  test('have a thousand operations, entries and ranges each, in this order', () => {
+    const { counts } = parts({
+      operations: operations(2001),
+      entries: entries(1001),
+      deletes: deletes(1001),
+    });
+    expect(counts).toEqual([
+      [1000, 0, 0],
+      [1000, 0, 0],
+      [1, 1000, 0],
+      [0, 1, 1000],
+      [0, 0, 1],
+    ]);
+  });
+
+  test('have 1 MiB of entries, with the one that fills it', () => {
+    const half = 512 * 1024;
+    expect(parts({ entries: entries(5, half) }).counts).toEqual([
+      [0, 2, 0],
+      [0, 2, 0],
+      [0, 1, 0],
+    ]);
+    expect(parts({ entries: entries(4, half + 1) }).counts).toEqual([
+      [0, 2, 0],
+      [0, 2, 0],
+    ]);
+    expect(parts({ entries: entries(3, half - 1) }).counts).toEqual([[0, 3, 0]]);
+  });
+
+  test('leave out what is gone when they are packed', () => {
+    const all = entries(5);
+    for (const n of [0, 3, 4]) all[n]!.gone = true;
+    expect(parts({ entries: all })).toEqual({ counts: [[0, 2, 0]], packed: [2, 3] });
+    for (const each of all) each.gone = true;
+    expect(parts({ entries: all })).toEqual({ counts: [[0, 0, 0]], packed: [] });
+  });
+});
+
+test('what can not be packed is told from other errors', () => {
+  const broken = new FakeOwner(1).entry(message('m'));
+  Object.assign(broken, { message: null });
+  expect(() => packOrThrow([], [broken], [], ids(1))).toThrow(PackError);
 });

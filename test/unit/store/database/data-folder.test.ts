@@ -1,8 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lockFolder, prepareFolder } from '../../../../src/store/database/data-folder.ts';
+import {
+  checkPermissions,
+  databaseFile,
+  isInUse,
+  isLocked,
+  lockFolder,
+  prepareFolder,
+} from '../../../../src/store/database/data-folder.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
 test('the data folder is made, for nobody else to read', () => {
@@ -43,3 +50,49 @@ test('a folder is locked for other processes and this one, until it is released'
   expect(take().status).toBe(0);
   lockFolder(folder)();
 });
+
+test('a folder is in use while it is locked; one without a lock is not', () => {
+  const folder = tempFolder();
+  expect([isInUse(folder), isLocked(folder)]).toEqual([false, false]);
+  const unlock = lockFolder(folder);
+  expect([isInUse(folder), isLocked(folder)]).toEqual([true, true]);
+  unlock();
+  expect(isInUse(folder)).toBe(false);
+});
+
+test('a lock that is a folder is a sentence with the remedy', () => {
+  const folder = tempFolder();
+  mkdirSync(join(folder, 'lock'));
+  expect(() => lockFolder(folder)).toThrow(
+    `can't use ${join(folder, 'lock')}: it is a folder, move it away, or change 'data' in the config`,
+  );
+});
+
+test('a sentence has the remedy of its cause', () => {
+  const file = join(tempFolder(), 'file');
+  writeFileSync(file, '');
+  const or = "or change 'data' in the config";
+  expect(() => prepareFolder(file)).toThrow(
+    `(EEXIST): move away the file that has its name, ${or}`,
+  );
+  expect(() => prepareFolder(join(file, 'below'))).toThrow(
+    `(ENOTDIR): move away the file that is in its path, ${or}`,
+  );
+});
+
+test('files of the database that are not there need no permission', () => {
+  checkPermissions(databaseFile(tempFolder()));
+});
+
+test.each(['', '-wal', '-shm'])(
+  'a file of the database (%s) that can not be read is a sentence',
+  (part) => {
+    const file = databaseFile(tempFolder());
+    const broken = `${file}${part}`;
+    // A link that no user can follow, root neither.
+    symlinkSync(broken, broken);
+    expect(() => checkPermissions(file)).toThrow(
+      `can't read and write ${broken} (ELOOP): make it belong to this user`,
+    );
+  },
+);

@@ -1,8 +1,9 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { statfsSync, statSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { databaseFile } from '../../../../src/store/database/data-folder.ts';
-import { openConnection } from '../../../../src/store/database/database.ts';
+import { openConnection, openError, shareOf } from '../../../../src/store/database/database.ts';
 import { migrate, SCHEMA_VERSION } from '../../../../src/store/database/migrations.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
@@ -68,4 +69,25 @@ test('a file that is no database is an error', () => {
   const file = databaseFile(tempFolder());
   writeFileSync(file, 'not a database, and long enough to be looked at '.repeat(100));
   expect(() => openConnection(file)).toThrow('file is not a database');
+});
+
+test('an error of SQLite at the start is a sentence with a remedy; another one stays', () => {
+  const file = databaseFile(tempFolder());
+  const of = (code: string) => {
+    return openError(new Database.SqliteError('m', code), file) as Error;
+  };
+  expect(of('SQLITE_FULL').message).toBe(
+    `can't use ${file} (SQLITE_FULL): free some space, or change 'data' in the config`,
+  );
+  expect(of('SQLITE_CANTOPEN').message).toBe(
+    `can't use ${file} (SQLITE_CANTOPEN): make it a file that this user can write, or change 'data' in the config`,
+  );
+  expect(of('SQLITE_CANTOPEN').cause).toMatchObject({ code: 'SQLITE_CANTOPEN' });
+  const other = new Error('other');
+  expect(openError(other, file)).toBe(other);
+});
+
+test('the database has half of its file system', () => {
+  const { blocks, bsize } = statfsSync(tempFolder());
+  expect(shareOf(databaseFile(tempFolder()))).toBe(Math.max((blocks * bsize) / 2, 4 * 1024 * 1024));
 });
