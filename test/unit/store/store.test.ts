@@ -149,6 +149,32 @@ test('all that was on disk is there after the next start', async () => {
   await again.store.stop();
 });
 
+test('the status counts what was written, and what a message costs', async () => {
+  const { store } = await startStore(tempFolder());
+  await store.journal.flush();
+  expect(await store.status()).toMatchObject({
+    ...{ messages: 0, bytesPerMessage: null, lostMessages: 0, trouble: null },
+    freeBytes: expect.any(Number),
+  });
+  const owner = new FakeOwner(1);
+  owner.online = false;
+  store.journal.add(['openSession', 1, 'c', 0]);
+  await onDisk((pendingAck) => {
+    for (let n = 0; n < 10; n++) {
+      const one = message('m');
+      one.pendingAck = pendingAck;
+      store.journal.enqueue(owner.entry(one), false);
+    }
+  });
+  const status = await store.status();
+  expect([status.messages, status.commits > 0]).toEqual([10, true]);
+  expect(status.bytesPerMessage).toBe(Math.round(status.bytesWritten / 10));
+  // In milliseconds, to the tenth.
+  const { lastMs } = store.journal.counts;
+  expect(Math.abs(status.lastCommitMs - lastMs)).toBeLessThanOrEqual(0.05 + 1e-9);
+  await store.stop();
+});
+
 test('after the last number sessions take the numbers that are free', async () => {
   const folder = tempFolder();
   const { store } = await startStore(folder);

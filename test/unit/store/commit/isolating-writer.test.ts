@@ -117,6 +117,19 @@ test.each<[string, Operation, number]>([
   );
 });
 
+test('messages that are deleted beside a change that fails are deleted, and no others', async () => {
+  const { folder, faults, store, fatal, stop, owner } = await setUp();
+  const { journal } = store;
+  const entries: QueueEntry[] = [];
+  await enqueue(store, owner, ['a', 'b', 'c', 'd', 'e'], (entry) => entries.push(entry));
+  for (const n of [1, 3]) journal.discard(entries[n]!);
+  journal.add(['setState', 'a', 'b', {} as string]);
+  await journal.flush();
+  expect([fatal, faults.counts.commit]).toEqual([[], 1]);
+  await stop();
+  expect([...exportQueue(folder, 'c')].map(({ topic }) => topic)).toEqual(['a', 'c', 'e']);
+});
+
 test('a writer that takes no change at all is fatal, and nothing is set aside', async () => {
   const faults = createFaults();
   const failing = new WriteError('ERROR', 'the connection is not open', undefined);
