@@ -38,3 +38,19 @@ test('can hold every identifier there is', () => {
   expect(right).toBe(65_535);
   expect(map.size).toBe(65_535);
 });
+
+test('values whose identifiers share a place stay while the ring grows, and so do their numbers', () => {
+  const map = new PacketIdMap<string>();
+  // 16 places at first: these five have the same one.
+  const ids = [1, 17, 33, 49, 65];
+  for (const id of ids) map.set(id, `first ${id}`);
+  for (const id of ids) map.set(id, `${id}`);
+  expect(map.size).toBe(5);
+  for (let id = 100; id < 400; id++) map.set(id, `${id}`);
+  expect(ids.map((id) => map.get(id))).toEqual(ids.map((id) => `${id}`));
+  expect([map.size, new Set(map.values()).size]).toEqual([305, 305]);
+  expect(ids.map((id) => map.delete(id))).toEqual(ids.map(() => true));
+  expect(ids.map((id) => map.has(id))).toEqual(ids.map(() => false));
+  expect(map.delete(1)).toBe(false);
+  expect(map.size).toBe(300);
+});
