@@ -300,3 +300,16 @@ test('a message that was sent before a restart is sent again, however old it is 
   expect(await again.next('publish')).toMatchObject({ payload: 'sent', dup: true });
   await again.quiet();
 });
+
+test('a client is disconnected by an operator, and its will is published', async () => {
+  const { broker, client } = await startBroker(tempFolder());
+  const watcher = await client({ clientId: 'watcher' });
+  await watcher.subscribe(['will', 0]);
+  const one = await client({ clientId: 'one', will: { topic: 'will', payload: 'gone' } });
+  expect(broker.disconnectClient('nobody')).toBe(false);
+  expect(broker.disconnectClient('one')).toBe(true);
+  await one.gone();
+  expect((await watcher.message()).payload).toBe('gone');
+  await until('it has left', () => broker.counts.connected === 1, 30_000);
+  expect(broker.disconnectClient('one')).toBe(false);
+});
