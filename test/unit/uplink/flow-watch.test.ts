@@ -168,7 +168,47 @@ describe('a problem', () => {
     });
   });
 
-  test('is a plant that answers late', () => {
-    expect(watchAfter(2, () => ({ queued: 5, answerMs: 9000 })).problem?.kind).toBe('late');
+  test.each([
+    [7999, undefined],
+    [8000, 'late'],
+  ])('is a plant that answers late: %s ms', (answerMs, kind) => {
+    expect(watchAfter(2, () => ({ queued: 5, answerMs })).problem?.kind).toBe(kind);
+  });
+
+  test.each([
+    // 16 KiB, 2 s on their way, and 5 s that they take.
+    [{ inFlightBytes: 16 * 1024, unacknowledgedMs: 2001, lineRate: 3000 }, 'slow'],
+    [{ inFlightBytes: 16 * 1024 - 1, unacknowledgedMs: 2001, lineRate: 3000 }, undefined],
+    [{ inFlightBytes: 16 * 1024, unacknowledgedMs: 2000, lineRate: 3000 }, undefined],
+    [{ inFlightBytes: 20_000, unacknowledgedMs: 2001, lineRate: 4000 }, undefined],
+    [{ inFlightBytes: 20_000, unacknowledgedMs: 2001, lineRate: 3999 }, 'slow'],
+    // Nothing is known about the line: what it has taken up to now.
+    [{ inFlightBytes: 20_000, unacknowledgedMs: 5000, lineRate: undefined }, undefined],
+    [{ inFlightBytes: 20_000, unacknowledgedMs: 5001, lineRate: undefined }, 'slow'],
+  ])('is a slow line: %j, %s', (state, kind) => {
+    const watch = watchAfter(2, () => ({ queued: 1, queuedBytes: 20_000, ...state }));
+    expect(watch.problem?.kind).toBe(kind);
+    if (kind) expect(watch.problem?.sentence).toMatch(/the connection is slow: (16|20) kB /);
+  });
+
+  test('says that a large message is on its way while the line is not known', () => {
+    const state = { inFlightBytes: 20_000, unacknowledgedMs: 6000, lineRate: undefined };
+    const watch = watchAfter(2, () => ({ queued: 1, ...state }));
+    expect(watch.problem?.sentence).toContain('20 kB are on their way');
+  });
+
+  test('is not while the connection is down, or nothing waits', () => {
+    const late = { queued: 5, answerMs: 9000 };
+    expect(watchAfter(2, () => ({ ...late, connected: false })).problem).toBeUndefined();
+    expect(watchAfter(2, () => ({ ...late, queued: 0 })).problem).toBeUndefined();
+  });
+
+  test('is not a queue that grows only in bursts, or that has stopped to grow', () => {
+    const bytes = (at: (second: number) => number) =>
+      watchAfter(61, (n) => ({ queued: 1, queuedBytes: at(n) })).problem?.kind;
+    expect(bytes((n) => n * 100)).toBe('growing');
+    expect(bytes((n) => (n < 30 ? n : 60 - n) * 100)).toBeUndefined();
+    expect(bytes((n) => (n < 55 ? n * 100 : 0))).toBeUndefined();
+    expect(bytes(() => 100)).toBeUndefined();
   });
 });
