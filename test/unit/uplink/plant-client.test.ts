@@ -339,6 +339,12 @@ describe('the end', () => {
     expect([log, ending.sentence, ending.silent]).toEqual([[], undefined, undefined]);
   });
 
+  test('by a DISCONNECT that says nothing more is one in order', async () => {
+    const { wire, down, url } = await connected({ protocol: MQTT_5 });
+    wire.send(0xe0, 0);
+    expect(await down()).toEqual({ url, reached: 'session', disconnect: 0 });
+  });
+
   test('by the plant without a word has no reason', async () => {
     const { wire, down, url } = await connected();
     wire.socket.end();
