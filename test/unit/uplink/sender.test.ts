@@ -253,6 +253,32 @@ describe('after a lost connection', () => {
     expect(queue.lostUpTo).toBe(2);
   });
 
+  test('its urgent messages go first, each kind in order', async () => {
+    queue.push(4);
+    await connect();
+    sender.disconnect();
+    Object.defineProperty(queue, 'high', { get: () => false });
+    const urgent = new FakeQueue(2);
+    Object.assign(urgent, { high: true, packetIdOf: ({ seq }: QueueEntry) => 100 + seq });
+    urgent.push(2);
+    queue.entries.push(...urgent.entries);
+    queue.push(1);
+    await connect();
+    expect(transport.taken()).toEqual(['1!', '2!', '3!', '4!', '101', '102', '5']);
+    sender.disconnect();
+    await connect();
+    expect(transport.taken()).toEqual(['101!', '102!', '1!', '2!', '3!', '4!', '5!']);
+  });
+
+  test('the bytes that are sent again are known, and when the oldest was queued', async () => {
+    queue.push(2, 1, 100);
+    expect([sender.oldestAt, sender.resendBytes, sender.connected]).toEqual([undefined, 0, false]);
+    await connect();
+    expect([sender.oldestAt, sender.resendBytes, sender.connected]).toEqual([1000, 0, true]);
+    sender.disconnect();
+    expect([sender.oldestAt, sender.resendBytes, sender.connected]).toEqual([1000, 206, false]);
+  });
+
   test('late acknowledgements of nothing in flight are ignored', async () => {
     queue.push(1);
     await connect();
@@ -323,13 +349,14 @@ describe('QoS 2', () => {
     const connecting = connect(false, [
       [1, 1],
       [2, 2002],
+      [8, 1],
       [9, 9],
     ]);
     await settle();
     for (const ack of pending.splice(0)) ack.done();
     await connecting;
     await settle();
-    expect(transport.taken()).toEqual(['rel 2', 'rel 9', '1', '2']);
+    expect(transport.taken()).toEqual(['rel 2', 'rel 8', 'rel 9', '1', '2']);
   });
 
   test('an identifier in use is that of this message if it was sent before', async () => {
