@@ -313,3 +313,27 @@ test('a client is disconnected by an operator, and its will is published', async
   await until('it has left', () => broker.counts.connected === 1, 30_000);
   expect(broker.disconnectClient('one')).toBe(false);
 });
+
+test('the packets of all clients are counted, also of those that have left', async () => {
+  const { broker, client } = await startBroker(tempFolder());
+  const [one, two] = [await client({ clientId: 'one' }), await client({ clientId: 'two' })];
+  await one.subscribe(['t', 0]);
+  await two.subscribe(['t', 0]);
+  expect(broker.counts).toMatchObject({ connected: 2, maximum: 2, packetsReceived: 4 });
+  await two.disconnect();
+  await until('one is left', () => broker.counts.connected === 1, 30_000);
+  expect(broker.counts).toMatchObject({ connected: 1, maximum: 2, packetsReceived: 5 });
+});
+
+test.each([
+  ['DISCONNECT', Buffer.from([0xe0, 1, 0])],
+  ['PINGREQ', Buffer.from([0xc0, 1, 0])],
+])('a %s with a body ends the connection as lost', async (_, packet) => {
+  const { client } = await startBroker(tempFolder());
+  const watcher = await client({ clientId: 'watcher' });
+  await watcher.subscribe(['will', 0]);
+  const one = await client({ clientId: 'one', will: { topic: 'will', payload: 'lost' } });
+  one.send(packet);
+  await one.gone();
+  expect((await watcher.message()).payload).toBe('lost');
+});

@@ -1,0 +1,171 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  type AbsentLimits,
+  AbsentSessions,
+} from '../../../../src/broker/messages/absent-sessions.ts';
+import type { Session } from '../../../../src/broker/messages/session.ts';
+
+let sessions: Map<string, Session>;
+let events: string[];
+let limits: { -readonly [Key in keyof AbsentLimits]: AbsentLimits[Key] };
+let absent: AbsentSessions;
+let now: number;
+
+beforeEach(() => {
+  [sessions, events, now] = [new Map(), [], 1_000_000];
+  limits = {
+    ...{ connections: 5, sessions: 4, absentQueueBytes: 1000, unreleased: 100 },
+    absentSessions: 'end-largest',
+  };
+  absent = new AbsentSessions({
+    limits,
+    sessions: {
+      byClientId: sessions,
+      endSession: (session: Session, reason: string) => {
+        events.push(`end ${session.clientId} ${reason}`);
+        sessions.delete(session.clientId);
+      },
+    } as unknown as ConstructorParameters<typeof AbsentSessions>[0]['sessions'],
+    reached: (key) => void events.push(`reached ${key}`),
+    ended: (clientId, reason) => void events.push(`${clientId}: ${reason}`),
+    disconnect: ({ clientId }, reason) => void events.push(`disconnect ${clientId}: ${reason}`),
+    now: () => now,
+  });
+});
+
+interface Made {
+  readonly online?: boolean;
+  readonly opening?: boolean;
+  readonly owner?: string;
+  readonly subscriptions?: number;
+  readonly awaySince?: number;
+  readonly bytes?: number;
+  readonly unreleased?: number;
+}
+
+function add(clientId: string, made: Made = {}): void {
+  const { online = false, opening = false, owner = '', subscriptions = 1, awaySince = 0 } = made;
+  const session = {
+    ...{ clientId, online, opening, owner, awaySince },
+    ...{ subscriptions: { size: subscriptions }, queue: { bytes: made.bytes ?? 0 } },
+    incoming: { size: made.unreleased ?? 0 },
+  };
+  sessions.set(clientId, session as unknown as Session);
+}
+
+const left = (): string[] => [...sessions.keys()];
+
+describe('a client that has no session', () => {
+  test('gets one while there are fewer than the limit; one that has a session always', () => {
+    for (const id of ['a', 'b', 'c']) add(id, { online: true });
+    expect(absent.hasRoomFor('new')).toBe(true);
+    add('d', { online: true });
+    expect([absent.hasRoomFor('d'), events]).toEqual([true, []]);
+    expect([absent.hasRoomFor('new'), events]).toEqual([false, ['reached sessions']]);
+  });
+
+  test.each([
+    [undefined, 5, 10_000],
+    [undefined, 6000, 12_000],
+    [7, 6000, 7],
+  ])('gets one of %s sessions with %s connections: %s', (asked, connections, most) => {
+    Object.assign(limits, { sessions: asked, connections, absentSessions: 'keep' });
+    for (let n = 0; n < most - 1; n++) add(`${n}`);
+    expect(absent.hasRoomFor('new')).toBe(true);
+    add('last');
+    expect(absent.hasRoomFor('new')).toBe(false);
+  });
+
+  test('takes the place of the one that was absent for longest, and that is told', () => {
+    for (const [n, id] of ['a', 'b', 'c', 'd'].entries()) add(id, { awaySince: 1000 - n });
+    expect(absent.hasRoomFor('new')).toBe(true);
+    expect(events).toEqual([
+      'reached sessions',
+      'end d session-cut',
+      'd: absent, with the longest absence: its session has ended',
+    ]);
+  });
+
+  test('takes that of one without subscriptions first', () => {
+    for (const id of ['a', 'b', 'c']) add(id, { awaySince: 0 });
+    add('empty', { awaySince: 999_999, subscriptions: 0 });
+    absent.hasRoomFor('new');
+    expect(left()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('takes that of the user with the most', () => {
+    add('old', { owner: 'one', awaySince: 0, subscriptions: 0 });
+    for (const id of ['a', 'b', 'c']) add(id, { owner: 'many', awaySince: 999_999 });
+    absent.hasRoomFor('new');
+    expect(left()).toEqual(['old', 'b', 'c']);
+  });
+
+  test('takes that of no client that is connected or connecting, and of none where they are kept', () => {
+    add('online', { online: true });
+    add('opening', { opening: true });
+    add('b', { online: true });
+    add('c', { online: true });
+    expect(absent.hasRoomFor('new')).toBe(false);
+    sessions.delete('c');
+    add('absent');
+    limits.absentSessions = 'keep';
+    expect(absent.hasRoomFor('new')).toBe(false);
+    expect(left()).toHaveLength(4);
+  });
+});
+
+describe('the queues of absent clients', () => {
+  test('are within their limit together; else the one with the most ends', () => {
+    add('a', { bytes: 400 });
+    add('b', { bytes: 600 });
+    add('online', { online: true, bytes: 9000 });
+    absent.sweep();
+    expect(events).toEqual([]);
+    add('c', { bytes: 1 });
+    absent.sweep();
+    expect(events).toEqual([
+      'reached absentQueueBytes',
+      'end b session-cut',
+      'b: absent, with the most bytes in its queue: its session has ended',
+    ]);
+  });
+
+  test('end as many as are needed, ten in one sweep', () => {
+    for (let n = 0; n < 30; n++) add(`${n}`, { bytes: 1000 });
+    absent.sweep();
+    expect(sessions.size).toBe(20);
+    absent.sweep();
+    expect(sessions.size).toBe(10);
+    absent.sweep();
+    expect(sessions.size).toBe(1);
+    const before = events.length;
+    absent.sweep();
+    expect(events).toHaveLength(before);
+  });
+});
+
+describe('unreleased messages', () => {
+  test('of an absent client end its session', () => {
+    add('absent', { unreleased: 60 });
+    add('online', { online: true, unreleased: 40 });
+    absent.sweep();
+    expect(events).toEqual([]);
+    add('more', { unreleased: 1 });
+    absent.sweep();
+    expect(left()).toEqual(['online', 'more']);
+    expect(events[0]).toBe('reached unreleased');
+    expect(events.at(-1)).toContain('with the most unreleased messages');
+  });
+
+  test('of connected clients alone end the connection of the one with the most', () => {
+    add('one', { online: true, unreleased: 50 });
+    add('two', { online: true, unreleased: 70 });
+    add('three', { online: true, unreleased: 60 });
+    absent.sweep();
+    expect(events).toEqual([
+      'reached unreleased',
+      'disconnect two: has the most unreleased QoS 2 messages of all clients',
+    ]);
+    expect(left()).toHaveLength(3);
+  });
+});
