@@ -19,7 +19,7 @@ function entry(topic: string, { bytes = 100, qos = 1 as 1 | 2 } = {}): QueueEntr
   const text = Buffer.from(topic);
   const head = Buffer.concat([Buffer.from([text.length >> 8, text.length & 255]), text]);
   const body = Buffer.concat([head, Buffer.alloc(Math.max(0, bytes - head.length))]);
-  return owner.entry(new Message(body, head.length), qos);
+  return owner.entry(new Message(body, head.length, head.length, null), qos);
 }
 
 /** What a message resembles: `what` of the reason, with `?` while it is still to be tested. */

@@ -8,13 +8,19 @@ let ended: string[];
 /** How many messages each sweep allowed a session to drop. */
 let asked: [clientId: string, limit: number][];
 let expiry: Expiry;
+/** Topics of retained messages that have expired, and those that were deleted. */
+let expired: string[];
+let deleted: string[];
 
 beforeEach(() => {
   [now, sessions, ended, asked] = [1000, new Map(), [], []];
+  [expired, deleted] = [[], []];
   expiry = new Expiry({
     sessions,
     limits: { sessionExpiry: 60_000 },
     now: () => now,
+    retained: { expired: (_now, limit) => expired.splice(0, limit) },
+    deleteRetained: (topic) => void deleted.push(topic),
     end: ({ clientId }) => {
       ended.push(clientId);
       sessions.delete(clientId);
@@ -23,7 +29,7 @@ beforeEach(() => {
 });
 
 /** A session whose queue has so many messages that are too old. */
-function add(clientId: string, over: Partial<Session> = {}, old = 0): void {
+function add(clientId: string, over: object = {}, old = 0): void {
   let left = old;
   const expire = (limit: number): number => {
     asked.push([clientId, limit]);
@@ -31,8 +37,14 @@ function add(clientId: string, over: Partial<Session> = {}, old = 0): void {
     left -= dropped;
     return dropped;
   };
-  const session = { clientId, online: false, persistent: true, awaySince: 0, expire, ...over };
-  sessions.set(clientId, session as Session);
+  const session = {
+    ...{ clientId, persistent: true, awaySince: 0, expire },
+    isExpired(this: { awaySince: number }, time: number, limit: number): boolean {
+      return time - this.awaySince > limit;
+    },
+    ...over,
+  };
+  sessions.set(clientId, session as unknown as Session);
 }
 
 describe('a session', () => {
@@ -48,11 +60,8 @@ describe('a session', () => {
     expect(ended).toEqual(['a']);
   });
 
-  test.each([
-    ['of a client that is connected', { online: true }],
-    ['that is not persistent', { persistent: false }],
-  ])('%s does not end', (_, over) => {
-    add('a', over);
+  test('that is not persistent does not end', () => {
+    add('a', { persistent: false });
     now = 1e9;
     for (let n = 0; n < 3; n++) expiry.sweep();
     expect(ended).toEqual([]);
@@ -96,4 +105,12 @@ describe('one sweep', () => {
     expiry.sweep();
     expect(asked.map(([clientId]) => clientId)).toEqual(['a', 'a', 'b']);
   });
+});
+
+test('retained messages that have expired are deleted, 2000 in one sweep', () => {
+  expired = Array.from({ length: 2500 }, (_, n) => `${n}`);
+  expiry.sweep();
+  expect(deleted).toHaveLength(2000);
+  expiry.sweep();
+  expect([deleted.length, deleted.at(-1)]).toEqual([2500, '2499']);
 });

@@ -43,7 +43,7 @@ let resumed: number;
 beforeEach(() => {
   [retained, client, now, failed, resumed] = [new RetainedMessages(), new Client(), 0, [], 0];
   feed = new RetainedFeed(
-    { retained, turnBudget: new TurnBudget(() => now) },
+    { retained, turnBudget: new TurnBudget(() => now), now: () => now },
     ({ body, topicEnd }) => void failed.push(body.toString('utf8', 2, topicEnd)),
   );
 });
@@ -53,9 +53,10 @@ function keep(topics: readonly string[], qos: Qos = 0): void {
 }
 
 const subscribe = (filter: string, qos: Qos = 0): void =>
-  feed.add({ filter, qos, upTo: retained.latest });
+  feed.add({ filter, qos, upTo: retained.latest, grant: null });
 
-const pump = (): void => feed.pump(client, () => void resumed++);
+const pump = (): void =>
+  feed.pump({ sendBuffer: client, protocol5: undefined }, () => void resumed++);
 
 /** The topics that the client got since the last call, in no order. */
 const got = (): string[] => client.topics.splice(0).toSorted();
@@ -189,6 +190,17 @@ test('a long answer takes several turns of the event loop, with one call for eac
   }
   expect(turns).toBeGreaterThan(2);
   expect(got()).toEqual(many.toSorted());
+});
+
+test('what has expired meanwhile is not sent', () => {
+  const expiring = (topic: string, at: number): void =>
+    retained.set(topic, 0, createMessage(topic, Buffer.from('x'), undefined, at));
+  expiring('a', 100);
+  expiring('b', 101);
+  subscribe('#');
+  now = 101;
+  pump();
+  expect(got()).toEqual(['b']);
 });
 
 test('a message that can not be sent is told, and the others are sent', () => {

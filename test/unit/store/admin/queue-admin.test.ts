@@ -32,14 +32,16 @@ function made(): string {
   const folder = tempFolder();
   const db = openConnection(databaseFile(folder));
   migrate(db);
-  const session = db.prepare('INSERT INTO session VALUES (?, ?, 0, 0, ?)');
+  const session = db.prepare(
+    'INSERT INTO session (key, client_id, seen, sent) VALUES (?, ?, 0, 0)',
+  );
   for (const [key, name] of [
     'client',
     '\0uplink/p/0/normal',
     '\0uplink/p/1/high',
     'empty',
   ].entries()) {
-    session.run(key + 1, name, '');
+    session.run(key + 1, name);
   }
   queue(db, 1, [bodyOf('t', 'text'), bodyOf('ä', Buffer.from([0xff]))], 5000);
   queue(db, 2, [bodyOf('n', '1')], 3000);

@@ -30,8 +30,8 @@ function made(change = ''): string {
   const file = databaseFile(tempFolder());
   const db = openConnection(file);
   migrate(db);
-  db.exec(`INSERT INTO session VALUES (1, 'c', 0, 0, '')`);
-  const insert = db.prepare(`INSERT INTO retained VALUES (?, 0, ?, '')`);
+  db.exec(`INSERT INTO session (key, client_id, seen, sent) VALUES (1, 'c', 0, 0)`);
+  const insert = db.prepare(`INSERT INTO retained (topic, qos, payload) VALUES (?, 0, ?)`);
   for (let n = 0; n < RETAINED; n++) insert.run(`t/${n}`, Buffer.alloc(500, n));
   db.exec(change);
   db.pragma('wal_checkpoint(TRUNCATE)');

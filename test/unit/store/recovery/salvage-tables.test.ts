@@ -35,8 +35,8 @@ const json: Column = { takes: ['5', '{"a":[1]}', 'null'], refuses: ['', '{', 5, 
 
 const TABLES: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
   meta: { key: text, value: whole },
-  session: { key, client_id: name, seen: whole, sent: whole, owner: anyText },
-  subscription: { session: whole, filter: text, qos },
+  session: { key, client_id: name, seen: whole, sent: whole, owner: anyText, expiry: whole },
+  subscription: { session: whole, filter: text, qos, options: whole, identifier: whole },
   message: { id: whole, refs: whole, body: message },
   segment: {
     session: key,
@@ -58,8 +58,15 @@ const TABLES: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     packet_id: { takes: [1, 65_535], refuses: [0, -1, 65_536, 1.5, null] },
     digest: whole,
   },
-  retained: { topic, qos, payload: bytes, publisher: anyText },
+  retained: {
+    ...{ topic, qos, payload: bytes, publisher: anyText },
+    ...{ properties: bytes, expires: whole },
+  },
   will: { client_id: name, topic, qos, payload: bytes },
+  delayed_will: {
+    ...{ client_id: name, topic, qos, payload: bytes, properties: bytes },
+    ...{ expiry: whole, delay: whole, due: whole },
+  },
   dead_letter: { id: whole, uplink: text, at: whole, reason: anyText, body: message },
   state: { owner: text, key: text, value: json },
 };
@@ -116,9 +123,12 @@ describe('a raw row', () => {
   test('of an older version has the defaults of the columns that it lacks', () => {
     expect(rowOf(retained, { rowid: 1, values: values.slice(0, 3), whole: true })).toEqual({
       ...{ topic: 't', qos: 1, payload: Buffer.from('x'), publisher: '' },
+      ...{ properties: Buffer.alloc(0), expires: 0 },
     });
     expect(rowOf(retained, { rowid: 1, values: values.slice(0, 2), whole: true })).toBeUndefined();
-    expect(rowOf(retained, { rowid: 1, values: [...values, 0], whole: true })).toBeUndefined();
+    expect(
+      rowOf(retained, { rowid: 1, values: [...values, Buffer.alloc(0), 0, 0], whole: true }),
+    ).toBeUndefined();
   });
 
   test('has a rowid where its table has one, and none elsewhere', () => {
