@@ -29,6 +29,18 @@ test('the rate is that of the bytes that wait', () => {
   expect(watch.rate(60_000)).toBeUndefined();
 });
 
+test('there is no rate while so little waits, or none of it moves', () => {
+  const watch = new LineWatch(0);
+  watch.delivered({ delivered: 0, waiting: 1000 }, 1000);
+  watch.delivered({ delivered: 0, waiting: 1000 }, 5000);
+  expect(watch.rate(5000)).toBeUndefined();
+  watch.delivered({ delivered: 488, waiting: 512 }, 5000);
+  expect(watch.rate(5000)).toBeUndefined();
+  watch.delivered({ delivered: 400, waiting: 513 }, 9000);
+  watch.delivered({ delivered: 888, waiting: 513 }, 13_000);
+  expect(watch.rate(13_000)).toBe(122);
+});
+
 test('the send queue of a connection is found in the table of the kernel', () => {
   const table = [
     '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid',

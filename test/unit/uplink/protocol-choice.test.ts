@@ -31,6 +31,7 @@ describe('without `protocol`', () => {
     ['reason code 0x84', { refusal: 0x84 }],
     ['a closed connection', {}],
     ['a reset connection', { error: { code: 'ECONNRESET', message: '' } }],
+    ['a broken pipe', { error: { code: 'EPIPE', message: '' } }],
     ['a closed WebSocket', { reached: 'nothing' as const }],
   ])('%s leads to MQTT 3.1.1 at once', (_name, over) => {
     expect(tried(choice(), ending(over))).toEqual([MQTT_5, MQTT_311]);

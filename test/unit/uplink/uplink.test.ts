@@ -133,6 +133,17 @@ describe('a message of the plant', () => {
   });
 });
 
+test('the state of the gateway is not sent by a route: the uplink publishes its own at the plant', async () => {
+  const { reading, there, uplink } = await connectedUplink({
+    routes: [{ out: '#', to: 'plant/' }],
+  });
+  await reading('cell/status', 'online', true);
+  await reading('up/a');
+  await until('the other one has arrived', () => there.includes('plant/up/a x'), within);
+  await until('nothing is queued', () => uplink.status.queued === 0, within);
+  expect(there.filter((message) => message.includes('cell/status'))).toEqual([]);
+});
+
 describe('a retained value', () => {
   test('of the plant stays retained here where the route keeps it', async () => {
     const { command, uplink, broker, isConnected } = await setUp();
