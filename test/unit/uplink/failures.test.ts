@@ -48,6 +48,7 @@ test.each([
     'mqtt://plant:1: takes messages and does not bring them back',
   ],
   ['the credential plant is not there', 'the credential plant is not there'],
+  ['see mqtt://plant:1 does not answer', 'see mqtt://plant:1 does not answer'],
 ])('of "%s" uplinks with one cause share "%s"', (sentence, shared) => {
   expect(sharedEnding(sentence)).toBe(shared);
 });
