@@ -253,23 +253,6 @@ describe('after a lost connection', () => {
     expect(queue.lostUpTo).toBe(2);
   });
 
-  test('its urgent messages go first, each kind in order', async () => {
-    queue.push(4);
-    await connect();
-    sender.disconnect();
-    Object.defineProperty(queue, 'high', { get: () => false });
-    const urgent = new FakeQueue(2);
-    Object.assign(urgent, { high: true, packetIdOf: ({ seq }: QueueEntry) => 100 + seq });
-    urgent.push(2);
-    queue.entries.push(...urgent.entries);
-    queue.push(1);
-    await connect();
-    expect(transport.taken()).toEqual(['1!', '2!', '3!', '4!', '101', '102', '5']);
-    sender.disconnect();
-    await connect();
-    expect(transport.taken()).toEqual(['101!', '102!', '1!', '2!', '3!', '4!', '5!']);
-  });
-
   test('the bytes that are sent again are known, and when the oldest was queued', async () => {
     queue.push(2, 1, 100);
     expect([sender.oldestAt, sender.resendBytes, sender.connected]).toEqual([undefined, 0, false]);

@@ -24,6 +24,7 @@ function create(): PlantSessions {
   return new PlantSessions({
     config: { clientId: 'cell-plant', urls: [URL] },
     state: () => state,
+    fresh: new Set(),
     setNow: (key, value) => state.set(key, value),
   });
 }
