@@ -160,7 +160,7 @@ export class Broker implements Service {
       },
       will: (message, clientId) => plane.publishWill(message, clientId),
       hasSession: (clientId) => plane.sessions.byClientId.has(clientId),
-      watch: (topic, published) => plane.subscriptions.watch(topic, published),
+      watch: (topic, published) => plane.local.watch(topic, published),
     };
   }
 
@@ -277,7 +277,7 @@ export class Broker implements Service {
    */
   subscribeLocal(filter: string, receive: (message: ReceivedMessage) => unknown): () => void {
     const { faults } = this.#parts;
-    return this.#plane.subscriptions.subscribeLocal(filter, async (message) => {
+    return this.#plane.local.subscribe(filter, async (message) => {
       try {
         await receive(message);
       } catch (error) {

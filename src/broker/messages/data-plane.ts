@@ -20,6 +20,7 @@ import { checkControlCharacters, type TopicLimits } from './control-characters.t
 import { Delivery } from './delivery.ts';
 import { FlowControl } from './flow-control.ts';
 import type { LocalMessage } from './local-message.ts';
+import { LocalSubscriptions } from './local-subscriptions.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Publication } from './publication.ts';
 import { type RetainedLimits, RetainedMessages, recoverRetained } from './retained.ts';
@@ -71,6 +72,7 @@ export class DataPlane {
   readonly sessions: Sessions;
   readonly absent: AbsentSessions;
   readonly subscriptions: Subscriptions;
+  readonly local: LocalSubscriptions;
   readonly flow: FlowControl;
   /** PUBLISH packets from clients and messages from the gateway itself. */
   published = 0;
@@ -96,10 +98,11 @@ export class DataPlane {
     this.absent = absent;
     const answers = new Answers({
       ...{ drops: parts.drops, retained },
-      isReceived: (topic) => this.subscriptions.isReceived(topic),
+      isReceived: (topic) => this.local.isReceived(topic),
       publish: (message) => this.publishLocal(message),
     });
-    this.subscriptions = new Subscriptions({ ...shared, sessions, absent, answers });
+    this.local = new LocalSubscriptions({ router, answers });
+    this.subscriptions = new Subscriptions({ ...shared, sessions, absent });
   }
 
   /** Restores the stored state: retained messages, sessions with their subscriptions and queues. */

@@ -19,16 +19,13 @@ import {
   SUCCESS,
 } from '../../mqtt/reason-codes.ts';
 import { isShared, topicFilterOf } from '../../mqtt/shared-filter.ts';
-import { matches } from '../../mqtt/topics.ts';
 import type { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
-import { type Answers, requestOf } from './answers.ts';
 import type { Client } from './client.ts';
 import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
-import type { ReceivedMessage } from './local-message.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import type { Grant, Publication, Subscriber } from './publication.ts';
+import type { Grant } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
 import { enqueueRetained } from './retained-delivery.ts';
 import type { Subscribed } from './retained-feed.ts';
@@ -47,7 +44,6 @@ export interface SubscriptionsParts extends SubscriptionRefusalsParts {
   readonly limits: SubscriptionLimits & TopicLimits;
   readonly turnBudget: TurnBudget;
   readonly memory: MemoryBudget;
-  readonly answers: Answers;
   /** Moves a message that can't be delivered to the refused messages. */
   setAside(message: Message, to: string, error: unknown): void;
   /** A subscription is refused. */
@@ -69,14 +65,12 @@ interface Subscribing {
 
 const TOO_MANY_UNFINISHED = 'all clients together have too many packets unfinished';
 
-/** The subscriptions of clients and of the gateway itself, and the retained messages that clients get with theirs. */
+/** The subscriptions of clients, and the retained messages that clients get with theirs. */
 export class Subscriptions {
   readonly #parts: SubscriptionsParts;
   readonly #refusals: SubscriptionRefusals;
   /** How many packets of a client are being worked on. */
   readonly #working = new Map<Client, number>();
-  /** The filters of parts of the gateway, each as often as it is subscribed. */
-  readonly #localFilters: string[] = [];
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts;
@@ -239,51 +233,6 @@ export class Subscriptions {
     session.retainedFeed.remove(filter);
     if (session.persistent) store.journal.add(['unsubscribe', session.key, filter]);
     return true;
-  }
-
-  /** Calls a part of the gateway with every message that the filter matches, until the returned function is called. */
-  subscribeLocal(filter: string, receive: (message: ReceivedMessage) => void): () => void {
-    const subscriber: Subscriber = {
-      persistent: false,
-      backlogged: undefined,
-      deliver: (publication, qos) => {
-        const { source, topic, payloadStart, end, expiresAt } = publication;
-        const payload = new Uint8Array(source.subarray(payloadStart, end));
-        const answer = this.#answerOf(publication);
-        receive({ topic, payload, qos, retain: false, expiresAt, ...(answer ? { answer } : {}) });
-      },
-    };
-    const detach = this.#attach(filter, subscriber);
-    this.#localFilters.push(filter);
-    return () => {
-      const place = this.#localFilters.indexOf(filter);
-      if (place >= 0) this.#localFilters.splice(place, 1);
-      detach();
-    };
-  }
-
-  /** Whether a part of the gateway receives messages of the topic. */
-  isReceived(topic: string): boolean {
-    return this.#localFilters.some((filter) => matches(filter, topic));
-  }
-
-  #answerOf(publication: Publication): ReceivedMessage['answer'] {
-    const { source, propertiesStart, payloadStart, requester } = publication;
-    // One byte is the length of no properties.
-    if (!requester || payloadStart - propertiesStart <= 1) return undefined;
-    const request = requestOf(source.subarray(propertiesStart, payloadStart), requester);
-    return request && ((payload) => this.#parts.answers.answer(request, payload));
-  }
-
-  /** Calls back with every message of the topic, until the returned function is called. */
-  watch(topic: string, published: () => void): () => void {
-    return this.#attach(topic, { persistent: false, backlogged: undefined, deliver: published });
-  }
-
-  #attach(filter: string, subscriber: Subscriber): () => void {
-    const { router } = this.#parts;
-    router.subscribe(filter, subscriber, 2);
-    return () => router.unsubscribe(filter, subscriber);
   }
 }
 

@@ -31,6 +31,7 @@ async function setUp(
   const outputs = createOutputs({
     cell: 'cell',
     boot: () => 1,
+    storedNow: () => clock.monotonic(),
     outputs: [config],
     buses: fakeBuses({
       gpio: {

@@ -44,6 +44,7 @@ async function setUp(...configs: OutputConfig[]) {
   };
   const receivers = new Map<string, (message: ReceivedCommand) => void>();
   const outputs = createOutputs({
+    storedNow: () => clock.monotonic(),
     cell: 'cell',
     boot: () => 1,
     outputs: configs,

@@ -158,7 +158,7 @@ test('the status counts what was written, and what a message costs', async () =>
   });
   const owner = new FakeOwner(1);
   owner.online = false;
-  store.journal.add(['openSession', 1, 'c', 0]);
+  store.journal.add(['openSession', 1, 'c', 0, 0]);
   await onDisk((pendingAck) => {
     for (let n = 0; n < 10; n++) {
       const one = message('m');

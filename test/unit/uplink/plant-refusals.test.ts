@@ -156,12 +156,12 @@ describe('QoS 2', () => {
     expect([refusals.maximumQos, refusals.noQos2]).toEqual([1, false]);
   });
 
-  test.each([
+  test.each<[string, 1 | 2, () => unknown]>([
     ['a message of QoS 1', 1, () => undefined],
     ['once the plant has taken QoS 2', 2, () => refusals.taken(entry('x', { qos: 2 }))],
     ['where the plant says that it has no QoS 2', 2, () => refusals.connected('mqtt://other', 1)],
     ['where it says so on a later connection', 2, () => refusals.connected('mqtt://plant', 1)],
-  ] as const)('is not tried with %s', (_, qos, before) => {
+  ])('is not tried with %s', (_, qos, before) => {
     before();
     expect(refusals.tryLowerQos(entry('a', { qos }))).toBe(false);
   });

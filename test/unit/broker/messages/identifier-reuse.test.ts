@@ -25,7 +25,7 @@ async function start(disk: MemoryDisk) {
   reader.connection.data(packets.subscribe(1, [['t', 2]]));
   await land(disk);
   const received: string[] = [];
-  plane.plane.subscriptions.subscribeLocal('t', ({ payload }) => {
+  plane.plane.local.subscribe('t', ({ payload }) => {
     received.push(Buffer.from(payload).toString());
   });
   const { connection } = plane.open('device', false);

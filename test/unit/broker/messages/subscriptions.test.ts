@@ -118,7 +118,7 @@ test('the same at QoS 1, where the SUBACK of a clean session waits for an earlie
 test('a part of the gateway gets a payload of its own', async () => {
   const plane = new TestPlane(new MemoryDisk());
   const payloads: Uint8Array[] = [];
-  plane.plane.subscriptions.subscribeLocal('t', ({ payload }) => payloads.push(payload));
+  plane.plane.local.subscribe('t', ({ payload }) => payloads.push(payload));
   const { connection } = plane.open('p', true);
   const packet = packets.publish('t', 'first');
   connection.data(packet);

@@ -109,6 +109,7 @@ test('refused messages have numbers too', () => {
   const insert = db.prepare(
     'INSERT INTO dead_letter (id, uplink, at, reason, body) VALUES (?, ?, 0, ?, ?)',
   );
+  const tree = { table: 'dead_letter', isIndex: false };
   for (const id of [1, 2, 6, 7]) insert.run(id, 'plant', 'r', Buffer.alloc(1));
-  expect(lostBetween(db, 'dead_letter', [{ after: 2n, last: 5n }])).toBe(3);
+  expect(lostBetween(db, 'dead_letter', [{ tree, after: 2n, last: 5n }])).toBe(3);
 });

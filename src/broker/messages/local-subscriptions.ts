@@ -1,0 +1,61 @@
+import { matches } from '../../mqtt/topics.ts';
+import { type Answers, requestOf } from './answers.ts';
+import type { ReceivedMessage } from './local-message.ts';
+import type { Publication, Subscriber } from './publication.ts';
+import type { Router } from './router.ts';
+
+export interface LocalSubscriptionsParts {
+  readonly router: Router;
+  readonly answers: Answers;
+}
+
+/** The subscriptions of parts of the gateway. */
+export class LocalSubscriptions {
+  readonly #parts: LocalSubscriptionsParts;
+  readonly #filters: string[] = [];
+
+  constructor(parts: LocalSubscriptionsParts) {
+    this.#parts = parts;
+  }
+
+  /** Calls a part of the gateway with every message that the filter matches, until the returned function is called. */
+  subscribe(filter: string, receive: (message: ReceivedMessage) => void): () => void {
+    const detach = this.#attach(filter, (publication, qos) => {
+      const { source, topic, payloadStart, end, expiresAt } = publication;
+      const payload = new Uint8Array(source.subarray(payloadStart, end));
+      const answer = this.#answerOf(publication);
+      receive({ topic, payload, qos, retain: false, expiresAt, ...(answer ? { answer } : {}) });
+    });
+    this.#filters.push(filter);
+    return () => {
+      const place = this.#filters.indexOf(filter);
+      if (place >= 0) this.#filters.splice(place, 1);
+      detach();
+    };
+  }
+
+  /** Whether a part of the gateway receives messages of the topic. */
+  isReceived(topic: string): boolean {
+    return this.#filters.some((filter) => matches(filter, topic));
+  }
+
+  /** Calls back with every message of the topic, until the returned function is called. */
+  watch(topic: string, published: () => void): () => void {
+    return this.#attach(topic, published);
+  }
+
+  #answerOf(publication: Publication): ReceivedMessage['answer'] {
+    const { source, propertiesStart, payloadStart, requester } = publication;
+    // One byte is the length of no properties.
+    if (!requester || payloadStart - propertiesStart <= 1) return undefined;
+    const request = requestOf(source.subarray(propertiesStart, payloadStart), requester);
+    return request && ((payload) => this.#parts.answers.answer(request, payload));
+  }
+
+  #attach(filter: string, deliver: Subscriber['deliver']): () => void {
+    const { router } = this.#parts;
+    const subscriber: Subscriber = { persistent: false, backlogged: undefined, deliver };
+    router.subscribe(filter, subscriber, 2);
+    return () => router.unsubscribe(filter, subscriber);
+  }
+}
