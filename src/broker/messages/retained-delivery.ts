@@ -1,4 +1,5 @@
 import type { Qos } from '../../mqtt/codec.ts';
+import { NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import type { Message } from '../../queue/message.ts';
 import { type Grant, Publication } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
@@ -58,13 +59,16 @@ function deliverRetained(
   grant: Grant | null,
 ): void {
   const { copies, queue, deliveries, flow } = session;
-  if (copies.has(retained) || queue.hasExpired(retained.message)) return;
+  const identifiers = grant?.identifiers ?? NO_IDENTIFIERS;
+  // Before MQTT 5 a client is sent no identifiers.
+  const identifier = session.link?.protocol5 ? (identifiers[0] ?? 0) : undefined;
+  if (copies.has(retained, identifier) || queue.hasExpired(retained.message)) return;
   if (!queue.hasRoom(retained.message.body.length)) return session.drop('queue-full');
   const { lastSeq } = deliveries;
   const publication = new Publication().of(retained.message, retained.topic, qos, true);
   publication.grant = grant;
   session.enqueue(publication, qos, true, held || (session.persistent && qos === 2));
-  if (deliveries.lastSeq > lastSeq) copies.add(retained, deliveries.lastSeq);
+  if (deliveries.lastSeq > lastSeq) copies.add(retained, deliveries.lastSeq, identifiers);
   // Its publishers have not made this queue long.
   flow.begin(queue);
 }

@@ -12,16 +12,23 @@ export interface WaitingCopiesParts {
 /** Entries that are compared in one part of the work, and those that are read from disk at once. */
 const STEP = 100;
 const READ = 500;
+const NONE: readonly Copy[] = [];
+
+/** An entry with a retained message's content. */
+interface Copy {
+  readonly seq: number;
+  readonly identifiers: readonly number[];
+}
 
 /**
  * Which retained messages wait for one client already: in its queue or in flight, as a copy that a subscription asked
- * for or as the message itself. A subscription that is made again adds no second one. Each entry is compared once in a
- * connection, on disk too. The memory is that of the retained messages found.
+ * for or as the message itself. A subscription that is made again adds no second one, unless it has another identifier:
+ * the client tells by it what the message is for. Each entry is compared once in a connection, on disk too. The memory
+ * is that of the copies found.
  */
 export class WaitingCopies {
   readonly #parts: WaitingCopiesParts;
-  /** The sequence number of the entry with the retained message's content. */
-  #seqs = new WeakMap<Retained, number>();
+  #copies = new WeakMap<Retained, readonly Copy[]>();
   /** Entries up to this number were compared. */
   #compared = 0;
   /** Until entries are read from disk. */
@@ -31,22 +38,33 @@ export class WaitingCopies {
     this.#parts = parts;
   }
 
-  /** Whether the message waits; exact once `find` has ended. */
-  has(retained: Retained): boolean {
-    const seq = this.#seqs.get(retained);
-    if (seq === undefined) return false;
-    const { queue, deliveries } = this.#parts;
-    return queue.firstSeq <= seq || deliveries.isUndelivered(seq);
+  /**
+   * Whether the message waits with this subscription identifier, 0 for without any; `undefined` where the client knows
+   * none. Exact once `find` has ended.
+   */
+  has(retained: Retained, identifier: number | undefined): boolean {
+    return this.#waiting(retained).some(
+      ({ identifiers }) =>
+        identifier === undefined ||
+        (identifier === 0 ? identifiers.length === 0 : identifiers.includes(identifier)),
+    );
   }
 
   /** The message has been queued under this number. */
-  add(retained: Retained, seq: number): void {
-    this.#seqs.set(retained, seq);
+  add(retained: Retained, seq: number, identifiers: readonly number[]): void {
+    const others = this.#waiting(retained).filter((copy) => copy.seq !== seq);
+    this.#copies.set(retained, [...others, { seq, identifiers }]);
+  }
+
+  #waiting(retained: Retained): readonly Copy[] {
+    const { queue, deliveries } = this.#parts;
+    const copies = this.#copies.get(retained) ?? NONE;
+    return copies.filter(({ seq }) => queue.firstSeq <= seq || deliveries.isUndelivered(seq));
   }
 
   /** Forgets everything: the client has gone. */
   clear(): void {
-    this.#seqs = new WeakMap();
+    this.#copies = new WeakMap();
     this.#compared = 0;
   }
 
@@ -77,18 +95,19 @@ export class WaitingCopies {
   }
 
   async #read(seq: number, retained: RetainedMessages): Promise<void> {
-    const seqs = this.#seqs;
+    const copies = this.#copies;
     // The store reports a failure; what could not be read is taken as compared.
     const { entries, last } = await this.#parts.queue.read(seq, READ);
     this.#reading = undefined;
     // Not after `clear`: the next connection compares from the beginning.
-    if (seqs !== this.#seqs) return;
+    if (copies !== this.#copies) return;
     for (const entry of entries) this.#compare(entry, retained);
     this.#compared = Math.max(this.#compared, last);
   }
 
   #compare(entry: QueueEntry, retained: RetainedMessages): void {
     const current = retained.get(topicOf(entry));
-    if (current?.message.body.equals(entry.message.body)) this.#seqs.set(current, entry.seq);
+    if (!current?.message.body.equals(entry.message.body)) return;
+    this.add(current, entry.seq, entry.identifiers);
   }
 }

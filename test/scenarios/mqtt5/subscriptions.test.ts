@@ -92,6 +92,42 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     expect((await client.message()).properties).toEqual([['subscriptionIdentifier', 2]]);
   });
 
+  test.each([0, 3600])(
+    'T19 T20 a retained message that waits with another identifier is sent with the new one too, once (session expiry %i)',
+    async (expiry) => {
+      const broker = await start(transport);
+      const publisher = await broker.client({ clientId: 'p' });
+      for (const topic of ['kept/a', 'kept/b']) {
+        await publisher.publish(topic, 'x', { qos: 1, retain: true });
+      }
+      const client = await broker.client5({
+        clientId: 'c',
+        properties: [
+          ['sessionExpiry', expiry],
+          ['receiveMaximum', 1],
+        ],
+      });
+      const first = [[`kept/+`, 1]] as const;
+      for (const identifier of [1, 2, 2]) {
+        await client.subscribe(first, [['subscriptionIdentifier', identifier]]);
+      }
+      await client.subscribe([['#', 1]], [['subscriptionIdentifier', 3]]);
+      for (let n = 0; n < 2; n++) await client.subscribe(first);
+      const received = [];
+      for (let n = 0; n < 8; n++) {
+        const message = await client.message();
+        received.push([message.topic, p.valueIn(message, 'subscriptionIdentifier')]);
+      }
+      expect(received).toEqual(
+        [1, 2, 3, undefined].flatMap((identifier) => [
+          ['kept/a', identifier],
+          ['kept/b', identifier],
+        ]),
+      );
+      await client.quiet();
+    },
+  );
+
   test('[MQTT-3.8.4-6] [MQTT-3.10.4-6] [MQTT-3.11.3-1] T33 each filter has its reason code', async () => {
     const broker = await start(transport);
     const client = await broker.client5({ clientId: 'c' });
