@@ -22,6 +22,8 @@ export interface GatewayOptions {
   /** Top-level config keys, put in place of those that the other options give. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** MQTT versions that the listeners accept, as in the config. */
+  readonly versions?: readonly number[];
   /** Where it listens, when `config` names other listeners. */
   readonly ports?: readonly number[];
 }
@@ -52,13 +54,14 @@ export async function startGateway(options: GatewayOptions = {}): Promise<TestGa
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-test-'));
   const dataDir = join(folder, 'data');
   const configFile = join(folder, 'config.yaml');
+  const versions = options.versions ? { versions: options.versions } : {};
   const config = {
     cell: 'robotcell1',
     data: dataDir,
     broker: {
       listeners: [
-        { host: '127.0.0.1', port },
-        { host: '127.0.0.1', port: wsPort, protocol: 'ws' },
+        { host: '127.0.0.1', port, ...versions },
+        { host: '127.0.0.1', port: wsPort, protocol: 'ws', ...versions },
       ],
       ...(options.limits ? { limits: options.limits } : {}),
       ...(options.access ? { access: options.access } : {}),

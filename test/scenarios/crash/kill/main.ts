@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { runKill5 } from '../kill-5/run.ts';
 import { isClean } from './ledger.ts';
 import { runMatrix, table } from './matrix.ts';
 import { SCENARIOS, type Scenario } from './run.ts';
@@ -18,14 +19,23 @@ export async function main(args: readonly string[]): Promise<number> {
     },
   });
   const control = values['no-gate'];
+  const [runs, seed] = [Number(values.runs), Number(values.seed ?? Date.now() % 1_000_000)];
+  const print = (line: string): void => console.log(line);
+  const only5 = values.scenario?.join() === MQTT_5;
+  const hasAll = values.scenario === undefined && values.subscriber === undefined;
+  let faults = 0;
+  if (!control && (only5 || hasAll)) {
+    faults = (await runKill5({ runs, seed, print })).flatMap((each) => each.faults).length;
+    if (only5) return faults > 0 ? 1 : 0;
+  }
   const results = await runMatrix({
     scenarios: chosen(values.scenario, SCENARIOS),
     presences: chosen(values.subscriber, PRESENCES),
-    runs: Number(values.runs),
-    seed: Number(values.seed ?? Date.now() % 1_000_000),
+    runs,
+    seed,
     syncMs: Number(values['sync-ms']),
     broker: control ? 'mosquitto' : 'cellgate',
-    print: (line) => console.log(line),
+    print,
   });
   console.log(`\n${table(results)}`);
   const verdicts = results.flatMap(({ outcomes }) => outcomes.map(({ verdict }) => verdict));
@@ -36,8 +46,11 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return clean ? 1 : 0;
   }
-  return clean ? 0 : 1;
+  return clean && faults === 0 ? 0 : 1;
 }
+
+/** The scenario of expiries and delays, which has clients of its own. */
+const MQTT_5 = 'mqtt5';
 
 function chosen<Name extends Scenario | Presence>(
   wanted: readonly string[] | undefined,

@@ -27,7 +27,7 @@ export interface CellResult {
 }
 
 /** Nothing of a queue's bounds may hide a loss. */
-const LIMITS = { queue: { messages: 10_000_000, bytes: '4GiB' } };
+const LIMITS = { queue: { messages: 10_000_000, bytes: '4GiB' }, receiveMaximum: 65_535 };
 
 /** Runs every cell of the matrix, all on one broker that is killed `runs` times in each. */
 export async function runMatrix(options: MatrixOptions): Promise<CellResult[]> {
@@ -58,9 +58,10 @@ async function runCell(
   for (let n = 1; n <= runs; n++) {
     const random = createRandom(seed + n * 7919 + SCENARIOS.indexOf(scenario) * 131);
     const name = `${scenario.replaceAll(/\W/g, '')}-${presence}-${n}`;
-    const outcome = await run({ scenario, presence, broker, random, name });
+    const version = options.broker === 'mosquitto' ? 3 : random.pick([3, 5] as const);
+    const outcome = await run({ scenario, presence, broker, random, version, name });
     outcomes.push(outcome);
-    print(describe(scenario, presence, n, outcome));
+    print(describe(`${scenario}${version === 5 ? ' v5' : ''}`, presence, n, outcome));
     for (const fault of outcome.verdict.faults) print(`    ${fault}`);
   }
   return { scenario, presence, outcomes };
@@ -71,6 +72,7 @@ async function start({ broker, syncMs }: MatrixOptions): Promise<TestGateway> {
   const env = syncMs ? compileSlowSync().env({ syncMs }) : undefined;
   return startGateway({
     limits: LIMITS,
+    versions: [3, 4, 5],
     config: { log: { level: 'warn' } },
     ...(env ? { env } : {}),
   });

@@ -1,10 +1,12 @@
 import type { Packet } from '../../../support/packets.ts';
 import * as packets from '../../../support/packets.ts';
+import type { Codec } from './codec.ts';
 import type { Qos, Trail } from './ledger.ts';
 import { Wire } from './wire.ts';
 
 export interface PublisherOptions {
   readonly qos: Qos;
+  readonly codec: Codec;
   /** PUBLISH packets without their last acknowledgement at once. */
   readonly window: number;
   /** Messages a second; as fast as the window allows without it. */
@@ -73,6 +75,7 @@ export class Publisher {
       (packet, from) => {
         if (from.open) this.#hear(packet);
       },
+      this.#options.codec,
     );
     this.#wire = wire;
     this.sessionPresent = connack.sessionPresent;
@@ -86,7 +89,7 @@ export class Publisher {
   async enrol(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#settled = resolve;
-      this.#wire!.send(packets.subscribe(1, [[`enrolled/${this.clientId}`, 0]]));
+      this.#wire!.send(this.#options.codec.subscribe(1, [[`enrolled/${this.clientId}`, 0]]));
     });
   }
 
@@ -160,9 +163,9 @@ export class Publisher {
   }
 
   #encode({ trail, number }: Outgoing, id: number, dup: boolean): Buffer {
-    const { qos, size, retain = false, deletes } = this.#options;
+    const { qos, codec, size, retain = false, deletes } = this.#options;
     const payload = deletes?.(trail.topic, number) ? '' : `${number} `.padEnd(size, '.');
-    return packets.publish(trail.topic, payload, { qos, id, dup, retain });
+    return codec.publish(trail.topic, payload, { qos, id, dup, retain });
   }
 
   #hear(packet: Packet): void {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '../../../support/random.ts';
+import { CODEC_3, CODEC_5 } from './codec.ts';
 import {
   judge,
   type Ledger,
@@ -41,6 +42,8 @@ export interface Run {
   readonly presence: Presence;
   readonly broker: Mortal;
   readonly random: Random;
+  /** Of MQTT, which the messages' clients speak. */
+  readonly version: 3 | 5;
   /** Unique on this broker; begins the run's topics and client ids. */
   readonly name: string;
 }
@@ -60,7 +63,7 @@ export async function run(each: Run): Promise<Outcome> {
 
 interface Plan {
   readonly qos: Qos;
-  readonly publisher: Omit<PublisherOptions, 'qos'>;
+  readonly publisher: Omit<PublisherOptions, 'qos' | 'codec'>;
   /** Clients drop their connections and come back while the load runs. */
   readonly churn: boolean;
 }
@@ -92,19 +95,22 @@ async function runMessages(each: Run): Promise<Outcome> {
   const { broker, random, name, presence, scenario } = each;
   const { qos, publisher: options, churn } = plan(each);
   const { port } = broker;
+  const codec = each.version === 5 ? CODEC_5 : CODEC_3;
   const topics = scenario === 'retained' ? 20 : 3;
   const publishers = [1, 2].map((p) => {
     const trails = Array.from({ length: topics }, (_, t) => trail(`${name}/p${p}/t${t}`, qos));
-    return new Publisher(port, `${name}-p${p}`, trails, { qos, ...options });
+    return new Publisher(port, `${name}-p${p}`, trails, { qos, codec, ...options });
   });
   const trails = publishers.flatMap((publisher) => publisher.trails);
   // A deletion has no payload and so no number: the subscriber follows topics without any.
   const followed = options.deletes ? [trail(`${name}/plain`, qos)] : trails;
   if (options.deletes) {
-    publishers.push(new Publisher(port, `${name}-p3`, followed, { qos, ...options, ...PLAIN }));
+    publishers.push(
+      new Publisher(port, `${name}-p3`, followed, { qos, codec, ...options, ...PLAIN }),
+    );
   }
   const delayMs = random.pick([0, 0, 4]);
-  const subscriber = new Subscriber(port, `${name}-s`, followed, qos, delayMs);
+  const subscriber = new Subscriber(port, `${name}-s`, followed, qos, delayMs, codec);
 
   for (const publisher of publishers) {
     await publisher.connect();

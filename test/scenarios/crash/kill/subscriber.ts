@@ -1,5 +1,6 @@
 import type { Packet, Publish } from '../../../support/packets.ts';
 import * as packets from '../../../support/packets.ts';
+import type { Codec } from './codec.ts';
 import type { Qos, Trail } from './ledger.ts';
 import { Wire } from './wire.ts';
 
@@ -21,6 +22,7 @@ export class Subscriber {
   readonly #trails = new Map<string, Trail>();
   readonly #qos: Qos;
   readonly #delayMs: number;
+  readonly #codec: Codec;
   #wire: Wire | undefined;
   #subscribed: (() => void) | undefined;
   #awaited: (() => void) | undefined;
@@ -29,7 +31,15 @@ export class Subscriber {
   readonly #highest = new Map<string, number>();
 
   /** Acknowledges after `delayMs`, in order. */
-  constructor(port: number, clientId: string, trails: readonly Trail[], qos: Qos, delayMs: number) {
+  constructor(
+    port: number,
+    clientId: string,
+    trails: readonly Trail[],
+    qos: Qos,
+    delayMs: number,
+    codec: Codec,
+  ) {
+    this.#codec = codec;
     this.#port = port;
     this.clientId = clientId;
     this.#qos = qos;
@@ -45,6 +55,7 @@ export class Subscriber {
       (packet, from) => {
         if (from.open) this.#hear(packet, from);
       },
+      this.#codec,
     );
     this.#wire = wire;
     this.sessionPresent = connack.sessionPresent;
@@ -54,7 +65,7 @@ export class Subscriber {
     await new Promise<void>((resolve) => {
       this.#subscribed = resolve;
       const wishes = [...this.#trails.keys()].map((topic) => [topic, this.#qos] as const);
-      this.#wire!.send(packets.subscribe(1, wishes));
+      this.#wire!.send(this.#codec.subscribe(1, wishes));
     });
   }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import type { Connack, ConnectOptions, Packet } from '../../../support/packets.ts';
 import * as packets from '../../../support/packets.ts';
+import { CODEC_3, type Codec } from './codec.ts';
 
 /** How long a broker may be silent before what has not come counts as lost. */
 export const CATCH_UP_MS = 20_000;
@@ -15,10 +16,15 @@ export class Wire {
   #open = true;
   #pending: Uint8Array[] = [];
   readonly #socket: Socket;
-  readonly #reader = new packets.PacketReader();
+  readonly #reader: packets.PacketReader;
 
-  private constructor(socket: Socket, hear: (packet: Packet, wire: Wire) => void) {
+  private constructor(
+    socket: Socket,
+    { parse }: Codec,
+    hear: (packet: Packet, wire: Wire) => void,
+  ) {
     this.#socket = socket;
+    this.#reader = new packets.PacketReader(parse);
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#open = false;
@@ -36,6 +42,7 @@ export class Wire {
     port: number,
     options: ConnectOptions,
     hear: (packet: Packet, wire: Wire) => void,
+    codec: Codec = CODEC_3,
   ): Promise<{ wire: Wire; connack: Connack }> {
     const socket = createConnection({ host: '127.0.0.1', port, noDelay: true });
     await once(socket, 'connect');
@@ -44,13 +51,13 @@ export class Wire {
       answered = resolve;
     });
     let connected = false;
-    const wire = new Wire(socket, (packet) => {
+    const wire = new Wire(socket, codec, (packet) => {
       if (connected) return hear(packet, wire);
       if (packet.type !== 'connack') throw new Error(`${packet.type} came before CONNACK`);
       connected = true;
       answered(packet);
     });
-    wire.send(packets.connect(options));
+    wire.send(codec.connect(options));
     const connack = await Promise.race([answer, wire.closed]);
     if (!connack) throw new Error('the broker closed the connection before its CONNACK');
     if (connack.code !== 0) throw new Error(`CONNACK has code ${connack.code}`);

@@ -17,8 +17,8 @@ const CONFIG = `
 cell: cell
 data: /data/cellgate
 broker:
-  listeners: [ { host: 0.0.0.0, port: 1883, anonymous: true } ]
-  limits: { queue: { messages: 10000000, bytes: 4GiB }, connectTimeout: 60s }
+  listeners: [ { host: 0.0.0.0, port: 1883, anonymous: true, versions: [3, 4, 5] } ]
+  limits: { queue: { messages: 10000000, bytes: 4GiB }, receiveMaximum: 65535, connectTimeout: 60s }
 `;
 
 /**

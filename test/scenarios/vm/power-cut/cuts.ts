@@ -55,6 +55,11 @@ const PATIENCE_MS = 60_000;
 /** All loads at once, one cut, and what each of them finds afterwards. */
 async function cut(appliance: Appliance, seed: number, n: number): Promise<CutResult> {
   const { pick } = createRandom(seed + n);
+  // Half of the loads are of MQTT 5, in the same cut.
+  const versions = pick([
+    [3, 5, 3, 5],
+    [5, 3, 5, 3],
+  ] as const);
   const loads: [Scenario, Presence][] = [
     ['qos1-burst', 'absent'],
     ['qos2', 'absent'],
@@ -70,7 +75,8 @@ async function cut(appliance: Appliance, seed: number, n: number): Promise<CutRe
   const outcomes = await Promise.all(
     loads.map(([scenario, presence], load) => {
       const random = createRandom(seed + n * 7919 + load * 131);
-      return run({ scenario, presence, broker, random, name: `cut${n}-${load}` });
+      const version = versions[load]!;
+      return run({ scenario, presence, broker, random, version, name: `cut${n}-${load}` });
     }),
   );
   const recovery = appliance.recovery!;
