@@ -56,7 +56,10 @@ export class DelayedWills {
       this.#wills.set(clientId, kept);
       if (kept.due !== undefined) continue;
       const delayMs = this.#parts.hasSession(clientId) ? stored.delay * 1000 : 0;
-      this.#setDue(clientId, kept, Math.max(graceMs, delayMs));
+      const waitMs = Math.max(graceMs, delayMs);
+      if (waitMs > 0) this.#setDue(clientId, kept, waitMs);
+      // Now: the next connection of this client must not make it void.
+      else this.#publish(clientId, will);
     }
   }
 

@@ -30,7 +30,7 @@ export interface GrantPair {
 }
 
 /** The matching subscriptions of each subscriber: the highest QoS, or all of them where one has options. */
-export type Found = Map<Subscriber, Qos | readonly Subscription[]>;
+export type Found = Map<Subscriber, Qos | Subscription[]>;
 
 /** Adds the subscriptions of a filter that matches. */
 export function addSubscriptions(
@@ -39,9 +39,9 @@ export function addSubscriptions(
 ): void {
   for (const [subscriber, subscription] of subscriptions) {
     const before = found.get(subscriber);
-    if (typeof subscription === 'object' || typeof before === 'object') {
-      const others = typeof before === 'object' ? before : before === undefined ? [] : [before];
-      found.set(subscriber, [...others, subscription]);
+    if (typeof before === 'object') before.push(subscription);
+    else if (typeof subscription === 'object') {
+      found.set(subscriber, before === undefined ? [subscription] : [before, subscription]);
     } else if (before === undefined || before < subscription) {
       found.set(subscriber, subscription);
     }

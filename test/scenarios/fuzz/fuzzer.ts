@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { publish } from '../../support/packets.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { BOMBS } from './bombs.ts';
 import { mutated } from './mutate.ts';
 import { Random } from './random.ts';
 
@@ -23,9 +24,48 @@ export interface FuzzResult {
   readonly residentKib: number;
 }
 
+/**
+ * Throws property bombs at a gateway, one after the other; throws an Error when it takes harm. Resolves with the longest
+ * round trip of a client with nothing to hide during each, in milliseconds.
+ */
+export async function bomb(): Promise<{ name: string; slowestMs: number; residentKib: number }[]> {
+  const gateway = await startGateway({ versions: [3, 4, 5] });
+  const canary = new Canary();
+  const results = [];
+  try {
+    await canary.connect(gateway.port);
+    for (const [name, throwBomb] of Object.entries(BOMBS)) {
+      canary.slowestMs = 0;
+      let isOver = false;
+      const thrown = throwBomb(gateway.port).finally(() => {
+        isOver = true;
+      });
+      let residentKib = 0;
+      const singing = (async () => {
+        while (!isOver) {
+          await canary.roundTrip();
+          residentKib = Math.max(residentKib, checkHealth(gateway));
+          await delay(CANARY_MS / 10);
+        }
+      })();
+      await Promise.all([thrown, singing]);
+      results.push({ name, slowestMs: canary.slowestMs, residentKib });
+    }
+    canary.destroy();
+    const code = await gateway.stop();
+    if (code !== 0) throw new Error(`the gateway ended with ${code}`);
+    checkLog(gateway);
+    return results;
+  } finally {
+    canary.destroy();
+    await gateway.dispose();
+  }
+}
+
 /** Throws what a seed gives at a gateway for `ms`; throws an Error with the latest cases when it takes harm. */
 export async function fuzz(seed: number, ms: number): Promise<FuzzResult> {
   const gateway = await startGateway({
+    versions: [3, 4, 5],
     limits: { retainedMessages: 5000, queue: { messages: 1000 }, connectTimeout: '1s' },
   });
   const latest: string[] = [];
@@ -67,6 +107,7 @@ export async function fuzz(seed: number, ms: number): Promise<FuzzResult> {
 /** A client with nothing to hide that must not notice anything. */
 class Canary {
   roundTrips = 0;
+  slowestMs = 0;
   #client: RawClient | undefined;
 
   async connect(port: number): Promise<void> {
@@ -76,6 +117,7 @@ class Canary {
 
   async roundTrip(): Promise<void> {
     const client = this.#client!;
+    const began = performance.now();
     const payload = String(++this.roundTrips);
     const id = client.id();
     client.send(publish('the canary/sings', payload, { qos: 1, id }));
@@ -83,6 +125,7 @@ class Canary {
     await client.acknowledge(message);
     await client.take('puback');
     if (message.payload !== payload) throw new Error(`the canary got ${message.payload}`);
+    this.slowestMs = Math.max(this.slowestMs, performance.now() - began);
   }
 
   async sing(until: number): Promise<void> {

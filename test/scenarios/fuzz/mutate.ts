@@ -1,5 +1,6 @@
 import * as packets from '../../support/packets.ts';
 import type { Random } from './random.ts';
+import { sequence5 } from './sequence-5.ts';
 
 const TOPICS = ['a', 'a/b', '/', '$SYS/x', 'ü/漢', 'x'.repeat(300), 'a/'.repeat(100)];
 const FILTERS = ['#', '+', 'a/#', '+/+', 'a/b', '$SYS/#', '/'];
@@ -10,6 +11,10 @@ export function sequence(random: Random): Buffer[] {
   const length = 1 + random.below(10);
   while (all.length <= length) all.push(anyPacket(random));
   return all;
+}
+
+function anySequence(random: Random): Buffer[] {
+  return random.chance(2) ? sequence5(random) : sequence(random);
 }
 
 function connect(random: Random): Buffer {
@@ -116,7 +121,7 @@ const MUTATIONS: readonly Mutation[] = [
     return join(bytes.subarray(0, at), random.bytes(1 + random.below(30)), bytes.subarray(at));
   },
   function splice(random, bytes) {
-    const other = join(...sequence(random));
+    const other = join(...anySequence(random));
     const from = random.below(other.length);
     return join(bytes.subarray(0, random.below(bytes.length + 1)), other.subarray(from));
   },
@@ -136,7 +141,7 @@ const MUTATIONS: readonly Mutation[] = [
 
 /** The bytes of one case: a right sequence, mutated packet by packet or as a whole, or left alone. */
 export function mutated(random: Random): Buffer {
-  const all = sequence(random);
+  const all = anySequence(random);
   // Often the CONNECT stays right, so that what follows is looked at.
   const first = random.chance(4) ? 0 : 1;
   if (random.chance(2)) {
