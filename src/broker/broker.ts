@@ -159,7 +159,7 @@ export class Broker implements Service {
         connection.close(reason, isStopping ? SERVER_SHUTTING_DOWN : SESSION_TAKEN_OVER);
       },
       will: (message, clientId) => plane.publishWill(message, clientId),
-      hasSession: (clientId) => plane.sessions.byClientId.has(clientId),
+      sessionMs: (clientId) => plane.sessions.byClientId.get(clientId)?.expiryMs ?? 0,
       watch: (topic, published) => plane.local.watch(topic, published),
     };
   }

@@ -19,8 +19,8 @@ export interface ControlPlaneEvents {
   ended(connection: Connection, reason: string): void;
   /** A will must be published, in this turn, so that it is in the next commit. */
   will(message: LocalMessage | DueWill, clientId: string): void;
-  /** Whether the client has a session. */
-  hasSession(clientId: string): boolean;
+  /** How long the session of an absent client lives, in milliseconds; 0 for none. */
+  sessionMs(clientId: string): number;
   /** Calls back with every message of the topic until the returned function is called. */
   watch(topic: string, published: () => void): () => void;
 }
@@ -65,7 +65,7 @@ export class ControlPlane {
     this.#persistence = persistence;
     this.delayedWills = new DelayedWills({
       store,
-      hasSession: (clientId) => events.hasSession(clientId),
+      sessionMs: (clientId) => events.sessionMs(clientId),
       publish: (will, clientId) => events.will(will, clientId),
     });
     this.#kept = new KeptWills({

@@ -9,8 +9,8 @@ export interface DueWill extends Will {
 
 export interface DelayedWillsParts {
   readonly store: Pick<Store, 'journal' | 'storedClock'>;
-  /** Whether the client has a session, which is a reason for a will to wait. */
-  hasSession(clientId: string): boolean;
+  /** How long the session of an absent client lives, in milliseconds; 0 for none. A will waits no longer. */
+  sessionMs(clientId: string): number;
   /** Publishes in this turn, so that one commit deletes the will and stores its messages. */
   publish(will: DueWill, clientId: string): void;
 }
@@ -55,7 +55,7 @@ export class DelayedWills {
       const kept: KeptWill = { will, due: due === CONNECTED ? undefined : due };
       this.#wills.set(clientId, kept);
       if (kept.due !== undefined) continue;
-      const delayMs = this.#parts.hasSession(clientId) ? stored.delay * 1000 : 0;
+      const delayMs = Math.min(stored.delay * 1000, this.#parts.sessionMs(clientId));
       const waitMs = Math.max(graceMs, delayMs);
       if (waitMs > 0) this.#setDue(clientId, kept, waitMs);
       // Now: the next connection of this client must not make it void.

@@ -1,6 +1,5 @@
 import type { Qos } from '../../mqtt/codec.ts';
 import { BoundedQueue, type BoundedQueueOwner, type QueueDrop } from '../../queue/bounded-queue.ts';
-import { NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import { ENTRY_BYTES, QueueEntry } from '../../queue/queue-entry.ts';
 import { Deliveries, type Link } from './deliveries.ts';
 import { type FlowReader, ReaderFlow } from './flow-control.ts';

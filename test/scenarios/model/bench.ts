@@ -16,6 +16,8 @@ import { createQuietLog } from '../../support/quiet-log.ts';
 /** A gateway's broker on loopback that can be stopped, or killed, and started again on its data. */
 export interface Bench {
   readonly port: number;
+  /** Time passes for the gateway, which drops what has expired. */
+  pass?(ms: number): Promise<void>;
   /** A clean stop and a start. */
   restart(): Promise<void>;
   /**
@@ -72,10 +74,25 @@ export interface InProcess extends Bench {
   readonly lines: string[];
 }
 
+const VERSIONS = [3, 4, 5] as const;
+
+/** The machine's clocks, ahead by what `pass` has added. */
+function createAheadClock(): Clock & { pass(ms: number): void } {
+  let ahead = 0;
+  return {
+    ...systemClock,
+    wall: () => systemClock.wall() + ahead,
+    monotonic: () => systemClock.monotonic() + ahead,
+    pass(ms) {
+      ahead += ms;
+    },
+  };
+}
+
 /** Store and broker in this process, with real sockets and a folder of their own. */
 export async function startInProcess(
   limits: SomeLimits = {},
-  clock: Clock = systemClock,
+  clock: Clock & { pass?(ms: number): void } = createAheadClock(),
 ): Promise<InProcess> {
   const { log, lines } = createQuietLog();
   const folders: string[] = [];
@@ -96,7 +113,7 @@ export async function startInProcess(
       },
     });
     await store.start();
-    const listener = { host: '127.0.0.1', port: 0, anonymous: true };
+    const listener = { host: '127.0.0.1', port: 0, anonymous: true, versions: VERSIONS };
     const broker = new Broker({
       faults: createFaults(),
       listeners: [
@@ -135,6 +152,10 @@ export async function startInProcess(
       return running.store;
     },
     lines,
+    async pass(ms) {
+      clock.pass!(ms);
+      running.broker.sweep();
+    },
     async restart() {
       await stop(running);
       running = await start(running.folder);
@@ -170,7 +191,7 @@ function copyDatabase(from: string, to: string): void {
 
 /** The built gateway in a process of its own; its crash is `kill -9`. */
 export async function startSpawned(limits: Readonly<Record<string, number | string>>) {
-  const gateway = await startGateway({ limits });
+  const gateway = await startGateway({ limits, versions: VERSIONS });
   const bench: Bench = {
     port: gateway.port,
     restart: () => gateway.restart(),

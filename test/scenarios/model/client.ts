@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import * as packets from '../../support/packets.ts';
+import * as p from '../../support/packets-5.ts';
 import type { Deliveries, Sent } from './deliveries.ts';
 
 /** What a client does not answer until told: nothing, messages, or the end of the QoS 2 handshake. */
@@ -36,6 +37,12 @@ export class ModelClient {
   /** Hears of every message; in place of `deliveries` where there is no model. */
   onMessage: ((message: packets.Publish) => void) | undefined;
   failure: Error | undefined;
+  /** Whether the connection is one of MQTT 5. */
+  five = false;
+  /** Of MQTT 5: it refuses some of the messages with a reason code. */
+  refuses = false;
+  /** Topics by the aliases that the gateway uses. */
+  readonly #aliases = new Map<number, string>();
   #socket: Socket | undefined;
   #reader = new packets.PacketReader();
   #answers: packets.Packet[] = [];
@@ -54,13 +61,19 @@ export class ModelClient {
   }
 
   /** CONNECT and its CONNACK; a connection that is still there is left to the gateway to close. */
-  async connect(port: number, options: packets.ConnectOptions): Promise<packets.Connack> {
+  async connect(
+    port: number,
+    options: packets.ConnectOptions,
+    options5?: p.ConnectOptions5,
+  ): Promise<Pick<packets.Connack, 'sessionPresent'>> {
     const before = this.#socket;
     const gone = before && new Promise<void>((resolve) => before.once('close', () => resolve()));
     const socket = createConnection({ host: '127.0.0.1', port, noDelay: true });
     socket.on('error', () => undefined);
     this.#socket = socket;
-    this.#reader = new packets.PacketReader();
+    this.five = options5 !== undefined;
+    this.#aliases.clear();
+    this.#reader = new packets.PacketReader(this.five ? (p.parse as never) : undefined);
     this.#answers = [];
     this.#unanswered = [];
     this.#ending = false;
@@ -71,7 +84,11 @@ export class ModelClient {
       if (this.#socket === socket) this.#socket = undefined;
       this.#wake?.();
     });
-    socket.write(packets.connect({ ...options, clientId: this.id }));
+    const connect = options5
+      ? p.connect({ ...options5, clientId: this.id })
+      : packets.connect({ ...options, clientId: this.id });
+    if (TRACE) console.log(`${this.id} > ${connect.toString('latin1')}`);
+    socket.write(connect);
     const connack = await this.answer('connack');
     if (connack.code !== 0) throw new Error(`${this.id}: CONNACK ${connack.code}`);
     if (gone) await bounded(gone, `${this.id}: the gateway to close the earlier connection`);
@@ -138,12 +155,23 @@ export class ModelClient {
     await bounded(closed, `${this.id}: the gateway to close`);
   }
 
+  /** A PUBLISH in the version of the connection. */
+  publish(sent: Sent, id: number, dup = false): Buffer {
+    const { topic, payload, qos, retain, properties, expiry } = sent;
+    if (!this.five) {
+      if (dup && properties.length > 0) sent.stripped = true;
+      return packets.publish(topic, payload, { qos, retain, id, dup });
+    }
+    const all: p.Properties = expiry > 0 ? [['messageExpiry', expiry], ...properties] : properties;
+    return p.publish(topic, payload, { qos, retain, id, dup, properties: all });
+  }
+
   /** DISCONNECT; resolves when the gateway has closed. */
-  async disconnect(): Promise<void> {
+  async disconnect(packet: Buffer = packets.disconnect): Promise<void> {
     const socket = this.#socket;
     if (!socket) return;
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-    socket.write(packets.disconnect);
+    socket.write(packet);
     await bounded(closed, `${this.id}: the gateway to close after DISCONNECT`);
   }
 
@@ -157,9 +185,8 @@ export class ModelClient {
   /** Sends again what a resumed session owes [MQTT-4.4.0-1]. */
   resume(): void {
     for (const { sent, id, phase } of this.outgoing) {
-      const { topic, payload, qos, retain } = sent;
       if (phase === 'release') this.send(packets.pubrel(id));
-      else this.send(packets.publish(topic, payload, { qos, retain, id, dup: true }));
+      else this.send(this.publish(sent, id, true));
     }
   }
 
@@ -176,6 +203,7 @@ export class ModelClient {
     if (TRACE) console.log(`${this.id} < ${packet.type} ${packet.raw.toString('latin1')}`);
     switch (packet.type) {
       case 'publish':
+        if (this.five) this.#resolve(packet);
         if (packet.topic.startsWith(OWN)) return;
         this.onMessage?.(packet);
         this.deliveries?.published(packet);
@@ -190,6 +218,7 @@ export class ModelClient {
         return;
       case 'puback':
       case 'pubrec':
+        this.#checkCode(packet as unknown as p.Packet5);
         return this.#acknowledged(packet.id, packet.type === 'puback' ? 1 : 2);
       case 'pubcomp': {
         const completed = this.outgoing.find(({ id }) => id === packet.id);
@@ -198,8 +227,31 @@ export class ModelClient {
         return;
       }
       default:
+        if (this.#isFarewell(packet as unknown as p.Packet5)) return;
         this.#answers.push(packet);
     }
+  }
+
+  /** A topic alias stands for the topic that it came with. */
+  #resolve(packet: packets.Publish): void {
+    const alias = p.valueIn(packet as unknown as p.Packet5, 'topicAlias') as number | undefined;
+    if (alias === undefined) return;
+    if (packet.topic !== '') this.#aliases.set(alias, packet.topic);
+    const topic = this.#aliases.get(alias);
+    if (topic === undefined) throw new Error(`alias ${alias} without a topic`);
+    Object.assign(packet, { topic });
+  }
+
+  /** There may be no subscriber; nothing else is wrong with what is published here. */
+  #checkCode({ type, code = 0 }: p.Packet5): void {
+    if (code !== 0 && code !== 0x10) throw new Error(`${type} has code ${code}`);
+  }
+
+  /** DISCONNECT of the gateway: taken over or shutting down, no other reason. */
+  #isFarewell({ type, code = 0 }: p.Packet5): boolean {
+    if (type !== 'disconnect') return false;
+    if (code !== 0x8b && code !== 0x8e) throw new Error(`DISCONNECT has code ${code}`);
+    return true;
   }
 
   /** Acknowledgements come in the order of the messages [MQTT-4.6.0-2, 4.6.0-3]. */
@@ -221,6 +273,9 @@ export class ModelClient {
     if (packet.type === 'pubrel') {
       this.send(packets.pubcomp(packet.id));
       this.deliveries?.done(packet.id);
+    } else if (packet.type === 'publish' && this.five && this.refuses && isRefused(packet)) {
+      this.send(p.acknowledge(packet.qos === 1 ? 'puback' : 'pubrec', packet.id, NOT_TAKEN));
+      this.deliveries?.refused(packet.id);
     } else if (packet.type === 'publish' && packet.qos === 1) {
       this.send(packets.puback(packet.id));
       this.deliveries?.done(packet.id);
@@ -229,6 +284,12 @@ export class ModelClient {
       this.deliveries?.receiving(packet.id);
     }
   }
+}
+
+const NOT_TAKEN = 0x83;
+
+function isRefused({ payload }: packets.Publish): boolean {
+  return payload.endsWith('3') || payload.endsWith('6');
 }
 
 /** Waits for what must happen within the bound. */

@@ -1,4 +1,6 @@
 import type { Publish, Qos } from '../../support/packets.ts';
+import * as p from '../../support/packets-5.ts';
+import { checkProperties } from './properties.ts';
 
 /** One PUBLISH that some client, a will or nobody yet has sent; its payload tells it from all others. */
 export interface Sent {
@@ -8,13 +10,36 @@ export interface Sent {
   readonly retain: boolean;
   /** Its publisher was told that it has arrived. */
   acknowledged: boolean;
+  /** Those of MQTT 5 that are the same for every receiver. */
+  readonly properties: p.Properties;
+  /** Message expiry in seconds; 0 for none. */
+  readonly expiry: number;
+  /** In milliseconds of the model's clock; known once it is published. */
+  expiresAt: number | undefined;
+  /** It was sent again over a connection of MQTT 3.1.1, which has no properties. */
+  stripped: boolean;
+}
+
+/** What a copy has from the subscriptions that match. */
+export interface CopyOptions {
+  /** It answers a SUBSCRIBE. */
+  readonly retained: boolean;
+  /** The retain flag, which MQTT 5 may keep as it was published. */
+  readonly flag: boolean;
+  /** Subscription identifiers, in order. */
+  readonly identifiers: readonly number[];
+  /** It must arrive; else it may. */
+  readonly needed?: boolean;
 }
 
 /** A copy of a message that a session is owed, or may get. */
 interface Copy {
   readonly sent: Sent;
   readonly qos: Qos;
+  /** It answers a SUBSCRIBE. */
   readonly retain: boolean;
+  readonly flag: boolean;
+  readonly identifiers: readonly number[];
   /** `gone`: arrived and acknowledged; after a crash it may come again. */
   state: 'waiting' | 'flying' | 'gone';
   /** It must arrive; else it may. */
@@ -26,6 +51,8 @@ interface Copy {
   again: 'nothing' | 'publish' | 'pubrel' | 'either';
   /** A first arrival may say DUP: a crash hid whether it was sent. */
   mayBeDup: boolean;
+  /** Its client has refused it at QoS 2: a crash may bring it again as a PUBLISH. */
+  wasRefused: boolean;
   /** That it was sent is on disk: another time it must say DUP. */
   sentOnDisk: boolean;
 }
@@ -33,34 +60,48 @@ interface Copy {
 /** What one session is owed, what is in flight to it, and whether that which arrives is right. */
 export class Deliveries {
   #copies: Copy[] = [];
-  readonly #window: number;
+  /** How many messages may be in flight at once. */
+  window: number;
+  /** Whether the connection is one of MQTT 5. */
+  five = false;
+  readonly #now: () => number;
 
-  /** `window` is how many messages may be in flight at once. */
-  constructor(window: number) {
-    this.#window = window;
+  constructor(window: number, now: () => number) {
+    this.window = window;
+    this.#now = now;
   }
 
-  expect(sent: Sent, qos: Qos, retain: boolean, needed = true): void {
+  expect(sent: Sent, qos: Qos, options: CopyOptions): void {
+    const { retained, flag, identifiers, needed = true } = options;
     this.#copies.push({
       sent,
       qos,
-      retain,
+      retain: retained,
+      flag,
+      identifiers,
       needed,
       state: 'waiting',
       id: 0,
       phase: 'published',
       again: 'nothing',
       mayBeDup: false,
+      wasRefused: false,
       sentOnDisk: false,
     });
   }
 
   /** Whether the message is queued or in flight; only copies and persistent sessions' messages are known by content. */
-  waits({ topic, payload }: Sent, persistent: boolean): 'surely' | 'maybe' | 'no' {
+  waits(
+    { topic, payload }: Sent,
+    persistent: boolean,
+    identifier: number,
+  ): 'surely' | 'maybe' | 'no' {
     const copies = this.#copies.filter(
-      ({ sent, qos, state, phase, mayBeDup }) =>
+      ({ sent, qos, state, phase, mayBeDup, identifiers }) =>
         sent.topic === topic &&
         sent.payload === payload &&
+        (!this.five ||
+          (identifier === 0 ? identifiers.length === 0 : identifiers.includes(identifier))) &&
         qos > 0 &&
         (state === 'waiting' || (state === 'flying' && phase === 'published') || mayBeDup),
     );
@@ -76,7 +117,7 @@ export class Deliveries {
 
   /** As many messages are in flight as may be; those that a resumed connection has not brought again are not. */
   get #full(): boolean {
-    return this.#flying.filter(({ again }) => again === 'nothing').length >= this.#window;
+    return this.#flying.filter(({ again }) => again === 'nothing').length >= this.window;
   }
 
   /** Everything that must have come by now has come. */
@@ -112,7 +153,9 @@ export class Deliveries {
       copy.sent.topic === packet.topic &&
       copy.sent.payload === packet.payload &&
       copy.qos === packet.qos &&
-      copy.retain === packet.retain;
+      copy.flag === packet.retain &&
+      (!this.five || copy.identifiers.join() === identifiers);
+    const identifiers = this.five ? identifiersOf(packet).join() : '';
     const resent = this.#copies.find(
       (copy) =>
         copy.state === 'flying' &&
@@ -120,11 +163,15 @@ export class Deliveries {
         copy.id === packet.id &&
         same(copy),
     );
-    if (resent) return this.#publishedAgain(resent, packet);
+    if (resent) {
+      if (this.five) checkProperties(resent.sent, packet as unknown as p.Packet5, this.#now());
+      return this.#publishedAgain(resent, packet);
+    }
     const candidates = this.#copies.filter(
       (each) =>
         same(each) &&
-        (each.state === 'waiting' || (each.state === 'gone' && each.mayBeDup && each.qos === 1)),
+        (each.state === 'waiting' ||
+          (each.state === 'gone' && each.mayBeDup && (each.qos === 1 || each.wasRefused))),
     );
     const copy =
       // With DUP it is one that may have been sent; its publisher's second copy need not be that.
@@ -134,6 +181,7 @@ export class Deliveries {
       candidates.find(({ state }) => state === 'waiting') ??
       candidates[0];
     if (!copy) throw new Error(`must not arrive: ${show(packet)}`);
+    if (this.five) checkProperties(copy.sent, packet as unknown as p.Packet5, this.#now());
     if (copy.state === 'waiting') this.#inOrder(copy, packet);
     if (packet.dup && !copy.mayBeDup) throw new Error(`DUP on a first arrival: ${show(packet)}`);
     if (packet.qos === 0) {
@@ -232,6 +280,26 @@ export class Deliveries {
     if (copy) copy.state = 'gone';
   }
 
+  /** Time has passed: what has expired and was not sent does not arrive any more. */
+  expire(): void {
+    const now = this.#now();
+    const hasExpired = ({ sent }: Copy): boolean =>
+      sent.expiresAt !== undefined && sent.expiresAt < now;
+    this.#copies = this.#copies.filter(
+      (copy) => copy.state !== 'waiting' || copy.mayBeDup || !hasExpired(copy),
+    );
+    for (const copy of this.#copies) {
+      // Whether it was sent before the crash is not known: if not, it has expired.
+      if (copy.mayBeDup && hasExpired(copy)) copy.needed = false;
+    }
+  }
+
+  /** The client of MQTT 5 does not take it: as if it had arrived. */
+  refused(id: number): void {
+    const copy = this.#flying.find((each) => each.id === id);
+    if (copy) Object.assign(copy, { state: 'gone', wasRefused: true });
+  }
+
   /** All that has happened is on disk: what is acknowledged from now on can't come again even after a crash. */
   onDisk(): void {
     this.#copies = this.#copies.filter(({ state, mayBeDup }) => state !== 'gone' || mayBeDup);
@@ -297,6 +365,11 @@ export class Deliveries {
   }
 }
 
+function identifiersOf(packet: Publish): number[] {
+  const values = p.valuesIn(packet as unknown as p.Packet5, 'subscriptionIdentifier');
+  return (values as number[]).toSorted((a, b) => a - b);
+}
+
 function isOwed({ state, needed }: Copy): boolean {
   return state === 'waiting' && needed;
 }
@@ -305,7 +378,9 @@ function tell({ sent, qos, retain, id }: Copy): string {
   return `'${sent.payload}' on ${sent.topic} (qos ${qos}${retain ? ' retained' : ''} id ${id})`;
 }
 
-function show({ topic, payload, qos, retain, dup, id }: Publish): string {
+function show(packet: Publish): string {
+  const { topic, payload, qos, retain, dup, id } = packet;
+  const { properties } = packet as unknown as p.Packet5;
   const flags = `${retain ? ' retained' : ''}${dup ? ' dup' : ''}`;
-  return `'${payload}' on ${topic} (qos ${qos}${flags} id ${id})`;
+  return `'${payload}' on ${topic} (qos ${qos}${flags} id ${id})${properties ? ` ${JSON.stringify(properties)}` : ''}`;
 }

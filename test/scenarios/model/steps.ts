@@ -9,17 +9,51 @@ export interface Words {
   readonly qos: Qos;
   readonly retain: boolean;
   readonly empty: boolean;
+  /** In seconds; of MQTT 5, as the properties. */
+  readonly expiry?: number;
+  readonly properties?: boolean;
 }
 
 export interface WillWords {
   readonly qos: Qos;
   readonly retain: boolean;
+  /** In seconds; of MQTT 5, as the others. */
+  readonly delay?: number;
+  readonly expiry?: number;
+  readonly properties?: boolean;
 }
+
+/** A connection of MQTT 5. */
+export interface Five {
+  /** Of the session, in seconds. */
+  readonly expiry: number;
+  readonly receiveMaximum: number;
+  readonly aliases: number;
+  readonly refuses: boolean;
+}
+
+/** Of a SUBSCRIBE of MQTT 5: the options of all its filters, and its identifier or 0. */
+export interface SubscribeFive {
+  readonly options: number;
+  readonly identifier: number;
+}
+
+/** The session expiry that never ends. */
+export const NEVER = 0xffffffff;
+/** What a `pass` step takes, in milliseconds: more than the shorter expiries, less than the longer ones. */
+export const PASS_MS = 100_000;
+const SHORT_S = 50;
+const LONG_S = 150;
 
 /** One thing that happens; a step that has no meaning at its moment (e.g. a publish while away) is passed over. */
 export type Step =
-  | { do: 'connect'; client: number; clean: boolean; will: WillWords | undefined }
-  | { do: 'subscribe'; client: number; wishes: readonly (readonly [string, Qos])[] }
+  | { do: 'connect'; client: number; clean: boolean; will: WillWords | undefined; five?: Five }
+  | {
+      do: 'subscribe';
+      client: number;
+      wishes: readonly (readonly [string, Qos])[];
+      five?: SubscribeFive;
+    }
   | { do: 'unsubscribe'; client: number; filters: readonly string[] }
   | { do: 'publish'; client: number; burst: readonly Words[] }
   /** So many that a queue does not stand in memory as a whole. */
@@ -34,7 +68,10 @@ export type Step =
   | { do: 'repeat'; client: number }
   | { do: 'release'; client: number }
   | { do: 'drop'; client: number }
-  | { do: 'disconnect'; client: number }
+  /** With the will, or with another session expiry, where they are given in MQTT 5. */
+  | { do: 'disconnect'; client: number; withWill?: boolean; expiry?: number }
+  /** Time passes. */
+  | { do: 'pass' }
   | { do: 'restart' }
   | { do: 'crash' };
 
@@ -43,7 +80,22 @@ export const CLIENTS = 4;
 const client = fc.nat({ max: CLIENTS - 1 });
 const qos = fc.constantFrom<Qos>(0, 1, 2);
 const filter = fc.constantFrom(...FILTERS);
+const expiry = fc.constantFrom(0, 0, SHORT_S, LONG_S);
+const five: fc.Arbitrary<Five> = fc.record({
+  expiry: fc.constantFrom(0, SHORT_S, LONG_S, NEVER, NEVER),
+  receiveMaximum: fc.constantFrom(2, 65_535),
+  aliases: fc.constantFrom(0, 2),
+  refuses: fc.constantFrom(false, false, true),
+});
+const maybeFive = fc.option(five, { nil: undefined, freq: 2 });
+const subscribeFive: fc.Arbitrary<SubscribeFive> = fc.record({
+  // No Local 4, Retain As Published 8, Retain Handling 16 and 32.
+  options: fc.constantFrom(0, 0, 4, 8, 12, 16, 24, 32),
+  identifier: fc.constantFrom(0, 1, 2, 300),
+});
 const words: fc.Arbitrary<Words> = fc.record({
+  expiry,
+  properties: fc.boolean(),
   topic: fc.constantFrom(...TOPICS),
   qos,
   retain: fc.oneof(
@@ -75,6 +127,9 @@ const beginning: fc.Arbitrary<Step[]> = fc
       fc.record({
         there: fc.constantFrom(true, true, true, false),
         clean: fc.constantFrom(false, false, true),
+        // Each sequence has at least one.
+        five: each === 0 ? five : maybeFive,
+        subscribe: subscribeFive,
         wishes: fc.array(fc.tuple(filter, qos), { minLength: 1, maxLength: 3 }),
         each: fc.constant(each),
       }),
@@ -82,10 +137,16 @@ const beginning: fc.Arbitrary<Step[]> = fc
   )
   .map((clients) =>
     clients
-      .filter(({ there }) => there)
-      .flatMap(({ each, clean, wishes }): Step[] => [
-        { do: 'connect', client: each, clean, will: undefined },
-        { do: 'subscribe', client: each, wishes },
+      .filter(({ there, each }) => there || each === 0)
+      .flatMap(({ each, clean, wishes, five: version, subscribe }): Step[] => [
+        {
+          do: 'connect',
+          client: each,
+          clean,
+          will: undefined,
+          ...(version ? { five: version } : {}),
+        },
+        { do: 'subscribe', client: each, wishes, five: subscribe },
       ]),
   );
 
@@ -97,7 +158,17 @@ const middle: fc.Arbitrary<Step[]> = fc.array(
       arbitrary: step('connect', {
         client,
         clean: fc.oneof(fc.constant(false), fc.constant(false), fc.constant(true)),
-        will: fc.option(fc.record({ qos, retain: fc.boolean() }), { nil: undefined, freq: 2 }),
+        will: fc.option(
+          fc.record({
+            qos,
+            retain: fc.boolean(),
+            delay: fc.constantFrom(0, SHORT_S, LONG_S),
+            expiry,
+            properties: fc.boolean(),
+          }),
+          { nil: undefined, freq: 2 },
+        ),
+        five: maybeFive,
       }),
     },
     {
@@ -105,6 +176,7 @@ const middle: fc.Arbitrary<Step[]> = fc.array(
       arbitrary: step('subscribe', {
         client,
         wishes: fc.array(fc.tuple(filter, qos), { minLength: 1, maxLength: 4 }),
+        five: subscribeFive,
       }),
     },
     {
@@ -136,7 +208,15 @@ const middle: fc.Arbitrary<Step[]> = fc.array(
     { weight: 1, arbitrary: step('repeat', { client }) },
     { weight: 1, arbitrary: step('release', { client }) },
     { weight: 3, arbitrary: step('drop', { client }) },
-    { weight: 2, arbitrary: step('disconnect', { client }) },
+    {
+      weight: 2,
+      arbitrary: step('disconnect', {
+        client,
+        withWill: fc.boolean(),
+        expiry: fc.constantFrom(undefined, undefined, 0, SHORT_S, LONG_S),
+      }),
+    },
+    { weight: 2, arbitrary: step('pass', {}) },
     { weight: 1, arbitrary: step('restart', {}) },
     { weight: 1, arbitrary: step('crash', {}) },
   ),

@@ -1,9 +1,20 @@
 import * as packets from '../../support/packets.ts';
+import * as p from '../../support/packets-5.ts';
 import type { Bench } from './bench.ts';
 import { ModelClient } from './client.ts';
 import type { Sent } from './deliveries.ts';
-import { type ModelSession, Reference } from './reference.ts';
-import { CLIENTS, type Step, type WillWords, type Words } from './steps.ts';
+import { ownProperties } from './properties.ts';
+import { type ModelSession, Reference, type Subscription } from './reference.ts';
+import {
+  CLIENTS,
+  type Five,
+  NEVER,
+  PASS_MS,
+  type Step,
+  type SubscribeFive,
+  type WillWords,
+  type Words,
+} from './steps.ts';
 
 /** Plays steps on a gateway and on the model side by side; throws where they part. */
 export class World {
@@ -38,7 +49,7 @@ export class World {
     for (const { persistent, clientId } of [...this.#reference.sessions.values()]) {
       if (!persistent) continue;
       const client = this.#clients.find(({ id }) => id === clientId)!;
-      if (!client.online) await this.#connect(client, false, undefined);
+      if (!client.online) await this.#connect(client, false, undefined, again(client));
     }
     for (const client of this.#clients) {
       client.held = 'nothing';
@@ -59,16 +70,17 @@ export class World {
   async #play(step: Step): Promise<void> {
     if (step.do === 'restart') return this.#restart();
     if (step.do === 'crash') return this.#crash();
+    if (step.do === 'pass') return this.#pass();
     const client = this.#clients[step.client]!;
-    if (step.do === 'connect') return this.#connect(client, step.clean, step.will);
+    if (step.do === 'connect') return this.#connect(client, step.clean, step.will, step.five);
     if (!client.online) return;
     switch (step.do) {
       case 'subscribe':
-        return this.#subscribe(client, step.wishes);
+        return this.#subscribe(client, step.wishes, step.five);
       case 'unsubscribe': {
         const { subscriptions } = this.#session(client);
         for (const filter of step.filters) subscriptions.delete(filter);
-        client.send(packets.unsubscribe(client.packetId(), step.filters));
+        client.send(unsubscribe(client, step.filters));
         await client.answer('unsuback');
         return;
       }
@@ -101,34 +113,46 @@ export class World {
         this.#reference.leave(this.#session(client), false);
         return client.drop();
       case 'disconnect':
-        await client.disconnect();
-        this.#untold = true;
-        return this.#reference.leave(this.#session(client), true);
+        return this.#disconnect(client, step.withWill === true, step.expiry);
     }
   }
 
   /** Connects, or takes over; a client without a session on the other side forgets its own. */
-  async #connect(client: ModelClient, clean: boolean, words: WillWords | undefined) {
-    const will = words && this.#words({ topic: `will/${client.id}`, empty: false, ...words });
+  async #connect(
+    client: ModelClient,
+    clean: boolean,
+    words: WillWords | undefined,
+    five: Five | undefined,
+  ) {
+    const topic = `will/${client.id}`;
+    const will = words && this.#words({ topic, empty: false, ...words }, five !== undefined);
     if (will) will.acknowledged = true;
     const before = this.#reference.sessions.get(client.id);
     if (before?.online) this.#reference.leave(before, false);
-    const { session, present } = this.#reference.open(client.id, clean);
+    const { session, present } = this.#reference.open(client.id, {
+      clean,
+      five: five !== undefined,
+      expiry: five?.expiry ?? (clean ? 0 : NEVER),
+      receiveMaximum: five?.receiveMaximum ?? Number.POSITIVE_INFINITY,
+    });
+    client.refuses = five?.refuses === true;
     client.deliveries = session.deliveries;
     client.held = 'nothing';
     client.holdsRelease = false;
     if (!present) client.outgoing = [];
     for (const { sent, phase } of client.outgoing) {
-      if (phase === 'publish') this.#reference.publishAgain(sent);
+      if (phase === 'publish') this.#reference.publishAgain(sent, session);
     }
-    const connack = await client.connect(this.#bench.port, {
-      clean,
-      ...(will ? { will } : {}),
-    });
+    const connack = await client.connect(
+      this.#bench.port,
+      { clean, ...(will ? { will } : {}) },
+      five && connect5(five, clean, will, words?.delay ?? 0),
+    );
     if (connack.sessionPresent !== present) {
       throw new Error(`session present is ${connack.sessionPresent}, not ${present}`);
     }
-    session.will = will;
+    const delay = five ? (words?.delay ?? 0) : 0;
+    session.will = will && { sent: will, five: five !== undefined, delay };
     this.#untold = true;
     client.resume();
     await client.until(() => client.outgoing.length === 0, 'what was sent again');
@@ -136,15 +160,33 @@ export class World {
     if (present) await this.#barrier();
   }
 
-  #words({ topic, qos, retain, empty }: Words): Sent {
+  /** A message; with properties only in MQTT 5. */
+  #words({ topic, qos, retain, empty, expiry = 0, properties }: Words, five: boolean): Sent {
     const payload = empty ? '' : `m${++this.#messages}`;
-    return { topic, payload, qos, retain, acknowledged: false };
+    return {
+      topic,
+      payload,
+      qos,
+      retain,
+      acknowledged: false,
+      properties: five && properties && !empty ? ownProperties(payload) : [],
+      expiry: five && !empty ? expiry : 0,
+      expiresAt: undefined,
+      stripped: false,
+    };
   }
 
-  async #subscribe(client: ModelClient, wishes: readonly (readonly [string, packets.Qos])[]) {
+  async #subscribe(
+    client: ModelClient,
+    wishes: readonly (readonly [string, packets.Qos])[],
+    five: SubscribeFive | undefined,
+  ) {
     const session = this.#session(client);
-    this.#reference.subscribe(session, wishes);
-    client.send(packets.subscribe(client.packetId(), wishes));
+    const asked = wishes.map(
+      ([filter, qos]) => [filter, subscription(qos, client.five ? five : undefined)] as const,
+    );
+    this.#reference.subscribe(session, asked);
+    client.send(subscribe(client, wishes, five));
     const { codes } = await client.answer('suback');
     const granted = wishes.map(([, qos]) => qos);
     if (codes.join() !== granted.join()) throw new Error(`granted ${codes}, not ${granted}`);
@@ -152,14 +194,13 @@ export class World {
 
   /** The packets of a burst, and the model told of them. */
   #burst(client: ModelClient, burst: readonly Words[]): { sent: Sent[]; bytes: Buffer[] } {
-    const sent = burst.map((words) => this.#words(words));
+    const sent = burst.map((words) => this.#words(words, client.five));
     const bytes = sent.map((each) => {
-      const { topic, payload, qos, retain } = each;
-      this.#reference.publish(each);
-      if (qos === 0) return packets.publish(topic, payload, { retain });
+      this.#reference.publish(each, this.#session(client));
+      if (each.qos === 0) return client.publish(each, 0);
       const id = client.packetId();
       client.outgoing.push({ sent: each, id, phase: 'publish' });
-      return packets.publish(topic, payload, { qos, retain, id });
+      return client.publish(each, id);
     });
     return { sent, bytes };
   }
@@ -178,12 +219,15 @@ export class World {
 
   async #mixed(client: ModelClient, filter: string, qos: packets.Qos, burst: readonly Words[]) {
     const session = this.#session(client);
-    this.#reference.subscribe(session, [[filter, qos]]);
+    this.#reference.subscribe(session, [[filter, subscription(qos, undefined)]]);
     const { bytes } = this.#burst(client, burst);
     for (const { topic, retain } of burst) if (retain) session.deliveries.overtaken(topic);
     session.subscriptions.delete(filter);
-    const subscribe = packets.subscribe(client.packetId(), [[filter, qos]]);
-    client.send(subscribe, ...bytes, packets.unsubscribe(client.packetId(), [filter]));
+    client.send(
+      subscribe(client, [[filter, qos]], undefined),
+      ...bytes,
+      unsubscribe(client, [filter]),
+    );
     await client.answer('suback');
     await client.answer('unsuback');
     await this.#published(client);
@@ -213,7 +257,7 @@ export class World {
       await this.#flush();
       this.#untold = true;
     }
-    if (session.persistent) await this.#connect(client, false, undefined);
+    if (session.expiry > 0) await this.#connect(client, false, undefined, again(client));
     else client.outgoing = [];
     await this.#settle();
     await this.#compareRetained();
@@ -223,11 +267,35 @@ export class World {
   async #repeat(client: ModelClient): Promise<void> {
     for (const outgoing of client.outgoing) {
       const { sent, id } = outgoing;
-      const { topic, payload, qos, retain } = sent;
       outgoing.phase = 'publish';
-      client.send(packets.publish(topic, payload, { qos, retain, id, dup: true }));
+      client.send(client.publish(sent, id, true));
     }
     await this.#published(client);
+  }
+
+  /** With the will where it is said so; another session expiry takes the place of that of CONNECT. */
+  async #disconnect(client: ModelClient, withWill: boolean, expiry: number | undefined) {
+    const session = this.#session(client);
+    if (!client.five) {
+      await client.disconnect();
+      this.#reference.leave(session, true);
+    } else {
+      // A session that was to end with its connection can't be kept by DISCONNECT.
+      const changed = session.expiry === 0 ? undefined : expiry;
+      const properties: p.Properties = changed === undefined ? [] : [['sessionExpiry', changed]];
+      await client.disconnect(p.disconnect(withWill ? 4 : 0, properties));
+      if (changed !== undefined) session.expiry = changed;
+      this.#reference.leave(session, !withWill);
+    }
+    this.#untold = true;
+  }
+
+  /** Expiries come to their end; where the bench has no such clock, nothing happens. */
+  async #pass(): Promise<void> {
+    if (!this.#bench.pass) return;
+    this.#reference.pass(PASS_MS);
+    await this.#bench.pass(PASS_MS);
+    this.#untold = true;
   }
 
   async #restart(): Promise<void> {
@@ -258,7 +326,7 @@ export class World {
   async #barrier(): Promise<void> {
     const observer = new ModelClient('');
     await observer.connect(this.#bench.port, {});
-    const sent = this.#words({ topic: '$flush', qos: 1, retain: true, empty: true });
+    const sent = this.#words({ topic: '$flush', qos: 1, retain: true, empty: true }, false);
     observer.outgoing.push({ sent, id: 1, phase: 'publish' });
     observer.send(packets.publish('$flush', '', { qos: 1, retain: true, id: 1 }));
     await observer.until(() => sent.acknowledged, 'PUBACK');
@@ -297,4 +365,55 @@ export class World {
     for (const client of this.#clients) if (client.failure) throw client.failure;
     for (const client of online) this.#session(client).deliveries.dropUnneeded();
   }
+}
+
+/** A client comes back with its version. */
+function again({ five }: ModelClient): Five | undefined {
+  return five ? { expiry: NEVER, receiveMaximum: 65_535, aliases: 0, refuses: false } : undefined;
+}
+
+function connect5(
+  { expiry, receiveMaximum, aliases }: Five,
+  clean: boolean,
+  will: Sent | undefined,
+  delay: number,
+): p.ConnectOptions5 {
+  const properties: p.Properties = [
+    ['sessionExpiry', expiry],
+    ['receiveMaximum', receiveMaximum],
+    ['topicAliasMaximum', aliases],
+  ];
+  if (!will) return { clean, properties };
+  const more: p.Property[] = [['willDelay', delay]];
+  if (will.expiry > 0) more.push(['messageExpiry', will.expiry]);
+  return { clean, properties, will: { ...will, properties: [...more, ...will.properties] } };
+}
+
+/** What a filter is subscribed with; `five` has the bits of the packet. */
+function subscription(qos: packets.Qos, five: SubscribeFive | undefined): Subscription {
+  const { options = 0, identifier = 0 } = five ?? {};
+  return {
+    qos,
+    noLocal: (options & p.NO_LOCAL) !== 0,
+    retainAsPublished: (options & p.RETAIN_AS_PUBLISHED) !== 0,
+    handling: options >> 4,
+    identifier,
+  };
+}
+
+function subscribe(
+  client: ModelClient,
+  wishes: readonly (readonly [string, packets.Qos])[],
+  five: SubscribeFive | undefined,
+): Buffer {
+  const id = client.packetId();
+  if (!client.five) return packets.subscribe(id, wishes);
+  const { options = 0, identifier = 0 } = five ?? {};
+  const all = wishes.map(([filter, qos]) => [filter, qos | options] as const);
+  return p.subscribe(id, all, identifier > 0 ? [['subscriptionIdentifier', identifier]] : []);
+}
+
+function unsubscribe(client: ModelClient, filters: readonly string[]): Buffer {
+  const id = client.packetId();
+  return client.five ? p.unsubscribe(id, filters) : packets.unsubscribe(id, filters);
 }

@@ -41,7 +41,7 @@ async function setUp() {
     connack: (connection, code) => lines.push(`${connection} connack ${code}`),
     ended: (connection, reason) => lines.push(`${connection} ended: ${reason}`),
     watch: () => () => undefined,
-    hasSession: () => false,
+    sessionMs: () => 0,
     async will({ topic, payload, qos, retain }) {
       lines.push(`will ${topic} ${Buffer.from(payload)} ${qos} ${retain}`);
     },

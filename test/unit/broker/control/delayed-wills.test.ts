@@ -14,12 +14,12 @@ const left = (delay: number): StoredDelayedWill => ({
   due: 0,
 });
 
-function start(delay: number, graceMs: number) {
+function start(delay: number, graceMs: number, sessionMs = Number.POSITIVE_INFINITY) {
   const published: string[] = [];
   let now = 1000;
   const wills = new DelayedWills({
     store: { journal: { add: () => undefined }, storedClock: { now: () => now } } as never,
-    hasSession: () => true,
+    sessionMs: () => sessionMs,
     publish: (_will, clientId) => published.push(clientId),
   });
   wills.start([left(delay)], graceMs);
@@ -37,6 +37,10 @@ describe('the will of a client that was connected when the gateway died', () => 
     wills.connected('c', undefined);
     pass(1);
     expect(published).toEqual(['c']);
+  });
+
+  test('is published at once where its session was to end with the connection', () => {
+    expect(start(10, 0, 0).published).toEqual(['c']);
   });
 
   test.each([

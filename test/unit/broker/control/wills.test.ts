@@ -83,7 +83,7 @@ test('after a clean stop the will of a client that stays away is published in th
     ended: () => undefined,
     will: async ({ topic }) => void published.push(topic),
     watch: () => () => undefined,
-    hasSession: () => false,
+    sessionMs: () => 0,
   });
   await control.start({ wills: [{ ...left, retain: false }], delayedWills: [] }, 60_000);
   await vi.advanceTimersByTimeAsync(59_000);
