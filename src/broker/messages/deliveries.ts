@@ -49,6 +49,10 @@ export class Deliveries {
   acknowledgements = 0;
   /** Messages of an earlier connection that are sent again when the client has acknowledged others. */
   #resuming: QueueEntry[] = [];
+  /** How many of them the client takes now. */
+  #places = 0;
+  /** Those whose PUBREL was all that was sent again: their end gives no place for a message. */
+  readonly #released = new Set<QueueEntry>();
 
   /** `lastSeq` is the last sequence number in use. */
   constructor(owner: DeliveriesOwner, parts: DeliveriesParts, lastSeq: number) {
@@ -154,21 +158,29 @@ export class Deliveries {
     for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
     resumed.sort((a, b) => a.seq - b.seq);
     this.#resuming = [];
+    this.#released.clear();
     const most = link.protocol5?.receiveMaximum ?? resumed.length;
     let sent = 0;
     for (const entry of resumed) {
       if (!entry.released && sent >= most) this.#resuming.push(entry);
-      else if (this.#sendAgain(link, entry) && !entry.released) sent++;
+      else if (this.#sendAgain(link, entry)) {
+        if (entry.released) this.#released.add(entry);
+        else sent++;
+      }
     }
+    this.#places = most - sent;
+    if (this.#resuming.length === 0) this.#released.clear();
   }
 
   /** The client takes one more message: sends the next of those that are still to be sent again. */
   resumeNext(link: Link): void {
     if (this.#resuming.length === 0) return;
-    for (let entry = this.#resuming.shift(); entry; entry = this.#resuming.shift()) {
+    while (this.#places > 0 && this.#resuming.length > 0) {
+      const entry = this.#resuming.shift()!;
       const isInFlight = this.#window.get(packetIdOf(entry.seq)) === entry;
-      if (isInFlight && this.#sendAgain(link, entry)) return;
+      if (isInFlight && this.#sendAgain(link, entry)) this.#places--;
     }
+    if (this.#resuming.length === 0) this.#released.clear();
   }
 
   /** False where the message can't be sent or is larger than the client takes: it is not in flight any more. */
@@ -267,6 +279,7 @@ export class Deliveries {
   #done(packetId: number, slot: Slot): void {
     this.#window.delete(packetId);
     this.acknowledgements++;
+    if (this.#resuming.length > 0 && !this.#released.has(slot as QueueEntry)) this.#places++;
     if (!(slot instanceof QueueEntry) || !slot.owner) return;
     const { journal, delivered, now } = this.#parts;
     journal.discard(slot);

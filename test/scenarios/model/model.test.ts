@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { type Bench, startInProcess, startSpawned } from './bench.ts';
-import { type Step, steps, type Words } from './steps.ts';
+import { type Five, NEVER, type Step, steps, type Words } from './steps.ts';
 import { World } from './world.ts';
 
 const RUNS = Number(process.env.MODEL_RUNS ?? 1000);
@@ -106,6 +106,22 @@ describe('found by the model', () => {
       { do: 'restart' },
     ]));
 
+  test('a will does not wait for its delay after a crash where its session ends with the connection', () =>
+    play([
+      { do: 'connect', client: 0, clean: false, will: undefined, five: five(NEVER) },
+      { do: 'subscribe', client: 0, wishes: [['#', 0]] },
+      { do: 'connect', client: 1, clean: false, will: undefined, five: five(NEVER) },
+      {
+        do: 'connect',
+        client: 1,
+        clean: false,
+        will: { qos: 0, retain: false, delay: 50 },
+        five: five(0),
+      },
+      { do: 'disconnect', client: 0 },
+      { do: 'crash' },
+    ]));
+
   test('a flood to an absent session comes back from disk in order after a crash', () =>
     play([
       { do: 'connect', client: 0, clean: false, will: undefined },
@@ -118,6 +134,10 @@ describe('found by the model', () => {
       { do: 'flood', client: 1, words: words('a', 2), count: 600 },
     ]));
 });
+
+function five(expiry: number): Five {
+  return { expiry, receiveMaximum: 65_535, aliases: 0, refuses: false };
+}
 
 function words(topic: string, qos: 0 | 1 | 2, retain = false): Words {
   return { topic, qos, retain, empty: false };

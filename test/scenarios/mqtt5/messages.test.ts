@@ -283,6 +283,32 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     await again.quiet();
   });
 
+  test('[MQTT-3.3.4-9] T17 the end of a handshake of the connection before gives no place for a message', async () => {
+    const broker = await start(transport);
+    const first = await broker.client5({ clientId: 's', ...KEPT });
+    await first.subscribe([['t', 2]]);
+    const publisher = await broker.client({ clientId: 'p' });
+    for (let i = 0; i < 5; i++) await publisher.publish('t', `${i}`, { qos: 2 });
+    for (let i = 0; i < 5; i++) {
+      const { id } = await first.take('publish');
+      if (i < 2) first.send(p.acknowledge('pubrec', id!));
+    }
+    for (let i = 0; i < 2; i++) await first.take('pubrel');
+    first.destroy();
+    const properties: p.Properties = [...KEPT.properties, ['receiveMaximum', 2]];
+    const again = await broker.client5({ clientId: 's', clean: false, properties });
+    const releases = [await again.take('pubrel'), await again.take('pubrel')];
+    const messages = [await again.take('publish'), await again.take('publish')];
+    for (const { id } of releases) again.send(p.acknowledge('pubcomp', id!));
+    await again.quiet();
+    again.send(p.acknowledge('pubrec', messages[0]!.id!));
+    await again.next('pubrel');
+    await again.quiet();
+    again.send(p.acknowledge('pubcomp', messages[0]!.id!));
+    expect(await again.next('publish')).toMatchObject({ payload: '4', dup: true });
+    await again.quiet();
+  });
+
   test('T17 a PUBREC with an error gives its place back, and the message is not sent again', async () => {
     const broker = await start(transport);
     const properties: p.Properties = [...KEPT.properties, ['receiveMaximum', 1]];
