@@ -23,7 +23,7 @@ interface Copy {
 /**
  * Which retained messages wait for one client already: in its queue or in flight, as a copy that a subscription asked
  * for or as the message itself. A subscription that is made again adds no second one, unless it has another identifier:
- * the client tells by it what the message is for. Each entry is compared once in a connection, on disk too. The memory
+ * the client knows by it what the message is for. Each entry is compared once in a connection, on disk too. The memory
  * is that of the copies found.
  */
 export class WaitingCopies {
