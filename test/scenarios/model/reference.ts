@@ -115,8 +115,7 @@ export class Reference {
   leave(session: ModelSession, disconnected: boolean): void {
     if (!disconnected) this.lose(session);
     session.will = undefined;
-    session.online = false;
-    session.awaySince = this.#now;
+    this.#goAway(session);
     session.deliveries.disconnect();
     if (session.expiry === 0) this.#end(session);
   }
@@ -125,7 +124,7 @@ export class Reference {
   lose(session: ModelSession): void {
     const { will, expiry, clientId } = session;
     session.will = undefined;
-    session.online = false;
+    this.#goAway(session);
     if (!will) return;
     const delay = Math.min(will.delay, expiry);
     if (delay > 0) {
@@ -135,6 +134,11 @@ export class Reference {
     this.publish(will.sent);
     // When the connection is taken over it may be sent on the old one and again on the new.
     session.deliveries.mayBeDup(will.sent);
+  }
+
+  #goAway(session: ModelSession): void {
+    if (session.online) session.awaySince = this.#now;
+    session.online = false;
   }
 
   /** So many milliseconds pass. */
