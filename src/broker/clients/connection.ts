@@ -27,7 +27,7 @@ import { SendBuffer } from './send-buffer.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 
 /** Of a listener that says nothing else. */
-const VERSIONS: readonly Version[] = [3, 4];
+const VERSIONS: readonly Version[] = [3, 4, 5];
 
 /** One client's connection: splits the received bytes into packets, passes these to the handler and sends the answers. */
 export class Connection implements Client, TransportEvents {

@@ -90,8 +90,10 @@ export const listenerSchema = z
           error: 'a list such as [3, 4, 5]',
         })
         .min(1, { error: 'at least one version' })
-        .prefault([3, 4])
-        .describe('Versions of MQTT by their protocol level: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.'),
+        .prefault([3, 4, 5])
+        .describe(
+          'Versions of MQTT that it accepts, by their protocol level: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5. Default: all.',
+        ),
       origins: z
         .array(
           text(

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { differs, transports, unique, useBroker } from '../../support/bench.ts';
+import { transports, unique, useBroker } from '../../support/bench.ts';
 import * as p from '../../support/packets.ts';
 
 const broker = useBroker();
-const MQTT5 = 'speaks MQTT 5 too';
 
 describe.concurrent.each(transports)('over %s', (transport) => {
   const mqtt = broker.over(transport);
@@ -60,19 +59,6 @@ describe.concurrent.each(transports)('over %s', (transport) => {
     '[MQTT-3.1.2-2] [MQTT-3.2.2-4] [MQTT-3.2.2-5] level %i with the name MQTT gets return code 1, then the end',
     async (level) => {
       await refusedWith(1, p.connect({ level, clientId: unique('c') }));
-    },
-  );
-
-  test(
-    '[MQTT-3.1.2-2] a CONNECT of MQTT 5 gets return code 1, then the end',
-    differs('mosquitto', MQTT5),
-    async () => {
-      const properties = Buffer.from([5, 0x11, 0, 0, 0, 10]);
-      const body = [p.field('MQTT'), Buffer.from([5, 2]), p.u16(0), properties, p.field('c')];
-      const client = await mqtt.open();
-      client.send(p.frame(0x10, ...body));
-      expect((await client.next('connack')).raw.toString('hex')).toBe('20020001');
-      await client.closed();
     },
   );
 

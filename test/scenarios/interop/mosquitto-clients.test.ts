@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { differs, unique } from '../../support/bench.ts';
+import { unique } from '../../support/bench.ts';
 import { startTarget, type TestGateway } from '../../support/gateway.ts';
 import { run } from '../../support/run.ts';
 import { needs, tools } from '../../support/tools.ts';
@@ -122,15 +122,4 @@ describe.concurrent('mosquitto_pub and mosquitto_sub', () => {
     });
     expect(got).toEqual([`0 1 ${topic} gone`]);
   });
-
-  test(
-    'MQTT 5 is refused with a clear return code',
-    differs('mosquitto', 'speaks MQTT 5 too'),
-    async () => {
-      const args = [...server(), '-V', 'mqttv5', '-t', 't', '-m', 'x'];
-      const { code, stderr } = await run('mosquitto_pub', args);
-      expect(code).not.toBe(0);
-      expect(stderr).toMatch(/protocol version/i);
-    },
-  );
 });

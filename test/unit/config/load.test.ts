@@ -127,7 +127,7 @@ describe('defaults', () => {
             protocol: 'tcp',
             anonymous: true,
             trustClientIds: false,
-            versions: [3, 4],
+            versions: [3, 4, 5],
           },
         ],
         limits: {
@@ -266,7 +266,7 @@ it('takes files from the folder of the config and data from the current folder',
     protocol: 'tcp',
     anonymous: false,
     trustClientIds: false,
-    versions: [3, 4],
+    versions: [3, 4, 5],
     tls: {
       cert: `${TLS}/gateway.crt`,
       key: `${TLS}/gateway.key`,

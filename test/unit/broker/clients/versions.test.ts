@@ -15,7 +15,7 @@ test.each([
 ])(
   'a client of %s with level %i is logged with its address, its version and what to set',
   async (protocol, level, reason) => {
-    const { port, records } = await startBroker(tempFolder());
+    const { port, records } = await startBroker(tempFolder(), {}, {}, 'tcp', undefined, [3, 4]);
     for (let i = 0; i < 3; i++) {
       const client = await RawClient.open('tcp', port);
       client.send(packets.connect({ protocol, level, clientId: `c${i}` }));
@@ -25,5 +25,24 @@ test.each([
     expect(records.filter(({ msg }) => msg === 'connection closed')).toMatchObject([
       { client: '127.0.0.1', reason },
     ]);
+  },
+);
+
+test.each([
+  ['MQTT', 6],
+  ['MQTT', 3],
+])(
+  'a listener takes 3.1, 3.1.1 and 5 unless it says otherwise, not %s with level %i',
+  async (protocol, level) => {
+    const { port, records, client, client5 } = await startBroker(tempFolder());
+    expect((await client({ protocol: 'MQIsdp', level: 3, clientId: 'a' })).connack.code).toBe(0);
+    expect((await client({ clientId: 'b' })).connack.code).toBe(0);
+    expect((await client5({ clientId: 'c' })).connack.code).toBe(0);
+    const other = await RawClient.open('tcp', port);
+    other.send(packets.connect({ protocol, level, clientId: 'd' }));
+    expect((await other.next('connack')).code).toBe(1);
+    await other.closed();
+    const reason = `it speaks MQTT with level ${level}, and this listener takes 3.1, 3.1.1 and 5: ${SET}`;
+    expect(records.filter(({ msg }) => msg === 'connection closed')).toMatchObject([{ reason }]);
   },
 );
