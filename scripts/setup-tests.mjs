@@ -41,6 +41,20 @@ if (before.length > 0) {
   const still = missing();
   if (still.length > 0) warn(still);
 }
+installPaho2();
+
+/** Paho 2 is not in every Debian: without it, it is put beside the caches of this folder. */
+function installPaho2() {
+  const folder = 'node_modules/.cache/paho-2';
+  const has2 = (python) =>
+    spawnSync(python, ['-c', 'from paho.mqtt.enums import CallbackAPIVersion']).status === 0;
+  if (['/usr/bin/python3', 'python3', `${folder}/bin/python`].some(has2)) return;
+  const made = spawnSync('python3', ['-m', 'venv', folder]).status === 0;
+  const pip = ['install', '--quiet', '--retries', '1', 'paho-mqtt==2.1.0'];
+  if (made && step('installing Paho 2 for the tests', `${folder}/bin/pip`, pip).status === 0)
+    return;
+  console.error('MISSING for the tests: Paho 2 (python3-venv and paho-mqtt 2.1.0 from PyPI)');
+}
 
 /** The words before a command that needs root; undefined when this user can't become root unasked. */
 function privilege() {

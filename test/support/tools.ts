@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /** A program that some tests need; `path` is undefined where it is not installed. */
 export interface Tool {
@@ -13,10 +14,17 @@ const find = (name: string): string | undefined =>
     .map((folder) => `${folder}/${name}`)
     .find(existsSync);
 
+/** Where `npm run setup-tests` puts Paho 2 if Debian has only Paho 1. */
+const OWN_PYTHON = fileURLToPath(
+  new URL('../../node_modules/.cache/paho-2/bin/python', import.meta.url),
+);
+
 /** The Python that can import Paho: Debian's own comes first, since its packages belong to it alone. */
-function pythonWithPaho(): string | undefined {
-  return ['/usr/bin/python3', 'python3'].find(
-    (python) => spawnSync(python, ['-c', 'import paho.mqtt.client']).status === 0,
+function pythonWithPaho(version: 1 | 2): string | undefined {
+  const probe =
+    version === 2 ? 'from paho.mqtt.enums import CallbackAPIVersion' : 'import paho.mqtt.client';
+  return ['/usr/bin/python3', 'python3', OWN_PYTHON].find(
+    (python) => spawnSync(python, ['-c', probe]).status === 0,
   );
 }
 
@@ -25,7 +33,8 @@ export const tools = {
   mosquitto: { path: find('mosquitto'), package: 'mosquitto' },
   mosquittoPub: { path: find('mosquitto_pub'), package: 'mosquitto-clients' },
   mosquittoSub: { path: find('mosquitto_sub'), package: 'mosquitto-clients' },
-  paho: { path: pythonWithPaho(), package: 'python3-paho-mqtt' },
+  paho: { path: pythonWithPaho(1), package: 'python3-paho-mqtt' },
+  paho2: { path: pythonWithPaho(2), package: 'paho-mqtt 2 from PyPI' },
   ps: { path: find('ps'), package: 'procps' },
 } satisfies Record<string, Tool>;
 

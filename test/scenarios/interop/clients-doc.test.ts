@@ -23,6 +23,11 @@ const runners: Record<
     needs: [tools.paho],
     run: (text, env) => run(tools.paho.path ?? '', ['-'], { input: text, env }),
   },
+  /** With Paho 2. */
+  py: {
+    needs: [tools.paho2],
+    run: (text, env) => run(tools.paho2.path ?? '', ['-'], { input: text, env }),
+  },
   js: {
     needs: [],
     run: (text, env) =>

@@ -60,7 +60,7 @@ async function start(version: string): Promise<Pair> {
   };
 }
 
-test.each(['mqttv311', 'mqttv31'])(
+test.each(['mqttv50', 'mqttv311', 'mqttv31'])(
   'a Mosquitto bridge of %s with default notifications works in both directions, and brings nothing back',
   async (version) => {
     const { gateway, mosquitto, watch } = await start(version);

@@ -122,4 +122,41 @@ describe.concurrent('mosquitto_pub and mosquitto_sub', () => {
     });
     expect(got).toEqual([`0 1 ${topic} gone`]);
   });
+
+  test('MQTT 5: a session with an expiry gets what it missed with its properties, and nothing that has expired', async () => {
+    const [id, topic] = [unique('s'), unique('t')];
+    const session = ['-V', '5', '-i', id, '-c', '-x', '3600', '-t', topic, '-q', '2'];
+    const format = ['-F', '%r %q %t %p %C %R %D %P'];
+    await sub([...session, '-E']);
+    const properties = ['content-type text/plain', 'response-topic answers', 'correlation-data 7']
+      .flatMap((property) => ['-D', 'publish', ...property.split(' ')])
+      .concat(
+        '-D',
+        'publish',
+        'user-property',
+        'a',
+        'b',
+        '-D',
+        'publish',
+        'user-property',
+        'c',
+        'd',
+      );
+    const expiry = (seconds: string) => ['-D', 'publish', 'message-expiry-interval', seconds];
+    await pub(['-V', '5', '-t', topic, '-m', 'old', '-q', '1', ...expiry('1')]);
+    await pub(['-V', '5', '-t', topic, '-m', 'new', '-q', '2', ...expiry('600'), ...properties]);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect(await sub([...session, ...format, '-C', '1'])).toEqual([
+      `0 2 ${topic} new text/plain answers 7 a:b c:d`,
+    ]);
+  });
+
+  test('MQTT 5: a session without an expiry ends with its connection', async () => {
+    const [id, topic] = [unique('s'), unique('t')];
+    const session = ['-V', '5', '-i', id, '-c', '-x', '0', '-t', topic, '-q', '1'];
+    await sub([...session, '-E']);
+    await pub(['-V', '5', '-t', topic, '-m', 'missed', '-q', '1']);
+    await pub(['-V', '5', '-t', topic, '-m', 'kept', '-q', '1', '-r']);
+    expect(await sub([...session, '-C', '1'])).toEqual([`1 1 ${topic} kept`]);
+  });
 });

@@ -169,4 +169,46 @@ describe.each(['mqtt', 'ws'])('mqtt.js over %s', (scheme) => {
     await client.publishAsync('t', 'back', { qos: 1 });
     expect(await seen(1)).toEqual([['back', 1, false]]);
   });
+
+  test('MQTT 5: properties, no local, a session that expires and reason codes', async () => {
+    const gateway = await start();
+    const v5 = { protocolVersion: 5 as const };
+    const topic = 'robotcell1/part';
+    const session = {
+      ...v5,
+      ...away,
+      properties: { sessionExpiryInterval: 60, topicAliasMaximum: 10 },
+    };
+    const [first, publisher] = [await connect(gateway, session), await connect(gateway, v5)];
+    await first.subscribeAsync(topic, { qos: 2, properties: { subscriptionIdentifier: 300 } });
+    await first.endAsync();
+    const properties = {
+      messageExpiryInterval: 60,
+      contentType: 'text/plain',
+      responseTopic: 'answers',
+      correlationData: Buffer.from([0, 255]),
+      userProperties: { line: ['A', 'B'], shift: 'late' },
+    };
+    await publisher.publishAsync(topic, 'missed', { qos: 2, properties });
+    const back = mqtt.connect(url(gateway), { reconnectPeriod: 0, ...session });
+    clients.push(back);
+    const packet = await new Promise<IPublishPacket>((resolve, reject) => {
+      back.on('message', (_topic, _payload, packet) => resolve(packet));
+      back.on('error', reject);
+    });
+    expect(`${packet.payload}`).toBe('missed');
+    expect(packet.properties).toMatchObject({
+      ...properties,
+      messageExpiryInterval: expect.toSatisfy((left: number) => left > 0 && left <= 60),
+      subscriptionIdentifier: 300,
+    });
+
+    const seen = collect(publisher);
+    await publisher.subscribeAsync('own', { qos: 1, nl: true });
+    await publisher.publishAsync('own', 'mine', { qos: 1 });
+    await back.publishAsync('own', 'other', { qos: 1 });
+    expect(await seen(1)).toEqual([['other', 1, false]]);
+    const unsuback = await publisher.unsubscribeAsync('nothing');
+    expect(unsuback).toMatchObject({ granted: [0x11] });
+  });
 });

@@ -1,13 +1,29 @@
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { differs } from '../../support/bench.ts';
 import { REPOSITORY, startTarget, type TestGateway } from '../../support/gateway.ts';
 import { run } from '../../support/run.ts';
 import { needs, tools } from '../../support/tools.ts';
 
-beforeEach(needs(tools.paho));
+describe.each(['tcp', 'websockets'])('Paho 2 with MQTT 5 over %s', (transport) => {
+  beforeEach(needs(tools.paho2));
+
+  test('keeps a session with an expiry, properties and subscription options', async () => {
+    const gateway = await startTarget();
+    onTestFinished(() => gateway.dispose());
+    const script = join(REPOSITORY, 'test/scenarios/interop/paho5_walk.py');
+    const port = transport === 'tcp' ? gateway.port : gateway.wsPort;
+    const args = [script, '127.0.0.1', `${port}`, transport];
+    const { code, stdout, stderr } = await run(tools.paho2.path ?? '', args);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^ok: /);
+    expect(code).toBe(0);
+  });
+});
 
 describe.each(['tcp', 'websockets'])('Paho over %s', (transport) => {
+  beforeEach(needs(tools.paho));
+
   const walk = async (phase: 'live' | 'leave' | 'return', gateway: TestGateway) => {
     const script = join(REPOSITORY, 'test/scenarios/interop/paho_walk.py');
     const port = transport === 'tcp' ? gateway.port : gateway.wsPort;
