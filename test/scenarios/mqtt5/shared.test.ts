@@ -81,6 +81,8 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     await young.subscribe([[FILTER, 1 | p.RETAIN_AS_PUBLISHED]], [['subscriptionIdentifier', 7]]);
     const plain = await broker.client({ clientId: 'plain' });
     await plain.subscribe(['t/#', 0], ['$share/other/t/a', 1]);
+    const beside = await broker.client5({ clientId: 'beside' });
+    await beside.subscribe([['t/a', 1]]);
     const publisher = await broker.client5({ clientId: 'p' });
     for (const payload of numbers(4)) {
       const code = await publisher.publish('t/a', payload, {
@@ -103,6 +105,12 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
         ]),
       });
     }
+    for (const payload of numbers(4)) {
+      const message = await beside.message();
+      expect(message).toMatchObject({ payload, retain: false });
+      expect(p.valuesIn(message, 'subscriptionIdentifier')).toEqual([]);
+    }
+    await beside.disconnect();
     const copies = (await plain.messages(8)).map(({ payload, qos }) => `${payload} ${qos}`);
     expect(copies.toSorted()).toEqual(numbers(4).flatMap((n) => [`${n} 0`, `${n} 1`]));
     for (const client of [old, young, plain]) await client.quiet();
@@ -166,6 +174,18 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     await stuck.quiet();
   });
 
+  test('what waits for a member that does not acknowledge goes to one that does', async () => {
+    const broker = await start(transport);
+    const stuck = await member(broker, 'stuck', { window: 2 });
+    await publishAll(await broker.client(), numbers(50));
+    const reads = await member(broker, 'reads', { window: 5 });
+    const [payloads] = await collect([reads], 48);
+    expect(payloads).toEqual(numbers(48, 2));
+    expect(await stuck.next('publish')).toMatchObject({ payload: '0' });
+    expect(await stuck.next('publish')).toMatchObject({ payload: '1' });
+    await stuck.quiet();
+  });
+
   test('T26 what a member has not acknowledged goes to another one when its session ends, with DUP', async () => {
     for (const kept of [false, true]) {
       const broker = await start(transport);
@@ -190,7 +210,8 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
   });
 
   test('[MQTT-4.8.2-4] [MQTT-4.8.2-5] what was begun at QoS 2 goes to no other member', async () => {
-    const broker = await start(transport);
+    const folder = tempFolder();
+    const broker = await start(transport, {}, folder);
     const leaves = await member(broker, 'leaves', { window: 2 });
     const publisher = await broker.client({ clientId: 'p' });
     await publishAll(publisher, ['begun', 'received', 'waits'], 2);
@@ -205,10 +226,14 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     expect(await again.next('publish')).toMatchObject({ payload: 'begun', dup: true });
     expect(await again.next('pubrel')).toMatchObject({ id });
     again.destroy();
-    await broker.client5({ clientId: 'leaves', clean: true });
-    await publishAll(publisher, ['last'], 2);
-    expect(await stays.message()).toMatchObject({ payload: 'last' });
-    await stays.quiet();
+    await stays.disconnect();
+    await broker.stop();
+    const after = await start(transport, {}, folder);
+    const back = await after.client5({ clientId: 'stays', clean: false, properties: KEPT });
+    await after.client5({ clientId: 'leaves', clean: true });
+    await publishAll(await after.client(), ['last'], 2);
+    expect(await back.message()).toMatchObject({ payload: 'last' });
+    await back.quiet();
   });
 
   test('[MQTT-4.8.2-6] a message that a member refuses goes to no other one', async () => {

@@ -4,6 +4,7 @@ import type { FakeTransport } from '../../../support/fake-transport.ts';
 import { MemoryDisk } from '../../../support/memory-disk.ts';
 import * as packets from '../../../support/packets.ts';
 import { TestPlane } from '../../../support/plane.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 const FILTER = '$share/g/t';
 
@@ -71,12 +72,32 @@ describe('a message of a group', () => {
     join('kept', false);
     expect(plane.sessions.byClientId.get('clean')!.persistent).toBe(true);
     publish('1');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    await settle(disk);
+    const stored = () => [...disk.sessions].find(([, { clientId }]) => clientId === 'clean');
+    await waitFor(async () => {
+      await settle(disk);
+      expect(disk.queues.get(stored()?.[0] ?? 0)?.size).toBe(1);
+    });
     expect(arrivals(clean.transport)).toEqual(['1']);
-    const stored = [...disk.sessions].find(([, { clientId }]) => clientId === 'clean')!;
-    expect(disk.queues.get(stored[0])!.size).toBe(1);
   });
+});
+
+test('what an absent member has is deleted there in the commit that has it at another member', async () => {
+  const { join, publish, disk, plane } = setUp(100);
+  const away = join('away', false);
+  await settle(disk);
+  away.connection.lost();
+  publish('1', '2', '3');
+  await settle(disk);
+  const here = join('here', false);
+  const rowsOf = (clientId: string) =>
+    disk.queues.get(plane.sessions.byClientId.get(clientId)!.key)?.size ?? 0;
+  for (let i = 0; i < 30; i++) {
+    disk.land();
+    expect(rowsOf('away') + rowsOf('here')).toBe(3);
+    await turn();
+  }
+  expect(rowsOf('away')).toBe(0);
+  expect(arrivals(here.transport)).toEqual(['1', '2', '3']);
 });
 
 test('the queue of a session that ends is with another member in the commit that deletes it', async () => {
@@ -86,12 +107,14 @@ test('the queue of a session that ends is with another member in the commit that
   await settle(disk);
   stays.connection.lost();
   publish('1', '2', '3', '4', '5', '6');
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  await settle(disk);
+  const rows = () => [...disk.queues.values()].reduce((sum, queue) => sum + queue.size, 0);
+  await waitFor(async () => {
+    await settle(disk);
+    expect(rows()).toBe(6);
+  });
   const session = plane.sessions.byClientId.get('leaves')!;
   leaves.connection.lost();
   plane.sessions.endSession(session);
-  const rows = () => [...disk.queues.values()].reduce((sum, queue) => sum + queue.size, 0);
   for (let i = 0; i < 30; i++) {
     disk.land();
     // However far it is: nothing is there twice, and nothing is missing.
