@@ -79,10 +79,10 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     expect(await old.subscribe([FILTER, 1])).toEqual([1]);
     const young = await broker.client5({ clientId: 'new' });
     await young.subscribe([[FILTER, 1 | p.RETAIN_AS_PUBLISHED]], [['subscriptionIdentifier', 7]]);
-    const plain = await broker.client({ clientId: 'plain' });
-    await plain.subscribe(['t/#', 0], ['$share/other/t/a', 1]);
     const beside = await broker.client5({ clientId: 'beside' });
     await beside.subscribe([['t/a', 1]]);
+    const plain = await broker.client({ clientId: 'plain' });
+    await plain.subscribe(['t/#', 0], ['$share/other/t/a', 1]);
     const publisher = await broker.client5({ clientId: 'p' });
     for (const payload of numbers(4)) {
       const code = await publisher.publish('t/a', payload, {
@@ -231,8 +231,10 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     const after = await start(transport, {}, folder);
     const back = await after.client5({ clientId: 'stays', clean: false, properties: KEPT });
     await after.client5({ clientId: 'leaves', clean: true });
-    await publishAll(await after.client(), ['last'], 2);
-    expect(await back.message()).toMatchObject({ payload: 'last' });
+    for (const payload of ['next', 'last']) {
+      await publishAll(await after.client(), [payload], 2);
+      expect(await back.message()).toMatchObject({ payload });
+    }
     await back.quiet();
   });
 
