@@ -228,14 +228,21 @@ export class Reference {
       if (!now) continue;
       const granted = asking
         .filter(([filter]) => matches(filter, topic))
-        .map(([, each]) => ({ ...each, qos: Math.min(each.qos, now.qos) as Qos }));
+        .map(([filter, each]) => ({ ...each, filter, qos: Math.min(each.qos, now.qos) as Qos }));
       const copy = (each: Subscription, needed = true): CopyOptions => ({
         retained: true,
         flag: true,
         identifiers: identifiersOf([each]),
         needed,
       });
-      for (const each of granted) if (each.qos === 0) deliveries.expect(now, 0, copy(each));
+      // Where they are sent in several turns, overlapping filters without an identifier may have one copy.
+      const sure = new Set<string>();
+      for (const each of granted) {
+        if (each.qos > 0) continue;
+        const key = each.identifier === 0 ? '' : each.filter;
+        deliveries.expect(now, 0, copy(each, !sure.has(key)));
+        sure.add(key);
+      }
       // Above QoS 0 it waits once, whatever the number of filters: they have the same identifier.
       const highest = granted.toSorted((a, b) => b.qos - a.qos)[0];
       if (!highest || highest.qos === 0) continue;
