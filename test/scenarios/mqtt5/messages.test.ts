@@ -239,7 +239,7 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     ]);
   });
 
-  test("[MQTT-3.1.2-24] [MQTT-3.1.2-25] T12 T13 a packet of the client's maximum size is sent, one byte more is not, and the rest goes on", async () => {
+  test("[MQTT-3.1.2-24] [MQTT-3.1.2-25] T12 T13 a packet of the client's maximum size is sent, one byte more is not, and the others come", async () => {
     const broker = await start(transport);
     // Fixed header 2, topic 3, packet identifier 2, properties 1, payload 12.
     const properties: p.Properties = [['maximumPacketSize', 20]];
