@@ -34,6 +34,7 @@ import {
   messageCounts,
   type SessionStatus,
   sessionStatuses,
+  versionCounts,
 } from './stats/status.ts';
 import { TrafficCounters } from './stats/traffic-counters.ts';
 
@@ -228,7 +229,8 @@ export class Broker implements Service {
   get counts(): BrokerCounts {
     const { connected, maximum, packetsReceived } = this.#connections.counts;
     const messages = messageCounts(this.#plane, this.#drops);
-    return { connected, maximum, ...messages, packetsReceived, expired: this.#expired };
+    const versions = versionCounts(this.#connections);
+    return { connected, versions, maximum, ...messages, packetsReceived, expired: this.#expired };
   }
 
   get sessions(): readonly SessionStatus[] {

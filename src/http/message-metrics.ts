@@ -19,6 +19,14 @@ export const BROKER_METRICS: readonly Metric[] = [
   },
   {
     kind: 'gauge',
+    name: 'cellgate_broker_clients',
+    help: 'Clients connected, by their version of MQTT.',
+    labels: ['version'],
+    rows: ({ status }) =>
+      Object.entries(status.sessions.versions).map(([version, count]) => [{ version }, count]),
+  },
+  {
+    kind: 'gauge',
     name: 'cellgate_broker_sessions',
     help: 'Sessions, connected or not.',
     rows: ({ status }) => one(status.sessions.sessions),

@@ -43,7 +43,8 @@ export interface ConnectPacket {
   readonly properties: Properties;
 }
 
-const NAMES: Readonly<Record<Version, string>> = { 3: '3.1', 4: '3.1.1', 5: '5' };
+/** The versions of MQTT by their protocol level. */
+export const VERSION_NAMES = { 3: '3.1', 4: '3.1.1', 5: '5' } as const;
 
 /** A sentence for the log: what the client speaks, and what to set in it. */
 function wrongVersion(protocolName: string, level: number, versions: readonly Version[]): string {
@@ -51,11 +52,11 @@ function wrongVersion(protocolName: string, level: number, versions: readonly Ve
   const is5 = protocolName === 'MQTT' && spokenLevel === 5;
   const spoken = is5 ? 'MQTT 5' : `${protocolName} with level ${spokenLevel}`;
   const bridge = level & BRIDGE ? ' as a bridge' : '';
-  const names = versions.map((version) => NAMES[version]);
+  const names = versions.map((version) => VERSION_NAMES[version]);
   const last = names.pop();
   const accepted = names.length > 0 ? `${names.join(', ')} and ${last}` : last;
   const best = versions.includes(4) ? 4 : versions.at(-1)!;
-  return `it speaks ${spoken}${bridge}, and this listener takes ${accepted}: set its protocol version to ${NAMES[best]} (level ${best})`;
+  return `it speaks ${spoken}${bridge}, and this listener takes ${accepted}: set its protocol version to ${VERSION_NAMES[best]} (level ${best})`;
 }
 
 function versionOf(protocolName: string, level: number): Version | undefined {

@@ -45,6 +45,8 @@ export class Connection implements Client, TransportEvents {
   readonly certificate: string | undefined;
   /** What a connection of MQTT 5 has besides; undefined for an older version. */
   protocol5: Protocol5 | undefined;
+  /** Of its CONNECT; undefined before. */
+  version: Version | undefined;
   packetsReceived = 0;
   readonly life: SignsOfLife;
   readonly held = { count: 0, ms: 0, isWaiting: false };
@@ -306,6 +308,7 @@ export class Connection implements Client, TransportEvents {
       this.#packets.allowsAuth = true;
     }
     const packet = decodeConnect(source, body, end, this.#versions);
+    this.version = packet.version;
     this.protocol5?.accept(packet.properties);
     this.#connected = true;
     this.pauseReading('connect');

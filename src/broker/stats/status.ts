@@ -1,3 +1,4 @@
+import { VERSION_NAMES, type Version } from '../../mqtt/connect.ts';
 import type { StoredClock } from '../../store/stored-clock.ts';
 import type { DropCounter } from './drop-counter.ts';
 
@@ -8,6 +9,8 @@ interface CountedSession {
   readonly owner: string;
   readonly online: boolean;
   readonly persistent: boolean;
+  /** How long it outlives its connection; infinite for as long as the config says. */
+  readonly expiryMs: number;
   /** Milliseconds on the stored clock: when the client connected, and when it was last connected. */
   readonly onlineSince: number;
   readonly awaySince: number;
@@ -20,6 +23,7 @@ interface CountedSession {
 
 interface CountedConnection<Session> {
   readonly session: Session | undefined;
+  readonly version: Version | undefined;
   readonly remoteAddress: string;
   /** How often and for how many milliseconds it waited as a publisher, and whether it waits. */
   readonly held: { readonly count: number; readonly ms: number; readonly isWaiting: boolean };
@@ -42,9 +46,14 @@ interface CountedMessages {
   };
 }
 
+/** A version of MQTT as users know it. */
+export type VersionName = (typeof VERSION_NAMES)[Version];
+
 /** The counters of the broker since its start. */
 export interface BrokerCounts {
   readonly connected: number;
+  /** Connected clients by their version of MQTT. */
+  readonly versions: Readonly<Record<VersionName, number>>;
   readonly maximum: number;
   /** Sessions, connected or not. */
   readonly sessions: number;
@@ -88,7 +97,11 @@ export interface SessionStatus {
   readonly user: string;
   readonly address: string | null;
   readonly online: boolean;
+  /** Its version of MQTT; null while it is offline. */
+  readonly version: VersionName | null;
   readonly persistent: boolean;
+  /** Seconds that its session outlives its connection; null for as long as `sessionExpiry` of the config. */
+  readonly sessionExpiry: number | null;
   /** Since when it is online or offline, in milliseconds since the epoch. */
   readonly since: number;
   readonly subscriptions: number;
@@ -122,7 +135,9 @@ export function sessionStatuses<Session extends CountedSession>(
     user: session.owner,
     address: connected.get(session)?.remoteAddress ?? null,
     online: session.online,
+    version: nameOf(connected.get(session)?.version),
     persistent: session.persistent,
+    sessionExpiry: Number.isFinite(session.expiryMs) ? session.expiryMs / 1000 : null,
     since: storedClock.wallAt(session.online ? session.onlineSince : session.awaySince),
     subscriptions: session.subscriptions.size,
     queued: session.queue.count,
@@ -132,6 +147,20 @@ export function sessionStatuses<Session extends CountedSession>(
     slow: session.flow.slow,
     held: { ...(connected.get(session)?.held ?? NEVER_HELD) },
   }));
+}
+
+const nameOf = (version: Version | undefined): VersionName | null =>
+  version === undefined ? null : VERSION_NAMES[version];
+
+/** Connected clients by their version of MQTT. */
+export function versionCounts(
+  connections: Iterable<Pick<CountedConnection<unknown>, 'session' | 'version'>>,
+): BrokerCounts['versions'] {
+  const counts = { '3.1': 0, '3.1.1': 0, '5': 0 };
+  for (const { session, version } of connections) {
+    if (session && version) counts[VERSION_NAMES[version]]++;
+  }
+  return counts;
 }
 
 const byQueueLength = (a: CountedSession, b: CountedSession): number =>
@@ -165,7 +194,7 @@ export function dropCounts(
 export function messageCounts(
   { sessions, router, retained, published, flow }: CountedMessages,
   { total }: DropCounter,
-): Omit<BrokerCounts, 'connected' | 'maximum' | 'packetsReceived' | 'expired'> {
+): Omit<BrokerCounts, 'connected' | 'versions' | 'maximum' | 'packetsReceived' | 'expired'> {
   let [queued, away, storedBytes] = [0, 0, retained.bytes];
   for (const session of sessions.byClientId.values()) {
     queued += session.queue.count;

@@ -43,8 +43,11 @@ beforeAll(async () => {
   await arrived;
   await reader.endAsync();
   await client.publishAsync('t/d', 'd', { qos: 1 });
-  await client.endAsync();
+  const url = `mqtt://127.0.0.1:${gateway.port}`;
+  const fresh = await mqtt.connectAsync(url, { protocolVersion: 5 });
   text = await scrape();
+  await client.endAsync();
+  await fresh.endAsync();
 });
 afterAll(() => gateway.dispose());
 
@@ -67,6 +70,8 @@ test('values are what happened', async () => {
   expect(text).not.toMatch(/^cellgate_output_on\{/m);
   expect(read(text, 'cellgate_uplink_queued_messages{uplink="plant"}')).toBe(4);
   expect(read(text, 'cellgate_uplink_connected{uplink="plant"}')).toBe(0);
+  expect(read(text, 'cellgate_broker_clients{version="3.1.1"}')).toBe(1);
+  expect(read(text, 'cellgate_broker_clients{version="5"}')).toBe(1);
   expect(read(text, 'cellgate_broker_queued_messages')).toBe(1);
   expect(read(text, 'cellgate_broker_sessions_away')).toBe(1);
   expect(read(text, 'cellgate_troubles')).toBeGreaterThanOrEqual(2);

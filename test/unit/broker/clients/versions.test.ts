@@ -46,3 +46,19 @@ test.each([
     expect(records.filter(({ msg }) => msg === 'connection closed')).toMatchObject([{ reason }]);
   },
 );
+
+test('the status has the version of each client, and how long its session outlives its connection', async () => {
+  const { broker, client, client5 } = await startBroker(tempFolder());
+  await client({ protocol: 'MQIsdp', level: 3, clientId: 'a' });
+  await client({ clientId: 'b', clean: false });
+  await client5({ clientId: 'c', clean: false, properties: [['sessionExpiry', 90]] });
+  const away = await client5({ clientId: 'd', properties: [['sessionExpiry', 0xffffffff]] });
+  await away.disconnect();
+  expect(broker.sessions).toMatchObject([
+    { clientId: 'a', version: '3.1', sessionExpiry: 0 },
+    { clientId: 'b', version: '3.1.1', sessionExpiry: null },
+    { clientId: 'c', version: '5', sessionExpiry: 90 },
+    { clientId: 'd', online: false, version: null, sessionExpiry: null },
+  ]);
+  expect(broker.counts.versions).toEqual({ '3.1': 1, '3.1.1': 1, '5': 1 });
+});

@@ -11,6 +11,7 @@ afterEach(() => void vi.useRealTimers());
 
 const COUNTS: BrokerCounts = {
   connected: 3,
+  versions: { '3.1': 0, '3.1.1': 2, '5': 1 },
   maximum: 5,
   sessions: 4,
   away: 1,
