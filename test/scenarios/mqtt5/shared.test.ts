@@ -56,7 +56,7 @@ const collect = async (clients: readonly Client5[], count: number): Promise<stri
 };
 
 describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
-  test('[MQTT-4.8.2-3] each message goes to one member, in turn, at the QoS of its own subscription', async () => {
+  test('[MQTT-4.8.2-3] each message goes to one member, in turn, at the QoS of its subscription', async () => {
     const broker = await start(transport);
     const members = [
       await member(broker, 'a', { kept: false, qos: 2 }),

@@ -8,7 +8,7 @@ function session(clientId: string, over: object = {}) {
     clientId,
     ...{ owner: '', online: false, persistent: true, onlineSince: 100, awaySince: 200 },
     ...{ subscriptions: { size: 0 }, queue: { count: 0, bytes: 0 }, inflight: 0 },
-    ...{ flow: { slow: false }, drops: new Map<string, number>() },
+    ...{ flow: { slow: false }, drops: new Map<string, number>(), expiryMs: 90_000 },
     ...over,
   };
 }
@@ -27,19 +27,20 @@ describe('the sessions', () => {
     });
     const held = { isWaiting: true, count: 2, ms: 30 };
     const connections = [
-      { session: undefined, remoteAddress: '192.0.2.9', held },
-      { session: online, remoteAddress: '192.0.2.1', held },
+      { session: undefined, version: undefined, remoteAddress: '192.0.2.9', held },
+      { session: online, version: 5 as const, remoteAddress: '192.0.2.1', held },
     ];
     expect(sessionStatuses([session('off'), online], connections, clock)).toEqual([
       {
         ...{ clientId: 'on', user: 'hmi', address: '192.0.2.1', online: true, persistent: true },
         ...{ since: 1_000_100, subscriptions: 3, queued: 5, bytes: 50, inflight: 2, dropped: 7 },
-        ...{ slow: true, held },
+        ...{ slow: true, held, version: '5', sessionExpiry: 90 },
       },
       {
         ...{ clientId: 'off', user: '', address: null, online: false, persistent: true },
         ...{ since: 1_000_200, subscriptions: 0, queued: 0, bytes: 0, inflight: 0, dropped: 0 },
         ...{ slow: false, held: { isWaiting: false, count: 0, ms: 0 } },
+        ...{ version: null, sessionExpiry: 90 },
       },
     ]);
   });
