@@ -91,12 +91,10 @@ export class Handshake {
     return this.#opened.get(connection)?.session;
   }
 
-  /** A CONNECT, for this turn of the event loop or a later one; throws a ProtocolError where its texts are not taken. */
+  /** A CONNECT, for this turn of the event loop or a later one; throws a ProtocolError where its will is not taken. */
   connect(connection: Connection, packet: ConnectPacket): void {
-    const { clientId, username, will } = packet;
+    const { will } = packet;
     const { limits } = this.#parts;
-    checkControlCharacters('client id', clientId, limits);
-    if (username) checkControlCharacters('user name', username, limits);
     if (will) checkControlCharacters('topic of the will', will.topic, limits);
     if (will?.responseTopic) {
       checkControlCharacters('response topic of the will', will.responseTopic, limits);

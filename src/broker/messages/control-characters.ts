@@ -3,7 +3,7 @@ import { MALFORMED_PACKET } from '../../mqtt/reason-codes.ts';
 import { controlCharacter } from '../../mqtt/topics.ts';
 
 export interface TopicLimits {
-  /** What happens at U+0001 to U+001F and U+007F to U+009F in topics, filters, ids and user names of clients. */
+  /** What happens at U+0001 to U+001F and U+007F to U+009F in topics and filters of clients. */
   readonly controlCharacters: 'allow' | 'refuse';
 }
 

@@ -75,20 +75,6 @@ describe('with `controlCharacters: refuse`', () => {
     await subscriber.quiet();
   });
 
-  test.each(['clientId', 'username'])(
-    'each of them in the %s of a CONNECT ends the connection without a CONNACK',
-    async (field) => {
-      const { port } = await startBroker(tempFolder());
-      for (const code of CONTROLS) {
-        const client = await RawClient.open('tcp', port);
-        client.send(packets.connect({ clientId: 'c', [field]: `a${char(code)}b` }));
-        await client.closed();
-      }
-      const client = await RawClient.open('tcp', port);
-      await client.connect({ [field]: ALLOWED.map(char).join('') });
-    },
-  );
-
   test('is told once for a client that comes again and again with it', async () => {
     const broker = await startBroker(tempFolder());
     for (let i = 0; i < 20; i++) {
