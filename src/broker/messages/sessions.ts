@@ -84,6 +84,8 @@ export class Sessions {
       const session = this.#newSession({ clientId, key, persistent: true, stored, expiryMs });
       if (isLeft) return void left.push(session);
       this.#sessions.set(clientId, session);
+      // Its client was connected at a crash: the count of its absence does not begin again at the next crash.
+      if (stored.seen === CONNECTED) store.journal.add(['sessionSeen', session.awaySince, key]);
       for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
       for (const { filter, qos, options, identifier } of stored.subscriptions) {
         session.subscriptions.set(filter, qos);

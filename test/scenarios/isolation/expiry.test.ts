@@ -94,6 +94,19 @@ describe('sessions expire', () => {
     expect(bench.broker.counts.sessions).toBe(0);
   });
 
+  test('a second crash does not begin the count again', async () => {
+    const { clock, bench, connect } = await start({ sessionExpiry: 10 * HOUR });
+    const client = await connect('s');
+    await client.subscribe(['a', 1]);
+    await bench.crash(() => client.destroy());
+    await connect('another').then((other) => other.publish('t', 'x', { qos: 1, retain: true }));
+    await clock.advance(9 * HOUR);
+    await bench.crash(() => undefined);
+    await clock.advance(HOUR + 1);
+    bench.broker.sweep();
+    expect([...bench.broker.sessions].map(({ clientId }) => clientId)).not.toContain('s');
+  });
+
   test.each([
     ['forward', 1_000_000 * HOUR],
     ['back', -100_000 * HOUR],

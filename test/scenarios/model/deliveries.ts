@@ -132,7 +132,11 @@ export class Deliveries {
       if (copy.state === 'flying' && copy.again !== 'nothing' && copy.needed && !full) {
         return `${copy.again} again of ${tell(copy)}`;
       }
-      if (copy.state === 'flying' && copy.phase === 'received') return `PUBREL of ${tell(copy)}`;
+      // What expired after a crash may be known to the gateway as never sent: then its PUBREL does not come.
+      const isKnown = copy.again === 'nothing' || copy.needed;
+      if (copy.state === 'flying' && copy.phase === 'received' && isKnown) {
+        return `PUBREL of ${tell(copy)}`;
+      }
       if (copy.state === 'waiting' && copy.needed && (copy.qos === 0 || !full)) return tell(copy);
     }
     return undefined;
