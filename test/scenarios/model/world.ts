@@ -302,7 +302,8 @@ export class World {
     await this.#bench.restart();
     for (const client of this.#clients) client.cut();
     this.#reference.stop();
-    this.#untold = false;
+    // The start has written when the wills of those who were connected are due.
+    this.#untold = true;
   }
 
   async #crash(die?: () => void): Promise<void> {
