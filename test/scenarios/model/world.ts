@@ -283,8 +283,10 @@ export class World {
       // A session that was to end with its connection can't be kept by DISCONNECT.
       const changed = session.expiry === 0 ? undefined : expiry;
       const properties: p.Properties = changed === undefined ? [] : [['sessionExpiry', changed]];
-      await client.disconnect(p.disconnect(withWill ? 4 : 0, properties));
       if (changed !== undefined) session.expiry = changed;
+      // The will may reach others before the connection is closed.
+      if (withWill) this.#reference.lose(session);
+      await client.disconnect(p.disconnect(withWill ? 4 : 0, properties));
       this.#reference.leave(session, !withWill);
     }
     this.#untold = true;
