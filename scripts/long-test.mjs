@@ -27,7 +27,8 @@ const options = Object.fromEntries(
 const { values } = parseArgs({ args, options });
 const env = { ...process.env };
 for (const [option, variable] of Object.entries(suite.options)) {
-  const value = values[option];
+  const value =
+    values[option] ?? (option === 'seed' ? String(Math.floor(Math.random() * 2 ** 31)) : undefined);
   if (value === undefined) continue;
   if (!Number.isFinite(Number(value))) throw new Error(`--${option} is a number, not ${value}`);
   env[variable] = value;
