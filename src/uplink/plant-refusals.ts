@@ -20,6 +20,8 @@ const TOPIC_LENGTH = 1024;
 const SMALL = 4096;
 /** So many messages of one kind are refused by a test; the next ones without. */
 const TESTS = 2;
+/** More for a size: the first large messages may have been refused for their topics, and no larger one is tried then. */
+const SIZE_TESTS = 10;
 /** Later one message of the kind is sent again, alone: the plant may have changed. */
 const AGAIN_MS = 600_000;
 /** Kinds of topics at which brokers are known to end the connection, and their names. */
@@ -101,7 +103,7 @@ export class PlantRefusals {
     if (byTopic) return byTopic;
     const size = this.#size;
     if (size && this.#bytesOf(entry) >= size.bytes) {
-      const bySize = this.#refusing(size, `of ${size.bytes} bytes and more`, TESTS);
+      const bySize = this.#refusing(size, `of ${size.bytes} bytes and more`, SIZE_TESTS);
       if (bySize) return bySize;
     }
     for (const [name, kind] of KINDS) {
