@@ -29,8 +29,9 @@ async function dial(port: number): Promise<Socket> {
 }
 
 /** Sends the bytes over and over until the broker resets the connection; resolves with the bytes that were sent. */
-async function flood(socket: Socket, bytes: Buffer): Promise<number> {
+async function flood(socket: Socket, bytes: Buffer): Promise<{ sent: number; ms: number }> {
   const before = socket.bytesWritten;
+  const began = performance.now();
   const closed = new Promise((resolve) => socket.once('close', resolve));
   const pump = (): void => {
     while (!socket.destroyed && socket.writableLength < 4 * MEBIBYTE) socket.write(bytes);
@@ -40,7 +41,10 @@ async function flood(socket: Socket, bytes: Buffer): Promise<number> {
   pump();
   await closed;
   socket.off('drain', pump);
-  return socket.bytesWritten - socket.writableLength - before;
+  return {
+    sent: socket.bytesWritten - socket.writableLength - before,
+    ms: performance.now() - began,
+  };
 }
 
 /** A binary frame whose mask is 0. */
@@ -61,8 +65,9 @@ test('after a PUBLISH announced larger than allowed nothing more is read', async
   socket.write(packets.connect());
   await once(socket, 'data');
   socket.write(OVERSIZED);
-  const sent = await flood(socket, Buffer.alloc(MEBIBYTE, 0x41));
+  const { sent, ms } = await flood(socket, Buffer.alloc(MEBIBYTE, 0x41));
   expect(sent).toBeLessThan(KERNEL_BYTES);
+  expect(ms).toBeLessThan(2000);
   expect(broker.counts.connected).toBe(0);
 });
 
@@ -77,8 +82,9 @@ test.each([
   socket.write(frame(packets.connect()));
   await once(socket, 'data');
   socket.write(frame(OVERSIZED));
-  const sent = await flood(socket, frame(Buffer.alloc(frameBytes, 0x41)));
+  const { sent, ms } = await flood(socket, frame(Buffer.alloc(frameBytes, 0x41)));
   expect(sent).toBeLessThan(KERNEL_BYTES);
+  expect(ms).toBeLessThan(2000);
 });
 
 test.each([
@@ -88,8 +94,9 @@ test.each([
   const { port } = await startBroker(tempFolder());
   const socket = await dial(port);
   socket.write(beginning);
-  const sent = await flood(socket, Buffer.alloc(MEBIBYTE, 0x41));
+  const { sent, ms } = await flood(socket, Buffer.alloc(MEBIBYTE, 0x41));
   expect(sent).toBeLessThan(KERNEL_BYTES);
+  expect(ms).toBeLessThan(2000);
 });
 
 test('a client that is refused while it goes on sending gets its CONNACK', async () => {
