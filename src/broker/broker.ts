@@ -138,6 +138,7 @@ export class Broker implements Service {
       clock,
       log,
       accept: (transport) => this.#connections.accept(transport),
+      readBuffer: this.#connections.pool.readBuffer,
       onTrouble: (address, reason) => onceLog.info(address, reason, 'listener in trouble'),
     });
     this.#expiry = new Expiry({

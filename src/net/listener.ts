@@ -19,7 +19,8 @@ import { Certificates } from './certificates.ts';
 import { readDirectly } from './direct-read.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { peerOf } from './peer.ts';
-import { type Accept, LINGER_MS, type Transport } from './transport.ts';
+import { readInto } from './read-buffer.ts';
+import { type Accept, LINGER_MS, type Transport, type TransportEvents } from './transport.ts';
 
 /** An open listener. */
 export interface Listener {
@@ -42,6 +43,8 @@ export interface ListenerParts {
   /** Sockets above `limits.connections` that may be open. */
   readonly spareSockets?: number;
   readonly accept: Accept;
+  /** Where connections without TLS put what they read; each chunk is valid until the event has been handled. */
+  readonly readBuffer: Buffer;
   readonly clock: Pick<Clock, 'wall'>;
   readonly log: Logger;
   /** Called when a connection could not be accepted; the listener stays open. */
@@ -103,14 +106,21 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
 }
 
 function createTcpServer(
-  { config, accept }: ListenerParts,
+  { config, accept, readBuffer }: ListenerParts,
   tls: TlsOptions | undefined,
   onSocket: (socket: Socket) => void,
 ): Server {
   const ends = new TurnQuota(ENDS_PER_TURN);
-  const onConnection = (socket: Socket): void => {
+  const onConnection = (accepted: Socket): void => {
+    let take: (chunk: Buffer) => void = () => undefined;
+    const own = tls ? undefined : readInto(readBuffer, accepted, (chunk) => take(chunk));
+    const socket = own ?? accepted;
     onSocket(socket);
-    carryTcp(socket, config, accept, ends);
+    const events = carryTcp(socket, config, accept, ends);
+    if (!events) return;
+    take = (chunk) => events.data(chunk);
+    if (own) own.resume();
+    else readDirectly(accepted, take);
   };
   // Node closes its side at once where a socket may not be half open: thousands of them in one turn.
   if (!tls) return createServer({ noDelay: true, allowHalfOpen: true }, onConnection);
@@ -197,7 +207,13 @@ export function listenError(
   }
 }
 
-function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept, ends: TurnQuota): void {
+/** Connects the socket with its new connection, which does not get its bytes yet; undefined for a refused one. */
+function carryTcp(
+  socket: Socket,
+  config: ListenerConfig,
+  accept: Accept,
+  ends: TurnQuota,
+): TransportEvents | undefined {
   const transport: Transport = {
     ...peerOf(socket, config),
     copies: socket instanceof TLSSocket,
@@ -220,9 +236,8 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept, ends: 
   const events = accept(transport);
   if (!events) {
     socket.destroy();
-    return;
+    return undefined;
   }
-  readDirectly(socket, (chunk) => events.data(chunk));
   socket.on('drain', () => events.drained());
   socket.on('end', () => {
     events.lost();
@@ -232,4 +247,5 @@ function carryTcp(socket: Socket, config: ListenerConfig, accept: Accept, ends: 
   socket.on('close', () => events.lost());
   // 'close' follows; the connection handles only that.
   socket.on('error', () => undefined);
+  return events;
 }

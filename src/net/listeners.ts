@@ -15,6 +15,8 @@ export interface ListenerSetParts {
   readonly clock: Pick<Clock, 'wall'>;
   readonly log: Logger;
   readonly accept: Accept;
+  /** Where connections put what they read; a chunk is valid until it has been handled. */
+  readonly readBuffer: Buffer;
   /** Called when a connection to an address could not be accepted. */
   onTrouble(address: string, reason: string): void;
 }

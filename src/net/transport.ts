@@ -29,6 +29,7 @@ export interface Transport {
 
 /** Events of a transport; `lost` is called once, as the last one. */
 export interface TransportEvents {
+  /** The chunk is valid until this returns. */
   data(chunk: Buffer): void;
   drained(): void;
   lost(): void;

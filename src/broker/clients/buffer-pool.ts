@@ -20,6 +20,8 @@ export class BufferPool {
     size: SLOT_BYTES,
     owner: undefined,
   };
+  /** Sockets read into the first slot. */
+  readonly readBuffer: Buffer = this.buffer.subarray(0, SLOT_BYTES);
   readonly #free: number[] = [];
 
   constructor() {
@@ -36,8 +38,12 @@ export class BufferPool {
     this.#free.push(start);
   }
 
-  /** The buffer that has the chunk's bytes from 0 on: the pool's buffer, valid until the next call, or the chunk itself. */
+  /**
+   * The buffer that has the chunk's bytes from 0 on: the pool's buffer, valid until the next call, or the chunk itself.
+   * A chunk that was read into `readBuffer` is where it belongs.
+   */
   bufferOf(chunk: Buffer): Buffer {
+    if (chunk.buffer === this.buffer.buffer) return this.buffer;
     if (chunk.length < SMALL_BYTES || chunk.length > SLOT_BYTES) return chunk;
     this.buffer.set(chunk, 0);
     return this.buffer;

@@ -82,6 +82,8 @@ export class Connections implements Iterable<Connection> {
   /** Those without a CONNECT, or whose login is not finished, the oldest first. */
   readonly #connecting = new Set<Connection>();
   #maximum = 0;
+  /** Where all connections read and collect their bytes. */
+  readonly pool: BufferPool = new BufferPool();
   /** Packets of connections that have ended. */
   #packetsReceived = 0;
   #stopping = false;
@@ -102,7 +104,7 @@ export class Connections implements Iterable<Connection> {
       now: () => clock.monotonic(),
       memory,
       traffic,
-      pool: new BufferPool(),
+      pool: this.pool,
       flushQueue: new FlushQueue({
         now: () => clock.monotonic(),
         failed: (error) => faults.caught('packet', 'sending to a client', error),

@@ -62,6 +62,7 @@ const parts = (listener: ListenerConfig): ListenerParts => ({
   index: 0,
   limits: LIMITS,
   accept: () => undefined,
+  readBuffer: Buffer.alloc(65_536),
   clock: systemClock,
   log: createQuietLog().log,
   onTrouble: () => undefined,
