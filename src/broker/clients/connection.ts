@@ -242,10 +242,9 @@ export class Connection implements Client, TransportEvents {
 
   /** Answers the CONNECT with a CONNACK that refuses it, and closes; the client may get another reason than the log. */
   refuse(reason: string, reasonCode: number, clientReason = reason): void {
-    const connack = this.protocol5
-      ? this.protocol5.refusal(reasonCode, clientReason)
-      : encodeConnack(false, returnCodeOf(reasonCode) ?? SERVER_UNAVAILABLE);
-    this.sendBuffer.write(connack);
+    const returnCode = returnCodeOf(reasonCode) ?? SERVER_UNAVAILABLE;
+    if (this.protocol5) this.protocol5.refuse(reasonCode, clientReason);
+    else this.sendBuffer.write(encodeConnack(false, returnCode));
     this.close(reason);
   }
 

@@ -100,10 +100,11 @@ export class Protocol5 implements Sender5 {
     );
   }
 
-  /** The CONNACK that refuses the client. */
-  refusal(reasonCode: number, reason: string): Buffer {
+  /** Sends the CONNACK that refuses the client, if the client takes a packet of that size. */
+  refuse(reasonCode: number, reason: string): void {
     const encode = (properties: Properties) => encodeConnack5(false, reasonCode, properties);
-    return this.#isAccepted ? this.#explained(reason, encode) : encode({});
+    const connack = this.#isAccepted ? this.#explained(reason, encode) : encode({});
+    if (this.takes(connack.length)) this.#sendBuffer.write(connack);
   }
 
   /** The packet with a text, if the client asks for that and takes a packet of that size. */

@@ -95,6 +95,19 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     },
   );
 
+  test('[MQTT-3.1.2-24] a client that takes no packet of the size of any CONNACK gets none, and the connection ends', async () => {
+    const broker = await startAccessBroker(RULES);
+    for (const [username, size] of [
+      ['hmi', 4],
+      ['stranger', 4],
+      ['stranger', 1],
+    ] as const) {
+      const client = await broker.open(transport);
+      client.send(p.connect({ ...USER, username, properties: [['maximumPacketSize', size]] }));
+      await client.raw.closed();
+    }
+  });
+
   test('[MQTT-3.2.2-19] a CONNECT that is refused before it is read to its end gets no text: the largest packet of its client is unknown', async () => {
     const broker = await startAccessBroker(RULES);
     const client = await broker.open(transport);
