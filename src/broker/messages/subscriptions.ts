@@ -195,7 +195,11 @@ export class Subscriptions {
     codes: number[],
     pendingAck: PendingAck,
   ): WorkGenerator {
-    for (const _filter of filters) yield;
+    const { limits } = this.#parts;
+    for (const filter of filters) {
+      checkControlCharacters('topic filter', filter, limits);
+      yield;
+    }
     for (const filter of filters) {
       codes.push(this.#end(session, filter) ? SUCCESS : NO_SUBSCRIPTION_EXISTED);
       yield;
