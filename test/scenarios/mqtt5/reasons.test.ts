@@ -123,6 +123,60 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     await client.raw.closed();
   });
 
+  test('[MQTT-3.1.3-8] [MQTT-3.1.4-2] [MQTT-3.2.2-8] a client that is not let in gets a code of the list, then the end of its connection', async () => {
+    const broker = await startAccessBroker(RULES);
+    const owner = await (await broker.open(transport)).connect({
+      ...USER,
+      clientId: 'panel',
+      properties: [['sessionExpiry', 60]],
+    });
+    const will = { topic: 'other', payload: 'x' };
+    const refused: readonly (readonly [code: number, options: p.ConnectOptions5])[] = [
+      [0x85, { ...USER, username: 'all', clientId: 'panel', clean: false }],
+      [0x85, { ...USER, clientId: 'a\u0001' }],
+      [0x86, { ...USER, password: 'wrong' }],
+      [0x86, { username: 'stranger', password: 'x' }],
+      [0x87, {}],
+      [0x87, { ...USER, will }],
+      [0x8c, { ...USER, properties: [['authenticationMethod', 'X']] }],
+    ];
+    for (const [code, options] of refused) {
+      const client = await broker.open(transport);
+      client.send(p.connect(options), p.publish('cell/a', 'never'));
+      expect(await client.next('connack')).toMatchObject({ code, sessionPresent: false });
+      await client.raw.closed();
+    }
+    await owner.quiet();
+  });
+
+  test('[MQTT-3.14.2-3] DISCONNECT has no reason string where the client takes no packet of that size', async () => {
+    const broker = await startAccessBroker(RULES);
+    const end = async (maximumPacketSize: number) => {
+      const client = await broker.open(transport);
+      await client.connect({ ...USER, properties: [['maximumPacketSize', maximumPacketSize]] });
+      client.send(p.publish('a\u0001b'));
+      return client.ended(0x81);
+    };
+    const whole = await end(1000);
+    expect(reasonOf(whole)).toBeDefined();
+    const { length } = whole.raw;
+    expect((await end(length)).raw.toString('hex')).toBe(whole.raw.toString('hex'));
+    expect((await end(length - 1)).properties).toEqual([]);
+  });
+
+  test('[MQTT-4.3.3-9] after a PUBREC that refuses a message its identifier means a new one', async () => {
+    const broker = await startAccessBroker(RULES);
+    const subscriber = await (await broker.open(transport)).connect(USER);
+    await subscriber.subscribe([['cell/#', 2]]);
+    const client = await (await broker.open(transport)).connect(USER);
+    for (const payload of ['first', 'second']) {
+      client.send(p.publish('other', payload, { qos: 2, id: 5 }));
+      expect(await client.next('pubrec')).toMatchObject({ id: 5, code: 0x87 });
+      expect(await client.publish('cell/a', payload, { qos: 2, id: 5 })).toBe(0);
+      expect(await subscriber.message()).toMatchObject({ topic: 'cell/a', payload });
+    }
+  });
+
   test('[MQTT-4.6.0-2] a refusal with a text waits for the acknowledgements before it', async () => {
     const broker = await startAccessBroker(RULES);
     const client = await (await broker.open(transport)).connect(USER);
