@@ -165,10 +165,22 @@ export const BOMBS: Readonly<Record<string, Bomb>> = {
       for (let n = 0; n < 1000; n++) {
         client.send(p.subscribe(client.id(), [[`$share/group${n}/bomb/#`, 1]]));
       }
-      for (let n = 0; n < 1000; n++) await client.take('suback');
+      for (let n = 0; n < 1000; n++) {
+        const { codes } = await client.take('suback');
+        if (codes?.join() !== '1') throw new Error(`group ${n} has the code ${codes}, not 1`);
+      }
       await withClient(port, { clientId: 'bomb-2' }, async (publisher) => {
-        for (let n = 0; n < 20; n++) await publisher.publish('bomb/x', String(n), { qos: 1 });
+        for (let n = 0; n < 20; n++) {
+          const code = await publisher.publish('bomb/x', String(n), { qos: 1 });
+          if (code !== 0) throw new Error(`PUBACK has the code ${code}, not 0`);
+        }
       });
+      // One copy of the first message for each group.
+      for (let n = 0; n < 1000; n++) {
+        const { payload } = await client.message();
+        if (payload !== '0') throw new Error(`message ${n} is ${payload}, not one of the first`);
+      }
+      await client.disconnect();
     });
   },
 };

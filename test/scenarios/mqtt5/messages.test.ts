@@ -325,7 +325,7 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     await again.quiet();
   });
 
-  test('T15 [MQTT-3.3.4-7] a client above our receive maximum is disconnected, or accepted where the config says so', async () => {
+  test('T15 T16 [MQTT-3.3.4-7] a client above our receive maximum is disconnected, or accepted where the config says so', async () => {
     const limits = { receiveMaximum: 2 };
     const strict = await start(transport, tempFolder(), limits);
     const client = await strict.client5({ clientId: 'c' });

@@ -110,7 +110,7 @@ test('ALPN offers what the config says', async () => {
   expect(offered).toEqual(['x-plant-mqtt']);
 });
 
-test('no more is in flight than the plant takes (receive maximum)', async () => {
+test('T18 no more is in flight than the plant takes (receive maximum)', async () => {
   const plant = await plantWith(['max_inflight_messages 3']);
   const collector = await collect(plant.port);
   ends.push(() => collector.close());
