@@ -11,6 +11,7 @@ import type { Transport } from '../net/transport.ts';
 import type { Upgrade } from '../net/websocket.ts';
 import type { Store } from '../store/store.ts';
 import type { BrokerLimits } from './broker-limits.ts';
+import { brokerCounts, brokerSessions } from './broker-status.ts';
 import { applyAccess } from './clients/admission.ts';
 import { connectionName } from './clients/connection-name.ts';
 import { Connections } from './clients/connections.ts';
@@ -27,14 +28,12 @@ import type { Session } from './messages/session.ts';
 import { DropCounter } from './stats/drop-counter.ts';
 import { type LimitKey, LimitTroubles } from './stats/limit-troubles.ts';
 import { OnceLog } from './stats/once-log.ts';
+import { type ShareStatus, shareStatuses } from './stats/share-status.ts';
 import {
   type BrokerCounts,
   type DropCounts,
   dropCounts,
-  messageCounts,
   type SessionStatus,
-  sessionStatuses,
-  versionCounts,
 } from './stats/status.ts';
 import { TrafficCounters } from './stats/traffic-counters.ts';
 
@@ -228,16 +227,16 @@ export class Broker implements Service {
   }
 
   get counts(): BrokerCounts {
-    const { connected, maximum, packetsReceived } = this.#connections.counts;
-    const messages = messageCounts(this.#plane, this.#drops);
-    const versions = versionCounts(this.#connections);
-    return { connected, versions, maximum, ...messages, packetsReceived, expired: this.#expired };
+    return brokerCounts(this.#plane, this.#connections, this.#drops, this.#expired);
   }
 
   get sessions(): readonly SessionStatus[] {
-    const { byClientId } = this.#plane.sessions;
-    const { storedClock } = this.#parts.store;
-    return sessionStatuses(byClientId.values(), this.#connections, storedClock);
+    return brokerSessions(this.#plane, this.#connections, this.#parts.store.storedClock);
+  }
+
+  /** The groups of shared subscriptions. */
+  get shares(): readonly ShareStatus[] {
+    return shareStatuses(this.#plane.sessions.shares.groups);
   }
 
   get drops(): DropCounts {

@@ -18,6 +18,7 @@ export function duration(ms: number): string {
 /** The whole status of the gateway, one text line for each item; `now` in milliseconds since the epoch. */
 export function statusLines(status: GatewayStatus, now: number): string[] {
   const { cell, version, started, sessions, clients, sensors, outputs, uplinks, store } = status;
+  const { shares } = status;
   return [
     `${cell}, cellgate ${version}, up for ${duration(now - started)}`,
     '',
@@ -46,14 +47,15 @@ export function statusLines(status: GatewayStatus, now: number): string[] {
     ),
     ...section(
       `clients: ${sessions.connected} connected, ${sessions.queued} messages wait`,
-      clients.map(({ clientId, address, online, since, queued, dropped, slow, held }) => [
-        clientId,
-        `${online ? 'online' : 'away'} for ${duration(now - since)}`,
-        address ?? '',
-        `${queued} wait`,
-        dropped > 0 ? `${dropped} dropped` : '',
-        slow ? 'slow reader' : '',
-        held.isWaiting ? 'waits for a subscriber' : '',
+      clients.map((client) => clientRow(client, now)),
+    ),
+    ...section(
+      `shared subscriptions: ${sessions.shares.groups} groups, ${sessions.shares.members} members`,
+      shares.map(({ filter, online, away, members }) => [
+        filter,
+        `${online} online`,
+        `${away} away`,
+        members.length < online + away ? `${members.join(', ')}, …` : members.join(', '),
       ]),
     ),
     ...section('store', [
@@ -65,6 +67,31 @@ export function statusLines(status: GatewayStatus, now: number): string[] {
       ],
     ]),
   ];
+}
+
+function clientRow(client: GatewayStatus['clients'][number], now: number): string[] {
+  const { clientId, address, online, version, since, queued, dropped, slow, held } = client;
+  const { shares, aliases } = client;
+  const aliasCount = aliases.fromClient + aliases.toClient;
+  return [
+    clientId,
+    `${online ? 'online' : 'away'} for ${duration(now - since)}`,
+    address ?? '',
+    version === null ? '' : `MQTT ${version}`,
+    sessionText(client),
+    `${queued} wait`,
+    dropped > 0 ? `${dropped} dropped` : '',
+    shares > 0 ? `${shares} shared` : '',
+    aliasCount > 0 ? `${aliasCount} aliases` : '',
+    slow ? 'slow reader' : '',
+    held.isWaiting ? 'waits for a subscriber' : '',
+  ];
+}
+
+/** How long the session outlives its connection; without that, messages do not wait for the client. */
+function sessionText({ sessionExpiry }: GatewayStatus['clients'][number]): string {
+  if (sessionExpiry === 0) return 'no session when it is away';
+  return sessionExpiry === null ? 'session kept' : `session kept ${duration(sessionExpiry * 1000)}`;
 }
 
 function sensorRows(sensor: GatewayStatus['sensors'][number], now: number): string[][] {
@@ -90,6 +117,6 @@ function section(heading: string, rows: readonly (readonly string[])[]): string[
 }
 
 /** A client's name must not control the terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '·').trimEnd();
 }

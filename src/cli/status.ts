@@ -4,7 +4,7 @@ import { askGateway } from '../runtime/admin-socket.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
-import { duration } from './status-view.ts';
+import { duration, printable } from './status-view.ts';
 
 export interface StatusOption extends ConfigOption {
   readonly json?: boolean | undefined;
@@ -33,10 +33,16 @@ export async function status(options: StatusOption, io: Io, drivers: Drivers): P
   return state.troubles.length === 0 ? EXIT.ok : EXIT.trouble;
 }
 
-function inWords({ cell, version, sessions, uplinks, sensors, troubles }: GatewayStatus): string {
+/** Groups of shared subscriptions that are listed. */
+const LISTED_SHARES = 10;
+
+/** The state without single sensors and clients, which `cellgate watch` shows. */
+export function inWords(state: GatewayStatus): string {
+  const { cell, version, sessions, uplinks, sensors, troubles } = state;
   const lines = [
     `${cell}, cellgate ${version}`,
-    `sessions   ${sessions.sessions}, ${sessions.connected} connected, ${sessions.queued} messages wait`,
+    `sessions   ${sessions.sessions}, ${sessions.connected} connected, ${sessions.queued} messages wait, ${sessions.expired} expired`,
+    ...mqttLines(state),
     `sensors    ${sensors.length}`,
     ...uplinks.map((one) => {
       const oldest = one.oldestAge === null ? '' : `, oldest ${duration(one.oldestAge)}`;
@@ -47,4 +53,21 @@ function inWords({ cell, version, sessions, uplinks, sensors, troubles }: Gatewa
     ...(troubles.length === 0 ? ['healthy'] : troubles.map((trouble) => `trouble    ${trouble}`)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The versions of the connected clients, their topic aliases, and the groups of shared subscriptions. */
+function mqttLines({ sessions, shares }: GatewayStatus): string[] {
+  const { versions, aliases } = sessions;
+  const used = Object.entries(versions).filter(([, count]) => count > 0);
+  const counts = used.map(([name, count]) => `${count} with MQTT ${name}`);
+  const aliasCount = aliases.fromClient + aliases.toClient;
+  if (aliasCount > 0) counts.push(`${aliasCount} topic aliases`);
+  const more = sessions.shares.groups - LISTED_SHARES;
+  return [
+    ...(counts.length > 0 ? [`clients    ${counts.join(', ')}`] : []),
+    ...shares.slice(0, LISTED_SHARES).map(({ filter, online, away }) => {
+      return `shared     ${printable(filter)}: ${online} connected, ${away} away`;
+    }),
+    ...(more > 0 ? [`shared     ${more} groups more`] : []),
+  ];
 }

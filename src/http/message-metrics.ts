@@ -45,6 +45,34 @@ export const BROKER_METRICS: readonly Metric[] = [
   },
   {
     kind: 'gauge',
+    name: 'cellgate_broker_shared_groups',
+    help: 'Groups of shared subscriptions.',
+    rows: ({ status }) => one(status.sessions.shares.groups),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_shared_subscriptions',
+    help: 'Members of these groups.',
+    rows: ({ status }) => one(status.sessions.shares.members),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_broker_topic_aliases',
+    help: 'Topic aliases in use, from clients to the gateway and from the gateway to clients.',
+    labels: ['direction'],
+    rows: ({ status: { sessions } }) => [
+      [{ direction: 'from-client' }, sessions.aliases.fromClient],
+      [{ direction: 'to-client' }, sessions.aliases.toClient],
+    ],
+  },
+  {
+    kind: 'counter',
+    name: 'cellgate_broker_expired_sessions_total',
+    help: 'Sessions that ended because their client stayed away for longer than their expiry.',
+    rows: ({ status }) => one(status.sessions.expired),
+  },
+  {
+    kind: 'gauge',
     name: 'cellgate_broker_retained_messages',
     help: 'Retained messages.',
     rows: ({ status }) => one(status.sessions.retained),

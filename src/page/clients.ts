@@ -23,6 +23,23 @@ function noteOf({ slow, held }: SessionStatus, own: boolean): string {
   return own ? translate('thisPage') : '';
 }
 
+function subscriptionsOf({ subscriptions, shares }: SessionStatus): string {
+  if (shares === 0) return number(subscriptions);
+  return translate('ofThemShared', { count: number(subscriptions), shares: number(shares) });
+}
+
+/** How long the session outlives its connection. */
+function expiryOf({ sessionExpiry }: SessionStatus): string {
+  if (sessionExpiry === null) return translate('keptLong');
+  return sessionExpiry === 0 ? translate('notKept') : span(sessionExpiry * 1000);
+}
+
+/** Aliases of the client, and of the gateway towards it; only MQTT 5 has some. */
+function aliasesOf({ version, aliases }: SessionStatus): string {
+  if (version !== '5') return '–';
+  return `${number(aliases.fromClient)} / ${number(aliases.toClient)}`;
+}
+
 /** One card for each session of the broker, connected or not. */
 export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
   const list = element('ul', { class: 'cards' });
@@ -37,6 +54,9 @@ export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
       ['inflight', translate('inflight')],
       ['dropped', translate('dropped')],
       ['subscriptions', translate('subscriptions')],
+      ['version', translate('protocol')],
+      ['session', translate('sessionKept')],
+      ['aliases', translate('aliases')],
       ['heldUp', translate('heldUp')],
     ]);
     const title = element('h3', { lang: 'en' }, clientId);
@@ -80,7 +100,10 @@ export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
           facts.set('waiting', number(session.queued));
           facts.set('inflight', number(session.inflight));
           facts.set('dropped', number(session.dropped));
-          facts.set('subscriptions', number(session.subscriptions));
+          facts.set('subscriptions', subscriptionsOf(session));
+          facts.set('version', session.version === null ? '–' : `MQTT ${session.version}`);
+          facts.set('session', expiryOf(session));
+          facts.set('aliases', aliasesOf(session));
           facts.set('heldUp', span(session.held.ms));
         },
       );

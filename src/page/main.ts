@@ -7,6 +7,7 @@ import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
 import { createSensors } from './sensors.ts';
+import { createShares } from './shares.ts';
 import { createStore } from './store.ts';
 import { chooseLanguage, language, span, translate } from './translations.ts';
 import { createUplinks } from './uplinks.ts';
@@ -54,12 +55,13 @@ const confirm = createConfirmDialog();
 const outputs = createOutputs(gateway, confirm);
 const uplinks = createUplinks(gateway);
 const clients = createClients(gateway, confirm);
+const shares = createShares();
 const store = createStore();
 const log = createLog(gateway);
 const login = createLogin((credentials) => gateway.connect(credentials));
 
 const section = (
-  name: 'sensors' | 'outputs' | 'uplinks' | 'clients' | 'store' | 'log',
+  name: 'sensors' | 'outputs' | 'uplinks' | 'clients' | 'shares' | 'store' | 'log',
   node: Element,
 ) =>
   element(
@@ -73,6 +75,7 @@ const sections = {
   outputs: section('outputs', outputs.node),
   uplinks: section('uplinks', uplinks.node),
   clients: section('clients', clients.node),
+  shares: section('shares', shares.node),
   store: section('store', store.node),
   log: section('log', log.node),
 };
@@ -132,6 +135,9 @@ function onMessage(topic: string, payload: string): void {
   } else if (name === 'clients') {
     clients.show(value);
     reveal('clients', value.length > 0);
+  } else if (name === 'shares') {
+    shares.show(value);
+    reveal('shares', value.length > 0);
   } else if (name === 'store') {
     store.show(value);
     reveal('store', true);

@@ -13,7 +13,7 @@ export interface HealthTopicsParts {
   readonly health: Health;
   readonly faults: Pick<Faults, 'caught'>;
   readonly store: Pick<Store, 'status'>;
-  readonly broker: Pick<Broker, 'publishLocal' | 'sessions' | 'drops'>;
+  readonly broker: Pick<Broker, 'publishLocal' | 'sessions' | 'shares' | 'drops'>;
   readonly sensors: Pick<Sensors, 'status'>;
   readonly outputs: Pick<Outputs, 'status'>;
   /** Those of the config in force. */
@@ -57,6 +57,7 @@ export class HealthTopics implements Service {
     for (const { name, status } of uplinks) this.#publish(`uplink/${name}`, status);
     this.#clearRemovedUplinks(uplinks.map(({ name }) => `uplink/${name}`));
     this.#publish('clients', broker.sessions);
+    this.#publish('shares', broker.shares);
     this.#publish('outputs', outputs.status());
     if (this.#rounds++ % COUNTS_EVERY > 0 && !changed) return;
     const names = uplinks.map(({ name }) => name);

@@ -1,5 +1,6 @@
 import type { Faults } from '../base/faults.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { ShareStatus } from '../broker/stats/share-status.ts';
 import type { BrokerCounts, SessionStatus } from '../broker/stats/status.ts';
 import type { OutputStatus } from '../outputs/output.ts';
 import type { Outputs } from '../outputs/outputs.ts';
@@ -32,6 +33,7 @@ export interface GatewayStatus {
   readonly started: number;
   readonly sessions: BrokerCounts;
   readonly clients: readonly SessionStatus[];
+  readonly shares: readonly ShareStatus[];
   readonly sensors: readonly SensorStatus[];
   readonly outputs: readonly OutputStatus[];
   readonly uplinks: readonly UplinkStatus[];
@@ -89,6 +91,7 @@ export class Health {
       started: this.started,
       sessions: broker.counts,
       clients: broker.sessions,
+      shares: broker.shares,
       sensors: sensors.status(),
       outputs: outputs.status(),
       uplinks: uplinks().map(({ status }) => status),

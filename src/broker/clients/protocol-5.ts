@@ -74,6 +74,11 @@ export class Protocol5 implements Sender5 {
     return size <= this.#maximumPacketSize;
   }
 
+  /** Topic aliases in use: of the client, and of the gateway towards it. */
+  get aliasCounts(): { readonly fromClient: number; readonly toClient: number } {
+    return { fromClient: this.aliases.count, toClient: this.#outgoing?.count ?? 0 };
+  }
+
   /** Milliseconds of the stored clock. */
   get now(): number {
     return this.#parts.storedNow();

@@ -21,6 +21,11 @@ export class IncomingAliases {
     this.maximum = maximum;
   }
 
+  /** Aliases in use. */
+  get count(): number {
+    return this.#topics.size;
+  }
+
   /** The topic length and topic of a PUBLISH with this alias, whose own are at [start, end): an empty topic is the known one. */
   resolve(alias: number, source: Buffer, start: number, end: number): Buffer {
     if (alias > this.maximum) {
@@ -57,6 +62,11 @@ export class OutgoingAliases {
   /** `maximum` is what the client takes. */
   constructor(maximum: number) {
     this.#most = Math.min(maximum, OUTGOING);
+  }
+
+  /** Aliases in use. */
+  get count(): number {
+    return this.#aliases.size;
   }
 
   /** The alias of the topic whose length and name are at [start, end); 0 for none. */

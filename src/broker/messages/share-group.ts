@@ -43,6 +43,11 @@ export class ShareGroup implements Subscriber {
     return this.#members.size;
   }
 
+  /** Members whose client is connected. */
+  get online(): number {
+    return this.#present.length;
+  }
+
   get sessions(): IterableIterator<Session> {
     return this.#members.keys();
   }

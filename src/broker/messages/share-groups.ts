@@ -38,6 +38,15 @@ export class ShareGroups {
     return this.#groups.size;
   }
 
+  get groups(): Iterable<ShareGroup> {
+    return this.#groups.values();
+  }
+
+  /** In how many groups a session is a member. */
+  countOf(session: Session): number {
+    return this.#of.get(session)?.size ?? 0;
+  }
+
   /** A member subscribes, or subscribes again with other options. `filter` is the whole one, with the share name. */
   join(filter: string, session: Session, qos: Qos, options?: SubscriptionOptions): void {
     const { router } = this.#parts;

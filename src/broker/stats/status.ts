@@ -24,6 +24,7 @@ interface CountedSession {
 interface CountedConnection<Session> {
   readonly session: Session | undefined;
   readonly version: Version | undefined;
+  readonly protocol5: { readonly aliasCounts: AliasCounts } | undefined;
   readonly remoteAddress: string;
   /** How often and for how many milliseconds it waited as a publisher, and whether it waits. */
   readonly held: { readonly count: number; readonly ms: number; readonly isWaiting: boolean };
@@ -44,6 +45,12 @@ interface CountedMessages {
       readonly slowReaders: number;
     };
   };
+}
+
+/** Topic aliases of MQTT 5 in use, by who sends them. */
+export interface AliasCounts {
+  readonly fromClient: number;
+  readonly toClient: number;
 }
 
 /** A version of MQTT as users know it. */
@@ -70,7 +77,17 @@ export interface BrokerCounts {
   /** Sessions that ended because their client was disconnected for too long. */
   readonly expired: number;
   readonly flow: FlowCounts;
+  /** Groups of shared subscriptions, and their members. */
+  readonly shares: { readonly groups: number; readonly members: number };
+  /** Of all connections. */
+  readonly aliases: AliasCounts;
 }
+
+/** What `messageCounts` knows of them. */
+type MessageCounts = Omit<
+  BrokerCounts,
+  'connected' | 'versions' | 'maximum' | 'packetsReceived' | 'expired' | 'shares' | 'aliases'
+>;
 
 /** Publishers that wait for subscribers with long queues. */
 export interface FlowCounts {
@@ -105,6 +122,9 @@ export interface SessionStatus {
   /** Since when it is online or offline, in milliseconds since the epoch. */
   readonly since: number;
   readonly subscriptions: number;
+  /** How many of these are shared. */
+  readonly shares: number;
+  readonly aliases: AliasCounts;
   readonly queued: number;
   readonly bytes: number;
   readonly inflight: number;
@@ -116,6 +136,7 @@ export interface SessionStatus {
 }
 
 const NEVER_HELD = { isWaiting: false, count: 0, ms: 0 };
+const NO_ALIASES: AliasCounts = { fromClient: 0, toClient: 0 };
 const LISTED_SESSIONS = 100;
 const LISTED_DROPS = 100;
 
@@ -124,6 +145,7 @@ export function sessionStatuses<Session extends CountedSession>(
   sessions: Iterable<Session>,
   connections: Iterable<CountedConnection<Session>>,
   storedClock: Pick<StoredClock, 'wallAt'>,
+  sharesOf: (session: Session) => number,
 ): readonly SessionStatus[] {
   const listed = longestQueues(sessions);
   const connected = new Map<Session, CountedConnection<Session>>();
@@ -140,6 +162,8 @@ export function sessionStatuses<Session extends CountedSession>(
     sessionExpiry: Number.isFinite(session.expiryMs) ? session.expiryMs / 1000 : null,
     since: storedClock.wallAt(session.online ? session.onlineSince : session.awaySince),
     subscriptions: session.subscriptions.size,
+    shares: sharesOf(session),
+    aliases: connected.get(session)?.protocol5?.aliasCounts ?? NO_ALIASES,
     queued: session.queue.count,
     bytes: session.queue.bytes,
     inflight: session.inflight,
@@ -161,6 +185,20 @@ export function versionCounts(
     if (session && version) counts[VERSION_NAMES[version]]++;
   }
   return counts;
+}
+
+/** The topic aliases in use on all connections. */
+export function aliasCounts(
+  connections: Iterable<Pick<CountedConnection<unknown>, 'protocol5'>>,
+): AliasCounts {
+  const sum = { fromClient: 0, toClient: 0 };
+  for (const { protocol5 } of connections) {
+    if (!protocol5) continue;
+    const { fromClient, toClient } = protocol5.aliasCounts;
+    sum.fromClient += fromClient;
+    sum.toClient += toClient;
+  }
+  return sum;
 }
 
 const byQueueLength = (a: CountedSession, b: CountedSession): number =>
@@ -194,7 +232,7 @@ export function dropCounts(
 export function messageCounts(
   { sessions, router, retained, published, flow }: CountedMessages,
   { total }: DropCounter,
-): Omit<BrokerCounts, 'connected' | 'versions' | 'maximum' | 'packetsReceived' | 'expired'> {
+): MessageCounts {
   let [queued, away, storedBytes] = [0, 0, retained.bytes];
   for (const session of sessions.byClientId.values()) {
     queued += session.queue.count;

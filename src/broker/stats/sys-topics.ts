@@ -100,7 +100,7 @@ function countValues(counts: BrokerCounts, traffic: TrafficCounters): Values {
     'bytes/sent': traffic.bytesSent,
     'retained messages/count': counts.retained,
     'subscriptions/count': counts.subscriptions,
-    'shared_subscriptions/count': 0,
+    'shared_subscriptions/count': counts.shares.members,
   };
 }
 

@@ -283,6 +283,27 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await close();
   });
 
+  test('a client of MQTT 5 has its version, session and aliases, and its group of a shared subscription is there', async () => {
+    const { page, wrong, close } = await visit();
+    const url = `mqtt://127.0.0.1:${gateway.port}`;
+    const member = await mqtt.connectAsync(url, {
+      ...{ clientId: 'member', protocolVersion: 5, reconnectPeriod: 0 },
+      properties: { sessionExpiryInterval: 90, topicAliasMaximum: 10 },
+    });
+    await member.subscribeAsync(['$share/line/steps/+', 'plain']);
+    const card = page.locator('.client', { hasText: 'member' });
+    for (const text of ['MQTT 5', '90 s', '2, 1 of them shared', '0 / 0']) {
+      await card.locator('dd', { hasText: text }).waitFor();
+    }
+    const group = page.locator('.share', { hasText: '$share/line/steps/+' });
+    await group.locator('dd', { hasText: 'member' }).waitFor();
+    expect(await group.getAttribute('data-state')).toBe('connected');
+    await member.endAsync();
+    await expect.poll(() => group.getAttribute('data-state'), POLL).toBe('down');
+    expect(wrong).toEqual([]);
+    await close();
+  });
+
   test('a client is disconnected after a confirmation', async () => {
     const url = `mqtt://127.0.0.1:${gateway.port}`;
     const guest = await mqtt.connectAsync(url, { clientId: 'intruder', reconnectPeriod: 0 });

@@ -18,6 +18,7 @@ test.skipIf(!existsSync(SCRIPT))(
   'shows what changes until Ctrl-C, and leaves the terminal as it was',
   async () => {
     const gateway = await startGateway({
+      limits: { controlCharacters: 'allow' },
       sensors: [
         { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' },
         { name: 'boiler', driver: 'tmp102', bus: 'i2c-77', address: 0x48, every: '1s' },

@@ -25,7 +25,7 @@ async function setUp() {
       get sessions() {
         return Array(state.clients).fill('c');
       },
-      drops: { reasons: {} },
+      ...{ shares: [], drops: { reasons: {} } },
       publishLocal: async ({ topic, payload }: { topic: string; payload: Uint8Array }) =>
         void published.push(`${topic.replace('$SYS/cellgate/', '')} ${Buffer.from(payload)}`),
     } as unknown as HealthTopicsParts['broker'],
@@ -50,6 +50,7 @@ test('everything is published at the start, and then what has changed', async ()
     'uplink/plant {"name":"plant"}',
     'uplink/spare {"name":"spare"}',
     'clients []',
+    'shares []',
     'outputs []',
     'gateway {"cell":"cell","version":"1","started":5,"uplinks":["plant","spare"]}',
     'sensors []',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { startBroker } from '../../../support/broker.ts';
 import * as packets from '../../../support/packets.ts';
+import type { Properties } from '../../../support/packets-5.ts';
 import { RawClient } from '../../../support/raw-client.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
@@ -61,4 +62,50 @@ test('the status has the version of each client, and how long its session outliv
     { clientId: 'd', online: false, version: null, sessionExpiry: null },
   ]);
   expect(broker.counts.versions).toEqual({ '3.1': 1, '3.1.1': 1, '5': 1 });
+});
+
+test('the status has the shared subscriptions with their members, and the topic aliases in use', async () => {
+  const { broker, client, client5 } = await startBroker(tempFolder());
+  const properties: Properties = [
+    ['sessionExpiry', 60],
+    ['topicAliasMaximum', 10],
+  ];
+  const one = await client5({ clientId: 'one', properties });
+  const two = await client({ clientId: 'two', clean: false });
+  await one.subscribe([
+    ['$share/group/line/+', 1],
+    ['$share/other/line/+', 1],
+    ['plain', 0],
+  ]);
+  await two.subscribe(['$share/group/line/+', 1]);
+  const publisher = await client5({ clientId: 'publisher' });
+  for (const alias of [1, 2, 3]) {
+    const topic = `line/${alias}/with/a/long/name`;
+    await publisher.publish(topic, '', { qos: 1, properties: [['topicAlias', alias]] });
+  }
+  await publisher.publish('plain', '', { qos: 1 });
+  await publisher.publish('plain', '', { qos: 1 });
+  await one.take('publish');
+  const { clients, ...counts } = { clients: broker.sessions, ...broker.counts };
+  expect(counts).toMatchObject({
+    shares: { groups: 2, members: 3 },
+    aliases: { fromClient: 3, toClient: 1 },
+  });
+  const of = (id: string) => clients.find(({ clientId }) => clientId === id);
+  expect(of('one')).toMatchObject({ shares: 2, aliases: { fromClient: 0, toClient: 1 } });
+  expect(of('two')).toMatchObject({ shares: 1, aliases: { fromClient: 0, toClient: 0 } });
+  expect(of('publisher')).toMatchObject({ shares: 0, aliases: { fromClient: 3, toClient: 0 } });
+  const group = { filter: '$share/group/line/+', members: ['one', 'two'] };
+  const other = { filter: '$share/other/line/+', members: ['one'] };
+  expect(broker.shares).toEqual([
+    { ...group, online: 2, away: 0 },
+    { ...other, online: 1, away: 0 },
+  ]);
+  await one.disconnect();
+  await expect
+    .poll(() => broker.shares)
+    .toEqual([
+      { ...other, online: 0, away: 1 },
+      { ...group, online: 1, away: 1 },
+    ]);
 });

@@ -12,6 +12,7 @@ afterEach(() => void vi.useRealTimers());
 const COUNTS: BrokerCounts = {
   connected: 3,
   versions: { '3.1': 0, '3.1.1': 2, '5': 1 },
+  ...{ shares: { groups: 2, members: 5 }, aliases: { fromClient: 3, toClient: 4 } },
   maximum: 5,
   sessions: 4,
   away: 1,
@@ -114,6 +115,7 @@ test("values stand under Mosquitto's names, and are published when they change",
     '$SYS/broker/publish/messages/dropped = 2',
     '$SYS/broker/retained messages/count = 20',
     '$SYS/broker/subscriptions/count = 7',
+    '$SYS/broker/shared_subscriptions/count = 5',
     '$SYS/broker/heap/current = 1024',
     '$SYS/broker/heap/maximum = 1024',
   ]);

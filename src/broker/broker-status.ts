@@ -1,0 +1,40 @@
+import type { Connections } from './clients/connections.ts';
+import type { DataPlane } from './messages/data-plane.ts';
+import type { DropCounter } from './stats/drop-counter.ts';
+import {
+  aliasCounts,
+  type BrokerCounts,
+  messageCounts,
+  type SessionStatus,
+  sessionStatuses,
+  versionCounts,
+} from './stats/status.ts';
+
+/** The counters of the whole broker; `expired` are sessions that have ended while their clients stayed away. */
+export function brokerCounts(
+  plane: DataPlane,
+  connections: Connections,
+  drops: DropCounter,
+  expired: number,
+): BrokerCounts {
+  const { connected, maximum, packetsReceived } = connections.counts;
+  const { members, count: groups } = plane.sessions.shares;
+  return {
+    ...{ connected, versions: versionCounts(connections), maximum },
+    ...{ ...messageCounts(plane, drops), packetsReceived, expired },
+    shares: { groups, members: members.count },
+    aliases: aliasCounts(connections),
+  };
+}
+
+/** The sessions as users see them, at most a hundred. */
+export function brokerSessions(
+  { sessions }: DataPlane,
+  connections: Connections,
+  storedClock: Parameters<typeof sessionStatuses>[2],
+): readonly SessionStatus[] {
+  const { byClientId, shares } = sessions;
+  return sessionStatuses(byClientId.values(), connections, storedClock, (session) =>
+    shares.countOf(session),
+  );
+}
