@@ -50,7 +50,7 @@ export class AbsentSessions {
   /**
    * Ends the session of the absent client that has the most, and returns how much; 0 where no absent client has any, or
    * the policy keeps them. The client learns it when it connects: its session is not present. What its queue had is
-   * counted.
+   * counted; messages of shared subscriptions go to other members, unless it ends because of the bytes in queues.
    */
   endLargest(of: string, has: (session: Session) => number): number {
     const { sessions, limits, ended } = this.#parts;
@@ -65,7 +65,7 @@ export class AbsentSessions {
       largest = session;
     }
     if (!largest) return 0;
-    sessions.endSession(largest, 'session-cut');
+    sessions.endSession(largest, 'session-cut', has !== queueBytes);
     ended(largest.clientId, `absent, with the ${of}: its session has ended`);
     return most;
   }

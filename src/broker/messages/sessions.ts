@@ -173,14 +173,15 @@ export class Sessions {
     }
   }
 
-  /** Deletes the session, its subscriptions and its queue; the queue is counted as dropped if there is a reason. */
-  endSession(session: Session, reason?: DropReason): void {
+  /**
+   * Deletes the session, its subscriptions and its queue; the queue is counted as dropped if there is a reason. Messages
+   * of shared subscriptions go to other members, unless `hasRoom` is false: queues have no more room for them.
+   */
+  endSession(session: Session, reason?: DropReason, hasRoom = true): void {
     if (session.isLeaving) return;
     const { turnBudget, faults } = this.#parts;
-    // Where it is cut, its messages have no room.
-    if (reason !== 'session-cut' && this.shares.mayHaveMessages(session)) {
-      this.#leave(session, reason);
-    } else this.#delete(session, reason);
+    if (hasRoom && this.shares.mayHaveMessages(session)) this.#leave(session, reason);
+    else this.#delete(session, reason);
     this.ending.count += session.subscriptions.size;
     this.ending.bytes += session.subscriptions.bytes;
     turnBudget.run(this.#unsubscribe(session), (error) => {

@@ -302,3 +302,29 @@ test('the group and its members count to the limits of subscriptions', async () 
   for (const client of members) expect(await client.unsubscribe(FILTER)).toEqual([0]);
   expect(await other.subscribe([[FILTER, 1]])).toEqual([1]);
 });
+
+test.each([
+  ['sessions', { sessions: 4, connections: 2 }],
+  ['subscriptions', { subscriptions: 4 }],
+] as const)(
+  'a member whose session ends because of the limit %s leaves its messages to the group',
+  async (_name, limits) => {
+    const broker = await start('tcp', limits);
+    const large = await member(broker, 'large');
+    await large.subscribe([['other', 1]]);
+    await large.disconnect();
+    await (await member(broker, 'small')).disconnect();
+    const publisher = await broker.client({ clientId: 'p' });
+    await publisher.publish('other', 'its own', { qos: 1 });
+    await publishAll(publisher, numbers(50));
+    for (const clientId of ['x', 'y']) {
+      const client = await broker.client({ clientId, clean: false });
+      await client.subscribe([clientId, 1]);
+      await client.disconnect();
+    }
+    expect(broker.broker.sessions.map(({ clientId }) => clientId)).not.toContain('large');
+    const small = await broker.client5({ clientId: 'small', clean: false, properties: KEPT });
+    expect(await collect([small], 50)).toEqual([numbers(50)]);
+    expect(broker.broker.drops.reasons).toEqual({ 'session-cut': 1 });
+  },
+);
