@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Packet5, Properties } from '../../support/packets-5.ts';
-import { judgeMessages, judgeWills, type Published } from './kill-5/judge.ts';
+import { faultsOfGroup, faultsOfMessages, faultsOfWills, type Published } from './kill-5/faults.ts';
 import { runKill5 } from './kill-5/run.ts';
 
 /** Another seed every day, the same all day. */
@@ -15,18 +15,18 @@ const published: Published = {
   at: { from: 0, to: 100 },
   sentAt: 0,
 };
-const packet = (told: number, over: Partial<Packet5> = {}): Packet5 => ({
+const packet = (expiry: number, over: Partial<Packet5> = {}): Packet5 => ({
   type: 'publish',
   raw: Buffer.alloc(0),
   topic: 't',
   payload: '1',
-  properties: [['messageExpiry', told], ...own, ['subscriptionIdentifier', 7]],
+  properties: [['messageExpiry', expiry], ...own, ['subscriptionIdentifier', 7]],
   ...over,
 });
 
-describe('the judge', () => {
-  const judged = (packets: readonly Packet5[], from = 10_000, to = 10_100) =>
-    judgeMessages(
+describe('the faults that are found', () => {
+  const faultsOf = (packets: readonly Packet5[], from = 10_000, to = 10_100) =>
+    faultsOfMessages(
       [published],
       {
         expiryMs: 30_000,
@@ -38,16 +38,16 @@ describe('the judge', () => {
     ).length;
 
   test.each([
-    ['it came', judged([packet(20)]), 0],
-    ['it came with a second too many', judged([packet(22)]), 0],
-    ['it expired while it was away', judged([], 31_000, 32_000), 0],
-    ['it was lost', judged([]), 1],
-    ['it came twice', judged([packet(20), packet(20)]), 1],
-    ['it came after its expiry', judged([packet(0)], 32_000, 33_000), 1],
-    ['the time that is left was never counted', judged([packet(30)]), 1],
-    ['the time that is left is too short', judged([packet(17)]), 1],
-    ['its properties are gone', judged([packet(20, { properties: [['messageExpiry', 20]] })]), 2],
-    ['another came', judged([packet(20), packet(20, { payload: '2' })]), 1],
+    ['it came', faultsOf([packet(20)]), 0],
+    ['it came with a second too many', faultsOf([packet(22)]), 0],
+    ['it expired while it was away', faultsOf([], 31_000, 32_000), 0],
+    ['it was lost', faultsOf([]), 1],
+    ['it came twice', faultsOf([packet(20), packet(20)]), 1],
+    ['it came after its expiry', faultsOf([packet(0)], 32_000, 33_000), 1],
+    ['the time that is left was never counted', faultsOf([packet(30)]), 1],
+    ['the time that is left is too short', faultsOf([packet(17)]), 1],
+    ['its properties are gone', faultsOf([packet(20, { properties: [['messageExpiry', 20]] })]), 2],
+    ['another came', faultsOf([packet(20), packet(20, { payload: '2' })]), 1],
   ])('%s', (_name, faults, expected) => expect(faults).toBe(expected));
 
   const will = { payload: '1', properties: own, due: { from: 10_000, to: 10_500 } };
@@ -61,7 +61,31 @@ describe('the judge', () => {
     ['a will that is void came', [[{ ...will, due: undefined }, [10_100]]], 1],
   ] as const)('%s', (_name, [[each, times]], expected) => {
     const all = times.map((at) => ({ packet: arrived, at }));
-    expect(judgeWills([each], all, 100)).toHaveLength(expected);
+    expect(faultsOfWills([each], all, 100)).toHaveLength(expected);
+  });
+});
+
+describe('the faults of a group that are found', () => {
+  const shared = (over: Partial<Packet5> = {}) => ({
+    packet: packet(0, { properties: own, qos: 1, dup: false, ...over }),
+  });
+  const unanswered = { ...published, at: undefined };
+  test.each([
+    ['each came', [published], [shared()], 0],
+    [
+      'it came with another identifier',
+      [published],
+      [shared({ properties: [...own, ['subscriptionIdentifier', 9]] })],
+      0,
+    ],
+    ['it was lost', [published], [], 1],
+    ['it was never acknowledged', [unanswered], [], 0],
+    ['it came again with DUP', [published], [shared(), shared({ dup: true })], 0],
+    ['it came again without DUP', [published], [shared(), shared()], 1],
+    ['it came twice at QoS 2', [published], [shared({ qos: 2 }), shared({ qos: 2, dup: true })], 1],
+    ['its properties are gone', [published], [shared({ properties: [] })], 1],
+  ])('%s', (_name, all, arrived, expected) => {
+    expect(faultsOfGroup(all, arrived as never)).toHaveLength(expected);
   });
 });
 

@@ -4,12 +4,13 @@ import type * as p from '../../../support/packets-5.ts';
 import { createRandom, type Random } from '../../../support/random.ts';
 import {
   type ExpectedWill,
-  judgeMessages,
-  judgeWills,
+  faultsOfGroup,
+  faultsOfMessages,
+  faultsOfWills,
   type Published,
   RIGHT_MS,
   type Span,
-} from './judge.ts';
+} from './faults.ts';
 import { type ShiftedGateway, startShifted } from './shifted-gateway.ts';
 import { Watcher } from './watcher.ts';
 
@@ -72,9 +73,12 @@ class Round {
   readonly #name: string;
   readonly #published: Published[] = [];
   readonly #retained: Published[] = [];
+  readonly #shared: Published[] = [];
   readonly #wills: ExpectedWill[] = [];
   readonly #faults: string[] = [];
   readonly #watcher: Watcher;
+  /** The member of the group that comes back. */
+  readonly #worker: Watcher;
   readonly #pauses = new Pauses();
   readonly #clients: Client5[] = [];
   #acknowledged = 0;
@@ -86,6 +90,7 @@ class Round {
     this.#name = name;
     this.downS = downS;
     this.#watcher = new Watcher(`${name}-watcher`, () => gateway.now());
+    this.#worker = new Watcher(`${name}-worker`, () => gateway.now());
   }
 
   async run(): Promise<Kill5Outcome> {
@@ -94,6 +99,7 @@ class Round {
     } finally {
       this.#pauses.stop();
       this.#watcher.destroy();
+      this.#worker.destroy();
       for (const client of this.#clients) client.destroy();
     }
   }
@@ -104,18 +110,20 @@ class Round {
     await this.#watcher.subscribe(`${this.#name}/will/#`);
     const away = await this.#leaveSession('away');
     const later = await this.#leaveSession('later');
+    await this.#leaveGroup();
     await this.#willsBefore();
     const killedAt = await this.#loadAndKill();
     await gateway.advance(this.downS * 1000);
     const restart = await this.#spanOf(() => gateway.restart());
-    await this.#willsAfter(restart);
     if (!(await this.#watcher.connect(gateway.port)))
       this.#faults.push("the watcher's session is gone");
+    await this.#willsAfter(restart, { from: restart.from, to: gateway.now() });
     await this.#takeQueued(away, killedAt);
     await this.#takeRetained(killedAt);
+    await this.#takeShared();
     await this.#awaitWills();
     await this.#resumeLate(later);
-    this.#faults.push(...judgeWills(this.#wills, this.#watcher.arrived, this.#pauses.longest));
+    this.#faults.push(...faultsOfWills(this.#wills, this.#watcher.arrived, this.#pauses.longest));
     return {
       acknowledged: this.#acknowledged,
       received: this.#received,
@@ -147,6 +155,20 @@ class Round {
     await client.subscribe([[`${this.#name}/m/+`, 2]], [['subscriptionIdentifier', 1]]);
     await client.subscribe([[`${this.#name}/m/#`, 1]], [['subscriptionIdentifier', 300]]);
     return this.#spanOf(() => client.disconnect());
+  }
+
+  /** A group of two, with messages: one member has gone, and in half of the runs the worker too. */
+  async #leaveGroup(): Promise<void> {
+    const filter = `$share/group/${this.#name}/s/+`;
+    await this.#worker.connect(this.#gateway.port);
+    await this.#worker.subscribe(filter);
+    const gone = await this.#open('gone');
+    await gone.subscribe([[filter, 2]], [['subscriptionIdentifier', 9]]);
+    if (this.#random.next() < 0.5) this.#worker.destroy();
+    await gone.disconnect();
+    const publisher = await this.#open('before');
+    for (let n = 0; n < 10; n++) await this.#publishOne(publisher, `before-${n}`, 's');
+    await publisher.disconnect();
   }
 
   async #withWill(name: string): Promise<Client5> {
@@ -192,16 +214,16 @@ class Round {
   }
 
   /** The clients that were connected when the gateway died have lost their connections as it started. */
-  async #willsAfter(restart: Span): Promise<void> {
+  async #willsAfter(restart: Span, watched: Span): Promise<void> {
     await (await this.#open('returns')).disconnect();
     this.#expectWill('returns', undefined);
     const due = { from: restart.from + WILL_S * 1000, to: restart.to + WILL_S * 1000 };
     this.#expectWill('dies', due);
-    // One that was due while the gateway was down comes as soon as it is up.
+    // One that was due while the gateway was down comes as soon as it is up and the watcher is there.
     const lost = this.#wills.find(({ payload }) => payload === 'lost')!;
     if (lost.due!.to < restart.to) {
       this.#wills.splice(this.#wills.indexOf(lost), 1);
-      this.#expectWill('lost', { from: restart.from, to: restart.to });
+      this.#expectWill('lost', watched);
     }
   }
 
@@ -217,7 +239,7 @@ class Round {
     const loads = [1, 2, 3].map(async (publisher) => {
       const client = await this.#open(`p${publisher}`);
       for (let n = 1; !dead; n++) {
-        await this.#publishOne(client, `${publisher}-${n}`, n % 2 === 0);
+        await this.#publishOne(client, `${publisher}-${n}`, (['m', 'r', 's'] as const)[n % 3]!);
         if (this.#acknowledged >= wanted) reached();
       }
     });
@@ -235,8 +257,9 @@ class Round {
     return killedAt;
   }
 
-  async #publishOne(client: Client5, number: string, retain: boolean): Promise<void> {
-    const topic = `${this.#name}/${retain ? 'r' : 'm'}/${number}`;
+  /** Publishes on a topic of the sessions that are away, with retain, or for the group; that without an expiry. */
+  async #publishOne(client: Client5, number: string, kind: 'm' | 'r' | 's'): Promise<void> {
+    const topic = `${this.#name}/${kind}/${number}`;
     const own: p.Properties = [
       ['contentType', 'text/plain'],
       ['correlationData', Buffer.from(number)],
@@ -244,13 +267,13 @@ class Round {
       ['userProperty', ['a', '']],
       ['userProperty', ['b', number]],
     ];
-    const list = retain ? this.#retained : this.#published;
+    const list = { m: this.#published, r: this.#retained, s: this.#shared }[kind];
     const sentAt = this.#gateway.now();
     const each = { topic, payload: number, properties: own, sentAt };
     const index = list.push({ ...each, at: undefined }) - 1;
     const qos = this.#random.pick([1, 2]);
-    const properties: p.Properties = [['messageExpiry', MESSAGE_S], ...own];
-    await client.publish(topic, number, { qos, retain, properties });
+    const properties: p.Properties = kind === 's' ? own : [['messageExpiry', MESSAGE_S], ...own];
+    await client.publish(topic, number, { qos, retain: kind === 'r', properties });
     list[index] = { ...each, at: { from: sentAt, to: this.#gateway.now() } };
     this.#acknowledged++;
   }
@@ -260,10 +283,10 @@ class Round {
     const from = this.#gateway.now();
     const client = await this.#open('away');
     const isPresent = client.connack.sessionPresent === true;
-    this.#judgeSession('away', away, { from, to: this.#gateway.now() }, isPresent);
+    this.#checkSession('away', away, { from, to: this.#gateway.now() }, isPresent);
     if (!isPresent) return;
     this.#faults.push(
-      ...judgeMessages(
+      ...faultsOfMessages(
         this.#published,
         {
           expiryMs: MESSAGE_S * 1000,
@@ -285,8 +308,31 @@ class Round {
       if (!packet.retain) this.#faults.push(`${packet.payload} has no retain flag`);
     }
     const expected = { expiryMs: MESSAGE_S * 1000, identifiers: [7], ...reception };
-    this.#faults.push(...judgeMessages(this.#retained, expected, killedAt));
+    this.#faults.push(...faultsOfMessages(this.#retained, expected, killedAt));
     await client.disconnect();
+  }
+
+  /** What was published for the group, to the worker alone: the other member has not come back. */
+  async #takeShared(): Promise<void> {
+    const worker = this.#worker;
+    if (!(await worker.connect(this.#gateway.port))) {
+      this.#faults.push("the worker's session is gone");
+      return;
+    }
+    const acknowledged = this.#shared.filter(({ at }) => at !== undefined);
+    for (const { payload } of acknowledged) {
+      // What has not come is a fault, below.
+      if (
+        !(await worker.until(payload).then(
+          () => true,
+          () => false,
+        ))
+      )
+        break;
+    }
+    this.#received += new Set(worker.arrived.map(({ packet }) => packet.payload)).size;
+    this.#faults.push(...faultsOfGroup(this.#shared, worker.arrived));
+    worker.destroy();
   }
 
   /** Takes all messages up to one that is published now. */
@@ -304,7 +350,7 @@ class Round {
     return { messages, seen: { from, to: this.#gateway.now() } };
   }
 
-  #judgeSession(name: string, away: Span, back: Span, isPresent: boolean): void {
+  #checkSession(name: string, away: Span, back: Span, isPresent: boolean): void {
     const [most, least] = [back.to - away.from, back.from - away.to];
     const was = `the session ${name} is ${isPresent ? '' : 'not '}there after ${(least / 1000).toFixed(1)} s`;
     if (isPresent ? least > SESSION_S * 1000 + RIGHT_MS : most < SESSION_S * 1000 - RIGHT_MS) {
@@ -355,7 +401,7 @@ class Round {
     const from = gateway.now();
     const client = await this.#open('later');
     const back = { from, to: gateway.now() };
-    this.#judgeSession('later', later, back, client.connack.sessionPresent === true);
+    this.#checkSession('later', later, back, client.connack.sessionPresent === true);
     await client.disconnect();
   }
 }

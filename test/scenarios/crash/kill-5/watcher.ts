@@ -6,7 +6,7 @@ import { until } from '../../../support/until.ts';
 /** Longer than a busy machine stands still. */
 const PATIENCE_MS = 30_000;
 
-/** A QoS 2 subscriber with a session and, as the standard demands, with state of its own over connections. */
+/** A subscriber with a session and, as the standard demands, with state of its own over connections. */
 export class Watcher {
   readonly arrived: { readonly packet: Packet5; readonly at: number }[] = [];
   readonly #clientId: string;
@@ -30,6 +30,7 @@ export class Watcher {
       properties: [['sessionExpiry', 0xffffffff]],
     });
     void this.#listen(client);
+    void this.#complete(client);
     return client.connack.sessionPresent === true;
   }
 
@@ -55,15 +56,20 @@ export class Watcher {
   #receive(client: Client5, packet: Packet5): void {
     const id = packet.id!;
     if (!this.#held.has(id)) this.arrived.push({ packet, at: this.#now() });
+    if (packet.qos === 1) return client.send(p.acknowledge('puback', id));
     this.#held.add(id);
     client.send(p.acknowledge('pubrec', id));
-    void client.take('pubrel').then(
-      ({ id: released }) => {
-        this.#held.delete(released!);
-        client.send(p.acknowledge('pubcomp', released!));
-      },
-      () => undefined,
-    );
+  }
+
+  /** Answers each PUBREL, also one of the connection before. */
+  async #complete(client: Client5): Promise<void> {
+    for (;;) {
+      const packet = await client.take('pubrel').catch(() => undefined);
+      if (packet) {
+        this.#held.delete(packet.id!);
+        client.send(p.acknowledge('pubcomp', packet.id!));
+      } else if (client.raw.state !== 'open') return;
+    }
   }
 
   destroy(): void {

@@ -29,8 +29,8 @@ export interface Reception {
   readonly seen: Span;
 }
 
-/** The faults, in a sentence each; `killedAt` is for messages without an acknowledgement. */
-export function judgeMessages(
+/** What is wrong, in a sentence each; `killedAt` is for messages without an acknowledgement. */
+export function faultsOfMessages(
   published: readonly Published[],
   reception: Reception,
   killedAt: number,
@@ -48,7 +48,7 @@ export function judgeMessages(
     if (received.has(each.payload)) faults.push(`${each.payload} came twice`);
     received.add(each.payload);
     const span = { from: each.sentAt, to: each.at?.to ?? killedAt };
-    faults.push(...judgeOne(each, packet, span, { from: seen.from, to: at }, reception));
+    faults.push(...faultsOfOne(each, packet, span, { from: seen.from, to: at }, reception));
   }
   for (const { payload, at, sentAt } of published) {
     if (!at || received.has(payload)) continue;
@@ -57,7 +57,7 @@ export function judgeMessages(
   return faults;
 }
 
-function judgeOne(
+function faultsOfOne(
   each: Published,
   packet: Packet5,
   published: Span,
@@ -68,10 +68,11 @@ function judgeOne(
   const { payload } = each;
   const most = (published.to + expiryMs - sent.from + RIGHT_MS) / 1000;
   const least = (published.from + expiryMs - sent.to - RIGHT_MS) / 1000;
-  const told = p.valueIn(packet, 'messageExpiry') as number | undefined;
+  const expiry = p.valueIn(packet, 'messageExpiry') as number | undefined;
   if (most < 0) faults.push(`${payload} came ${-most} s after its expiry`);
-  else if (told === undefined || told > Math.ceil(most) || told < Math.floor(least)) {
-    faults.push(`${payload}: told ${told} s, not ${least.toFixed(1)} to ${most.toFixed(1)}`);
+  else if (expiry === undefined || expiry > Math.ceil(most) || expiry < Math.floor(least)) {
+    const right = `${least.toFixed(1)} to ${most.toFixed(1)}`;
+    faults.push(`${payload} has an expiry of ${expiry} s, not ${right}`);
   }
   const kept = packet.properties.filter(
     ([name]) => name !== 'messageExpiry' && name !== 'subscriptionIdentifier',
@@ -88,6 +89,24 @@ function text(properties: p.Properties): string {
   return JSON.stringify(properties);
 }
 
+/** The faults of a group whose members are `arrived` together: each message comes, at QoS 1 again only with DUP. */
+export function faultsOfGroup(
+  published: readonly Published[],
+  arrived: readonly { readonly packet: Packet5 }[],
+): string[] {
+  const faults: string[] = [];
+  for (const { payload, at, properties } of published) {
+    const all = arrived.filter(({ packet }) => packet.payload === payload);
+    if (at && all.length === 0) faults.push(`${payload} was acknowledged and lost`);
+    for (const [n, { packet }] of all.entries()) {
+      if (n > 0 && (packet.qos === 2 || !packet.dup)) faults.push(`${payload} came twice`);
+      const kept = packet.properties.filter(([name]) => name !== 'subscriptionIdentifier');
+      if (text(kept) !== text(properties)) faults.push(`${payload} has properties ${text(kept)}`);
+    }
+  }
+  return faults;
+}
+
 /** A will that must be published once at some time, or never. */
 export interface ExpectedWill {
   readonly payload: string;
@@ -97,7 +116,7 @@ export interface ExpectedWill {
 }
 
 /** The faults of wills that arrived at these times. `slackMs` is how long the machine stood still. */
-export function judgeWills(
+export function faultsOfWills(
   wills: readonly ExpectedWill[],
   arrived: readonly { readonly packet: Packet5; readonly at: number }[],
   slackMs: number,
