@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/base/clock.ts';
 import { Faults } from '../../src/base/faults.ts';
 import { startWriter, type Writer } from '../../src/store/commit/writer.ts';
 import { databaseFile } from '../../src/store/database/data-folder.ts';
@@ -9,7 +10,11 @@ import { createQuietLog } from './quiet-log.ts';
 /** A started store on this folder, with its log lines and fatal errors. */
 export async function startStore(
   folder: string,
-  options: { readonly deferredMs?: number; readonly faults?: Faults } = {},
+  options: {
+    readonly deferredMs?: number;
+    readonly faults?: Faults;
+    readonly clock?: Clock;
+  } = {},
 ): Promise<{ store: Store; lines: string[]; fatal: Error[] }> {
   const { log, lines } = createQuietLog();
   const fatal: Error[] = [];

@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { type Clock, systemClock } from '../../../src/base/clock.ts';
+import type { Clock } from '../../../src/base/clock.ts';
 import { Broker } from '../../../src/broker/broker.ts';
 import type { BrokerLimits } from '../../../src/broker/broker-limits.ts';
 import { databaseFile } from '../../../src/store/database/data-folder.ts';
 import { Store } from '../../../src/store/store.ts';
+import { createAheadClock } from '../../support/ahead-clock.ts';
 import type { SomeLimits } from '../../support/broker.ts';
 import { createFaults } from '../../support/faults.ts';
 import { startGateway } from '../../support/gateway.ts';
@@ -75,19 +76,6 @@ export interface InProcess extends Bench {
 }
 
 const VERSIONS = [3, 4, 5] as const;
-
-/** The machine's clocks, ahead by what `pass` has added. */
-function createAheadClock(): Clock & { pass(ms: number): void } {
-  let ahead = 0;
-  return {
-    ...systemClock,
-    wall: () => systemClock.wall() + ahead,
-    monotonic: () => systemClock.monotonic() + ahead,
-    pass(ms) {
-      ahead += ms;
-    },
-  };
-}
 
 /** Store and broker in this process, with real sockets and a folder of their own. */
 export async function startInProcess(

@@ -22,13 +22,13 @@ export function checkProperties(sent: Sent, packet: p.Packet5, now: number): voi
   if (!bare && JSON.stringify(own) !== JSON.stringify(sent.properties)) {
     throw new Error(`${packet.payload} on ${packet.topic} has properties ${JSON.stringify(own)}`);
   }
-  const told = p.valueIn(packet, 'messageExpiry') as number | undefined;
-  if (bare && told === undefined) return;
+  const expiry = p.valueIn(packet, 'messageExpiry') as number | undefined;
+  if (bare && expiry === undefined) return;
   const left = sent.expiresAt === undefined ? undefined : (sent.expiresAt - now) / 1000;
   const isRight =
-    left === undefined ? told === undefined : told !== undefined && told <= Math.max(0, left);
-  if (!isRight || (left !== undefined && told! < left - SLACK_S)) {
-    throw new Error(`${packet.payload} on ${packet.topic} expires in ${told} s, not in ${left}`);
+    left === undefined ? expiry === undefined : expiry !== undefined && expiry <= Math.max(0, left);
+  if (!isRight || (left !== undefined && expiry! < left - SLACK_S)) {
+    throw new Error(`${packet.payload} on ${packet.topic} expires in ${expiry} s, not in ${left}`);
   }
 }
 

@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { createAheadClock } from '../../support/ahead-clock.ts';
 import { startBroker } from '../../support/broker.ts';
 import * as p from '../../support/packets-5.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+
+const clock = createAheadClock();
 
 /** A session that stays. */
 const KEPT = { clean: false, properties: [['sessionExpiry', 3600]] as p.Properties };
 
 describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
-  const start = () => startBroker(tempFolder(), {}, {}, transport);
+  const start = () => startBroker(tempFolder(), {}, { clock }, transport, clock);
 
   test('[MQTT-2.2.1-5] [MQTT-3.3.4-1] [MQTT-4.3.2-4] [MQTT-4.3.3-8] [MQTT-4.3.3-11] [MQTT-3.4.2-1] [MQTT-3.5.2-1] [MQTT-3.7.2-1] each QoS is answered with its identifier', async () => {
     const broker = await start();
@@ -330,7 +333,7 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
       properties: [['sessionExpiry', 1]] as p.Properties,
     };
     await (await broker.client5(short)).disconnect();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    clock.pass(1500);
     expect((await broker.client5(short)).connack.sessionPresent).toBe(false);
   });
 
@@ -360,7 +363,7 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     publisher.send(p.publish('t', 'x', { qos: 2, id: 9, properties }));
     await publisher.next('pubrec');
     const { id } = await client.next('publish');
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    clock.pass(1500);
     publisher.send(p.acknowledge('pubrel', 9));
     expect(await publisher.next('pubcomp')).toMatchObject({ id: 9 });
     client.send(p.acknowledge('pubrec', id!));

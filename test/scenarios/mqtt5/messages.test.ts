@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { createAheadClock } from '../../support/ahead-clock.ts';
 import { startBroker } from '../../support/broker.ts';
 import * as p from '../../support/packets-5.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
+const clock = createAheadClock();
+
 const start = (protocol: 'tcp' | 'ws', folder = tempFolder(), limits = {}) =>
-  startBroker(folder, limits, {}, protocol, undefined, [3, 4, 5]);
+  startBroker(folder, limits, { clock }, protocol, clock, [3, 4, 5]);
 
 /** A second session that is on disk. */
 const KEPT = { clean: false, properties: [['sessionExpiry', 3600]] as p.Properties };
@@ -127,15 +130,15 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     await publisher.publish('t', 'long', { qos: 1, retain: true, properties });
     expect(p.valueIn(await direct.message(), 'messageExpiry')).toBe(1);
     expect(p.valueIn(await direct.message(), 'messageExpiry')).toBe(30);
-    const since = Date.now();
-    await new Promise((resolve) => setTimeout(resolve, 2100));
+    const since = clock.wall();
+    clock.pass(2100);
     const resumed = await broker.client5({ clientId: 'away', ...KEPT });
     const queued = await resumed.message();
     expect(queued.payload).toBe('long');
     const late = await broker.client5({ clientId: 'late' });
     await late.subscribe([['t', 0]]);
     const retained = await late.message();
-    const passed = (Date.now() - since) / 1000;
+    const passed = (clock.wall() - since) / 1000;
     for (const message of [queued, retained]) {
       const left = p.valueIn(message, 'messageExpiry') as number;
       expect(left).toBeLessThanOrEqual(28);
@@ -158,7 +161,7 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     }
     expect(broker.broker.counts.retained).toBe(3);
     await broker.stop();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    clock.pass(1500);
     broker = await start(transport, folder);
     const resumed = await broker.client5({ clientId: 'away', ...KEPT });
     const message = await resumed.message();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createAheadClock } from '../../support/ahead-clock.ts';
 import { startBroker } from '../../support/broker.ts';
 import { Client5 } from '../../support/client-5.ts';
 import * as p from '../../support/packets-5.ts';
@@ -6,8 +7,10 @@ import { RawClient } from '../../support/raw-client.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 
+const clock = createAheadClock();
+
 const start = (protocol: 'tcp' | 'ws', folder = tempFolder(), limits = {}) =>
-  startBroker(folder, limits, {}, protocol, undefined, [3, 4, 5]);
+  startBroker(folder, limits, { clock }, protocol, clock, [3, 4, 5]);
 
 const expiry = (seconds: number): p.Properties => [['sessionExpiry', seconds]];
 
@@ -45,14 +48,14 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     };
     await leave('short', 1);
     await leave('long', 60);
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    clock.pass(1200);
     const present = async (clientId: string) =>
       (await broker.client5({ clientId, clean: false, properties: expiry(60) })).connack
         .sessionPresent;
     expect(await present('short')).toBe(false);
     await leave('over', 1);
     await broker.stop();
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    clock.pass(1200);
     broker = await start(transport, folder);
     expect(await present('over')).toBe(false);
     expect(await present('long')).toBe(true);
@@ -77,7 +80,7 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     await first.ended(0x82);
     const longer = await broker.client5({ clientId: 'd', properties: expiry(1) });
     await longer.disconnect(0, expiry(60));
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    clock.pass(1200);
     const again = await broker.client5({ clientId: 'd', clean: false });
     expect(again.connack.sessionPresent).toBe(true);
     // It was resumed without an expiry: it ends with the connection.
