@@ -65,6 +65,8 @@ export class Deliveries {
   /** Whether the connection is one of MQTT 5. */
   five = false;
   readonly #now: () => number;
+  /** Identifiers of messages of a shared subscription that are in flight on this connection. */
+  readonly #places = new Set<number>();
 
   constructor(window: number, now: () => number) {
     this.window = window;
@@ -117,7 +119,23 @@ export class Deliveries {
 
   /** As many messages are in flight as may be; those that a resumed connection has not brought again are not. */
   get #full(): boolean {
-    return this.#flying.filter(({ again }) => again === 'nothing').length >= this.window;
+    const own = this.#flying.filter(({ again }) => again === 'nothing').length;
+    return own + this.#places.size >= this.window;
+  }
+
+  /** A message of a shared subscription has come. */
+  takePlace(id: number): void {
+    if (this.isFlying(id)) throw new Error(`identifier ${id} in flight is used again`);
+    this.#places.add(id);
+  }
+
+  /** It is completed. */
+  leavePlace(id: number): void {
+    this.#places.delete(id);
+  }
+
+  isFlying(id: number): boolean {
+    return this.#flying.some((copy) => copy.id === id);
   }
 
   /** Everything that must have come by now has come. */
@@ -312,6 +330,7 @@ export class Deliveries {
 
   /** The connection is gone; the session stays. QoS 0 goes with it. */
   disconnect(): void {
+    this.#places.clear();
     this.#copies = this.#copies.filter(({ qos }) => qos > 0);
     for (const copy of this.#flying) {
       if (copy.again !== 'nothing') continue;
