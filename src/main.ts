@@ -108,7 +108,7 @@ export async function startGateway(
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, load, services });
-  const answer = createAdminRequests({ health, uplinks: uplinks.all, reload, store });
+  const answer = createAdminRequests({ health, uplinks: uplinks.purgeable, reload, store });
   // Loaded only where the config asks for it: without the page the gateway takes less memory.
   const http = config.http && (await import('./http/http.ts'));
   const page =
@@ -144,7 +144,11 @@ export async function startGateway(
   services.add(createSysTopics({ broker, clock, version, faults }));
   services.add(createOnlineTopic(cell, publish));
   services.add(wallClock);
-  services.add(uplinks.connections, (next) => uplinks.applyConfig(next.uplinks));
+  services.add(
+    uplinks.connections,
+    (next) => uplinks.applyConfig(next.uplinks),
+    () => uplinks.configApplied(),
+  );
   services.add({ name: 'buses', start: async () => undefined, stop: () => buses.close() });
   services.add(sensors, (next) => sensors.applyConfig(next.sensors, next.drivers));
   services.add(outputs, (next) => outputs.applyConfig(next.outputs));

@@ -6,7 +6,7 @@ import type { Reload } from './reload.ts';
 
 export interface AdminRequestsParts {
   readonly health: Pick<Health, 'status'>;
-  /** The uplinks of the current config. */
+  /** The uplinks that may have messages. */
   uplinks(): readonly Pick<Uplink, 'name' | 'purge'>[];
   readonly reload: Pick<Reload, 'run'>;
   readonly store: Pick<Store, 'acknowledgeLoss' | 'purgeRefused'>;

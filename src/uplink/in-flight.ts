@@ -1,4 +1,4 @@
-import type { QueueEntry } from '../queue/queue-entry.ts';
+import type { QueueEntry, QueueOwner } from '../queue/queue-entry.ts';
 import { LineRate } from './line-rate.ts';
 
 /** The messages that are sent on the present connection and not acknowledged, by packet identifier, and their times. */
@@ -22,6 +22,12 @@ export class InFlight {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Whether one of them is of this queue. */
+  holds(queue: QueueOwner): boolean {
+    for (const { owner } of this.#entries.values()) if (owner === queue) return true;
+    return false;
   }
 
   /** The one that was sent first. */

@@ -1,23 +1,27 @@
 import { type Faults, shortTopic } from '../base/faults.ts';
+import { TopCounts } from '../base/top-counts.ts';
 import type { Publication, Subscriber } from '../broker/messages/publication.ts';
-import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { DropCounter } from '../broker/stats/drop-counter.ts';
-import type { QueueConfig } from '../config/schema/queue.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
-import { NEVER } from '../mqtt/properties.ts';
 import type { QueueDrop } from '../queue/bounded-queue.ts';
 import { createMessage } from '../queue/message.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
 import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
+import type { StoredSession } from '../store/recovery/load-state.ts';
 import type { Store } from '../store/store.ts';
 import { FlowWatch } from './flow-watch.ts';
 import type { CurrentRouting } from './routing.ts';
 import { Sender } from './sender.ts';
-import { QUEUE_PACKET_IDS, UplinkQueue, type UplinkQueueParts } from './uplink-queue.ts';
+import type { UplinkQueue } from './uplink-queue.ts';
+import { HIGH, LIVE, NORMAL, UplinkQueues } from './uplink-queues.ts';
 
 export interface OutboxParts {
   routing(): CurrentRouting;
   readonly store: Store;
+  /** The queues that the last run has left for this plant. */
+  stored(): readonly StoredSession[];
+  /** Another sentence about what has no room, or undefined. */
+  queueProblemChanged(problem: string | undefined): void;
   readonly drops: DropCounter;
   readonly faults: Faults;
   /** Milliseconds that never jump and continue over restarts. */
@@ -50,16 +54,8 @@ export interface OutboxStatus {
 
 const EXPIRE_EVERY_MS = 5000;
 const SAMPLE_MS = 1000;
-/** The queues of every uplink, with the live queue if it has a share; the queues of single routes follow. */
-const NORMAL = 'normal';
-const HIGH = 'high';
-const LIVE = 'live';
-
-interface QueueSettings {
-  readonly high: boolean;
-  readonly limits: QueueConfig;
-}
-
+/** Kinds of drops that are counted each, by route and reason; a message without a route is counted by its topic. */
+const DROPS = 100;
 /** The messages to one plant: their queues on disk, and the sender that empties the queues. */
 export class Outbox implements Subscriber {
   readonly persistent = true;
@@ -67,8 +63,9 @@ export class Outbox implements Subscriber {
   readonly backlogged = undefined;
   readonly sender: Sender;
   readonly #parts: OutboxParts;
-  readonly #queues = new Map<string, UplinkQueue>();
-  readonly #dropped = new Map<string, number>();
+  readonly #queues: UplinkQueues;
+  readonly #dropped = new TopCounts(DROPS);
+  #hadProblem = false;
   #deadLetters = 0;
   #expiry: NodeJS.Timeout | undefined;
   #samples: NodeJS.Timeout | undefined;
@@ -78,6 +75,14 @@ export class Outbox implements Subscriber {
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
+    this.#queues = new UplinkQueues({
+      ...{ store: parts.store, now: parts.now },
+      config: () => this.#routing.config,
+      inUse: (queue) => this.sender.holds(queue),
+      dropped: (topic, reason) => this.#drop(topic, reason),
+      ready: () => this.sender.pump(),
+      flowing: () => this.sender.flowing,
+    });
     this.sender = new Sender({
       ...parts,
       queues: () => this.#queues.values(),
@@ -90,20 +95,11 @@ export class Outbox implements Subscriber {
 
   /** Continues the stored queues, and creates missing ones. */
   open(): void {
-    const { store, faults } = this.#parts;
-    const { config } = this.#routing;
-    const prefix = `${OWN_SESSION}uplink/${config.name}/`;
-    const wanted = this.#wanted();
-    for (const stored of store.recovered.sessions) {
-      if (!stored.clientId.startsWith(prefix)) continue;
-      const [, slot = '', name = ''] =
-        /^(\d+)\/(.*)$/.exec(stored.clientId.slice(prefix.length)) ?? [];
-      const { high, limits } = wanted.get(name) ?? { high: false, limits: config.queue };
-      this.#add({ name, slot: Number(slot), key: stored.key, high }, limits, stored);
-    }
+    const { faults, stored } = this.#parts;
     // First: a queue that can't be added must not keep the others from dropping what is too old.
     const tick = (): void => {
       for (const queue of this.#queues.values()) queue.expire();
+      this.#tidy();
     };
     this.#expiry = setInterval(
       faults.guard('send', `dropping old messages of ${this.label}`, tick),
@@ -114,30 +110,56 @@ export class Outbox implements Subscriber {
     const what = `measuring the flow to ${this.label}`;
     this.#samples = setInterval(faults.guard('send', what, sample), SAMPLE_MS);
     this.#samples.unref();
-    this.#addMissing(wanted);
+    this.#queues.open(stored());
+    this.#reportProblem();
   }
 
-  /** Applies another config: creates missing queues, and changes the limits of the others. */
+  /** Applies another config: creates missing queues. Nothing is lost by it until `configApplied`. */
   reconfigure(): void {
-    const wanted = this.#wanted();
-    for (const [name, { high, limits }] of wanted) this.#queues.get(name)?.bound(high, limits);
-    this.#addMissing(wanted);
+    this.#queues.reconfigure();
+    this.#reportProblem();
     this.sender.pump();
   }
 
-  #addMissing(wanted: ReadonlyMap<string, QueueSettings>): void {
-    const { store, now } = this.#parts;
-    const prefix = `${OWN_SESSION}uplink/${this.#routing.config.name}/`;
-    const taken = new Set([...this.#queues.values()].map(({ slot }) => slot));
-    for (const [name, { high, limits }] of wanted) {
-      if (this.#queues.has(name)) continue;
-      let slot = 0;
-      while (taken.has(slot)) slot++;
-      taken.add(slot);
-      const key = store.takeSessionKey();
-      store.journal.add(['openSession', key, `${prefix}${slot}/${name}`, now(), NEVER]);
-      this.#add({ name, slot, key, high }, limits);
-    }
+  /** The other config stays: changes the limits of the queues, and ends those that are not needed. */
+  configApplied(): void {
+    this.#queues.configApplied();
+    this.#reportProblem();
+  }
+
+  /** No message comes any more, and none is sent: ends the queues that are empty. */
+  park(): void {
+    this.#queues.park();
+    this.#reportProblem();
+  }
+
+  /** Whether nothing is stored for the plant. */
+  get isEmpty(): boolean {
+    return this.#queues.isEmpty;
+  }
+
+  /** Deletes all that is stored for a plant that is not used any more; returns how many messages that were. */
+  end(): number {
+    const messages = this.#queued;
+    this.#queues.end();
+    return messages;
+  }
+
+  /** What has no room; undefined if all has. */
+  get queueProblem(): string | undefined {
+    return this.#queues.problem;
+  }
+
+  #tidy(): void {
+    this.#queues.tidy();
+    this.#reportProblem();
+  }
+
+  #reportProblem(): void {
+    const { problem } = this.#queues;
+    const [had, has] = [this.#hadProblem, problem !== undefined];
+    this.#hadProblem = has;
+    if (had !== has) this.#parts.queueProblemChanged(problem);
   }
 
   get label(): string {
@@ -152,41 +174,6 @@ export class Outbox implements Subscriber {
     clearInterval(this.#expiry);
     clearInterval(this.#samples);
     this.sender.disconnect();
-  }
-
-  #wanted(): Map<string, QueueSettings> {
-    const { config } = this.#routing;
-    const wanted = new Map([
-      [NORMAL, { high: false, limits: config.queue }],
-      [HIGH, { high: true, limits: config.queue }],
-    ]);
-    if (config.live > 0) wanted.set(LIVE, { high: false, limits: config.queue });
-    for (const { out, priority, queue } of config.out) {
-      if (queue) wanted.set(`route ${out}`, { high: priority === 'high', limits: queue });
-    }
-    return wanted;
-  }
-
-  #add(
-    identity: { name: string; slot: number; key: number; high: boolean },
-    limits: QueueConfig,
-    stored?: ConstructorParameters<typeof UplinkQueue>[3],
-  ): void {
-    if ((identity.slot + 1) * QUEUE_PACKET_IDS > 64_000)
-      throw new Error(`too many queues for one uplink`);
-    const { store, now } = this.#parts;
-    const parts: UplinkQueueParts = {
-      journal: store.journal,
-      load: (key, seq, limit) => store.load(key, seq, limit),
-      now,
-      dropped: (topic, reason) => this.#drop(topic, reason),
-      ready: () => this.sender.pump(),
-      flowing: () => this.sender.flowing,
-    };
-    this.#queues.set(
-      identity.name,
-      new UplinkQueue(parts, { ...identity, live: identity.name === LIVE }, limits, stored),
-    );
   }
 
   /** Queues a message that a route matches. Messages received from a plant are not sent to any plant. */
@@ -214,8 +201,7 @@ export class Outbox implements Subscriber {
 
   #drop(topic: string, reason: QueueDrop | 'refused' | 'no-route'): void {
     const route = this.#routeOf(topic);
-    const key = `${route} ${reason}`;
-    this.#dropped.set(key, (this.#dropped.get(key) ?? 0) + 1);
+    this.#dropped.add(`${route} ${reason}`);
     this.#parts.drops.count(`uplink ${this.#routing.config.name}, route ${route}`, reason);
   }
 
@@ -279,13 +265,13 @@ export class Outbox implements Subscriber {
   }
 
   get #bytes(): number {
-    let bytes = 0;
+    let { bytes } = this.#queues.waiting;
     for (const { queue } of this.#queues.values()) bytes += queue.bytes;
     return bytes;
   }
 
   get #queued(): number {
-    let queued = this.sender.inFlight;
+    let queued = this.sender.inFlight + this.#queues.waiting.messages;
     for (const { queue } of this.#queues.values()) queued += queue.count;
     return queued;
   }
@@ -306,14 +292,15 @@ export class Outbox implements Subscriber {
       sent,
       rate: Math.round(this.#flow.rate * 10) / 10,
       eta: this.#flow.eta(queued),
-      dropped: Object.fromEntries(this.#dropped),
+      dropped: this.#dropped.top,
       deadLetters: this.#deadLetters,
     };
   }
 
   /** Deletes all queued messages that are not in flight; resolves with their number. */
   async purge(): Promise<number> {
-    const purged = await Promise.all([...this.#queues.values()].map((queue) => queue.purge()));
-    return purged.reduce((sum, count) => sum + count, 0);
+    const purged = await this.#queues.purge();
+    this.#reportProblem();
+    return purged;
   }
 }

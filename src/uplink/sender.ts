@@ -69,6 +69,11 @@ export class Sender {
     return this.flight.size + this.#order.again.length;
   }
 
+  /** Whether a message of the queue is in flight, or will be sent again. */
+  holds(queue: UplinkQueue): boolean {
+    return this.flight.holds(queue) || this.#order.again.some(({ owner }) => owner === queue);
+  }
+
   get resendBytes(): number {
     return this.#order.again.reduce((sum, { message }) => sum + message.body.length, 0);
   }
@@ -238,10 +243,7 @@ export class Sender {
   /** PUBACK, or PUBREC with an error. */
   acknowledged(packetId: number, reason: number): void {
     const entry = this.flight.get(packetId);
-    if (!entry) {
-      this.#order.connectionWorks();
-      return;
-    }
+    if (!entry) return this.#order.connectionWorks();
     this.flight.acknowledged();
     if (isError(reason)) this.#refused(packetId, entry, reason);
     else this.#done(packetId, entry);
@@ -311,10 +313,7 @@ export class Sender {
     }
     this.#removeInFlight(packetId, entry);
     this.#order.answered(entry, false);
-    this.#parts.refuse(
-      entry,
-      permanent ? `${permanent} (${hex})` : `refused ${TRIES} times (${hex})`,
-    );
+    this.#parts.refuse(entry, `${permanent ?? `refused ${TRIES} times`} (${hex})`);
     this.pump();
   }
 }

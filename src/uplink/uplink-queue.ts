@@ -8,6 +8,7 @@ import {
 import { QueueEntry, type StoredEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Journal } from '../store/commit/journal.ts';
 import type { StoredSession } from '../store/recovery/load-state.ts';
+import { QUEUE_PACKET_IDS } from './queue-slots.ts';
 
 export interface UplinkQueueParts {
   readonly journal: Journal;
@@ -27,8 +28,6 @@ export type StoredUplinkQueue = Pick<StoredSession, 'sent' | 'queue'>;
 
 /** With more messages than this, the plant's acknowledgement can't arrive before the commit. */
 const SHORT = 200;
-/** The number of packet identifiers of one queue: more than can be in flight. They are the same after a restart. */
-export const QUEUE_PACKET_IDS = 2000;
 
 /** One queue of an uplink on disk, first in, first out, within its bounds. */
 export class UplinkQueue implements BoundedQueueOwner {
@@ -80,6 +79,11 @@ export class UplinkQueue implements BoundedQueueOwner {
     this.high = high;
     this.#limits.queue = limits;
     this.queue.trim();
+  }
+
+  /** The number of the last message. */
+  get lastSeq(): number {
+    return this.#seq;
   }
 
   get online(): boolean {

@@ -1,24 +1,21 @@
-import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import { type Faults, shortTopic } from '../base/faults.ts';
+import type { Faults } from '../base/faults.ts';
 import type { TroubleEvent, TroubleLog } from '../base/trouble-log.ts';
 import type { Trouble } from '../base/troubles.ts';
 import type { Broker } from '../broker/broker.ts';
-import type { Requester } from '../broker/messages/requester.ts';
 import { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { statusTopic } from '../driver-kit/cell-topics.ts';
+import type { StoredSession } from '../store/recovery/load-state.ts';
 import type { Store } from '../store/store.ts';
 import { EchoGuard } from './echo.ts';
 import { sharedEnding } from './failures.ts';
 import { LossLog } from './loss-log.ts';
 import { Outbox, type OutboxStatus } from './outbox.ts';
 import { PlantSessions } from './plant-sessions.ts';
-import { receivedProblem } from './received-problem.ts';
-import { receivedProperties } from './received-properties.ts';
-import type { ReceivedPublish } from './received-publish.ts';
+import { Receiver } from './receiver.ts';
 import { Routes } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
 import { ANSWER_MS, type ConnectionStatus } from './state-tracker.ts';
@@ -35,6 +32,8 @@ export interface UplinkParts {
   readonly faults: Faults;
   /** Logs the failures of many uplinks together; without it each is logged at once. */
   readonly troubleLog?: TroubleLog | undefined;
+  /** The queues that the last run has left for this uplink; none by default. */
+  stored?(): readonly StoredSession[];
   /** A better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
   /** From 0 to 1, for the pauses between attempts. */
@@ -65,9 +64,7 @@ export class Uplink {
   readonly #attached = new Map<string, () => void>();
   /** See `PlantSessions`: a reload of the config is no new run. */
   readonly #freshSessions = new Set<string>();
-  /** A plant may ask for an answer on a topic of which messages are sent to it. */
-  readonly #requester: Requester;
-  #received = 0;
+  readonly #receiver: Receiver;
   #parked = false;
 
   constructor(parts: UplinkParts) {
@@ -76,17 +73,17 @@ export class Uplink {
     this.#config = config;
     this.name = config.name;
     this.#log = parts.log.child({ uplink: config.name });
-    const maySubscribe = (topic: string): boolean => this.#routing.routes.out(topic) !== undefined;
-    this.#requester = {
-      session: { clientId: `uplink ${config.name}` },
-      access: { rights: { maySubscribe } },
-    };
     this.#drops = new DropCounter(this.#log);
     this.#echo = this.#createEchoGuard();
     this.#routing = this.#createRouting();
     this.#outbox = new Outbox({
       routing: () => this.#routing,
       store,
+      stored: parts.stored ?? (() => []),
+      queueProblemChanged: (problem) => {
+        if (problem === undefined) this.#sentenceLog().info('all its queues have room again');
+        else this.#sentenceLog().warn(problem);
+      },
       drops: this.#drops,
       faults,
       now: () => store.storedClock.now(),
@@ -95,6 +92,13 @@ export class Uplink {
       flowSampled: () => this.#connection.reportFlow(this.#outbox.problem),
       onSent: (topic, body, start, again) => this.#sent(topic, body.subarray(start), again),
       ...(correct ? { correct } : {}),
+    });
+    this.#receiver = new Receiver({
+      ...{ uplink: config.name, store, broker: parts.broker, drops: this.#drops, faults },
+      routes: () => this.#routing.routes,
+      echo: () => this.#echo,
+      keepsRetain: () => this.#connection.keepsRetain,
+      refuse: (...received) => this.#outbox.refuseReceived(...received),
     });
     this.#connection = this.#createConnection();
   }
@@ -133,7 +137,7 @@ export class Uplink {
         fresh: this.#freshSessions,
       }),
       load: async () => (await import('./plant-client.ts')).openPlant,
-      receive: (topic, packet) => this.#receiveOrRefuse(topic, packet),
+      receive: (topic, packet) => this.#receiver.receive(topic, packet),
       newSession: () => this.#echo?.newSession(),
       congested: () => congestion(store),
       fault: (what, error) => this.#parts.faults.caught('receive', what, error),
@@ -191,6 +195,17 @@ export class Uplink {
     await this.#connection.stop();
   }
 
+  /** The config of the last `applyConfig`, or `park`, stays: what can't be undone. */
+  configApplied(): void {
+    if (this.#parked) this.#outbox.park();
+    else this.#outbox.configApplied();
+  }
+
+  /** Whether nothing is stored for the plant. */
+  get isEmpty(): boolean {
+    return this.#outbox.isEmpty;
+  }
+
   connect(): void {
     this.#connection.start();
   }
@@ -210,17 +225,19 @@ export class Uplink {
       name: this.name,
       ...this.#connection.status,
       ...this.#outbox.status,
-      received: this.#received,
+      received: this.#receiver.received,
       echoes: this.#echo?.stopped ?? 0,
     };
   }
 
-  /** What is wrong while the connection is down, or with the connection. */
-  failure(): Trouble | undefined {
+  /** What is wrong while the connection is down, or with the connection, and with the queues. */
+  failures(): Trouble[] {
     const { state, since, reason } = this.#connection.status;
     const isNew = (state === 'proving' || state === 'connecting') && since < ANSWER_MS;
-    if (reason === null || isNew) return undefined;
-    return { kind: 'uplink', name: this.name, cause: reason, shared: sharedEnding(reason) };
+    const causes = [isNew ? null : reason, this.#outbox.queueProblem ?? null];
+    return causes.flatMap((cause) =>
+      cause === null ? [] : { kind: 'uplink', name: this.name, cause, shared: sharedEnding(cause) },
+    );
   }
 
   #sentenceLog(): SentenceLog {
@@ -236,73 +253,15 @@ export class Uplink {
     };
   }
 
-  purge(): Promise<number> {
-    return this.#outbox.purge();
+  /** Deletes what is queued and not in flight, or all of a parked uplink; resolves with the number of messages. */
+  async purge(): Promise<number> {
+    return this.#parked ? this.#outbox.end() : this.#outbox.purge();
   }
 
   /** MQTT 3.1.1 has no user properties: the guard remembers what may come back. */
   #sent(topic: string, payload: Buffer, again: boolean): void {
     const { routes, properties } = this.#routing;
     if (!properties) this.#echo?.sent(routes.returns(topic), payload, again);
-  }
-
-  /** One message that this program fails on must not stop the others: it is refused, and acknowledged. */
-  async #receiveOrRefuse(topic: string, packet: ReceivedPublish): Promise<void> {
-    try {
-      await this.#receive(topic, packet);
-    } catch (error) {
-      const what = `publishing a message of ${shortTopic(topic)} from uplink ${this.name}`;
-      const reason = this.#parts.faults.caught('receive', what, error);
-      await this.#outbox.refuseReceived(topic, Buffer.from(packet.payload), reason);
-    }
-  }
-
-  async #receive(topic: string, packet: ReceivedPublish): Promise<void> {
-    const receiving = this.#routing.routes.in(topic);
-    const payload = Buffer.from(packet.payload);
-    if (!receiving) {
-      this.#drops.count(`uplink ${this.name}`, 'no-route');
-      return;
-    }
-    const { local, route } = receiving;
-    const properties = receivedProperties(packet, payload);
-    const problem = receivedProblem(local, payload, properties);
-    if (problem !== undefined) {
-      this.#drops.count(`route ${route.in}`, 'refused');
-      await this.#outbox.refuseReceived(topic, payload, problem);
-      return;
-    }
-    const { keepsRetain } = this.#connection;
-    const { userProperties } = packet.properties ?? {};
-    const stored = packet.retain && !keepsRetain;
-    if (this.#echo?.isEcho({ topic, payload, userProperties, stored })) {
-      this.#drops.count(`route ${route.in}`, 'echo');
-      return;
-    }
-    const { expiry, stored: bytes } = properties;
-    const waitedMs = performance.now() - (packet.arrivedAt ?? performance.now());
-    const leftMs = expiry === undefined ? undefined : expiry * 1000 - Math.floor(waitedMs);
-    if (leftMs !== undefined && leftMs < 0) {
-      this.#drops.count(`route ${route.in}`, 'expired');
-      return;
-    }
-    this.#received++;
-    const {
-      broker,
-      store: { storedClock },
-    } = this.#parts;
-    // Without the publisher's flag, a retained value here must not stay when a later one comes.
-    const retain = packet.retain || (!keepsRetain && broker.hasRetained(local));
-    await broker.publishLocal({
-      topic: local,
-      payload,
-      qos: packet.qos,
-      retain: retain && route.retain === 'keep',
-      inbound: true,
-      requester: this.#requester,
-      properties: bytes,
-      expiresAt: leftMs === undefined ? null : storedClock.now() + leftMs,
-    });
   }
 }
 

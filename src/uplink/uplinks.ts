@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Service } from '../base/lifecycle.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import { describeUnclaimed, StoredQueues, type Unclaimed } from './stored-queues.ts';
 import { Uplink, type UplinkParts } from './uplink.ts';
 
 /** All uplinks as two services: the outboxes start before the broker accepts messages, the connections after. */
@@ -9,8 +10,12 @@ export interface Uplinks {
   readonly connections: Service;
   /** The uplinks of the current config. */
   all(): readonly Uplink[];
-  /** Applies another config. An uplink with unchanged settings is not changed. */
+  /** Those that have messages: of the config, removed ones, and those whose queues the last run has left. */
+  purgeable(): readonly { readonly name: string; purge(): Promise<number> }[];
+  /** Applies another config. An uplink with unchanged settings is not changed. No message is lost until `configApplied`. */
   applyConfig(configs: readonly UplinkConfig[]): Promise<void>;
+  /** The config of the last `applyConfig` stays: what can't be undone. */
+  configApplied(): void;
 }
 
 export function createUplinks(
@@ -24,14 +29,22 @@ export function createUplinks(
     connected = any;
   };
   let configs = first;
-  const create = (config: UplinkConfig): Uplink => new Uplink({ ...parts, onConnected, config });
-  /** An uplink that was removed from the config is kept: only it has the numbers of its queues on disk. */
+  let left = new StoredQueues([], () => undefined);
+  const create = (config: UplinkConfig): Uplink => {
+    const stored = () => left.take(config.name);
+    return new Uplink({ ...parts, onConnected, stored, config });
+  };
+  /** An uplink that was removed from the config is kept while it has messages: only it has the numbers of its queues on disk. */
   const known = new Map(first.map((config) => [config.name, create(config)]));
   const all = (): readonly Uplink[] => configs.flatMap(({ name }) => known.get(name) ?? []);
   const outboxes: Service = {
     name: 'outboxes',
     async start() {
+      const { store } = parts;
+      const end = (key: number): void => store.journal.add(['endSession', key]);
+      left = new StoredQueues(store.recovered.sessions, end);
       for (const uplink of known.values()) uplink.open();
+      left.endEmpty();
     },
     async stop() {
       for (const uplink of known.values()) uplink.close();
@@ -45,7 +58,21 @@ export function createUplinks(
     async stop() {
       await Promise.all(all().map((uplink) => uplink.disconnect()));
     },
-    failures: () => all().flatMap((uplink) => uplink.failure() ?? []),
+    failures: () => all().flatMap((uplink) => uplink.failures()),
+    troubles: () => [describeUnclaimed(unclaimedOf(removed(), left)) ?? []].flat(),
+  };
+  const removed = (): Uplink[] => {
+    const names = new Set(configs.map(({ name }) => name));
+    return [...known.values()].filter(({ name }) => !names.has(name));
+  };
+  const purgeable = () => [...known.values(), ...leftOnes(left)];
+  const configApplied = (): void => {
+    for (const uplink of known.values()) uplink.configApplied();
+    for (const uplink of removed()) {
+      if (!uplink.isEmpty) continue;
+      uplink.close();
+      known.delete(uplink.name);
+    }
   };
   const applyConfig = async (next: readonly UplinkConfig[]): Promise<void> => {
     const before = new Map(configs.map((config) => [config.name, config]));
@@ -68,5 +95,16 @@ export function createUplinks(
     }
     onConnected();
   };
-  return { outboxes, connections, all, applyConfig };
+  return { outboxes, connections, all, purgeable, applyConfig, configApplied };
+}
+
+/** The queued messages for uplinks that are not in the config. */
+function unclaimedOf(removed: readonly Uplink[], left: StoredQueues): Unclaimed[] {
+  const parked = removed.map(({ name, status }) => ({ uplink: name, messages: status.queued }));
+  return [...parked, ...left.unclaimed].filter(({ messages }) => messages > 0);
+}
+
+function leftOnes(left: StoredQueues): ReturnType<Uplinks['purgeable']> {
+  const purge = (name: string) => async () => left.purge(name);
+  return left.unclaimed.map(({ uplink: name }) => ({ name, purge: purge(name) }));
 }

@@ -103,6 +103,8 @@ const PARTLY = [
   'src/uplink/poison-message.ts',
   'src/uplink/state-tracker.ts',
   'src/uplink/other-gateways.ts',
+  'src/uplink/stored-queues.ts',
+  'src/uplink/uplink-queues.ts',
   'src/outputs/output.ts',
   'src/outputs/driven-line.ts',
   'src/outputs/interlock.ts',

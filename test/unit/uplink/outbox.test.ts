@@ -11,6 +11,7 @@ import type { Store } from '../../../src/store/store.ts';
 import { Outbox } from '../../../src/uplink/outbox.ts';
 import type { PlantTransport } from '../../../src/uplink/plant-transport.ts';
 import { Routes } from '../../../src/uplink/routes.ts';
+import { storedPrefix } from '../../../src/uplink/uplink-queues.ts';
 import { createFaults } from '../../support/faults.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { startStore } from '../../support/store.ts';
@@ -59,6 +60,8 @@ interface Opened {
   /** A connection on which all is sent; the plant acknowledges nothing by itself. */
   connect(): Promise<Plant>;
   reconfigure(over: object): void;
+  /** What the outbox has said about its queues. */
+  readonly problems: readonly string[];
   later(ms: number): void;
   /** How often the flow was looked at. */
   samples(): number;
@@ -72,9 +75,15 @@ async function open(over: object = {}, folder = tempFolder()): Promise<Opened> {
   let config = configOf(over);
   let routes = new Routes({ ...config, own: ['cell/status'] });
   let [now, samples] = [1_000_000, 0];
+  const problems: string[] = [];
   const outbox = new Outbox({
     routing: () => ({ config, routes, properties: undefined }),
     store,
+    stored: () =>
+      store.recovered.sessions.filter(({ clientId }) =>
+        clientId.startsWith(storedPrefix(config.name)),
+      ),
+    queueProblemChanged: (problem) => void problems.push(problem ?? 'none'),
     drops: new DropCounter(createQuietLog().log),
     faults,
     now: () => now,
@@ -111,7 +120,9 @@ async function open(over: object = {}, folder = tempFolder()): Promise<Opened> {
       config = configOf(keys);
       routes = new Routes({ ...config, own: ['cell/status'] });
       outbox.reconfigure();
+      outbox.configApplied();
     },
+    problems,
     later: (ms) => (now += ms),
     samples: () => samples,
     close,
@@ -339,29 +350,6 @@ describe('another config', () => {
     });
     for (let n = 0; n < 3; n++) publish('own/a');
     expect(outbox.status.queued).toBe(1);
-  });
-
-  test('with more queues than there are packet identifiers for is refused', async () => {
-    const own = (count: number) =>
-      Array.from({ length: count }, (_, n) => ({
-        ...{ out: `r${n}/#`, to: 'p/', queue: { messages: 1 } },
-      }));
-    // With those of every uplink there are 31, each with 2,000 identifiers below those of mqtt.js.
-    const { publish, reconfigure, connect } = await open({ live: 0.5, routes: own(28) });
-    publish('r27/a');
-    const plant = await connect();
-    await has(plant, 1);
-    expect(plant.ids).toEqual([60_001]);
-    // Those of routes that are gone keep their place.
-    const other = { out: 'other/#', to: 'p/', queue: { messages: 1 } };
-    reconfigure({ live: 0.5, routes: [...own(27), other] });
-    publish('other/a');
-    await has(plant, 2);
-    expect(plant.ids[1]).toBe(62_001);
-    const more = [...own(26), other, { ...other, out: 'more/#' }];
-    expect(() => reconfigure({ live: 0.5, routes: more })).toThrow(
-      'too many queues for one uplink',
-    );
   });
 });
 

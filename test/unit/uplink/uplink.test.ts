@@ -197,14 +197,12 @@ describe('the connection', () => {
   test('that can not be made is a trouble with its cause', async () => {
     const { uplink, plant, configOf } = await setUp();
     await plant.stop();
-    expect(uplink.failure()).toBeUndefined();
+    expect(uplink.failures()).toEqual([]);
     uplink.connect();
     await until('it is down', () => uplink.status.state === 'down', within);
     const cause = `${configOf().urls[0]} refuses the connection: nothing listens there`;
-    expect(uplink.failure()).toEqual({
-      ...{ kind: 'uplink', name: 'plant', cause },
-      shared: '127.0.0.1 refuses the connection: nothing listens there',
-    });
+    const shared = '127.0.0.1 refuses the connection: nothing listens there';
+    expect(uplink.failures()).toEqual([{ kind: 'uplink', name: 'plant', cause, shared }]);
   });
 
   test('is made again only for settings that concern it', async () => {
