@@ -16,6 +16,14 @@ const SUITES = {
     file: 'test/scenarios/fuzz/fuzz.test.ts',
     options: { minutes: 'FUZZ_MINUTES', seed: 'FUZZ_SEED' },
   },
+  'odd-data': {
+    file: 'test/scenarios/crash/odd-data.test.ts',
+    options: { runs: 'ODD_DATA_RUNS', seed: 'ODD_DATA_SEED' },
+  },
+  'config-changes': {
+    file: 'test/scenarios/crash/config-changes.test.ts',
+    options: { changes: 'CONFIG_CHANGES', seed: 'CONFIG_CHANGES_SEED' },
+  },
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -16,12 +16,13 @@ import {
 } from './database/data-folder.ts';
 import { openError } from './database/database.ts';
 import { LAST_SESSION } from './database/segment-table.ts';
+import type { Connection } from './database/sqlite.ts';
 import { errorCode, isDamage, isWriteFailure } from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
 import { ReadFailures } from './read-failures.ts';
 import { type Recovered, recover, setMeta } from './recovery/load-state.ts';
-import { asLoss, describeLoss, LOSS_KEY, LOSS_OWNER, type Loss } from './recovery/loss.ts';
-import { openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
+import { isOfDisk, openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
+import { StartLosses } from './start-losses.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
 import { describeReplaced, describeWriteError, freeBytes } from './write-trouble.ts';
 
@@ -61,6 +62,8 @@ const STOP_MS = 5000;
 /** How long a stop waits for the copy of a database that was deleted or replaced. */
 const RESCUE_MS = 20_000;
 const SAVE_CLOCK_MS = 1000;
+/** How often refused messages that are too old are deleted. */
+const EXPIRE_MS = 3_600_000;
 
 /** Stores retained values, sessions with their queues, wills and state in one database. */
 export class Store implements Service {
@@ -74,9 +77,11 @@ export class Store implements Service {
   /** The clock of all stored data. */
   storedClock!: StoredClock;
   #clockTimer: NodeJS.Timeout | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
   #writer!: Writer;
   #unlock: (() => void) | undefined;
   #trouble: string | undefined;
+  #losses: StartLosses | undefined;
   #nextSessionKey: number | undefined;
   #retainedValue: (topic: string) => RetainedValue = () => undefined;
   readonly #parts: StoreParts;
@@ -112,11 +117,13 @@ export class Store implements Service {
         onFatal: (error) => this.#onFatal(error),
       });
       this.state = new DurableState(this.journal, this.recovered.states);
+      this.#losses = new StartLosses(this.state);
       this.storedClock = createStoredClock(
         this.#parts.clock ?? systemClock,
         this.state.of(MARK_OWNER),
       );
       this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_CLOCK_MS).unref();
+      this.#expiryTimer = setInterval(() => this.#expireRefused(), EXPIRE_MS).unref();
       if (!writable) {
         const meta = { ...this.bootNumber.meta, stopped: 0 };
         for (const [key, value] of Object.entries(meta)) this.journal.add(['setMeta', key, value]);
@@ -149,12 +156,12 @@ export class Store implements Service {
   /** False where the disk accepts no writes. */
   #recover(file: string): boolean {
     try {
-      const db = openSound(file, this.#parts.log);
       try {
-        this.#use(recover(db));
-        setMeta(db, { ...this.bootNumber.meta, stopped: 0 });
-      } finally {
-        db.close();
+        this.#load(openSound(file, this.#parts.log));
+      } catch (error) {
+        if (isOfDisk(error) || isWriteFailure(errorCode(error))) throw error;
+        // Nothing that is stored prevents a start: the database is set aside, and each row is tried.
+        this.#load(openSound(file, this.#parts.log, `it can't be loaded: ${String(error)}`));
       }
       return true;
     } catch (error) {
@@ -163,9 +170,19 @@ export class Store implements Service {
     }
   }
 
+  #load(db: Connection): void {
+    try {
+      this.#use(recover(db));
+      setMeta(db, { ...this.bootNumber.meta, stopped: 0 });
+    } finally {
+      db.close();
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#clockTimer);
+    clearInterval(this.#expiryTimer);
     this.#saveClock();
     this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);
@@ -187,11 +204,14 @@ export class Store implements Service {
     if (this.storedClock.save()) this.state.save();
   }
 
+  #expireRefused(): void {
+    this.journal.add(['expireDeadLetters', this.storedClock.now()]);
+  }
+
   /** What does not work now, then what a damaged database has cost. */
   troubles(): readonly string[] {
-    const loss = this.#loss;
     const { trouble } = this.#readFailures;
-    return [this.#trouble ?? [], trouble ?? [], loss ? describeLoss(loss) : []].flat();
+    return [this.#trouble ?? [], trouble ?? [], this.#losses?.sentences ?? []].flat();
   }
 
   /** Whether the disk takes no commits now. */
@@ -199,18 +219,14 @@ export class Store implements Service {
     return this.#trouble !== undefined;
   }
 
-  get #loss(): Loss | undefined {
-    return asLoss(this.state?.of(LOSS_OWNER).get(LOSS_KEY));
-  }
-
-  /** Ends the trouble of what a damaged database has cost; resolves with its sentence when that is on disk. */
+  /** Ends the troubles of what a start has lost or set aside; resolves with their sentences when that is on disk. */
   async acknowledgeLoss(): Promise<string | undefined> {
-    const loss = this.#loss;
-    if (!loss) return undefined;
-    this.state.of(LOSS_OWNER).set(LOSS_KEY, null);
+    const sentences = this.#losses?.sentences ?? [];
+    if (sentences.length === 0) return undefined;
+    this.#losses?.acknowledge();
     this.state.save();
     await this.journal.flush();
-    return describeLoss(loss);
+    return sentences.join('\n');
   }
 
   /** Deletes the refused messages of an uplink, or of the broker; resolves when that is on disk. */
@@ -265,7 +281,7 @@ export class Store implements Service {
       commitMs: { p50: commitTimes.quantile(0.5), p99: commitTimes.quantile(0.99) },
       freeBytes: freeBytes(this.#parts.folder),
       failedReads: this.#readFailures.count,
-      lostMessages: this.#loss?.messages ?? 0,
+      lostMessages: this.#losses?.messages ?? 0,
       trouble: this.#trouble ?? null,
     };
   }

@@ -1,8 +1,11 @@
+import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
+import { LineBudget } from '../../base/line-budget.ts';
+import { OTHERS } from '../../base/top-counts.ts';
 
 /** A burst ends when nothing was dropped for this long. */
 const QUIET_MS = 10_000;
-/** The most bursts that are logged at the same time; other drops are only counted. */
+/** The most bursts of single receivers at the same time. */
 const BURSTS = 1000;
 
 interface Burst {
@@ -10,14 +13,20 @@ interface Burst {
   timer: NodeJS.Timeout;
 }
 
-/** Counts dropped messages by reason, and logs the begin of each burst and at its end their number. */
+/**
+ * Counts dropped messages by reason, and logs the begin of each burst and at its end their number. Beyond a number of
+ * lines, the bursts of one reason are one.
+ */
 export class DropCounter {
   readonly byReason = new Map<string, number>();
   readonly #bursts = new Map<string, Burst>();
   readonly #log: Logger;
+  readonly #budget: LineBudget;
 
-  constructor(log: Logger) {
+  /** `now` in milliseconds on a monotonic clock. */
+  constructor(log: Logger, now: () => number = () => performance.now()) {
     this.#log = log;
+    this.#budget = new LineBudget(now);
   }
 
   get total(): number {
@@ -29,14 +38,21 @@ export class DropCounter {
   /** `who` is the receiver or source that lost the messages: a client id, a topic, a route. */
   count(who: string, reason: string, count = 1): void {
     this.byReason.set(reason, (this.byReason.get(reason) ?? 0) + count);
+    if (this.#continues(who, reason, count)) return;
+    if (this.#bursts.size < BURSTS && this.#budget.take()) this.#begin(who, reason, count);
+    else if (!this.#continues(OTHERS, reason, count)) this.#begin(OTHERS, reason, count);
+  }
+
+  #continues(who: string, reason: string, count: number): boolean {
+    const burst = this.#bursts.get(`${reason} ${who}`);
+    if (!burst) return false;
+    burst.count += count;
+    burst.timer.refresh();
+    return true;
+  }
+
+  #begin(who: string, reason: string, count: number): void {
     const key = `${reason} ${who}`;
-    const burst = this.#bursts.get(key);
-    if (burst) {
-      burst.count += count;
-      burst.timer.refresh();
-      return;
-    }
-    if (this.#bursts.size >= BURSTS) return;
     this.#log.warn({ who, reason }, 'messages are being dropped');
     const timer = setTimeout(() => {
       this.#log.warn({ who, reason, count: this.#bursts.get(key)?.count }, 'messages were dropped');

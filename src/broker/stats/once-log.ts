@@ -1,20 +1,21 @@
 import type { Logger } from 'pino';
+import { LineBudget } from '../../base/line-budget.ts';
 
 /** An event is logged once in this time; the bounds below are for as long. */
 const LOG_AGAIN_MS = 60_000;
 /** Lines about one client: what it sends, and so the text, may differ each time. */
 const CLIENT_LINES = 10;
-/** Lines about all clients: their ids and addresses may differ each time too. */
-const LINES = 1000;
-
-/** Logs each kind of event once a minute and bounds the lines, so that no client can fill the log. */
+/**
+ * Logs each kind of event once a minute and bounds the lines, so that no client can fill the log: of one client, and of
+ * all clients, whose ids and addresses may differ each time too.
+ */
 export class OnceLog {
   readonly #log: Logger;
+  readonly #budget: LineBudget;
   readonly #now: () => number;
   readonly #loggedAt = new Map<string, number>();
   /** Lines about each client, and events that were not logged, since `#began`. */
   readonly #clients = new Map<string, { lines: number; left: number }>();
-  #lines = 0;
   /** Events of clients that have no line, because there were too many lines. */
   #left = 0;
   #began: number;
@@ -23,6 +24,7 @@ export class OnceLog {
   constructor(log: Logger, now: () => number) {
     this.#log = log;
     this.#now = now;
+    this.#budget = new LineBudget(now);
     this.#began = now();
   }
 
@@ -41,11 +43,12 @@ export class OnceLog {
     if (now - this.#began < LOG_AGAIN_MS) return;
     this.#began = now;
     for (const [client, { left: count }] of this.#clients) {
-      if (count > 0) this.#log.info({ client, count }, 'more events of this client');
+      if (count === 0) continue;
+      if (this.#budget.take()) this.#log.info({ client, count }, 'more events of this client');
+      else this.#left += count;
     }
     if (this.#left > 0) this.#log.info({ count: this.#left }, 'more events of other clients');
     this.#clients.clear();
-    this.#lines = 0;
     this.#left = 0;
     for (const [key, at] of this.#loggedAt) {
       if (now - at >= LOG_AGAIN_MS) this.#loggedAt.delete(key);
@@ -63,11 +66,10 @@ export class OnceLog {
       own.left++;
       return false;
     }
-    if (this.#lines >= LINES) {
+    if (!this.#budget.take()) {
       this.#left++;
       return false;
     }
-    this.#lines++;
     if (own) own.lines++;
     else this.#clients.set(client, { lines: 1, left: 0 });
     this.#loggedAt.set(key, now);

@@ -61,6 +61,7 @@ export type Operation =
   | ['deleteDelayedWill', clientId: string]
   | ['deadLetter', uplink: string, at: number, reason: string, body: Uint8Array]
   | ['dropDeadLetters', uplink: string]
+  | ['expireDeadLetters', now: number]
   | ['setState', owner: string, key: string, value: string]
   | ['setMeta', key: string, value: number];
 

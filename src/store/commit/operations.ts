@@ -15,6 +15,7 @@ interface EditOperations {
   unreleased(key: number): void;
   deadLetter(uplink: string, at: number, reason: string, body: Uint8Array): void;
   dropDeadLetters(uplink: string): void;
+  expireDeadLetters(now: number): void;
 }
 
 /** Prepares the statements of all operations. */
@@ -66,6 +67,7 @@ export function prepareOperations(
   const editOperations: EditOperations = {
     deadLetter: (...letter) => deadLetters.add(...letter),
     dropDeadLetters: (uplink) => deadLetters.drop(uplink),
+    expireDeadLetters: (now) => deadLetters.expire(now),
     endSession(key) {
       edits.dropSession(key);
       for (const statement of endSession) statement.run(key);
@@ -81,6 +83,9 @@ export function prepareOperations(
           editOperations.deadLetter(operation[1], operation[2], operation[3], operation[4]);
           return;
         case 'dropDeadLetters':
+          editOperations[name](operation[1]);
+          return;
+        case 'expireDeadLetters':
           editOperations[name](operation[1]);
           return;
         case 'endSession':

@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Connection, openFile, openReadOnly } from './sqlite.ts';
-import { errorCode, isBusy } from './sqlite-errors.ts';
+import { openFile, openReadOnly } from './sqlite.ts';
+import { errorCode, isBusy, isDamage } from './sqlite-errors.ts';
 
 const FILE = 'cellgate.db';
 
@@ -73,29 +73,42 @@ export function checkPermissions(file: string): void {
 
 /**
  * Locks the folder for this process until the returned function is called or the process ends.
- * The kernel releases the lock when the process ends, so no stale lock remains.
- * Throws a sentence if another process has locked the folder, SQLite's error if the disk accepts no lock file.
+ * The kernel releases the lock when the process ends, so no stale lock remains. What is no lock file but has its name is
+ * renamed. Throws a sentence if another process has locked the folder, SQLite's error if the disk accepts no lock file.
  */
 export function lockFolder(folder: string): () => void {
   const file = lockFile(folder);
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new Error(`can't use ${file}: it is a folder, move it away, or ${CHANGE_FOLDER}`);
-  }
-  let lock: Connection | undefined;
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) setAside(file);
   try {
-    lock = openFile(file, 0);
+    return lockedBy(file);
+  } catch (cause) {
+    if (isBusy(errorCode(cause))) {
+      throw new Error(
+        `the data folder ${folder} is in use by another cellgate: stop that one, or ${CHANGE_FOLDER}`,
+        { cause },
+      );
+    }
+    // A process that holds the lock would have been found first.
+    if (!isDamage(errorCode(cause))) throw cause;
+  }
+  setAside(file);
+  return lockedBy(file);
+}
+
+function lockedBy(file: string): () => void {
+  const lock = openFile(file, 0);
+  try {
     lock.pragma('journal_mode = MEMORY');
     lock.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
-    lock?.close();
-    if (!isBusy(errorCode(cause))) throw cause;
-    throw new Error(
-      `the data folder ${folder} is in use by another cellgate: stop that one, or ${CHANGE_FOLDER}`,
-      { cause },
-    );
+    lock.close();
+    throw cause;
   }
-  const held = lock;
-  return () => held.close();
+  return () => lock.close();
+}
+
+function setAside(file: string): void {
+  renameSync(file, `${file}.damaged-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`);
 }
 
 /** Whether the folder has a lock file. */

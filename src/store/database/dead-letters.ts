@@ -3,16 +3,19 @@ import type { Connection } from './sqlite.ts';
 /** At most so many refused messages are kept, of all uplinks together, and so many bytes of them. */
 const MESSAGES = 10_000;
 const BYTES = 64 * 1024 * 1024;
+/** How long one is kept, in milliseconds. */
+const AGE_MS = 30 * 24 * 3_600_000;
 /** What a row costs beside its message. */
 const ROW_BYTES = 200;
 
-/** The refused messages: the latest, within their bounds; the last one is always kept. */
+/** The refused messages: the latest, within their bounds of number, bytes and age; a new one is always kept. */
 export class DeadLetters {
   readonly #insert;
   readonly #bounds;
   readonly #dropOldest;
   readonly #drop;
   readonly #sum;
+  readonly #oldest;
   /** Bytes that are stored; undefined while that must be counted. */
   #bytes: number | undefined;
 
@@ -28,12 +31,24 @@ export class DeadLetters {
       )
       .pluck();
     this.#drop = db.prepare('DELETE FROM dead_letter WHERE uplink = ?');
+    this.#oldest = db.prepare('SELECT at FROM dead_letter ORDER BY id LIMIT 1').pluck();
     // The length of a value is in the head of its row: no message is read.
     this.#sum = db.prepare(`SELECT coalesce(sum(${sizeOf}), 0) FROM dead_letter`).pluck();
   }
 
+  /** Deletes those that are older than 30 days, at a time of the stored clock. */
+  expire(now: number): void {
+    let oldest = this.#oldest.get() as number | undefined;
+    if (oldest === undefined || oldest >= now - AGE_MS) return;
+    this.#bytes = undefined;
+    for (; oldest !== undefined && oldest < now - AGE_MS; oldest = this.#oldest.get() as number) {
+      this.#dropOldest.get();
+    }
+  }
+
   /** Adds a message; the oldest ones leave when a bound is reached. */
   add(uplink: string, at: number, reason: string, body: Uint8Array): void {
+    this.expire(at);
     let bytes = this.#bytes ?? (this.#sum.get() as number);
     this.#bytes = undefined;
     const { first, last } = this.#bounds.get() as { first: number | null; last: number | null };

@@ -28,11 +28,6 @@ export function isReadOnly(code: string): boolean {
   return code.startsWith('SQLITE_READONLY');
 }
 
-/** The statement does not fit the database's tables. */
-export function isSchemaMismatch(code: string): boolean {
-  return code === 'SQLITE_ERROR';
-}
-
 /** The file does not contain what SQLite wrote. */
 export function isDamage(code: string): boolean {
   return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ|IOERR_READ|IOERR_CORRUPTFS)/.test(code);

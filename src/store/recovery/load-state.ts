@@ -1,6 +1,7 @@
 import type { StoredQueue } from '../../queue/paged-queue.ts';
 import { segmentId } from '../database/segment-table.ts';
 import type { Connection } from '../database/sqlite.ts';
+import { fitting } from './fitting-rows.ts';
 
 export interface StoredIncoming {
   readonly packetId: number;
@@ -99,36 +100,46 @@ export function setMeta(db: Connection, values: Readonly<Record<string, number>>
   })();
 }
 
-/** Reads what is stored. */
+/** Reads what is stored, without rows that do not fit. */
 export function recover(db: Connection): Recovered {
   return {
-    lastBoot: number(db, `SELECT value FROM meta WHERE key = 'boot'`) || undefined,
-    bootIsProvisional: number(db, `SELECT value FROM meta WHERE key = 'bootIsProvisional'`) === 1,
-    stoppedCleanly: number(db, `SELECT value FROM meta WHERE key = 'stopped'`) === 1,
+    lastBoot: number(db, metaOf('boot')) || undefined,
+    bootIsProvisional: number(db, metaOf('bootIsProvisional')) === 1,
+    stoppedCleanly: number(db, metaOf('stopped')) === 1,
     sessions: sessions(db),
     retained: db
-      .prepare('SELECT topic, qos, payload, publisher, properties, expires FROM retained')
+      .prepare(
+        `SELECT topic, qos, payload, publisher, properties, expires FROM retained WHERE ${fitting('retained')}`,
+      )
       .all() as unknown as StoredRetained[],
     wills: db
-      .prepare('SELECT client_id AS clientId, topic, qos, retain, payload FROM will')
+      .prepare(
+        `SELECT client_id AS clientId, topic, qos, retain, payload FROM will WHERE ${fitting('will')}`,
+      )
       .all()
       .map((row) => willOf(row as StoredWill)),
     delayedWills: db
       .prepare(
         `SELECT client_id AS clientId, topic, qos, retain, payload, properties, expiry, delay, due
-         FROM delayed_will`,
+         FROM delayed_will WHERE ${fitting('delayed_will')}`,
       )
       .all()
       .map((row) => willOf(row as StoredDelayedWill)),
-    states: db.prepare('SELECT owner, key, value FROM state').all() as StoredState[],
-    nextSessionKey: number(db, 'SELECT max(key) FROM session') + 1,
-    nextMessageId: number(db, 'SELECT max(id) FROM message') + 1,
+    states: db
+      .prepare(`SELECT owner, key, value FROM state WHERE ${fitting('state')}`)
+      .all() as StoredState[],
+    nextSessionKey: number(db, `SELECT max(key) FROM session WHERE ${fitting('session')}`) + 1,
+    nextMessageId: number(db, `SELECT max(id) FROM message WHERE ${fitting('message')}`) + 1,
   };
 }
 
 /** A row, in which `retain` is a number. */
 function willOf<Stored extends StoredWill>(row: Stored): Stored {
   return { ...row, retain: (row.retain as unknown as number) === 1 };
+}
+
+function metaOf(key: string): string {
+  return `SELECT value FROM meta WHERE key = '${key}' AND ${fitting('meta')}`;
 }
 
 function number(db: Connection, sql: string): number {
@@ -138,21 +149,22 @@ function number(db: Connection, sql: string): number {
 function sessions(db: Connection): StoredSession[] {
   const subscriptions = grouped<StoredSubscription & { session: number }>(
     db,
-    'SELECT session, filter, qos, options, identifier FROM subscription',
+    `SELECT session, filter, qos, options, identifier FROM subscription WHERE ${fitting('subscription')}`,
   );
   const incoming = grouped<StoredIncoming & { session: number }>(
     db,
-    'SELECT session, packet_id AS packetId, digest FROM incoming',
+    `SELECT session, packet_id AS packetId, digest FROM incoming WHERE ${fitting('incoming')}`,
   );
   const queue = db.prepare<[bigint, bigint], StoredQueue>(
     `SELECT coalesce(min(first), 0) AS first, coalesce(max(first + span), 0) AS last,
        coalesce(sum(count), 0) AS count, coalesce(sum(bytes), 0) AS bytes,
        coalesce(min(at), 0) AS oldestAt
-     FROM segment WHERE id >= ? AND id < ?`,
+     FROM segment WHERE id >= ? AND id < ? AND ${fitting('segment')}`,
   );
   const rows = db
     .prepare(
-      'SELECT key, client_id AS clientId, seen, sent, owner, expiry FROM session ORDER BY key',
+      `SELECT key, client_id AS clientId, seen, sent, owner, expiry FROM session
+       WHERE ${fitting('session')} ORDER BY key`,
     )
     .all() as Pick<StoredSession, 'key' | 'clientId' | 'seen' | 'sent' | 'owner' | 'expiry'>[];
   return rows.map((row) => ({

@@ -15,12 +15,13 @@ import { NewerDataError, openConnection } from '../database/database.ts';
 import { migrate, referenceDatabase, SCHEMA_VERSION } from '../database/migrations.ts';
 import { removeOrphans } from '../database/orphans.ts';
 import type { Connection } from '../database/sqlite.ts';
-import { errorCode, isDamage, isSchemaMismatch } from '../database/sqlite-errors.ts';
+import { errorCode, isDamage, isTransient, isWriteFailure } from '../database/sqlite-errors.ts';
 import { openImage } from './database-image.ts';
 import { type DatabasePages, openPages, walFault } from './database-pages.ts';
 import { type Recovered, recover } from './load-state.ts';
 import { recordLoss } from './loss.ts';
 import { type Salvaged, salvage } from './salvage.ts';
+import { setAsideUnfitRows } from './unfit-rows.ts';
 
 /** Larger files are checked only after a run has found damage: on an SD card the check takes half a minute per gigabyte. */
 const CHECK_BYTES = 1024 ** 3;
@@ -53,39 +54,53 @@ export function requestCheck(file: string): void {
   }
 }
 
+/** Whatever has this name. */
+function remove(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+}
+
 /** Removes the files that earlier runs left beside a database, when another database replaces it. */
 export function removeMarkers(file: string): void {
-  for (const left of [needsCheck, complete, unfinished]) rmSync(left(file), { force: true });
+  for (const left of [needsCheck, complete, unfinished]) remove(left(file));
 }
 
 /**
  * Opens the database, creating or migrating it as needed. A damaged one is renamed to
  * `cellgate.db.damaged-<time>`, and the one that is opened contains what can be read of it.
- * Throws if the disk accepts no writes, and for data of a newer version, which stays unchanged.
+ * Rows that do not fit are set aside. With `fault` it counts as damaged. Throws if the disk accepts no writes, and for
+ * data of a newer version, which stays unchanged.
  */
-export function openSound(file: string, log: Logger): Connection {
+export function openSound(file: string, log: Logger, fault?: string): Connection {
   finishRecovery(file);
+  moveFoldersAway(file);
   const version = headerVersion(file);
   if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
-  const damage = inspect(file);
+  const damage = fault ?? inspect(file, log);
   if (typeof damage !== 'string') {
-    rmSync(needsCheck(file), { force: true });
-    removeUndeliverable(damage, log);
+    remove(needsCheck(file));
     return damage;
   }
   const aside = asideName(file);
-  const { found, readable, walReadable } = rebuild(file, basename(aside), log);
+  const { found, readable, walReadable } = rebuildOrEmpty(file, basename(aside), log);
   // From here on the recovered database is the valid one, also when the power fails before it has its name.
   renameSync(unfinished(file), complete(file));
   sync(dirname(file));
   finishRecovery(file, aside);
-  rmSync(needsCheck(file), { force: true });
+  remove(needsCheck(file));
   const recovered = readable
     ? recoveredPart(found, walReadable)
     : 'nothing in it could be read: the gateway starts empty';
   const fields = { damage, aside: basename(aside), ...found };
   log.error(fields, `${file} was damaged and is set aside: ${recovered}`);
   return openConnection(file);
+}
+
+/** Without its log, the database takes no writes. */
+function moveFoldersAway(file: string): void {
+  for (const part of ['-wal', '-shm', '-journal']) {
+    if (!statSync(file + part, { throwIfNoEntry: false })?.isDirectory()) continue;
+    renameSync(file + part, asideName(file) + part);
+  }
 }
 
 function recoveredPart({ unreadable, lost }: Salvaged, walReadable: boolean): string {
@@ -98,7 +113,7 @@ function recoveredPart({ unreadable, lost }: Salvaged, walReadable: boolean): st
 }
 
 /** The open database if it is sound, else the fault in a few words. */
-function inspect(file: string): Connection | string {
+function inspect(file: string, log: Logger): Connection | string {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats && !stats.isFile()) return 'it is no file';
   if (stats?.size === 0) return 'it is empty';
@@ -110,16 +125,26 @@ function inspect(file: string): Connection | string {
     db = openConnection(file);
     migrate(db);
     fault = schemaFault(db) ?? contentFault(db, file, stats?.size ?? 0);
-    if (fault === undefined) return db;
+    if (fault === undefined) {
+      setAsideUnfitRows(db, file, log);
+      removeUndeliverable(db, log);
+      return db;
+    }
   } catch (error) {
     db?.close();
-    const code = errorCode(error);
-    // If a step of the migration does not fit the tables, they are damaged too.
-    if (isDamage(code) || isSchemaMismatch(code)) return (error as Error).message;
-    throw error;
+    if (isOfDisk(error)) throw error;
+    // If a step of the migration does not fit the tables or their rows, they are damaged too.
+    return (error as Error).message;
   }
   db.close();
   return fault;
+}
+
+/** Whether the error says nothing about what is in the database. */
+export function isOfDisk(error: unknown): boolean {
+  const code = errorCode(error);
+  if (isDamage(code)) return false;
+  return error instanceof NewerDataError || isTransient(code) || isWriteFailure(code);
 }
 
 function schemaFault(db: Connection): string | undefined {
@@ -166,11 +191,24 @@ interface Rebuilt {
   readonly walReadable: boolean;
 }
 
-/** Builds the new database beside the old one, with what can be read of that, and records what is lost. */
-function rebuild(file: string, aside: string, log: Logger): Rebuilt {
-  const target = unfinished(file);
-  for (const part of PARTS) rmSync(target + part, { force: true });
+/** The same as `rebuild`; where that fails on what is in the old database, the new one is empty. */
+function rebuildOrEmpty(file: string, aside: string, log: Logger): Rebuilt {
   const pages = openIfPossible(file, log);
+  try {
+    return rebuild(file, aside, pages);
+  } catch (error) {
+    if (isOfDisk(error)) throw error;
+    log.error({ err: error }, `${file} can't be recovered`);
+    return rebuild(file, aside, undefined);
+  } finally {
+    pages?.close();
+  }
+}
+
+/** Builds the new database beside the old one, with what can be read of that, and records what is lost. */
+function rebuild(file: string, aside: string, pages: DatabasePages | undefined): Rebuilt {
+  const target = unfinished(file);
+  for (const part of PARTS) remove(target + part);
   const db = openConnection(target);
   try {
     migrate(db);
@@ -189,7 +227,6 @@ function rebuild(file: string, aside: string, log: Logger): Rebuilt {
     return { found, readable, walReadable };
   } finally {
     db.close();
-    pages?.close();
   }
 }
 

@@ -131,14 +131,6 @@ describe('the data folder', () => {
     );
     expect(contents(data)).toMatchObject(before);
   });
-
-  it('with a folder in the place of the lock says which', async () => {
-    const data = path.join(folder, 'with-lock');
-    mkdirSync(path.join(data, 'lock'), { recursive: true });
-    expect(await complaint('run', '-c', config(data))).toBe(
-      `cellgate: could not start: store: can't use ${data}/lock: it is a folder, move it away, or ${REMEDY}`,
-    );
-  });
 });
 
 describe('the config', () => {

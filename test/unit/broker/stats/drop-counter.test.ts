@@ -35,8 +35,25 @@ test('thousands of clients that lose messages are counted, but not all of them a
   const { log, lines } = createQuietLog();
   const drops = new DropCounter(log);
   for (let i = 0; i < 5000; i++) drops.count(`client ${i}`, 'slow-reader');
-  expect(lines).toHaveLength(1000);
+  // The last line is of all others.
+  expect(lines).toHaveLength(1001);
   expect(drops.total).toBe(5000);
+});
+
+test('an hour of clients that come once has a bounded number of lines', () => {
+  const { log, lines, records } = createQuietLog();
+  let now = 0;
+  const drops = new DropCounter(log, () => now);
+  for (let second = 0; second < 3600; second++) {
+    for (let n = 0; n < 20; n++) drops.count(`client ${second} ${n}`, 'slow-reader');
+    now += 1000;
+    vi.advanceTimersByTime(1000);
+  }
+  vi.advanceTimersByTime(20_000);
+  // A begin and an end for each line of the budget: a thousand at once, then twenty a minute.
+  expect(lines.length).toBeLessThanOrEqual(2 * (1000 + 60 * 20 + 2));
+  expect(drops.total).toBe(72_000);
+  expect(records.some((record) => Object.values(record).includes('others'))).toBe(true);
 });
 
 test('after a stop no timer is left', () => {

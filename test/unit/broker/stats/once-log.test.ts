@@ -51,3 +51,27 @@ test('all clients together have a thousand lines a minute, however often they ch
   onceLog.sweep();
   expect(lines.slice(1000)).toEqual(['more events of other clients']);
 });
+
+test('a day of clients that come once each has lines within bounds, and a count of the others', () => {
+  const { onceLog, lines, turn } = setUp();
+  for (let minute = 0; minute < 1440; minute++) {
+    for (let i = 0; i < 100; i++) onceLog.info(`client ${minute} ${i}`, 'gone');
+    turn(60_000);
+    onceLog.sweep();
+  }
+  // A thousand at once, then twenty a minute, and one for all others.
+  expect(lines.length).toBeLessThanOrEqual(1000 + 21 * 1440);
+  expect(lines.length).toBeLessThan(40_000);
+});
+
+test('many clients with many events each have no line each for what was left out', () => {
+  const { onceLog, lines, turn } = setUp();
+  for (let i = 0; i < 100; i++) {
+    for (let n = 0; n < 20; n++) onceLog.info(`client ${i}`, `reason ${n}`);
+  }
+  expect(lines).toHaveLength(1000);
+  turn(60_000);
+  onceLog.sweep();
+  expect(lines.length).toBeLessThanOrEqual(1000 + 21);
+  expect(lines).toContain('more events of other clients');
+});

@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -60,12 +68,20 @@ test('a folder is in use while it is locked; one without a lock is not', () => {
   expect(isInUse(folder)).toBe(false);
 });
 
-test('a lock that is a folder is a sentence with the remedy', () => {
-  const folder = tempFolder();
-  mkdirSync(join(folder, 'lock'));
-  expect(() => lockFolder(folder)).toThrow(
-    `can't use ${join(folder, 'lock')}: it is a folder, move it away, or change 'data' in the config`,
-  );
+test('a folder or another file in the place of the lock is renamed, and the folder is locked', () => {
+  for (const put of [
+    (lock: string) => mkdirSync(lock),
+    (lock: string) => writeFileSync(lock, Buffer.alloc(9000, 'other')),
+  ]) {
+    const folder = tempFolder();
+    put(join(folder, 'lock'));
+    const unlock = lockFolder(folder);
+    expect(() => lockFolder(folder)).toThrow('in use by another cellgate');
+    expect(
+      readdirSync(folder).filter((name) => /^lock\.damaged-\d+T\d+Z$/.test(name)),
+    ).toHaveLength(1);
+    unlock();
+  }
 });
 
 test('a sentence has the remedy of its cause', () => {

@@ -54,3 +54,18 @@ test('those of one uplink are deleted, and what was undone does not count', () =
   letters.add('plant', 3, 'no', Buffer.alloc(40 * MIB));
   expect(rows().map(({ at }) => at)).toEqual([1, 3]);
 });
+
+test('after 30 days they are deleted, when another one comes or when it is asked for', () => {
+  const { letters, rows } = setUp();
+  const DAY = 24 * 3_600_000;
+  for (const day of [0, 1, 2]) letters.add('plant', day * DAY, 'no', Buffer.alloc(3));
+  letters.expire(30 * DAY);
+  expect(rows()).toHaveLength(3);
+  letters.expire(30 * DAY + 1);
+  expect(rows().map(({ at }) => at / DAY)).toEqual([1, 2]);
+  letters.add('plant', 31 * DAY + 1, 'no', Buffer.alloc(3));
+  expect(rows()).toHaveLength(2);
+  letters.expire(100 * DAY);
+  expect(rows()).toEqual([]);
+  letters.expire(100 * DAY);
+});
