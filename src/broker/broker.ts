@@ -18,7 +18,7 @@ import { Connections } from './clients/connections.ts';
 import { Handshake } from './clients/handshake.ts';
 import { ControlPlane, type ControlPlaneEvents } from './control/control-plane.ts';
 import { guardedEvents } from './control/guarded-events.ts';
-import { holderOf } from './limit-holders.ts';
+import { limitSentences } from './limit-holders.ts';
 import { DataPlane } from './messages/data-plane.ts';
 import { Expiry } from './messages/expiry.ts';
 import type { LocalMessage, ReceivedMessage } from './messages/local-message.ts';
@@ -219,10 +219,8 @@ export class Broker implements Service {
 
   /** What is wrong with its certificates, and the limits that were reached, in a sentence each. */
   troubles(): string[] {
-    const limitOf = (key: LimitKey): number | undefined => this.#limits[key];
-    const limits = this.#limitTroubles.troubles(limitOf, (key) =>
-      holderOf(key, this.#plane, this.#connections),
-    );
+    const plane = this.#plane;
+    const limits = limitSentences(this.#limitTroubles, this.#limits, plane, this.#connections);
     return [...this.#listeners.troubles(), ...limits];
   }
 

@@ -1,8 +1,17 @@
+import type { BrokerLimits } from './broker-limits.ts';
 import type { Connections } from './clients/connections.ts';
+import { mostSessions } from './messages/absent-sessions.ts';
 import type { DataPlane } from './messages/data-plane.ts';
 import type { RetainedMessages } from './messages/retained.ts';
 import type { Session } from './messages/session.ts';
-import { type LimitKey, type Most, mostOf } from './stats/limit-troubles.ts';
+import { countShares } from './messages/session-shares.ts';
+import {
+  describeNearlyAll,
+  type LimitKey,
+  type LimitTroubles,
+  type Most,
+  mostOf,
+} from './stats/limit-troubles.ts';
 
 /** The client, the user or the address that has the most of what the limit bounds. */
 export function holderOf(
@@ -18,7 +27,7 @@ export function holderOf(
     case 'connecting':
       return connections.most;
     case 'sessions':
-      return userWithMostSessions(sessions.byClientId.values());
+      return mostOfSessions(sessions.byClientId.values());
     case 'subscriptions':
     case 'subscriptionsPerClient':
       return ofSession(({ subscriptions }) => subscriptions.size);
@@ -52,12 +61,25 @@ function ofPublisher({ byPublisher }: RetainedMessages, of: 'count' | 'bytes'): 
   );
 }
 
-function userWithMostSessions(sessions: Iterable<Session>): Most | undefined {
-  const counts = new Map<string, number>();
-  for (const { owner } of sessions) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+function mostOfSessions(sessions: Iterable<Session>): Most | undefined {
   return mostOf(
-    counts,
-    ([owner]) => (owner === '' ? 'clients without a user' : owner),
+    countShares(sessions),
+    ([share]) => share,
     ([, count]) => count,
   );
+}
+
+/** A sentence for each limit that clients have reached a moment ago, and for sessions that come near theirs. */
+export function limitSentences(
+  reached: LimitTroubles,
+  limits: BrokerLimits,
+  plane: DataPlane,
+  connections: Connections,
+): string[] {
+  const holder = (key: LimitKey): Most | undefined => holderOf(key, plane, connections);
+  const sentences = reached.troubles((key) => limits[key], holder);
+  if (reached.isReached('sessions')) return sentences;
+  const { size } = plane.sessions.byClientId;
+  const near = describeNearlyAll(size, mostSessions(limits), () => holder('sessions'));
+  return near === undefined ? sentences : [...sentences, near];
 }

@@ -13,6 +13,7 @@ import {
   SERVER_BUSY,
   SERVER_UNAVAILABLE,
 } from '../../mqtt/reason-codes.ts';
+import { addressGroup } from '../../net/address-group.ts';
 import { checkControlCharacters, type TopicLimits } from '../messages/control-characters.ts';
 import type { DataPlane } from '../messages/data-plane.ts';
 import { isReserved } from '../messages/reserved-topics.ts';
@@ -192,6 +193,7 @@ export class Handshake {
     const opened: Opened = { ...sessions.openSession(clientId, clean, expiry), isReviewed: true };
     const { session } = opened;
     session.bridge = bridge;
+    session.address = addressGroup(connection.remoteAddress);
     this.#opened.set(connection, opened);
     if (!connection.access) return;
     const { identity, rights } = connection.access;

@@ -1,5 +1,6 @@
 import { QUOTA_EXCEEDED } from '../../mqtt/reason-codes.ts';
 import type { Session } from './session.ts';
+import { countShares, shareOf } from './session-shares.ts';
 import type { Sessions } from './sessions.ts';
 
 type AbsentKey = 'sessions' | 'absentQueueBytes' | 'unreleased';
@@ -31,6 +32,14 @@ export interface AbsentSessionsParts {
 const queueBytes = ({ queue, online }: Session): number => (online ? 0 : queue.bytes);
 /** Sessions where the config says nothing else. */
 const SESSIONS = 10_000;
+/** The most sessions of clients, connected or not. */
+export function mostSessions({
+  sessions,
+  connections,
+}: Pick<AbsentLimits, 'sessions' | 'connections'>): number {
+  return sessions ?? Math.max(SESSIONS, 2 * connections);
+}
+
 /** Sessions that end in one sweep at most: each is searched among all. */
 const ENDS = 10;
 /** Longer than any absence. */
@@ -74,15 +83,16 @@ export class AbsentSessions {
   hasRoomFor(clientId: string): boolean {
     const { sessions, limits, reached } = this.#parts;
     const { byClientId } = sessions;
-    const most = limits.sessions ?? Math.max(SESSIONS, 2 * limits.connections);
-    if (byClientId.size < most || byClientId.has(clientId)) return true;
+    if (byClientId.size < mostSessions(limits) || byClientId.has(clientId)) return true;
     reached('sessions');
     const now = this.#parts.now();
-    const ofOwner = new Map<string, number>();
-    for (const { owner } of byClientId.values()) ofOwner.set(owner, (ofOwner.get(owner) ?? 0) + 1);
-    // Of the user with the most sessions: one without subscriptions, else the one that was absent for longest.
-    const rank = ({ owner, subscriptions, awaySince }: Session): number =>
-      (2 * ofOwner.get(owner)! + (subscriptions.size === 0 ? 1 : 0)) * LONGEST_MS + now - awaySince;
+    const shares = countShares(byClientId.values());
+    // Of the user or address with the most: one without subscriptions, else the one that was absent for longest.
+    const rank = (session: Session): number =>
+      (2 * shares.get(shareOf(session))! + (session.subscriptions.size === 0 ? 1 : 0)) *
+        LONGEST_MS +
+      now -
+      session.awaySince;
     return this.endLargest('longest absence', rank) > 0;
   }
 

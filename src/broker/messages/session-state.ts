@@ -18,6 +18,8 @@ export abstract class SessionState {
   readonly incoming = new PacketIdMap<number>();
   /** The user whose session it is; '' where no client has logged in as one. */
   owner: string;
+  /** The address group of its client's last connection; '' where this run has not seen one. */
+  address = '';
   /** Its client is a bridge: it gets the retain flag as it was published, and not the messages that it has published. */
   bridge = false;
   /** How long it outlives its connection, in milliseconds; Infinity as long as the config says. */

@@ -45,6 +45,11 @@ export class LimitTroubles {
     this.#reachedAt.set(key, this.#now());
   }
 
+  /** Whether something was refused because of this limit a moment ago. */
+  isReached(key: LimitKey): boolean {
+    return this.#reachedAt.has(key);
+  }
+
   /** A sentence for each limit, with the client that has the most. */
   troubles(
     limitOf: (key: LimitKey) => number | undefined,
@@ -65,6 +70,21 @@ export class LimitTroubles {
     }
     return troubles;
   }
+}
+
+/** From this part of the limit on, many sessions are a trouble. */
+const NEARLY_ALL = 0.8;
+
+/** A sentence before the limit of sessions is reached; undefined while many are free. */
+export function describeNearlyAll(
+  used: number,
+  limit: number,
+  holder: () => Most | undefined,
+): string | undefined {
+  if (used < NEARLY_ALL * limit) return undefined;
+  const most = holder();
+  const whose = most ? `; ${most.name} has the most: ${most.has}` : '';
+  return `${used} of ${limit} sessions are in use (broker.limits.sessions)${whose}`;
 }
 
 /** The one with the highest number; undefined where none has any. */

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { BrokerLimits } from '../../../src/broker/broker-limits.ts';
 import type { Connections } from '../../../src/broker/clients/connections.ts';
-import { holderOf } from '../../../src/broker/limit-holders.ts';
+import { holderOf, limitSentences } from '../../../src/broker/limit-holders.ts';
 import type { DataPlane } from '../../../src/broker/messages/data-plane.ts';
-import type { LimitKey } from '../../../src/broker/stats/limit-troubles.ts';
+import { type LimitKey, LimitTroubles } from '../../../src/broker/stats/limit-troubles.ts';
 
 /** A session that has nothing, apart from what the test says. */
 function session(clientId: string, over: object = {}) {
@@ -97,8 +98,35 @@ describe('who has the most', () => {
     });
   });
 
+  test('of sessions without a user is the address of their clients', () => {
+    const all = [session('a'), session('b', { address: '192.0.2.9' })];
+    const more = [...all, session('c', { address: '192.0.2.9' })];
+    expect(holder('sessions', more)).toEqual({ name: '192.0.2.9', has: 2 });
+  });
+
   test('is nobody where nobody has any', () => {
     expect(holder('subscriptions', [session('a')])).toBeUndefined();
     expect(holder('sessions', [])).toBeUndefined();
   });
+});
+
+test('many sessions are a trouble before the limit is reached, and one trouble after it', () => {
+  const sessions = Array.from({ length: 8 }, (_, n) => session(`c${n}`, { address: '192.0.2.9' }));
+  const plane = { sessions: { byClientId: new Map(sessions.map((one) => [one.clientId, one])) } };
+  const reached = new LimitTroubles(() => 0);
+  const sentences = (limit: number): string[] =>
+    limitSentences(
+      reached,
+      { sessions: limit } as BrokerLimits,
+      plane as unknown as DataPlane,
+      {} as Connections,
+    );
+  expect(sentences(11)).toEqual([]);
+  expect(sentences(10)).toEqual([
+    '8 of 10 sessions are in use (broker.limits.sessions); 192.0.2.9 has the most: 8',
+  ]);
+  reached.reached('sessions');
+  expect(sentences(8)).toEqual([
+    'the limit broker.limits.sessions is reached (8); 192.0.2.9 has the most: 8',
+  ]);
 });

@@ -37,6 +37,7 @@ interface Made {
   readonly online?: boolean;
   readonly opening?: boolean;
   readonly owner?: string;
+  readonly address?: string;
   readonly subscriptions?: number;
   readonly awaySince?: number;
   readonly bytes?: number;
@@ -45,8 +46,9 @@ interface Made {
 
 function add(clientId: string, made: Made = {}): void {
   const { online = false, opening = false, owner = '', subscriptions = 1, awaySince = 0 } = made;
+  const { address = '' } = made;
   const session = {
-    ...{ clientId, online, opening, owner, awaySince },
+    ...{ clientId, online, opening, owner, address, awaySince },
     ...{ subscriptions: { size: subscriptions }, queue: { bytes: made.bytes ?? 0 } },
     incoming: { size: made.unreleased ?? 0 },
   };
@@ -62,6 +64,23 @@ describe('a client that has no session', () => {
     add('d', { online: true });
     expect([absent.hasRoomFor('d'), events]).toEqual([true, []]);
     expect([absent.hasRoomFor('new'), events]).toEqual([false, ['reached sessions']]);
+  });
+
+  test('takes the place of one of the address with the most, not of the one that is absent for longest', () => {
+    add('old', { address: '192.0.2.1', awaySince: 1 });
+    for (const [n, id] of ['x', 'y', 'z'].entries()) {
+      add(id, { address: '192.0.2.9', awaySince: 1000 - n });
+    }
+    expect(absent.hasRoomFor('new')).toBe(true);
+    expect(left()).toEqual(['old', 'x', 'y']);
+  });
+
+  test('of a user the address does not count', () => {
+    add('a', { address: '192.0.2.9', owner: 'one', awaySince: 1 });
+    add('b', { address: '192.0.2.9', owner: 'two', awaySince: 2 });
+    for (const id of ['x', 'y']) add(id, { address: '192.0.2.1', awaySince: 900 });
+    expect(absent.hasRoomFor('new')).toBe(true);
+    expect(left()).toEqual(['a', 'b', 'y']);
   });
 
   test.each([

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { LimitTroubles, mostOf } from '../../../../src/broker/stats/limit-troubles.ts';
+import {
+  describeNearlyAll,
+  LimitTroubles,
+  mostOf,
+} from '../../../../src/broker/stats/limit-troubles.ts';
 
 test('a limit that was reached is a trouble for a minute, and says who has the most', () => {
   let now = 0;
@@ -38,4 +42,15 @@ test('the most is the first of those with the highest number, and nobody where t
     );
   expect(of(all)).toEqual({ name: 'b', has: 3 });
   expect(of([['a', 0]])).toBeUndefined();
+});
+
+test('from four fifths of the sessions on, their number and who has the most is a sentence', () => {
+  const holder = () => ({ name: '192.0.2.9', has: 70 });
+  expect(describeNearlyAll(79, 100, holder)).toBeUndefined();
+  expect(describeNearlyAll(80, 100, holder)).toBe(
+    '80 of 100 sessions are in use (broker.limits.sessions); 192.0.2.9 has the most: 70',
+  );
+  expect(describeNearlyAll(1, 1, () => undefined)).toBe(
+    '1 of 1 sessions are in use (broker.limits.sessions)',
+  );
 });
