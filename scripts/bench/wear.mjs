@@ -236,9 +236,19 @@ class Load {
     this.port = port;
   }
 
-  async publish({ rate, topics, bytes, vary = 0, qos = 1, retain = false, random = false }) {
+  async publish({
+    rate,
+    topics,
+    bytes,
+    vary = 0,
+    qos = 1,
+    retain = false,
+    random = false,
+    nagle = false,
+  }) {
     const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${this.port}`, { reconnectPeriod: 0 });
     client.on('error', (error) => console.error(error.message));
+    client.stream.setNoDelay(!nagle);
     const began = performance.now();
     let sent = 0;
     const timer = setInterval(() => {

@@ -6,6 +6,7 @@ import { encodeSegment, HAS_EXTRAS, type SegmentEntry } from '../../src/store/da
 import { SegmentTable } from '../../src/store/database/segment-table.ts';
 import type { Connection } from '../../src/store/database/sqlite.ts';
 import type { Random } from './random.ts';
+import { writeRecent } from './recent.ts';
 
 /** Messages of the uplink, and of each of the three clients. */
 export const OF_UPLINK = 6000;
@@ -69,6 +70,9 @@ function fill(db: Connection, random: Random): void {
       n % 4 === 0 ? 1e12 + n : 0,
     );
   }
+  const changing = Array.from({ length: 300 }, (_, n) => `changing/${n}`);
+  writeRecent(db, changing.slice(0, 100));
+  writeRecent(db, changing);
   for (let n = 0; n < 200; n++) {
     insert('will', `client ${n}`, `will/${n}`, n % 3, n % 2, Buffer.from(textOf(100, random)));
   }

@@ -1,4 +1,6 @@
 import type { DeadLetters } from '../database/dead-letters.ts';
+import type { StoredRetained } from '../database/recent-batch.ts';
+import type { RecentValues } from '../database/recent-values.ts';
 import type { SegmentEdits } from '../database/segment-edits.ts';
 import type { Connection, Statement } from '../database/sqlite.ts';
 import type { Operation } from './batch.ts';
@@ -13,6 +15,8 @@ interface EditOperations {
   endSession(key: number): void;
   released(key: number, seq: number): void;
   unreleased(key: number): void;
+  retain(value: StoredRetained): void;
+  unretain(topic: string): void;
   deadLetter(uplink: string, at: number, reason: string, body: Uint8Array): void;
   dropDeadLetters(uplink: string): void;
   expireDeadLetters(now: number): void;
@@ -23,6 +27,7 @@ export function prepareOperations(
   db: Connection,
   edits: SegmentEdits,
   deadLetters: DeadLetters,
+  recent: RecentValues,
 ): Operations {
   const sql = (text: string): Statement => db.prepare(text);
   const endSession = [
@@ -45,11 +50,6 @@ export function prepareOperations(
     unsubscribe: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
     incoming: sql('INSERT OR REPLACE INTO incoming (session, packet_id, digest) VALUES (?, ?, ?)'),
     incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
-    retain: sql(
-      `INSERT OR REPLACE INTO retained (topic, qos, payload, publisher, properties, expires)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-    ),
-    unretain: sql('DELETE FROM retained WHERE topic = ?'),
     putWill: sql(
       'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
     ),
@@ -74,6 +74,8 @@ export function prepareOperations(
     },
     released: (key, seq) => edits.released(key, seq),
     unreleased: (key) => edits.unreleased(key),
+    retain: (value) => recent.retain(value),
+    unretain: (topic) => recent.unretain(topic),
   };
   return {
     apply(operation) {
@@ -91,6 +93,15 @@ export function prepareOperations(
         case 'endSession':
         case 'unreleased':
           editOperations[name](operation[1]);
+          return;
+        case 'retain': {
+          const [, topic, qos, payload, publisher, properties, expires] = operation;
+          const value = { topic, qos: qos as 0 | 1 | 2, payload, publisher, properties, expires };
+          editOperations.retain(value);
+          return;
+        }
+        case 'unretain':
+          editOperations.unretain(operation[1]);
           return;
         case 'released':
           editOperations[name](operation[1], operation[2]);

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openConnection } from '../database/database.ts';
 import { DeadLetters } from '../database/dead-letters.ts';
 import { migrate } from '../database/migrations.ts';
+import { RecentValues } from '../database/recent-values.ts';
 import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
 import type { Connection, Statement } from '../database/sqlite.ts';
@@ -15,8 +16,12 @@ import { type Reply, type Request, transferable } from './writer.ts';
 const { file } = workerData as { file: string };
 const port = parentPort!;
 
-/** A smaller commit comes from a slow, steady stream: deflating it takes time and saves written pages. */
+/**
+ * A smaller commit comes from a slow, steady stream: deflating it takes time and saves written pages. Larger ones, for
+ * example all readings of a second, are deflated at so many bytes a second.
+ */
 const STEADY_BYTES = 64 * 1024;
+const DEFLATED_BYTES_PER_S = 512 * 1024;
 
 type SegmentNumbers = [
   session: number,
@@ -38,6 +43,7 @@ interface Prepared {
   readonly rollback: Statement;
   readonly operations: Operations;
   readonly deadLetters: DeadLetters;
+  readonly recent: RecentValues;
   readonly segments: SegmentTable;
   readonly edits: SegmentEdits;
 }
@@ -58,16 +64,18 @@ function prepare(db: Connection): Prepared {
   const sql = (text: string): Statement => db.prepare(text);
   const edits = new SegmentEdits(db);
   const deadLetters = new DeadLetters(db);
+  const recent = new RecentValues(db);
   return {
     db,
     name: new DatabaseName(file, db),
     begin: sql('BEGIN IMMEDIATE'),
     commit: sql('COMMIT'),
     rollback: sql('ROLLBACK'),
-    operations: prepareOperations(db, edits, deadLetters),
+    operations: prepareOperations(db, edits, deadLetters, recent),
     segments: new SegmentTable(db),
     edits,
     deadLetters,
+    recent,
   };
 }
 
@@ -75,8 +83,25 @@ function prepare(db: Connection): Prepared {
 function write(to: Prepared, parts: readonly Batch[]): void {
   const bytes = parts.reduce((sum, part) => sum + part.bytes.length, 0);
   to.edits.discardEdits();
-  for (const part of parts) writePart(to, part, bytes <= STEADY_BYTES);
+  const steady = bytes <= STEADY_BYTES || mayDeflate(bytes);
+  for (const part of parts) writePart(to, part, steady);
   to.edits.flushEdits();
+  to.recent.flush();
+}
+
+/** Bytes of large commits that may be deflated, as of `deflateAt`. */
+let deflateBytes = DEFLATED_BYTES_PER_S;
+let deflateAt = 0;
+
+/** Whether a large commit may be deflated; takes its bytes from the share of this second. */
+function mayDeflate(bytes: number): boolean {
+  const now = performance.now();
+  const gained = ((now - deflateAt) * DEFLATED_BYTES_PER_S) / 1000;
+  deflateBytes = Math.min(DEFLATED_BYTES_PER_S, deflateBytes + gained);
+  deflateAt = now;
+  if (bytes > deflateBytes) return false;
+  deflateBytes -= bytes;
+  return true;
 }
 
 function writePart(to: Prepared, batch: Batch, steady: boolean): void {
@@ -163,6 +188,7 @@ function recoverConnection(code: string): void {
     if (isFull(code) || isNameLost(code)) {
       if (prepared?.db.inTransaction) prepared.rollback.run();
       prepared?.deadLetters.undone();
+      prepared?.recent.undone();
       return;
     }
     prepared?.db.close();

@@ -78,6 +78,10 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
     payload BLOB NOT NULL, properties BLOB NOT NULL, expiry INTEGER NOT NULL, delay INTEGER NOT NULL,
     due INTEGER NOT NULL);
   `,
+  `
+  -- Batches of retained values of topics that change often; where a topic is in a batch, its row in retained is older.
+  CREATE TABLE recent (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+  `,
 ];
 
 /** The version of the schema that this program writes. */

@@ -98,6 +98,7 @@ export const FITTING_ROWS: readonly FittingRows[] = [
       whole('expires', 0, SAFE),
     ),
   },
+  { table: 'recent', fits: all(whole('id', 0, 2 ** 32), blob('body')) },
   { table: 'will', fits: WILL },
   {
     table: 'delayed_will',

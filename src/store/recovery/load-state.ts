@@ -1,4 +1,6 @@
 import type { StoredQueue } from '../../queue/paged-queue.ts';
+import type { StoredRetained as RetainedValue } from '../database/recent-batch.ts';
+import { recentValues } from '../database/recent-values.ts';
 import { segmentId } from '../database/segment-table.ts';
 import type { Connection } from '../database/sqlite.ts';
 import { fitting } from './fitting-rows.ts';
@@ -35,17 +37,8 @@ export interface StoredSession {
   readonly queue: StoredQueue;
 }
 
-export interface StoredRetained {
-  readonly topic: string;
-  readonly qos: 0 | 1 | 2;
-  readonly payload: Buffer;
-  /** The client that has published it; '' for the gateway itself, and where an older version has stored it. */
-  readonly publisher: string;
-  /** With their length in front; empty for none. */
-  readonly properties: Buffer;
-  /** Milliseconds of the stored clock; 0 for no expiry. */
-  readonly expires: number;
-}
+/** A retained message, whether it is in a row or in a batch. */
+export type StoredRetained = RetainedValue<Buffer>;
 
 export interface StoredWill {
   readonly clientId: string;
@@ -107,11 +100,7 @@ export function recover(db: Connection): Recovered {
     bootIsProvisional: number(db, metaOf('bootIsProvisional')) === 1,
     stoppedCleanly: number(db, metaOf('stopped')) === 1,
     sessions: sessions(db),
-    retained: db
-      .prepare(
-        `SELECT topic, qos, payload, publisher, properties, expires FROM retained WHERE ${fitting('retained')}`,
-      )
-      .all() as unknown as StoredRetained[],
+    retained: retained(db),
     wills: db
       .prepare(
         `SELECT client_id AS clientId, topic, qos, retain, payload FROM will WHERE ${fitting('will')}`,
@@ -131,6 +120,19 @@ export function recover(db: Connection): Recovered {
     nextSessionKey: number(db, `SELECT max(key) FROM session WHERE ${fitting('session')}`) + 1,
     nextMessageId: number(db, `SELECT max(id) FROM message WHERE ${fitting('message')}`) + 1,
   };
+}
+
+/** The rows, except those of topics that have a later value in a batch, and these values. */
+function retained(db: Connection): StoredRetained[] {
+  const recent = recentValues(db);
+  const rows = db
+    .prepare(
+      `SELECT topic, qos, payload, publisher, properties, expires FROM retained WHERE ${fitting('retained')}`,
+    )
+    .all() as unknown as StoredRetained[];
+  const values = rows.filter(({ topic }) => recent.get(topic)?.payload === undefined);
+  for (const value of recent.values()) if (value.payload !== undefined) values.push(value);
+  return values;
 }
 
 /** A row, in which `retain` is a number. */

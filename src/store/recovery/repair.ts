@@ -14,6 +14,7 @@ import type { Logger } from 'pino';
 import { NewerDataError, openConnection } from '../database/database.ts';
 import { migrate, referenceDatabase, SCHEMA_VERSION } from '../database/migrations.ts';
 import { removeOrphans } from '../database/orphans.ts';
+import { damagedSlots } from '../database/recent-slots.ts';
 import type { Connection } from '../database/sqlite.ts';
 import { errorCode, isDamage, isTransient, isWriteFailure } from '../database/sqlite-errors.ts';
 import { openImage } from './database-image.ts';
@@ -124,7 +125,7 @@ function inspect(file: string, log: Logger): Connection | string {
   try {
     db = openConnection(file);
     migrate(db);
-    fault = schemaFault(db) ?? contentFault(db, file, stats?.size ?? 0);
+    fault = schemaFault(db) ?? contentFault(db, file, stats?.size ?? 0) ?? recentFault(db);
     if (fault === undefined) {
       setAsideUnfitRows(db, file, log);
       removeUndeliverable(db, log);
@@ -170,6 +171,10 @@ function contentFault(db: Connection, file: string, size: number): string | unde
   const [first] = db.pragma(marked ? 'integrity_check(1)' : 'quick_check(1)') as object[];
   const answer = String(Object.values(first ?? {})[0]);
   return answer === 'ok' ? undefined : answer.replaceAll(/\s+/g, ' ');
+}
+
+function recentFault(db: Connection): string | undefined {
+  return damagedSlots(db) > 0 ? 'a batch of retained values is not as it was written' : undefined;
 }
 
 /** The schema version in the file's header, read without opening the database; 0 if the file is not a database. */

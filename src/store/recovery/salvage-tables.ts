@@ -1,3 +1,4 @@
+import { isSlot } from '../database/recent-slots.ts';
 import { decodeSegment, type StoredSegment } from '../database/segment.ts';
 import { LAST_SESSION, NUMBER_BITS } from '../database/segment-table.ts';
 import type { RawRow } from './page-rows.ts';
@@ -140,6 +141,14 @@ export const RETAINED: SalvageTable = {
     Buffer.isBuffer(row.properties) &&
     isWhole(row.expires),
 };
+/** Batches of values of retained messages. */
+export const RECENT: SalvageTable = {
+  name: 'recent',
+  columns: ['id', 'body'],
+  rowid: true,
+  key: 'id',
+  isValid: (row) => isWhole(row.id) && isSlot(row.body),
+};
 export const WILL: SalvageTable = {
   name: 'will',
   columns: ['client_id', 'topic', 'qos', 'retain', 'payload'],
@@ -197,6 +206,7 @@ export const SALVAGE_TABLES: readonly SalvageTable[] = [
   QUEUE,
   INCOMING,
   RETAINED,
+  RECENT,
   WILL,
   DELAYED_WILL,
   DEAD_LETTER,

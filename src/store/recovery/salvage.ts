@@ -1,4 +1,5 @@
 import { entryOf, type LegacyRow } from '../database/legacy-queue.ts';
+import { recentValues } from '../database/recent-values.ts';
 import {
   decodeSegment,
   encodeSegment,
@@ -18,6 +19,7 @@ import {
   MESSAGE,
   META,
   QUEUE,
+  RECENT,
   RETAINED,
   type Row,
   rowOf,
@@ -111,9 +113,20 @@ class Salvage {
       this.#copy(QUEUE, this.#legacyRowOf(sessions));
     this.#setHolders();
     found.refused = this.#copy(DEAD_LETTER);
-    found.retained = this.#copy(RETAINED);
+    found.retained = this.#copy(RETAINED) + this.#copyRecent();
     found.wills = this.#copy(WILL) + this.#copy(DELAYED_WILL);
     this.#countLost();
+  }
+
+  /** Copies the batches of retained values; returns how many topics have no row beside their value in a batch. */
+  #copyRecent(): number {
+    this.#copy(RECENT);
+    const has = this.#to.prepare('SELECT 1 FROM retained WHERE topic = ?');
+    let copied = 0;
+    for (const { topic, payload } of recentValues(this.#to).values()) {
+      if (payload !== undefined && has.get(topic) === undefined) copied++;
+    }
+    return copied;
   }
 
   /** Copies the sessions with their subscriptions and packet identifiers; returns the sessions' numbers. */

@@ -21,6 +21,7 @@ test('a new database has the schema, the write-ahead log and full synchronisatio
     'incoming',
     'message',
     'meta',
+    'recent',
     'retained',
     'segment',
     'session',

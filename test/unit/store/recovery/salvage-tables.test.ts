@@ -7,11 +7,14 @@ import {
   type SalvageTable,
   SESSION_NAME,
 } from '../../../../src/store/recovery/salvage-tables.ts';
+import { recentRows } from '../../../support/recent.ts';
 
 const body = Buffer.from('\0\x01tpayload');
 const segment = Buffer.from(
   encodeSegment([{ seq: 1, flags: 1, at: 0, shared: 0, length: body.length, body }], 1).body,
 );
+
+const slot = recentRows(['t'])[0]!;
 
 /** The values that a column takes, those that it does not take, and how a row looks without any fault. */
 interface Column {
@@ -61,6 +64,10 @@ const TABLES: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
   retained: {
     ...{ topic, qos, payload: bytes, publisher: anyText },
     ...{ properties: bytes, expires: whole },
+  },
+  recent: {
+    id: whole,
+    body: { takes: [slot], refuses: [body, 'text', null, Buffer.from([...slot, 0])] },
   },
   will: { client_id: name, topic, qos, payload: bytes },
   delayed_will: {

@@ -7,6 +7,7 @@ import type { Connection } from '../../../../src/store/database/sqlite.ts';
 import { salvage } from '../../../../src/store/recovery/salvage.ts';
 import { rowOf, SALVAGE_TABLES } from '../../../../src/store/recovery/salvage-tables.ts';
 import { pagesOf } from '../../../support/pages.ts';
+import { recentRows } from '../../../support/recent.ts';
 
 /** One segment of a session, each entry with the shared body of this number; 0 for a body of its own. */
 function insert(db: Connection, session: number, bodies: readonly number[], first = 1): void {
@@ -54,6 +55,7 @@ describe('what salvage knows', () => {
       queue: [1, 1, 1, 0, 10, null, body],
       incoming: [1, 7, -5],
       retained: ['a', 1, body, 'c', body, 5000],
+      recent: [null, recentRows(['t'])[0]!],
       will: ['a', 'b', 1, 0, body],
       delayed_will: ['a', 'b', 1, 0, body, body, -1, 30, 0],
       dead_letter: [null, 'plant', 1, 'refused', body],
