@@ -92,3 +92,66 @@ test('a stream that begins after such a client is found out', () => {
   }
   expect(commits).toBeLessThan(700);
 });
+
+test('a stream that lasts shares a commit each 100 ms, until nothing comes in the second half of a wait', () => {
+  const all = setUp();
+  const { pace, pass, arrive } = all;
+  spend(all);
+  const stream = (ms: number): number => {
+    let commits = 0;
+    for (let at = 0; at < ms; at += 5) {
+      if (arrive() === 0) {
+        commits++;
+        pace.began();
+      }
+      pass(5);
+    }
+    return commits;
+  };
+  stream(2000);
+  expect(stream(10_000)).toBeLessThan(105);
+  arrive();
+  pass(100);
+  pace.began();
+  pass(100);
+  expect(arrive()).toBeLessThanOrEqual(40);
+});
+
+test('a stream that TCP holds back until the acknowledgement shares commits too', () => {
+  const all = setUp();
+  const { pace, pass, arrive } = all;
+  spend(all);
+  let commits = 0;
+  let published = 0;
+  let sent = 0;
+  // 500 messages a second; what is published while a message is not acknowledged arrives after its commit, of 3 ms.
+  for (let ms = 0; ms < 20_000; ) {
+    let delay = arrive();
+    for (sent++; sent < published; sent++) delay = arrive();
+    pass(delay);
+    pace.began();
+    pass(3);
+    ms += delay + 3;
+    published = Math.max(Math.floor(ms / 2), sent + 1);
+    commits++;
+  }
+  expect(commits).toBeLessThan(20 * 80);
+});
+
+test('a client with a window of 20 is held up by few commits, also where one with a window of 1 was before', () => {
+  const all = setUp();
+  const { pace, pass, arrive } = all;
+  spend(all);
+  let waited = 0;
+  const commit = (messages: number): void => {
+    let delay = 0;
+    for (let n = 0; n < messages; n++) delay = arrive();
+    waited += delay;
+    pass(delay + 1);
+    pace.began();
+  };
+  for (let n = 0; n < 2000; n++) commit(1);
+  waited = 0;
+  for (let n = 0; n < 5000; n++) commit(20);
+  expect(waited).toBeLessThan(2500);
+});
