@@ -145,10 +145,22 @@ async function wear({ config, files, status, now }: CheckContext): Promise<reado
     const found = `${card} has used up to ${worst} % of its lifetime`;
     results.push(worst >= 80 ? { found, remedy: 'plan a new card' } : { found });
   }
+  const reserve = status?.store.wear?.reserve;
+  if (reserve === 'warning' || reserve === 'urgent') {
+    const part = reserve === 'urgent' ? 90 : 80;
+    results.push({
+      found: `${part} % of the reserve blocks of the disk are used`,
+      remedy: 'replace the card',
+    });
+  }
   const ran = status && now - status.started;
   if (status && ran && ran > 3_600_000) {
     const aDay = (status.store.bytesWritten / ran) * DAY_MS;
-    const found = `the gateway writes ${(aDay / MIB).toFixed(0)} MiB a day`;
+    const years = status.store.wear?.yearsLeft ?? null;
+    const lasts =
+      years === null ? '' : `, the disk lasts ${years > 100 ? 'over 100' : years} years`;
+    const aYear = ((aDay * 365.25) / 1e12).toFixed(2);
+    const found = `the gateway writes ${(aDay / MIB).toFixed(0)} MiB a day, ${aYear} TB a year${lasts}`;
     const remedy = 'set a larger store.readingsWithin, and deadbands on noisy sensors';
     results.push(aDay > MOST_A_DAY ? { found, remedy } : { found });
   }

@@ -64,6 +64,7 @@ export function statusLines(status: GatewayStatus, now: number): string[] {
         `99 % within ${store.commitMs.p99 ?? '–'} ms`,
         `${(store.bytesWritten / 1e6).toFixed(1)} MB written`,
         store.freeBytes === null ? '' : `${(store.freeBytes / 1e9).toFixed(1)} GB left`,
+        ...wearTexts(store.wear),
       ],
     ]),
   ];
@@ -92,6 +93,16 @@ function clientRow(client: GatewayStatus['clients'][number], now: number): strin
 function sessionText({ sessionExpiry }: GatewayStatus['clients'][number]): string {
   if (sessionExpiry === 0) return 'no session when it is away';
   return sessionExpiry === null ? 'session kept' : `session kept ${duration(sessionExpiry * 1000)}`;
+}
+
+/** What the gateway writes in a year, and how long the disk takes it. */
+export function wearTexts(wear: GatewayStatus['store']['wear']): string[] {
+  const { bytesPerYear, yearsLeft, lifeUsed } = wear;
+  return [
+    bytesPerYear === null ? '' : `${(bytesPerYear / 1e12).toFixed(2)} TB a year`,
+    yearsLeft === null ? '' : `the disk lasts ${yearsLeft > 100 ? 'over 100' : yearsLeft} years`,
+    lifeUsed === null ? '' : `${lifeUsed * 100} % of its lifetime used`,
+  ];
 }
 
 function sensorRows(sensor: GatewayStatus['sensors'][number], now: number): string[][] {

@@ -108,6 +108,9 @@ const GATEWAY_METRICS: readonly Metric[] = [
   },
 ];
 
+/** No row where the value is unknown. */
+const known = (value: number | null) => (value === null ? [] : one(value));
+
 const STORE_METRICS: readonly Metric[] = [
   {
     kind: 'gauge',
@@ -144,6 +147,24 @@ const STORE_METRICS: readonly Metric[] = [
     name: 'cellgate_store_written_bytes_total',
     help: 'Bytes written to the disk.',
     rows: ({ status }) => one(status.store.bytesWritten),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_store_year_written_bytes',
+    help: 'Bytes that are written to the disk in a year, as since the start.',
+    rows: ({ status: { store } }) => known(store.wear.bytesPerYear),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_store_disk_left_years',
+    help: 'How long the disk takes these writes, at 1,000 cycles of each cell.',
+    rows: ({ status: { store } }) => known(store.wear.yearsLeft),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_store_disk_life_used_ratio',
+    help: 'What is used of the lifetime of the card, by the card itself.',
+    rows: ({ status: { store } }) => known(store.wear.lifeUsed),
   },
 ];
 

@@ -24,6 +24,7 @@ import { type Recovered, recover, setMeta } from './recovery/load-state.ts';
 import { isOfDisk, openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
 import { StartLosses } from './start-losses.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
+import { diskOf, type Wear, wearOf } from './wear.ts';
 import { describeReplaced, describeWriteError, freeBytes } from './write-trouble.ts';
 
 export interface StoreParts {
@@ -34,6 +35,8 @@ export interface StoreParts {
   readonly log: Logger;
   readonly faults: Faults;
   readonly clock?: Clock;
+  /** The root of /sys. */
+  readonly diskRoot?: string;
   /** The writer has failed permanently: the gateway must be restarted. */
   onFatal(error: Error): void;
 }
@@ -55,6 +58,7 @@ export interface StoreStatus {
   /** Messages that are known to be lost in a damaged database, until `cellgate acknowledge`; 0 if there is no such loss. */
   readonly lostMessages: number;
   readonly trouble: string | null;
+  readonly wear: Wear;
 }
 
 /** How long a stop waits for the last commit. */
@@ -87,11 +91,13 @@ export class Store implements Service {
   readonly #parts: StoreParts;
   readonly #readFailures: ReadFailures;
   #stopping = false;
+  readonly #startedAt: number;
 
   constructor(parts: StoreParts) {
     const { log, folder, clock = systemClock } = parts;
     this.#parts = parts;
     this.#readFailures = new ReadFailures(log, folder, () => clock.monotonic());
+    this.#startedAt = clock.monotonic();
   }
 
   /**
@@ -271,6 +277,7 @@ export class Store implements Service {
   async status(): Promise<StoreStatus> {
     const { commitTimes } = this.journal;
     const { commits, entries, lastMs } = this.journal.counts;
+    const { folder, diskRoot, clock = systemClock } = this.#parts;
     const bytesWritten = await this.#writer.bytesWritten();
     return {
       commits,
@@ -279,10 +286,11 @@ export class Store implements Service {
       bytesPerMessage: entries > 0 ? Math.round(bytesWritten / entries) : null,
       lastCommitMs: Math.round(lastMs * 10) / 10,
       commitMs: { p50: commitTimes.quantile(0.5), p99: commitTimes.quantile(0.99) },
-      freeBytes: freeBytes(this.#parts.folder),
+      freeBytes: freeBytes(folder),
       failedReads: this.#readFailures.count,
       lostMessages: this.#losses?.messages ?? 0,
       trouble: this.#trouble ?? null,
+      wear: wearOf(diskOf(folder, diskRoot), bytesWritten, clock.monotonic() - this.#startedAt),
     };
   }
 

@@ -154,10 +154,13 @@ type Loaded = Extract<Reply, { kind: 'loaded' }>;
 /** A load ends after so many bytes even below its limit, because large messages must not make one answer large. */
 const LOAD_BYTES = 1024 * 1024;
 
-/** Bytes that this thread has written with write(2), as counted by the kernel. */
+/** Bytes that this thread has written: with write(2), or the pages of them where the kernel counts these. */
 function bytesWritten(): number {
-  const wchar = /^wchar: (\d+)$/m.exec(readFileSync('/proc/thread-self/io', 'utf8'));
-  return Number(wchar?.[1] ?? 0);
+  const io = readFileSync('/proc/thread-self/io', 'utf8');
+  const counts = ['wchar', 'write_bytes'].map((name) =>
+    Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(io)?.[1] ?? 0),
+  );
+  return Math.max(...counts);
 }
 
 function buffersOf(reply: Reply): ArrayBuffer[] {

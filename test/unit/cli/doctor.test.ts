@@ -94,12 +94,18 @@ test('each fault of a machine is reported with what to do', async () => {
 
 test('writes a day are those of the gateway that runs', async () => {
   const { files } = await machine({});
-  const wear = (bytesWritten: number) => {
-    const status = { started: 0, store: { bytesWritten } } as CheckContext['status'];
+  const wear = (bytesWritten: number, disk: object = { yearsLeft: 7.5, reserve: 'normal' }) => {
+    const status = { started: 0, store: { bytesWritten, wear: disk } } as CheckContext['status'];
     const context = { config: { data: DATA }, files, status, now: 86_400_000 } as CheckContext;
     return DOCTOR_CHECKS.wear!(context);
   };
-  expect(await wear(100 * 1024 ** 2)).toEqual([{ found: 'the gateway writes 100 MiB a day' }]);
+  expect(await wear(100 * 1024 ** 2)).toEqual([
+    { found: 'the gateway writes 100 MiB a day, 0.04 TB a year, the disk lasts 7.5 years' },
+  ]);
+  expect(await wear(100 * 1024 ** 2, { yearsLeft: 250, reserve: 'urgent' })).toEqual([
+    { found: '90 % of the reserve blocks of the disk are used', remedy: 'replace the card' },
+    { found: 'the gateway writes 100 MiB a day, 0.04 TB a year, the disk lasts over 100 years' },
+  ]);
   expect((await wear(3000 * 1024 ** 2))[0]?.remedy).toMatch(/readingsWithin/);
 });
 
