@@ -108,7 +108,7 @@ export async function startGateway(
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, load, services });
-  const answer = createAdminRequests({ health, uplinks: uplinks.purgeable, reload, store });
+  const answer = createAdminRequests({ ...parts, health, uplinks: uplinks.purgeable, reload });
   // Loaded only where the config asks for it: without the page the gateway takes less memory.
   const http = config.http && (await import('./http/http.ts'));
   const page =

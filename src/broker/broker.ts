@@ -9,6 +9,7 @@ import { SERVER_SHUTTING_DOWN, SESSION_TAKEN_OVER } from '../mqtt/reason-codes.t
 import { ListenerSet } from '../net/listeners.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Upgrade } from '../net/websocket.ts';
+import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { Store } from '../store/store.ts';
 import type { BrokerLimits } from './broker-limits.ts';
 import { brokerCounts, brokerSessions } from './broker-status.ts';
@@ -120,17 +121,9 @@ export class Broker implements Service {
     const control = new ControlPlane(store, guardedEvents(this.#eventsFor(handshake), faults));
     this.#control = control;
     this.#connections = new Connections({
-      limits,
-      clock,
+      ...{ limits, clock, memory, traffic, reached, plane, handshake, control, faults },
       storedNow: now,
-      memory,
-      traffic,
       log: onceLog,
-      reached,
-      plane,
-      handshake,
-      control,
-      faults,
     });
     this.#listeners = new ListenerSet({
       limits,
@@ -244,6 +237,12 @@ export class Broker implements Service {
   /** Ends a client's connection and publishes its will; false if the client is not connected. */
   disconnectClient(clientId: string): boolean {
     return this.#connections.disconnectClient(clientId, 'disconnected by an operator');
+  }
+
+  /** Deletes what is queued for a client; undefined if it has no stored session. */
+  purge(clientId: string, report: ReportShare): ReturnType<Session['purge']> | undefined {
+    const session = this.#plane.sessions.byClientId.get(clientId);
+    return session?.persistent ? session.purge(report) : undefined;
   }
 
   /** Accepts MQTT over WebSocket from another HTTP server, which checks the origin itself. */

@@ -2,7 +2,8 @@ import type { EventEmitter } from 'node:events';
 
 /** Where a verb writes lines. */
 export interface OutputStream {
-  write(text: string): unknown;
+  /** `done` is called when the reader has taken the text, or with an error when it has closed its end. */
+  write(text: string, done?: (error?: Error | null) => void): unknown;
   readonly isTTY?: boolean | undefined;
   /** Size of the terminal. */
   readonly columns?: number | undefined;

@@ -1,14 +1,16 @@
 import { createInterface } from 'node:readline/promises';
 import type { Drivers } from '../driver-kit/driver.ts';
-import { askGateway } from '../runtime/admin-socket.ts';
+import type { Purged } from '../runtime/admin-requests.ts';
 import {
   exportQueue,
   listQueues,
   purgeQueue,
+  type QueuedMessage,
   type QueueSummary,
 } from '../store/admin/queue-admin.ts';
+import { ask } from './ask.ts';
 import { type ConfigOption, withData } from './config-file.ts';
-import { EXIT, type Io } from './io.ts';
+import { EXIT, type Io, type OutputStream } from './io.ts';
 
 /** What `queue` can do. */
 export type QueueAction = 'list' | 'export' | 'purge';
@@ -28,17 +30,30 @@ export function queue(
   return withData(options, io, drivers, async (folder) => {
     if (action === 'purge') return purge(folder, options, io);
     if (action === 'list') list(folder, options.session, io);
-    else {
-      for (const message of exportQueue(folder, options.session)) {
-        io.stdout.write(`${JSON.stringify(message)}\n`);
-      }
-    }
+    else await write(exportQueue(folder, options.session), io.stdout);
     return EXIT.ok;
   });
 }
 
+/** Characters that are written at once. */
+const CHUNK = 64 * 1024;
+
+/** Writes a line for each message, no faster than the reader takes them; ends when it has closed its end. */
+async function write(messages: Iterable<QueuedMessage>, output: OutputStream): Promise<void> {
+  const taken = (text: string): Promise<boolean> =>
+    new Promise((resolve) => output.write(text, (error) => resolve(!error)));
+  let text = '';
+  for (const message of messages) {
+    text += `${JSON.stringify(message)}\n`;
+    if (text.length < CHUNK) continue;
+    if (!(await taken(text))) return;
+    text = '';
+  }
+  if (text !== '') await taken(text);
+}
+
 function list(folder: string, session: string | undefined, io: Io): void {
-  const queues = listQueues(folder).filter((one) => !session || one.session === session);
+  const queues = listQueues(folder, session);
   if (queues.length === 0) io.stdout.write('no messages are queued\n');
   for (const { session: name, messages, bytes, oldest } of queues) {
     const since = oldest === null ? '' : `, since ${new Date(oldest).toISOString()}`;
@@ -52,7 +67,7 @@ async function purge(folder: string, options: QueueOption, io: Io): Promise<numb
     io.stderr.write('cellgate: name a queue with --session NAME (see queue list)\n');
     return EXIT.usage;
   }
-  const found = listQueues(folder).find((one) => one.session === session);
+  const [found] = listQueues(folder, session);
   if (!found) {
     io.stderr.write(`cellgate: there is no queue of ${session} (see queue list)\n`);
     return EXIT.trouble;
@@ -61,21 +76,31 @@ async function purge(folder: string, options: QueueOption, io: Io): Promise<numb
     io.stderr.write('cellgate: nothing was deleted; --yes deletes without asking\n');
     return EXIT.trouble;
   }
-  io.stdout.write(`${await deleteQueue(folder, found)} messages deleted\n`);
+  const { deleted, inFlight } = await deleteQueue(folder, found, io);
+  const left = inFlight === 0 ? '' : `, ${inFlight} in flight stay`;
+  io.stdout.write(`${deleted} messages deleted${left}\n`);
   return EXIT.ok;
 }
 
-async function deleteQueue(folder: string, { session, messages }: QueueSummary): Promise<number> {
+/** By the gateway where one runs, else on disk. */
+async function deleteQueue(
+  folder: string,
+  { session, messages }: QueueSummary,
+  io: Io,
+): Promise<Purged> {
   const [, kind, uplink] = /^(uplink|refused)\/(.+)$/.exec(session) ?? [];
   if (kind === 'uplink' && uplink !== undefined) {
-    const purged = await askGateway(folder, { ask: 'purge', uplink });
-    if (purged !== undefined) return purged as number;
+    const purged = await ask(folder, { ask: 'purge', uplink }, io);
+    if (purged !== undefined) return purged as Purged;
   } else if (kind === 'refused' && uplink !== undefined) {
-    if ((await askGateway(folder, { ask: 'purgeRefused', uplink })) !== undefined) return messages;
-  } else if ((await askGateway(folder, { ask: 'status' })) !== undefined) {
-    throw new Error(`the queue of ${session} can be purged while the gateway does not run`);
+    if ((await ask(folder, { ask: 'purgeRefused', uplink }, io)) !== undefined) {
+      return { deleted: messages, inFlight: 0 };
+    }
+  } else {
+    const purged = await ask(folder, { ask: 'purgeSession', clientId: session }, io);
+    if (purged !== undefined) return purged as Purged;
   }
-  return purgeQueue(folder, session);
+  return { deleted: purgeQueue(folder, session), inFlight: 0 };
 }
 
 async function agrees(question: string, io: Io): Promise<boolean> {

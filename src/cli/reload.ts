@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/load.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
-import { askGateway } from '../runtime/admin-socket.ts';
 import type { ReloadReport } from '../runtime/reload.ts';
+import { ask } from './ask.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
@@ -15,7 +15,7 @@ export async function reload(options: ConfigOption, io: Io, drivers: Drivers): P
   }
   let report: ReloadReport | undefined;
   try {
-    report = (await askGateway(config.data, { ask: 'reload' })) as ReloadReport | undefined;
+    report = (await ask(config.data, { ask: 'reload' }, io)) as ReloadReport | undefined;
   } catch (error) {
     io.stderr.write(`cellgate: ${(error as Error).message}\n`);
     return EXIT.trouble;

@@ -213,6 +213,26 @@ export class BoundedQueue {
     return dropped;
   }
 
+  /**
+   * Takes all entries out of the queue, without reading those on disk, and returns their number. `discard` gets each
+   * that is in memory; the caller deletes those in `stored`, both ends included, from disk.
+   */
+  purge(discard: (entry: QueueEntry) => void): {
+    readonly count: number;
+    readonly stored: { readonly first: number; readonly last: number } | undefined;
+  } {
+    const { count } = this.#queue;
+    const stored = this.#queue.takeStored();
+    let last = stored?.last ?? 0;
+    for (let entry = this.#queue.peek(); entry; entry = this.#queue.peek()) {
+      this.#queue.shift();
+      last = Math.max(last, entry.seq);
+      discard(entry);
+    }
+    this.#latest?.cleared(last);
+    return { count, stored };
+  }
+
   /** Frees the memory of entries that are on disk and far from being sent. */
   spill(): void {
     this.#queue.spill();

@@ -40,6 +40,8 @@ export class LatestPerTopic {
   /** Read from disk, and passed next. */
   #ahead: QueuePosition[] = [];
   #cursor = 0;
+  /** Messages up to this number were deleted without being read. */
+  #clearedUpTo = 0;
   #loading = false;
   #counting = false;
 
@@ -70,6 +72,16 @@ export class LatestPerTopic {
     const count = this.#queued.get(topic) ?? 0;
     if (count > 1) this.#queued.set(topic, count - 1);
     else this.#queued.delete(topic);
+  }
+
+  /** All messages up to this number have left the queue. */
+  cleared(last: number): void {
+    this.#queued.clear();
+    this.#passed.clear();
+    this.#overtaken.length = 0;
+    this.#ahead = [];
+    this.#cursor = Math.max(this.#cursor, last + 1);
+    this.#clearedUpTo = Math.max(this.#clearedUpTo, last);
   }
 
   /**
@@ -123,11 +135,13 @@ export class LatestPerTopic {
 
   /** Counts the messages that were on disk when the gateway started. */
   async #count(first: number, last: number): Promise<void> {
-    for (let seq = first; seq <= last; ) {
+    for (let seq = first; seq <= last && seq > this.#clearedUpTo; ) {
       const entries = await this.#read(seq);
       const end = entries.at(-1)?.seq;
       if (end === undefined) return;
-      for (const entry of entries) if (entry.seq <= last) this.arrived(topicOf(entry));
+      for (const entry of entries) {
+        if (entry.seq <= last && entry.seq > this.#clearedUpTo) this.arrived(topicOf(entry));
+      }
       seq = end + 1;
     }
   }

@@ -163,6 +163,16 @@ export class PagedQueue {
     return entry;
   }
 
+  /** Takes the entries that are only on disk out of the queue, without reading them; undefined if there are none. */
+  takeStored(): { readonly first: number; readonly last: number } | undefined {
+    const gap = this.#gap;
+    if (!gap) return undefined;
+    this.count -= gap.count;
+    this.bytes -= gap.bytes;
+    this.#closeGap();
+    return { first: gap.next, last: gap.last };
+  }
+
   /** The receiver has disconnected: entries that were read in advance are freed from memory and stay on disk. */
   unload(): void {
     this.spill();
@@ -245,6 +255,8 @@ export class PagedQueue {
     let last = 0;
     for (const entry of entries) {
       if (entry.seq > gap.last) break;
+      // Read from an earlier gap, whose entries have left the queue meanwhile.
+      if (entry.seq < gap.next) continue;
       last = entry.seq;
       if (this.#discarded.has(entry.seq)) continue;
       this.#head.push(entry);
@@ -253,11 +265,16 @@ export class PagedQueue {
       gap.oldestAt = entry.at;
     }
     // An empty result is valid only up to `end`: the gap may have grown since.
-    gap.next = (last > 0 ? last : end) + 1;
+    gap.next = Math.max(gap.next, (last > 0 ? last : end) + 1);
     if (gap.next <= gap.last) return;
     // The whole gap is read: entries that were counted but not found are not on disk.
     this.count -= gap.count;
     this.bytes -= gap.bytes;
+    this.#closeGap();
+  }
+
+  /** No entry is only on disk: those after the gap follow those before it. */
+  #closeGap(): void {
     this.#gap = undefined;
     for (let entry = this.#tail.shift(); entry; entry = this.#tail.shift()) this.#head.push(entry);
   }

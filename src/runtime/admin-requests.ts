@@ -1,20 +1,38 @@
+import type { Broker } from '../broker/broker.ts';
+import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { Store } from '../store/store.ts';
-import type { Uplink } from '../uplink/uplink.ts';
-import type { AdminRequest } from './admin-socket.ts';
+import type { Uplinks } from '../uplink/uplinks.ts';
+import type { AdminAnswer } from './admin-socket.ts';
 import type { Health } from './health.ts';
 import type { Reload } from './reload.ts';
 
 export interface AdminRequestsParts {
   readonly health: Pick<Health, 'status'>;
   /** The uplinks that may have messages. */
-  uplinks(): readonly Pick<Uplink, 'name' | 'purge'>[];
+  uplinks: Uplinks['purgeable'];
+  readonly broker: Pick<Broker, 'purge'>;
   readonly reload: Pick<Reload, 'run'>;
   readonly store: Pick<Store, 'acknowledgeLoss' | 'purgeRefused'>;
 }
 
-/** Answers the requests of the command line. Rejects with a sentence for an uplink that does not exist. */
-export function createAdminRequests({ health, uplinks, reload, store }: AdminRequestsParts) {
-  return async (request: AdminRequest): Promise<unknown> => {
+/** What a purge has done: messages that were in flight are not deleted. */
+export interface Purged {
+  readonly deleted: number;
+  readonly inFlight: number;
+}
+
+/** Answers the requests of the command line. Rejects with a sentence for a queue that does not exist. */
+export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
+  const { health, uplinks, broker, reload, store } = parts;
+  const purgeUplink = async (name: string, report: ReportShare): Promise<Purged> => {
+    const uplink = uplinks().find((one) => one.name === name);
+    if (!uplink) throw new Error(`there is no uplink "${name}"`);
+    const deleted = await uplink.purge(report);
+    return { deleted, inFlight: uplink.status.inFlight };
+  };
+  return async (request, progress) => {
+    const report = (share: number): void =>
+      progress(`deleting from disk, ${Math.floor(share * 100)} % are done`);
     switch (request.ask) {
       case 'status':
         return health.status();
@@ -26,11 +44,15 @@ export function createAdminRequests({ health, uplinks, reload, store }: AdminReq
       case 'purgeRefused':
         await store.purgeRefused(request.uplink);
         return null;
-      default: {
-        const uplink = uplinks().find(({ name }) => name === request.uplink);
-        if (!uplink) throw new Error(`there is no uplink "${request.uplink}"`);
-        return uplink.purge();
+      case 'purge':
+        return purgeUplink(request.uplink, report);
+      case 'purgeSession': {
+        const purged = broker.purge(request.clientId, report);
+        if (!purged) throw new Error(`there is no stored session of client ${request.clientId}`);
+        return purged;
       }
+      default:
+        throw new Error(`the gateway does not know the request ${JSON.stringify(request)}`);
     }
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
+import { createConnection, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Service } from '../base/lifecycle.ts';
@@ -11,8 +11,16 @@ export type AdminRequest =
   | { readonly ask: 'reload' }
   | { readonly ask: 'acknowledge' }
   | { readonly ask: 'purge'; readonly uplink: string }
+  /** Deletes what is queued for a client with a stored session. */
+  | { readonly ask: 'purgeSession'; readonly clientId: string }
   /** Deletes the refused messages of an uplink, or of the broker. */
   | { readonly ask: 'purgeRefused'; readonly uplink: string };
+
+/** Answers a request. `progress` gets a sentence about how far it is, as often as there is news. */
+export type AdminAnswer = (
+  request: AdminRequest,
+  progress: (sentence: string) => void,
+) => Promise<unknown>;
 
 /** Where the socket is while the data folder takes none: systemd makes it for the service. */
 const RUN_FOLDER = '/run/cellgate';
@@ -23,9 +31,12 @@ function socketFiles(folder: string, runFolder: string): readonly string[] {
   return [path.join(folder, 'control.sock'), path.join(runFolder, `control-${id}.sock`)];
 }
 
-/** Longest request, in characters. */
-const LONGEST = 4096;
+/** Longest request, in characters: a client id of 65,535 bytes, each of them escaped, and more. */
+const LONGEST = 400_000;
+/** How long a side waits for the other to write. */
 const TIMEOUT_MS = 10_000;
+/** How often a gateway that works on a request says so. */
+const PROGRESS_MS = 500;
 /** How often the gateway checks whether its socket is in its place. */
 const CHECK_MS = 10_000;
 
@@ -36,12 +47,13 @@ interface Open {
 }
 
 /**
- * Answers the verbs of the command line over a Unix socket: one line of JSON in, one out.
+ * Answers the verbs of the command line over a Unix socket: one line of JSON in; out are lines with the progress while
+ * the gateway works on it, and the answer.
  * The gateway also runs on a disk that takes no socket: the socket is in `runFolder` until the disk takes it.
  */
 export function createAdminSocket(
   folder: string,
-  answer: (request: AdminRequest) => Promise<unknown>,
+  answer: AdminAnswer,
   log: Logger,
   runFolder = RUN_FOLDER,
 ): Service {
@@ -96,27 +108,11 @@ function isThere({ file, inode }: Open): boolean {
   return statSync(file, { throwIfNoEntry: false })?.ino === inode;
 }
 
-async function listen(
-  file: string,
-  answer: (request: AdminRequest) => Promise<unknown>,
-): Promise<Open> {
+async function listen(file: string, answer: AdminAnswer): Promise<Open> {
   const folder = path.dirname(file);
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o750 });
   rmSync(file, { force: true });
-  const server = createServer((socket) => {
-    let text = '';
-    socket.setEncoding('utf8');
-    socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
-    socket.on('error', () => undefined);
-    socket.on('data', (more: string) => {
-      text += more;
-      if (text.length > LONGEST) socket.destroy();
-      if (!text.includes('\n')) return;
-      const line = text.slice(0, text.indexOf('\n'));
-      text = '';
-      void reply(line, answer).then((text) => socket.end(`${text}\n`));
-    });
-  });
+  const server = createServer((socket) => take(socket, answer));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(file, resolve);
@@ -126,30 +122,62 @@ async function listen(
   return { file, inode: statSync(file).ino, close };
 }
 
+/** Reads the request of a connection, and answers it. */
+function take(socket: Socket, answer: AdminAnswer): void {
+  let text = '';
+  socket.setEncoding('utf8');
+  socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
+  socket.on('error', () => undefined);
+  const receive = (more: string): void => {
+    text += more;
+    const end = text.indexOf('\n');
+    if (end < 0 && text.length <= LONGEST) return;
+    socket.off('data', receive);
+    socket.resume();
+    const line = end < 0 ? undefined : text.slice(0, end);
+    void reply(line, answer, (written) => void socket.write(`${written}\n`)).then((last) =>
+      socket.end(`${last}\n`),
+    );
+  };
+  socket.on('data', receive);
+}
+
+/** Resolves with the last line; `write` gets a line twice a second before that. */
 async function reply(
-  line: string,
-  answer: (request: AdminRequest) => Promise<unknown>,
+  line: string | undefined,
+  answer: AdminAnswer,
+  write: (line: string) => void,
 ): Promise<string> {
+  let progress = '';
+  const timer = setInterval(() => write(JSON.stringify({ progress })), PROGRESS_MS);
   try {
-    return JSON.stringify({ ok: await answer(JSON.parse(line) as AdminRequest) });
+    if (line === undefined || line.length > LONGEST)
+      throw new Error(`the request is longer than ${LONGEST} characters`);
+    const ok = await answer(JSON.parse(line) as AdminRequest, (sentence) => {
+      progress = sentence;
+    });
+    return JSON.stringify({ ok });
   } catch (error) {
     return JSON.stringify({ error: (error as Error).message });
+  } finally {
+    clearInterval(timer);
   }
 }
 
-/** Sends a request to the gateway of a data folder; undefined if none runs. Throws the error that the gateway returns. */
+/**
+ * Sends a request to the gateway of a data folder; undefined if none runs. `progress` gets a sentence while the gateway
+ * works, which may be empty. Throws the error that the gateway returns.
+ */
 export async function askGateway(
   folder: string,
   request: AdminRequest,
   runFolder = RUN_FOLDER,
+  progress: (sentence: string) => void = () => undefined,
 ): Promise<unknown> {
   let failure: NodeJS.ErrnoException | undefined;
   for (const file of socketFiles(folder, runFolder)) {
     try {
-      const { ok, error } = JSON.parse(await ask(file, request)) as {
-        ok?: unknown;
-        error?: string;
-      };
+      const { ok, error } = await ask(file, request, progress);
       if (error !== undefined) throw new Error(error);
       return ok;
     } catch (error) {
@@ -165,18 +193,42 @@ export async function askGateway(
 /** What connecting fails with where no gateway listens; EINVAL: the path is too long for a socket. */
 const NOT_LISTENING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL']);
 
-/** Resolves with the answer; rejects with the error of the socket. */
-function ask(file: string, request: AdminRequest): Promise<string> {
+interface Answer {
+  readonly ok?: unknown;
+  readonly error?: string;
+  readonly progress?: string;
+}
+
+/** Resolves with the answer; rejects with the error of the socket, or where it ends without an answer. */
+function ask(
+  file: string,
+  request: AdminRequest,
+  progress: (sentence: string) => void,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(file);
     let received = '';
+    const receive = (line: string): void => {
+      const answer = JSON.parse(line) as Answer;
+      if (answer.progress === undefined) resolve(answer);
+      else progress(answer.progress);
+    };
     socket.setEncoding('utf8');
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('the gateway does not answer')));
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     socket.on('data', (more: string) => {
       received += more;
+      if (!more.includes('\n')) return;
+      const lines = received.split('\n');
+      received = lines.pop()!;
+      try {
+        for (const line of lines) receive(line);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
     });
-    socket.on('end', () => resolve(received));
+    // Without an effect after the answer.
+    socket.on('close', () => reject(new Error('the gateway has ended without an answer')));
     socket.on('error', reject);
   });
 }

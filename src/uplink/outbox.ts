@@ -7,6 +7,7 @@ import type { QueueDrop } from '../queue/bounded-queue.ts';
 import { createMessage } from '../queue/message.ts';
 import { PendingAck } from '../queue/pending-ack.ts';
 import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
+import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { StoredSession } from '../store/recovery/load-state.ts';
 import type { Store } from '../store/store.ts';
 import { FlowWatch } from './flow-watch.ts';
@@ -297,9 +298,9 @@ export class Outbox implements Subscriber {
     };
   }
 
-  /** Deletes all queued messages that are not in flight; resolves with their number. */
-  async purge(): Promise<number> {
-    const purged = await this.#queues.purge();
+  /** Deletes all queued messages that are not in flight; resolves with their number when that is on disk. */
+  async purge(report: ReportShare): Promise<number> {
+    const purged = await this.#queues.purge(report);
     this.#reportProblem();
     return purged;
   }

@@ -7,6 +7,7 @@ import {
 } from '../queue/bounded-queue.ts';
 import { QueueEntry, type StoredEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Journal } from '../store/commit/journal.ts';
+import { deleteStored, type ReportShare } from '../store/commit/queue-deletion.ts';
 import type { StoredSession } from '../store/recovery/load-state.ts';
 import { QUEUE_PACKET_IDS } from './queue-slots.ts';
 
@@ -45,8 +46,6 @@ export class UplinkQueue implements BoundedQueueOwner {
   readonly #parts: UplinkQueueParts;
   readonly #limits: { queue: QueueLimits };
   #seq = 0;
-  /** A purge waits for entries that are being read from disk. */
-  #onRead: (() => void)[] = [];
 
   /** `slot` numbers the queues of one uplink from 0; it is kept on disk. */
   constructor(
@@ -130,20 +129,12 @@ export class UplinkQueue implements BoundedQueueOwner {
     this.queue.next();
   }
 
-  /** Discards all queued messages; resolves with their number. */
-  async purge(): Promise<number> {
-    const last = this.#seq;
-    let purged = 0;
-    while (this.queue.count > 0) {
-      const entry = this.queue.peek();
-      if (!entry) await new Promise<void>((resolve) => this.#onRead.push(resolve));
-      else if (entry.seq > last) break;
-      else {
-        this.#parts.journal.discard(this.take());
-        purged++;
-      }
-    }
-    return purged;
+  /** Discards all queued messages; resolves with their number when they are deleted from disk. */
+  async purge(report: ReportShare): Promise<number> {
+    const { journal } = this.#parts;
+    const { count, stored } = this.queue.purge((entry) => journal.discard(entry));
+    await deleteStored(journal, this.key, stored, report);
+    return count;
   }
 
   committed(entry: QueueEntry): void {
@@ -159,7 +150,6 @@ export class UplinkQueue implements BoundedQueueOwner {
 
   /** Entries were read from disk, or could not be read: `peek` tries it again. */
   ready(): void {
-    for (const read of this.#onRead.splice(0)) read();
     this.#parts.ready();
   }
 }

@@ -2,6 +2,7 @@ import { OWN_SESSION } from '../broker/messages/sessions.ts';
 import type { QueueConfig } from '../config/schema/queue.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { NEVER } from '../mqtt/properties.ts';
+import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { StoredSession } from '../store/recovery/load-state.ts';
 import type { Store } from '../store/store.ts';
 import { type Candidate, planSlots, SLOTS } from './queue-slots.ts';
@@ -148,14 +149,16 @@ export class UplinkQueues {
   }
 
   /** Discards all queued messages that are not in flight; resolves with their number. */
-  async purge(): Promise<number> {
+  async purge(report: ReportShare): Promise<number> {
     let purged = 0;
     for (const { stored } of this.#waiting) {
       purged += stored.queue.count;
       this.#end(stored.key);
     }
     this.#waiting = [];
-    const counts = await Promise.all([...this.#queues.values()].map((queue) => queue.purge()));
+    const counts = await Promise.all(
+      [...this.#queues.values()].map((queue) => queue.purge(report)),
+    );
     this.tidy();
     return counts.reduce((sum, count) => sum + count, purged);
   }

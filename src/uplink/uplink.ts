@@ -8,6 +8,7 @@ import type { Broker } from '../broker/broker.ts';
 import { DropCounter } from '../broker/stats/drop-counter.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { statusTopic } from '../driver-kit/cell-topics.ts';
+import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { StoredSession } from '../store/recovery/load-state.ts';
 import type { Store } from '../store/store.ts';
 import { EchoGuard } from './echo.ts';
@@ -254,8 +255,8 @@ export class Uplink {
   }
 
   /** Deletes what is queued and not in flight, or all of a parked uplink; resolves with the number of messages. */
-  async purge(): Promise<number> {
-    return this.#parked ? this.#outbox.end() : this.#outbox.purge();
+  async purge(report: ReportShare): Promise<number> {
+    return this.#parked ? this.#outbox.end() : this.#outbox.purge(report);
   }
 
   /** MQTT 3.1.1 has no user properties: the guard remembers what may come back. */

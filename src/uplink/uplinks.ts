@@ -1,8 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Service } from '../base/lifecycle.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
+import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import { describeUnclaimed, StoredQueues, type Unclaimed } from './stored-queues.ts';
 import { Uplink, type UplinkParts } from './uplink.ts';
+
+/** An uplink whose queued messages can be deleted. */
+interface PurgeableUplink {
+  readonly name: string;
+  readonly status: { readonly inFlight: number };
+  purge(report: ReportShare): Promise<number>;
+}
 
 /** All uplinks as two services: the outboxes start before the broker accepts messages, the connections after. */
 export interface Uplinks {
@@ -11,7 +19,7 @@ export interface Uplinks {
   /** The uplinks of the current config. */
   all(): readonly Uplink[];
   /** Those that have messages: of the config, removed ones, and those whose queues the last run has left. */
-  purgeable(): readonly { readonly name: string; purge(): Promise<number> }[];
+  purgeable(): readonly PurgeableUplink[];
   /** Applies another config. An uplink with unchanged settings is not changed. No message is lost until `configApplied`. */
   applyConfig(configs: readonly UplinkConfig[]): Promise<void>;
   /** The config of the last `applyConfig` stays: what can't be undone. */
@@ -106,5 +114,9 @@ function unclaimedOf(removed: readonly Uplink[], left: StoredQueues): Unclaimed[
 
 function leftOnes(left: StoredQueues): ReturnType<Uplinks['purgeable']> {
   const purge = (name: string) => async () => left.purge(name);
-  return left.unclaimed.map(({ uplink: name }) => ({ name, purge: purge(name) }));
+  return left.unclaimed.map(({ uplink: name }) => ({
+    name,
+    status: { inFlight: 0 },
+    purge: purge(name),
+  }));
 }

@@ -13,8 +13,9 @@ export function fakeIo(env: Io['env'] = {}, cwd = process.cwd(), isTTY = false):
   const exits: number[] = [];
   const output = (name: 'out' | 'err') => ({
     isTTY,
-    write(text: string) {
+    write(text: string, done?: () => void) {
       texts[name] += text;
+      done?.();
     },
   });
   return {

@@ -190,6 +190,11 @@ export class MemoryDisk implements Writer {
       case 'incomingDone':
         this.incoming.get(operation[1])?.delete(operation[2]);
         return;
+      case 'dropEntries':
+        for (let seq = operation[2]; seq <= operation[3]; seq++) {
+          this.queues.get(operation[1])?.delete(seq);
+        }
+        return;
       case 'released': {
         const row = this.queues.get(operation[1])?.get(operation[2]);
         if (row) {

@@ -1,6 +1,7 @@
 import type { Qos } from '../../mqtt/codec.ts';
 import { BoundedQueue, type BoundedQueueOwner, type QueueDrop } from '../../queue/bounded-queue.ts';
 import { ENTRY_BYTES, QueueEntry } from '../../queue/queue-entry.ts';
+import { deleteStored, type ReportShare } from '../../store/commit/queue-deletion.ts';
 import { Deliveries, type Link } from './deliveries.ts';
 import { type FlowReader, ReaderFlow } from './flow-control.ts';
 import { type Publication, type Subscriber, sendPublication } from './publication.ts';
@@ -208,6 +209,14 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
     this.#context.flow.leave(this);
     this.isLeaving = true;
     this.#link = undefined;
+  }
+
+  /** Deletes all queued messages that are not in flight; resolves when that is on disk. */
+  async purge(report: ReportShare): Promise<{ deleted: number; inFlight: number }> {
+    const { count, stored } = this.queue.purge((entry) => this.gave(entry, false));
+    this.#pump();
+    await deleteStored(this.#context.journal, this.key, stored, report);
+    return { deleted: count, inFlight: this.deliveries.size };
   }
 
   /** Ends the session. Its queued messages are deleted, and counted as dropped if there is a reason. */

@@ -33,6 +33,7 @@ export type Operation =
   | ['incomingDone', key: number, packetId: number]
   | ['released', key: number, seq: number]
   | ['unreleased', key: number]
+  | ['dropEntries', key: number, first: number, last: number]
   | [
       'retain',
       topic: string,

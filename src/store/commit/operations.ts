@@ -17,6 +17,7 @@ interface EditOperations {
   unreleased(key: number): void;
   retain(value: StoredRetained): void;
   unretain(topic: string): void;
+  dropEntries(key: number, first: number, last: number): void;
   deadLetter(uplink: string, at: number, reason: string, body: Uint8Array): void;
   dropDeadLetters(uplink: string): void;
   expireDeadLetters(now: number): void;
@@ -76,6 +77,7 @@ export function prepareOperations(
     unreleased: (key) => edits.unreleased(key),
     retain: (value) => recent.retain(value),
     unretain: (topic) => recent.unretain(topic),
+    dropEntries: (...run) => edits.drop(...run),
   };
   return {
     apply(operation) {
@@ -105,6 +107,9 @@ export function prepareOperations(
           return;
         case 'released':
           editOperations[name](operation[1], operation[2]);
+          return;
+        case 'dropEntries':
+          editOperations[name](operation[1], operation[2], operation[3]);
           return;
         default:
           statements[name].run(...values);

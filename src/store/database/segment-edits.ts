@@ -57,7 +57,7 @@ export class SegmentEdits {
     // Segments that extend beyond an end of the run, and segments with shared bodies.
     this.#touched = sql(
       `SELECT ${SEGMENT_COLUMNS} FROM segment WHERE ${FROM_SEGMENT} AND id <= ? AND first + span >= ?
-       AND (form & ${NAMES_SHARED} OR first < ? OR first + span > ?) ORDER BY id`,
+       AND (form & ${NAMES_SHARED} OR first < ? OR first + span > ?) ORDER BY id LIMIT ${STEP}`,
     ).raw();
     this.#withForm = sql(
       `SELECT ${SEGMENT_COLUMNS} FROM segment WHERE id > ? AND id < ? AND form & ?
@@ -78,11 +78,16 @@ export class SegmentEdits {
       return;
     }
     this.flushEdits();
-    const [low, from, to] = [0, first, last].map((seq) => segmentId(session, seq));
-    for (const row of this.#touched.all(low, from, to, first, first, last) as SegmentRow[]) {
-      this.flushEdits();
-      this.#edit = editOf(session, row);
-      this.#remove(this.#edit, first, last);
+    const [from, to] = [segmentId(session, first), segmentId(session, last)];
+    for (let low = segmentId(session, 0); ; ) {
+      const rows = this.#touched.all(low, from, to, first, first, last) as SegmentRow[];
+      for (const row of rows) {
+        this.flushEdits();
+        this.#edit = editOf(session, row);
+        this.#remove(this.#edit, first, last);
+      }
+      if (rows.length < STEP) break;
+      low = segmentId(session, rows.at(-1)![0]) + 1n;
     }
     this.#deleteWhole.run(from, to, last);
   }

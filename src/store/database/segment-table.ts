@@ -49,6 +49,7 @@ export class SegmentTable {
   readonly #containing;
   readonly #from;
   readonly #count;
+  readonly #last;
   readonly #addHolders;
   readonly #body;
 
@@ -67,6 +68,9 @@ export class SegmentTable {
     ).raw();
     this.#count = sql(
       'SELECT coalesce(sum(count), 0) FROM segment WHERE id >= ? AND id < ?',
+    ).pluck();
+    this.#last = sql(
+      'SELECT coalesce(max(first + span), -1) FROM segment WHERE id >= ? AND id < ?',
     ).pluck();
     this.#addHolders = sql(
       `INSERT INTO message (id, refs, body) VALUES (?, ?, ?)
@@ -106,10 +110,7 @@ export class SegmentTable {
 
   /** A queue's segments with entries from `seq` on; the first segment may begin before it. */
   *from(session: number, seq: number): Iterable<LoadedSegment> {
-    const [low, from] = [segmentId(session, 0), segmentId(session, seq)];
-    for (const row of this.#from.iterate(low, from, segmentId(session + 1, 0))) {
-      const [first, span, count, at, form, body] = row as SegmentRow;
-      if (first + span < seq) continue;
+    for (const [first, , count, at, form, body] of this.#rows(session, seq)) {
       if (form & NAMES_SHARED) {
         const whole = this.#withBodies(decodeSegment({ at, form, body }, first).entries);
         if ((whole.at(-1)?.seq ?? -1) < seq) continue;
@@ -123,13 +124,28 @@ export class SegmentTable {
     }
   }
 
-  /** A queue's entries in order, with their bodies. */
-  *entries(session: number): Iterable<SegmentEntry & { readonly body: Buffer }> {
-    for (const { first, at, body } of this.from(session, 0)) {
-      for (const entry of decodeSegment({ at, form: 0, body }, first).entries) {
-        yield { ...entry, body: blobOf(entry.body) };
+  *#rows(session: number, seq: number): Iterable<SegmentRow> {
+    const [low, from] = [segmentId(session, 0), segmentId(session, seq)];
+    for (const row of this.#from.iterate(low, from, segmentId(session + 1, 0))) {
+      const [first, span] = row as SegmentRow;
+      if (first + span >= seq) yield row as SegmentRow;
+    }
+  }
+
+  /** A queue's entries in order, from a number on, with their bodies: one at a time, since each may be large. */
+  *entries(session: number, seq = 0): Iterable<SegmentEntry & { readonly body: Buffer }> {
+    for (const [first, , , at, form, body] of this.#rows(session, seq)) {
+      for (const entry of decodeSegment({ at, form, body }, first).entries) {
+        if (entry.seq < seq) continue;
+        const found = entry.shared === 0 ? blobOf(entry.body) : this.sharedBody(entry.shared);
+        if (found) yield { ...entry, shared: 0, length: found.length, body: found };
       }
     }
+  }
+
+  /** The last number of a queue; -1 for an empty queue. */
+  last(session: number): number {
+    return this.#last.get(segmentId(session, 0), segmentId(session + 1, 0)) as number;
   }
 
   /** The number of entries in a queue. */

@@ -410,6 +410,29 @@ test('unload frees the memory of what was read in advance for a receiver that ha
   expect(sent).toBe(2000);
 });
 
+test('a purge gives what is in memory and the range that is on disk, and reads nothing', async () => {
+  const { queue, push, drain, loads } = setUp({ messages: 100 }, { stored: 'aab' });
+  push('c');
+  const discarded: string[] = [];
+  const purged = queue.purge((entry) => discarded.push(topicOf(entry)));
+  expect(purged).toEqual({ count: 4, stored: { first: 1, last: 3 } });
+  expect([discarded, queue.count, queue.bytes, loads()]).toEqual([['c'], 0, 0, 0]);
+  push('d');
+  await pass();
+  expect(drain()).toBe('d');
+});
+
+test('latest-per-topic: what a purge has taken away is not counted any more', async () => {
+  const { owner, queue, push, drain } = setUp({ full: 'latest-per-topic' }, { stored: 'aab' });
+  queue.purge(() => undefined);
+  // The count of what was on disk at the start ends after the purge.
+  await pass();
+  for (const topic of 'abcc') push(topic);
+  await pass();
+  expect(owner.drops).toEqual(['c superseded']);
+  expect(drain()).toBe('abc');
+});
+
 test('an entry that is held is given when it is on disk', () => {
   const { queue, push } = setUp();
   push('a');

@@ -134,6 +134,23 @@ class Bench {
     return true;
   }
 
+  /** Takes out all that is only on disk, and then what is in memory. */
+  purge(): void {
+    const stored = this.queue.takeStored();
+    if (stored) {
+      for (const { seq } of [...this.model]) {
+        if (seq < stored.first || seq > stored.last) continue;
+        this.disk.delete(seq);
+        this.model.splice(
+          this.model.findIndex((each) => each.seq === seq),
+          1,
+        );
+      }
+    }
+    while (this.shift());
+    expect(this.queue.count).toBe(0);
+  }
+
   check(): void {
     expect(this.queue.count).toBe(this.model.length);
     const bytes = this.model.reduce((sum, each) => sum + each.message.body.length, 0);
@@ -183,6 +200,17 @@ test('a stored queue is read from where it begins', async () => {
   const bench = new Bench(3000);
   bench.check();
   expect(bench.queue.peek()).toBeUndefined();
+  await bench.drain();
+});
+
+test('what a read of a purged part gives does not come into the queue, whatever has come since', async () => {
+  const bench = new Bench(1000);
+  expect(bench.queue.peek()).toBeUndefined();
+  bench.purge();
+  for (let i = 0; i < 2000; i++) bench.push(3);
+  bench.commit(2000);
+  await bench.answerLoad();
+  bench.check();
   await bench.drain();
 });
 
@@ -414,6 +442,7 @@ const steps = fc.array(
     fc.constant('fail' as const),
     fc.constant('spill' as const),
     fc.constant('unload' as const),
+    fc.constant('purge' as const),
   ),
   { maxLength: 60 },
 );
@@ -427,6 +456,7 @@ test('count, bytes and order are right whatever happens in which order', async (
         else if (wish === 'fail') await bench.failLoad();
         else if (wish === 'spill') bench.queue.spill();
         else if (wish === 'unload') bench.queue.unload();
+        else if (wish === 'purge') bench.purge();
         else if ('push' in wish) for (let i = 0; i < wish.push; i++) bench.push(wish.size);
         else if ('commit' in wish) bench.commit(wish.commit);
         else if ('discard' in wish) {

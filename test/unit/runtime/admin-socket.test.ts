@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { askGateway, createAdminSocket } from '../../../src/runtime/admin-socket.ts';
@@ -81,6 +82,53 @@ test('a socket that was deleted is there again', async () => {
   expect(await ask()).toBeUndefined();
   await vi.advanceTimersByTimeAsync(10_000);
   await waitFor(async () => expect(await ask()).toBe(`status of ${folder}`));
+});
+
+test('a request that takes longer than the time for an answer has one, and its progress before', async () => {
+  vi.useRealTimers();
+  const folder = tempFolder();
+  let finish: (answer: string) => void = () => undefined;
+  const socket = createAdminSocket(
+    folder,
+    (_request, progress) => {
+      progress('half of it is done');
+      return new Promise((resolve) => {
+        finish = resolve;
+      });
+    },
+    createQuietLog().log,
+  );
+  await socket.start();
+  onTestFinished(() => socket.stop());
+  const seen: string[] = [];
+  const answer = askGateway(folder, { ask: 'status' }, undefined, (sentence) =>
+    seen.push(sentence),
+  );
+  await waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(2));
+  finish('done');
+  expect([await answer, new Set(seen)]).toEqual(['done', new Set(['half of it is done'])]);
+});
+
+test('a gateway that ends in the middle of a request is named as that', async () => {
+  const folder = tempFolder();
+  const server = createServer((connection) => connection.once('data', () => connection.end()));
+  await new Promise<void>((resolve) => server.listen(join(folder, 'control.sock'), resolve));
+  onTestFinished(() => void server.close());
+  await expect(askGateway(folder, { ask: 'status' })).rejects.toThrow(
+    'the gateway has ended without an answer',
+  );
+});
+
+test('the longest client id fits into a request; what is longer has an answer too', async () => {
+  const folder = tempFolder();
+  const { log } = createQuietLog();
+  const socket = createAdminSocket(folder, async (request) => request, log);
+  await socket.start();
+  onTestFinished(() => socket.stop());
+  const longest = { ask: 'purgeSession', clientId: '\u0001'.repeat(65_535) } as const;
+  expect(await askGateway(folder, longest)).toEqual(longest);
+  const longer = { ask: 'purgeSession', clientId: 'x'.repeat(400_000) } as const;
+  await expect(askGateway(folder, longer)).rejects.toThrow('the request is longer than');
 });
 
 test('no gateway runs where nobody listens in either place', async () => {

@@ -129,7 +129,7 @@ test('a queue with messages, or with some in flight, is kept until it is empty',
   inUse.clear();
   queues.tidy();
   expect(opened.names).toEqual(['normal', 'high', 'route ra/#', 'route rc/#']);
-  expect(await queues.purge()).toBe(1);
+  expect(await queues.purge(() => undefined)).toBe(1);
   expect(opened.names).toEqual(['normal', 'high', 'route rc/#']);
 });
 
@@ -151,7 +151,7 @@ describe('with more queues than there are slots', () => {
     expect(queues.problem).toBe(
       'it has more than 32 queues, because those of earlier routes are not empty: 4 routes have no separate queue, 0 messages wait for room',
     );
-    await queues.purge();
+    await queues.purge(() => undefined);
     expect(opened.names).toEqual(
       expect.arrayContaining(['live', 'route r100/#', 'route r101/#', 'route r102/#']),
     );
@@ -167,7 +167,7 @@ describe('with more queues than there are slots', () => {
     const opened = await open(folder, { routes: [{ out: '#', to: 'p/' }] });
     expect(opened.queues.waiting.messages).toBe(1);
     expect(opened.queues.problem).toMatch(/0 routes .* 1 messages wait for room$/);
-    for (const queue of opened.queues.values()) await queue.purge();
+    for (const queue of opened.queues.values()) await queue.purge(() => undefined);
     opened.queues.tidy();
     expect([...opened.names].sort()).toEqual(['high', 'normal', 'route more/#']);
     const waited = opened.queues.get('route more/#')!;
@@ -181,7 +181,7 @@ describe('with more queues than there are slots', () => {
     await before.stop();
     storeQueue(folder, 'uplink/plant/32/route more/#');
     const { queues, stop } = await open(folder, { routes: [{ out: '#', to: 'p/' }] });
-    expect(await queues.purge()).toBe(SLOTS - 1);
+    expect(await queues.purge(() => undefined)).toBe(SLOTS - 1);
     await stop();
     expect(await stored()).toEqual(['uplink/plant/0/normal', 'uplink/plant/1/high']);
   });
@@ -215,7 +215,7 @@ test('the next queue of a slot continues the numbers of the one before, also aft
   const routes = own('a');
   const first = await open(folder, { routes });
   for (let n = 0; n < 5; n++) first.push('route ra/#');
-  await first.queues.purge();
+  await first.queues.purge(() => undefined);
   first.use({ routes: [{ out: '#', to: 'p/' }] });
   first.use({ routes: own('b') });
   expect(first.queues.get('route rb/#')?.lastSeq).toBe(5);
@@ -231,7 +231,7 @@ test('a parked uplink keeps only what has messages', async () => {
   queues.park();
   expect([...queues.values()].map(({ name }) => name)).toEqual(['route ra/#']);
   expect(queues.isEmpty).toBe(false);
-  await queues.purge();
+  await queues.purge(() => undefined);
   expect(queues.isEmpty).toBe(true);
   use({ routes: own('a') });
   expect([...queues.values()].map(({ name }) => name)).toEqual(['normal', 'high', 'route ra/#']);

@@ -156,7 +156,7 @@ describe('messages for an uplink that is not in the config', () => {
       uplinks
         .purgeable()
         .find((one) => one.name === name)
-        ?.purge();
+        ?.purge(() => undefined);
     return { uplinks, store, stop, publish, troubles, purge };
   }
 

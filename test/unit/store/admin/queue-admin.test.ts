@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { exportQueue, listQueues, purgeQueue } from '../../../../src/store/admin/queue-admin.ts';
 import { databaseFile, lockFolder } from '../../../../src/store/database/data-folder.ts';
 import { openConnection } from '../../../../src/store/database/database.ts';
@@ -104,6 +104,72 @@ describe('the export', () => {
     ]);
     expect([...exportQueue(made(), 'nobody')]).toEqual([]);
   });
+});
+
+test('the list and the export of one queue are those of it alone', () => {
+  const folder = made();
+  for (const name of ['client', 'uplink/p', 'refused/q', 'empty']) {
+    const all = listQueues(folder).filter(({ session }) => session === name);
+    expect(listQueues(folder, name)).toEqual(all);
+    expect(new Set([...exportQueue(folder, name)].map(({ session }) => session))).toEqual(
+      new Set(name === 'empty' ? [] : [name]),
+    );
+  }
+  expect(listQueues(folder, 'uplink')).toEqual([]);
+});
+
+/** Many sessions with one segment each, and one with many; the numbers of the sessions begin at 100. */
+function withSessions(count: number, segments = 1): string {
+  const folder = made();
+  const db = openConnection(databaseFile(folder));
+  const session = db.prepare(
+    'INSERT INTO session (key, client_id, seen, sent) VALUES (?, ?, 0, 0)',
+  );
+  const table = new SegmentTable(db);
+  db.transaction(() => {
+    for (let key = 100; key < 100 + count; key++) {
+      session.run(key, `many-${key}`);
+      for (let n = 0; n < segments; n++) {
+        const body = bodyOf('t', Buffer.alloc(2000, 120));
+        const seq = n * 10 + 1;
+        const entry = { seq, flags: 1, at: 0, shared: 0, length: body.length, body };
+        table.insert(key, seq, encodeSegment([entry], seq), false);
+      }
+    }
+  })();
+  db.close();
+  return folder;
+}
+
+test('a list of ten times as many sessions does not cost a hundred times as much', () => {
+  const cost = (folder: string): number => {
+    const costs = Array.from({ length: 3 }, () => {
+      const before = process.cpuUsage();
+      listQueues(folder);
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    });
+    return Math.min(...costs);
+  };
+  const [few, many] = [withSessions(300), withSessions(3000)];
+  expect(cost(many) / cost(few)).toBeLessThan(40);
+});
+
+test('while somebody has a message of an export, the write-ahead log can be emptied', () => {
+  const folder = withSessions(1, 600);
+  const db = openConnection(databaseFile(folder));
+  onTestFinished(() => void db.close());
+  const seen: string[] = [];
+  for (const { session, topic } of exportQueue(folder, 'many-100')) {
+    seen.push(topic);
+    if (seen.length !== 10) continue;
+    // A message that comes meanwhile, and all that are deleted.
+    queue(db, 200, [bodyOf('later', '')]);
+    expect(session).toBe('many-100');
+    const [checkpoint] = db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    expect(checkpoint?.busy).toBe(0);
+  }
+  expect(seen.length).toBe(600);
 });
 
 describe('the purge', () => {

@@ -52,6 +52,20 @@ describe('drop', () => {
     expect(numbers(1)).toEqual([1, 2, 8, 9]);
   });
 
+  test('deletes more segments than are read at once, with the bodies that they share', () => {
+    for (let n = 0; n < 150; n++) insert(1, 1 + 2 * n, [2 * n + 1, 2 * n + 2]);
+    insert(2, 1, [299, 0]);
+    table.hold(300, 1, Buffer.from('\0\x01tshared 300'));
+    edits.drop(1, 2, 299);
+    edits.flushEdits();
+    expect(numbers(1)).toEqual([1, 300]);
+    expect(refs()).toEqual([
+      [1, 1],
+      [299, 1],
+      [300, 2],
+    ]);
+  });
+
   test('leaves other sessions alone', () => {
     insert(1, 1, [0, 0]);
     insert(2, 1, [0, 0]);

@@ -1,0 +1,145 @@
+/** Starts one gateway or Mosquitto on loopback for a measurement, with data of its own, and reads what it costs. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+
+const ROOT = join(import.meta.dirname, '../..');
+const LIMITS = {
+  ...{ connections: 3000, connectionsPerAddress: 3000 },
+  queue: { messages: 5_000_000, bytes: '4GiB' },
+};
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Milliseconds of processor time and bytes of memory of a process, now and at most. */
+export function costOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return {
+    cpuMs: (Number(stat[11]) + Number(stat[12])) * 10,
+    rss: Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024,
+    most: Number(/VmHWM:\s+(\d+)/.exec(status)[1]) * 1024,
+  };
+}
+
+/** A running gateway of a checkout, or Mosquitto. */
+export class Target {
+  /** `config` is added to a small config; `--before` has the checkout of the kind `before`. */
+  static async start(kind, { config = {}, before, env = {} } = {}) {
+    const folder = mkdtempSync(join(tmpdir(), 'cellgate-scaling-'));
+    const port = await freePort();
+    const target = new Target(kind, kind === 'before' ? before : ROOT, folder, port, env);
+    target.configure(config);
+    await target.run();
+    return target;
+  }
+
+  constructor(kind, checkout, folder, port, env) {
+    Object.assign(this, { kind, checkout, folder, port, env });
+    this.url = `mqtt://127.0.0.1:${port}`;
+    this.file = join(folder, 'config.yaml');
+  }
+
+  /** Writes the config file. */
+  configure({ broker, ...config }) {
+    const listeners = [{ host: '127.0.0.1', port: this.port }];
+    writeFileSync(
+      this.file,
+      this.kind === 'mosquitto'
+        ? `log_type error\nallow_anonymous true\nmax_queued_messages 0\npersistence true\npersistence_location ${this.folder}/\nuser root\nlistener ${this.port} 127.0.0.1\n`
+        : JSON.stringify({
+            cell: 'scaling',
+            data: join(this.folder, 'data'),
+            broker: { listeners, limits: LIMITS, ...broker },
+            sensors: [],
+            log: { level: 'warn' },
+            ...config,
+          }),
+    );
+  }
+
+  async run() {
+    const probe = pathToFileURL(join(ROOT, 'test/support/turn-probe.js'));
+    this.turnSocket = join(this.folder, 'turns');
+    rmSync(this.turnSocket, { force: true });
+    const env = {
+      ...{ ...process.env, ...this.env, TURN_PROBE: this.turnSocket },
+      NODE_OPTIONS: `--import=${probe}`,
+    };
+    const words = [join(this.checkout, 'dist/src/cli.js'), 'run', '--config', this.file];
+    const began = performance.now();
+    this.child =
+      this.kind === 'mosquitto'
+        ? spawn('mosquitto', ['-c', this.file], { stdio: ['ignore', 'inherit', 'inherit'] })
+        : spawn(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'], env });
+    process.once('exit', () => this.child.kill('SIGKILL'));
+    for (;;) {
+      if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode}`);
+      const socket = connect(this.port, '127.0.0.1');
+      const up = await once(socket, 'connect').then(
+        () => true,
+        () => false,
+      );
+      socket.destroy();
+      if (up) break;
+      await pause(20);
+    }
+    this.startMs = performance.now() - began;
+  }
+
+  cost() {
+    return costOf(this.child.pid);
+  }
+
+  /** The longest turn of the event loop since the last call, and all of them together, in milliseconds of processor time. */
+  async turns() {
+    if (!existsSync(this.turnSocket)) return { longest: 0, ran: 0 };
+    const { turns } = JSON.parse(await text(connect(this.turnSocket)));
+    return { longest: Math.max(0, ...turns), ran: turns.reduce((sum, ms) => sum + ms, 0) };
+  }
+
+  /** Runs a verb on the gateway's data: its exit code, output, duration and processor time, all in milliseconds. */
+  async verb(...words) {
+    const began = performance.now();
+    // The shell's own clock has the processor time of the child, which is gone when it has ended.
+    const command = 'TIMEFORMAT="cpu %U %S"; time "$@"';
+    const cli = join(this.checkout, 'dist/src/cli.js');
+    const run = [process.execPath, cli, ...words, '--config', this.file];
+    const child = spawn('bash', ['-c', command, 'bash', ...run], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    if (child.exitCode === null) await once(child, 'exit');
+    const [, user, system] = /^cpu (\S+) (\S+)$/m.exec(errors);
+    return {
+      ...{ out, code: child.exitCode, errors: errors.replace(/^cpu .*$/m, '').trim() },
+      ms: performance.now() - began,
+      cpuMs: (Number(user) + Number(system)) * 1000,
+    };
+  }
+
+  async end(signal = 'SIGTERM') {
+    const ended = once(this.child, 'exit');
+    this.child.kill(signal);
+    await ended;
+  }
+
+  async dispose() {
+    if (this.child.exitCode === null && this.child.signalCode === null) await this.end('SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
