@@ -48,6 +48,8 @@ export class Target {
     return target;
   }
 
+  kill = () => this.child.kill('SIGKILL');
+
   constructor(kind, checkout, folder, port, env) {
     Object.assign(this, { kind, checkout, folder, port, env });
     this.url = `mqtt://127.0.0.1:${port}`;
@@ -86,7 +88,7 @@ export class Target {
       this.kind === 'mosquitto'
         ? spawn('mosquitto', ['-c', this.file], { stdio: ['ignore', 'inherit', 'inherit'] })
         : spawn(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'], env });
-    process.once('exit', () => this.child.kill('SIGKILL'));
+    process.once('exit', this.kill);
     for (;;) {
       if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode}`);
       const socket = connect(this.port, '127.0.0.1');
@@ -139,6 +141,7 @@ export class Target {
   }
 
   async dispose() {
+    process.off('exit', this.kill);
     if (this.child.exitCode === null && this.child.signalCode === null) await this.end('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }

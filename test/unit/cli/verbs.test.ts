@@ -76,4 +76,4 @@ test('status and queue tell what waits, purge forgets it', async () => {
   const stopped = await cellgate('queue', 'purge', '--yes', '--session', 'away');
   expect(stopped).toMatchObject({ code: 0, stdout: '1 messages deleted\n' });
   expect((await cellgate('queue', 'list')).stdout).toMatch(/^uplink\/plant: 1 messages/m);
-});
+}, 180_000);
