@@ -8,11 +8,12 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mosquittoVersion } from './bench/brokers.mjs';
 import { Target } from './scaling/gateway.mjs';
+import { memoryCases } from './scaling/memory.mjs';
 import { queueCases } from './scaling/queues.mjs';
 import { tableOf, withTable } from './scaling/table.mjs';
 import { build, ROOT } from './set-up.mjs';
 
-const CASES = { ...queueCases };
+const CASES = { ...queueCases, ...memoryCases };
 
 const { values: options } = parseArgs({
   options: {

@@ -1,4 +1,4 @@
-import type { StoreStatus } from '../store/store.ts';
+import type { StoreStatus } from '../store/store-status.ts';
 import { createFacts, element } from './dom.ts';
 import { bytes, number, translate } from './translations.ts';
 

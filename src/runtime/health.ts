@@ -6,7 +6,8 @@ import type { OutputStatus } from '../outputs/output.ts';
 import type { Outputs } from '../outputs/outputs.ts';
 import type { SensorStatus } from '../sensors/sampler.ts';
 import type { Sensors } from '../sensors/sensors.ts';
-import type { Store, StoreStatus } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import type { StoreStatus } from '../store/store-status.ts';
 import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
 import type { Progress } from './progress.ts';
 

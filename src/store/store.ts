@@ -20,11 +20,12 @@ import type { Connection } from './database/sqlite.ts';
 import { errorCode, isDamage, isWriteFailure } from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
 import { ReadFailures } from './read-failures.ts';
-import { type Recovered, recover, setMeta } from './recovery/load-state.ts';
+import { type Recovered, recover, type StoredRetained, setMeta } from './recovery/load-state.ts';
 import { isOfDisk, openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
 import { StartLosses } from './start-losses.ts';
+import { type StoreStatus, storeStatus } from './store-status.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
-import { diskOf, type Wear, wearOf } from './wear.ts';
+import { diskOf } from './wear.ts';
 import { describeReplaced, describeWriteError, freeBytes } from './write-trouble.ts';
 
 export interface StoreParts {
@@ -39,26 +40,6 @@ export interface StoreParts {
   readonly diskRoot?: string;
   /** The writer has failed permanently: the gateway must be restarted. */
   onFatal(error: Error): void;
-}
-
-/** The state of the store, as published on `$SYS/cellgate/store`. */
-export interface StoreStatus {
-  readonly commits: number;
-  /** Queue entries that were written; entries that were acknowledged before the write are not counted. */
-  readonly messages: number;
-  readonly bytesWritten: number;
-  readonly bytesPerMessage: number | null;
-  readonly lastCommitMs: number;
-  /** Percentiles of the durations of commits since the start, in milliseconds. */
-  readonly commitMs: { readonly p50: number | null; readonly p99: number | null };
-  /** Free bytes of the disk; null if unknown. */
-  readonly freeBytes: number | null;
-  /** Reads of queued messages that failed, since the start; each is tried again. */
-  readonly failedReads: number;
-  /** Messages that are known to be lost in a damaged database, until `cellgate acknowledge`; 0 if there is no such loss. */
-  readonly lostMessages: number;
-  readonly trouble: string | null;
-  readonly wear: Wear;
 }
 
 /** How long a stop waits for the last commit. */
@@ -247,6 +228,13 @@ export class Store implements Service {
     await this.#writer.checkpoint();
   }
 
+  /** The retained messages that were stored at the start; the store keeps none of them in memory. */
+  takeRetained(): StoredRetained[] {
+    const { retained } = this.recovered;
+    this.recovered = { ...this.recovered, retained: [] };
+    return [...retained];
+  }
+
   /** Sets the function from which the journal reads a retained value at the moment of its commit. */
   readRetainedFrom(retainedValue: (topic: string) => RetainedValue): void {
     this.#retainedValue = retainedValue;
@@ -275,23 +263,17 @@ export class Store implements Service {
 
   /** Counts since the start, and the state of the disk. */
   async status(): Promise<StoreStatus> {
-    const { commitTimes } = this.journal;
-    const { commits, entries, lastMs } = this.journal.counts;
     const { folder, diskRoot, clock = systemClock } = this.#parts;
-    const bytesWritten = await this.#writer.bytesWritten();
-    return {
-      commits,
-      messages: entries,
-      bytesWritten,
-      bytesPerMessage: entries > 0 ? Math.round(bytesWritten / entries) : null,
-      lastCommitMs: Math.round(lastMs * 10) / 10,
-      commitMs: { p50: commitTimes.quantile(0.5), p99: commitTimes.quantile(0.99) },
+    return storeStatus({
+      journal: this.journal,
+      bytesWritten: await this.#writer.bytesWritten(),
+      disk: diskOf(folder, diskRoot),
       freeBytes: freeBytes(folder),
+      runningMs: clock.monotonic() - this.#startedAt,
       failedReads: this.#readFailures.count,
       lostMessages: this.#losses?.messages ?? 0,
-      trouble: this.#trouble ?? null,
-      wear: wearOf(diskOf(folder, diskRoot), bytesWritten, clock.monotonic() - this.#startedAt),
-    };
+      trouble: this.#trouble,
+    });
   }
 
   #onTrouble(error: WriteError | undefined): void {

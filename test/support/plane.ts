@@ -51,6 +51,7 @@ export class TestPlane extends FakeHandler {
       recovered,
       takeSessionKey: () => sessionKey++,
       load: disk.load.bind(disk),
+      takeRetained: () => [...recovered.retained],
       readRetainedFrom(read: typeof retainedValue) {
         retainedValue = read;
       },

@@ -209,19 +209,20 @@ function limitReached(
  */
 export function recoverRetained(
   retained: RetainedMessages,
-  store: Pick<Store, 'recovered' | 'readRetainedFrom'>,
+  store: Pick<Store, 'takeRetained' | 'readRetainedFrom'>,
   faults: Faults,
 ): void {
-  faults.each(
-    store.recovered.retained,
-    ({ topic, qos, payload, publisher, properties, expires }) => {
+  // Each is released as soon as it is taken: not all of them are in memory twice.
+  const stored = store.takeRetained().reverse();
+  for (let row = stored.pop(); row; row = stored.pop()) {
+    const { topic, qos, payload, publisher, properties, expires } = row;
+    try {
       const message = createMessage(topic, payload, properties, expires === 0 ? null : expires);
       retained.set(topic, qos, message, publisher);
-    },
-    ({ topic }, error) => {
+    } catch (error) {
       faults.caught('load', `loading the retained message of ${shortTopic(topic)}`, error);
-    },
-  );
+    }
+  }
   store.readRetainedFrom((topic) => {
     const current = retained.get(topic);
     if (!current) return undefined;

@@ -10,17 +10,21 @@ export interface SubscriberGrant extends Grant {
   readonly qos: Qos;
 }
 
-/** The subscribers of a topic, each once and with the highest QoS of its matching filters. */
-export interface Route {
-  readonly topic: string;
+/** Subscribers, each once and with the highest QoS of its matching filters. Topics that the same filters match share it. */
+export interface SubscriberList {
   readonly subscribers: readonly Subscriber[];
   readonly qos: readonly Qos[];
   /** Whether one of the subscribers is persistent. */
   readonly persistent: boolean;
-  /** Whether the topic belongs to the gateway. */
-  readonly reserved: boolean;
   /** What the subscribers with options of MQTT 5 get; null where none has any. */
   readonly grants: readonly (GrantPair | undefined)[] | null;
+}
+
+/** The subscribers of a topic. */
+export interface Route extends SubscriberList {
+  readonly topic: string;
+  /** Whether the topic belongs to the gateway. */
+  readonly reserved: boolean;
 }
 
 /** What a subscriber gets of other clients' messages, and of those that it has published; undefined for nothing [MQTT-3.8.3-3]. */
@@ -48,18 +52,20 @@ export function addSubscriptions(
   }
 }
 
-export function routeOf(topic: string, found: Found): Route {
-  const subscribers = [...found.keys()];
+export function routeOf(topic: string, list: SubscriberList): Route {
+  const { subscribers, qos, persistent, grants } = list;
+  return { topic, subscribers, qos, persistent, reserved: isReserved(topic), grants };
+}
+
+export function listOf(found: Found): SubscriberList {
+  // Arrays that were filled one by one have room for half as many more.
+  const subscribers = [...found.keys()].slice();
   const persistent = subscribers.some((subscriber) => subscriber.persistent);
-  const grants = [...found.values()].map((each) =>
-    typeof each === 'number' ? undefined : pairOf(each),
-  );
-  const qos = [...found.values()].map((each, i) =>
-    typeof each === 'number' ? each : grants[i]!.ofOthers.qos,
-  );
+  const all = [...found.values()];
+  const grants = all.map((each) => (typeof each === 'number' ? undefined : pairOf(each)));
+  const qos = all.map((each, i) => (typeof each === 'number' ? each : grants[i]!.ofOthers.qos));
   const hasGrants = grants.some((grant) => grant !== undefined);
-  const reserved = isReserved(topic);
-  return { topic, subscribers, qos, persistent, reserved, grants: hasGrants ? grants : null };
+  return { subscribers, qos, persistent, grants: hasGrants ? grants : null };
 }
 
 function pairOf(subscriptions: readonly Subscription[]): GrantPair {

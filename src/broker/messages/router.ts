@@ -2,7 +2,8 @@ import type { Qos, SubscriptionOptions } from '../../mqtt/codec.ts';
 import { decodeTopic } from '../../mqtt/fields.ts';
 import { matchesLevels } from '../../mqtt/topics.ts';
 import type { Subscriber } from './publication.ts';
-import { addSubscriptions, type Found, type Route, routeOf, type Subscription } from './route.ts';
+import { type Route, routeOf, type Subscription } from './route.ts';
+import { SubscriberLists } from './subscriber-lists.ts';
 import { filterPath, hasDeepWildcard, TREE_LEVELS, topicPath, WILDCARDS } from './tree-levels.ts';
 
 class Node {
@@ -12,17 +13,23 @@ class Node {
 
 interface CachedRoute {
   readonly bytes: Buffer;
-  readonly generation: number;
   readonly route: Route;
 }
 
 /** Limits of the cache; it is emptied when one is reached. */
 const CACHED_TOPICS = 20_000;
 const CACHED_TOPIC_BYTES = 512;
+/** Memory of all routes and of the lists of subscribers that they share. */
+const CACHED_BYTES = 14 * 1024 * 1024;
+/** Memory of a cached route without the bytes of its topic, which it has twice. */
+const ROUTE_BYTES = 360;
 /** Places of the routes that were found last, in front of the cache; a power of two. */
 const RECENT = 1024;
 
-/** Finds the subscribers of a topic; caches the route by the topic's bytes until a subscription changes. */
+/**
+ * Finds the subscribers of a topic; caches the route by the topic's bytes until a subscription changes. Topics that the
+ * same filters match share their list of subscribers, so that the cache is not as large as topics times subscribers.
+ */
 export class Router {
   /** Subscriptions of all subscribers together. */
   count = 0;
@@ -32,8 +39,9 @@ export class Router {
   deepWildcards = 0;
   readonly #root = new Node();
   #cache = new Map<number, CachedRoute>();
+  #routeBytes = 0;
+  readonly #lists = new SubscriberLists<Node>();
   readonly #recent = new Array<CachedRoute | undefined>(RECENT).fill(undefined);
-  #generation = 1;
   readonly #check: (topic: string) => void;
 
   /** `check` is called with each topic name of a packet that is not in the cache; it may throw a ProtocolError. */
@@ -61,7 +69,7 @@ export class Router {
       if (hasDeepWildcard(path)) this.deepWildcards++;
     }
     node.subscribers.set(subscriber, options && isSpecial(options) ? { qos, options } : qos);
-    this.#generation++;
+    this.forgetRoutes();
   }
 
   unsubscribe(filter: string, subscriber: Subscriber): void {
@@ -95,9 +103,7 @@ export class Router {
     const middle = source[start + (length >> 1)]! + 7 * source[start + ((3 * length) >> 2)]!;
     const place = (length + 31 * source[end - 1]! + 61 * source[end - 2]! + 17 * middle) % RECENT;
     const recent = this.#recent[place];
-    if (recent?.generation === this.#generation && sameBytes(recent.bytes, source, start, length)) {
-      return recent.route;
-    }
+    if (recent !== undefined && sameBytes(recent.bytes, source, start, length)) return recent.route;
     const found = this.#findCached(source, start, end);
     this.#recent[place] = found;
     return found.route;
@@ -107,10 +113,7 @@ export class Router {
     let hash = end - start;
     for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + source[i]!) | 0;
     const cached = this.#cache.get(hash);
-    if (cached && sameBytes(cached.bytes, source, start, end - start)) {
-      if (cached.generation === this.#generation) return cached;
-      return this.#cacheRoute(hash, cached.bytes, cached.route.topic);
-    }
+    if (cached && sameBytes(cached.bytes, source, start, end - start)) return cached;
     const bytes = Buffer.from(source.subarray(start, end));
     return this.#cacheRoute(hash, bytes, this.#decode(bytes));
   }
@@ -122,24 +125,34 @@ export class Router {
   }
 
   #cacheRoute(hash: number, bytes: Buffer, topic: string): CachedRoute {
-    const cached = { bytes, generation: this.#generation, route: this.route(topic) };
+    const cached = { bytes, route: this.route(topic) };
     if (this.#cache.size >= CACHED_TOPICS) this.forgetRoutes();
     this.#cache.set(hash, cached);
+    this.#routeBytes += ROUTE_BYTES + 2 * bytes.length;
     return cached;
+  }
+
+  /** About the memory that the cache takes. */
+  get cachedBytes(): number {
+    return this.#routeBytes + this.#lists.bytes;
   }
 
   /** The topics are found and checked again when they come again. */
   forgetRoutes(): void {
+    this.#lists.clear();
     if (this.#cache.size === 0) return;
     this.#cache = new Map();
+    this.#routeBytes = 0;
     this.#recent.fill(undefined);
   }
 
   /** The route of a topic name, without the cache. */
   route(topic: string): Route {
-    const found: Found = new Map();
-    collect(this.#root, topicPath(topic), 0, topic.startsWith('$'), found);
-    return routeOf(topic, found);
+    const matching: Node[] = [];
+    collect(this.#root, topicPath(topic), 0, topic.startsWith('$'), matching);
+    const list = this.#lists.of(matching);
+    if (this.cachedBytes > CACHED_BYTES) this.forgetRoutes();
+    return routeOf(topic, list);
   }
 }
 
@@ -160,29 +173,29 @@ function collect(
   levels: readonly string[],
   depth: number,
   reserved: boolean,
-  found: Found,
+  matching: Node[],
 ): void {
   const wildcards = !(reserved && depth === 0);
-  if (wildcards) take(node.children?.get('#'), found);
+  if (wildcards) take(node.children?.get('#'), matching);
   if (depth === levels.length) {
-    take(node, found);
+    take(node, matching);
     return;
   }
-  if (depth === TREE_LEVELS) return collectRest(node, levels[depth]!, found);
+  if (depth === TREE_LEVELS) return collectRest(node, levels[depth]!, matching);
   const exact = node.children?.get(levels[depth]!);
-  if (exact) collect(exact, levels, depth + 1, reserved, found);
+  if (exact) collect(exact, levels, depth + 1, reserved, matching);
   const any = wildcards ? node.children?.get('+') : undefined;
-  if (any) collect(any, levels, depth + 1, reserved, found);
+  if (any) collect(any, levels, depth + 1, reserved, matching);
 }
 
 /** The rest of a topic, beyond the levels that have nodes. */
-function collectRest(node: Node, rest: string, found: Found): void {
-  take(node.children?.get(rest), found);
-  for (const [filter, { subscribers }] of node.children?.get(WILDCARDS)?.children ?? []) {
-    if (subscribers && matchesLevels(filter, rest)) addSubscriptions(subscribers, found);
+function collectRest(node: Node, rest: string, matching: Node[]): void {
+  take(node.children?.get(rest), matching);
+  for (const [filter, child] of node.children?.get(WILDCARDS)?.children ?? []) {
+    if (child.subscribers && matchesLevels(filter, rest)) matching.push(child);
   }
 }
 
-function take(node: Node | undefined, found: Found): void {
-  if (node?.subscribers) addSubscriptions(node.subscribers, found);
+function take(node: Node | undefined, matching: Node[]): void {
+  if (node?.subscribers) matching.push(node);
 }

@@ -305,6 +305,9 @@ test('after the checkpoint before a power failure the log is empty, and the data
   const copy = await startStore(alone);
   expect(copy.store.recovered.sessions[0]?.queue.count).toBe(100);
   expect(copy.store.recovered.retained.map(({ topic }) => topic)).toEqual(['deferred']);
+  // Who takes them has the only ones in memory.
+  expect(copy.store.takeRetained().map(({ topic }) => topic)).toEqual(['deferred']);
+  expect(copy.store.recovered.retained).toEqual([]);
   await copy.store.stop();
   await store.stop();
 });

@@ -148,3 +148,57 @@ test('a subscriber that is gone is not kept alive by what was remembered', async
   collect();
   expect(gone.deref()).toBeUndefined();
 });
+
+test('topics that the same filters match share their list of subscribers', () => {
+  const router = new Router();
+  for (let n = 0; n < 100; n++) router.subscribe('+/+', subscriber(), 0);
+  router.subscribe('a/1', subscriber(true), 1);
+  const [first, second, other] = ['a/2', 'b/3', 'a/1'].map((topic) => find(router, topic));
+  expect(second!.subscribers).toBe(first!.subscribers);
+  expect(second!.qos).toBe(first!.qos);
+  expect([first!.topic, second!.topic, first!.persistent]).toEqual(['a/2', 'b/3', false]);
+  expect([other!.subscribers.length, other!.persistent]).toEqual([101, true]);
+  router.subscribe('#', subscriber(), 0);
+  expect(find(router, 'b/3').subscribers.length).toBe(101);
+});
+
+const collect = ((): (() => void) => {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+})();
+
+/** Bytes that the heap and buffers have more after the work than before; what it returns is still in use. */
+function grown<Result>(work: () => Result): { bytes: number; result: Result } {
+  const used = (): number => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const before = used();
+  const result = work();
+  return { bytes: used() - before, result };
+}
+
+test.each([
+  ['that all topics share', () => undefined],
+  ['and one more of each topic', (n: number) => `t/${n}`],
+])('the cache takes less than 20 MB, with 19,000 topics and 1,000 subscribers %s', (_what, own) => {
+  const router = new Router();
+  for (let n = 0; n < 1000; n++) router.subscribe('+/+', subscriber(), 0);
+  for (let n = 0; n < 19_000; n++) {
+    const filter = own(n);
+    if (filter !== undefined) router.subscribe(filter, subscriber(), 0);
+  }
+  const { bytes, result } = grown(() => {
+    let most = 0;
+    for (let n = 0; n < 19_000; n++) {
+      find(router, `t/${n}`);
+      most = Math.max(most, router.cachedBytes);
+    }
+    return most;
+  });
+  expect(result).toBeLessThan(15 * 1024 * 1024);
+  // What the cache says of itself is what it takes, or more.
+  expect(bytes).toBeLessThan(Math.max(result, router.cachedBytes) + 2 * 1024 * 1024);
+  expect(bytes).toBeLessThan(20_000_000);
+});
