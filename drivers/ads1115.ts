@@ -1,14 +1,15 @@
 import {
+  checkSettings,
+  deadLine,
   defineDriver,
-  fromCurrentLoop,
   type I2cDevice,
-  ntcToCelsius,
-  platinumToCelsius,
-  type Sample,
+  SettingsLostError,
+  signalProblems,
+  signalSample,
+  signalShape,
+  signalUnit,
   signed,
   type Tools,
-  tableToCelsius,
-  toResistance,
   uint16,
   z,
 } from '../src/driver-kit/driver.ts';
@@ -60,11 +61,16 @@ const RATES = new Map([
   [860, 0x00e0],
 ]);
 
+const SLOWEST = 8;
 /** Tolerance of the internal oscillator, section "Electrical Characteristics": ±10 %. */
 const TOLERANCE = 1.1;
 /** After waking up, before the conversion begins: 25 µs, rounded up. */
 const WAKE_MS = 1;
 const READY_CHECKS = 3;
+
+function conversionMs(rate: number): number {
+  return Math.ceil((1000 / rate) * TOLERANCE) + WAKE_MS;
+}
 
 /** Volts of a conversion result (two's complement, 16 bits) at a full scale in volts. */
 export function toVolts(raw: number, fullScale: number): number {
@@ -75,16 +81,6 @@ export function toVolts(raw: number, fullScale: number): number {
 export function isFullScale(raw: number): boolean {
   return raw === 0x7fff || raw === 0x8000;
 }
-
-/** A 0 to 10 V signal that is further outside than this is `uncertain`. */
-const TOLERANCE_VOLTS = 0.1;
-/** Parts of the supply beyond which a resistor is missing or short-circuited. */
-const SHORTED = 0.005;
-const OPEN = 0.995;
-/** IEC 60751: a Pt1000 at -200 and at 850 °C. */
-const PT1000_OHMS = [185.2, 3904.8] as const;
-
-const positive = z.number().positive();
 
 const optionShape = {
   input: z
@@ -99,85 +95,8 @@ const optionShape = {
     .literal([...RATES.keys()])
     .default(128)
     .describe('Conversions per second: the fewer, the less noise.'),
-  signal: z
-    .enum(['voltage', '4-20mA', '0-10V', 'ntc', 'pt1000'])
-    .default('voltage')
-    .describe('What is wired to the input: as it is, or converted as the keys below say.'),
-  shunt: positive.optional().describe('4-20mA: ohms that the current flows through, e.g. 120.'),
-  divider: positive
-    .optional()
-    .describe('0-10V: how many times higher the signal is than the input, e.g. 4.'),
-  scale: z
-    .tuple([z.number(), z.number()], { error: 'two numbers [low, high]' })
-    .optional()
-    .describe('4-20mA and 0-10V: the value at the low and at the high end, e.g. [0, 16].'),
-  unit: z.string().max(16).optional().describe('4-20mA and 0-10V: unit of the scale, e.g. bar.'),
-  supply: positive
-    .optional()
-    .describe('ntc and pt1000: volts that the pull-up is connected to, e.g. 3.3.'),
-  pullUp: positive.optional().describe('ntc and pt1000: ohms of the pull-up resistor.'),
-  r25: positive.optional().describe('ntc: ohms at 25 °C.'),
-  beta: positive.optional().describe('ntc: B value in kelvin, e.g. 3950.'),
-  table: z
-    .array(z.tuple([z.number(), positive], { error: 'a pair [°C, ohms]' }))
-    .min(2)
-    .max(200)
-    .optional()
-    .describe('ntc: pairs [°C, ohms] from its datasheet, instead of r25 and beta.'),
+  ...signalShape,
 };
-
-type Options = z.output<z.ZodObject<typeof optionShape>>;
-
-/** The keys without which a signal can't be converted. */
-function missing({ signal, ...options }: Options): (keyof Options)[] {
-  const ntc: (keyof Options)[] = options.table === undefined ? ['r25', 'beta'] : [];
-  const needed: Record<Options['signal'], readonly (keyof Options)[]> = {
-    voltage: [],
-    '4-20mA': ['shunt', 'scale', 'unit'],
-    '0-10V': ['divider'],
-    ntc: ['supply', 'pullUp', ...ntc],
-    pt1000: ['supply', 'pullUp'],
-  };
-  return needed[signal].filter((key) => key !== 'signal' && options[key] === undefined);
-}
-
-/** The sample of a voltage at the input, converted as the options say. */
-export function toSample(volts: number, options: Options): Sample {
-  const { signal, shunt = 1, divider = 1, scale = [0, 10], supply = 1, pullUp = 1 } = options;
-  if (signal === 'voltage') return { value: volts };
-  if (signal === '4-20mA') return fromCurrentLoop((1000 * volts) / shunt, ...scale);
-  if (signal === '0-10V') {
-    const value = scale[0] + ((volts * divider) / 10) * (scale[1] - scale[0]);
-    const beyond = volts * divider < -TOLERANCE_VOLTS || volts * divider > 10 + TOLERANCE_VOLTS;
-    const reason = `${(volts * divider).toFixed(2)} V: outside 0 to 10 V`;
-    return beyond ? { value, quality: 'uncertain', reason } : { value };
-  }
-  if (volts >= OPEN * supply) return { value: null, reason: 'wire broken: no current flows' };
-  if (volts <= SHORTED * supply) return { value: null, reason: 'short circuit: 0 Ω' };
-  const ohms = toResistance(volts, supply, pullUp);
-  return signal === 'ntc' ? fromNtc(ohms, options) : fromPt1000(ohms);
-}
-
-function fromNtc(ohms: number, { table, r25 = 1, beta = 1 }: Options): Sample {
-  if (table === undefined) return { value: ntcToCelsius(ohms, r25, beta) };
-  const value = tableToCelsius(ohms, table);
-  return value === undefined
-    ? { value: null, reason: `${ohms.toFixed(0)} Ω is not in the table` }
-    : { value };
-}
-
-function fromPt1000(ohms: number): Sample {
-  const [low, high] = PT1000_OHMS;
-  return ohms >= low && ohms <= high
-    ? { value: platinumToCelsius(ohms, 1000) }
-    : { value: null, reason: `${ohms.toFixed(0)} Ω: a Pt1000 has ${low} to ${high} Ω` };
-}
-
-function unitOf({ signal, unit }: Options): string {
-  if (signal === 'voltage') return 'V';
-  if (signal === 'ntc' || signal === 'pt1000') return '°C';
-  return unit ?? 'V';
-}
 
 export default defineDriver({
   name: 'ads1115',
@@ -187,13 +106,13 @@ export default defineDriver({
   bus: 'i2c',
   addresses: [0x48, 0x49, 0x4a, 0x4b],
   options: z.strictObject(optionShape).check((ctx) => {
-    for (const key of missing(ctx.value)) {
-      const message = `missing, signal ${ctx.value.signal} needs it`;
+    const scale = { range: ctx.value.range, ranges: [...RANGES.keys()] };
+    for (const [key, message] of signalProblems(ctx.value, scale))
       ctx.issues.push({ code: 'custom', input: ctx.value, path: [key], message });
-    }
   }),
-  channels: (options) => [{ name: '', unit: unitOf(options) }],
-  async open(chip, options, tools) {
+  readMs: ({ rate }) => conversionMs(rate) + READY_CHECKS,
+  channels: (options) => [{ name: '', unit: signalUnit(options) }],
+  async open(chip, options, tools, openSignal) {
     const { input, range, rate } = options;
     const config =
       START |
@@ -202,15 +121,21 @@ export default defineDriver({
       SINGLE_SHOT |
       (RATES.get(rate) ?? 0) |
       NO_COMPARATOR;
-    const waitMs = Math.ceil((1000 / rate) * TOLERANCE) + WAKE_MS;
+    const waitMs = conversionMs(rate);
+    // Ends what another program has begun: a running conversion does not start again.
+    await chip.transfer(Uint8Array.of(CONFIG, (config & ~START) >> 8, config & 0xff), 0);
+    await tools.sleep(conversionMs(SLOWEST), openSignal);
 
     return {
       async read(signal) {
+        await checkIdle(chip);
         await chip.transfer(Uint8Array.of(CONFIG, config >> 8, config & 0xff), 0);
         await tools.sleep(waitMs, signal);
-        await untilReady(chip, tools, signal);
+        await untilReady(chip, config, tools, signal);
         const raw = await register(chip, CONVERSION);
-        const sample = toSample(toVolts(raw, range), options);
+        // The register has 0 after a reset, which may have come before it was read.
+        await checkConfig(chip, config);
+        const sample = signalSample(toVolts(raw, range), options);
         if (!isFullScale(raw) || sample.value === null) return { '': sample };
         const reason = `at full scale, ±${range} V`;
         return { '': { ...sample, quality: 'uncertain', reason } };
@@ -219,13 +144,34 @@ export default defineDriver({
   },
 });
 
+/** Sensors of this chip wait for each other, so no conversion can be running. */
+async function checkIdle(chip: I2cDevice): Promise<void> {
+  const found = await chip.transfer(Uint8Array.of(CONFIG), 2);
+  if ((uint16(found) & READY) !== 0) return;
+  const reason = 'a conversion runs that was not asked for: another program uses the chip';
+  throw new SettingsLostError(deadLine(found) ?? reason);
+}
+
 /** While OS reads 0 the conversion register still holds the previous result. */
-async function untilReady(chip: I2cDevice, tools: Tools, signal: AbortSignal): Promise<void> {
+async function untilReady(
+  chip: I2cDevice,
+  config: number,
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<void> {
   for (let check = 0; check < READY_CHECKS; check += 1) {
-    if (((await register(chip, CONFIG)) & READY) !== 0) return;
+    if (((await checkConfig(chip, config)) & READY) !== 0) return;
     await tools.sleep(1, signal);
   }
   throw new Error('the conversion does not end');
+}
+
+/** The config register; throws unless it is as written, apart from OS. */
+async function checkConfig(chip: I2cDevice, config: number): Promise<number> {
+  const found = await chip.transfer(Uint8Array.of(CONFIG), 2);
+  const mask = Uint8Array.of((0xffff & ~READY) >> 8, 0xff);
+  checkSettings(found, Uint8Array.of(config >> 8, config & 0xff), { mask });
+  return uint16(found);
 }
 
 async function register(chip: I2cDevice, pointer: number): Promise<number> {

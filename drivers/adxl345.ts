@@ -1,17 +1,25 @@
 import {
   type Acceleration,
+  acceptOption,
+  checkId,
+  checkSettings,
   defineDriver,
   type I2cDevice,
   readVibration,
   signed,
+  type Tools,
   uint16le,
   VIBRATION_CHANNELS,
+  vibrationMs,
   z,
 } from '../src/driver-kit/driver.ts';
 
 /** Register names as in section "Register Map". */
 const DEVID = 0x00;
 const ADXL345 = 0xe5;
+/** OFSX, OFSY, OFSZ: added to each sample. */
+const OFFSETS = 0x1e;
+/** BW_RATE and POWER_CTL follow each other. */
 const BW_RATE = 0x2c;
 const POWER_CTL = 0x2d;
 const MEASURE = 0x08;
@@ -71,10 +79,14 @@ export default defineDriver({
       .literal([32, 64, 128, 256, 512])
       .default(128)
       .describe('Samples of one reading; `timeout` must be longer than window / rate.'),
+    accept: acceptOption,
   }),
+  readMs: vibrationMs,
   channels: () => VIBRATION_CHANNELS,
-  async open(chip, { range, rate, window }, tools) {
-    await setUp(chip, RATES.get(rate) ?? 0, RANGES.get(range) ?? 0);
+  async open(chip, { range, rate, window, accept }, tools) {
+    await identify(chip, accept, tools);
+    const [rateCode, format] = [RATES.get(rate) ?? 0, FULL_RES | (RANGES.get(range) ?? 0)];
+    await setUp(chip, rateCode, format);
 
     const fifo = {
       async restart(): Promise<void> {
@@ -84,8 +96,18 @@ export default defineDriver({
       async count(): Promise<number> {
         const [status = 0] = await chip.transfer(Uint8Array.of(FIFO_STATUS), 1);
         const entries = status & ENTRIES;
-        if (entries >= FIFO_SIZE) throw new Error('samples were lost: the bus is too busy');
-        return entries;
+        if (entries < FIFO_SIZE) return entries;
+        await fifo.check();
+        throw new Error('samples were lost: the bus is too busy');
+      },
+      async check(): Promise<void> {
+        const found = Uint8Array.of(
+          ...(await chip.transfer(Uint8Array.of(BW_RATE), 2)),
+          ...(await chip.transfer(Uint8Array.of(DATA_FORMAT), 1)),
+          ...(await chip.transfer(Uint8Array.of(FIFO_CTL), 1)),
+          ...(await chip.transfer(Uint8Array.of(OFFSETS), 3)),
+        );
+        checkSettings(found, Uint8Array.of(rateCode, MEASURE, format, STREAM, 0, 0, 0));
       },
       take: async () => toAcceleration(await chip.transfer(Uint8Array.of(DATAX0), 6)),
     };
@@ -93,13 +115,18 @@ export default defineDriver({
   },
 });
 
-async function setUp(chip: I2cDevice, rateCode: number, rangeBits: number): Promise<void> {
-  const [id = 0] = await chip.transfer(Uint8Array.of(DEVID), 1);
-  if (id !== ADXL345) {
-    const shown = id.toString(16).padStart(2, '0');
-    throw new Error(`not an ADXL345: DEVID is 0x${shown}, expected 0xe5`);
-  }
+async function identify(
+  chip: I2cDevice,
+  accept: { readonly id: number } | undefined,
+  tools: Tools,
+): Promise<void> {
+  const bytes = await chip.transfer(Uint8Array.of(DEVID), 1);
+  checkId({ chip: 'an ADXL345', called: 'DEVID is', bytes, expected: ADXL345, accept }, tools);
+}
+
+async function setUp(chip: I2cDevice, rateCode: number, format: number): Promise<void> {
+  await chip.transfer(Uint8Array.of(OFFSETS, 0, 0, 0), 0);
   await chip.transfer(Uint8Array.of(BW_RATE, rateCode), 0);
-  await chip.transfer(Uint8Array.of(DATA_FORMAT, FULL_RES | rangeBits), 0);
+  await chip.transfer(Uint8Array.of(DATA_FORMAT, format), 0);
   await chip.transfer(Uint8Array.of(POWER_CTL, MEASURE), 0);
 }

@@ -1,6 +1,11 @@
 import {
+  acceptOption,
+  checkId,
+  checkSettings,
+  deadLine,
   defineDriver,
   type I2cDevice,
+  type Samples,
   signed,
   type Tools,
   uint16le,
@@ -10,6 +15,7 @@ import {
 /** Register names as in section 5.3, "Memory map". */
 const ID = 0xd0;
 const BME280 = 0x60;
+const BMP280 = 0x58;
 const RESET = 0xe0;
 const RESET_WORD = 0xb6;
 const STATUS = 0xf3;
@@ -27,14 +33,20 @@ const CALIBRATION_HIGH = 0xe1;
 /** Oversampling of 1 for all three, and one conversion (forced mode), sections 5.4.3 and 5.4.5. */
 const HUMIDITY_ONCE = 0x01;
 const ALL_ONCE_FORCED = 0x25;
+/** CTRL_MEAS after a forced conversion: it sleeps, the oversampling stays. */
+const ALL_ONCE_ASLEEP = 0x24;
+/** From CTRL_HUM, STATUS, CTRL_MEAS and CONFIG to the last byte of the data. */
+const CONTROL_AND_DATA = 13;
+/** Of CTRL_HUM only three bits exist. */
+const CONTROL_MASK = Uint8Array.of(0x07, MEASURING, 0xff, 0xff);
 /** Start-up, table "Parameter specification": 2 ms. */
 const START_MS = 2;
 /** Longest conversion at an oversampling of 1, section 9.1: 9.3 ms. */
 const CONVERSION_MS = 10;
 const READY_CHECKS = 5;
-/** What DATA holds of something that was not measured. */
-const SKIPPED = 0x80000;
-const SKIPPED_HUMIDITY = 0x8000;
+const READY_CHECK_MS = 2;
+/** What DATA holds after a reset, section 5.4.7. Each of the three may also be measured. */
+const NOT_MEASURED = '8000008000008000';
 
 /** Compensation parameters dig_T1 … dig_H6, section 4.2.2. */
 export interface Calibration {
@@ -96,23 +108,28 @@ export default defineDriver({
     'https://www.bosch-sensortec.com/media/boschsensortec/downloads/datasheets/bst-bme280-ds002.pdf',
   bus: 'i2c',
   addresses: [0x76, 0x77],
-  options: z.strictObject({}),
+  options: z.strictObject({ accept: acceptOption }),
+  readMs: () => CONVERSION_MS + READY_CHECKS * READY_CHECK_MS,
   channels: () => [
     { name: 'temperature', unit: '°C', range: [-40, 85] },
     { name: 'humidity', unit: '%', range: [0, 100] },
     { name: 'pressure', unit: 'hPa', range: [300, 1100] },
   ],
-  async open(chip, _options, tools, openSignal) {
-    const [id = 0] = await chip.transfer(Uint8Array.of(ID), 1);
-    if (id !== BME280) {
-      const what = id === 0x58 ? ' (a BMP280, which has no humidity)' : '';
-      throw new Error(`not a BME280: its chip ID is 0x${id.toString(16).padStart(2, '0')}${what}`);
-    }
+  async open(chip, { accept }, tools, openSignal) {
+    const id = await chip.transfer(Uint8Array.of(ID), 1);
+    if (id[0] === BMP280)
+      throw new Error('not a BME280: its chip ID is 0x58 (a BMP280, which has no humidity)');
+    const called = 'its chip ID is';
+    checkId({ chip: 'a BME280', called, bytes: id, expected: BME280, accept }, tools);
     await chip.transfer(Uint8Array.of(RESET, RESET_WORD), 0);
     await tools.sleep(START_MS, openSignal);
     await untilClear(chip, COPYING, tools, openSignal);
     const low = await chip.transfer(Uint8Array.of(CALIBRATION_LOW), 26);
     const calibration = toCalibration(low, await chip.transfer(Uint8Array.of(CALIBRATION_HIGH), 7));
+    if (!isPossible(calibration)) {
+      const dead = deadLine(low);
+      throw new Error(dead ?? 'its calibration makes no sense');
+    }
     await chip.transfer(Uint8Array.of(CONFIG, 0), 0);
 
     return {
@@ -121,28 +138,40 @@ export default defineDriver({
         await chip.transfer(Uint8Array.of(CTRL_MEAS, ALL_ONCE_FORCED), 0);
         await tools.sleep(CONVERSION_MS, signal);
         await untilClear(chip, MEASURING, tools, signal);
-        const data = await chip.transfer(Uint8Array.of(DATA), 8);
-        const twenty = (at: number): number =>
-          ((data[at] ?? 0) << 12) | ((data[at + 1] ?? 0) << 4) | ((data[at + 2] ?? 0) >> 4);
-        const [pressure, temperature] = [twenty(0), twenty(3)];
-        const humidity = ((data[6] ?? 0) << 8) | (data[7] ?? 0);
-        if (temperature === SKIPPED || pressure === SKIPPED || humidity === SKIPPED_HUMIDITY) {
-          throw new Error('nothing was measured: the chip was reset in between');
-        }
-        const fine = toFine(temperature, calibration);
-        const pascals = toPascals(pressure, fine, calibration);
-        return {
-          temperature: { value: fine / 5120 },
-          humidity: { value: toHumidity(humidity, fine, calibration) },
-          pressure:
-            pascals === undefined
-              ? { value: null, reason: 'its calibration makes no sense' }
-              : { value: pascals / 100 },
-        };
+        const all = await chip.transfer(Uint8Array.of(CTRL_HUM), CONTROL_AND_DATA);
+        return toSamples(all, calibration);
       },
     };
   },
 });
+
+/** Samples of CTRL_HUM to the end of DATA. Throws if the chip was reset since the conversion began. */
+function toSamples(all: Uint8Array, calibration: Calibration): Samples {
+  const expected = Uint8Array.of(HUMIDITY_ONCE, 0, ALL_ONCE_ASLEEP, 0);
+  checkSettings(all, expected, { mask: CONTROL_MASK });
+  const data = all.subarray(DATA - CTRL_HUM);
+  if (Buffer.from(data).toString('hex') === NOT_MEASURED)
+    throw new Error('nothing was measured: the chip was reset in between');
+  const twenty = (at: number): number =>
+    ((data[at] ?? 0) << 12) | ((data[at + 1] ?? 0) << 4) | ((data[at + 2] ?? 0) >> 4);
+  const fine = toFine(twenty(3), calibration);
+  const pascals = toPascals(twenty(0), fine, calibration);
+  const humidity = ((data[6] ?? 0) << 8) | (data[7] ?? 0);
+  return {
+    temperature: { value: fine / 5120 },
+    humidity: { value: toHumidity(humidity, fine, calibration) },
+    pressure:
+      pascals === undefined
+        ? { value: null, reason: 'its calibration makes no sense' }
+        : { value: pascals / 100 },
+  };
+}
+
+/** A factor of zero makes every value the same; no chip leaves the factory with one. */
+function isPossible({ t, p, h }: Calibration): boolean {
+  const empty = (value: number): boolean => value === 0 || value === 0xffff || value === -1;
+  return ![t[0], t[1], p[0], p[1], h[1]].some(empty);
+}
 
 async function untilClear(
   chip: I2cDevice,
@@ -153,7 +182,9 @@ async function untilClear(
   for (let check = 0; check < READY_CHECKS; check += 1) {
     const [status = 0] = await chip.transfer(Uint8Array.of(STATUS), 1);
     if ((status & bit) === 0) return;
-    await tools.sleep(2, signal);
+    // Six of its bits do not exist.
+    if (status === 0xff) throw new Error(deadLine(Uint8Array.of(status)));
+    await tools.sleep(READY_CHECK_MS, signal);
   }
   throw new Error('the chip does not get ready');
 }

@@ -1,9 +1,21 @@
-import { defineDriver, type Sample, signed, uint16, z } from '../src/driver-kit/driver.ts';
+import {
+  acceptOption,
+  checkId,
+  checkSettings,
+  defineDriver,
+  powerSamples,
+  signed,
+  uint16,
+  z,
+} from '../src/driver-kit/driver.ts';
 
 /** Register names as in section 7.6, "Register Maps". */
 const CONFIGURATION = 0x00;
 const SHUNT_VOLTAGE = 0x01;
 const BUS_VOLTAGE = 0x02;
+/** Only for the chip's own current register, which is not read: 0 after a reset, so a value in it shows that there was none. */
+const CALIBRATION = 0x05;
+const MARK = 0x1000;
 const MANUFACTURER_ID = 0xfe;
 /** `TI`. */
 const TEXAS_INSTRUMENTS = 0x5449;
@@ -14,6 +26,7 @@ const BOTH_CONTINUOUS = 0x4127;
 const AVERAGES = [1, 4, 16, 64, 128, 256, 512, 1024] as const;
 /** Both conversions, 1.1 ms each, and 10 % for the oscillator. */
 const ROUND_MS = 2.42;
+const RANGE = [0, 36] as const;
 
 /** Volts across the shunt; a step is 2.5 µV. */
 export function toShuntVolts(raw: number): number {
@@ -41,39 +54,40 @@ export default defineDriver({
       .literal([...AVERAGES])
       .default(16)
       .describe('Conversions that the chip averages; one takes 2.2 ms.'),
+    accept: acceptOption,
   }),
   channels: () => [
-    { name: 'voltage', unit: 'V', range: [0, 36] },
+    { name: 'voltage', unit: 'V', range: RANGE },
     { name: 'current', unit: 'A' },
     { name: 'power', unit: 'W' },
   ],
-  async open(chip, { shunt, average }, tools, signal) {
-    const register = async (pointer: number): Promise<number> =>
-      uint16(await chip.transfer(Uint8Array.of(pointer), 2));
+  async open(chip, { shunt, average, accept }, tools, signal) {
+    const register = (pointer: number): Promise<Uint8Array> =>
+      chip.transfer(Uint8Array.of(pointer), 2);
 
-    const manufacturer = await register(MANUFACTURER_ID);
-    if (manufacturer !== TEXAS_INSTRUMENTS) {
-      const shown = manufacturer.toString(16).padStart(4, '0');
-      throw new Error(`not an INA226: its manufacturer ID is ${shown}, expected 5449`);
-    }
+    const id = await register(MANUFACTURER_ID);
+    const called = 'its manufacturer ID is';
+    checkId({ chip: 'an INA226', called, bytes: id, expected: TEXAS_INSTRUMENTS, accept }, tools);
     const configuration = BOTH_CONTINUOUS | (AVERAGES.indexOf(average) << 9);
-    await chip.transfer(Uint8Array.of(CONFIGURATION, configuration >> 8, configuration & 0xff), 0);
+    const settings = Uint8Array.of(configuration >> 8, configuration & 0xff, MARK >> 8, 0);
+    await chip.transfer(Uint8Array.of(CONFIGURATION, ...settings.subarray(0, 2)), 0);
+    await chip.transfer(Uint8Array.of(CALIBRATION, ...settings.subarray(2)), 0);
     await tools.sleep(Math.ceil(average * ROUND_MS), signal);
 
     return {
       async read() {
-        const raw = await register(SHUNT_VOLTAGE);
-        const voltage = toBusVolts(await register(BUS_VOLTAGE));
-        const current = toShuntVolts(raw) / shunt;
+        const raw = uint16(await register(SHUNT_VOLTAGE));
+        const busVoltage = await register(BUS_VOLTAGE);
+        const found = await register(CONFIGURATION);
+        const mark = await register(CALIBRATION);
+        checkSettings(Uint8Array.of(...found, ...mark), settings);
         const beyond = raw === 0x7fff || raw === 0x8000;
-        const reason = 'the shunt is at ±81.92 mV or more';
-        const qualified = (value: number): Sample =>
-          beyond ? { value, quality: 'uncertain', reason } : { value };
-        return {
-          voltage: { value: voltage },
-          current: qualified(current),
-          power: qualified(voltage * current),
-        };
+        return powerSamples({
+          volts: toBusVolts(uint16(busVoltage)),
+          range: RANGE,
+          amperes: toShuntVolts(raw) / shunt,
+          uncertain: beyond ? 'the shunt is at ±81.92 mV or more' : undefined,
+        });
       },
     };
   },

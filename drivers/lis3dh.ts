@@ -1,20 +1,24 @@
 import {
   type Acceleration,
+  acceptOption,
+  checkId,
+  checkSettings,
   defineDriver,
   type I2cDevice,
   readVibration,
   signed,
+  type Tools,
   uint16le,
   VIBRATION_CHANNELS,
+  vibrationMs,
   z,
 } from '../src/driver-kit/driver.ts';
 
 /** Register names as in section 8, "Register description". */
 const WHO_AM_I = 0x0f;
 const LIS3DH = 0x33;
+/** CTRL_REG1 to CTRL_REG6 follow each other. */
 const CTRL_REG1 = 0x20;
-const CTRL_REG4 = 0x23;
-const CTRL_REG5 = 0x24;
 const OUT_X_L = 0x28;
 const FIFO_CTRL_REG = 0x2e;
 const FIFO_SRC_REG = 0x2f;
@@ -74,11 +78,15 @@ export default defineDriver({
       .literal([32, 64, 128, 256, 512])
       .default(128)
       .describe('Samples of one reading; `timeout` must be longer than window / rate.'),
+    accept: acceptOption,
   }),
+  readMs: vibrationMs,
   channels: () => VIBRATION_CHANNELS,
-  async open(chip, { range, rate, window }, tools) {
+  async open(chip, { range, rate, window, accept }, tools) {
     const { bits, step } = RANGES.get(range) ?? { bits: 0, step: 1 };
-    await setUp(chip, RATES.get(rate) ?? 0, bits);
+    await identify(chip, accept, tools);
+    const settings = settingsOf(RATES.get(rate) ?? 0, bits);
+    await chip.transfer(Uint8Array.of(CTRL_REG1 | INCREMENT, ...settings), 0);
 
     const fifo = {
       async restart(): Promise<void> {
@@ -87,8 +95,13 @@ export default defineDriver({
       },
       async count(): Promise<number> {
         const [source = 0] = await chip.transfer(Uint8Array.of(FIFO_SRC_REG), 1);
-        if ((source & OVERRUN) !== 0) throw new Error('samples were lost: the bus is too busy');
-        return source & COUNT;
+        if ((source & OVERRUN) === 0) return source & COUNT;
+        await fifo.check();
+        throw new Error('samples were lost: the bus is too busy');
+      },
+      async check(): Promise<void> {
+        const found = await chip.transfer(Uint8Array.of(CTRL_REG1 | INCREMENT), settings.length);
+        checkSettings(found, settings);
       },
       take: async () =>
         toAcceleration(await chip.transfer(Uint8Array.of(OUT_X_L | INCREMENT), 6), step),
@@ -97,13 +110,16 @@ export default defineDriver({
   },
 });
 
-async function setUp(chip: I2cDevice, rateBits: number, rangeBits: number): Promise<void> {
-  const [id = 0] = await chip.transfer(Uint8Array.of(WHO_AM_I), 1);
-  if (id !== LIS3DH) {
-    const shown = id.toString(16).padStart(2, '0');
-    throw new Error(`not a LIS3DH: WHO_AM_I is 0x${shown}, expected 0x33`);
-  }
-  await chip.transfer(Uint8Array.of(CTRL_REG1, rateBits | AXES), 0);
-  await chip.transfer(Uint8Array.of(CTRL_REG4, rangeBits | WHOLE_HIGH_RESOLUTION), 0);
-  await chip.transfer(Uint8Array.of(CTRL_REG5, FIFO_ON), 0);
+async function identify(
+  chip: I2cDevice,
+  accept: { readonly id: number } | undefined,
+  tools: Tools,
+): Promise<void> {
+  const bytes = await chip.transfer(Uint8Array.of(WHO_AM_I), 1);
+  checkId({ chip: 'a LIS3DH', called: 'WHO_AM_I is', bytes, expected: LIS3DH, accept }, tools);
+}
+
+/** CTRL_REG1 to CTRL_REG6: no high-pass filter, no interrupts, no self-test. */
+function settingsOf(rateBits: number, rangeBits: number): Uint8Array {
+  return Uint8Array.of(rateBits | AXES, 0, 0, rangeBits | WHOLE_HIGH_RESOLUTION, FIFO_ON, 0);
 }

@@ -1,9 +1,12 @@
 import {
+  checkSettings,
   defineDriver,
+  type I2cDevice,
   inputPins,
   pinChannels,
   pinSensor,
   registerPins,
+  uint16le,
   z,
 } from '../src/driver-kit/driver.ts';
 
@@ -16,6 +19,15 @@ const IOCON = 0x0a;
 const GPPU = 0x0c;
 const GPIO = 0x12;
 const OLAT = 0x14;
+
+/** All registers, which are read at once. */
+const REGISTERS = 0x16;
+
+/** IOCON.BANK: the registers have other addresses, table 3-4. SEQOP: an address does not go on to the next pair. */
+const BANK = 0x80;
+const SEQOP = 0x20;
+/** IOCON where BANK is 1; where it is 0, GPINTENB and OLATB have these addresses. */
+const BANKED_IOCON = [0x05, 0x15] as const;
 
 /** IOCON: INTA and INTB are the same; they are open drain. */
 const MIRROR = 0x40;
@@ -31,9 +43,16 @@ export default defineDriver({
   addresses: Array.from({ length: 8 }, (_, index) => 0x20 + index),
   outputs: {
     pins: 16,
-    open: async (chip) =>
-      registerPins(chip, { output: OLAT, direction: IODIR, polarity: IPOL, level: GPIO }),
+    async open(chip) {
+      await setAddressing(chip);
+      return registerPins(chip, { output: OLAT, direction: IODIR, polarity: IPOL, level: GPIO });
+    },
   },
+  notes: [
+    'Microchip declares GPA7 and GPB7 (pins 7 and 15) as outputs only since revision D of the datasheet (2022).',
+    'As inputs they read their level, but a change during a transfer may disturb SDA, and with it all chips on the bus.',
+    'For inputs use the other fourteen pins if you can.',
+  ],
   options: z.strictObject({
     pins: z
       .array(z.int().min(0).max(15))
@@ -50,6 +69,7 @@ export default defineDriver({
   }),
   channels: ({ pins }) => pinChannels(NAMES, pins),
   async open(chip, { pins, pullUps, activeLow, interrupt }, tools) {
+    await setAddressing(chip);
     const inputs = inputPins(chip, pins);
     await inputs.set(IPOL, false);
     await inputs.set(GPPU, pullUps);
@@ -60,7 +80,57 @@ export default defineDriver({
       await inputs.set(INTCON, false);
       await inputs.set(GPINTEN, true);
     }
-    const levels = (): Promise<number> => inputs.read(GPIO);
+    const settings = settingsOf({ pins, pullUps, interrupt });
+    const levels = async (): Promise<number> => {
+      const found = await chip.transfer(Uint8Array.of(IODIR), REGISTERS);
+      checkSettings(found, settings.expected, { mask: settings.mask });
+      return uint16le(found, GPIO);
+    };
     return pinSensor({ names: NAMES, pins, activeLow, interrupt, tools, levels });
   },
 });
+
+/** Makes the registers have the addresses above: a program that was here before may have set BANK or SEQOP. */
+async function setAddressing(chip: I2cDevice): Promise<void> {
+  const read = async (address: number): Promise<number> => {
+    const [byte = 0] = await chip.transfer(Uint8Array.of(address), 1);
+    return byte;
+  };
+  const [first, second] = [await read(BANKED_IOCON[0]), await read(BANKED_IOCON[1])];
+  if ((first & BANK) !== 0 && first === second)
+    await chip.transfer(Uint8Array.of(BANKED_IOCON[0], first & ~BANK), 0);
+  const control = await read(IOCON);
+  if ((control & SEQOP) !== 0) await chip.transfer(Uint8Array.of(IOCON, control & ~SEQOP), 0);
+}
+
+/** What the registers of these pins must hold, and which bits of them; all others belong to other pins. */
+function settingsOf(options: {
+  readonly pins: readonly number[];
+  readonly pullUps: boolean;
+  readonly interrupt: string | undefined;
+}): { readonly expected: Uint8Array; readonly mask: Uint8Array } {
+  const own = options.pins.reduce((bits, pin) => bits | (1 << pin), 0);
+  const expected = new Uint8Array(REGISTERS);
+  const mask = new Uint8Array(REGISTERS);
+  const pair = (register: number, on: boolean): void => {
+    for (const port of [0, 1]) {
+      const bits = (own >> (8 * port)) & 0xff;
+      mask[register + port] = bits;
+      expected[register + port] = on ? bits : 0;
+    }
+  };
+  pair(IODIR, true);
+  pair(IPOL, false);
+  pair(GPPU, options.pullUps);
+  const wired = options.interrupt !== undefined;
+  if (wired) {
+    pair(GPINTEN, true);
+    pair(INTCON, false);
+  }
+  // Two addresses of one register.
+  for (const address of [IOCON, IOCON + 1]) {
+    mask[address] = BANK | SEQOP | (wired ? MIRROR | OPEN_DRAIN : 0);
+    expected[address] = wired ? MIRROR | OPEN_DRAIN : 0;
+  }
+  return { expected, mask };
+}

@@ -1,4 +1,5 @@
 import {
+  checkSettings,
   defineDriver,
   inputPins,
   pinChannels,
@@ -51,7 +52,18 @@ export default defineDriver({
     const inputs = inputPins(chip, pins);
     await inputs.set(POLARITY, false);
     await inputs.set(CONFIGURATION, true);
-    const levels = (): Promise<number> => inputs.read(INPUT);
+    const own = pins.reduce((bits, pin) => bits | (1 << pin), 0);
+    const bits = [own & 0xff, own >> 8];
+    const expected = Uint8Array.of(0, 0, ...bits);
+    const levels = async (): Promise<number> => {
+      const levelsNow = await inputs.read(INPUT);
+      const found = Uint8Array.of(
+        ...(await chip.transfer(Uint8Array.of(POLARITY), 2)),
+        ...(await chip.transfer(Uint8Array.of(CONFIGURATION), 2)),
+      );
+      checkSettings(found, expected, { mask: Uint8Array.of(...bits, ...bits) });
+      return levelsNow;
+    };
     return pinSensor({ names: NAMES, pins, activeLow, interrupt, tools, levels });
   },
 });

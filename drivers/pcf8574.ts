@@ -60,7 +60,11 @@ export default defineDriver({
   channels: ({ pins }) => pinChannels(NAMES, pins),
   async open(chip, { pins, activeLow, interrupt }, tools) {
     await chip.transfer(ALL_INPUTS, 0);
-    const levels = (): Promise<number> => readLevels(chip);
+    // What the chip drives can not be read: all pins are made inputs again with each read.
+    const levels = async (): Promise<number> => {
+      const [byte = 0] = await chip.transfer(ALL_INPUTS, 1);
+      return byte;
+    };
     return pinSensor({ names: NAMES, pins, activeLow, interrupt, tools, levels });
   },
 });

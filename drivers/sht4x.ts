@@ -20,6 +20,7 @@ export default defineDriver({
   bus: 'i2c',
   addresses: [0x44, 0x45, 0x46],
   options: z.strictObject({}),
+  readMs: () => MEASUREMENT_MS,
   channels: () => SHT_CHANNELS,
   open(chip, _options, tools, signal) {
     const parts = {

@@ -87,6 +87,7 @@ function pageOf(driver) {
     ...(driver.addresses ? [`- Addresses: ${driver.addresses.map(hex).join(', ')}`] : []),
     ...(driver.datasheet ? [`- Datasheet: <${driver.datasheet}>`] : []),
     '',
+    ...(driver.notes ? [driver.notes.join(' '), ''] : []),
     '```yaml',
     'sensors:',
     `  ${exampleOf(driver, variant)}`,

@@ -83,9 +83,10 @@ async function show(
   });
   io.stdout.write(`${sensor.name}: ${driver.name}${place(sensor, driver)}\n`);
 
+  const report = (sentence: string): void => void io.stdout.write(`${sentence}\n`);
   let samples: Samples;
   try {
-    samples = await sampleOnce(sensor, driver, watched, clock);
+    samples = await sampleOnce(sensor, driver, watched, clock, report);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return refuse(io, `sensor ${sensor.name}: ${reason}`);
@@ -134,12 +135,14 @@ async function sampleOnce(
   driver: Driver,
   buses: Buses,
   clock: Clock,
+  report: Tools['report'],
 ): Promise<Samples> {
   const never = new AbortController().signal;
   const tools: Tools = {
     clock,
     sleep: (ms, signal) => clock.sleep(ms, signal),
     state: createMemoryState().of(config.name),
+    report,
     line: (line) => buses.gpio.line(line),
   };
   const opening = createTimeLimited<Awaited<ReturnType<Driver['open']>>>(

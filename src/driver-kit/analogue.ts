@@ -67,3 +67,12 @@ export function platinumToCelsius(ohms: number, r0: number): number {
   }
   return celsius;
 }
+
+/** Degrees Celsius of an NTC thermistor by the Steinhart–Hart equation: 1/T = a + b ln R + c (ln R)³, T in kelvin. */
+export function steinhartHartToCelsius(
+  ohms: number,
+  [a, b, c]: readonly [a: number, b: number, c: number],
+): number {
+  const log = Math.log(ohms);
+  return 1 / (a + b * log + c * log ** 3) - KELVIN;
+}

@@ -44,6 +44,8 @@ const driverShape = z.object({
   addresses: z.array(z.int().min(0x08).max(0x77)).optional(),
   lines: z.array(z.string()).min(1).max(64).optional(),
   options: z.custom((value) => value instanceof z.ZodObject, 'expected a z.strictObject'),
+  notes: z.array(z.string()).optional(),
+  readMs: callable.optional(),
   channels: callable,
   open: callable,
 });

@@ -22,19 +22,31 @@ export {
   fromCurrentLoop,
   ntcToCelsius,
   platinumToCelsius,
+  steinhartHartToCelsius,
   tableToCelsius,
   toResistance,
 } from './analogue.ts';
 export { crc8, signed, uint16, uint16le } from './bytes.ts';
+export {
+  acceptOption,
+  checkId,
+  checkSettings,
+  deadLine,
+  qualifyPowerOn,
+  SettingsLostError,
+} from './chip-state.ts';
 export { followEdges } from './edges.ts';
 export { inputPins, type OutputChip, pinChannels, pinSensor, registerPins } from './pins.ts';
+export { powerSamples } from './power.ts';
 export { openSht, SHT_CHANNELS, sensirionWords } from './sensirion.ts';
 export type { Channel, Sample, Samples, Sensor, Tools } from './sensor.ts';
+export { signalProblems, signalSample, signalShape, signalUnit } from './signal.ts';
 export {
   type Acceleration,
   readVibration,
   toVibration,
   VIBRATION_CHANNELS,
+  vibrationMs,
 } from './vibration.ts';
 export { duration, z };
 
@@ -68,7 +80,14 @@ export interface Driver<
     readonly alone?: boolean;
     open(chip: I2cDevice): Promise<OutputChip>;
   };
+  /** For its page in docs/drivers: what else a user must know, a sentence each. */
+  readonly notes?: readonly string[];
   readonly options: Options;
+  /**
+   * Milliseconds that a read takes at the longest, apart from its transfers: conversions that it waits for. Default: 0.
+   * `cellgate check` compares it with `every` and `timeout`.
+   */
+  readMs?(options: z.output<Options>): number;
   channels(options: z.output<Options>): readonly Channel[];
   /** Resolves when the sensor can be read; the signal is aborted when it takes too long or the gateway stops. */
   open(

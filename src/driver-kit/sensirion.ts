@@ -1,5 +1,6 @@
 import type { I2cDevice } from '../buses/i2c-device.ts';
 import { crc8, uint16 } from './bytes.ts';
+import { deadLine } from './chip-state.ts';
 import type { Channel, Sensor, Tools } from './sensor.ts';
 
 /**
@@ -10,7 +11,8 @@ export function sensirionWords(bytes: Uint8Array): number[] {
   const words: number[] = [];
   for (let at = 0; at < bytes.length; at += 3) {
     if (crc8(bytes.subarray(at, at + 2), 0x31, 0xff) !== bytes[at + 2]) {
-      throw new Error('the checksum is wrong: the answer was disturbed on its way');
+      const reason = 'the checksum is wrong: the answer was disturbed on its way';
+      throw new Error(deadLine(bytes) ?? reason);
     }
     words.push(uint16(bytes, at));
   }
@@ -39,6 +41,8 @@ export interface ShtParts {
   readonly measurementMs: number;
   /** Percent relative humidity of the 16 bits. */
   toHumidity(raw: number): number;
+  /** For chips with a status: rejects if it shows that the values are wrong. */
+  check?(chip: I2cDevice): Promise<void>;
 }
 
 /** A humidity sensor of Sensirion's as a sensor: one measurement a read, temperature and humidity with a CRC each. */
@@ -56,6 +60,7 @@ export async function openSht(
       await tools.sleep(parts.measurementMs, signal);
       const answer = await chip.transfer(new Uint8Array(), 6);
       const [temperature = 0, humidity = 0] = sensirionWords(answer);
+      await parts.check?.(chip);
       return {
         temperature: { value: shtToCelsius(temperature) },
         humidity: { value: parts.toHumidity(humidity) },

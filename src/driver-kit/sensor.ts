@@ -23,6 +23,8 @@ export type Samples = Readonly<Record<string, Sample>>;
 
 /** An open sensor; it rejects with a sentence that names the fault. */
 export interface Sensor {
+  /** What its reads share with those of other sensors, such as a 1-Wire bus: one reads at a time. Waiting is not part of a read's time. */
+  readonly shared?: string;
   /** One sample of every channel. The signal is aborted when the read takes too long or the gateway stops. */
   read(signal: AbortSignal): Promise<Samples>;
   /** For sensors that report changes by themselves: yields each change immediately, in addition to the regular reads. */
@@ -36,6 +38,8 @@ export interface Tools {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** State of this sensor that survives a restart. */
   readonly state: KeyValueStore;
+  /** Writes a sentence about this sensor to the log; the same one again is left out. */
+  report(sentence: string): void;
   /** One more GPIO line, such as a chip's interrupt; an option named `interrupt` has its name. */
   line(name: string): GpioLine;
 }

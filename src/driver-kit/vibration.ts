@@ -46,6 +46,8 @@ export interface AccelerationFifo {
   restart(): Promise<void>;
   /** The number of samples in it; rejects if some were lost. */
   count(): Promise<number>;
+  /** Rejects if the accelerometer is no longer as it was set up. */
+  check?(): Promise<void>;
   /** Removes and returns the oldest sample, in g. */
   take(): Promise<Acceleration>;
 }
@@ -64,6 +66,14 @@ const READ_EVERY = 16;
 /** Part of the full scale from which a value counts as clipped. */
 const CLIPPED = 0.99;
 
+/** The sampling rate of an accelerometer may be this much lower than its datasheet says. */
+const SLOWER = 1.1;
+
+/** Milliseconds that one window takes, for `readMs`. */
+export function vibrationMs({ window, rate }: { window: number; rate: number }): number {
+  return Math.ceil((1000 * window * SLOWER) / rate) + Math.ceil((1000 * READ_EVERY) / rate);
+}
+
 /** One window of samples as RMS, peak and frequency; `uncertain` when a sample is at full scale. */
 export async function readVibration(
   fifo: AccelerationFifo,
@@ -77,11 +87,13 @@ export async function readVibration(
   while (samples.length < window) {
     await tools.sleep(waitMs, signal);
     const count = Math.min(await fifo.count(), window - samples.length);
+    if (count === 0) await fifo.check?.();
     for (let index = 0; index < count; index += 1) {
       signal.throwIfAborted();
       samples.push(await fifo.take());
     }
   }
+  await fifo.check?.();
   const clipped = samples.flat().some((value) => Math.abs(value) >= CLIPPED * range);
   const { rms, peak, frequency } = toVibration(samples, rate);
   const quality = clipped

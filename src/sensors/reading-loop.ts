@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Mutex } from '../base/mutex.ts';
 import { BusError } from '../buses/bus-error.ts';
-import type { Samples, Sensor } from '../driver-kit/driver.ts';
+import { type Samples, type Sensor, SettingsLostError } from '../driver-kit/driver.ts';
 import type { ChannelPublisher } from './channel-publisher.ts';
 import { nextDeadline } from './read-schedule.ts';
 import { createTimeLimited } from './time-limited.ts';
@@ -25,7 +25,8 @@ export interface ReadingLoopParts {
 
 /**
  * Reads an open sensor at its interval and receives the changes that it reports itself. Ends when the signal is aborted,
- * the changes fail, there is no answer at its address, it holds the bus, or too many reads in a row have failed.
+ * the changes fail, there is no answer at its address, it holds the bus, it has lost its settings, or too many reads in
+ * a row have failed.
  * Deadlines stay on their grid: after a slow read the missed ones are left out.
  */
 export async function runReadingLoop(
@@ -78,7 +79,9 @@ async function readAtInterval(
       failures += 1;
       // The next chip that answers there may be another one, or have lost its settings with its supply. A chip that
       // holds the bus delays all others with every try, so the pauses between the tries grow.
-      lost = error instanceof BusError && (error.fault === 'absent' || error.fault === 'stuck');
+      lost =
+        error instanceof SettingsLostError ||
+        (error instanceof BusError && (error.fault === 'absent' || error.fault === 'stuck'));
       parts.failed(error);
     }
     const next = nextDeadline(deadline, everyMs, clock.monotonic());

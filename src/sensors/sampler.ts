@@ -93,6 +93,7 @@ class DriverSampler implements Sampler {
   readonly #life = new AbortController();
   #running: Promise<void> | undefined;
   #waitMs = 0;
+  #reported: string | undefined;
 
   constructor(config: SensorConfig, parts: SamplerParts) {
     this.#config = config;
@@ -104,6 +105,7 @@ class DriverSampler implements Sampler {
       clock,
       sleep: (ms, signal) => clock.sleep(ms, signal),
       state: state.of(config.name),
+      report: (sentence) => this.#report(sentence),
       line: (line) => buses.gpio.line(line),
     };
     const channels = parts.driver.channels(config.options);
@@ -161,6 +163,12 @@ class DriverSampler implements Sampler {
   stalled(): boolean {
     const { every, timeout } = this.#config;
     return this.#running !== undefined && this.#condition.idleMs() > every + timeout + STALLED_MS;
+  }
+
+  #report(sentence: string): void {
+    if (sentence === this.#reported) return;
+    this.#reported = sentence;
+    this.#log.info(`sensor ${this.name}: ${sentence}`);
   }
 
   #createPublisher(channel: Channel): ChannelPublisher {

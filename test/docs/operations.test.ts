@@ -10,7 +10,7 @@ const filesOf = (folder: string): string[] =>
 const LITERAL = String.raw`(?:'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|${'`'}((?:[^${'`'}\\]|\\.)*)${'`'})`;
 /** Where a reason or a trouble is said. */
 const SAID = [
-  String.raw`\bnew (?:Bus)?Error\(\s*(?:(?:'[a-z]+'|fault),\s*)?`,
+  String.raw`\bnew (?:Bus|SettingsLost)?Error\(\s*(?:(?:'[a-z]+'|fault),\s*|(?:\w+ |deadLine\(\w+\) )\?\? )?`,
   String.raw`\breason: (?:reason \?\? )?`,
   String.raw`\b(?:bad|goSafe|makeSafe|giveUp)\((?:reason \?\? |undefined, )?\s*`,
   String.raw`\buncertain\(\w+, `,
@@ -86,6 +86,9 @@ const PARTLY = [
   'src/net/certificates.ts',
   'src/runtime/progress.ts',
   'src/driver-kit/reading.ts',
+  'src/driver-kit/chip-state.ts',
+  'src/driver-kit/power.ts',
+  'src/driver-kit/signal.ts',
   'src/runtime/wall-clock.ts',
   'src/store/store.ts',
   'src/store/read-failures.ts',

@@ -31,6 +31,12 @@ const all = [
       seed: z.int().min(0).default(1).describe('The same seed gives the same values.'),
     }),
   }),
+  fake({
+    name: 'slow',
+    bus: 'none',
+    options: z.strictObject({ turns: z.int().default(1).describe('Each takes 180 ms.') }),
+    readMs: ({ turns }) => 180 * Number(turns),
+  }),
   fake({ name: 'tmp102', bus: 'i2c', addresses: ADDRESSES, options: z.strictObject({}) }),
   fake({
     name: 'ads1115',

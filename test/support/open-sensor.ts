@@ -6,9 +6,16 @@ import { createManualClock, type ManualClock } from './manual-clock.ts';
 export const never: AbortSignal = new AbortController().signal;
 
 /** A clock whose sleepers wake at once, noting for how long they were asked to sleep. */
-export function createHastyTools(): { tools: Tools; slept: number[]; clock: ManualClock } {
+export function createHastyTools(): {
+  tools: Tools;
+  slept: number[];
+  reported: string[];
+  clock: ManualClock;
+} {
   const clock = createManualClock();
   const slept: number[] = [];
+  const reported: string[] = [];
+  const report = (sentence: string): void => void reported.push(sentence);
   const sleep = async (ms: number): Promise<void> => {
     slept.push(ms);
     await clock.advance(ms);
@@ -17,7 +24,7 @@ export function createHastyTools(): { tools: Tools; slept: number[]; clock: Manu
   const line = (name: string): never => {
     throw new Error(`no line ${name} in this test`);
   };
-  return { tools: { clock, sleep, state, line }, slept, clock };
+  return { tools: { clock, sleep, state, report, line }, slept, reported, clock };
 }
 
 /** Opens a driver with options as a config has them. */

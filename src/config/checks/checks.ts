@@ -6,6 +6,7 @@ import { isLoopback } from '../schema/listeners.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { outputChecks } from './output-checks.ts';
 import { linesOf, type Parts } from './parts.ts';
+import { sensorChecks } from './sensor-checks.ts';
 import { uplinkChecks } from './uplink-checks.ts';
 
 /** Conflicts between parts that are valid by themselves: names, topics, addresses, GPIO lines, ports and open listeners. */
@@ -16,6 +17,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...earlyExpiries(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
+    ...sensorChecks(parts),
     ...outputChecks(parts),
     ...samePorts(parts),
     ...openListeners(parts),

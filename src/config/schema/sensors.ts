@@ -48,6 +48,11 @@ const LONGEST_TIMEOUT_MS = 5000;
 /** Shortest default: with less, a busy scheduler would look like a broken sensor. */
 const SHORTEST_TIMEOUT_MS = 100;
 
+/** The default of `timeout`, in milliseconds. */
+export function usualTimeout(every: number): number {
+  return Math.max(SHORTEST_TIMEOUT_MS, Math.min(every, LONGEST_TIMEOUT_MS));
+}
+
 const sensorShape = {
   every: duration('10ms', '1d').prefault('1s').describe('Time from one read to the next.'),
   timeout: duration('10ms', '10m')
@@ -160,13 +165,12 @@ function sensorOf(driver: Driver) {
     .strict()
     .transform((sensor): PartialSensor => {
       const { every, timeout, ...rest } = sensor as unknown as SensorInput;
-      const usual = Math.max(SHORTEST_TIMEOUT_MS, Math.min(every, LONGEST_TIMEOUT_MS));
       const common = Object.entries(rest).filter(([key]) => !optionKeys.includes(key));
       const options = Object.entries(rest).filter(([key]) => optionKeys.includes(key));
       return {
         ...(Object.fromEntries(common) as Omit<PartialSensor, 'every' | 'timeout' | 'options'>),
         every,
-        timeout: timeout ?? usual,
+        timeout: timeout ?? usualTimeout(every),
         options: Object.fromEntries(options),
       };
     });

@@ -55,6 +55,7 @@ const TRANSFERS: readonly Transfer[] = [
   { write: '01', read: '61a0' },
   { write: '0160a0', read: '' },
   { write: '00', read: '1900' },
+  { write: '01', read: '60a0' },
 ];
 
 test('shows each transfer and the value', async () => {
@@ -67,6 +68,8 @@ test('shows each transfer and the value', async () => {
       '> 01 60 a0',
       '> 00',
       '< 19 00',
+      '> 01',
+      '< 60 a0',
       'temperature  25  °C  good',
       '',
     ].join('\n'),
@@ -78,6 +81,7 @@ test('a doubtful value is told with its reason and is no failure', async () => {
   const { code, out } = await read('temperature', [
     { write: '01', read: '60b0' },
     { write: '00', read: '4b01' },
+    { write: '01', read: '60b0' },
   ]);
   expect(out).toContain(
     "temperature  150  °C  uncertain  (outside the sensor's range of -40 to 125 °C)\n",
@@ -133,7 +137,7 @@ test('--record keeps what the contract test can play', async () => {
   const record = join(folder, 'tmp102.json');
   const { code, out } = await read(`temperature --record ${record}`, TRANSFERS);
   expect(code).toBe(0);
-  expect(out).toContain(`3 transfers written to ${record}\n`);
+  expect(out).toContain(`4 transfers written to ${record}\n`);
   expect(JSON.parse(readFileSync(record, 'utf8'))).toEqual({
     driver: 'tmp102',
     address: 0x48,

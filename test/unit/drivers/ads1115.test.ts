@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
-import ads1115, { isFullScale, toSample, toVolts } from '../../../drivers/ads1115.ts';
+import ads1115, { isFullScale, toVolts } from '../../../drivers/ads1115.ts';
 import { playback } from '../../../src/buses/playback.ts';
+import { signalSample } from '../../../src/driver-kit/signal.ts';
 import { createHastyTools, never, openSensor } from '../../support/open-sensor.ts';
 
 describe('toVolts', () => {
@@ -30,30 +31,35 @@ describe('toVolts', () => {
   });
 });
 
+/** Ends a conversion that another program may have begun. */
+const opening = (config: string) => ({ write: `01${idle(config)}`, read: '' });
+const idle = (config: string) =>
+  (Number.parseInt(config, 16) & 0x7fff).toString(16).padStart(4, '0');
+/** A conversion with a config, and its result. */
+const conversion = (config: string, raw: string) => [
+  { write: '01', read: '8583' },
+  { write: `01${config}`, read: '' },
+  { write: '01', read: config },
+  { write: '00', read: raw },
+  { write: '01', read: config },
+];
+
 test('starts a conversion, waits for it, checks that it is ready, and reads it', async () => {
-  const chip = playback([
-    { write: '01c383', read: '' },
-    { write: '01', read: 'c383' },
-    { write: '00', read: '4000' },
-  ]);
+  const chip = playback([opening('c383'), ...conversion('c383', '4000')]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(ads1115, chip, {}, tools);
   expect(await sensor.read(never)).toEqual({ '': { value: 2.048 } });
-  expect(slept).toEqual([10]);
+  expect(slept).toEqual([139, 10]);
   chip.done();
 });
 
 test.each([
-  [{ input: 'AIN3', range: 0.256, rate: 860 }, '01fbe3'],
-  [{ input: 'AIN0-AIN1', range: 6.144, rate: 8 }, '018103'],
-  [{ input: 'AIN2-AIN3', range: 2.048, rate: 475 }, '01b5c3'],
-  [{ input: 'AIN1', range: 1.024, rate: 250 }, '01d7a3'],
+  [{ input: 'AIN3', range: 0.256, rate: 860 }, 'fbe3'],
+  [{ input: 'AIN0-AIN1', range: 6.144, rate: 8 }, '8103'],
+  [{ input: 'AIN2-AIN3', range: 2.048, rate: 475 }, 'b5c3'],
+  [{ input: 'AIN1', range: 1.024, rate: 250 }, 'd7a3'],
 ] as const)('%j', async (options, config) => {
-  const chip = playback([
-    { write: config, read: '' },
-    { write: '01', read: '8583' },
-    { write: '00', read: '0000' },
-  ]);
+  const chip = playback([opening(config), ...conversion(config, '0000')]);
   const sensor = await openSensor(ads1115, chip, options);
   expect(await sensor.read(never)).toEqual({ '': { value: 0 } });
   chip.done();
@@ -61,12 +67,16 @@ test.each([
 
 test('waits on while the chip still converts, and gives up in the end', async () => {
   const busy = { write: '01', read: '4383' };
+  const [, ...started] = conversion('c383', '2000');
+  const [ask, begin] = conversion('c383', '2000');
   const chip = playback([
-    { write: '01c383', read: '' },
+    opening('c383'),
+    ask!,
+    started[0]!,
     busy,
-    { write: '01', read: 'c383' },
-    { write: '00', read: '2000' },
-    { write: '01c383', read: '' },
+    ...started.slice(1),
+    ask!,
+    begin!,
     busy,
     busy,
     busy,
@@ -78,11 +88,7 @@ test('waits on while the chip still converts, and gives up in the end', async ()
 });
 
 test('at full scale the value is uncertain', async () => {
-  const chip = playback([
-    { write: '01c383', read: '' },
-    { write: '01', read: 'c383' },
-    { write: '00', read: '8000' },
-  ]);
+  const chip = playback([opening('c383'), ...conversion('c383', '8000')]);
   const sensor = await openSensor(ads1115, chip, {});
   expect(await sensor.read(never)).toEqual({
     '': { value: -4.096, quality: 'uncertain', reason: 'at full scale, ±4.096 V' },
@@ -90,15 +96,21 @@ test('at full scale the value is uncertain', async () => {
 });
 
 test('a bus error is the reason', async () => {
-  const chip = playback([{ write: '01c383', error: 'no answer from 0x48 on i2c-1' }]);
+  const chip = playback([opening('c383'), { write: '01', error: 'no answer from 0x48 on i2c-1' }]);
   const sensor = await openSensor(ads1115, chip, {});
   await expect(sensor.read(never)).rejects.toThrow('no answer from 0x48 on i2c-1');
   chip.done();
 });
 
+test('a conversion that was not asked for is no value', async () => {
+  const chip = playback([opening('c383'), { write: '01', read: '4283' }]);
+  const sensor = await openSensor(ads1115, chip, {});
+  await expect(sensor.read(never)).rejects.toThrow('another program uses the chip');
+});
+
 describe('signals', () => {
   const at = (volts: number, options: z.input<typeof ads1115.options>) =>
-    toSample(volts, ads1115.options.parse(options));
+    signalSample(volts, ads1115.options.parse(options));
 
   test('4–20 mA over a shunt', () => {
     const scale: [number, number] = [0, 16];
@@ -148,9 +160,58 @@ describe('signals', () => {
     expect(at(0.33, byTable)).toEqual({ value: null, reason: '1111 Ω is not in the table' });
   });
 
+  test('an NTC or Pt1000 at the high side', () => {
+    const { supply } = bridge;
+    const ntc = { signal: 'ntc', supply, pullDown: 10_000, r25: 10_000, beta: 3950 } as const;
+    expect(at(1.65, ntc).value).toBeCloseTo(25, 9);
+    // Warm is a low resistance, so a high voltage; at the low side it is a low voltage.
+    expect(at(2, ntc).value).toBeGreaterThan(25);
+    expect(at(0.01, ntc)).toEqual({ value: null, reason: 'wire broken: no current flows' });
+    expect(at(3.29, ntc)).toEqual({ value: null, reason: 'short circuit: 0 Ω' });
+    const pt1000 = { signal: 'pt1000', supply, pullDown: 1000 } as const;
+    expect(at(3.3 / 2.385055, pt1000).value).toBeCloseTo(100, 2);
+  });
+
+  test('an NTC by the coefficients of Steinhart and Hart', () => {
+    // Of a thermistor with 10 kΩ at 25 °C, 32,650 Ω at 0 °C and 3603 Ω at 50 °C.
+    const steinhartHart: [number, number, number] = [1.12924e-3, 2.34108e-4, 0.87755e-7];
+    const options = { signal: 'ntc', ...bridge, pullUp: 10_000, steinhartHart } as const;
+    expect(at(1.65, options).value).toBeCloseTo(25, 1);
+    expect(at((3.3 * 32_650) / 42_650, options).value).toBeCloseTo(0, 1);
+    expect(at((3.3 * 3603) / 13_603, options).value).toBeCloseTo(50, 1);
+  });
+
+  test.each([
+    [
+      { signal: '4-20mA', shunt: 150, range: 2.048, scale: [0, 16], unit: 'bar' },
+      'found 2.048 V, which 150 Ω reach at 13.7 mA, at 9.7 of 16, expected at least 4.096',
+    ],
+    [
+      { signal: '4-20mA', shunt: 400, range: 6.144, scale: [0, 16], unit: 'bar' },
+      'found 6.144 V, which 400 Ω reach at 15.4 mA, at 11.4 of 16, expected a smaller shunt or a larger divider',
+    ],
+    [
+      { signal: '0-10V', divider: 4, range: 2.048 },
+      'found 2.048 V, which the input reaches at 8.2 of 10 V, expected at least 4.096',
+    ],
+    [
+      { signal: 'ntc', ...bridge, pullDown: 1000, r25: 1, beta: 1 },
+      'found beside pullUp, expected one of the two',
+    ],
+  ])('%j can not work', (options, message) => {
+    const { error } = ads1115.options.safeParse(options);
+    expect(error?.issues.map((issue) => issue.message)).toEqual([message]);
+  });
+
+  test.each([
+    { signal: '4-20mA', shunt: 100, range: 2.048, scale: [0, 16], unit: 'bar' },
+    { signal: '4-20mA', shunt: 250, range: 6.144, scale: [0, 16], unit: 'bar' },
+    { signal: '0-10V', divider: 2.5 },
+  ])('%j works', (options) => expect(ads1115.options.safeParse(options).success).toBe(true));
+
   test.each([
     [{ signal: '4-20mA', scale: [0, 1] }, ['shunt', 'unit']],
-    [{ signal: '0-10V' }, ['divider']],
+    [{ signal: '0-10V' }, ['divider', 'range']],
     [{ signal: 'pt1000', supply: 3.3 }, ['pullUp']],
     [{ signal: 'ntc' }, ['supply', 'pullUp', 'r25', 'beta']],
   ])('%j lacks %j', (options, keys) => {
@@ -159,14 +220,13 @@ describe('signals', () => {
   });
 
   test('full scale is uncertain, a failure stays a failure', async () => {
-    const reading = (raw: string) => [
-      { write: '01c383', read: '' },
-      { write: '01', read: 'c383' },
-      { write: '00', read: raw },
-    ];
     const scale: [number, number] = [0, 16];
-    const options = { signal: '4-20mA', shunt: 250, scale, unit: 'bar' } as const;
-    const chip = playback([...reading('7fff'), ...reading('0000')]);
+    const options = { signal: '4-20mA', shunt: 200, scale, unit: 'bar' } as const;
+    const chip = playback([
+      opening('c383'),
+      ...conversion('c383', '7fff'),
+      ...conversion('c383', '0000'),
+    ]);
     const sensor = await openSensor(ads1115, chip, options);
     expect(await sensor.read(never)).toMatchObject({
       '': { quality: 'uncertain', reason: 'at full scale, ±4.096 V' },

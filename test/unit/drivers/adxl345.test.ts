@@ -11,6 +11,7 @@ test('toAcceleration', () => {
 
 const opening = [
   { write: '00', read: 'e5' },
+  { write: '1e000000', read: '' },
   { write: '2c0b', read: '' },
   { write: '3109', read: '' },
   { write: '2d08', read: '' },
@@ -25,10 +26,16 @@ const fifo = {
   status: (count: number) => count,
   bytes: (sample: readonly number[]) => littleEndian(sample.map((g) => Math.round(g * 256))),
 };
+const checked = [
+  { write: '2c', read: '0b08' },
+  { write: '31', read: '09' },
+  { write: '38', read: '80' },
+  { write: '1e', read: '000000' },
+];
 const wave = { count: 128, rateHz: 200, hertz: 24.5, height: 0.5 };
 
 test('takes a window of samples and measures the vibration', async () => {
-  const chip = playback([...opening, ...vibrationTransfers(fifo, wave)]);
+  const chip = playback([...opening, ...vibrationTransfers(fifo, wave), ...checked]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(adxl345, chip, {}, tools);
   const { rms, peak, frequency } = await sensor.read(never);
@@ -40,7 +47,11 @@ test('takes a window of samples and measures the vibration', async () => {
 });
 
 test('a clipped reading is uncertain', async () => {
-  const chip = playback([...opening, ...vibrationTransfers(fifo, { ...wave, height: 3.99 })]);
+  const chip = playback([
+    ...opening,
+    ...vibrationTransfers(fifo, { ...wave, height: 3.99 }),
+    ...checked,
+  ]);
   const sensor = await openSensor(adxl345, chip, {});
   const uncertain = { quality: 'uncertain', reason: 'an axis is at full scale, ±4 g' };
   expect(await sensor.read(never)).toMatchObject({
@@ -51,15 +62,15 @@ test('a clipped reading is uncertain', async () => {
 });
 
 test('lost samples are an error', async () => {
-  const chip = playback([...opening, ...fifo.restart, { write: '39', read: '20' }]);
+  const chip = playback([...opening, ...fifo.restart, { write: '39', read: '20' }, ...checked]);
   const sensor = await openSensor(adxl345, chip, {});
   await expect(sensor.read(never)).rejects.toThrow('samples were lost: the bus is too busy');
 });
 
 test('another chip is not taken for one, and a bus error is the reason', async () => {
-  const other = playback([{ write: '00', read: '00' }]);
+  const other = playback([{ write: '00', read: '12' }]);
   await expect(openSensor(adxl345, other, {})).rejects.toThrow(
-    'not an ADXL345: DEVID is 0x00, expected 0xe5',
+    'not an ADXL345: DEVID is 0x12, expected 0xe5',
   );
   const gone = playback([{ write: '00', error: 'no answer from 0x53 on i2c-1' }]);
   await expect(openSensor(adxl345, gone, {})).rejects.toThrow('no answer from 0x53 on i2c-1');

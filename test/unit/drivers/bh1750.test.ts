@@ -8,6 +8,8 @@ test('toLux', () => expect(Math.round(toLux(0b1000_0011_1001_0000))).toBe(28_067
 
 const asking = [
   { write: '01', read: '' },
+  { write: '42', read: '' },
+  { write: '65', read: '' },
   { write: '20', read: '' },
 ];
 

@@ -92,7 +92,7 @@ test('measures once a read', async () => {
     ...asking,
     { write: 'f3', read: '08' },
     { write: 'f3', read: '00' },
-    { write: 'f7', read: '655ac07eed007530' },
+    { write: 'f2', read: '0100240000655ac07eed007530' },
   ]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(bme280, chip, {}, tools);
@@ -109,17 +109,57 @@ test('what was not measured is an error', async () => {
     ...opening,
     ...asking,
     { write: 'f3', read: '00' },
-    { write: 'f7', read: '8000008000008000' },
+    { write: 'f2', read: '01002400008000008000008000' },
   ]);
   const sensor = await openSensor(bme280, chip, {});
   await expect(sensor.read(never)).rejects.toThrow('nothing was measured');
   chip.done();
 });
 
+test.each([
+  ['humidity alone', '655ac07eed008000'],
+  ['temperature alone', '655ac08000007530'],
+  ['pressure alone', '8000007eed007530'],
+  ['temperature and pressure', '8000008000007530'],
+])(
+  'what the registers also hold after a reset is real when it is measured: %s',
+  async (_, data) => {
+    const transfers = [
+      { write: 'f3', read: '00' },
+      { write: 'f2', read: `0100240000${data}` },
+    ];
+    const sensor = await openSensor(bme280, playback([...opening, ...asking, ...transfers]), {});
+    const samples = await sensor.read(never);
+    for (const { value, quality } of Object.values(samples)) {
+      expect(value).toBeGreaterThan(0);
+      expect(quality).toBeUndefined();
+    }
+  },
+);
+
+test('a chip that was reset during the conversion has measured nothing', async () => {
+  const transfers = [
+    { write: 'f3', read: '00' },
+    { write: 'f2', read: '0000000000655ac07eed007530' },
+  ];
+  const sensor = await openSensor(bme280, playback([...opening, ...asking, ...transfers]), {});
+  await expect(sensor.read(never)).rejects.toThrow('the chip has lost its settings');
+});
+
+test('a calibration that no chip has is refused', async () => {
+  const at = opening.findIndex(({ write }) => write === '88');
+  const without = opening.map((one, index) =>
+    index === at ? { ...one, read: `0000${LOW.slice(4)}` } : one,
+  );
+  await expect(openSensor(bme280, playback(without), {})).rejects.toThrow(
+    'its calibration makes no sense',
+  );
+});
+
 test('a BMP280 or another chip is not taken for one', async () => {
   const open = (id: string) => openSensor(bme280, playback([{ write: 'd0', read: id }]), {});
   await expect(open('58')).rejects.toThrow('its chip ID is 0x58 (a BMP280, which has no humidity)');
-  await expect(open('ff')).rejects.toThrow('not a BME280: its chip ID is 0xff');
+  await expect(open('61')).rejects.toThrow('not a BME280: its chip ID is 0x61, expected 0x60');
 });
 
 test('a bus error is the reason, and a chip that is never ready is one', async () => {

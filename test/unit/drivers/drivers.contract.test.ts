@@ -90,15 +90,18 @@ describe.each(all.map((driver) => [driver.name, driver] as const))('%s', (name, 
     }
   });
 
-  test('its samples have the keys of its channels, which are unique topic levels', async () => {
+  test('its samples have the keys of its channels, which are unique topic levels, in the time that it declares', async () => {
     for (const options of optionSets) {
       const parsed = driver.options.parse(options);
       const names = driver.channels(parsed).map((channel) => channel.name);
       expect(new Set(names).size).toBe(names.length);
       for (const channel of names) expect(channel).toMatch(/^[a-z0-9-]*$/);
-      const { tools } = createHastyTools();
+      const { tools, slept } = createHastyTools();
       const sensor = await driver.open(handleOf(driver), parsed, tools, never);
+      slept.length = 0;
       expect(Object.keys(await sensor.read(never)).sort()).toEqual(names.sort());
+      const waitedMs = slept.reduce((sum, ms) => sum + ms, 0);
+      expect(waitedMs, 'readMs').toBeLessThanOrEqual(driver.readMs?.(parsed) ?? 0);
       await sensor.close?.();
     }
   });

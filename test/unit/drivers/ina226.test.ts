@@ -13,15 +13,18 @@ test('the example of the datasheet', () => {
 test('a negative shunt voltage', () => expect(toShuntVolts(0x8300)).toBeCloseTo(-0.08, 9));
 
 test.each([
-  [1, '004127', 3],
-  [16, '004527', 39],
-  [1024, '004f27', 2479],
+  [1, '4127', 3],
+  [16, '4527', 39],
+  [1024, '4f27', 2479],
 ] as const)('averages %d conversions', async (average, configuration, wait) => {
   const chip = playback([
     { write: 'fe', read: '5449' },
-    { write: configuration, read: '' },
+    { write: `00${configuration}`, read: '' },
+    { write: '051000', read: '' },
     { write: '01', read: '1f40' },
     { write: '02', read: '2570' },
+    { write: '00', read: configuration },
+    { write: '05', read: '1000' },
   ]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(ina226, chip, { shunt: 0.002, average }, tools);
@@ -37,8 +40,11 @@ test('at full scale the current is uncertain', async () => {
   const chip = playback([
     { write: 'fe', read: '5449' },
     { write: '004527', read: '' },
+    { write: '051000', read: '' },
     { write: '01', read: '7fff' },
     { write: '02', read: '2570' },
+    { write: '00', read: '4527' },
+    { write: '05', read: '1000' },
   ]);
   const sensor = await openSensor(ina226, chip, { shunt: 0.1 });
   expect(await sensor.read(never)).toMatchObject({
@@ -50,7 +56,7 @@ test('at full scale the current is uncertain', async () => {
 test('an INA219 or another chip is not taken for one, and a bus error is the reason', async () => {
   const other = playback([{ write: 'fe', read: '399f' }]);
   await expect(openSensor(ina226, other, { shunt: 1 })).rejects.toThrow(
-    'not an INA226: its manufacturer ID is 399f, expected 5449',
+    'not an INA226: its manufacturer ID is 0x399f, expected 0x5449',
   );
   const gone = playback([{ write: 'fe', error: 'no answer from 0x40 on i2c-1' }]);
   await expect(openSensor(ina226, gone, { shunt: 1 })).rejects.toThrow('no answer from 0x40');

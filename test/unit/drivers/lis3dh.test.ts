@@ -15,9 +15,7 @@ describe('toAcceleration', () => {
 
 const opening = [
   { write: '0f', read: '33' },
-  { write: '2077', read: '' },
-  { write: '2398', read: '' },
-  { write: '2440', read: '' },
+  { write: 'a0770000984000', read: '' },
 ];
 const fifo = {
   restart: [
@@ -29,10 +27,11 @@ const fifo = {
   status: (count: number) => count,
   bytes: (sample: readonly number[]) => littleEndian(sample.map((g) => Math.round(g * 500) << 4)),
 };
+const checked = { write: 'a0', read: '770000984000' };
 const wave = { count: 128, rateHz: 400, hertz: 50, height: 0.5 };
 
 test('takes a window of samples and measures the vibration', async () => {
-  const chip = playback([...opening, ...vibrationTransfers(fifo, wave)]);
+  const chip = playback([...opening, ...vibrationTransfers(fifo, wave), checked]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(lis3dh, chip, {}, tools);
   const { rms, peak, frequency } = await sensor.read(never);
@@ -47,7 +46,7 @@ test('takes a window of samples and measures the vibration', async () => {
 test('a clipped reading is uncertain, and so is a missing frequency', async () => {
   const clipped = vibrationTransfers(fifo, { ...wave, height: 3.99 });
   const still = vibrationTransfers(fifo, { ...wave, height: 0 });
-  const chip = playback([...opening, ...clipped, ...still]);
+  const chip = playback([...opening, ...clipped, checked, ...still, checked]);
   const sensor = await openSensor(lis3dh, chip, {});
   const uncertain = { quality: 'uncertain', reason: 'an axis is at full scale, ±4 g' };
   expect(await sensor.read(never)).toMatchObject({
@@ -64,7 +63,7 @@ test('a clipped reading is uncertain, and so is a missing frequency', async () =
 });
 
 test('lost samples are an error', async () => {
-  const chip = playback([...opening, ...fifo.restart, { write: '2f', read: '5f' }]);
+  const chip = playback([...opening, ...fifo.restart, { write: '2f', read: '5f' }, checked]);
   const sensor = await openSensor(lis3dh, chip, {});
   await expect(sensor.read(never)).rejects.toThrow('samples were lost: the bus is too busy');
 });

@@ -31,6 +31,7 @@ test('wakes the chip, waits for a conversion and reads', async () => {
     { write: '01', read: '01' },
     { write: '0100', read: '' },
     { write: '00', read: '1980' },
+    { write: '01', read: '00' },
   ]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(lm75, chip, {}, tools);

@@ -4,7 +4,14 @@ import { playback } from '../../../src/buses/playback.ts';
 import { createHastyTools, never, openSensor } from '../../support/open-sensor.ts';
 import { playbackLine } from '../../support/playback-gpio.ts';
 
+/** Without BANK and SEQOP. */
+const addressing = [
+  { write: '05', read: '00' },
+  { write: '15', read: '00' },
+  { write: '0a', read: '00' },
+];
 const setUp = [
+  ...addressing,
   { write: '02', read: 'ffff' },
   { write: '02fe7f', read: '' },
   { write: '0c', read: '0000' },
@@ -14,7 +21,10 @@ const setUp = [
 ];
 
 test('makes its pins inputs with pull-ups, leaves the others alone, and reads both ports', async () => {
-  const chip = playback([...setUp, { write: '12', read: '0180' }]);
+  const chip = playback([
+    ...setUp,
+    { write: '00', read: '0180fe7f000000000000000001800000000001800000' },
+  ]);
   const sensor = await openSensor(mcp23017, chip, { pins: [0, 15], pullUps: true });
   expect(await sensor.read(never)).toEqual({ a0: { value: true }, b7: { value: true } });
   chip.done();
@@ -38,6 +48,6 @@ test('an interrupt is set up to come with each change, open drain, on both its p
 });
 
 test('a bus error is the reason', async () => {
-  const chip = playback([{ write: '02', error: 'no answer from 0x20 on i2c-1' }]);
+  const chip = playback([{ write: '05', error: 'no answer from 0x20 on i2c-1' }]);
   await expect(openSensor(mcp23017, chip, {})).rejects.toThrow('no answer from 0x20 on i2c-1');
 });

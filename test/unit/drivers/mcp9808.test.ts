@@ -20,7 +20,11 @@ test('checks the chip, wakes it and reads', async () => {
     { write: '06', read: '0054' },
     { write: '01', read: '0100' },
     { write: '010000', read: '' },
+    { write: '0803', read: '' },
     { write: '05', read: 'c194' },
+    { write: '01', read: '0000' },
+    { write: '08', read: '03' },
+    { write: '06', read: '0054' },
   ]);
   const sensor = await openSensor(mcp9808, chip, {});
   expect(await sensor.read(never)).toEqual({ '': { value: 25.25 } });
@@ -28,9 +32,9 @@ test('checks the chip, wakes it and reads', async () => {
 });
 
 test('another chip, e.g. a LIS3DH, is not taken for one', async () => {
-  const chip = playback([{ write: '06', read: 'ffff' }]);
+  const chip = playback([{ write: '06', read: '3320' }]);
   await expect(openSensor(mcp9808, chip, {})).rejects.toThrow(
-    'not an MCP9808: its manufacturer ID is ffff, expected 0054',
+    'not an MCP9808: its manufacturer ID is 0x3320, expected 0x0054',
   );
 });
 

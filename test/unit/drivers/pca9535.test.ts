@@ -10,6 +10,8 @@ test('makes its pins inputs, leaves the others alone, and reads both ports', asy
     { write: '06', read: '0000' },
     { write: '060180', read: '' },
     { write: '00', read: '0080' },
+    { write: '04', read: '8001' },
+    { write: '06', read: '0180' },
   ]);
   const sensor = await openSensor(pca9535, chip, { pins: [0, 15] });
   expect(await sensor.read(never)).toEqual({ p00: { value: false }, p17: { value: true } });

@@ -8,7 +8,7 @@ import { playbackLine } from '../../support/playback-gpio.ts';
 test('makes all pins inputs and reads them', async () => {
   const chip = playback([
     { write: 'ff', read: '' },
-    { write: '', read: '81' },
+    { write: 'ff', read: '81' },
   ]);
   const sensor = await openSensor(pcf8574, chip, {});
   expect(await sensor.read(never)).toEqual({
@@ -28,7 +28,7 @@ test('makes all pins inputs and reads them', async () => {
 test('reads at once when the interrupt comes, and gives its line back', async () => {
   const chip = playback([
     { write: 'ff', read: '' },
-    { write: '', read: '02' },
+    { write: 'ff', read: '02' },
   ]);
   const line = playbackLine();
   const { tools } = createHastyTools();
@@ -63,7 +63,7 @@ test('reads at once when the interrupt comes, and gives its line back', async ()
 test('a bus error is the reason', async () => {
   const chip = playback([
     { write: 'ff', read: '' },
-    { write: '', error: 'no answer from 0x20 on i2c-1' },
+    { write: 'ff', error: 'no answer from 0x20 on i2c-1' },
   ]);
   const sensor = await openSensor(pcf8574, chip, {});
   await expect(sensor.read(never)).rejects.toThrow('no answer from 0x20 on i2c-1');

@@ -24,18 +24,19 @@ test.each([
 // The CRC of beef is 92, an example of the datasheet.
 const transfers = (answer: string) => [
   { write: '3093', read: '' },
+  { write: '30a2', read: '' },
   { write: '2400', read: '' },
   { write: '', read: answer },
 ];
 
 test('measures, waits for it and reads', async () => {
-  const chip = playback(transfers('beef92beef92'));
+  const chip = playback([...transfers('beef92beef92'), { write: 'f32d', read: '8010e1' }]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(sht3x, chip, {}, tools);
   const { temperature, humidity } = await sensor.read(never);
   expect(temperature?.value).toBeCloseTo(-45 + (175 * 0xbeef) / 65_535, 9);
   expect(humidity?.value).toBeCloseTo(toHumidity(0xbeef), 9);
-  expect(slept).toEqual([2, 16]);
+  expect(slept).toEqual([2, 2, 16]);
   chip.done();
 });
 
@@ -47,6 +48,7 @@ test.each(['beef93beef92', 'beef92beee92'])('a wrong checksum (%s) is an error',
 test('a bus error is the reason', async () => {
   const chip = playback([
     { write: '3093', read: '' },
+    { write: '30a2', read: '' },
     { write: '2400', error: 'no answer from 0x44 on i2c-1' },
   ]);
   const sensor = await openSensor(sht3x, chip, {});

@@ -37,7 +37,9 @@ test('reads the temperature after the first conversion is over', async () => {
   const chip = playback([
     { write: '01', read: '60a0' },
     { write: '00', read: '1900' },
+    { write: '01', read: '60a0' },
     { write: '00', read: 'e700' },
+    { write: '01', read: '60a0' },
   ]);
   const { tools, slept } = createHastyTools();
   const sensor = await openSensor(tmp102, chip, {}, tools);
@@ -51,6 +53,7 @@ test('honours extended mode', async () => {
   const chip = playback([
     { write: '01', read: '60b0' },
     { write: '00', read: '4b01' },
+    { write: '01', read: '60b0' },
   ]);
   const sensor = await openSensor(tmp102, chip, {});
   expect(await sensor.read(never)).toEqual({ '': { value: 150 } });
@@ -62,6 +65,7 @@ test('wakes a chip from shutdown, where the temperature would stand still', asyn
     { write: '01', read: '61a0' },
     { write: '0160a0', read: '' },
     { write: '00', read: '1900' },
+    { write: '01', read: '60a0' },
   ]);
   const sensor = await openSensor(tmp102, chip, {});
   expect(await sensor.read(never)).toEqual({ '': { value: 25 } });
@@ -78,11 +82,12 @@ test('a bus error is the reason', async () => {
   chip.done();
 });
 
-test('a line that is held high is no temperature', async () => {
+test('bits that a TMP102 does not have are no temperature', async () => {
   const chip = playback([
     { write: '01', read: '60a0' },
-    { write: '00', read: 'ffff' },
+    { write: '00', read: '1906' },
+    { write: '01', read: '60a0' },
   ]);
   const sensor = await openSensor(tmp102, chip, {});
-  await expect(sensor.read(never)).rejects.toThrow("its temperature register can't hold ffff");
+  await expect(sensor.read(never)).rejects.toThrow("its temperature register can't hold 1906");
 });

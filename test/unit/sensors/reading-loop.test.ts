@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BusError } from '../../../src/buses/bus-error.ts';
-import type { Samples } from '../../../src/driver-kit/driver.ts';
+import { type Samples, SettingsLostError } from '../../../src/driver-kit/driver.ts';
 import { createCell, reader, scriptedDriver } from '../../support/cell.ts';
 import { settle } from '../../support/manual-clock.ts';
 
@@ -162,11 +162,12 @@ describe('failures', () => {
   });
 
   test.each([
-    ['there is no answer', 'absent', 'no answer from 0x48 on i2c-1'],
-    ['it holds the bus', 'stuck', 'i2c-1 is stuck'],
-  ] as const)(
-    'when %s it is opened again: another chip may be there next',
-    async (_when, fault, reason) => {
+    ['there is no answer', new BusError('absent', 'no answer from 0x48 on i2c-1')],
+    ['it holds the bus', new BusError('stuck', 'i2c-1 is stuck')],
+    ['it has lost its settings', new SettingsLostError('the chip was reset')],
+  ])(
+    'when %s it is opened again: another chip may be there, or the same one as after power-on',
+    async (_when, error) => {
       const events: string[] = [];
       const cell = createCell(
         scriptedDriver(async () => {
@@ -174,7 +175,7 @@ describe('failures', () => {
           const plugged = events.length > 1;
           return {
             async read() {
-              if (!plugged) throw new BusError(fault, reason);
+              if (!plugged) throw error;
               return { '': { value: 1 } };
             },
           };
@@ -182,13 +183,33 @@ describe('failures', () => {
       );
       await cell.sensing.start();
       await cell.clock.advance(999);
-      expect(cell.take()).toEqual([reason]);
+      expect(cell.take()).toEqual([error.message]);
       await cell.clock.advance(1);
       expect(events).toEqual(['open', 'open']);
       expect(cell.take()).toEqual([1]);
       await cell.sensing.stop();
     },
   );
+
+  test('lost settings are logged once, and when the sensor reads again', async () => {
+    let reads = 0;
+    const cell = createCell(
+      scriptedDriver(
+        reader(async () => {
+          reads += 1;
+          if (reads === 2) throw new SettingsLostError('the chip was reset');
+          return { '': { value: reads } };
+        }),
+      ),
+    );
+    await cell.sensing.start();
+    await cell.clock.advance(4000);
+    expect(cell.take().slice(0, 4)).toEqual([1, 'the chip was reset', 3, 4]);
+    const said = cell.lines;
+    expect(said.filter((one) => one.includes('the chip was reset'))).toHaveLength(1);
+    expect(said.filter((one) => one.includes('reads again'))).toHaveLength(1);
+    await cell.sensing.stop();
+  });
 
   test.each([
     [{ value: Number.NaN }, { quality: 'bad', reason: 'not a finite number: NaN', value: null }],

@@ -11,8 +11,24 @@ export interface Chip {
   behind?(): ReadonlyMap<number, Chip>;
 }
 
+/** Where chips take their time from. */
+interface ChipTime {
+  now(): number;
+  /** Milliseconds of this clock for one of the chip's, where it measures all the time: an emulated machine is slow. */
+  readonly slowed: number;
+}
+
+let time: ChipTime = { now: () => performance.now(), slowed: 4 };
+
 /** Milliseconds that only go forward, for conversion times. */
-export const now = (): number => performance.now();
+export const now = (): number => time.now();
+
+export const slowed = (): number => time.slowed;
+
+/** Gives all chips another clock. */
+export function setChipTime(other: ChipTime): void {
+  time = other;
+}
 
 /** A chip of byte registers: the first byte written is a pointer, which goes on by itself with each byte read. */
 export function byteRegisters(parts: {

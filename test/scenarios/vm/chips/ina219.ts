@@ -1,4 +1,4 @@
-import { type Chip, wordRegisters } from './chip.ts';
+import { type Chip, now, wordRegisters } from './chip.ts';
 
 const CONFIGURATION = 0;
 const SHUNT = 1;
@@ -9,6 +9,8 @@ const CALIBRATION = 5;
 const POWER_ON = 0x399f;
 /** Bus voltage register: a conversion is done. */
 const READY = 0x0002;
+/** Two conversions; until they are over, both read 0. */
+const CONVERSION_MS = 1.2;
 
 export interface Ina219 extends Chip {
   shuntVolts: number;
@@ -19,6 +21,8 @@ export interface Ina219 extends Chip {
 export function ina219(busVolts = 24, shuntVolts = 0): Ina219 {
   let configuration = POWER_ON;
   let calibration = 0;
+  const readyAt = now() + CONVERSION_MS;
+  const measured = (value: number): number => (now() < readyAt ? 0 : value);
   const shunt = (): number => {
     const largest = 4000 << ((configuration >> 11) & 3);
     return Math.max(-largest, Math.min(largest, Math.round(chip.shuntVolts * 100_000)));
@@ -34,8 +38,8 @@ export function ina219(busVolts = 24, shuntVolts = 0): Ina219 {
     ...wordRegisters({
       read(register) {
         if (register === CONFIGURATION) return configuration;
-        if (register === SHUNT) return shunt();
-        if (register === BUS) return (bus() << 3) | READY;
+        if (register === SHUNT) return measured(shunt());
+        if (register === BUS) return measured((bus() << 3) | READY);
         if (register === POWER) return Math.trunc((current() * bus()) / 5000);
         if (register === CURRENT) return current();
         return register === CALIBRATION ? calibration : 0;

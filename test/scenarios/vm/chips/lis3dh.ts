@@ -3,6 +3,9 @@ import { createFifo, type Motion } from './motion.ts';
 
 const WHO_AM_I = 0x0f;
 const CTRL_REG1 = 0x20;
+/** FDS: what is read has gone through the high-pass filter. */
+const CTRL_REG2 = 0x21;
+const FILTERED = 0x08;
 const CTRL_REG4 = 0x23;
 const CTRL_REG5 = 0x24;
 const OUT_X_L = 0x28;
@@ -27,8 +30,9 @@ export function lis3dh(motion: Motion): Lis3dh {
   let sample: number[] = [];
   const out = (): number[] => {
     const step = STEPS[(get(CTRL_REG4) >> 4) & 3] ?? 1;
+    const filter = get(CTRL_REG2) & FILTERED ? 0.5 : 1;
     return fifo.take().flatMap((g) => {
-      const steps = Math.max(-2048, Math.min(2047, Math.round((1000 * g) / step))) << 4;
+      const steps = Math.max(-2048, Math.min(2047, Math.round((1000 * g * filter) / step))) << 4;
       return [steps & 0xff, (steps >> 8) & 0xff];
     });
   };

@@ -13,6 +13,8 @@ const INTCAP = 0x10;
 const GPIO = 0x12;
 const OLAT = 0x14;
 const COUNT = 0x16;
+const BANK = 0x80;
+const SEQOP = 0x20;
 
 export interface Mcp23017 extends PinChip {
   /** Tells it that levels have changed, as it has a memory of the change. */
@@ -24,6 +26,12 @@ export function mcp23017(levels = 0): Mcp23017 {
   const registers = Array.from({ length: COUNT }, (_, register): number =>
     register < IPOL ? 0xff : 0,
   );
+  /** The register of an address: with BANK, those of port A come first, then from 0x10 on those of port B. */
+  const unbanked = (address: number): number | undefined => {
+    if ((get(IOCON) & BANK) === 0) return address < COUNT ? address : undefined;
+    const register = 2 * (address & 0x0f) + (address >> 4);
+    return address < 0x20 && register < COUNT ? register : undefined;
+  };
   const get = (register: number): number => registers[register] ?? 0;
   const level = (port: number, from = chip.levels): number =>
     ((from >> (8 * port)) & get(IODIR + port)) | (get(OLAT + port) & ~get(IODIR + port) & 0xff);
@@ -51,19 +59,26 @@ export function mcp23017(levels = 0): Mcp23017 {
       return (get(OLAT + (pin >> 3)) & bit) !== 0;
     },
     ...byteRegisters({
-      next: (register) => (register + 1) % COUNT,
-      read(register) {
+      next(register) {
+        if ((get(IOCON) & SEQOP) === 0) return (register + 1) % COUNT;
+        return (get(IOCON) & BANK) === 0 ? register ^ 1 : register;
+      },
+      read(address) {
+        const register = unbanked(address);
+        if (register === undefined) return 0;
         const port = register & 1;
         const pair = register - port;
         if (pair === GPIO || pair === INTCAP) registers[INTF + port] = 0;
         return pair === GPIO ? value(port) : get(register);
       },
-      write(register, byte) {
+      write(address, byte) {
+        const register = unbanked(address);
+        if (register === undefined) return;
         const port = register & 1;
         const pair = register - port;
         if (pair === INTF || pair === INTCAP) return;
         // IOCON is one register at two addresses, GPIO is written through to the latch.
-        if (pair === IOCON) registers[IOCON] = registers[IOCON + 1] = byte;
+        if (pair === IOCON) registers[IOCON] = registers[IOCON + 1] = byte & 0xfe;
         else registers[pair === GPIO ? OLAT + port : register] = byte;
       },
     }),

@@ -34,7 +34,8 @@ export function mcp9808(celsius = 20): Mcp9808 {
       (celsius >= limit(CRITICAL) ? 0x8000 : 0) |
       (celsius > limit(UPPER) ? 0x4000 : 0) |
       (celsius < limit(LOWER) ? 0x2000 : 0);
-    return flags | (Math.round(celsius * 16) & 0x1fff);
+    const step = 8 >> (registers.get(RESOLUTION) ?? 3);
+    return flags | ((Math.round((celsius * 16) / step) * step) & 0x1fff);
   };
   const chip: Mcp9808 = {
     celsius,
@@ -50,7 +51,7 @@ export function mcp9808(celsius = 20): Mcp9808 {
       },
       write(register, value) {
         if ([CONFIGURATION, UPPER, LOWER, CRITICAL, RESOLUTION].includes(register))
-          registers.set(register, value);
+          registers.set(register, value & (register === RESOLUTION ? 0x03 : 0x1fff));
       },
     }),
   };

@@ -1,10 +1,7 @@
-import { now } from './chip.ts';
+import { now, slowed } from './chip.ts';
 
 /** Acceleration in g by seconds. */
 export type Motion = (seconds: number) => readonly [x: number, y: number, z: number];
-
-/** Seconds of this host for one of the chip's: an emulated machine is so much slower than a Pi. */
-const SLOWED = 4;
 
 /** The latest samples of an accelerometer, taken at its rate while it runs; `size` of them are kept. */
 export interface Fifo {
@@ -21,7 +18,7 @@ export function createFifo(size: number, motion: () => Motion): Fifo {
   let rate = 0;
   let taken = 0;
   let last: readonly [number, number, number] = [0, 0, 0];
-  const made = (): number => Math.floor(((now() - from) / 1000 / SLOWED) * rate);
+  const made = (): number => Math.floor(((now() - from) / 1000 / slowed()) * rate);
   return {
     restart(rateHz) {
       [from, rate, taken] = [now(), rateHz, 0];

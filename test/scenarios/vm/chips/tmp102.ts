@@ -34,7 +34,8 @@ export function tmp102(celsius = 20, configuration = 0x60a0): Tmp102 {
       write(register, value) {
         if (register === CONFIGURATION) {
           if (chip.configuration & SHUTDOWN && !(value & SHUTDOWN)) awakeSince = now();
-          chip.configuration = value;
+          // R1 and R0 always read 1, the lowest four bits 0.
+          chip.configuration = (value & 0x9ff0) | 0x6000;
         } else if (register !== TEMPERATURE) limits[register & 3] = value;
       },
     }),
