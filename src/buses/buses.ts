@@ -31,6 +31,7 @@ export interface BusesParts {
 export function createBuses(parts: BusesParts): Buses {
   const { log, i2c = {}, gpio = {}, root } = parts;
   const opened = new Map<string, I2cBus>();
+  const files = createKernelFiles(root);
   const multiplexings = new Map<string, Multiplexing>();
 
   const direct = (name: string): I2cBus => {
@@ -56,8 +57,9 @@ export function createBuses(parts: BusesParts): Buses {
       return multiplexing(bus).channel(name, multiplexer.address, multiplexer.channel);
     },
     gpio: createGpio({ ...gpio, log }),
-    files: createKernelFiles(root),
+    files,
     async close() {
+      files.close();
       await Promise.all([...opened.values()].map((bus) => bus.close()));
     },
   };

@@ -55,10 +55,11 @@ function describe(write: string, readLength: number): string {
   return `write ${write || 'nothing'}, read ${readLength} bytes`;
 }
 
-/** Files in memory, by absolute path; a missing one rejects with ENOENT as in the kernel. */
+/** Files in memory, by absolute path, and where symbolic links lead; a missing one rejects with ENOENT as in the kernel. */
 export function playbackFiles(
   files: Map<string, string>,
   space = { free: 0, total: 0 },
+  links: ReadonlyMap<string, string> = new Map(),
 ): KernelFiles {
   const missing = (path: string): Error =>
     Object.assign(new Error(`ENOENT: no such file or directory, '${path}'`), { code: 'ENOENT' });
@@ -74,6 +75,7 @@ export function playbackFiles(
       const names = inside.map((name) => name.slice(path.length + 1).split('/')[0] ?? '');
       return [...new Set(names)].sort();
     },
+    realPath: async (path) => links.get(path) ?? path,
     space: async () => space,
   };
 }

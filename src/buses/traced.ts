@@ -84,8 +84,9 @@ export function traced(buses: Buses, report: (exchange: Exchange) => void): Buse
       chips: () => buses.gpio.chips(),
     },
     files: {
-      read: (path) => observe(path, '', buses.files.read(path), firstLine),
+      read: (path, place) => observe(path, '', buses.files.read(path, place), firstLine),
       list: (path) => observe(path, '', buses.files.list(path), (names) => names.join(' ')),
+      realPath: (path) => observe(path, 'link', buses.files.realPath(path), (target) => target),
       space: (path) => observe(path, '', buses.files.space(path), (space) => JSON.stringify(space)),
     },
     close: () => buses.close(),

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../base/clock.ts';
-import type { Mutex } from '../base/mutex.ts';
+import type { KeyedMutex, Mutex } from '../base/mutex.ts';
 import type { Sequence } from '../base/sequence.ts';
 import type { StateStore } from '../base/state.ts';
 import type { TroubleLog } from '../base/trouble-log.ts';
@@ -30,6 +30,8 @@ export interface SamplerParts {
   readonly troubleLog?: TroubleLog | undefined;
   /** Shared by the sensors of one chip: what one writes must not change what another reads. */
   readonly mutex: Mutex;
+  /** For what an open sensor shares with others, such as a 1-Wire bus. */
+  readonly mutexes: KeyedMutex;
   readonly sequence: Sequence;
   publish(topic: string, payload: Uint8Array, form: SensorConfig): void;
   /** Whether the wall clock is set; readings are `uncertain` until then. */
@@ -93,6 +95,7 @@ class DriverSampler implements Sampler {
   readonly #life = new AbortController();
   #running: Promise<void> | undefined;
   #waitMs = 0;
+  #isWaiting = false;
   #reported: string | undefined;
 
   constructor(config: SensorConfig, parts: SamplerParts) {
@@ -162,6 +165,7 @@ class DriverSampler implements Sampler {
 
   stalled(): boolean {
     const { every, timeout } = this.#config;
+    if (this.#isWaiting) return false;
     return this.#running !== undefined && this.#condition.idleMs() > every + timeout + STALLED_MS;
   }
 
@@ -227,7 +231,7 @@ class DriverSampler implements Sampler {
       everyMs: this.#config.every,
       timeoutMs: this.#config.timeout,
       publishers: this.#publishers,
-      mutex: this.#parts.mutex,
+      mutex: this.#turns(sensor.shared),
       succeeded: () => {
         this.#condition.succeed();
         this.#waitMs = 0;
@@ -236,6 +240,19 @@ class DriverSampler implements Sampler {
       progressed: (missed: number) => this.#condition.progress(missed),
     };
     return runReadingLoop(sensor, parts, signal);
+  }
+
+  /** Waiting for other sensors is progress too: there may be many, each with its own time limit. */
+  #turns(shared: string | undefined): Mutex {
+    const mutex = shared === undefined ? this.#parts.mutex : this.#parts.mutexes(shared);
+    return (operation) => {
+      this.#isWaiting = true;
+      return mutex(() => {
+        this.#isWaiting = false;
+        this.#condition.progress();
+        return operation();
+      });
+    };
   }
 
   #fail(error: unknown): void {

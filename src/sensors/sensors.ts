@@ -71,7 +71,7 @@ export function createSensors(parts: SensorsParts): Sensors {
     const driver = driverOf(config, drivers);
     const place = sharedPlace(config, driver);
     const mutex = place === undefined ? noLock : mutexes(place);
-    const own = { ...parts, driver, mutex, clockIsSet, random, state, sequence };
+    const own = { ...parts, driver, mutex, mutexes, clockIsSet, random, state, sequence };
     return { config, driver, sampler: createSampler(config, own) };
   };
   for (const config of parts.sensors) driverOf(config, parts.drivers);

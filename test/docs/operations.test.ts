@@ -77,7 +77,9 @@ const WHOLE = [
   'src/driver-kit/vibration.ts',
   'src/driver-kit/analogue.ts',
   ...filesOf('src/buses').filter((file) =>
-    /\/(?:i2c|i2c-transfer|i2c-mux|gpio(?!-simulated)[a-z-]*|buses|kernel-files)\.ts$/.test(file),
+    /\/(?:i2c|i2c-transfer|i2c-mux|gpio(?!-simulated)[a-z-]*|buses|kernel-files|slow-files)\.ts$/.test(
+      file,
+    ),
   ),
 ];
 const PARTLY = [

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createKernelFiles } from '../../../src/buses/kernel-files.ts';
+import { createKernelFiles, type KernelFiles } from '../../../src/buses/kernel-files.ts';
 import { doctor } from '../../../src/cli/doctor.ts';
 import { type CheckContext, DOCTOR_CHECKS } from '../../../src/cli/doctor-checks.ts';
 import { drivers } from '../../../src/driver-table.ts';
@@ -18,7 +18,8 @@ async function machine(files: Readonly<Record<string, string>>) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
   }
-  return { root, files: createKernelFiles(root) };
+  const kernel: KernelFiles = createKernelFiles(root);
+  return { root, files: kernel };
 }
 
 async function run(files: Readonly<Record<string, string>>, config: string, ntp = 'no') {

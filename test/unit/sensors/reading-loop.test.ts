@@ -280,3 +280,71 @@ describe('failures', () => {
     await cell.sensing.stop();
   });
 });
+
+describe('sensors that share a bus', () => {
+  test('take turns; waiting is not part of the time of a read', async () => {
+    let reading = 0;
+    let most = 0;
+    let openings = 0;
+    const driver = scriptedDriver(async () => {
+      openings += 1;
+      const shared = openings <= 10 ? 'w1_bus_master1' : undefined;
+      return {
+        ...(shared === undefined ? {} : { shared }),
+        async read(signal) {
+          if (shared === undefined) return { '': { value: 0 } };
+          reading += 1;
+          most = Math.max(most, reading);
+          await cell.clock.sleep(750, signal);
+          reading -= 1;
+          return { '': { value: 1 } };
+        },
+      };
+    });
+    const sensors = Array.from({ length: 11 }, (_, index) => ({
+      name: `oven${index}`,
+      driver: driver.name,
+      every: 10_000,
+      timeout: 1000,
+      payload: 'json' as const,
+      filters: [],
+      options: {},
+    }));
+    const cell = createCell(driver, {}, { sensors });
+    await cell.sensing.start();
+    await cell.clock.advance(1);
+    // The one that shares nothing does not wait.
+    expect(cell.take()).toEqual([0]);
+    await cell.clock.advance(29_998);
+    const readings = cell.published.splice(0);
+    expect(readings.every(({ quality }) => quality === 'good')).toBe(true);
+    expect(readings.filter(({ value }) => value === 1)).toHaveLength(30);
+    expect(most).toBe(1);
+    const status = cell.sensing.status();
+    expect(status.map(({ missed }) => missed)).toEqual(Array(11).fill(0));
+    expect(cell.sensing.stalled()).toEqual([]);
+    await cell.sensing.stop();
+  });
+
+  test('that hangs are not taken for a gateway that stands still while they wait', async () => {
+    const hang = new Promise<never>(() => undefined);
+    const driver = scriptedDriver(async () => ({ shared: 'w1_bus_master1', read: () => hang }));
+    const sensors = Array.from({ length: 30 }, (_, index) => ({
+      name: `oven${index}`,
+      driver: driver.name,
+      every: 5000,
+      timeout: 5000,
+      payload: 'json' as const,
+      filters: [],
+      options: {},
+    }));
+    const cell = createCell(driver, {}, { sensors });
+    await cell.sensing.start();
+    for (let second = 0; second < 170; second += 1) {
+      await cell.clock.advance(1000);
+      expect(cell.sensing.stalled()).toEqual([]);
+    }
+    expect(new Set(cell.take())).toEqual(new Set(['no answer within 5000ms']));
+    await cell.sensing.stop();
+  });
+});
