@@ -1,4 +1,10 @@
-import { defineDriver, type KernelFiles, type Sample, z } from '../src/driver-kit/driver.ts';
+import {
+  defineDriver,
+  type KernelFiles,
+  kernelNumber,
+  type Sample,
+  z,
+} from '../src/driver-kit/driver.ts';
 
 /** Time the processors have spent since boot, in the kernel's ticks. */
 export interface CpuTimes {
@@ -107,12 +113,14 @@ export default defineDriver({
       return { value: 100 * (1 - space.free / space.total) };
     };
     const uptime = async (): Promise<Sample> => ({
-      value: Number.parseFloat(await files.read('/proc/uptime')),
+      value: kernelNumber((await files.read('/proc/uptime')).split(' ')[0] ?? '', '/proc/uptime'),
     });
     const temperature = async (): Promise<Sample> => {
       thermometer ??= await findThermometer(files);
       if (thermometer === undefined) throw new Error('no thermal zone on this machine');
-      return { value: Number(await files.read(thermometer)) / 1000 };
+      return {
+        value: kernelNumber(await files.read(thermometer, thermometer), thermometer) / 1000,
+      };
     };
 
     return {

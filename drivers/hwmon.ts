@@ -1,6 +1,11 @@
-import { defineDriver, type KernelFiles, z } from '../src/driver-kit/driver.ts';
-
-const FOLDER = '/sys/class/hwmon';
+import {
+  defineDriver,
+  deviceName,
+  deviceOptions,
+  findDevice,
+  kernelNumber,
+  z,
+} from '../src/driver-kit/driver.ts';
 
 /** Units, and by how much the file's value is divided: the kernel's Documentation/hwmon/sysfs-interface. */
 const KINDS = {
@@ -24,10 +29,10 @@ export default defineDriver({
   summary: "A temperature, voltage, current, power or fan of the kernel's hardware monitoring",
   bus: 'files',
   options: z.strictObject({
-    chip: z
-      .string()
-      .regex(/^[\w-]+$/, { error: 'a name such as cpu_thermal or rpi_volt' })
-      .describe('The name in /sys/class/hwmon/hwmon*/name, e.g. cpu_thermal.'),
+    chip: deviceName('a name such as cpu_thermal or rpi_volt').describe(
+      'The name in /sys/class/hwmon/hwmon*/name, e.g. cpu_thermal.',
+    ),
+    ...deviceOptions,
     input: z
       .string()
       .regex(/^(temp|in|curr|power|energy|humidity|fan)\d+$/, {
@@ -37,28 +42,23 @@ export default defineDriver({
       .describe('Which value: temp1, in0, fan1, curr1, power1, energy1 or humidity1.'),
   }),
   channels: ({ input }) => [{ name: '', unit: kindOf(input).unit }],
-  async open(files, { chip, input }) {
-    const folder = await findChip(files, chip);
+  async open(files, { chip, input, at, label }) {
+    const hwmon = {
+      called: 'hwmon chip',
+      folder: '/sys/class/hwmon',
+      entries: /^hwmon\d+$/,
+      nameFile: 'name',
+      labelFile: `${input}_label`,
+    };
+    const folder = await findDevice(files, hwmon, { name: chip, at, label });
     return {
       async read() {
-        const fault = await files.read(`${folder}/${input}_fault`).catch(() => '0');
+        const fault = await files.read(`${folder}/${input}_fault`, folder).catch(() => '0');
         if (fault.trim() === '1') return { '': { value: null, reason: `${chip} reports a fault` } };
-        const text = (await files.read(`${folder}/${input}_input`)).trim();
-        if (!/^-?\d+$/.test(text)) throw new Error(`${input} of ${chip} is no number: "${text}"`);
-        return { '': { value: Number(text) / kindOf(input).divisor } };
+        const text = await files.read(`${folder}/${input}_input`, folder);
+        const value = kernelNumber(text, `${input} of ${chip}`);
+        return { '': { value: value / kindOf(input).divisor } };
       },
     };
   },
 });
-
-/** The numbers of the chips change from start to start; the names do not. */
-async function findChip(files: KernelFiles, chip: string): Promise<string> {
-  const entries = await files.list(FOLDER).catch((): string[] => []);
-  const names: string[] = [];
-  for (const entry of entries) {
-    const name = (await files.read(`${FOLDER}/${entry}/name`).catch(() => '')).trim();
-    if (name === chip) return `${FOLDER}/${entry}`;
-    if (name !== '') names.push(name);
-  }
-  throw new Error(`no hwmon chip ${chip}, there is ${names.join(', ') || 'none'}`);
-}

@@ -54,6 +54,7 @@ export default defineDriver({
     const kept = state.get(PULSES);
     let pulses = typeof kept === 'number' && kept >= 0 ? kept : 0;
     let lost = 0;
+    let reported = 0;
     const marks: Mark[] = [{ at: clock.monotonic(), pulses }];
     const counting = followEdges(input, (edge) => {
       // The kernel numbers the edges that it drops, so they are known to have been there.
@@ -79,9 +80,11 @@ export default defineDriver({
         counting.check();
         state.set(PULSES, pulses);
         const total = pulses / perUnit;
-        const reason = `${lost} pulses came too fast to be sampled; they are counted`;
+        const more = lost - reported;
+        reported = lost;
+        const reason = `${more} pulses came too fast to be sampled; they are counted`;
         return {
-          total: lost === 0 ? { value: total } : { value: total, quality: 'uncertain', reason },
+          total: more === 0 ? { value: total } : { value: total, quality: 'uncertain', reason },
           rate: rate(),
           lost: { value: lost },
         };

@@ -1,4 +1,14 @@
-import { defineDriver, duration, followEdges, type Sample, z } from '../src/driver-kit/driver.ts';
+import {
+  defineDriver,
+  duration,
+  followEdges,
+  type GpioLine,
+  type Sample,
+  z,
+} from '../src/driver-kit/driver.ts';
+
+/** Key of the position, in edges, in the sensor's state. */
+const POSITION = 'position';
 
 /** Place in the cycle 00, 10, 11, 01 of (A, B), in which A is ahead. */
 export function phaseOf(a: boolean, b: boolean): number {
@@ -33,12 +43,25 @@ export default defineDriver({
       .default(1)
       .describe('Edges of one unit; an encoder of 100 pulses per turn has 400.'),
     unit: z.string().max(16).default('').describe('Unit of the position, e.g. mm.'),
+    reference: z
+      .string()
+      .optional()
+      .describe('GPIO line of a reference switch or index pulse, at which the position is known.'),
+    referenceAt: z
+      .number()
+      .default(0)
+      .describe('Position, in its unit, at which the reference becomes active.'),
   }),
   channels: ({ unit }) => [
     { name: 'position', unit },
     { name: 'speed', unit: `${unit === '' ? '1' : unit}/s` },
   ],
-  async open(lines, { activeLow, debounce, bias, reverse, perUnit }, { clock }) {
+  notes: [
+    'After a restart the position continues from the last one and is uncertain, because the shaft may have moved.',
+    'So it is after missed edges. It is good again when the line `reference` becomes active.',
+  ],
+  async open(lines, options, { clock, state, line: lineOf }) {
+    const { activeLow, debounce, bias, reverse, perUnit, reference, referenceAt } = options;
     const inputs = await lines.input({
       activeLow,
       debounceMs: debounce,
@@ -48,8 +71,12 @@ export default defineDriver({
     const [a = false, b = false] = await inputs.read();
     const levels = [a, b];
     let phase = phaseOf(a, b);
-    let position = 0;
+    const kept = state.get(POSITION);
+    let position = typeof kept === 'number' ? kept : 0;
     let missed = 0;
+    /** Why the position may be another one; undefined once it is known. */
+    let moved =
+      kept === undefined ? undefined : 'not referenced since the start: the shaft may have moved';
     let mark = { at: clock.monotonic(), position };
 
     const following = followEdges(inputs, ({ line, rising, lost }) => {
@@ -59,6 +86,13 @@ export default defineDriver({
       phase = next;
       if (steps === undefined || lost > 0) missed += Math.max(1, lost);
       position += (reverse ? -1 : 1) * (steps ?? 0);
+    });
+
+    const home = await openReference(reference && lineOf(reference), () => {
+      mark = { at: mark.at, position: mark.position + referenceAt * perUnit - position };
+      position = referenceAt * perUnit;
+      missed = 0;
+      moved = undefined;
     });
 
     const speed = (): Sample => {
@@ -73,17 +107,29 @@ export default defineDriver({
     return {
       async read() {
         following.check();
+        home?.following.check();
+        state.set(POSITION, position);
         const value = position / perUnit;
-        const reason = `${missed} edges were missed since the start`;
+        const reason = missed === 0 ? moved : `${missed} edges were missed since the start`;
         return {
-          position: missed === 0 ? { value } : { value, quality: 'uncertain', reason },
+          position: reason === undefined ? { value } : { value, quality: 'uncertain', reason },
           speed: speed(),
         };
       },
       async close() {
         await following.stop();
+        state.set(POSITION, position);
         await inputs.close();
+        await home?.following.stop();
+        await home?.input.close();
       },
     };
   },
 });
+
+/** Follows a reference line, if there is one. */
+async function openReference(line: GpioLine | undefined | '', reached: () => void) {
+  if (!line) return undefined;
+  const input = await line.input({ activeLow: false, everyEdge: true, edge: 'rising' });
+  return { input, following: followEdges(input, reached) };
+}

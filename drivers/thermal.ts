@@ -1,6 +1,17 @@
-import { defineDriver, type KernelFiles, z } from '../src/driver-kit/driver.ts';
+import {
+  defineDriver,
+  deviceOptions,
+  findDevice,
+  kernelNumber,
+  z,
+} from '../src/driver-kit/driver.ts';
 
-const FOLDER = '/sys/class/thermal';
+const ZONES = {
+  called: 'thermal zone',
+  folder: '/sys/class/thermal',
+  entries: /^thermal_zone\d+$/,
+  nameFile: 'type',
+};
 
 export default defineDriver({
   name: 'thermal',
@@ -9,30 +20,19 @@ export default defineDriver({
   options: z.strictObject({
     zone: z
       .string()
-      .regex(/^[\w.-]+$/, { error: 'a type such as cpu-thermal' })
+      .regex(/^[^/\n]{1,64}$/, { error: 'a type such as cpu-thermal' })
       .default('cpu-thermal')
       .describe('The type in /sys/class/thermal/thermal_zone*/type.'),
+    at: deviceOptions.at.describe('Which one of several with this type, e.g. thermal_zone0.'),
   }),
   channels: () => [{ name: '', unit: '°C', range: [-40, 125] }],
-  async open(files, { zone }) {
-    const folder = await findZone(files, zone);
+  async open(files, { zone, at }) {
+    const folder = await findDevice(files, ZONES, { name: zone, at });
     return {
       async read() {
-        const text = (await files.read(`${folder}/temp`)).trim();
-        if (!/^-?\d+$/.test(text)) throw new Error(`${zone} is no number: "${text}"`);
-        return { '': { value: Number(text) / 1000 } };
+        const text = await files.read(`${folder}/temp`, folder);
+        return { '': { value: kernelNumber(text, zone) / 1000 } };
       },
     };
   },
 });
-
-async function findZone(files: KernelFiles, zone: string): Promise<string> {
-  const entries = await files.list(FOLDER).catch((): string[] => []);
-  const types: string[] = [];
-  for (const entry of entries.filter((name) => name.startsWith('thermal_zone'))) {
-    const type = (await files.read(`${FOLDER}/${entry}/type`).catch(() => '')).trim();
-    if (type === zone) return `${FOLDER}/${entry}`;
-    if (type !== '') types.push(type);
-  }
-  throw new Error(`no thermal zone ${zone}, there is ${types.join(', ') || 'none'}`);
-}

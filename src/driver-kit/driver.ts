@@ -36,6 +36,13 @@ export {
   SettingsLostError,
 } from './chip-state.ts';
 export { followEdges } from './edges.ts';
+export {
+  type DeviceClass,
+  deviceName,
+  deviceOptions,
+  findDevice,
+  kernelNumber,
+} from './kernel-device.ts';
 export { inputPins, type OutputChip, pinChannels, pinSensor, registerPins } from './pins.ts';
 export { powerSamples } from './power.ts';
 export { openSht, SHT_CHANNELS, sensirionWords } from './sensirion.ts';

@@ -90,6 +90,7 @@ const PARTLY = [
   'src/driver-kit/reading.ts',
   'src/driver-kit/chip-state.ts',
   'src/driver-kit/power.ts',
+  'src/driver-kit/kernel-device.ts',
   'src/driver-kit/signal.ts',
   'src/runtime/wall-clock.ts',
   'src/store/store.ts',

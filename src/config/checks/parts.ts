@@ -36,5 +36,8 @@ export function* linesOf(
 ): Iterable<readonly [path: Path, line: string]> {
   if (line !== undefined) yield [[...path, 'line'], line];
   for (const [index, one] of lines.entries()) yield [[...path, 'lines', index], one];
-  if (typeof options.interrupt === 'string') yield [[...path, 'interrupt'], options.interrupt];
+  for (const key of ['interrupt', 'reference']) {
+    const more = options[key];
+    if (typeof more === 'string') yield [[...path, key], more];
+  }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import quadratureEncoder, { phaseOf, stepsBetween } from '../../../drivers/quadrature-encoder.ts';
 import { settle } from '../../support/manual-clock.ts';
 import { createHastyTools, never, openSensor } from '../../support/open-sensor.ts';
-import { playbackLines } from '../../support/playback-gpio.ts';
+import { playbackLine, playbackLines } from '../../support/playback-gpio.ts';
 
 describe('steps', () => {
   const cycle = [
@@ -82,4 +82,66 @@ test('a bus error is the reason', async () => {
   await settle();
   await expect(sensor.read(never)).rejects.toThrow('was removed');
   await sensor.close?.();
+});
+
+describe('after a restart', () => {
+  /** Turned by a cycle, closed, and opened again with the same state. */
+  async function restarted(options: { reference?: string; referenceAt?: number } = {}) {
+    const { tools, clock } = createHastyTools();
+    const home = playbackLine();
+    const named: string[] = [];
+    const line = (name: string) => {
+      named.push(name);
+      return home;
+    };
+    const open = async (lines: ReturnType<typeof playbackLines>) =>
+      openSensor(quadratureEncoder, lines, { perUnit: 2, ...options }, { ...tools, line });
+    const lines = playbackLines([false, false]);
+    const first = await open(lines);
+    for (const one of [0, 1]) lines.set(one, true);
+    await settle();
+    await clock.advance(1000);
+    expect((await first.read(never)).position).toEqual({ value: 1 });
+    await first.close?.();
+    expect([home.taken, lines.watching]).toEqual([undefined, 0]);
+    const again = playbackLines([true, true]);
+    return { sensor: await open(again), lines: again, home, named, clock };
+  }
+
+  const moved = 'not referenced since the start: the shaft may have moved';
+
+  test('the position continues, and is uncertain until it is referenced', async () => {
+    const { sensor, home, named, clock, lines } = await restarted({
+      reference: 'GPIO5',
+      referenceAt: 100,
+    });
+    expect(named).toEqual(['GPIO5', 'GPIO5']);
+    await clock.advance(1000);
+    const uncertain = { value: 1, quality: 'uncertain', reason: moved };
+    expect((await sensor.read(never)).position).toEqual(uncertain);
+    home.set(true);
+    await settle();
+    await clock.advance(1000);
+    // That the position is another one is no movement.
+    expect(await sensor.read(never)).toEqual({ position: { value: 100 }, speed: { value: 0 } });
+    lines.set(0, false);
+    lines.set(1, false, 5n, 2);
+    await settle();
+    await clock.advance(1000);
+    expect((await sensor.read(never)).position).toMatchObject({ quality: 'uncertain' });
+    home.set(false);
+    home.set(true);
+    await settle();
+    await clock.advance(1000);
+    expect((await sensor.read(never)).position).toEqual({ value: 100 });
+    await sensor.close?.();
+  });
+
+  test('without a reference it stays uncertain', async () => {
+    const { sensor, named, clock } = await restarted();
+    await clock.advance(1000);
+    expect((await sensor.read(never)).position).toMatchObject({ value: 1, reason: moved });
+    expect(named).toEqual([]);
+    await sensor.close?.();
+  });
 });
