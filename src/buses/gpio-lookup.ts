@@ -23,6 +23,8 @@ export interface FoundLine {
 /** A chip while it is open. */
 export interface OpenChip {
   readonly device: string;
+  /** Other names of the device, such as `gpiochip4` on a Pi 5, a link to `gpiochip0`. */
+  readonly links: readonly string[];
   readonly info: ChipInfo;
   /** The kernel's information about each line. */
   lines(): LineInfo[];
@@ -30,6 +32,7 @@ export interface OpenChip {
 
 /** Shows each chip once, a second name of the same one left out. Throws a BusError when none may be opened. */
 export function eachChip(kernel: GpioKernel, visit: (chip: OpenChip) => void): void {
+  const links = linksOf(kernel);
   const seen = new Set<string>();
   let denied: BusError | undefined;
   for (const device of [...kernel.devices()].sort()) {
@@ -42,7 +45,12 @@ export function eachChip(kernel: GpioKernel, visit: (chip: OpenChip) => void): v
       const info = decodeChipInfo(request);
       if (seen.has(info.name)) continue;
       seen.add(info.name);
-      visit({ device, info, lines: () => lineInfos(kernel, chip, info.lines) });
+      visit({
+        device,
+        links: links.get(info.name) ?? [],
+        info,
+        lines: () => lineInfos(kernel, chip, info.lines),
+      });
     } catch (cause) {
       denied ??= lineError(cause, device, device);
     } finally {
@@ -50,6 +58,26 @@ export function eachChip(kernel: GpioKernel, visit: (chip: OpenChip) => void): v
     }
   }
   if (seen.size === 0 && denied !== undefined) throw denied;
+}
+
+/** The names of devices that are not those of their chips, by the name of the chip. */
+function linksOf(kernel: GpioKernel): ReadonlyMap<string, readonly string[]> {
+  const links = new Map<string, string[]>();
+  for (const device of kernel.devices()) {
+    let fd: number | undefined;
+    try {
+      fd = kernel.open(device);
+      const request = chipInfoRequest();
+      kernel.ioctl(fd, GET_CHIPINFO, request);
+      const { name } = decodeChipInfo(request);
+      if (name !== device) links.set(name, [...(links.get(name) ?? []), device]);
+    } catch {
+      // It is opened again for its lines, where an error is reported.
+    } finally {
+      if (fd !== undefined) kernel.close(fd);
+    }
+  }
+  return links;
 }
 
 function lineInfos(kernel: GpioKernel, chip: number, count: number): LineInfo[] {
@@ -65,12 +93,12 @@ export function findLines(kernel: GpioKernel, specs: readonly LineSpec[]): reado
   const found = specs.map((): FoundLine[] => []);
   const numbered = specs.map((): FoundLine[] => []);
   const chips: string[] = [];
-  eachChip(kernel, ({ device, info, lines }) => {
+  eachChip(kernel, ({ device, links, info, lines }) => {
     chips.push(`${device} (${info.label}, ${info.lines} lines)`);
     const names = specs.some(({ kind }) => kind !== 'offset') ? lines() : [];
     for (const [index, spec] of specs.entries()) {
       if (spec.kind === 'offset') {
-        if (spec.chip === info.name || spec.chip === device) {
+        if ([info.name, device, ...links].includes(spec.chip)) {
           if (spec.offset < info.lines) found[index]!.push(placed(spec, device, spec.offset));
         }
         continue;

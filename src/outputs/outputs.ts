@@ -17,6 +17,8 @@ import type { Pins } from './pins.ts';
 /** A message that an output receives. */
 export interface ReceivedCommand {
   readonly payload: Uint8Array;
+  /** A message that only deletes the retained message of its topic is no command. */
+  readonly isDeletion?: true;
   /** In milliseconds of `storedNow`; null or undefined if it does not expire. */
   readonly expiresAt?: number | null | undefined;
   /** Publishes its result to its sender, too; absent if its sender does not ask for that. */
@@ -166,11 +168,14 @@ function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: Out
     unsubscribes.push(watchController(config.controller, { output, clock, subscribe }));
   }
   const { storedNow } = parts;
-  const receive = ({ payload, expiresAt, answer }: ReceivedCommand): Promise<void> =>
-    output.command(parseCommand(payload), {
+  const receive = async (command: ReceivedCommand): Promise<void> => {
+    const { payload, expiresAt, answer } = command;
+    if (command.isDeletion) return;
+    await output.command(parseCommand(payload), {
       isExpired: () => typeof expiresAt === 'number' && expiresAt <= storedNow(),
       answer,
     });
+  };
   unsubscribes.push(subscribe(`${topic}/set`, receive));
 }
 

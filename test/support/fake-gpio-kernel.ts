@@ -4,6 +4,8 @@ import type { GpioKernel } from '../../src/buses/gpio-kernel.ts';
 export interface FakeChip {
   readonly label: string;
   readonly lines: readonly string[];
+  /** The name of the chip, where its device is a link. */
+  readonly name?: string;
   /** Who has taken a line, by its offset; changed by requests. */
   readonly owners?: Record<number, string>;
   /** Levels of the pins by offset; written by outputs. */
@@ -73,7 +75,7 @@ export function createFakeGpioKernel(chips: Readonly<Record<string, FakeChip>>):
   const onChip = (device: string, request: number, bytes: Buffer): void => {
     const chip = chips[device]!;
     if (request === 0x8044b401) {
-      bytes.write(device, 0);
+      bytes.write(chip.name ?? device, 0);
       bytes.write(chip.label, 32);
       bytes.writeUInt32LE(chip.lines.length, 64);
     } else if (request === 0xc100b405) {

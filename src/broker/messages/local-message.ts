@@ -19,6 +19,8 @@ export interface LocalMessage {
 
 /** A message that a part of the gateway receives. */
 export interface ReceivedMessage extends LocalMessage {
+  /** An empty message with the retain flag, which deletes the retained message of its topic and says nothing else. */
+  readonly isDeletion?: true;
   /** MQTT 5: publishes the answer that it asks for; absent where it asks for none. */
   answer?(payload: Uint8Array): void;
 }

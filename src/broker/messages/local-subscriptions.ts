@@ -24,7 +24,12 @@ export class LocalSubscriptions {
       const { source, topic, payloadStart, end, expiresAt } = publication;
       const payload = new Uint8Array(source.subarray(payloadStart, end));
       const answer = this.#answerOf(publication);
-      receive({ topic, payload, qos, retain: false, expiresAt, ...(answer ? { answer } : {}) });
+      const isDeletion = publication.retain && payload.length === 0;
+      receive({
+        ...{ topic, payload, qos, retain: false, expiresAt },
+        ...(isDeletion ? { isDeletion } : {}),
+        ...(answer ? { answer } : {}),
+      });
     });
     this.#filters.push(filter);
     return () => {

@@ -73,6 +73,21 @@ describe('lines are found', () => {
     expect(kernel.requests).toMatchObject([{ device: 'gpiochip1', offsets: [17] }]);
   });
 
+  test('by the name of a link, as of gpiochip4 on a Pi 5, which is no second chip', async () => {
+    const { gpio, kernel } = setUp({
+      gpiochip0: PI,
+      gpiochip4: { ...PI, name: 'gpiochip0' },
+      gpiochip10: EXPANDER,
+    });
+    for (const name of ['gpiochip4:17', 'gpiochip0:18', 'GPIO19']) await gpio.line(name).input({});
+    expect(kernel.requests).toMatchObject([
+      { device: 'gpiochip0', offsets: [17] },
+      { device: 'gpiochip0', offsets: [18] },
+      { device: 'gpiochip0', offsets: [19] },
+    ]);
+    await expect(gpio.line('gpiochip5:1').input({})).rejects.toThrow('is on no GPIO chip');
+  });
+
   test('again after their chip has got another number', async () => {
     const { gpio, kernel } = setUp({ gpiochip0: EXPANDER, gpiochip3: PI });
     await gpio.line('GPIO17').input({});

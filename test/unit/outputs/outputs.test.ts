@@ -352,3 +352,16 @@ test('the stop leaves nobody listening and nobody sleeping', async () => {
   expect(clock.sleeping).toBe(0);
   expect(lock.taken).toBeUndefined();
 });
+
+test('a message that only deletes the retained command is no command; an empty one is refused', async () => {
+  const { send, news, receivers } = await setUp();
+  await send('on');
+  news();
+  receivers.get('cell/lamp/set')?.({ payload: new Uint8Array(), isDeletion: true });
+  await settle();
+  expect(news()).toEqual([]);
+  await send('');
+  expect(news()).toEqual([
+    refused('expected on, off or JSON such as {"value":true,"id":"7","for":"2s"}'),
+  ]);
+});
