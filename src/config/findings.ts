@@ -67,8 +67,13 @@ function finding(issue: Issue, source: Source): Finding {
     const remedy = section && typeof path.at(-1) === 'string' ? ', or no such key at all' : '';
     return { path, at: 'key', message: `empty, ${expected}${remedy}` };
   }
+  // YAML reads 0123 as the number 123: the text that was meant is the written one.
+  const meant = expected.replace(
+    `(did you mean "${issue.input}"?)`,
+    `(did you mean "${written}"?)`,
+  );
   const secret = path.some((part) => typeof part === 'string' && isSecretKey(part));
-  return { path, at: 'value', message: `found ${secret ? 'a value' : written}, ${expected}` };
+  return { path, at: 'value', message: `found ${secret ? 'a value' : written}, ${meant}` };
 }
 
 const TYPES: Readonly<Record<string, string>> = {

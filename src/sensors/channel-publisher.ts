@@ -44,6 +44,8 @@ export interface ChannelPublisherParts {
   readonly state: KeyValueStore;
   /** Whether the wall clock is set. */
   clockIsSet(): boolean;
+  /** Gets a sentence about stored state of the filters that was converted or does not fit. */
+  note?(text: string): void;
   publish(topic: string, payload: Uint8Array): void;
 }
 
@@ -53,7 +55,10 @@ export function createChannelPublisher(
   parts: ChannelPublisherParts,
 ): ChannelPublisher {
   const { sensor, topic, payload, boot, clock, sequence } = parts;
-  const chain = createFilterChain(parts.filters, parts.state);
+  const chain = createFilterChain(parts.filters, parts.state, {
+    unit: channel.unit,
+    ...(parts.note ? { note: parts.note } : {}),
+  });
   const unit = chain.unit ?? channel.unit;
   const life = new AbortController();
   let taken = 0;
@@ -64,22 +69,21 @@ export function createChannelPublisher(
     if (passed === undefined) return;
     latest = passed;
     const seq = sequence.next(topic);
-    const reading: Reading = { sensor, unit, time: clock.wall(), ...passed };
+    const reading: Reading = { sensor, unit, time: clock.wall() - chain.ageMs, ...passed };
     const dated = withClockState(reading, parts.clockIsSet());
     parts.publish(topic, encodeReading(dated, { payload, boot: boot(), seq }));
   };
 
   /** Runs the filters again when a kept sample is due. A timer that fires too early is set again. */
-  const schedule = (now: number): void => {
+  const schedule = (): void => {
     const due = chain.due();
     if (due === undefined || life.signal.aborted || (alarm !== undefined && alarm <= due)) return;
     alarm = due;
-    clock.sleep(Math.max(1, due - now), life.signal).then(
+    clock.sleep(Math.max(1, due - clock.monotonic()), life.signal).then(
       () => {
         if (alarm === due) alarm = undefined;
-        const later = clock.monotonic();
-        publish(chain.tick(later));
-        schedule(later);
+        publish(chain.tick(clock.monotonic()));
+        schedule();
       },
       () => undefined,
     );
@@ -101,7 +105,7 @@ export function createChannelPublisher(
     take(sample, now) {
       taken += 1;
       publish(chain.push(assessQuality(sample, channel, parts.clockIsSet()), now));
-      schedule(now);
+      schedule();
     },
     stop: () => life.abort(),
   };

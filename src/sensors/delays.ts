@@ -1,6 +1,5 @@
 import type { Value } from '../driver-kit/reading.ts';
-import type { QualifiedSample } from './qualified-sample.ts';
-import { meanOf } from './transforms.ts';
+import { combined, type QualifiedSample } from './qualified-sample.ts';
 
 /** Keeps samples for later; filters after it do not see a sample while it is kept. Bad samples pass immediately. */
 export interface Delay {
@@ -10,24 +9,32 @@ export interface Delay {
   due(): number | undefined;
   /** The sample that passes at that moment. */
   tick(now: number): QualifiedSample | undefined;
+  /** Whether a sample that does not pass immediately never passes. */
+  readonly drops?: boolean;
 }
 
 function checkTime(name: string, ms: number): void {
   if (!(ms > 0)) throw new RangeError(`${name}: ${ms} is no time`);
 }
 
+/** A value that has not lasted long enough: since when, and its samples, of which the latest passes. */
+interface Waiting {
+  readonly value: Value;
+  readonly since: number;
+  readonly ms: number;
+  /** The latest sample, with the worst quality of those that have waited. */
+  sample: QualifiedSample;
+}
+
 /**
- * A value passes when it has lasted for `ms`; until then nothing passes. Values for which `delays` is false pass immediately.
- * The sample that passes is the latest one of that value.
+ * A value passes when it has lasted for as long as `delayOf` says; until then nothing passes. A value without a delay
+ * passes immediately. The sample that passes is the latest one of that value.
  */
 export function createSteady(
-  name: string,
-  ms: number,
-  delays: (value: Value, steady: Value | undefined) => boolean,
+  delayOf: (value: Value, steady: Value | undefined) => number | undefined,
 ): Delay {
-  checkTime(name, ms);
   let steady: Value | undefined;
-  let waiting: { sample: QualifiedSample; readonly since: number } | undefined;
+  let waiting: Waiting | undefined;
 
   const pass = (sample: QualifiedSample): QualifiedSample => {
     waiting = undefined;
@@ -43,15 +50,15 @@ export function createSteady(
         steady = undefined;
         return sample;
       }
-      if (value === steady || !delays(value, steady)) return pass(sample);
-      const since = waiting?.sample.value === value ? waiting.since : now;
-      if (now - since >= ms) return pass(sample);
-      waiting = { sample, since };
-      return undefined;
+      const ms = value === steady ? undefined : delayOf(value, steady);
+      if (ms === undefined) return pass(sample);
+      if (waiting?.value === value) waiting.sample = combined(value, [waiting.sample, sample]);
+      else waiting = { value, sample, since: now, ms };
+      return now - waiting.since >= ms ? pass(waiting.sample) : undefined;
     },
-    due: () => (waiting === undefined ? undefined : waiting.since + ms),
+    due: () => (waiting === undefined ? undefined : waiting.since + waiting.ms),
     tick(now) {
-      if (waiting === undefined || now - waiting.since < ms) return undefined;
+      if (waiting === undefined || now - waiting.since < waiting.ms) return undefined;
       return pass(waiting.sample);
     },
   };
@@ -59,47 +66,60 @@ export function createSteady(
 
 /** Any change must last; the first value passes immediately. */
 export function createDebounce(ms: number): Delay {
-  return createSteady('debounce', ms, (_value, steady) => steady !== undefined);
+  checkTime('debounce', ms);
+  return createSteady((_value, steady) => (steady === undefined ? undefined : ms));
 }
 
-/** A change to `delayed` must last; the opposite change passes immediately. */
-export function createDelayed(name: string, ms: number, delayed: boolean): Delay {
-  return createSteady(name, ms, (value) => value === delayed);
+/** A change to true must last for `on`, a change to false for `off`; without a time it passes immediately. */
+export function createDelayed(
+  name: string,
+  times: { readonly on?: number | undefined; readonly off?: number | undefined },
+): Delay {
+  const { on, off } = times;
+  if (on !== undefined) checkTime(name, on);
+  if (off !== undefined) checkTime(name, off);
+  return createSteady((value) => {
+    if (value === true) return on;
+    return value === false ? off : undefined;
+  });
 }
 
-/** The mean of the numbers in each period of `ms`; `uncertain` if one of them was. Other values pass immediately. */
+/** The mean of the numbers in each period of `ms`, with the worst of their qualities. Other values pass immediately. */
 export function createThrottleAverage(ms: number): Delay {
   checkTime('throttleAverage', ms);
-  let numbers: number[] = [];
+  let count = 0;
+  let mean = 0;
   let since = 0;
-  let uncertain: QualifiedSample | undefined;
+  /** The latest sample, with the worst quality of the period. */
+  let worst: QualifiedSample | undefined;
 
+  const clear = (): void => {
+    count = 0;
+    mean = 0;
+    worst = undefined;
+  };
   const flush = (now: number): QualifiedSample | undefined => {
-    if (numbers.length === 0) return undefined;
-    const value = meanOf(numbers);
-    const mean: QualifiedSample =
-      uncertain === undefined ? { value, quality: 'good' } : { ...uncertain, value };
-    numbers = [];
-    uncertain = undefined;
+    if (worst === undefined) return undefined;
+    const passed = { ...worst, value: mean };
+    clear();
     since = now;
-    return mean;
+    return passed;
   };
 
   return {
     push(sample, now) {
       if (typeof sample.value !== 'number') {
-        if (sample.quality === 'bad') {
-          numbers = [];
-          uncertain = undefined;
-        }
+        if (sample.quality === 'bad') clear();
         return sample;
       }
-      if (numbers.length === 0) since = now;
-      numbers.push(sample.value);
-      if (sample.quality !== 'good') uncertain = sample;
+      if (worst === undefined) since = now;
+      count += 1;
+      // No sum and no difference, which may be infinite.
+      mean = mean * ((count - 1) / count) + sample.value / count;
+      worst = worst === undefined ? sample : combined(sample.value, [worst, sample]);
       return now - since >= ms ? flush(now) : undefined;
     },
-    due: () => (numbers.length === 0 ? undefined : since + ms),
+    due: () => (worst === undefined ? undefined : since + ms),
     tick: (now) => (now - since >= ms ? flush(now) : undefined),
   };
 }

@@ -1,29 +1,7 @@
 import type { KeyValueStore } from '../base/state.ts';
 import type { FilterConfig } from '../config/schema/filters.ts';
-import {
-  createDebounce,
-  createDelayed,
-  createThrottleAverage,
-  createTimeout,
-  type Delay,
-} from './delays.ts';
-import { createDeadband, createHeartbeat, createThrottle, type Gate } from './publish-gates.ts';
-import type { QualifiedSample, Transform } from './qualified-sample.ts';
-import {
-  createCalibration,
-  createClamp,
-  createDerivative,
-  createExponentialAverage,
-  createIntegral,
-  createMap,
-  createPolynomial,
-  createRound,
-  createWindow,
-  invert,
-  meanOf,
-  numeric,
-  quantileOf,
-} from './transforms.ts';
+import { createStages, type Stage } from './filter-stages.ts';
+import { asUncertain, isSame, type QualifiedSample } from './qualified-sample.ts';
 
 /** The filters of one channel. Moments are in milliseconds that never jump. */
 export interface FilterChain {
@@ -34,85 +12,198 @@ export interface FilterChain {
    * and, if a filter needs them, of earlier ones; a bad value is never replaced by the last good one.
    */
   push(sample: QualifiedSample, now: number): QualifiedSample | undefined;
-  /** When a filter passes a kept sample; undefined while none keeps one. */
+  /** When `tick` may have a sample to publish; undefined while there is none. */
   due(): number | undefined;
   /** The sample that passes at that moment, to be published. */
   tick(now: number): QualifiedSample | undefined;
+  /** How long before its publication the last published sample was taken, in milliseconds: a gate may have held it back. */
+  readonly ageMs: number;
+  /** Gives the sum of the last `integrate` such a value that the chain publishes this one; false if no filter has a sum. */
+  setSum(value: number): boolean;
 }
 
-type Stage =
-  | { readonly transform: Transform }
-  | { readonly gate: Gate }
-  | { readonly delay: Delay };
+export interface FilterChainOptions {
+  /** The unit of the channel. */
+  readonly unit?: string;
+  /** Gets a sentence about stored state that was converted or does not fit. */
+  note?(text: string): void;
+}
 
 /**
  * Filters in the order of the config. Transforms (`median`, `round`, …) change the sample for those after them. Delays
  * (`debounce`, `delayedOn`, `throttleAverage`, …) keep it from those after them until its time has come. Gates
  * (`deadband`, `throttle`) hold it back, by the sample as it is at their place: `[round: 1, deadband: 0.2]` compares
- * rounded values, and transforms behind a gate still see every sample. `heartbeat`, at any place, lets a held sample pass
- * after nothing was published for its time. A change of quality, or of the reason of a bad value, always passes gates at
- * once. `state` keeps the sum of `integrate`. Throws a RangeError for invalid numbers.
+ * rounded values, and transforms behind a gate still see every sample. What `throttle` holds back passes when its time is
+ * over. `heartbeat`, at any place, publishes when nothing was published for its time although samples came. A change of
+ * quality, or of the reason of a bad value, always passes gates at once. `state` keeps the sum of `integrate`. Throws a
+ * RangeError for invalid numbers.
  */
 export function createFilterChain(
   configs: readonly FilterConfig[],
   state: KeyValueStore,
+  options: FilterChainOptions = {},
 ): FilterChain {
-  const stages = configs.map((config, index) => createStage(config, state, `filter ${index}`));
-  const units = configs.flatMap((config) => ('unit' in config ? [config.unit] : []));
-  const delays = stages.flatMap((stage, index) =>
-    'delay' in stage ? [{ index, delay: stage.delay }] : [],
-  );
-  let published: { readonly now: number; readonly seen: readonly QualifiedSample[] } | undefined;
+  return new Chain(configs, state, options);
+}
+
+/** A sample at the end of the chain, as it was behind each stage. */
+interface Passage {
+  readonly sample: QualifiedSample;
+  readonly seen: readonly QualifiedSample[];
+  /** When it was taken, or passed the last delay. */
+  readonly takenAt: number;
+}
+
+interface PublishedPassage extends Passage {
+  readonly now: number;
+  readonly byTimer: boolean;
+}
+
+/** A sample that gates hold back until a moment; without one, until a heartbeat. */
+interface Held extends Passage {
+  readonly until: number | undefined;
+}
+
+/** A read and a timer of the same moment are so close. */
+const MEETING_MS = 10;
+const LEFT_OUT = 'the samples since were filtered out';
+
+class Chain implements FilterChain {
+  readonly unit: string | undefined;
+  readonly #configs: readonly FilterConfig[];
+  readonly #stages: readonly Stage[];
+  readonly #heartbeatMs: number;
+  #published: PublishedPassage | undefined;
+  /** The latest sample since the last publication that came to the end. */
+  #held: Held | undefined;
+  /** Whether since then a later sample stayed with a delay, or was left out. */
+  #kept: 'no' | 'waits' | 'leftOut' = 'no';
+
+  constructor(
+    configs: readonly FilterConfig[],
+    state: KeyValueStore,
+    { unit = '', note }: FilterChainOptions,
+  ) {
+    this.#configs = configs;
+    this.#stages = createStages(configs, { store: state, unit, ...(note ? { note } : {}) });
+    this.unit = configs.findLast((config) => 'unit' in config)?.unit;
+    const heartbeats = this.#stages.flatMap((stage) =>
+      'gate' in stage ? [stage.gate.forcesAfterMs ?? Infinity] : [],
+    );
+    this.#heartbeatMs = Math.min(...heartbeats);
+  }
+
+  push(sample: QualifiedSample, now: number): QualifiedSample | undefined {
+    return this.#run(sample, now, 0);
+  }
+
+  due(): number | undefined {
+    let due = this.#held?.until ?? Infinity;
+    for (const stage of this.#stages) {
+      if ('delay' in stage) due = Math.min(due, stage.delay.due() ?? Infinity);
+    }
+    due = Math.min(due, this.#heartbeatDue());
+    return due === Infinity ? undefined : due;
+  }
+
+  tick(now: number): QualifiedSample | undefined {
+    for (const [index, stage] of this.#stages.entries()) {
+      if (!('delay' in stage) || (stage.delay.due() ?? Infinity) > now) continue;
+      const sample = stage.delay.tick(now);
+      if (sample === undefined) continue;
+      const passed = this.#run(sample, now, index + 1, true);
+      if (passed !== undefined) return passed;
+    }
+    const held = this.#held;
+    if (held !== undefined && (held.until ?? Infinity) <= now)
+      return this.#publish(held, now, true);
+    return this.#heartbeatDue() <= now ? this.#beat(now) : undefined;
+  }
+
+  get ageMs(): number {
+    return this.#published ? Math.max(0, this.#published.now - this.#published.takenAt) : 0;
+  }
+
+  setSum(value: number): boolean {
+    const index = this.#configs.findLastIndex((config) => 'integrate' in config);
+    const stage = this.#stages[index];
+    if (stage === undefined || !('transform' in stage) || !stage.set) return false;
+    stage.set(this.#configs.slice(index + 1).reduceRight(undone, value));
+    return true;
+  }
 
   /** Sends a sample through the stages from one on. */
-  const run = (raw: QualifiedSample, now: number, start: number): QualifiedSample | undefined => {
+  #run(
+    raw: QualifiedSample,
+    now: number,
+    start: number,
+    byTimer = false,
+  ): QualifiedSample | undefined {
+    const published = this.#published;
     let sample = raw;
-    let held = false;
+    let isHeld = false;
+    let until: number | undefined = now;
     let forced = published === undefined;
-    // If a sample starts at a later stage, the stages before have not seen it.
-    const seen: QualifiedSample[] = Array(start).fill(raw);
-    for (const [index, stage] of stages.entries()) {
+    // If a sample starts at a later stage, the stages before have not seen it: they compare with what they let pass.
+    const seen = published?.seen.slice(0, start) ?? Array<QualifiedSample>(start).fill(raw);
+    for (const [index, stage] of this.#stages.entries()) {
       if (index < start) continue;
       if ('transform' in stage) sample = stage.transform(sample, now);
       if ('delay' in stage) {
         const passed = stage.delay.push(sample, now);
-        if (passed === undefined) return undefined;
+        if (passed === undefined) {
+          this.#kept = stage.delay.drops ? 'leftOut' : 'waits';
+          return undefined;
+        }
         sample = passed;
       }
       seen.push(sample);
       const last = published?.seen[index];
-      if ('gate' in stage && published !== undefined && last !== undefined) {
-        const decision = stage.gate.decide(sample, now, { sample: last, now: published.now });
-        if (decision === 'hold') held = true;
-        if (decision === 'force') forced = true;
+      if (!('gate' in stage) || published === undefined || last === undefined) continue;
+      const { gate } = stage;
+      const decision = gate.decide(sample, now, { sample: last, now: published.now });
+      if (decision === 'force') forced = true;
+      if (decision !== 'hold') continue;
+      isHeld = true;
+      const { holdsForMs } = gate;
+      if (holdsForMs === undefined || until === undefined) until = undefined;
+      else until = Math.max(until, published.now + holdsForMs);
+    }
+    const passage = { sample, seen, takenAt: now };
+    this.#kept = 'no';
+    this.#held = undefined;
+    if (published !== undefined && !forced && !qualityChanged(published.sample, sample)) {
+      // The read that a timer has met says the same once more.
+      const meets = !byTimer && published.byTimer && now - published.now < MEETING_MS;
+      if (meets && isSame(published.sample, sample)) return undefined;
+      if (isHeld) {
+        this.#held = { ...passage, until };
+        return undefined;
       }
     }
-    const before = published?.seen.at(-1);
-    const changed = before !== undefined && qualityChanged(before, sample);
-    if (held && !forced && !changed) return undefined;
-    // Earlier gates still compare with the sample that they let pass.
-    const front = published?.seen.slice(0, start) ?? seen.slice(0, start);
-    published = { now, seen: [...front, ...seen.slice(start)] };
-    return sample;
-  };
+    return this.#publish(passage, now, byTimer);
+  }
 
-  return {
-    unit: units.at(-1),
-    push: (sample, now) => run(sample, now, 0),
-    due() {
-      const times = delays.map(({ delay }) => delay.due()).filter((time) => time !== undefined);
-      return times.length === 0 ? undefined : Math.min(...times);
-    },
-    tick(now) {
-      for (const { index, delay } of delays) {
-        const time = delay.due();
-        if (time === undefined || time > now) continue;
-        const sample = delay.tick(now);
-        if (sample !== undefined) return run(sample, now, index + 1);
-      }
-      return undefined;
-    },
-  };
+  #publish(passage: Passage, now: number, byTimer: boolean): QualifiedSample {
+    this.#published = { ...passage, now, byTimer };
+    this.#held = undefined;
+    this.#kept = 'no';
+    return passage.sample;
+  }
+
+  #heartbeatDue(): number {
+    const isFresh = this.#held !== undefined || this.#kept !== 'no';
+    return isFresh && this.#published ? this.#published.now + this.#heartbeatMs : Infinity;
+  }
+
+  /** The latest value at the end of the chain once more: a delay keeps it as it is until its time has come. */
+  #beat(now: number): QualifiedSample | undefined {
+    if (this.#held !== undefined) return this.#publish(this.#held, now, true);
+    if (this.#published === undefined) return undefined;
+    const { sample, seen } = this.#published;
+    const current = this.#kept === 'leftOut' ? asUncertain(sample, LEFT_OUT) : sample;
+    return this.#publish({ sample: current, seen, takenAt: now }, now, true);
+  }
 }
 
 function qualityChanged(before: QualifiedSample, after: QualifiedSample): boolean {
@@ -120,56 +211,8 @@ function qualityChanged(before: QualifiedSample, after: QualifiedSample): boolea
   return after.quality === 'bad' && before.reason !== after.reason;
 }
 
-function createStage(config: FilterConfig, state: KeyValueStore, key: string): Stage {
-  const gate = gateOf(config);
-  if (gate !== undefined) return { gate };
-  const delay = delayOf(config);
-  if (delay !== undefined) return { delay };
-  return { transform: transformOf(config, state, key) };
-}
-
-function gateOf(config: FilterConfig): Gate | undefined {
-  if ('deadband' in config) {
-    const { deadband } = config;
-    return typeof deadband === 'number'
-      ? createDeadband(deadband, false)
-      : createDeadband(deadband.percent, true);
-  }
-  if ('heartbeat' in config) return createHeartbeat(config.heartbeat);
-  if ('throttle' in config) return createThrottle(config.throttle);
-  return undefined;
-}
-
-function delayOf(config: FilterConfig): Delay | undefined {
-  if ('debounce' in config) return createDebounce(config.debounce);
-  if ('delayedOn' in config) return createDelayed('delayedOn', config.delayedOn, true);
-  if ('delayedOff' in config) return createDelayed('delayedOff', config.delayedOff, false);
-  if ('throttleAverage' in config) return createThrottleAverage(config.throttleAverage);
-  if ('timeout' in config) return createTimeout(config.timeout);
-  return undefined;
-}
-
-function transformOf(config: FilterConfig, state: KeyValueStore, key: string): Transform {
-  if ('offset' in config) return numeric((value) => value + config.offset);
-  if ('multiply' in config) return numeric((value) => value * config.multiply);
-  if ('calibrate' in config) return createCalibration(config.calibrate);
-  if ('polynomial' in config) return createPolynomial(config.polynomial);
-  if ('round' in config) return createRound(config.round);
-  if ('clamp' in config) return createClamp(config.clamp);
-  if ('median' in config) return createWindow('median', config.median, (w) => quantileOf(w, 0.5));
-  if ('min' in config) return createWindow('min', config.min, (w) => Math.min(...w));
-  if ('max' in config) return createWindow('max', config.max, (w) => Math.max(...w));
-  if ('quantile' in config) {
-    const { of, at } = config.quantile;
-    return createWindow('quantile', of, (window) => quantileOf(window, at));
-  }
-  if ('slidingAverage' in config)
-    return createWindow('slidingAverage', config.slidingAverage, meanOf);
-  if ('exponentialAverage' in config) return createExponentialAverage(config.exponentialAverage);
-  if ('derivative' in config) return createDerivative(config.derivative);
-  if ('integrate' in config) return createIntegral(config.integrate, state, key);
-  if ('map' in config) return createMap(config.map);
-  if ('invert' in config) return invert;
-  if ('unit' in config) return (sample) => sample;
-  throw new Error(`the filter ${Object.keys(config)[0]} is not created in filters.ts`);
+/** The number that the filter makes this value of. */
+function undone(value: number, config: FilterConfig): number {
+  if ('multiply' in config && config.multiply !== 0) return value / config.multiply;
+  return 'offset' in config ? value - config.offset : value;
 }

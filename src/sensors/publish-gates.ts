@@ -9,6 +9,10 @@ export interface Published {
 /** Decides whether a sample may pass, by comparing it with the last published one at this place of the chain. */
 export interface Gate {
   decide(sample: QualifiedSample, now: number, last: Published): 'hold' | 'neutral' | 'force';
+  /** So long after a publication it holds samples back, whatever their value; absent if that depends on the value. */
+  readonly holdsForMs?: number;
+  /** So long after a publication it forces another one. */
+  readonly forcesAfterMs?: number;
 }
 
 /** Because of float arithmetic, a step of exactly the band could be computed as less. */
@@ -30,12 +34,20 @@ export function createDeadband(band: number, percent: boolean): Gate {
   };
 }
 
+/** Lets one sample pass in each `ms`; the latest of those that it holds back passes when that time is over. */
 export function createThrottle(ms: number): Gate {
   if (!(ms > 0)) throw new RangeError(`throttle: ${ms} is no time`);
-  return { decide: (_sample, now, last) => (now - last.now < ms ? 'hold' : 'neutral') };
+  return {
+    holdsForMs: ms,
+    decide: (_sample, now, last) => (now - last.now < ms ? 'hold' : 'neutral'),
+  };
 }
 
+/** Forces a sample to pass when nothing was published for `ms`. */
 export function createHeartbeat(ms: number): Gate {
   if (!(ms > 0)) throw new RangeError(`heartbeat: ${ms} is no time`);
-  return { decide: (_sample, now, last) => (now - last.now >= ms ? 'force' : 'neutral') };
+  return {
+    forcesAfterMs: ms,
+    decide: (_sample, now, last) => (now - last.now >= ms ? 'force' : 'neutral'),
+  };
 }

@@ -188,6 +188,7 @@ class DriverSampler implements Sampler {
       clock,
       state: state.of(channel.name === '' ? name : `${name}/${channel.name}`),
       clockIsSet: () => this.#parts.clockIsSet(),
+      note: (text) => this.#log.warn(`sensor ${name}: ${text}`),
       publish: (topic, bytes) => this.#publish(topic, bytes),
     });
   }

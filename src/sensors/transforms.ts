@@ -1,6 +1,11 @@
-import type { KeyValueStore } from '../base/state.ts';
 import type { Value } from '../driver-kit/reading.ts';
-import { asUncertain, type QualifiedSample, type Transform } from './qualified-sample.ts';
+import {
+  asUncertain,
+  combined,
+  isUncertain,
+  type QualifiedSample,
+  type Transform,
+} from './qualified-sample.ts';
 
 /** A transform that changes numbers only. */
 export function numeric(change: (value: number) => number): Transform {
@@ -37,26 +42,37 @@ export function createClamp([low, high]: readonly [number, number]): Transform {
   return (sample) => {
     const { value } = sample;
     if (typeof value !== 'number' || (value >= low && value <= high)) return sample;
-    return { value, quality: 'uncertain', reason: `outside ${low} to ${high}` };
+    return asUncertain(sample, `outside ${low} to ${high}`);
   };
 }
 
-/** One value from the last `size` numbers; `uncertain` until there are so many, and again after a bad sample. */
+/**
+ * One value from the last `size` numbers, with the worst of their qualities; `uncertain` until there are so many, and again
+ * after a bad sample.
+ */
 export function createWindow(
   name: string,
   size: number,
   of: (window: readonly number[]) => number,
 ): Transform {
   if (!Number.isInteger(size) || size < 1) throw new RangeError(`${name}: ${size} is no count`);
-  const window: number[] = [];
+  const numbers: number[] = [];
+  const samples: QualifiedSample[] = [];
   return (sample) => {
-    if (sample.quality === 'bad') window.length = 0;
+    if (sample.quality === 'bad') {
+      numbers.length = 0;
+      samples.length = 0;
+    }
     if (typeof sample.value !== 'number') return sample;
-    window.push(sample.value);
-    if (window.length > size) window.shift();
-    const result = { ...sample, value: of(window) };
-    if (window.length === size) return result;
-    return asUncertain(result, `filter warming up (${window.length} of ${size})`);
+    numbers.push(sample.value);
+    samples.push(sample);
+    if (numbers.length > size) {
+      numbers.shift();
+      samples.shift();
+    }
+    const result = combined(of(numbers), samples);
+    if (numbers.length === size) return result;
+    return asUncertain(result, `filter warming up (${numbers.length} of ${size})`);
   };
 }
 
@@ -75,17 +91,33 @@ export function meanOf(window: readonly number[]): number {
   return window.reduce((sum, value) => sum + value / window.length, 0);
 }
 
-/** The newest value has the weight `alpha`, all earlier ones the rest; starts over after a bad sample. */
+/** An earlier sample counts as used by a mean while it has at least this share of it. */
+const USED_SHARE = 0.01;
+
+/**
+ * The newest value has the weight `alpha`, all earlier ones the rest; starts over after a bad sample. The mean is `uncertain`
+ * while an `uncertain` sample has at least 1 % of it.
+ */
 export function createExponentialAverage(alpha: number): Transform {
   if (!(alpha > 0 && alpha <= 1)) {
     throw new RangeError(`exponentialAverage: ${alpha} is not above 0 and at most 1`);
   }
   let mean: number | undefined;
+  let unsure: { readonly sample: QualifiedSample; share: number } | undefined;
   return (sample) => {
-    if (sample.quality === 'bad') mean = undefined;
+    if (sample.quality === 'bad') {
+      mean = undefined;
+      unsure = undefined;
+    }
     if (typeof sample.value !== 'number') return sample;
+    if (unsure !== undefined) {
+      unsure.share *= 1 - alpha;
+      if (unsure.share < USED_SHARE) unsure = undefined;
+    }
+    const used = unsure === undefined ? [sample] : [unsure.sample, sample];
+    if (isUncertain(sample)) unsure = { sample, share: mean === undefined ? 1 : alpha };
     mean = mean === undefined ? sample.value : mean + alpha * (sample.value - mean);
-    return { ...sample, value: mean };
+    return combined(mean, used);
   };
 }
 
@@ -106,10 +138,17 @@ export function createMap(words: Readonly<Record<string, Exclude<Value, null>>>)
   };
 }
 
+/** A sample and its moment. */
+interface Moment {
+  readonly sample: QualifiedSample;
+  readonly value: number;
+  readonly now: number;
+}
+
 /** Change in `perMs`, between two samples that are not bad; the first is `uncertain`. */
 export function createDerivative(perMs: number): Transform {
   if (!(perMs > 0)) throw new RangeError(`derivative: ${perMs} is no time`);
-  let before: { readonly value: number; readonly now: number } | undefined;
+  let before: Moment | undefined;
   return (sample, now) => {
     const { value } = sample;
     if (typeof value !== 'number') {
@@ -117,31 +156,10 @@ export function createDerivative(perMs: number): Transform {
       return sample;
     }
     const from = before;
-    before = { value, now };
+    before = { sample, value, now };
     if (from === undefined || now <= from.now) {
       return asUncertain({ ...sample, value: 0 }, 'filter warming up (1 of 2)');
     }
-    return { ...sample, value: ((value - from.value) / (now - from.now)) * perMs };
-  };
-}
-
-/** Value times time in `perMs`, by trapezoids between samples that are not bad; kept over restarts under `key`. */
-export function createIntegral(perMs: number, state: KeyValueStore, key: string): Transform {
-  if (!(perMs > 0)) throw new RangeError(`integrate: ${perMs} is no time`);
-  const kept = state.get(key);
-  let sum = typeof kept === 'number' && Number.isFinite(kept) ? kept : 0;
-  let before: { readonly value: number; readonly now: number } | undefined;
-  return (sample, now) => {
-    const { value } = sample;
-    if (typeof value !== 'number') {
-      if (sample.quality === 'bad') before = undefined;
-      return sample;
-    }
-    if (before !== undefined) {
-      sum += (((before.value + value) / 2) * (now - before.now)) / perMs;
-      state.set(key, sum);
-    }
-    before = { value, now };
-    return { ...sample, value: sum };
+    return combined(((value - from.value) / (now - from.now)) * perMs, [from.sample, sample]);
   };
 }

@@ -27,7 +27,7 @@ export interface Wear {
 }
 
 /** What the kernel shows of a disk. */
-type Disk = Pick<Wear, 'diskBytes' | 'lifeUsed' | 'reserve'>;
+export type Disk = Pick<Wear, 'diskBytes' | 'lifeUsed' | 'reserve'>;
 
 const UNKNOWN: Disk = { diskBytes: null, lifeUsed: null, reserve: null };
 /** PRE_EOL_INFO of JEDEC eMMC 5.0, section 7.4.16. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../../driver-kit/units.ts';
+import { type FilterOutConfig, filterOutSchema } from './filter-out.ts';
 import { expectation, mapSuchAs, text, wholeNumber } from './values.ts';
 
 /** One step of a sensor's filter chain; times in milliseconds, `round` in decimals, `calibrate` as [raw, true] twice. */
@@ -28,7 +29,9 @@ export type FilterConfig =
   | { readonly debounce: number }
   | { readonly delayedOn: number }
   | { readonly delayedOff: number }
-  | { readonly timeout: number };
+  | { readonly delayed: { readonly on?: number | undefined; readonly off?: number | undefined } }
+  | { readonly timeout: number }
+  | { readonly filterOut: FilterOutConfig };
 
 const number = z.number();
 const point = z.tuple([number, number], { error: 'a pair [raw, true]' });
@@ -101,6 +104,25 @@ const filterShape = {
   delayedOff: duration('1ms', '7d')
     .optional()
     .describe('Publishes false after it has lasted this long, true at once.'),
+  delayed: z
+    .strictObject(
+      {
+        on: duration('1ms', '7d').optional().describe('How long true must last.'),
+        off: duration('1ms', '7d').optional().describe('How long false must last.'),
+      },
+      mapSuchAs('{ on: 5s, off: 1s }'),
+    )
+    .refine(({ on, off }) => on !== undefined || off !== undefined, {
+      error: 'on, off or both, such as { on: 5s, off: 1s }',
+      params: expectation,
+    })
+    .optional()
+    .describe('Publishes true and false after each has lasted its own time: { on: 5s, off: 1s }.'),
+  filterOut: filterOutSchema
+    .optional()
+    .describe(
+      'Leaves samples out before later filters use them: filterOut: 85, or { value, above, below, outside, rate, per, quality }.',
+    ),
   timeout: duration('100ms', '7d')
     .optional()
     .describe('Publishes bad when no sample came for this long.'),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createMemoryState } from '../../../src/base/state.ts';
+import type { FilterOutConfig } from '../../../src/config/schema/filter-out.ts';
 import type { FilterConfig } from '../../../src/config/schema/filters.ts';
 import { createFilterChain } from '../../../src/sensors/filters.ts';
 import type { QualifiedSample } from '../../../src/sensors/qualified-sample.ts';
@@ -288,7 +289,7 @@ describe('filters with a memory', () => {
 
   test('a memory that makes no sense begins at 0', () => {
     const memory = state();
-    memory.set('filter 0', 'x');
+    memory.set('integrate', 'x');
     expect(createFilterChain([{ integrate: 1000 }], memory).push(good(1), 0)).toEqual(good(0));
   });
 });
@@ -344,4 +345,262 @@ test.each([
   [{ timeout: 0 }, 'timeout: 0'],
 ] as const)('%j makes no sense either', (filter, message) => {
   expect(() => createFilterChain([filter], state())).toThrow(message);
+});
+
+describe('throttle at its end', () => {
+  test('the last change appears when the time is over, once, with the time of its sample', () => {
+    const chain = createFilterChain([{ throttle: 10_000 }], state());
+    chain.push(good(1), 0);
+    expect(chain.push(good(2), 500)).toBeUndefined();
+    expect(chain.due()).toBe(10_000);
+    expect(chain.tick(9_999)).toBeUndefined();
+    expect(chain.tick(10_000)).toEqual(good(2));
+    expect(chain.ageMs).toBe(9500);
+    expect(chain.due()).toBeUndefined();
+  });
+
+  test('nothing is published of a value that has come back within the deadband', () => {
+    const chain = createFilterChain([{ throttle: 10_000 }, { deadband: 1 }], state());
+    chain.push(good(1), 0);
+    chain.push(good(5), 500);
+    chain.push(good(1.2), 1000);
+    expect(chain.due()).toBeUndefined();
+  });
+
+  test('several throttles: the longest counts', () => {
+    const chain = createFilterChain([{ throttle: 3000 }, { throttle: 10_000 }], state());
+    chain.push(good(1), 0);
+    chain.push(good(2), 500);
+    expect(chain.due()).toBe(10_000);
+  });
+});
+
+describe('heartbeat behind a delay', () => {
+  test('repeats what the delay lets pass while it waits', () => {
+    const chain = createFilterChain([{ delayedOn: 60_000 }, { heartbeat: 10_000 }], state());
+    chain.push(good(false), 0);
+    expect(chain.due()).toBeUndefined();
+    chain.push(good(true), 1000);
+    expect(chain.tick(10_000)).toEqual(good(false));
+    chain.push(good(true), 11_000);
+    expect(chain.due()).toBe(20_000);
+    expect(chain.tick(20_000)).toEqual(good(false));
+    // Without a sample since then nothing is repeated.
+    expect(chain.due()).toBe(61_000);
+    expect(chain.tick(61_000)).toEqual(good(true));
+  });
+
+  test('does not repeat as good what was filtered out since', () => {
+    const filters: FilterConfig[] = [
+      { filterOut: { value: [85], per: 1000 } },
+      { heartbeat: 3000 },
+    ];
+    const chain = createFilterChain(filters, state());
+    chain.push(good(20), 0);
+    chain.push(good(85), 1000);
+    expect(chain.tick(3000)).toMatchObject({ value: 20, quality: 'uncertain' });
+    expect(chain.push(good(21), 4000)).toEqual(good(21));
+  });
+});
+
+describe('debounce', () => {
+  test('counts anew for each other value', () => {
+    const chain = createFilterChain([{ debounce: 2500 }], state());
+    const out = [0, 1, 2, 3, 4, 5, 6].map((value, second) =>
+      chain.push(good(value), second * 1000),
+    );
+    expect(out).toEqual([good(0), ...Array(6).fill(undefined)]);
+    expect(chain.due()).toBe(8500);
+    expect(chain.tick(8499)).toBeUndefined();
+    expect(chain.tick(8500)).toEqual(good(6));
+  });
+
+  test.each([
+    ['at the same moment', 2000, 2000],
+    ['a little before the timer', 2000, 2000.4],
+    ['a little after the timer', 2004, 2000],
+  ])('publishes once where a poll comes %s', (_name, poll, timer) => {
+    const chain = createFilterChain([{ debounce: 1000 }], state());
+    chain.push(good(false), 0);
+    chain.push(good(true), 1000);
+    const steps = [
+      { at: poll, run: () => chain.push(good(true), poll) },
+      { at: timer, run: () => chain.tick(timer) },
+    ].sort((a, b) => a.at - b.at);
+    for (const order of poll === timer ? [steps, steps.toReversed()] : [steps]) {
+      const out = order.map(({ run }) => run()).filter(Boolean);
+      expect(out.length).toBeLessThanOrEqual(1);
+    }
+    expect(chain.push(good(true), 3000)).toEqual(good(true));
+  });
+
+  test('what waits has the worst quality of its samples', () => {
+    const chain = createFilterChain([{ debounce: 2000 }], state());
+    chain.push(good(false), 0);
+    chain.push({ value: true, quality: 'uncertain', reason: 'lost edges' }, 1000);
+    chain.push(good(true), 2000);
+    expect(chain.tick(3000)).toEqual({ value: true, quality: 'uncertain', reason: 'lost edges' });
+    expect(chain.push(good(true), 4000)).toEqual(good(true));
+  });
+});
+
+test('timeout says bad once, not in each period', () => {
+  const chain = createFilterChain([{ timeout: 1000 }], state());
+  chain.push(good(1), 0);
+  expect(chain.tick(1000)).toMatchObject({ quality: 'bad', reason: 'no sample for 1 s' });
+  expect(chain.due()).toBeUndefined();
+  expect(chain.tick(2000)).toBeUndefined();
+  expect(chain.tick(5000)).toBeUndefined();
+});
+
+test('delayed has a time for on and another for off', () => {
+  const chain = createFilterChain([{ delayed: { on: 5000, off: 1000 } }], state());
+  chain.push(good(true), 0);
+  expect(chain.due()).toBe(5000);
+  expect(chain.tick(5000)).toEqual(good(true));
+  chain.push(good(false), 6000);
+  expect(chain.due()).toBe(7000);
+  chain.push(good(true), 6500);
+  expect(chain.due()).toBeUndefined();
+  chain.push(good(false), 7000);
+  expect(chain.tick(8000)).toEqual(good(false));
+});
+
+describe('filterOut', () => {
+  const chainOf = (filterOut: Omit<FilterOutConfig, 'per'> & { per?: number }) =>
+    createFilterChain([{ filterOut: { per: 1000, ...filterOut } }], state());
+  const passes = (chain: ReturnType<typeof chainOf>, sample: QualifiedSample, at = 0) =>
+    chain.push(sample, at) !== undefined;
+  const doubted: QualifiedSample = { value: 20, quality: 'uncertain', reason: 'power-on value' };
+
+  test.each([
+    [{ value: [85, true] }, [85, true], [84.9, false]],
+    [{ above: 50 }, [50.1], [50]],
+    [{ below: -10 }, [-10.1], [-10]],
+    [{ outside: [0, 100] as const }, [-1, 101], [0, 100, 'word']],
+    [{ above: 5, value: [1] }, [1, 6], [2]],
+  ])('%j', (config, out, through) => {
+    for (const value of out) expect(passes(chainOf(config), good(value))).toBe(false);
+    for (const value of through) expect(passes(chainOf(config), good(value))).toBe(true);
+  });
+
+  test('by quality', () => {
+    expect(passes(chainOf({ quality: 'uncertain' }), doubted)).toBe(false);
+    expect(passes(chainOf({ above: 30 }), doubted)).toBe(true);
+  });
+
+  test('by rate of change, from the last that passed: a step that lasts passes when its time has come', () => {
+    const chain = chainOf({ rate: 2, per: 1000 });
+    expect(passes(chain, good(20), 0)).toBe(true);
+    expect(passes(chain, good(22), 1000)).toBe(true);
+    expect(passes(chain, good(26), 2000)).toBe(false);
+    expect(passes(chain, good(26), 3000)).toBe(true);
+    expect(passes(chain, bad('gone'), 4000)).toBe(true);
+    expect(passes(chain, good(90), 5000)).toBe(true);
+  });
+
+  test('the average never gets it', () => {
+    const filters: FilterConfig[] = [
+      { filterOut: { value: [85], per: 1000 } },
+      { slidingAverage: 2 },
+    ];
+    expect(run(filters, [20, 85, 22])).toEqual([warming(20, 1, 2), '-', 21]);
+  });
+
+  test('what lasts is published as bad', () => {
+    const out = run([{ filterOut: { value: [85], per: 1000 } }], [20, 85, 85, 85, 85, 85, 85, 20]);
+    const reason = 'null bad: filtered out: 85';
+    expect(out).toEqual([20, '-', '-', '-', '-', reason, reason, 20]);
+  });
+});
+
+describe('the sum of integrate', () => {
+  const W = { unit: 'W' };
+  const summed = (
+    filters: readonly FilterConfig[],
+    memory: ReturnType<typeof state>,
+    options = W,
+  ) => {
+    const notes: string[] = [];
+    const chain = createFilterChain(filters, memory, {
+      ...options,
+      note: (text) => notes.push(text),
+    });
+    return { chain, notes };
+  };
+  /** 100 W for an hour. */
+  const hour = (memory: ReturnType<typeof state>) => {
+    const { chain } = summed([{ integrate: 3_600_000 }, { unit: 'Wh' }], memory);
+    chain.push(good(100), 0);
+    expect(chain.push(good(100), 3_600_000)).toEqual(good(100));
+  };
+
+  test.each<[string, FilterConfig[], number, RegExp | undefined]>([
+    ['a filter in front', [{ round: 3 }, { integrate: 3_600_000 }, { unit: 'Wh' }], 100, undefined],
+    ['filters behind', [{ integrate: 3_600_000 }, { round: 1 }, { unit: 'Wh' }], 100, undefined],
+    [
+      'another time unit',
+      [{ integrate: 1000 }, { unit: 'Ws' }],
+      360_000,
+      /100 "Wh" of before is 360000 "Ws"/,
+    ],
+    [
+      'another unit by a factor in front',
+      [{ multiply: 0.001 }, { integrate: 3_600_000 }, { unit: 'kWh' }],
+      0.1,
+      /is 0.1 "kWh"/,
+    ],
+    [
+      'a correction in front',
+      [{ multiply: 1.02 }, { integrate: 3_600_000 }, { unit: 'Wh' }],
+      100,
+      undefined,
+    ],
+    [
+      'another unit behind',
+      [{ integrate: 3_600_000 }, { multiply: 0.001 }, { unit: 'kWh' }],
+      0.1,
+      /continues/,
+    ],
+    [
+      'another unit in front',
+      [{ unit: 'A' }, { integrate: 3_600_000 }],
+      0,
+      /begins at 0: its values are in "A", those before in "W"/,
+    ],
+  ])('%s', (_name, filters, expected, note) => {
+    const memory = state();
+    hour(memory);
+    const { chain, notes } = summed(filters, memory);
+    expect(chain.push(good(100), 0)?.value).toBeCloseTo(expected, 9);
+    if (note === undefined) expect(notes).toEqual([]);
+    else expect(notes.join()).toMatch(note);
+  });
+
+  test('two sums of a chain are kept apart, and one of an earlier version continues', () => {
+    const memory = state();
+    memory.set('filter 1', 7);
+    const { chain } = summed([{ round: 1 }, { integrate: 1000 }, { integrate: 1000 }], memory);
+    expect(chain.push(good(0), 0)).toEqual(good(0));
+    chain.push(good(0), 1000);
+    expect(chain.push(good(0), 2000)).toEqual(good(14));
+    const again = summed([{ integrate: 1000 }], memory).chain;
+    expect(again.push(good(0), 0)).toEqual(good(7));
+  });
+
+  test('another unit of the channel begins at 0', () => {
+    const memory = state();
+    hour(memory);
+    const { chain, notes } = summed([{ integrate: 3_600_000 }], memory, { unit: 'V' });
+    expect(chain.push(good(1), 0)).toEqual(good(0));
+    expect(notes).toHaveLength(1);
+  });
+
+  test('is set to what the chain is to publish', () => {
+    const { chain } = summed([{ integrate: 1000 }, { multiply: 0.5 }, { offset: 1 }], state());
+    chain.push(good(3), 0);
+    expect(chain.setSum(11)).toBe(true);
+    expect(chain.push(good(0), 0)).toEqual(good(11));
+    expect(createFilterChain([{ round: 1 }], state()).setSum(1)).toBe(false);
+  });
 });
