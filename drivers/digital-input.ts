@@ -17,7 +17,7 @@ export default defineDriver({
       .optional()
       .describe("The line's resistor; without it the line stays as it is."),
   }),
-  channels: () => [{ name: '', unit: '' }],
+  channels: () => [{ name: '', unit: '', kind: 'boolean' }],
   async open(line, { activeLow, debounce, bias }) {
     const input = await line.input({
       activeLow,

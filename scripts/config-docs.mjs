@@ -73,7 +73,8 @@ function sensorSections(variants) {
   const properties = Object.fromEntries(
     shared.map((key) => [key, key === 'driver' ? driverKey(variants) : first.properties[key]]),
   );
-  const filter = resolved(resolved(first.properties.filters).items);
+  const lists = resolved(first.properties.filters).anyOf.map(resolved);
+  const filter = resolved(lists.find(({ type }) => type === 'array').items);
   return [
     ...section('## sensors', { properties, required: first.required }),
     ...variants.flatMap((variant) => {

@@ -28,18 +28,43 @@ export function validate<Schema extends z.ZodType>(
     },
   });
   if (result.success) return { value: result.data, findings: [] };
-  const findings = result.error.issues.flatMap((issue): Finding[] => {
-    if (issue.code !== 'unrecognized_keys') return [finding(issue, source)];
+  const findings = result.error.issues.flatMap(ofOneForm).flatMap(({ issue, path }): Finding[] => {
+    if (issue.code !== 'unrecognized_keys') return [finding({ ...issue, path }, source)];
     const candidates = known.get(pathKey(issue.path)) ?? [];
     return issue.keys.map((key) => ({
-      path: [...issue.path, key],
+      path: [...path, key],
       at: 'key',
-      message: explain(issue.path, key) ?? unknownKey(key, candidates),
+      message: explain(path, key) ?? unknownKey(key, candidates),
     }));
   });
   const seen = new Set<string>();
   const first = findings.filter(({ path }) => !seen.has(pathKey(path)) && seen.add(pathKey(path)));
   return { value: undefined, findings: first };
+}
+
+/** An issue as the schema that found it reports it, with its path in the whole source. */
+interface PlacedIssue {
+  readonly issue: Issue;
+  readonly path: Issue['path'];
+}
+
+/** Of a value that may have several forms and has one of them: what is wrong with that form. */
+function ofOneForm(issue: Issue): PlacedIssue[] {
+  const fitting = issue.code === 'invalid_union' ? issue.errors.filter(isOfForm) : [];
+  if (fitting.length !== 1) return [{ issue, path: issue.path }];
+  return (fitting[0] ?? [])
+    .flatMap(ofOneForm)
+    .map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+}
+
+/** Whether the value is of the type that the schema expects, and something else is wrong with it. */
+function isOfForm(issues: readonly Issue[]): boolean {
+  return !issues.some(
+    (issue) =>
+      issue.path.length === 0 &&
+      (issue.code === 'invalid_type' ||
+        (issue.code === 'invalid_union' && !issue.errors.some(isOfForm))),
+  );
 }
 
 function pathKey(path: Path): string {

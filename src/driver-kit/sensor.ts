@@ -7,6 +7,8 @@ import type { Quality, Unit, Value } from './reading.ts';
 export interface Channel {
   readonly name: string;
   readonly unit: Unit;
+  /** What its values are; a channel with a unit or a range has numbers. `check` refuses filters that do not fit. */
+  readonly kind?: 'number' | 'boolean' | 'text';
   /** The range of the datasheet; a value outside is published as `uncertain`. */
   readonly range?: readonly [low: number, high: number];
 }

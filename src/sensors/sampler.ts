@@ -7,7 +7,8 @@ import type { TroubleLog } from '../base/trouble-log.ts';
 import type { Trouble } from '../base/troubles.ts';
 import { sharedFault } from '../buses/bus-error.ts';
 import type { Buses } from '../buses/buses.ts';
-import type { SensorConfig } from '../config/schema/sensors.ts';
+import { filtersOf } from '../config/schema/channel-filters.ts';
+import { channelsOf, type SensorConfig } from '../config/schema/sensors.ts';
 import { readingTopic } from '../driver-kit/cell-topics.ts';
 import type { Channel, Driver, Sensor, Tools } from '../driver-kit/driver.ts';
 import type { Quality, Unit, Value } from '../driver-kit/reading.ts';
@@ -111,7 +112,7 @@ class DriverSampler implements Sampler {
       report: (sentence) => this.#report(sentence),
       line: (line) => buses.gpio.line(line),
     };
-    const channels = parts.driver.channels(config.options);
+    const channels = channelsOf(config, parts.driver);
     this.#publishers = channels.map((channel) => this.#createPublisher(channel));
   }
 
@@ -183,7 +184,7 @@ class DriverSampler implements Sampler {
       topic: readingTopic(cell, name, channel.name),
       payload,
       sequence,
-      filters,
+      filters: filtersOf(filters, channel.name),
       boot,
       clock,
       state: state.of(channel.name === '' ? name : `${name}/${channel.name}`),

@@ -48,8 +48,19 @@ const all = [
     }),
   }),
   fake({
+    name: 'motor',
+    bus: 'none',
+    options: z.strictObject({}),
+    channels: () => [
+      { name: 'voltage', unit: 'V' },
+      { name: 'current', unit: 'A' },
+      { name: 'power', unit: 'W' },
+    ],
+  }),
+  fake({
     name: 'digital-input',
     bus: 'gpio-input',
+    channels: () => [{ name: '', unit: '', kind: 'boolean' }],
     options: z.strictObject({
       activeLow: z.boolean().default(false).describe('True while the line is low.'),
       debounce: duration('0ms', '10s').prefault('0ms').describe('Shortest change that counts.'),

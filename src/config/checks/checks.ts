@@ -1,11 +1,14 @@
 import { hex } from '../../buses/i2c-device.ts';
 
 import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
+import { filterLists } from '../schema/channel-filters.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import { isLoopback } from '../schema/listeners.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
+import { filterChecks } from './filter-checks.ts';
+import { lookAlikeLines } from './line-checks.ts';
 import { outputChecks } from './output-checks.ts';
-import { linesOf, type Parts } from './parts.ts';
+import { linesOf, type Parts, publishedChannels } from './parts.ts';
 import { sensorChecks } from './sensor-checks.ts';
 import { uplinkChecks } from './uplink-checks.ts';
 
@@ -15,10 +18,12 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...sameNames(parts),
     ...sameTopics(parts),
     ...earlyExpiries(parts),
+    ...filterChecks(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
     ...sensorChecks(parts),
     ...outputChecks(parts),
+    ...lookAlikeLines(parts),
     ...samePorts(parts),
     ...openListeners(parts),
     ...openHttp(parts),
@@ -46,7 +51,7 @@ function* sameTopics({ cell, sensors, powerFail, drivers, lineOf }: Parts): Iter
   const seen = new Map<string, { readonly index: number; readonly name: string }>();
   for (const { index, element } of sensors) {
     const path = ['sensors', index, 'name'];
-    const channels = drivers.get(element.driver)?.channels(element.options) ?? [];
+    const channels = publishedChannels(element, drivers);
     const clashes: string[] = [];
     for (const channel of channels) {
       const topic = readingTopic(cell, element.name, channel.name);
@@ -75,7 +80,7 @@ function* earlyExpiries({ sensors }: Parts): Iterable<Finding> {
     const { every, expires, filters } = element;
     if (expires === undefined) continue;
     const pauses: (readonly [string, number])[] = [['every', every]];
-    for (const filter of filters) {
+    for (const filter of filterLists(filters).flatMap(({ list }) => list)) {
       for (const name of ['heartbeat', 'throttle', 'throttleAverage'] as const) {
         const ms = (filter as Readonly<Record<string, unknown>>)[name];
         if (typeof ms === 'number') pauses.push([name, ms]);

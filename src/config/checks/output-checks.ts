@@ -1,6 +1,6 @@
 import { powerTopics, readingTopic, statusTopic } from '../../driver-kit/cell-topics.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
-import { linesOf, type Parts } from './parts.ts';
+import { linesOf, type Parts, publishedChannels } from './parts.ts';
 import { pinChecks } from './pin-checks.ts';
 
 /** Conflicts between outputs, and between outputs and sensors: topics, GPIO lines and pins. */
@@ -22,7 +22,7 @@ function* sameTopics({
   }
   for (const { index, element } of sensors) {
     const owner = `that of the sensor in line ${lineOf(['sensors', index, 'name'])}`;
-    for (const { name } of drivers.get(element.driver)?.channels(element.options) ?? []) {
+    for (const { name } of publishedChannels(element, drivers)) {
       seen.set(readingTopic(cell, element.name, name), owner);
     }
   }

@@ -1,9 +1,9 @@
-import type { Drivers } from '../../driver-kit/driver.ts';
+import type { Channel, Drivers } from '../../driver-kit/driver.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import type { ListenerConfig } from '../schema/listeners.ts';
 import type { PartialOutput } from '../schema/outputs.ts';
 import type { PowerFailConfig } from '../schema/power-fail.ts';
-import type { PartialSensor } from '../schema/sensors.ts';
+import { channelsOf, type PartialSensor } from '../schema/sensors.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Path } from '../yaml/problem.ts';
 
@@ -27,6 +27,12 @@ export interface Parts {
   readonly drivers: Drivers;
   /** The line in the file of the value at the path; lines count from 1. */
   lineOf(path: Path): number;
+}
+
+/** The channels that a sensor publishes; none if its driver is not known. */
+export function publishedChannels(sensor: PartialSensor, drivers: Drivers): readonly Channel[] {
+  const driver = drivers.get(sensor.driver);
+  return driver ? channelsOf(sensor, driver) : [];
 }
 
 /** Every GPIO line that a sensor uses, with the path of the key that names it. */

@@ -3,7 +3,7 @@ import { covers, matches, overlaps } from '../../mqtt/topics.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
-import type { Parts, ValidElement } from './parts.ts';
+import { type Parts, publishedChannels, type ValidElement } from './parts.ts';
 
 /** A route with its place in the file and its filters here and at the plant. */
 interface Placement {
@@ -140,7 +140,7 @@ function* bringsOwnTopic(route: Placement, parts: Parts): Iterable<Finding> {
     return;
   }
   for (const { index, element } of sensors) {
-    for (const channel of drivers.get(element.driver)?.channels(element.options) ?? []) {
+    for (const channel of publishedChannels(element, drivers)) {
       const topic = readingTopic(cell, element.name, channel.name);
       if (!matches(route.local, topic)) continue;
       const line = lineOf(['sensors', index, 'name']);

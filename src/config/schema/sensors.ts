@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { hex } from '../../buses/i2c-device.ts';
-import type { Driver, Drivers } from '../../driver-kit/driver.ts';
+import type { Channel, Driver, Drivers } from '../../driver-kit/driver.ts';
 import type { PayloadForm } from '../../driver-kit/reading.ts';
 import { duration } from '../../driver-kit/units.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
-import { type FilterConfig, filterSchema } from './filters.ts';
+import { type ChannelFilters, channelFiltersSchema } from './channel-filters.ts';
 import { text } from './values.ts';
 
 /** One sensor, its defaults filled in: milliseconds, `bus` as `i2c-1`, `options` as the driver's own schema gives them. */
@@ -22,7 +22,9 @@ export interface SensorConfig {
   readonly expires?: number;
   /** How far back the page shows it; undefined is an hour. */
   readonly history?: 'hour' | 'day';
-  readonly filters: readonly FilterConfig[];
+  /** The channels that are published; undefined for all. */
+  readonly channels?: readonly string[];
+  readonly filters: ChannelFilters;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -30,6 +32,15 @@ export interface SensorConfig {
 export const payloadSchema = z
   .enum(['json', 'value'])
   .describe('Form of readings: json (value, unit, quality, time) or value (the bare value).');
+
+/** The channels that a sensor publishes. */
+export function channelsOf(
+  { channels, options }: Pick<SensorConfig, 'channels' | 'options'>,
+  driver: Driver,
+): readonly Channel[] {
+  const all = driver.channels(options);
+  return channels === undefined ? all : all.filter(({ name }) => channels.includes(name));
+}
 
 /** The schema of a name, which becomes part of topics. */
 export const nameSchema = text(
@@ -76,11 +87,16 @@ const sensorShape = {
     .describe(
       'How far back the page shows the sensor: the last hour, kept in memory, or also the last day, kept in the store.',
     ),
-  filters: z
-    .array(filterSchema, { error: 'a list of filters such as [median: 5, deadband: 0.1]' })
-    .max(16, { error: 'at most 16 filters' })
+  channels: z
+    .array(z.string(), { error: 'a list of channels such as [temperature]' })
+    .min(1, { error: 'at least one channel' })
+    .optional()
+    .describe('Channels that are published, for a sensor with several. Default: all.'),
+  filters: channelFiltersSchema
     .prefault([])
-    .describe('Filters in the order in which they work, each a map with one key.'),
+    .describe(
+      'Filters in the order in which they work, each a map with one key. For a sensor with several channels also a map of such lists by channel, `*` for all others.',
+    ),
 };
 
 const busError = ({ input }: { input?: unknown }): string =>

@@ -254,3 +254,43 @@ describe('stopping', () => {
     for (const { clock } of [unstarted, opening, waiting]) expect(clock.sleeping).toBe(0);
   });
 });
+
+test('a sensor with several channels has filters by channel, and publishes those that are listed', async () => {
+  const channels = ['voltage', 'current', 'power'].map((name) => ({ name, unit: 'V' }));
+  const read = async () => ({ voltage: { value: 1 }, current: { value: 2 }, power: { value: 3 } });
+  const cell = createCell(scriptedDriver(reader(read), channels), {
+    channels: ['current', 'power'],
+    filters: { power: [{ multiply: 10 }], '*': [{ multiply: 100 }] },
+  });
+  await cell.sensing.start();
+  await settle();
+  const seen = cell.published.map(({ topic, value }) => [topic, value]);
+  expect(seen).toEqual([
+    ['robotcell1/boiler/current', 200],
+    ['robotcell1/boiler/power', 30],
+  ]);
+  await cell.sensing.stop();
+});
+
+test('a filter publishes what it held back, with the time of its sample', async () => {
+  let value = 0;
+  const cell = createCell(scriptedDriver(reader(async () => ({ '': { value } }))), {
+    filters: [{ throttle: 10_000 }, { deadband: 0.1 }],
+    every: 4000,
+  });
+  await cell.sensing.start();
+  await cell.clock.advance(1000);
+  value = 5;
+  await cell.clock.advance(9000);
+  expect(
+    cell.published.map((one) => [
+      one.value,
+      Date.parse(one.time) - Date.parse(cell.published[0]?.time ?? ''),
+    ]),
+  ).toEqual([
+    [0, 0],
+    [5, 8000],
+  ]);
+  await cell.sensing.stop();
+  expect(cell.clock.sleeping).toBe(0);
+});
