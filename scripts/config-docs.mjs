@@ -22,7 +22,8 @@ function typeOf(given) {
   }
   if (schema.type === 'array') return 'list';
   if (schema.type === 'object') return 'map';
-  return schema.type === 'string' ? 'text' : (schema.type ?? '');
+  const types = [schema.type ?? ''].flat();
+  return types.map((type) => (type === 'string' ? 'text' : type)).join(' or ');
 }
 
 /** Addresses are read in hex, everything else as it stands in the file. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
+import { createAlarms } from './alarms/alarms.ts';
 import { systemClock } from './base/clock.ts';
 import { Faults } from './base/faults.ts';
 import { Services } from './base/lifecycle.ts';
@@ -32,6 +33,12 @@ import { createWallClock } from './runtime/wall-clock.ts';
 import { createSensors } from './sensors/sensors.ts';
 import { Store } from './store/store.ts';
 import { createUplinks } from './uplink/uplinks.ts';
+
+const JSON_FORM: PublishedForm = { payload: 'json' };
+/** Owner of the states of alarms in the store; no sensor has this name. */
+const ALARMS = '$alarms';
+/** Owner of the last values of outputs. */
+const OUTPUTS = '$outputs';
 
 /** Without its writer the store can promise nothing: the process ends, and systemd starts it again. */
 function endProcess(error: Error): void {
@@ -70,6 +77,7 @@ export async function startGateway(
     };
   const publish = publishOf(0, true);
   const publishResult = publishOf(1, false);
+  const publishAlarm = publishOf(1, true);
 
   const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
   const { files } = buses;
@@ -78,15 +86,31 @@ export async function startGateway(
   const common = { cell, boot, buses, clock, log, troubleLog };
   const onSet = (): void => store.bootNumber.clockIsRight(clock.wall(), store.journal);
   const wallClock = createWallClock({ clock, files, askTimedatectl, log, boot, state, onSet });
+  const alarms = createAlarms({
+    ...{ cell, boot, clock: { ...clock, wall: wallClock.now }, log, storedNow },
+    sensors: config.sensors,
+    state: { get: (key) => store.state.of(ALARMS).get(key) },
+    store: (key, value) => store.state.setDurably(ALARMS, key, value),
+    publish: (topic, bytes) =>
+      publishAlarm(topic, bytes, bytes.length === 0 ? undefined : JSON_FORM),
+    publishResult: (topic, result) => publishResult(topic, result, JSON_FORM),
+    subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
+  });
   const sensors = createSensors({
     ...{ ...common, sensors: config.sensors, drivers, mutexes: mutexOf, publish, state },
     clock: { ...clock, wall: wallClock.now },
     clockIsSet: wallClock.isSet,
+    observe: alarms.observe,
   });
   const outputs = createOutputs({
     ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, mutexOf }) },
     publishReading: publish,
-    publishResult: (topic, result) => publishResult(topic, result, { payload: 'json' }),
+    publishResult: (topic, result) => publishResult(topic, result, JSON_FORM),
+    follow: alarms.follow,
+    last: {
+      get: (name) => store.state.of(OUTPUTS).get(name),
+      keep: (name, value) => store.state.setNow(OUTPUTS, name, value),
+    },
     storedNow,
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
   });
@@ -108,7 +132,9 @@ export async function startGateway(
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, load, services });
-  const answer = createAdminRequests({ ...parts, health, uplinks: uplinks.purgeable, reload });
+  const answer = createAdminRequests({
+    ...{ ...parts, health, uplinks: uplinks.purgeable, reload, alarms },
+  });
   // Loaded only where the config asks for it: without the page the gateway takes less memory.
   const http = config.http && (await import('./http/http.ts'));
   const page =
@@ -150,6 +176,7 @@ export async function startGateway(
     () => uplinks.configApplied(),
   );
   services.add({ name: 'buses', start: async () => undefined, stop: () => buses.close() });
+  services.add(alarms, (next) => alarms.applyConfig(next.sensors));
   services.add(sensors, (next) => sensors.applyConfig(next.sensors, next.drivers));
   services.add(outputs, (next) => outputs.applyConfig(next.outputs));
   if (power) services.add(power);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createLog } from '../base/log.ts';
 import { installation } from '../base/version.ts';
+import type { AlarmAction, AlarmOptions } from './alarm.ts';
 import type { ConfigOption } from './config-file.ts';
 import type { Io } from './io.ts';
 import type { QueueAction, QueueOption } from './queue.ts';
@@ -57,6 +58,27 @@ const queueAction = (name: QueueAction, summary: string): Verb =>
     async run({ options, io, parts }) {
       const { queue } = await import('./queue.ts');
       return queue(name, options, io, parts.drivers);
+    },
+  });
+
+const alarmAction = (name: AlarmAction, summary: string): Verb =>
+  verb<AlarmOptions>({
+    name,
+    summary,
+    ...(name === 'list' ? {} : { argument: ['<alarm>', 'SENSOR/NAME, e.g. boiler/hot'] as const }),
+    options: [
+      CONFIG,
+      ...(name === 'list'
+        ? ([
+            ['--all', 'also normal alarms'],
+            ['--json', 'as JSON'],
+          ] as const)
+        : []),
+      ...(name === 'shelve' ? ([['--for <time>', 'such as 30m, from 1s to 7d']] as const) : []),
+    ],
+    async run({ argument, options, io, parts }) {
+      const { alarm } = await import('./alarm.ts');
+      return alarm(name, argument, options, io, parts.drivers);
     },
   });
 
@@ -138,6 +160,16 @@ export const VERBS: readonly Verb[] = [
       return watch(options, io, parts);
     },
   }),
+  {
+    name: 'alarm',
+    summary: 'lists, acknowledges or shelves the alarms of the running gateway',
+    actions: [
+      alarmAction('list', 'one line for each alarm that is not normal; all with --all'),
+      alarmAction('ack', 'acknowledges an alarm'),
+      alarmAction('shelve', 'shelves an alarm for a time'),
+      alarmAction('unshelve', 'ends the shelving of an alarm'),
+    ],
+  },
   verb<ConfigOption>({
     name: 'acknowledge',
     summary: 'ends the trouble about what a damaged database has cost',

@@ -10,6 +10,11 @@ export function statusTopic(cell: string): string {
   return joined([cell, 'status']);
 }
 
+/** Topic of one alarm of a sensor. Throws when it is no topic name. */
+export function alarmTopic(cell: string, sensor: string, alarm: string): string {
+  return joined([cell, 'alarm', sensor, alarm]);
+}
+
 /** Topics of the power supply: whether it is present, and how long it took to make everything safe after a failure. */
 export function powerTopics(cell: string): { readonly supplied: string; readonly secured: string } {
   const topic = (channel: string): string => readingTopic(cell, 'power', channel);

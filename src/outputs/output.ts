@@ -13,6 +13,8 @@ export interface OutputParts extends Omit<DrivenLineParts, 'onLost'> {
   readonly clock: Clock;
   readonly log: Logger;
   publishResult(topic: string, payload: Uint8Array): void;
+  /** The value of the last run, and how it is kept; undefined where the output begins in its safe state. */
+  readonly last?: { readonly value: boolean | undefined; keep(value: boolean): void } | undefined;
 }
 
 /** What a command is beside its payload. */
@@ -52,12 +54,17 @@ export class Output {
   /** Cancels the delayed action of the last command. */
   #pulse = new AbortController();
   #closed = false;
+  /** What the alarm that it follows says; undefined if it follows none. */
+  #followed: boolean | undefined;
+  /** The value of the last run, until the line is open or a command comes. */
+  #toRestore: boolean | undefined;
   /** Commands that wait and are to be answered. */
   #answers = 0;
 
   constructor(config: OutputConfig, parts: OutputParts) {
     this.#config = config;
     this.#parts = parts;
+    this.#toRestore = parts.last?.value;
     this.#line = new DrivenLine(config, { ...parts, onLost: () => this.#pulse.abort() });
   }
 
@@ -101,13 +108,27 @@ export class Output {
 
   /** Makes the output safe once; later commands are accepted. */
   makeSafe(reason: string): Promise<void> {
-    return this.#inOrder(() => this.#goSafe(reason));
+    return this.#inOrder(async () => {
+      this.#keep(this.#config.safe);
+      await this.#goSafe(reason);
+    });
+  }
+
+  /** Sets the output to what the alarm says, now and whenever nothing holds it safe. */
+  follow(value: boolean): Promise<void> {
+    return this.#inOrder(async () => {
+      this.#followed = value;
+      await this.#driveFollowed();
+    });
   }
 
   /** Reads the line back, opening it if it is not open; publishes what has changed. */
   check(): Promise<void> {
     return this.#inOrder(async () => {
-      if (!this.#closed) await this.#line.check();
+      if (this.#closed) return;
+      await this.#line.check();
+      await this.#driveFollowed();
+      await this.#restore();
     });
   }
 
@@ -131,6 +152,30 @@ export class Output {
     return { name, topic: this.#parts.topic, safe, ...this.#line.latest };
   }
 
+  /** The value for the next start. A state that only holds for a while is not kept. */
+  #keep(value: boolean): void {
+    this.#toRestore = undefined;
+    this.#parts.last?.keep(value);
+  }
+
+  async #restore(): Promise<void> {
+    const value = this.#toRestore;
+    if (value === undefined || !this.#line.isOpen || this.#holds.size > 0) return;
+    this.#toRestore = undefined;
+    const { name, safe, longest } = this.#config;
+    if (value === safe) return;
+    this.#parts.log.info(`output ${name}: goes ${onOrOff(value)}, as before the restart`);
+    await this.#line.drive(value);
+    if (longest !== undefined) this.#driveAfter(longest, safe, 'it was so for too long');
+  }
+
+  async #driveFollowed(): Promise<void> {
+    const value = this.#followed;
+    if (value === undefined || this.#closed || !this.#line.isOpen) return;
+    const isAllowed = value === this.#config.safe || this.#holds.size === 0;
+    if (isAllowed && this.#line.wanted !== value) await this.#line.drive(value);
+  }
+
   async #goSafe(reason: string): Promise<void> {
     const { name, safe } = this.#config;
     this.#pulse.abort();
@@ -149,6 +194,7 @@ export class Output {
     this.#pulse = new AbortController();
     const reason = await this.#line.drive(value);
     if (!this.#line.isOpen) return reason;
+    this.#keep(value);
     if (forMs !== undefined) this.#driveAfter(forMs, !value, 'its time is over');
     if (longest !== undefined && value !== safe) {
       this.#driveAfter(longest, safe, 'it was so for too long');
@@ -158,7 +204,8 @@ export class Output {
 
   #refusal({ value, given, forMs }: Command): string | undefined {
     if (this.#closed) return 'the gateway stops';
-    const { maxAge, safe } = this.#config;
+    const { maxAge, safe, follows } = this.#config;
+    if (follows !== undefined) return `it follows ${follows}`;
     const age = given === undefined ? 0 : this.#parts.clock.wall() - given;
     if (age > maxAge) {
       return `too late: given ${(age / 1000).toFixed(1)} s ago, at most ${maxAge / 1000} s`;
@@ -174,6 +221,7 @@ export class Output {
     const due = async (): Promise<void> => {
       if (signal.aborted) return;
       this.#pulse.abort();
+      this.#keep(value);
       if (value === this.#config.safe) await this.#goSafe(reason);
       else if (this.#holds.size === 0) await this.#line.drive(value);
     };

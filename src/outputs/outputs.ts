@@ -44,6 +44,10 @@ export interface OutputsParts {
   publishResult(topic: string, payload: Uint8Array): void;
   /** Passes every message of a topic to the receiver until the returned function is called. */
   subscribe(topic: string, receive: (message: ReceivedCommand) => void | Promise<void>): () => void;
+  /** Values that survive a restart, by the name of the output, available from `start` on. */
+  readonly last?: { get(name: string): unknown; keep(name: string, value: boolean): void };
+  /** Calls back with whether the alarm is active: now, and after each change, until the returned function is called. */
+  follow?(alarm: string, apply: (isActive: boolean) => void): () => void;
 }
 
 /**
@@ -83,7 +87,9 @@ export function createOutputs(parts: OutputsParts): Outputs {
   const interlocks = createInterlocks({ gpio: buses.gpio, clock, pollMs: CHECK_MS });
   const life = new AbortController();
   const create = (config: OutputConfig): OutputEntry => place(config, parts, log, sequence);
-  let entries: readonly OutputEntry[] = parts.outputs.map(create);
+  /** Created at the start, when the values of the last run are known; a topic that is invalid is refused before. */
+  let entries: readonly OutputEntry[] = [];
+  for (const { name } of parts.outputs) readingTopic(parts.cell, name, '');
   let checking: Promise<void> | undefined;
 
   /** A condition counts as not met until it is known, so no output acts before that. */
@@ -110,6 +116,7 @@ export function createOutputs(parts: OutputsParts): Outputs {
   return {
     name: 'outputs',
     async start() {
+      entries = parts.outputs.map(create);
       await open(entries);
       checking = keepChecking();
     },
@@ -153,7 +160,15 @@ function place(
   const { cell, boot, clock, buses, pins, troubleLog, publishReading, publishResult } = parts;
   const topic = readingTopic(cell, config.name, '');
   const pin = parsePin(config.line);
+  const { last } = parts;
+  const before = last?.get(config.name);
+  const kept = config.start === 'last' &&
+    last && {
+      value: typeof before === 'boolean' ? before : undefined,
+      keep: (value: boolean) => last.keep(config.name, value),
+    };
   const output = new Output(config, {
+    last: kept || undefined,
     ...{ topic, boot, sequence, clock, log, troubleLog, publishReading, publishResult },
     open: (options) =>
       pin ? pins.open(pin, options) : buses.gpio.line(config.line).output(options),
@@ -166,6 +181,10 @@ function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: Out
   const { clock, subscribe } = parts;
   if (config.controller) {
     unsubscribes.push(watchController(config.controller, { output, clock, subscribe }));
+  }
+  const { follows } = config;
+  if (follows !== undefined && parts.follow) {
+    unsubscribes.push(parts.follow(follows, (isActive) => void output.follow(isActive)));
   }
   const { storedNow } = parts;
   const receive = async (command: ReceivedCommand): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { Alarms } from '../alarms/alarms.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { Store } from '../store/store.ts';
@@ -13,6 +14,7 @@ export interface AdminRequestsParts {
   readonly broker: Pick<Broker, 'purge'>;
   readonly reload: Pick<Reload, 'run'>;
   readonly store: Pick<Store, 'acknowledgeLoss' | 'purgeRefused'>;
+  readonly alarms: Pick<Alarms, 'list' | 'command'>;
 }
 
 /** What a purge has done: messages that were in flight are not deleted. */
@@ -21,9 +23,9 @@ export interface Purged {
   readonly inFlight: number;
 }
 
-/** Answers the requests of the command line. Rejects with a sentence for a queue that does not exist. */
+/** Answers the requests of the command line. Rejects with a sentence for a queue or an alarm that does not exist. */
 export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
-  const { health, uplinks, broker, reload, store } = parts;
+  const { health, uplinks, broker, reload, store, alarms } = parts;
   const purgeUplink = async (name: string, report: ReportShare): Promise<Purged> => {
     const uplink = uplinks().find((one) => one.name === name);
     if (!uplink) throw new Error(`there is no uplink "${name}"`);
@@ -44,6 +46,11 @@ export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
       case 'purgeRefused':
         await store.purgeRefused(request.uplink);
         return null;
+      case 'alarms':
+        return alarms.list();
+      case 'alarm':
+        // JSON has no undefined.
+        return (await alarms.command(request.id, request.command)) ?? null;
       case 'purge':
         return purgeUplink(request.uplink, report);
       case 'purgeSession': {

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createConnection, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
+import type { AlarmCommand } from '../alarms/alarm-command.ts';
 import type { Service } from '../base/lifecycle.ts';
 
 /** A request to the running gateway. */
@@ -13,6 +14,8 @@ export type AdminRequest =
   | { readonly ask: 'purge'; readonly uplink: string }
   /** Deletes what is queued for a client with a stored session. */
   | { readonly ask: 'purgeSession'; readonly clientId: string }
+  | { readonly ask: 'alarms' }
+  | { readonly ask: 'alarm'; readonly id: string; readonly command: AlarmCommand }
   /** Deletes the refused messages of an uplink, or of the broker. */
   | { readonly ask: 'purgeRefused'; readonly uplink: string };
 

@@ -44,6 +44,8 @@ export interface ChannelPublisherParts {
   readonly state: KeyValueStore;
   /** Whether the wall clock is set. */
   clockIsSet(): boolean;
+  /** Gets the latest sample behind the filters after each one that was taken, also if gates hold it back. */
+  observe?(sample: QualifiedSample, now: number): void;
   /** Gets a sentence about stored state of the filters that was converted or does not fit. */
   note?(text: string): void;
   publish(topic: string, payload: Uint8Array): void;
@@ -74,6 +76,13 @@ export function createChannelPublisher(
     parts.publish(topic, encodeReading(dated, { payload, boot: boot(), seq }));
   };
 
+  let observed: QualifiedSample | undefined;
+
+  const observe = (now: number): void => {
+    observed = chain.latest;
+    if (parts.observe && observed) parts.observe(observed, now);
+  };
+
   /** Runs the filters again when a kept sample is due. A timer that fires too early is set again. */
   const schedule = (): void => {
     const due = chain.due();
@@ -82,7 +91,10 @@ export function createChannelPublisher(
     clock.sleep(Math.max(1, due - clock.monotonic()), life.signal).then(
       () => {
         if (alarm === due) alarm = undefined;
-        publish(chain.tick(clock.monotonic()));
+        const now = clock.monotonic();
+        publish(chain.tick(now));
+        // A sample that a gate held back was observed when it was taken.
+        if (chain.latest !== observed) observe(now);
         schedule();
       },
       () => undefined,
@@ -105,6 +117,7 @@ export function createChannelPublisher(
     take(sample, now) {
       taken += 1;
       publish(chain.push(assessQuality(sample, channel, parts.clockIsSet()), now));
+      observe(now);
       schedule();
     },
     stop: () => life.abort(),

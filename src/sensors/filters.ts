@@ -16,6 +16,8 @@ export interface FilterChain {
   due(): number | undefined;
   /** The sample that passes at that moment, to be published. */
   tick(now: number): QualifiedSample | undefined;
+  /** The latest sample that came to the end, published or held back by gates; undefined while samples are filtered out. */
+  readonly latest: QualifiedSample | undefined;
   /** How long before its publication the last published sample was taken, in milliseconds: a gate may have held it back. */
   readonly ageMs: number;
   /** Gives the sum of the last `integrate` such a value that the chain publishes this one; false if no filter has a sum. */
@@ -118,6 +120,11 @@ class Chain implements FilterChain {
     if (held !== undefined && (held.until ?? Infinity) <= now)
       return this.#publish(held, now, true);
     return this.#heartbeatDue() <= now ? this.#beat(now) : undefined;
+  }
+
+  get latest(): QualifiedSample | undefined {
+    if (this.#held !== undefined) return this.#held.sample;
+    return this.#kept === 'leftOut' ? undefined : this.#published?.sample;
   }
 
   get ageMs(): number {

@@ -14,6 +14,7 @@ import type { Channel, Driver, Sensor, Tools } from '../driver-kit/driver.ts';
 import type { Quality, Unit, Value } from '../driver-kit/reading.ts';
 import { handleFor, LEAST_OPEN_MS } from './bus-handle.ts';
 import { type ChannelPublisher, createChannelPublisher } from './channel-publisher.ts';
+import type { QualifiedSample } from './qualified-sample.ts';
 import { nextBackoff } from './read-schedule.ts';
 import { runReadingLoop } from './reading-loop.ts';
 import { SensorCondition } from './sensor-condition.ts';
@@ -39,8 +40,18 @@ export interface SamplerParts {
   clockIsSet(): boolean;
   /** From 0 to 1, for the back-off. */
   random(): number;
+  /** Gets the samples behind the filters, also those that are not published. */
+  observe?: SensorsObserver | undefined;
   readonly state: StateStore;
 }
+
+/** Receives the latest sample of a channel behind its filters, at a moment in milliseconds that never jump. */
+export type SensorsObserver = (
+  sensor: string,
+  channel: string,
+  sample: QualifiedSample,
+  now: number,
+) => void;
 
 /** A sensor at this moment, for status pages. Times are milliseconds since the Unix epoch. */
 export interface SensorStatus {
@@ -178,7 +189,7 @@ class DriverSampler implements Sampler {
 
   #createPublisher(channel: Channel): ChannelPublisher {
     const { name, payload, filters } = this.#config;
-    const { cell, boot, clock, sequence, state } = this.#parts;
+    const { cell, boot, clock, sequence, state, observe } = this.#parts;
     return createChannelPublisher(channel, {
       sensor: name,
       topic: readingTopic(cell, name, channel.name),
@@ -189,6 +200,7 @@ class DriverSampler implements Sampler {
       clock,
       state: state.of(channel.name === '' ? name : `${name}/${channel.name}`),
       clockIsSet: () => this.#parts.clockIsSet(),
+      ...(observe ? { observe: (sample, now) => observe(name, channel.name, sample, now) } : {}),
       note: (text) => this.#log.warn(`sensor ${name}: ${text}`),
       publish: (topic, bytes) => this.#publish(topic, bytes),
     });

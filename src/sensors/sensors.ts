@@ -10,7 +10,7 @@ import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
 import { sharedPlace } from './bus-handle.ts';
-import { createSampler, type Sampler, type SensorStatus } from './sampler.ts';
+import { createSampler, type Sampler, type SensorStatus, type SensorsObserver } from './sampler.ts';
 
 export interface SensorsParts {
   readonly cell: string;
@@ -33,6 +33,8 @@ export interface SensorsParts {
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */
   random?(): number;
+  /** Gets the samples behind the filters, also those that are not published. */
+  readonly observe?: SensorsObserver;
   /** A mutex for each chip, shared with the outputs. */
   readonly mutexes?: KeyedMutex;
   /** State of drivers and filters that survives a restart, available from `start` on; without it, nothing survives. */

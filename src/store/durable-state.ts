@@ -46,6 +46,18 @@ export class DurableState implements StateStore {
     this.#journal.add(['setState', owner, key, JSON.stringify(value) ?? 'null']);
   }
 
+  /** Sets a value; resolves when it, or a newer one, is on disk. */
+  setDurably(owner: string, key: string, value: unknown): Promise<void> {
+    this.#valuesOf(owner).set(key, value);
+    this.#changed.get(owner)?.delete(key);
+    return new Promise((resolve) => {
+      const pendingAck = new PendingAck(resolve);
+      const text = JSON.stringify(value) ?? 'null';
+      this.#journal.add(['setState', owner, key, text], pendingAck);
+      pendingAck.done();
+    });
+  }
+
   /** Adds the changed values to the journal. They wait until the values before are on disk; a newer value replaces an older one. */
   save(): void {
     if (this.#writing || this.#changed.size === 0) return;

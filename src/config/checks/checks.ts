@@ -5,6 +5,7 @@ import { filterLists } from '../schema/channel-filters.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import { isLoopback } from '../schema/listeners.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
+import { alarmChecks } from './alarm-checks.ts';
 import { filterChecks } from './filter-checks.ts';
 import { lookAlikeLines } from './line-checks.ts';
 import { outputChecks } from './output-checks.ts';
@@ -19,6 +20,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...sameTopics(parts),
     ...earlyExpiries(parts),
     ...filterChecks(parts),
+    ...alarmChecks(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
     ...sensorChecks(parts),

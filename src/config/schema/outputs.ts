@@ -47,6 +47,12 @@ const controllerSchema = z.strictObject(
   mapSuchAs('{ topic: plc/alive, within: 5s }'),
 );
 
+const followsSchema = text(
+  'an alarm such as alarm/hot or alarm/boiler/hot',
+  /^alarm(\/[^/+#]+)+$/,
+  256,
+);
+
 const DRIVER = 'digital-output';
 const drivers = z.literal(DRIVER, {
   error: ({ input }) => `the driver ${DRIVER}${didYouMean(String(input), [DRIVER])}`,
@@ -69,6 +75,12 @@ export const outputSchema = z
       safe: level
         .prefault('off')
         .describe('State at the start, at the stop, and whenever no other state is allowed.'),
+      start: z
+        .enum(['safe', 'last'])
+        .default('safe')
+        .describe(
+          'State after a restart: its safe state, or the one of the last command. Never with interlock, controller or follows.',
+        ),
       whenUplinkLost: z
         .enum(['keep', 'safe'])
         .default('keep')
@@ -82,6 +94,11 @@ export const outputSchema = z
         .optional()
         .describe(
           'The output may leave its safe state only while this line allows it. No safety function.',
+        ),
+      follows: followsSchema
+        .optional()
+        .describe(
+          'The output is on while this alarm is active, and takes no commands: alarm/NAME for that alarm of every sensor, alarm/SENSOR/NAME for one.',
         ),
       maxAge: duration('100ms', '1d')
         .prefault('10s')
@@ -103,6 +120,20 @@ export const outputSchema = z
   .refine(({ line, interlock }) => line !== interlock?.line, {
     error: 'another line than the output itself',
     path: ['interlock', 'line'],
+    params: expectation,
+  })
+  .refine(
+    ({ start, interlock, controller, follows }) =>
+      start === 'safe' || !(interlock || controller || follows !== undefined),
+    {
+      error: 'safe, as the output has an interlock, a controller or an alarm that it follows',
+      path: ['start'],
+      params: expectation,
+    },
+  )
+  .refine(({ follows, longest }) => follows === undefined || longest === undefined, {
+    error: 'no longest beside follows: the output is on as long as the alarm is active',
+    path: ['longest'],
     params: expectation,
   });
 

@@ -4,6 +4,7 @@ import type { Channel, Driver, Drivers } from '../../driver-kit/driver.ts';
 import type { PayloadForm } from '../../driver-kit/reading.ts';
 import { duration } from '../../driver-kit/units.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
+import { type AlarmConfig, alarmSchema } from './alarms.ts';
 import { type ChannelFilters, channelFiltersSchema } from './channel-filters.ts';
 import { text } from './values.ts';
 
@@ -25,6 +26,7 @@ export interface SensorConfig {
   /** The channels that are published; undefined for all. */
   readonly channels?: readonly string[];
   readonly filters: ChannelFilters;
+  readonly alarms?: readonly AlarmConfig[];
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -92,6 +94,11 @@ const sensorShape = {
     .min(1, { error: 'at least one channel' })
     .optional()
     .describe('Channels that are published, for a sensor with several. Default: all.'),
+  alarms: z
+    .array(alarmSchema, { error: 'a list of alarms such as [{ name: hot, above: 70 }]' })
+    .max(32, { error: 'at most 32 alarms' })
+    .optional()
+    .describe('Alarms of the sensor, published on `<cell>/alarm/<sensor>/<name>`.'),
   filters: channelFiltersSchema
     .prefault([])
     .describe(

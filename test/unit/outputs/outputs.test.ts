@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type OutputConfig, outputSchema } from '../../../src/config/schema/outputs.ts';
-import { createOutputs, type ReceivedCommand } from '../../../src/outputs/outputs.ts';
+import {
+  createOutputs,
+  type OutputsParts,
+  type ReceivedCommand,
+} from '../../../src/outputs/outputs.ts';
 import { fakeBuses } from '../../support/fake-buses.ts';
 import { createManualClock, settle } from '../../support/manual-clock.ts';
 import { type PlaybackLine, playbackLine, playbackLines } from '../../support/playback-gpio.ts';
@@ -18,6 +22,7 @@ afterEach(async () => {
 async function setUp(
   options: Record<string, unknown> = {},
   prepare?: (line: PlaybackLine) => void,
+  parts: Partial<OutputsParts> = {},
 ) {
   const clock = createManualClock();
   const { log } = createQuietLog();
@@ -52,6 +57,7 @@ async function setUp(
       receivers.set(topic, receive);
       return () => receivers.delete(topic);
     },
+    ...parts,
   });
   stop = () => outputs.stop();
   await outputs.start();
@@ -364,4 +370,91 @@ test('a message that only deletes the retained command is no command; an empty o
   expect(news()).toEqual([
     refused('expected on, off or JSON such as {"value":true,"id":"7","for":"2s"}'),
   ]);
+});
+
+describe('an output that follows an alarm', () => {
+  const following = async (options: Record<string, unknown> = {}) => {
+    let apply: (isActive: boolean) => void = () => undefined;
+    let ended = 0;
+    const set = await setUp({ follows: 'alarm/hot', ...options }, undefined, {
+      follow(alarm, receive) {
+        expect(alarm).toBe('alarm/hot');
+        apply = receive;
+        receive(false);
+        return () => {
+          ended += 1;
+        };
+      },
+    });
+    await settle();
+    const alarm = async (isActive: boolean): Promise<void> => {
+      apply(isActive);
+      await settle();
+    };
+    return { ...set, alarm, ended: () => ended };
+  };
+
+  test('is on while it is active, and takes no commands', async () => {
+    const { outputs, alarm, send, news, ended } = await following();
+    news();
+    await alarm(true);
+    expect(news()).toEqual(['cell/lamp true good']);
+    await send('off');
+    expect(news()).toEqual([refused('it follows alarm/hot')]);
+    await alarm(false);
+    expect(news()).toEqual(['cell/lamp false good']);
+    await outputs.stop();
+    expect(ended()).toBe(1);
+  });
+
+  test('is safe while the supply fails, and follows again after that', async () => {
+    const { outputs, alarm, clock, news } = await following();
+    await alarm(true);
+    await outputs.supplyChanged(true);
+    expect(news().at(-1)).toBe('cell/lamp false good');
+    await clock.advance(3000);
+    expect(news()).toEqual([]);
+    await outputs.supplyChanged(false);
+    await clock.advance(1000);
+    expect(news()).toEqual(['cell/lamp true good']);
+  });
+});
+
+describe('start: last', () => {
+  const kept = new Map<string, boolean>();
+  const last = {
+    get: (name: string) => kept.get(name),
+    keep: (name: string, value: boolean) => void kept.set(name, value),
+  };
+
+  test('the value of the last command comes back; a stop and a power failure do not change it', async () => {
+    const first = await setUp({ start: 'last' }, undefined, { last });
+    await first.send('on');
+    await first.outputs.supplyChanged(true);
+    await first.outputs.stop();
+    expect(kept.get('lamp')).toBe(true);
+    const second = await setUp({ start: 'last' }, undefined, { last });
+    expect(second.line.taken).toMatchObject({ initial: false });
+    expect(second.news()).toEqual(['cell/lamp false good', 'cell/lamp true good']);
+    await second.send('{"value":true,"for":"1s"}');
+    await second.clock.advance(1000);
+    expect(kept.get('lamp')).toBe(false);
+    await second.outputs.stop();
+  });
+
+  test('without the option the output begins safe', async () => {
+    kept.set('lamp', true);
+    const { news, clock } = await setUp({}, undefined, { last });
+    await clock.advance(3000);
+    expect(news()).toEqual(['cell/lamp false good']);
+  });
+
+  test.each([
+    { interlock: { line: 'DI3' } },
+    { controller: { topic: 'plc/alive', within: '5s' } },
+    { follows: 'alarm/hot' },
+  ])('is refused with %j', (other) => {
+    const base = { name: 'lamp', driver: 'digital-output', line: 'DO0', start: 'last', ...other };
+    expect(() => outputSchema.parse(base)).toThrow('safe, as the output has');
+  });
 });
