@@ -177,7 +177,11 @@ export async function startGateway(
   );
   services.add({ name: 'buses', start: async () => undefined, stop: () => buses.close() });
   services.add(alarms, (next) => alarms.applyConfig(next.sensors));
-  services.add(sensors, (next) => sensors.applyConfig(next.sensors, next.drivers));
+  services.add(
+    sensors,
+    (next) => sensors.applyConfig(next.sensors, next.drivers),
+    () => sensors.configApplied(),
+  );
   services.add(outputs, (next) => outputs.applyConfig(next.outputs));
   if (power) services.add(power);
   services.add(createAdminSocket(data, answer, log));

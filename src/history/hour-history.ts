@@ -50,6 +50,8 @@ interface Ring {
   readonly last: Float64Array;
   /** Number of the newest point since the start. */
   newest: number;
+  /** Number of the last point at which the topic was there. */
+  seen: number;
 }
 
 /** The last hour in memory: polls every value once a second and keeps one point for ten of them. */
@@ -67,6 +69,7 @@ export function createHourHistory({
     for (const [topic, value] of values()) {
       const ring = rings.get(topic) ?? create(topic, point);
       if (!ring) continue;
+      ring.seen = point;
       forward(ring, point);
       if (value === null) continue;
       const at = point % POINTS;
@@ -77,10 +80,16 @@ export function createHourHistory({
     }
   };
 
+  /** Those of topics that were removed from the config make room when their hour is over. */
+  const dropGone = (point: number): void => {
+    for (const [topic, { seen }] of rings) if (point - seen >= POINTS) rings.delete(topic);
+  };
+
   const create = (topic: string, point: number): Ring | undefined => {
+    if (rings.size >= TOPICS) dropGone(point);
     if (rings.size >= TOPICS) return undefined;
     const empty = (): Float64Array => new Float64Array(POINTS).fill(Number.NaN);
-    const ring = { low: empty(), high: empty(), last: empty(), newest: point };
+    const ring = { low: empty(), high: empty(), last: empty(), newest: point, seen: point };
     rings.set(topic, ring);
     return ring;
   };

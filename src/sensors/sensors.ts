@@ -44,10 +44,11 @@ export interface SensorsParts {
 /** All sensors. `start` never fails because of hardware: missing hardware is reported and tried again until it answers. */
 export interface Sensors extends Service {
   /**
-   * Applies another config; unchanged sensors continue. The retained values of sensors that are
-   * not in it are deleted. If the config is invalid, throws before anything has changed.
+   * Applies another config; unchanged sensors continue. If the config is invalid, throws before anything has changed.
    */
   applyConfig(sensors: readonly SensorConfig[], drivers: Drivers): Promise<void>;
+  /** The config stays: the retained values of sensors that are not in it are deleted. */
+  configApplied(): void;
   status(): SensorStatus[];
   /** The sensors whose loop makes no progress, for the watchdog. Hardware that does not answer does not count. */
   stalled(): string[];
@@ -112,9 +113,9 @@ export function createSensors(parts: SensorsParts): Sensors {
       const [now, then] = [new Set(active), new Set(before)];
       // Lines and addresses are released before other sensors use them.
       await Promise.all(before.filter((one) => !now.has(one)).map(({ sampler }) => sampler.stop()));
-      deleteOthers();
       for (const one of active) if (!then.has(one)) one.sampler.start();
     },
+    configApplied: deleteOthers,
     failures: () => active.flatMap(({ sampler }) => sampler.failure() ?? []),
     status: () => active.map(({ sampler }) => sampler.status()),
     stalled: () =>

@@ -63,3 +63,21 @@ test('what has no course has none, and topics are bounded', async () => {
   expect(history.of('other')).toBeUndefined();
   await history.stop();
 });
+
+test('topics that are gone for an hour make room for others, however many there were', async () => {
+  const from = Date.now();
+  let [round, later] = [0, 0];
+  const monotonic = (): number => Date.now() - from + later;
+  const history = createHourHistory({
+    ...{ faults: createFaults(), monotonic, wall: monotonic },
+    values: () => Array.from({ length: 1900 }, (_, n) => [`${round} ${n}`, n] as const),
+  });
+  await history.start();
+  round = 1;
+  vi.advanceTimersByTime(1000);
+  expect([history.of('1 1') !== undefined, history.of('1 1899')]).toEqual([true, undefined]);
+  later = POINTS * POINT_MS;
+  vi.advanceTimersByTime(1000);
+  expect([history.of('1 1899') !== undefined, history.of('0 1')]).toEqual([true, undefined]);
+  await history.stop();
+});

@@ -26,6 +26,26 @@ describe('sensing as a whole', () => {
     await cell.sensing.stop();
   });
 
+  test('keeps the retained values of removed sensors until the config stays', async () => {
+    const deleted: string[] = [];
+    const publish = (topic: string, payload: Uint8Array): void => {
+      if (payload.length === 0) deleted.push(topic);
+    };
+    const driver = scriptedDriver(reader(async () => ({ '': { value: 1 } })));
+    const cell = createCell(driver, {}, { sensors: [named('a'), named('b')], publish });
+    await cell.sensing.start();
+    const drivers = new Map([[driver.name, driver]]);
+    await cell.sensing.applyConfig([named('a')], drivers);
+    // As a reload does that another part refuses.
+    await cell.sensing.applyConfig([named('a'), named('b')], drivers);
+    cell.sensing.configApplied();
+    expect(deleted).toEqual([]);
+    await cell.sensing.applyConfig([named('a')], drivers);
+    cell.sensing.configApplied();
+    expect(deleted).toEqual(['robotcell1/b']);
+    await cell.sensing.stop();
+  });
+
   test('refuses a driver that it does not know', () => {
     const driver = scriptedDriver(hang);
     expect(() => createCell(driver, { driver: 'nothing' })).toThrow(
