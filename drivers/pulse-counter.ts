@@ -37,7 +37,7 @@ export default defineDriver({
       .describe('The rate, in units per second, is the mean over this time.'),
   }),
   channels: ({ unit }) => [
-    { name: 'total', unit },
+    { name: 'total', unit, settable: true },
     { name: 'rate', unit: `${unit === '' ? '1' : unit}/s` },
     { name: 'lost', unit: '' },
   ],
@@ -88,6 +88,16 @@ export default defineDriver({
           rate: rate(),
           lost: { value: lost },
         };
+      },
+      set(_channel, value) {
+        if (value < 0) throw new Error(`a total is 0 or more, not ${value}`);
+        const before = pulses;
+        pulses = Math.round(value * perUnit);
+        // A correction is no rate.
+        for (const [index, mark] of marks.entries()) {
+          marks[index] = { at: mark.at, pulses: mark.pulses + pulses - before };
+        }
+        state.set(PULSES, pulses);
       },
       async close() {
         await counting.stop();

@@ -53,12 +53,12 @@ export default defineDriver({
       .describe('Position, in its unit, at which the reference becomes active.'),
   }),
   channels: ({ unit }) => [
-    { name: 'position', unit },
+    { name: 'position', unit, settable: true },
     { name: 'speed', unit: `${unit === '' ? '1' : unit}/s` },
   ],
   notes: [
     'After a restart the position continues from the last one and is uncertain, because the shaft may have moved.',
-    'So it is after missed edges. It is good again when the line `reference` becomes active.',
+    'So it is after missed edges. It is good again when the line `reference` becomes active, or when the position is set.',
   ],
   async open(lines, options, { clock, state, line: lineOf }) {
     const { activeLow, debounce, bias, reverse, perUnit, reference, referenceAt } = options;
@@ -88,12 +88,15 @@ export default defineDriver({
       position += (reverse ? -1 : 1) * (steps ?? 0);
     });
 
-    const home = await openReference(reference && lineOf(reference), () => {
-      mark = { at: mark.at, position: mark.position + referenceAt * perUnit - position };
-      position = referenceAt * perUnit;
+    /** The shaft is at this position, in its unit: a correction is no speed. */
+    const settle = (value: number): void => {
+      const before = position;
+      position = Math.round(value * perUnit);
+      mark = { at: mark.at, position: mark.position + position - before };
       missed = 0;
       moved = undefined;
-    });
+    };
+    const home = await openReference(reference && lineOf(reference), () => settle(referenceAt));
 
     const speed = (): Sample => {
       const now = { at: clock.monotonic(), position };
@@ -116,6 +119,7 @@ export default defineDriver({
           speed: speed(),
         };
       },
+      set: (_channel, value) => settle(value),
       async close() {
         await following.stop();
         state.set(POSITION, position);

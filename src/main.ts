@@ -101,6 +101,8 @@ export async function startGateway(
     clock: { ...clock, wall: wallClock.now },
     clockIsSet: wallClock.isSet,
     observe: alarms.observe,
+    publishResult: (topic, result) => publishResult(topic, result, JSON_FORM),
+    subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
   });
   const outputs = createOutputs({
     ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, mutexOf }) },
@@ -133,7 +135,7 @@ export async function startGateway(
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, load, services });
   const answer = createAdminRequests({
-    ...{ ...parts, health, uplinks: uplinks.purgeable, reload, alarms },
+    ...{ ...parts, health, uplinks: uplinks.purgeable, reload, alarms, outputs, sensors },
   });
   // Loaded only where the config asks for it: without the page the gateway takes less memory.
   const http = config.http && (await import('./http/http.ts'));

@@ -29,8 +29,9 @@ export async function runCommandLine(
     .addHelpText('after', EXAMPLES);
   configure(program, io);
   for (const verb of VERBS) {
-    addVerb(program, verb, async (run, argument, options) => {
-      code = await run({ argument, options, io, parts });
+    addVerb(program, verb, async (run, words, options) => {
+      const [argument = '', second = ''] = words;
+      code = await run({ argument, second, options, io, parts });
     });
   }
   try {
@@ -42,20 +43,25 @@ export async function runCommandLine(
   return code;
 }
 
-type OnCall = (run: NonNullable<Verb['run']>, argument: string, options: unknown) => Promise<void>;
+type OnCall = (
+  run: NonNullable<Verb['run']>,
+  words: readonly string[],
+  options: unknown,
+) => Promise<void>;
 
 /** Adds a verb and its actions. */
 function addVerb(parent: Command, verb: Verb, onCall: OnCall): void {
-  const { name, summary, argument, options = [], actions = [], run } = verb;
+  const { name, summary, argument, second, options = [], actions = [], run } = verb;
   const command = parent.command(name).description(summary).allowExcessArguments(false);
   for (const action of actions) addVerb(command, action, onCall);
   if (!run) return;
   if (argument) command.argument(...argument);
+  if (second) command.argument(...second);
   for (const [flags, description, value] of options) command.option(flags, description, value);
   command.action((...values: unknown[]) => {
-    // Commander hands over the argument, where the verb takes one, and then the options.
-    const [word, parsed] = argument ? values : ['', values[0]];
-    return onCall(run, word as string, parsed);
+    // Commander hands over the arguments that the verb has, and then the options.
+    const count = [argument, second].filter(Boolean).length;
+    return onCall(run, values.slice(0, count) as string[], values[count]);
   });
 }
 

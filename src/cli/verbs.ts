@@ -16,6 +16,8 @@ export type Parts = RunParts & ReadParts;
 /** One call of a verb: its argument, or '' if it has none, and its options. */
 export interface Call<Options> {
   readonly argument: string;
+  /** Its second argument, or ''. */
+  readonly second: string;
   readonly options: Options;
   readonly io: Io;
   readonly parts: Parts;
@@ -28,6 +30,8 @@ export interface Verb {
   readonly summary: string;
   /** The argument as commander writes it, and its description. */
   readonly argument?: readonly [name: string, description: string];
+  /** A second argument; only beside `argument`. */
+  readonly second?: readonly [name: string, description: string];
   readonly options?: readonly (readonly [flags: string, description: string, value?: string])[];
   /** A verb has actions or runs itself. Its file is loaded only then. Resolves with the exit code. */
   readonly actions?: readonly Verb[];
@@ -158,6 +162,17 @@ export const VERBS: readonly Verb[] = [
     async run({ options, io, parts }) {
       const { watch } = await import('./watch.ts');
       return watch(options, io, parts);
+    },
+  }),
+  verb<ConfigOption>({
+    name: 'set',
+    summary: 'switches an output, or sets a counter, a position or a sum of the running gateway',
+    argument: ['<name>', 'its name below the cell, e.g. lamp or meter/total'],
+    second: ['<value>', 'on, off or a number'],
+    options: [CONFIG],
+    async run({ argument, second, options, io, parts }) {
+      const { set } = await import('./set.ts');
+      return set(argument, second, options, io, parts.drivers);
     },
   }),
   {

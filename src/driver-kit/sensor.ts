@@ -9,6 +9,8 @@ export interface Channel {
   readonly unit: Unit;
   /** What its values are; a channel with a unit or a range has numbers. `check` refuses filters that do not fit. */
   readonly kind?: 'number' | 'boolean' | 'text';
+  /** Whether it counts, so that `set` of the sensor can correct it. */
+  readonly settable?: boolean;
   /** The range of the datasheet; a value outside is published as `uncertain`. */
   readonly range?: readonly [low: number, high: number];
 }
@@ -31,6 +33,8 @@ export interface Sensor {
   read(signal: AbortSignal): Promise<Samples>;
   /** For sensors that report changes by themselves: yields each change immediately, in addition to the regular reads. */
   changes?(signal: AbortSignal): AsyncIterable<Samples>;
+  /** Gives a settable channel another value. Throws with a sentence if it can not have this value. */
+  set?(channel: string, value: number): void;
   close?(): Promise<void>;
 }
 

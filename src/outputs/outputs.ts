@@ -64,6 +64,8 @@ export interface Outputs extends Service {
   uplinkChanged(connected: boolean): void;
   /** To be called when the supply fails, and when it is back: between these calls all outputs are held safe. Resolves when that is done. */
   supplyChanged(fails: boolean): Promise<void>;
+  /** A command to an output; resolves with the reason if it is refused. Undefined if there is no such output. */
+  set(name: string, payload: Uint8Array): Promise<string | undefined> | undefined;
   status(): OutputStatus[];
 }
 
@@ -139,6 +141,10 @@ export function createOutputs(parts: OutputsParts): Outputs {
     },
     failures: () => entries.flatMap(({ output }) => output.failure() ?? []),
     status: () => entries.map(({ output }) => output.status()),
+    set(name, payload) {
+      const entry = entries.find(({ config }) => config.name === name);
+      return entry && resultOf(entry.output, payload);
+    },
     async supplyChanged(fails) {
       await Promise.all(entries.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
     },
@@ -196,6 +202,18 @@ function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: Out
     });
   };
   unsubscribes.push(subscribe(`${topic}/set`, receive));
+}
+
+/** Carries a command out as if it had come by its topic. */
+async function resultOf(output: Output, payload: Uint8Array): Promise<string | undefined> {
+  let reason: string | undefined;
+  await output.command(parseCommand(payload), {
+    isExpired: () => false,
+    answer: (result) => {
+      reason = (JSON.parse(Buffer.from(result).toString()) as { reason?: string }).reason;
+    },
+  });
+  return reason;
 }
 
 async function close({ output, unsubscribes }: OutputEntry): Promise<void> {

@@ -1,5 +1,7 @@
 import type { Alarms } from '../alarms/alarms.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Outputs } from '../outputs/outputs.ts';
+import type { Sensors } from '../sensors/sensors.ts';
 import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { Store } from '../store/store.ts';
 import type { Uplinks } from '../uplink/uplinks.ts';
@@ -15,6 +17,8 @@ export interface AdminRequestsParts {
   readonly reload: Pick<Reload, 'run'>;
   readonly store: Pick<Store, 'acknowledgeLoss' | 'purgeRefused'>;
   readonly alarms: Pick<Alarms, 'list' | 'command'>;
+  readonly outputs: Pick<Outputs, 'set'>;
+  readonly sensors: Pick<Sensors, 'set'>;
 }
 
 /** What a purge has done: messages that were in flight are not deleted. */
@@ -46,6 +50,8 @@ export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
       case 'purgeRefused':
         await store.purgeRefused(request.uplink);
         return null;
+      case 'set':
+        return (await set(parts, request)) ?? null;
       case 'alarms':
         return alarms.list();
       case 'alarm':
@@ -62,4 +68,16 @@ export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
         throw new Error(`the gateway does not know the request ${JSON.stringify(request)}`);
     }
   };
+}
+
+/** A command to an output, or a value for a sensor that counts; resolves with the reason if it is refused. */
+async function set(
+  { outputs, sensors }: AdminRequestsParts,
+  { name, value, by }: { readonly name: string; readonly value: string; readonly by: string },
+): Promise<string | undefined> {
+  const ofOutput = outputs.set(name, Buffer.from(value));
+  if (ofOutput) return ofOutput;
+  const number = value.trim() === '' ? Number.NaN : Number(value);
+  if (!Number.isFinite(number)) return `"${value}" is no number`;
+  return sensors.set(name, { value: number, by });
 }

@@ -14,6 +14,7 @@ export type AdminRequest =
   | { readonly ask: 'purge'; readonly uplink: string }
   /** Deletes what is queued for a client with a stored session. */
   | { readonly ask: 'purgeSession'; readonly clientId: string }
+  | { readonly ask: 'set'; readonly name: string; readonly value: string; readonly by: string }
   | { readonly ask: 'alarms' }
   | { readonly ask: 'alarm'; readonly id: string; readonly command: AlarmCommand }
   /** Deletes the refused messages of an uplink, or of the broker. */

@@ -27,6 +27,10 @@ export interface ChannelPublisher {
   readonly latest: QualifiedSample | undefined;
   /** Accepts a sample of the moment `now`, in milliseconds that never jump. */
   take(sample: Sample | undefined, now: number): void;
+  /** Whether it counts: its driver can set it, or a filter has a sum. */
+  readonly isSettable: boolean;
+  /** Sets the sum of a filter, or else the channel by `setRaw`. */
+  set(value: number, setRaw: (raw: number) => void): void;
   /** Stops: kept samples are not published any more. */
   stop(): void;
 }
@@ -119,6 +123,10 @@ export function createChannelPublisher(
       publish(chain.push(assessQuality(sample, channel, parts.clockIsSet()), now));
       observe(now);
       schedule();
+    },
+    isSettable: channel.settable === true || parts.filters.some((one) => 'integrate' in one),
+    set(value, setRaw) {
+      if (!chain.setSum(value)) setRaw(chain.rawOf(value));
     },
     stop: () => life.abort(),
   };

@@ -22,6 +22,8 @@ export interface FilterChain {
   readonly ageMs: number;
   /** Gives the sum of the last `integrate` such a value that the chain publishes this one; false if no filter has a sum. */
   setSum(value: number): boolean;
+  /** The value before the filters that the chain publishes as this one, as far as `multiply` and `offset` change it. */
+  rawOf(value: number): number;
 }
 
 export interface FilterChainOptions {
@@ -137,6 +139,10 @@ class Chain implements FilterChain {
     if (stage === undefined || !('transform' in stage) || !stage.set) return false;
     stage.set(this.#configs.slice(index + 1).reduceRight(undone, value));
     return true;
+  }
+
+  rawOf(value: number): number {
+    return this.#configs.reduceRight(undone, value);
   }
 
   /** Sends a sample through the stages from one on. */

@@ -18,9 +18,11 @@ import type { QualifiedSample } from './qualified-sample.ts';
 import { nextBackoff } from './read-schedule.ts';
 import { runReadingLoop } from './reading-loop.ts';
 import { SensorCondition } from './sensor-condition.ts';
+import type { SetCommand } from './set-command.ts';
+import { type SetTopics, SettableValues } from './settable-values.ts';
 import { createTimeLimited } from './time-limited.ts';
 
-export interface SamplerParts {
+export interface SamplerParts extends SetTopics {
   readonly cell: string;
   /** The number of this start of the gateway. */
   boot(): number;
@@ -82,6 +84,8 @@ export interface Sampler {
   start(): void;
   /** Resolves when the sensor is closed; a driver that does not return is abandoned after a second. */
   stop(): Promise<void>;
+  /** Sets a channel that counts; returns why that is not possible. `channel` is empty for the only one. */
+  set(channel: string, command: SetCommand): string | undefined;
   /** What is wrong while it can't be read, or gives bad values only. */
   failure(): Trouble | undefined;
   status(): SensorStatus;
@@ -106,6 +110,9 @@ class DriverSampler implements Sampler {
   readonly #condition: SensorCondition;
   readonly #life = new AbortController();
   #running: Promise<void> | undefined;
+  /** The sensor while it is open. */
+  #sensor: Sensor | undefined;
+  readonly #values: SettableValues;
   #waitMs = 0;
   #isWaiting = false;
   #reported: string | undefined;
@@ -125,6 +132,13 @@ class DriverSampler implements Sampler {
     };
     const channels = channelsOf(config, parts.driver);
     this.#publishers = channels.map((channel) => this.#createPublisher(channel));
+    this.#values = new SettableValues({
+      ...{ name: config.name, log: this.#log, publishers: this.#publishers },
+      sensor: () => this.#sensor,
+      failure: () => this.#condition.failure,
+      subscribe: parts.subscribe,
+      publishResult: parts.publishResult,
+    });
   }
 
   get name(): string {
@@ -137,12 +151,18 @@ class DriverSampler implements Sampler {
 
   start(): void {
     this.#running ??= this.#run(this.#life.signal);
+    this.#values.start();
   }
 
   async stop(): Promise<void> {
     this.#life.abort();
+    this.#values.stop();
     await this.#running;
     for (const publisher of this.#publishers) publisher.stop();
+  }
+
+  set(channel: string, command: SetCommand): string | undefined {
+    return this.#values.set(channel, command);
   }
 
   failure(): Trouble | undefined {
@@ -223,7 +243,11 @@ class DriverSampler implements Sampler {
     while (!signal.aborted) {
       try {
         const sensor = await mutex(() => opening.run(signal, (own) => this.#open(own)));
-        await this.#read(sensor, signal).finally(() => close(sensor));
+        this.#sensor = sensor;
+        await this.#read(sensor, signal).finally(() => {
+          this.#sensor = undefined;
+          return close(sensor);
+        });
       } catch (error) {
         if (!signal.aborted) this.#fail(error);
       }

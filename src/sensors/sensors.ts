@@ -11,8 +11,10 @@ import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
 import { sharedPlace } from './bus-handle.ts';
 import { createSampler, type Sampler, type SensorStatus, type SensorsObserver } from './sampler.ts';
+import type { SetCommand } from './set-command.ts';
+import type { SetTopics } from './settable-values.ts';
 
-export interface SensorsParts {
+export interface SensorsParts extends SetTopics {
   readonly cell: string;
   /** The number of this start of the gateway; known from `start` on. */
   boot(): number;
@@ -49,6 +51,8 @@ export interface Sensors extends Service {
   applyConfig(sensors: readonly SensorConfig[], drivers: Drivers): Promise<void>;
   /** The config stays: the retained values of sensors that are not in it are deleted. */
   configApplied(): void;
+  /** Sets a channel that counts, named SENSOR or SENSOR/CHANNEL; returns why that is not possible. */
+  set(name: string, command: SetCommand): string | undefined;
   status(): SensorStatus[];
   /** The sensors whose loop makes no progress, for the watchdog. Hardware that does not answer does not count. */
   stalled(): string[];
@@ -117,6 +121,17 @@ export function createSensors(parts: SensorsParts): Sensors {
     },
     configApplied: deleteOthers,
     failures: () => active.flatMap(({ sampler }) => sampler.failure() ?? []),
+    set(name, command) {
+      for (const { config, sampler } of active) {
+        if (name === config.name) return sampler.set('', command);
+        const channel = name.slice(config.name.length + 1);
+        const topic = `${parts.cell}/${name}`;
+        if (name.startsWith(`${config.name}/`) && sampler.topics.includes(topic)) {
+          return sampler.set(channel, command);
+        }
+      }
+      return `there is no output and no value "${name}"`;
+    },
     status: () => active.map(({ sampler }) => sampler.status()),
     stalled: () =>
       active.filter(({ sampler }) => sampler.stalled()).map(({ sampler }) => sampler.name),

@@ -72,3 +72,9 @@ test('kill -9 loses no state of an alarm that was published, nor an acknowledgem
   expect(await cli('alarm', 'list')).toContain('shelved until');
   await expect(cli('alarm', 'ack', 'joint/cold')).rejects.toThrow('there is no alarm "joint/cold"');
 });
+
+test('cellgate set is refused for what does not count', async () => {
+  await expect(cli('set', 'joint/j1', '5')).rejects.toThrow('it does not count');
+  await expect(cli('set', 'meter/total', '5')).rejects.toThrow('there is no output and no value');
+  await expect(cli('set', 'joint/j1', 'five')).rejects.toThrow('"five" is no number');
+});

@@ -106,3 +106,20 @@ test('a bus error is the reason', async () => {
   await expect(sensor.read(never)).rejects.toThrow('was removed');
   await sensor.close?.();
 });
+
+test('the total is set to another value, which survives a restart and is no rate', async () => {
+  const line = playbackLine();
+  const { tools } = createHastyTools();
+  const options = { perUnit: 100, unit: 'l' };
+  const first = await openSensor(pulseCounter, line, options, tools);
+  await pulses(line, 250);
+  first.set?.('total', 12_345.67);
+  const { total, rate } = await first.read(never);
+  expect(total).toEqual({ value: 12_345.67 });
+  expect(Math.abs(Number(rate?.value))).toBeLessThan(1000);
+  expect(() => first.set?.('total', -1)).toThrow('a total is 0 or more, not -1');
+  await first.close?.();
+  const second = await openSensor(pulseCounter, line, options, tools);
+  expect((await second.read(never)).total).toEqual({ value: 12_345.67 });
+  await second.close?.();
+});

@@ -145,3 +145,16 @@ describe('after a restart', () => {
     await sensor.close?.();
   });
 });
+
+test('the position is set, from then on without the missed edges, and this is no speed', async () => {
+  const { lines, clock, sensor, turn } = await setUp({ perUnit: 4 });
+  await turn(1);
+  lines.set(0, true, 5n, 2);
+  await settle();
+  sensor.set?.('position', 100);
+  await clock.advance(1000);
+  const { position, speed } = await sensor.read(never);
+  expect(position).toEqual({ value: 100 });
+  expect(speed?.value).toBeLessThan(5);
+  await sensor.close?.();
+});
