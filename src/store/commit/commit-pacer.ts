@@ -85,7 +85,7 @@ export class CommitPacer {
 
   /** The commit begins. */
   began(): void {
-    if (this.#waited) this.#judgeWait();
+    if (this.#waited) this.#assessWait();
     else this.#countUnpaced();
     this.#credit = Math.max(0, this.#credit - 1);
     this.#waiting = 0;
@@ -95,7 +95,7 @@ export class CommitPacer {
     this.#waited = false;
   }
 
-  #judgeWait(): void {
+  #assessWait(): void {
     this.#steady = this.#inSecondHalf >= WORTHWHILE ? this.#steady + 1 : 0;
     if (this.#late >= WORTHWHILE) this.#next = UNPACED[0];
     else if (this.#hasMany) {

@@ -3,7 +3,7 @@ import type { ByteReader, ByteWriter } from './byte-stream.ts';
 /** Longer payloads, and those with more numbers, are no readings. */
 const LENGTH = 1024;
 const NUMBERS = 32;
-/** So many different frames are told apart. */
+/** The most different frames of one batch. */
 const FRAMES = 64;
 /** Stands for a number in a frame. */
 const PLACE = '\0';
