@@ -11,9 +11,10 @@ import { Target } from './scaling/gateway.mjs';
 import { memoryCases } from './scaling/memory.mjs';
 import { queueCases } from './scaling/queues.mjs';
 import { tableOf, withTable } from './scaling/table.mjs';
+import { turnCases } from './scaling/turns.mjs';
 import { build, ROOT } from './set-up.mjs';
 
-const CASES = { ...queueCases, ...memoryCases };
+const CASES = { ...queueCases, ...memoryCases, ...turnCases };
 
 const { values: options } = parseArgs({
   options: {

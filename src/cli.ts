@@ -23,6 +23,10 @@ const [{ createBuses }, { runCommandLine }, { systemClock }, { drivers }] = awai
 process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   drivers,
   clock: systemClock,
+  loadAgain: async (...config) => {
+    const { loadInThread } = await import('./cli/load-in-thread.ts');
+    return loadInThread(...config);
+  },
   // Only `run` needs the other parts of the gateway.
   start: async (...parts) => {
     const { startGateway } = await import('./main.ts');

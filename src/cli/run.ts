@@ -5,12 +5,15 @@ import type { Config } from '../config/schema/schema.ts';
 import { formatProblem } from '../config/yaml/problem.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import type { Gateway, Load } from '../runtime/gateway.ts';
+import type { Loaded } from '../runtime/reload.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 
 /** The function that `run` starts; a parameter, so that a test can start something smaller. */
 export interface RunParts {
   readonly drivers: Drivers;
+  /** Loads the config for a reload; without it as at the start. */
+  loadAgain?(file: string, drivers: Drivers, cwd: string): Promise<Loaded>;
   start(config: Config, log: Logger, tail: LogTail, load: Load): Promise<Gateway>;
 }
 
@@ -21,8 +24,8 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
  * A second signal ends the process at once with 1; an uncaught error ends it with 70.
  */
 export async function run(options: ConfigOption, io: Io, parts: RunParts): Promise<number> {
-  const load: Load = () => loadConfig(configFile(options, io.env), parts.drivers, io.cwd);
-  const { config, problems, warnings } = await load();
+  const file = configFile(options, io.env);
+  const { config, problems, warnings } = await loadConfig(file, parts.drivers, io.cwd);
   if (!config) {
     printProblems(problems, io.stderr, io);
     return EXIT.trouble;
@@ -31,6 +34,7 @@ export async function run(options: ConfigOption, io: Io, parts: RunParts): Promi
   const log = createLog(config.log.level, io.stdout, io.env, tail);
   for (const warning of warnings) log.warn(formatProblem(warning));
   const watch = watchProcess(io, log);
+  const load: Load = () => (parts.loadAgain ?? loadConfig)(file, parts.drivers, io.cwd);
   try {
     const start = (): Promise<Gateway> => parts.start(config, log, tail, load);
     return await live(start, log, watch.stopSignal, io);

@@ -130,9 +130,11 @@ export function createOutputs(parts: OutputsParts): Outputs {
     },
     async applyConfig(next) {
       const before = entries;
-      entries = next.map(
-        (config) => before.find((one) => isDeepStrictEqual(one.config, config)) ?? create(config),
-      );
+      const former = new Map(before.map((one) => [one.config.name, one]));
+      entries = next.map((config) => {
+        const same = former.get(config.name);
+        return same && isDeepStrictEqual(same.config, config) ? same : create(config);
+      });
       const [now, then] = [new Set(entries), new Set(before)];
       // A line must be released before another output can open it.
       await Promise.all(before.filter((one) => !now.has(one)).map(close));

@@ -88,10 +88,11 @@ export function createSensors(parts: SensorsParts): Sensors {
   const deleteOthers = (): void => {
     const published = state.of(TOPICS);
     const topics = active.flatMap(({ sampler }) => sampler.topics);
+    const isPublished = new Set(topics);
     const before = published.get('all');
     if (Array.isArray(before)) {
       for (const topic of before as string[]) {
-        if (!topics.includes(topic)) parts.publish(topic, EMPTY);
+        if (!isPublished.has(topic)) parts.publish(topic, EMPTY);
       }
     }
     published.set('all', topics);
@@ -109,9 +110,13 @@ export function createSensors(parts: SensorsParts): Sensors {
     },
     async applyConfig(sensors, drivers) {
       const before = active;
+      const former = new Map(before.map((one) => [one.config.name, one]));
       active = sensors.map((config) => {
-        const same = before.find((one) => isDeepStrictEqual(one.config, config));
-        const isKept = same !== undefined && same.driver === drivers.get(config.driver);
+        const same = former.get(config.name);
+        const isKept =
+          same !== undefined &&
+          same.driver === drivers.get(config.driver) &&
+          isDeepStrictEqual(same.config, config);
         return isKept ? same : create(config, drivers);
       });
       const [now, then] = [new Set(active), new Set(before)];

@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { loadConfig } from '../config/load.ts';
+import { withOutsideDrivers } from '../config/outside-drivers.ts';
+import type { Config } from '../config/schema/schema.ts';
+import type { Drivers } from '../driver-kit/driver.ts';
+import type { Loaded } from '../runtime/reload.ts';
+import type { ConfigRequest } from './config-thread.ts';
+
+/** A worker thread can't load TypeScript in Node 20: from the sources it runs the build. */
+const SCRIPT = import.meta.url.endsWith('.ts')
+  ? new URL('../../dist/src/cli/config-thread.js', import.meta.url)
+  : new URL('./config-thread.js', import.meta.url);
+
+interface Answer extends Omit<Loaded, 'config'> {
+  readonly settings: Omit<Config, 'drivers'> | undefined;
+}
+
+/**
+ * The same as `loadConfig` with the drivers of the installation, in another thread: reading and checking a thousand
+ * sensors takes a second, in which no client would be served. Rejects when the thread ends without a result.
+ */
+export async function loadInThread(file: string, drivers: Drivers, cwd: string): Promise<Loaded> {
+  const request: ConfigRequest = { file, cwd };
+  const worker = new Worker(SCRIPT, { workerData: request });
+  let answer: Answer | undefined;
+  worker.on('message', (message: Answer) => {
+    answer = message;
+  });
+  await once(worker, 'exit');
+  if (!answer) throw new Error('the config could not be read: its thread has ended');
+  const { settings, problems, warnings } = answer;
+  if (!settings) {
+    // A driver outside of the installation may be one that only the main thread can load.
+    const isOfDriver = problems.some(({ path: at }) => at.endsWith('.driver'));
+    return isOfDriver ? loadConfig(file, drivers, cwd) : { problems, warnings };
+  }
+  const folder = path.dirname(path.resolve(cwd, file));
+  const outside = await withOutsideDrivers(drivers, settings.sensors, folder);
+  return { config: { ...settings, drivers: outside.drivers }, problems, warnings };
+}
