@@ -43,6 +43,8 @@ export class PacketReader {
   #kept: Buffer | undefined;
   #keptStart = 0;
   #keptEnd = 0;
+  /** Where the body begins of the packet whose end was found last. */
+  #body = 0;
   /** Place in `#kept` before which `readAhead` has taken the packets that it takes. */
   #readAhead = 0;
   #paused = false;
@@ -108,7 +110,7 @@ export class PacketReader {
       const start = at;
       at = end;
       this.#readAhead = end;
-      if ((AHEAD >> (kept[start]! >> 4)) & 1) this.#hand(kept, start, end);
+      if ((AHEAD >> (kept[start]! >> 4)) & 1) this.#hand(kept, start, this.#body, end);
     }
   }
 
@@ -150,7 +152,7 @@ export class PacketReader {
       if (end < 0 || end > to) return at;
       const start = at;
       at = end;
-      this.#hand(source, start, end);
+      this.#hand(source, start, this.#body, end);
     }
     return at;
   }
@@ -176,8 +178,8 @@ export class PacketReader {
       if (isTaken) continue;
       if (this.#isStaged(kept, start, end)) {
         const moved = this.#stage!.start - this.#stagedStart;
-        this.#hand(this.#stage!.buffer, start + moved, end + moved);
-      } else this.#hand(kept, start, end);
+        this.#hand(this.#stage!.buffer, start + moved, this.#body + moved, end + moved);
+      } else this.#hand(kept, start, this.#body, end);
     }
     if (this.#kept === kept && this.#keptStart === this.#keptEnd) this.clear();
   }
@@ -195,11 +197,9 @@ export class PacketReader {
     return true;
   }
 
-  #hand(source: Buffer, start: number, end: number): void {
-    let body = start + 1;
-    while (source[body]! & MORE) body++;
-    if (this.#first) this.#begin(source, start, body + 1);
-    this.#onPacket(source, start, body + 1, end);
+  #hand(source: Buffer, start: number, body: number, end: number): void {
+    if (this.#first) this.#begin(source, start, body);
+    this.#onPacket(source, start, body, end);
   }
 
   /** Where the packet at `at` ends; -1 while its length is incomplete. */
@@ -223,6 +223,7 @@ export class PacketReader {
       length |= (byte & 0x7f) << (7 * (i - 1));
       if (byte < MORE) {
         const size = length + i + 1;
+        this.#body = at + i + 1;
         if (size > this.limit) {
           throw new ProtocolError(`a packet of ${size} bytes is too large`, PACKET_TOO_LARGE);
         }

@@ -6,7 +6,6 @@ import { type AuthPacket, encodeConnack5 } from '../../mqtt/packets-5.ts';
 import { NEVER, type Properties } from '../../mqtt/properties.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import {
-  CLIENT_ID_INVALID,
   PACKET_TOO_LARGE,
   QUOTA_EXCEEDED,
   reasonCodeOf,
@@ -93,12 +92,10 @@ export class Handshake {
     return this.#opened.get(connection)?.session;
   }
 
-  /** A CONNECT, for this turn of the event loop or a later one; throws a ProtocolError where a text in it is not taken. */
+  /** A CONNECT, for this turn of the event loop or a later one; throws a ProtocolError where its will is not taken. */
   connect(connection: Connection, packet: ConnectPacket): void {
-    const { clientId, username, will } = packet;
+    const { will } = packet;
     const { limits } = this.#parts;
-    checkControlCharacters('client id', clientId, limits, CLIENT_ID_INVALID);
-    if (username) checkControlCharacters('user name', username, limits);
     if (will) checkControlCharacters('topic of the will', will.topic, limits);
     if (will?.responseTopic) {
       checkControlCharacters('response topic of the will', will.responseTopic, limits);

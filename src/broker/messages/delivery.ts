@@ -1,5 +1,4 @@
 import type { Faults } from '../../base/faults.ts';
-import type { Qos } from '../../mqtt/codec.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import type { Store } from '../../store/store.ts';
 import type { Client } from './client.ts';
@@ -29,14 +28,15 @@ export class Delivery {
     if (publication.retain) this.#retain(publication);
     if (route.grants !== null) return this.#deliverGranted(publication, route, client);
     const { subscribers, qos } = route;
-    const { from } = publication;
+    const { from, qos: published } = publication;
     for (let i = 0; i < subscribers.length; i++) {
       try {
         // One barrier for all subscribers costs less than one for each.
         for (; i < subscribers.length; i++) {
           const subscriber = subscribers[i]!;
           if (subscriber === from) continue;
-          subscriber.deliver(publication, Math.min(qos[i]!, publication.qos) as Qos);
+          const granted = qos[i]!;
+          subscriber.deliver(publication, granted < published ? granted : published);
           if (client) this.#holdFor(subscriber, client);
         }
       } catch (error) {

@@ -109,8 +109,10 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
 
   get backlogged(): FlowReader | undefined {
     const link = this.#link;
-    if (!link || this.flow.slow) return undefined;
-    const { count, bytes } = this.queue;
+    const { count } = this.queue;
+    // Most messages find no queue, and this is asked for each.
+    if (!link || (count === 0 && !link.sendBuffer.backlogged) || this.flow.slow) return undefined;
+    const { bytes } = this.queue;
     const isLong =
       link.sendBuffer.backlogged ||
       (count > 0 && this.flow.isAbove(count, bytes)) ||

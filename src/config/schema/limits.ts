@@ -122,7 +122,7 @@ export const limitsSchema = z.strictObject({
     .enum(['allow', 'refuse'])
     .prefault('refuse')
     .describe(
-      'What happens at U+0001 to U+001F and U+007F to U+009F in the topics, topic filters, wills, client ids and user names of clients: `refuse` closes the connection, as the standard permits.',
+      'What happens at U+0001 to U+001F and U+007F to U+009F in the topics, topic filters and wills of clients: `refuse` closes the connection, as the standard permits.',
     ),
   absentSessions: z
     .enum(['end-largest', 'keep'])

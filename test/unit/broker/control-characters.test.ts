@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS, type RunningBroker, startBroker } from '../../support/broker.ts';
-import { Client5 } from '../../support/client-5.ts';
 import * as packets from '../../support/packets.ts';
-import * as packets5 from '../../support/packets-5.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -86,41 +84,6 @@ describe('with `controlCharacters: refuse`', () => {
       await client.closed();
     }
     expect(broker.broker.counts.subscriptions).toBe(1);
-  });
-
-  test('each of them in the client id is refused: with return code 2, or reason code 0x85 in MQTT 5', async () => {
-    const broker = await startBroker(tempFolder());
-    for (const code of CONTROLS) {
-      const clientId = `scanner${char(code)}`;
-      const client = await RawClient.open('tcp', broker.port);
-      client.send(packets.connect({ clientId }));
-      expect(await client.take('connack')).toMatchObject({ code: 2 });
-      await client.closed();
-      const client5 = await Client5.open('tcp', broker.port);
-      client5.send(packets5.connect({ clientId }));
-      const connack = await client5.next('connack');
-      expect(connack.code).toBe(0x85);
-      expect(packets5.valueIn(connack, 'reasonString')).toContain(
-        `control character ${name(code)}`,
-      );
-      await client5.raw.closed();
-    }
-    expect(broker.broker.counts.sessions).toBe(0);
-    for (const code of ALLOWED) await broker.client({ clientId: `scanner${char(code)}` });
-  });
-
-  test('each of them in the user name ends the connection, in MQTT 5 with 0x81', async () => {
-    const broker = await startBroker(tempFolder());
-    for (const code of CONTROLS) {
-      const username = `line${char(code)}`;
-      const client = await RawClient.open('tcp', broker.port);
-      client.send(packets.connect({ clientId: 'c', username }));
-      await client.closed();
-      const client5 = await Client5.open('tcp', broker.port);
-      client5.send(packets5.connect({ clientId: 'c', username }));
-      expect((await client5.next('connack')).code).toBe(0x81);
-      await client5.raw.closed();
-    }
   });
 
   test('is told once for a client that comes again and again with it', async () => {
