@@ -7,10 +7,10 @@ import { isLoopback } from '../schema/listeners.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { alarmChecks } from './alarm-checks.ts';
 import { filterChecks } from './filter-checks.ts';
-import { lookAlikeLines } from './line-checks.ts';
+import { similarLines } from './line-checks.ts';
 import { outputChecks } from './output-checks.ts';
 import { linesOf, type Parts, publishedChannels } from './parts.ts';
-import { sensorChecks } from './sensor-checks.ts';
+import { slowReads } from './sensor-checks.ts';
 import { uplinkChecks } from './uplink-checks.ts';
 
 /** Conflicts between parts that are valid by themselves: names, topics, addresses, GPIO lines, ports and open listeners. */
@@ -23,9 +23,9 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...alarmChecks(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
-    ...sensorChecks(parts),
+    ...slowReads(parts),
     ...outputChecks(parts),
-    ...lookAlikeLines(parts),
+    ...similarLines(parts),
     ...samePorts(parts),
     ...openListeners(parts),
     ...openHttp(parts),

@@ -2,29 +2,30 @@ import { parsePin } from '../schema/pins.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { linesOf, type Parts } from './parts.ts';
 
-/** Two lines whose names differ only in case or in letters that look alike: one of them is a typing mistake. */
-export function* lookAlikeLines({ sensors, outputs, powerFail, lineOf }: Parts): Iterable<Finding> {
-  const lines: (readonly [path: Path, line: string])[] = [
+/** A name with letters and digits that look alike made the same. */
+function lookOf(name: string): string {
+  return name.toUpperCase().replaceAll('O', '0').replaceAll(/[IL]/g, '1');
+}
+
+/** Two names of GPIO lines that look the same: one of them is a typing mistake. */
+export function* similarLines({ sensors, outputs, powerFail, lineOf }: Parts): Iterable<Finding> {
+  const named: (readonly [path: Path, line: string])[] = [
     ...sensors.flatMap(({ index, element }) => [...linesOf(['sensors', index], element)]),
-    ...outputs.flatMap(({ index, element: { line, interlock } }) => [
-      ...(parsePin(line) === undefined ? [[['outputs', index, 'line'], line] as const] : []),
-      ...(interlock ? [[['outputs', index, 'interlock', 'line'], interlock.line] as const] : []),
-    ]),
-    ...(powerFail ? [[['powerFail', 'line'], powerFail.line] as const] : []),
   ];
-  const seen = new Map<string, { readonly path: Path; readonly line: string }>();
-  for (const [path, line] of lines) {
-    const forms = [line.toLowerCase(), shapeOf(line)];
-    const first = forms.map((form) => seen.get(form)).find((one) => one !== undefined);
-    for (const form of forms) if (!seen.has(form)) seen.set(form, { path, line });
-    if (first !== undefined && first.line !== line) {
-      const message = `${line} differs from ${first.line} in line ${lineOf(first.path)} only in case or in letters that look alike, expected the name that the line has`;
+  for (const { index, element } of outputs) {
+    if (parsePin(element.line) === undefined)
+      named.push([['outputs', index, 'line'], element.line]);
+    const interlock = element.interlock?.line;
+    if (interlock !== undefined) named.push([['outputs', index, 'interlock', 'line'], interlock]);
+  }
+  if (powerFail) named.push([['powerFail', 'line'], powerFail.line]);
+  const seen = new Map<string, readonly [path: Path, line: string]>();
+  for (const [path, line] of named) {
+    const first = seen.get(lookOf(line));
+    if (first === undefined) seen.set(lookOf(line), [path, line]);
+    else if (first[1] !== line) {
+      const message = `${line} looks like ${first[1]} in line ${lineOf(first[0])}, expected one name for one line`;
       yield { path, at: 'value', message };
     }
   }
-}
-
-/** The same for O, o and 0, and for I, l and 1. */
-function shapeOf(line: string): string {
-  return line.replaceAll(/[Oo]/g, '0').replaceAll(/[Il]/g, '1');
 }
