@@ -143,7 +143,7 @@ export class Connection implements Client, TransportEvents {
     const packets = this.packetsReceived;
     const continues = this.#packets.hasUnfinished;
     this.#traffic.bytesReceived += chunk.length;
-    this.#share.check();
+    this.#share.begin(chunk[0]!);
     try {
       this.#packets.feed(this.#parts.pool.bufferOf(chunk), 0, chunk.length);
       // A publisher that waits for subscribers: these may be waiting for its acknowledgements.
@@ -287,7 +287,7 @@ export class Connection implements Client, TransportEvents {
     else if (this.protocol5) {
       takePacket5(this, this.#parts, source, start, body, end);
     } else takePacket(this, this.#parts, source, start, body, end);
-    if (!this.#closed) this.#share.took(end - start);
+    if (!this.#closed) this.#share.took(source[start]!, end - start);
   }
 
   delivered(subscribers: number): void {

@@ -53,6 +53,28 @@ test('a burst of one client is taken in several turnBudget, complete and in orde
   expect(transport.paused).toBe(false);
 });
 
+test('acknowledgements do not wait behind the packets of another client, up to a number', async () => {
+  const { taken, open, burst } = setUp();
+  const [greedy, reader] = [open(), open()];
+  const acknowledged: number[] = [];
+  Object.assign(reader.connection.session!, {
+    acknowledged: (id: number) => acknowledged.push(id),
+  });
+  await turn();
+  greedy.connection.data(burst('a', 200));
+  expect(taken.length).toBeLessThan(70);
+  const acks = (count: number) =>
+    Buffer.concat(Array.from({ length: count }, (_, i) => packets.puback(i + 1)));
+  reader.connection.data(acks(1000));
+  expect(acknowledged).toHaveLength(1000);
+  expect(reader.transport.paused).toBe(false);
+  reader.connection.data(acks(2000));
+  expect(acknowledged.length).toBeLessThan(2100);
+  expect(reader.transport.paused).toBe(true);
+  for (let i = 0; i < 20; i++) await turn();
+  expect(acknowledged).toHaveLength(3000);
+});
+
 test('another client has its turn between the parts of a burst', async () => {
   const { taken, open, burst } = setUp();
   const [greedy, modest] = [open(), open()];
