@@ -133,7 +133,6 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     const will = { topic: 'other', payload: 'x' };
     const refused: readonly (readonly [code: number, options: p.ConnectOptions5])[] = [
       [0x85, { ...USER, username: 'all', clientId: 'panel', clean: false }],
-      [0x85, { ...USER, clientId: 'a\u0001' }],
       [0x86, { ...USER, password: 'wrong' }],
       [0x86, { username: 'stranger', password: 'x' }],
       [0x87, {}],

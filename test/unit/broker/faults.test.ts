@@ -243,13 +243,13 @@ test('load: what can not be loaded does not keep the broker from starting, and i
   for (const topic of [`a${long}`, 'gone', `b${long}`]) will.run(topic.slice(0, 4), topic, payload);
   db.prepare(`UPDATE meta SET value = 0 WHERE key = 'stopped'`).run();
   db.close();
-  const { client, faults } = await startBroker(folder);
+  const { client, store } = await startBroker(folder);
   const absent = await client({ clientId: 'absent', clean: false });
   expect((await absent.message()).topic).toBe('gone');
   const late = await client();
   await late.subscribe(['#', 1]);
   expect((await late.message()).topic).toBe('good');
   await late.quiet();
-  expect(faults.counts).toMatchObject({ load: 2, control: 2 });
-  expect(faults.trouble()).toContain('the last one');
+  // Two retained messages and two wills, which the store sets aside before the broker loads the others.
+  expect(store.troubles().join()).toMatch(/^4 .*set aside/);
 });
