@@ -30,12 +30,7 @@ export class ShareGroups {
 
   constructor(parts: ShareGroupsParts) {
     this.#parts = parts;
-    this.#moves = new ShareMoves({
-      ...parts,
-      groupOf: (number) => this.#byNumber.get(number),
-      // What a session of before the start was a member of is not known once it has ended.
-      hasSeveral: (session) => this.countOf(session) !== 1,
-    });
+    this.#moves = new ShareMoves({ ...parts, groupOf: (number) => this.#byNumber.get(number) });
   }
 
   /** Groups with a member. */

@@ -8,8 +8,6 @@ export interface ShareMovesParts {
   readonly faults: Faults;
   readonly limits: { readonly absentQueueBytes: number };
   groupOf(number: number): ShareGroup | undefined;
-  /** Whether the queue of a session may have messages of several groups. */
-  hasSeveral(session: Session): boolean;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
   /** Whether commits fail: nothing is moved on disk. */
@@ -30,17 +28,6 @@ interface Source {
   /** The first entry that stays, because its group has no other member now. */
   blocked: number;
   isReading: boolean;
-  /** Its queue may have messages of several groups. */
-  readonly hasSeveral: boolean;
-  /** Groups whose members have enough now: their entries are passed over, from `from` on. */
-  readonly busy: Set<number>;
-  /** The first entry that was passed over; Infinity for none. */
-  from: number;
-  /** How many were passed over, and of these how many of `inFlight`. */
-  passed: number;
-  passedInFlight: number;
-  /** Before this time nothing is passed over again. */
-  passAgainAt: number;
 }
 
 /** Entries that are checked in one turn of the event loop, and those that are read from disk at once. */
@@ -48,9 +35,6 @@ const STEP = 200;
 const READ = 500;
 /** So long may the client of a session that was connected at a crash come back for what it may have been sent. */
 const RETURN_MS = 3000;
-/** Entries of busy groups that are passed over for those of other groups, and how often that is tried. */
-const PASSED = 1000;
-const PASS_MS = 250;
 
 /**
  * Moves messages between the members of a group: from those that are away, have ended, or do not acknowledge, to those
@@ -84,8 +68,8 @@ export class ShareMoves {
     if (!this.#sources.has(session)) {
       const inFlight = session.isOver ? [...session.deliveries.unacknowledged()] : [];
       const next = session.isOver ? 0 : (this.#seen.get(session) ?? 0);
-      const hasSeveral = this.#parts.hasSeveral(session);
-      this.#sources.set(session, sourceOf(session, inFlight, next, hasSeveral));
+      const blocked = Number.POSITIVE_INFINITY;
+      this.#sources.set(session, { session, inFlight, read: [], next, blocked, isReading: false });
     }
     this.kick();
   }
@@ -161,65 +145,33 @@ export class ShareMoves {
 
   /** Checks so many entries at most; returns how many are left of that. */
   #step(source: Source, most: number): number {
+    const { session } = source;
     if (source.isReading) return most;
     for (let left = most; left > 0; ) {
       left--;
-      const entry = nextOf(source);
+      const entry = source.inFlight[0] ?? source.read[0] ?? session.queue.first(source.next);
       if (entry === 'stored') {
         this.#read(source);
         return left;
       }
       if (entry === undefined) {
-        if (source.passed === 0) this.#done(source);
-        else this.#waitForBusy(source);
+        this.#done(source);
         return left;
       }
-      const result = source.busy.has(entry.share) ? 'busy' : this.#move(source, entry);
+      const result = this.#move(source, entry);
       if (result === 'busy') {
-        if (this.#passOver(source, entry)) continue;
-        this.#waitForBusy(source);
+        // A connected one, which is sent messages meanwhile, is found again by the next sweep.
+        if (session.online) this.#sources.delete(session);
         return left;
       }
-      if (source.passedInFlight < source.inFlight.length) {
-        source.inFlight.splice(source.passedInFlight, 1);
-        continue;
+      if (source.inFlight.length > 0) source.inFlight.shift();
+      else {
+        source.read.shift();
+        source.next = entry.seq + 1;
+        if (result === 'stays') source.blocked = Math.min(source.blocked, entry.seq);
       }
-      source.read.shift();
-      source.next = entry.seq + 1;
-      if (result === 'stays') source.blocked = Math.min(source.blocked, entry.seq);
     }
     return 0;
-  }
-
-  /** Continues behind an entry whose group is busy, with those of other groups; false where that was tried enough. */
-  #passOver(source: Source, entry: QueueEntry): boolean {
-    if (!source.hasSeveral || source.passed === PASSED) return false;
-    if (this.#parts.now() < source.passAgainAt) return false;
-    source.passed++;
-    source.busy.add(entry.share);
-    if (source.passedInFlight < source.inFlight.length) source.passedInFlight++;
-    else {
-      source.from = Math.min(source.from, entry.seq);
-      source.read.shift();
-      source.next = entry.seq + 1;
-    }
-    return true;
-  }
-
-  /** The next run begins with what was passed over. */
-  #waitForBusy(source: Source): void {
-    // A connected one, which is sent messages meanwhile, is found again by the next sweep.
-    if (source.session.online) this.#sources.delete(source.session);
-    if (source.passed === 0) return;
-    source.passAgainAt = this.#parts.now() + PASS_MS;
-    if (source.from < source.next) {
-      source.next = source.from;
-      source.read = [];
-    }
-    source.busy.clear();
-    source.from = Number.POSITIVE_INFINITY;
-    source.passed = 0;
-    source.passedInFlight = 0;
   }
 
   #done({ session, next, blocked }: Source): void {
@@ -245,11 +197,8 @@ export class ShareMoves {
   }
 
   /** `stays` where no other member takes it now. */
-  #move(
-    { session, inFlight, passedInFlight }: Source,
-    entry: QueueEntry,
-  ): 'moved' | 'never' | 'stays' | 'busy' {
-    const isInFlight = passedInFlight < inFlight.length;
+  #move({ session, inFlight }: Source, entry: QueueEntry): 'moved' | 'never' | 'stays' | 'busy' {
+    const isInFlight = inFlight.length > 0;
     // [MQTT-4.8.2-5]: what was begun at QoS 2 goes to no other member.
     const isSent = entry.released || (entry.sent && !(session.isOver && entry.qos === 1));
     if (entry.share === 0 || isSent) return 'never';
@@ -273,24 +222,6 @@ export class ShareMoves {
     session.gave(found, isInFlight);
     return 'moved';
   }
-}
-
-function sourceOf(
-  session: Session,
-  inFlight: QueueEntry[],
-  next: number,
-  hasSeveral: boolean,
-): Source {
-  const none = Number.POSITIVE_INFINITY;
-  return {
-    ...{ session, inFlight, read: [], next, hasSeveral, blocked: none, isReading: false },
-    ...{ busy: new Set(), from: none, passed: 0, passedInFlight: 0, passAgainAt: 0 },
-  };
-}
-
-/** The next entry to check; `stored` on disk. */
-function nextOf({ session, inFlight, passedInFlight, read, next }: Source) {
-  return inFlight[passedInFlight] ?? read[0] ?? session.queue.first(next);
 }
 
 /** The entry, unless its client has acknowledged it meanwhile. */

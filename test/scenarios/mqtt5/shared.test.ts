@@ -328,36 +328,3 @@ test.each([
     expect(broker.broker.drops.reasons).toEqual({ 'session-cut': 1 });
   },
 );
-
-test.each(['away', 'ended'])(
-  'messages of a group do not wait behind those of another group that are in the same queue: its session is %s',
-  async (state) => {
-    const broker = await start('tcp');
-    const both = await broker.client5({ clientId: 'both', properties: KEPT });
-    await both.subscribe([
-      ['$share/g/a/#', 1],
-      ['$share/h/b/#', 1],
-    ]);
-    await both.disconnect();
-    const publisher = await broker.client({ clientId: 'p' });
-    for (const payload of numbers(150)) await publisher.publish('a/x', payload, { qos: 1 });
-    for (const payload of numbers(5)) await publisher.publish('b/x', payload, { qos: 1 });
-    // It takes one message and acknowledges none; 64 more wait for it.
-    const busy = await broker.client5({ clientId: 'busy', properties: [['receiveMaximum', 1]] });
-    await busy.subscribe([['$share/g/a/#', 1]]);
-    await waitFor(() =>
-      expect(broker.broker.sessions).toContainEqual(
-        expect.objectContaining({ clientId: 'busy', queued: 64 }),
-      ),
-    );
-    const free = await broker.client5({ clientId: 'free' });
-    await free.subscribe([['$share/h/b/#', 1]]);
-    if (state === 'ended') await (await broker.client5({ clientId: 'both' })).disconnect();
-    expect(await collect([free], 5)).toEqual([numbers(5)]);
-    // The other group keeps its order; what `busy` was not sent comes in between.
-    const more = await broker.client5({ clientId: 'more' });
-    await more.subscribe([['$share/g/a/#', 1]]);
-    const [payloads] = await collect([more], 149);
-    expect(payloads!.filter((each) => Number(each) >= 65)).toEqual(numbers(85, 65));
-  },
-);
