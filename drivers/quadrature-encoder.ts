@@ -89,14 +89,14 @@ export default defineDriver({
     });
 
     /** The shaft is at this position, in its unit: a correction is no speed. */
-    const settle = (value: number): void => {
+    const moveTo = (value: number): void => {
       const before = position;
       position = Math.round(value * perUnit);
       mark = { at: mark.at, position: mark.position + position - before };
       missed = 0;
       moved = undefined;
     };
-    const home = await openReference(reference && lineOf(reference), () => settle(referenceAt));
+    const home = await openReference(reference && lineOf(reference), () => moveTo(referenceAt));
 
     const speed = (): Sample => {
       const now = { at: clock.monotonic(), position };
@@ -119,7 +119,7 @@ export default defineDriver({
           speed: speed(),
         };
       },
-      set: (_channel, value) => settle(value),
+      set: (_channel, value) => moveTo(value),
       async close() {
         await following.stop();
         state.set(POSITION, position);

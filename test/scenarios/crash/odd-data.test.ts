@@ -26,7 +26,7 @@ async function start(folder: string): Promise<{ lines: readonly string[]; stop()
 data: ${join(folder, 'data')}
 broker: { listeners: [{ host: 127.0.0.1, port: ${port} }] }
 sensors:
-  - { name: sensor/0, driver: simulated, signal: cycles, every: 1s, history: day, filters: [ integrate: 1h ] }
+  - { name: sensor/0, driver: simulated, signal: cycles, every: 1s, history: day, filters: { count: [ integrate: 1h ] } }
   - { name: sensor/1, driver: simulated, signal: door, every: 1s }
 uplinks:
   - { name: plant, url: mqtt://127.0.0.1:9, routes: [{ out: 'r/#', to: p/ }, { out: 'own/#', to: p/, queue: { messages: 5 } }] }
