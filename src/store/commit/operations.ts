@@ -36,35 +36,7 @@ export function prepareOperations(
     sql('DELETE FROM incoming WHERE session = ?'),
     sql('DELETE FROM session WHERE key = ?'),
   ];
-  const statements: Record<Exclude<Operation[0], keyof EditOperations>, Statement> = {
-    openSession: sql(
-      'INSERT OR REPLACE INTO session (key, client_id, seen, sent, expiry) VALUES (?, ?, ?, 0, ?)',
-    ),
-    sessionSeen: sql('UPDATE session SET seen = ? WHERE key = ?'),
-    sessionExpiry: sql('UPDATE session SET expiry = ? WHERE key = ?'),
-    sessionOwner: sql('UPDATE session SET owner = ? WHERE key = ?'),
-    sessionSent: sql('UPDATE session SET sent = ? WHERE key = ?'),
-    subscribe: sql(
-      `INSERT OR REPLACE INTO subscription (session, filter, qos, options, identifier)
-       VALUES (?, ?, ?, ?, ?)`,
-    ),
-    unsubscribe: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
-    incoming: sql('INSERT OR REPLACE INTO incoming (session, packet_id, digest) VALUES (?, ?, ?)'),
-    incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
-    putWill: sql(
-      'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
-    ),
-    deleteWill: sql('DELETE FROM will WHERE client_id = ?'),
-    putDelayedWill: sql(
-      `INSERT OR REPLACE INTO delayed_will
-         (client_id, topic, qos, retain, payload, properties, expiry, delay, due)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ),
-    delayedWillDue: sql('UPDATE delayed_will SET due = ? WHERE client_id = ?'),
-    deleteDelayedWill: sql('DELETE FROM delayed_will WHERE client_id = ?'),
-    setState: sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)'),
-    setMeta: sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
-  };
+  const statements = statementsOf(sql);
   const editOperations: EditOperations = {
     deadLetter: (...letter) => deadLetters.add(...letter),
     dropDeadLetters: (uplink) => deadLetters.drop(uplink),
@@ -115,5 +87,40 @@ export function prepareOperations(
           statements[name].run(...values);
       }
     },
+  };
+}
+
+type Statements = Readonly<Record<Exclude<Operation[0], keyof EditOperations>, Statement>>;
+
+/** The operations that are one statement each. */
+function statementsOf(sql: (text: string) => Statement): Statements {
+  return {
+    openSession: sql(
+      'INSERT OR REPLACE INTO session (key, client_id, seen, sent, expiry) VALUES (?, ?, ?, 0, ?)',
+    ),
+    sessionSeen: sql('UPDATE session SET seen = ? WHERE key = ?'),
+    sessionExpiry: sql('UPDATE session SET expiry = ? WHERE key = ?'),
+    sessionOwner: sql('UPDATE session SET owner = ? WHERE key = ?'),
+    sessionSent: sql('UPDATE session SET sent = ? WHERE key = ?'),
+    subscribe: sql(
+      `INSERT OR REPLACE INTO subscription (session, filter, qos, options, identifier)
+       VALUES (?, ?, ?, ?, ?)`,
+    ),
+    unsubscribe: sql('DELETE FROM subscription WHERE session = ? AND filter = ?'),
+    incoming: sql('INSERT OR REPLACE INTO incoming (session, packet_id, digest) VALUES (?, ?, ?)'),
+    incomingDone: sql('DELETE FROM incoming WHERE session = ? AND packet_id = ?'),
+    putWill: sql(
+      'INSERT OR REPLACE INTO will (client_id, topic, qos, retain, payload) VALUES (?, ?, ?, ?, ?)',
+    ),
+    deleteWill: sql('DELETE FROM will WHERE client_id = ?'),
+    putDelayedWill: sql(
+      `INSERT OR REPLACE INTO delayed_will
+         (client_id, topic, qos, retain, payload, properties, expiry, delay, due)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    delayedWillDue: sql('UPDATE delayed_will SET due = ? WHERE client_id = ?'),
+    deleteDelayedWill: sql('DELETE FROM delayed_will WHERE client_id = ?'),
+    setState: sql('INSERT OR REPLACE INTO state (owner, key, value) VALUES (?, ?, ?)'),
+    setMeta: sql('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)'),
   };
 }

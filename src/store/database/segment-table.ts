@@ -5,6 +5,7 @@ import {
   inflated,
   NAMES_SHARED,
   type SegmentEntry,
+  SHARED_BODY,
   type StoredSegment,
 } from './segment.ts';
 import type { Connection } from './sqlite.ts';
@@ -138,7 +139,9 @@ export class SegmentTable {
       for (const entry of decodeSegment({ at, form, body }, first).entries) {
         if (entry.seq < seq) continue;
         const found = entry.shared === 0 ? blobOf(entry.body) : this.sharedBody(entry.shared);
-        if (found) yield { ...entry, shared: 0, length: found.length, body: found };
+        if (!found) continue;
+        const flags = entry.flags & ~SHARED_BODY;
+        yield { ...entry, flags, shared: 0, length: found.length, body: found };
       }
     }
   }
