@@ -2,7 +2,6 @@ import { createConnection, type Socket } from 'node:net';
 import * as packets from '../../support/packets.ts';
 import * as p from '../../support/packets-5.ts';
 import type { Deliveries, Sent } from './deliveries.ts';
-import { type Group, SHARED_TOPIC } from './group.ts';
 
 /** What a client does not answer until told: nothing, messages, or the end of the QoS 2 handshake. */
 export type Held = 'nothing' | 'messages' | 'releases';
@@ -35,11 +34,6 @@ export class ModelClient {
   /** PUBREL is sent only when told. */
   holdsRelease = false;
   deliveries: Deliveries | undefined;
-  /** Of its shared subscription, and the model's clock. */
-  group: Group | undefined;
-  now: (() => number) | undefined;
-  /** Identifiers of the group's messages that are in flight on this connection, and of earlier ones. */
-  readonly #shared = { flying: new Set<number>(), before: new Set<number>() };
   /** Hears of every message; in place of `deliveries` where there is no model. */
   onMessage: ((message: packets.Publish) => void) | undefined;
   failure: Error | undefined;
@@ -212,14 +206,13 @@ export class ModelClient {
         if (this.five) this.#resolve(packet);
         if (packet.topic.startsWith(OWN)) return;
         this.onMessage?.(packet);
-        if (packet.topic.startsWith(SHARED_TOPIC)) this.#sharedArrived(packet);
-        else this.deliveries?.published(packet);
+        this.deliveries?.published(packet);
         if (packet.qos === 0) return;
         if (this.held === 'messages') this.#unanswered.push(packet);
         else this.#answer(packet);
         return;
       case 'pubrel':
-        if (!this.#isShared(packet.id)) this.deliveries?.released(packet.id);
+        this.deliveries?.released(packet.id);
         if (this.held === 'releases') this.#unanswered.push(packet);
         else this.#answer(packet);
         return;
@@ -237,31 +230,6 @@ export class ModelClient {
         if (this.#isFarewell(packet as unknown as p.Packet5)) return;
         this.#answers.push(packet);
     }
-  }
-
-  #sharedArrived(packet: packets.Publish): void {
-    this.group?.arrived(this.id, packet, this.five ? this.now?.() : undefined);
-    this.deliveries?.takePlace(packet.id);
-    this.#shared.flying.add(packet.id);
-  }
-
-  /** Whether a PUBREL is for a message of the group: in flight, or from before, where the gateway may not know its end. */
-  #isShared(id: number): boolean {
-    const { flying, before } = this.#shared;
-    return flying.has(id) || (before.has(id) && this.deliveries?.isFlying(id) !== true);
-  }
-
-  #sharedDone(id: number): void {
-    if (this.#shared.flying.delete(id)) this.#shared.before.add(id);
-    this.deliveries?.leavePlace(id);
-  }
-
-  /** A new connection, or a new session. */
-  forgetShared(isNewSession: boolean): void {
-    const { flying, before } = this.#shared;
-    for (const id of flying) before.add(id);
-    flying.clear();
-    if (isNewSession) before.clear();
   }
 
   /** A topic alias stands for the topic that it came with. */
@@ -305,15 +273,12 @@ export class ModelClient {
     if (packet.type === 'pubrel') {
       this.send(packets.pubcomp(packet.id));
       this.deliveries?.done(packet.id);
-      this.#sharedDone(packet.id);
     } else if (packet.type === 'publish' && this.five && this.refuses && isRefused(packet)) {
       this.send(p.acknowledge(packet.qos === 1 ? 'puback' : 'pubrec', packet.id, NOT_TAKEN));
       this.deliveries?.refused(packet.id);
-      this.#sharedDone(packet.id);
     } else if (packet.type === 'publish' && packet.qos === 1) {
       this.send(packets.puback(packet.id));
       this.deliveries?.done(packet.id);
-      this.#sharedDone(packet.id);
     } else if (packet.type === 'publish') {
       this.send(packets.pubrec(packet.id));
       this.deliveries?.receiving(packet.id);

@@ -65,8 +65,6 @@ export class Deliveries {
   /** Whether the connection is one of MQTT 5. */
   five = false;
   readonly #now: () => number;
-  /** Identifiers of messages of a shared subscription that are in flight on this connection. */
-  readonly #places = new Set<number>();
 
   constructor(window: number, now: () => number) {
     this.window = window;
@@ -119,23 +117,7 @@ export class Deliveries {
 
   /** As many messages are in flight as may be; those that a resumed connection has not brought again are not. */
   get #full(): boolean {
-    const own = this.#flying.filter(({ again }) => again === 'nothing').length;
-    return own + this.#places.size >= this.window;
-  }
-
-  /** A message of a shared subscription has come. */
-  takePlace(id: number): void {
-    if (this.isFlying(id)) throw new Error(`identifier ${id} in flight is used again`);
-    this.#places.add(id);
-  }
-
-  /** It is completed. */
-  leavePlace(id: number): void {
-    this.#places.delete(id);
-  }
-
-  isFlying(id: number): boolean {
-    return this.#flying.some((copy) => copy.id === id);
+    return this.#flying.filter(({ again }) => again === 'nothing').length >= this.window;
   }
 
   /** Everything that must have come by now has come. */
@@ -330,7 +312,6 @@ export class Deliveries {
 
   /** The connection is gone; the session stays. QoS 0 goes with it. */
   disconnect(): void {
-    this.#places.clear();
     this.#copies = this.#copies.filter(({ qos }) => qos > 0);
     for (const copy of this.#flying) {
       if (copy.again !== 'nothing') continue;

@@ -123,25 +123,6 @@ describe('found by the model', () => {
       { do: 'crash' },
     ]));
 
-  test('a group with kept members away, one of which ends, has all its messages after two crashes', () =>
-    play([
-      { do: 'connect', client: 0, clean: false, will: undefined, five: five(50) },
-      { do: 'share', client: 0, qos: 2 },
-      { do: 'connect', client: 1, clean: false, will: undefined },
-      { do: 'share', client: 1, qos: 1 },
-      { do: 'connect', client: 2, clean: true, will: undefined },
-      { do: 'share', client: 2, qos: 2 },
-      { do: 'disconnect', client: 0 },
-      { do: 'disconnect', client: 1 },
-      { do: 'hold', client: 2, held: 'messages' },
-      { do: 'publishShared', client: 2, qos: 1, count: 12, properties: true },
-      { do: 'crash' },
-      { do: 'pass' },
-      { do: 'connect', client: 3, clean: true, will: undefined },
-      { do: 'publishShared', client: 3, qos: 2, count: 12, properties: true },
-      { do: 'crash' },
-    ]));
-
   test('a flood to an absent session comes back from disk in order after a crash', () =>
     play([
       { do: 'connect', client: 0, clean: false, will: undefined },

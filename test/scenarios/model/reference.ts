@@ -1,6 +1,5 @@
 import type { Qos } from '../../support/packets.ts';
 import { type CopyOptions, Deliveries, type Sent } from './deliveries.ts';
-import { Group } from './group.ts';
 import { matches } from './topics.ts';
 
 /** A subscription with its options; those before MQTT 5 have none. */
@@ -60,7 +59,6 @@ interface Kept {
 /** The broker in a few lines: what it knows, and what each session is owed for what happens. */
 export class Reference {
   readonly sessions = new Map<string, ModelSession>();
-  readonly group = new Group();
   readonly #retained = new Map<string, Kept>();
   readonly #window: number;
   /** Wills that a clean stop has left to the next start. */
@@ -108,7 +106,6 @@ export class Reference {
   /** The session ends: so does the delay of its will. */
   #end({ clientId }: ModelSession): void {
     this.sessions.delete(clientId);
-    this.group.ended(clientId);
     const will = this.#delayed.get(clientId);
     this.#delayed.delete(clientId);
     if (will) this.publish(will.sent);
@@ -139,13 +136,7 @@ export class Reference {
     session.deliveries.mayBeDup(will.sent);
   }
 
-  /** On the model's clock, in milliseconds. */
-  get now(): number {
-    return this.#now;
-  }
-
   #goAway(session: ModelSession): void {
-    this.group.lost(session.clientId);
     if (session.online) session.awaySince = this.#now;
     session.online = false;
   }
@@ -267,7 +258,6 @@ export class Reference {
 
   /** A clean stop: everything is on disk; no will is published before its client had time to come back. */
   stop(): void {
-    this.group.stopped();
     for (const session of [...this.sessions.values()]) {
       const { will, clientId, expiry } = session;
       if (will?.five) {
@@ -285,7 +275,6 @@ export class Reference {
 
   /** The gateway dies and starts: the wills of those who were connected are published then. */
   crash(): void {
-    this.group.stopped();
     const wills: Sent[] = [...this.#left.values()];
     this.#left.clear();
     for (const session of [...this.sessions.values()]) {

@@ -62,10 +62,6 @@ export type Step =
   | { do: 'cut'; client: number; burst: readonly Words[]; after: number; crash: boolean }
   /** Everything in one segment: subscribe, publish, unsubscribe. */
   | { do: 'mixed'; client: number; filter: string; qos: Qos; burst: readonly Words[] }
-  /** A member of the group, at QoS 1 or 2. */
-  | { do: 'share'; client: number; qos: 1 | 2 }
-  | { do: 'leaveShare'; client: number }
-  | { do: 'publishShared'; client: number; qos: 1 | 2; count: number; properties: boolean }
   | { do: 'hold'; client: number; held: Held }
   | { do: 'answer'; client: number; count: number }
   | { do: 'holdRelease'; client: number }
@@ -83,7 +79,6 @@ export const CLIENTS = 4;
 
 const client = fc.nat({ max: CLIENTS - 1 });
 const qos = fc.constantFrom<Qos>(0, 1, 2);
-const sharedQos = fc.constantFrom<1 | 2>(1, 2);
 const filter = fc.constantFrom(...FILTERS);
 const expiry = fc.constantFrom(0, 0, SHORT_S, LONG_S);
 const five: fc.Arbitrary<Five> = fc.record({
@@ -201,17 +196,6 @@ const middle: fc.Arbitrary<Step[]> = fc.array(
       arbitrary: step('cut', { client, burst, after: fc.nat({ max: 12 }), crash: fc.boolean() }),
     },
     { weight: 2, arbitrary: step('mixed', { client, filter, qos, burst }) },
-    { weight: 3, arbitrary: step('share', { client, qos: sharedQos }) },
-    { weight: 1, arbitrary: step('leaveShare', { client }) },
-    {
-      weight: 3,
-      arbitrary: step('publishShared', {
-        client,
-        qos: sharedQos,
-        count: fc.integer({ min: 1, max: 12 }),
-        properties: fc.boolean(),
-      }),
-    },
     {
       weight: 2,
       arbitrary: step('hold', {

@@ -3,7 +3,6 @@ import * as p from '../../support/packets-5.ts';
 import type { Bench } from './bench.ts';
 import { ModelClient } from './client.ts';
 import type { Sent } from './deliveries.ts';
-import { SHARED_FILTER, SHARED_TOPIC } from './group.ts';
 import { ownProperties } from './properties.ts';
 import { type ModelSession, Reference, type Subscription } from './reference.ts';
 import {
@@ -30,10 +29,6 @@ export class World {
   constructor(bench: Bench, window: number) {
     this.#bench = bench;
     this.#reference = new Reference(window);
-    for (const client of this.#clients) {
-      client.group = this.#reference.group;
-      client.now = () => this.#reference.now;
-    }
   }
 
   async play(steps: readonly Step[]): Promise<void> {
@@ -61,17 +56,7 @@ export class World {
       client.answerHeld(Number.POSITIVE_INFINITY);
     }
     await this.#settle();
-    await this.#groupSettles();
     await this.#compareRetained();
-  }
-
-  /** Every member is there and answers: what the group is owed comes to one of them. */
-  async #groupSettles(): Promise<void> {
-    const { group } = this.#reference;
-    const member = this.#clients.find(({ id, online }) => online && group.has(id));
-    const hasCome = (): boolean => group.missing === undefined;
-    await member?.until(hasCome, () => group.missing ?? '');
-    await this.#settle();
   }
 
   close(): void {
@@ -107,18 +92,6 @@ export class World {
         return this.#cut(client, step.burst, step.after, step.crash);
       case 'mixed':
         return this.#mixed(client, step.filter, step.qos, step.burst);
-      case 'share':
-        this.#reference.group.join(client.id, this.#session(client).persistent);
-        client.send(subscribe(client, [[SHARED_FILTER, step.qos]], undefined));
-        await client.answer('suback');
-        return;
-      case 'leaveShare':
-        this.#reference.group.leave(client.id);
-        client.send(unsubscribe(client, [SHARED_FILTER]));
-        await client.answer('unsuback');
-        return;
-      case 'publishShared':
-        return this.#publishShared(client, step);
       case 'hold':
         client.held = step.held;
         if (step.held !== 'messages') client.answerHeld(Number.POSITIVE_INFINITY);
@@ -167,7 +140,6 @@ export class World {
     client.held = 'nothing';
     client.holdsRelease = false;
     if (!present) client.outgoing = [];
-    client.forgetShared(!present);
     for (const { sent, phase } of client.outgoing) {
       if (phase === 'publish') this.#reference.publishAgain(sent, session);
     }
@@ -242,21 +214,6 @@ export class World {
 
   async #publish(client: ModelClient, burst: readonly Words[]): Promise<void> {
     client.send(...this.#burst(client, burst).bytes);
-    await this.#published(client);
-  }
-
-  async #publishShared(
-    client: ModelClient,
-    { qos, count, properties }: { qos: 1 | 2; count: number; properties: boolean },
-  ): Promise<void> {
-    const words = { qos, properties, retain: false, empty: false };
-    const burst = Array.from({ length: count }, (_, n) => ({
-      ...words,
-      topic: `${SHARED_TOPIC}${n % 2}`,
-    }));
-    const { sent, bytes } = this.#burst(client, burst);
-    for (const each of sent) this.#reference.group.publish(each);
-    client.send(...bytes);
     await this.#published(client);
   }
 
