@@ -95,8 +95,9 @@ function sessionText({ sessionExpiry }: GatewayStatus['clients'][number]): strin
   return sessionExpiry === null ? 'session kept' : `session kept ${duration(sessionExpiry * 1000)}`;
 }
 
-/** What the gateway writes in a year, and how long the disk takes it. */
-export function wearTexts(wear: GatewayStatus['store']['wear']): string[] {
+/** What the gateway writes in a year, and how long the disk takes it; nothing of a gateway that runs an older version. */
+export function wearTexts(wear: GatewayStatus['store']['wear'] | undefined): string[] {
+  if (!wear) return [];
   const { bytesPerYear, yearsLeft, lifeUsed } = wear;
   return [
     bytesPerYear === null ? '' : `${(bytesPerYear / 1e12).toFixed(2)} TB a year`,

@@ -30,13 +30,16 @@ test('one at a time, in order, also after a failure', async () => {
 test('two sensors on one chip each publish their own input', async () => {
   const clock = createManualClock();
   /** A converter whose result is that of the input it was last set to: 0.512 V at AIN0, 1.024 V at AIN1. */
-  let input = 0;
+  let config = [0x85, 0x83];
   const chip: I2cDevice = {
     async transfer(write) {
       await clock.sleep(1);
-      const [register, high = 0] = write;
-      if (write.length === 3) input = (high >> 4) & 3;
-      if (register === 0x01) return Uint8Array.of(0x80, 0x00);
+      const [register, ...bytes] = write;
+      if (bytes.length === 2) config = bytes;
+      const [high = 0, low = 0] = config;
+      // No conversion is running.
+      if (register === 0x01) return Uint8Array.of(high | 0x80, low);
+      const input = (high >> 4) & 3;
       return Uint8Array.of(input === 0 ? 0x10 : 0x20, 0x00);
     },
   };
