@@ -1,3 +1,4 @@
+import { type Refused, readCommand } from '../driver-kit/command.ts';
 import { parseDuration } from '../driver-kit/units.ts';
 
 /** A command for an output. */
@@ -11,12 +12,6 @@ export interface Command {
   readonly given?: number;
 }
 
-/** A refused command, with its id if that could be read. */
-export interface Refused {
-  readonly refused: string;
-  readonly id?: string;
-}
-
 /** A map, as an object has names such as `constructor` too. */
 const WORDS: ReadonlyMap<unknown, boolean> = new Map([
   ['on', true],
@@ -27,44 +22,22 @@ const WORDS: ReadonlyMap<unknown, boolean> = new Map([
   ['0', false],
 ]);
 const EXPECTED = 'expected on, off or JSON such as {"value":true,"id":"7","for":"2s"}';
-const KEYS = ['value', 'id', 'for', 'time'];
-const LONGEST_BYTES = 1024;
-const LONGEST_ID = 128;
+const FORM = { expected: EXPECTED, keys: ['value', 'id', 'for', 'time'] };
 const LONGEST_FOR_MS = 86_400_000;
 
 /**
  * A payload of `<cell>/<output>/set`: `on`, `off`, `true`, `1` and alike, or JSON with `value` and, if wanted, `id`, `for`
- * (a duration) and `time` (ISO 8601). A command with an unknown key is refused, because it can't be carried out completely.
+ * (a duration) and `time` (ISO 8601).
  */
 export function parseCommand(payload: Uint8Array): Command | Refused {
-  if (payload.length > LONGEST_BYTES) return { refused: `longer than ${LONGEST_BYTES} bytes` };
-  const text = Buffer.from(payload).toString('utf8').trim();
-  const word = WORDS.get(text.toLowerCase());
-  if (word !== undefined) return { value: word };
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return { refused: EXPECTED };
+  const read = readCommand(payload, FORM);
+  if ('refused' in read) return read;
+  if ('word' in read) {
+    const value = WORDS.get(read.word.toLowerCase());
+    return value === undefined ? { refused: EXPECTED } : { value };
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    return { refused: EXPECTED };
-  }
-  return fromObject(json as Readonly<Record<string, unknown>>);
-}
-
-function fromObject(json: Readonly<Record<string, unknown>>): Command | Refused {
-  const id = idOf(json.id);
+  const { fields: json, id } = read;
   const refuse = (refused: string): Refused => ({ refused, ...(id === undefined ? {} : { id }) });
-  if (json.id !== undefined && id === undefined) {
-    return refuse(`id: expected text of at most ${LONGEST_ID} characters`);
-  }
-  const unknown = Object.keys(json).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) {
-    return refuse(
-      `${JSON.stringify(unknown).slice(0, 50)}: unknown key, expected ${KEYS.join(', ')}`,
-    );
-  }
   const value = WORDS.get(wordOf(json.value)?.toLowerCase());
   if (value === undefined) return refuse('value: expected true or false');
   const forMs = json.for === undefined ? undefined : parseDuration(wordOf(json.for) ?? '');
@@ -86,9 +59,4 @@ function fromObject(json: Readonly<Record<string, unknown>>): Command | Refused 
 /** What is no list and no map, as text; some maps can't be converted. */
 function wordOf(value: unknown): string | undefined {
   return typeof value === 'object' ? undefined : String(value);
-}
-
-function idOf(id: unknown): string | undefined {
-  if (typeof id !== 'string' && typeof id !== 'number') return undefined;
-  return String(id).length <= LONGEST_ID ? String(id) : undefined;
 }

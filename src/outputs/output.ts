@@ -4,8 +4,9 @@ import { createMutex } from '../base/mutex.ts';
 import type { Trouble } from '../base/troubles.ts';
 import { sharedFault } from '../buses/bus-error.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
+import type { Refused } from '../driver-kit/command.ts';
 import type { Quality } from '../driver-kit/reading.ts';
-import type { Command, Refused } from './command.ts';
+import type { Command } from './command.ts';
 import { DrivenLine, type DrivenLineParts, onOrOff } from './driven-line.ts';
 import { createRecentResults, type Result } from './recent-results.ts';
 

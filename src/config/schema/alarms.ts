@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../../driver-kit/units.ts';
-import { expectation, mapSuchAs, text } from './values.ts';
+import { mapSuchAs, rangeSchema, text } from './values.ts';
 
 export const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -35,14 +35,7 @@ export const alarmSchema = z
         .describe('The channel that it watches, for a sensor with several.'),
       above: number.optional().describe('Active while the value is above this number.'),
       below: number.optional().describe('Active while the value is below this number.'),
-      outside: z
-        .tuple([number, number], { error: 'two numbers [low, high]' })
-        .refine(([low, high]) => low < high, {
-          error: '[low, high] with low below high',
-          params: expectation,
-        })
-        .optional()
-        .describe('Active while the value is outside [low, high].'),
+      outside: rangeSchema.optional().describe('Active while the value is outside [low, high].'),
       equals: z
         .union([number, z.boolean(), z.string()], { error: 'a value such as true or 7' })
         .optional()

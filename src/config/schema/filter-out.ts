@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../../driver-kit/units.ts';
-import { expectation, mapSuchAs } from './values.ts';
+import { expectation, mapSuchAs, rangeSchema } from './values.ts';
 
 /** Which samples `filterOut` leaves out: those that one of its keys names. `rate` is the largest change in `per` milliseconds. */
 export interface FilterOutConfig {
@@ -28,14 +28,7 @@ const mapSchema = z
         .describe('This value, or each value of a list.'),
       above: number.optional().describe('Values above this number.'),
       below: number.optional().describe('Values below this number.'),
-      outside: z
-        .tuple([number, number], { error: 'two numbers [low, high]' })
-        .refine(([low, high]) => low < high, {
-          error: '[low, high] with low below high',
-          params: expectation,
-        })
-        .optional()
-        .describe('Values outside [low, high].'),
+      outside: rangeSchema.optional().describe('Values outside [low, high].'),
       rate: z
         .number({ error: rate })
         .positive({ error: rate })

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../../driver-kit/units.ts';
 import { type FilterOutConfig, filterOutSchema } from './filter-out.ts';
-import { expectation, mapSuchAs, text, wholeNumber } from './values.ts';
+import { expectation, mapSuchAs, rangeSchema, text, wholeNumber } from './values.ts';
 
 /** One step of a sensor's filter chain; times in milliseconds, `round` in decimals, `calibrate` as [raw, true] twice. */
 export type FilterConfig =
@@ -161,14 +161,7 @@ const filterShape = {
     })
     .optional()
     .describe('Linear correction through two points [[raw, true], [raw, true]].'),
-  clamp: z
-    .tuple([number, number], { error: 'two numbers [low, high]' })
-    .refine(([low, high]) => low < high, {
-      error: '[low, high] with low below high',
-      params: expectation,
-    })
-    .optional()
-    .describe('Publishes values outside [low, high] as uncertain.'),
+  clamp: rangeSchema.optional().describe('Publishes values outside [low, high] as uncertain.'),
 };
 
 /** The schema of one filter. */

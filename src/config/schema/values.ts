@@ -11,6 +11,14 @@ export function wholeNumber(min: number, max: number) {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
+/** Two numbers, the lower one first. */
+export const rangeSchema = z
+  .tuple([z.number(), z.number()], { error: 'two numbers [low, high]' })
+  .refine(([low, high]) => low < high, {
+    error: '[low, high] with low below high',
+    params: expectation,
+  });
+
 /**
  * Text of at most `maxBytes` without control characters or spaces at its ends.
  * `explain` may say more about a text that does not match `pattern`.
