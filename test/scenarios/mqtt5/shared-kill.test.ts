@@ -163,6 +163,7 @@ test('T26 T27 T45 kill -9 with a member gone: what was acknowledged reaches a me
     await waitFor(() => {
       expect([...acknowledged].filter((payload) => !arrivals.has(payload))).toEqual([]);
     });
+    // What comes twice comes soon, and nothing tells that no more of it comes.
     await delay(200);
     const unmarked = [...arrivals].filter(([, all]) => all.slice(1).some(({ dup }) => !dup));
     expect(unmarked.slice(0, 5), `seed ${seed}, round ${round}`).toEqual([]);
