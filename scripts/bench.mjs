@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: the gateway beside Mosquitto on this machine, interleaved, each alone on loopback.
- * Options: --workload NAME (repeatable), --repeats N, --against KIND (repeatable), --before FOLDER, --defaults, --quick, --write.
+ * Options: --workload NAME … , --repeats N, --against KIND (repeatable), --before FOLDER, --defaults, --quick, --write.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -11,7 +11,9 @@ import { watchSteal } from './bench/steal.mjs';
 import { FULL, QUICK, workloadsOf } from './bench/workloads.mjs';
 import { build, ROOT } from './set-up.mjs';
 
-const { values: options } = parseArgs({
+const { values: options, positionals } = argumentsOf({
+  // More names of workloads.
+  allowPositionals: true,
   options: {
     workload: { type: 'string', multiple: true },
     repeats: { type: 'string', default: '5' },
@@ -23,6 +25,15 @@ const { values: options } = parseArgs({
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
+
+function argumentsOf(expected) {
+  try {
+    return parseArgs(expected);
+  } catch (error) {
+    console.error(`${error.message} See npm run bench -- --help.`);
+    process.exit(2);
+  }
+}
 
 const workloads = workloadsOf(options.quick ? QUICK : FULL);
 
@@ -42,9 +53,14 @@ if (options.help) {
 }
 
 const all = Object.keys(workloads);
+const asked = options.workload && [...options.workload, ...positionals];
+if (!asked && positionals.length > 0) {
+  console.error(`What is ${positionals[0]}? Names of workloads come after --workload.`);
+  process.exit(2);
+}
 /** `flow` stands for all of its cells, which are measured only when they are asked for. */
 const names =
-  options.workload?.flatMap((name) =>
+  asked?.flatMap((name) =>
     name === 'flow' ? all.filter((one) => one.startsWith('flow-')) : [name],
   ) ?? all.filter((one) => !one.startsWith('flow-'));
 for (const name of names) {

@@ -11,6 +11,7 @@ const PUBREC = 0x50;
 const PUBREL = 0x62;
 const PUBCOMP = 0x70;
 const PINGRESP = 0xd0;
+const NOTHING = Buffer.alloc(0);
 const HIGH_WATER = 256 * 1024;
 /** Bytes of acknowledgements that go out in one write. */
 const ACKS = 4096;
@@ -34,20 +35,55 @@ function field(text) {
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
 }
 
-function connectPacket(clientId, clean) {
-  const head = Buffer.from([0, 4, 77, 81, 84, 84, 4, clean ? 2 : 0, 0, 0]);
-  return packet(0x10, Buffer.concat([head, field(clientId)]));
+function connectPacket({ version = 4 }, clientId, clean) {
+  const head = Buffer.from([0, 4, 77, 81, 84, 84, version, clean ? 2 : 0, 0, 0]);
+  return packet(0x10, Buffer.concat([head, propertiesOf(version), field(clientId)]));
 }
 
-function subscribePacket(filter, qos) {
-  return packet(0x82, Buffer.concat([Buffer.from([0, 1]), field(filter), Buffer.from([qos])]));
+function subscribePacket({ version }, filter, qos) {
+  const options = Buffer.from([qos]);
+  return packet(
+    0x82,
+    Buffer.concat([Buffer.from([0, 1]), propertiesOf(version), field(filter), options]),
+  );
+}
+
+/** The properties of a packet with their length, which only MQTT 5 has. */
+function propertiesOf(version, properties = NOTHING) {
+  if (version !== 5) return NOTHING;
+  return Buffer.concat([Buffer.from(lengthBytes(properties.length)), properties]);
 }
 
 /** A client's message number `n`, which decides about the packet identifier. */
-function publishPacket(topic, payload, qos, retain, n = 0) {
+function publishPacket({ topic, payload, qos, retain, n = 0, properties = NOTHING }) {
   const number = (n % 65535) + 1;
   const id = Buffer.from(qos > 0 ? [number >> 8, number & 255] : []);
-  return packet(0x30 | (qos << 1) | (retain ? 1 : 0), Buffer.concat([field(topic), id, payload]));
+  return packet(
+    0x30 | (qos << 1) | (retain ? 1 : 0),
+    Buffer.concat([field(topic), id, properties, payload]),
+  );
+}
+
+/** Two user properties, and alias 1 for the topic. */
+const USER_PROPERTIES = Buffer.concat(
+  [
+    ['line', 'press 4'],
+    ['shift', 'early'],
+  ].flatMap(([name, value]) => [Buffer.from([0x26]), field(name), field(value)]),
+);
+const TOPIC_ALIAS = Buffer.from([0x23, 0, 1]);
+const RECEIVE_MAXIMUM = 0x21;
+/** Bytes of the properties that a CONNACK may have, by identifier; those with a text are measured. */
+const CONNACK_PROPERTIES = { 17: 4, 19: 2, 33: 2, 34: 2, 36: 1, 37: 1, 39: 4, 40: 1, 41: 1, 42: 1 };
+
+/** How many messages the broker takes before it has acknowledged the first. */
+function receiveMaximumOf(source, properties, end) {
+  for (let at = properties; at < end; ) {
+    const id = source[at++];
+    if (id === RECEIVE_MAXIMUM) return source.readUInt16BE(at);
+    at += CONNACK_PROPERTIES[id] ?? 2 + source.readUInt16BE(at);
+  }
+  return 65535;
 }
 
 function open(target) {
@@ -72,12 +108,13 @@ class Client {
     this.stream.on('data', (chunk) => this.data(chunk));
     this.ready = new Promise((resolve, reject) => {
       this.fail = reject;
-      this.first = (_header, source, body) => {
+      this.first = (_header, source, body, end) => {
+        if (target.version === 5) this.receiveMaximum = receiveMaximumOf(source, body + 3, end);
         if (source[body + 1] === 0) resolve();
         else reject(new Error(`CONNACK ${source[body + 1]}`));
       };
     });
-    this.stream.write(connectPacket(clientId, clean));
+    this.stream.write(connectPacket(target, clientId, clean));
   }
 
   data(incoming) {
@@ -104,7 +141,7 @@ class Client {
       }
       if (byte & 0x80 || body + length > size) break;
       if (this.first) {
-        this.first(chunk[at], chunk, body);
+        this.first(chunk[at], chunk, body, body + length);
         this.first = null;
       } else this.onPacket(chunk[at], chunk, body, body + length, at);
       at = body + length;
@@ -162,7 +199,7 @@ class Subscriber {
     };
     this.ready = this.client.ready.then(() => {
       if (!subscribe) return undefined;
-      this.client.stream.write(subscribePacket(filter, qos));
+      this.client.stream.write(subscribePacket(target, filter, qos));
       return new Promise((resolve) => {
         this.subscribed = resolve;
       });
@@ -234,20 +271,28 @@ class Subscriber {
 
 /** Sends frames as fast as its window and the socket allow, or at a rate. */
 class Publisher {
-  constructor(target, { clientId, topic, payload, qos, window, retain, topics }) {
+  constructor(target, { clientId, topic, payload, qos, window, retain, topics, properties }) {
     this.qos = qos;
-    this.window = window;
     this.sent = 0;
     this.acked = 0;
     this.client = new Client(target, clientId, true);
-    this.ready = this.client.ready;
-    this.frame = publishPacket(topic, Buffer.alloc(payload, 120), qos, retain);
-    const afterLength = this.frame.length - payload;
-    this.idAt = afterLength - 2;
-    this.payloadAt = afterLength;
+    this.ready = this.client.ready.then(() => {
+      this.window = Math.min(window, this.client.receiveMaximum ?? window);
+    });
+    const { version } = target;
+    const own = properties ? Buffer.concat([TOPIC_ALIAS, USER_PROPERTIES]) : NOTHING;
+    this.message = {
+      payload: Buffer.alloc(payload, 120),
+      qos,
+      retain,
+      properties: propertiesOf(version, own),
+    };
+    // The alias stands for the topic once it was sent with it.
+    if (properties) this.first = publishPacket({ ...this.message, topic });
+    this.frame = publishPacket({ ...this.message, topic: properties ? '' : topic });
+    this.payloadAt = this.frame.length - payload;
+    this.idAt = this.payloadAt - this.message.properties.length - 2;
     this.topics = topics;
-    this.payload = payload;
-    this.retain = retain;
     this.topic = topic;
     this.client.onPacket = (header, source, body) => {
       if (header === PUBREC) this.client.acknowledge(PUBREL, source, body);
@@ -271,9 +316,14 @@ class Publisher {
     if (this.topics) {
       for (let i = 0; i < count; i++) {
         const topic = `${this.topic}/${this.sent}`;
-        const payload = Buffer.alloc(this.payload, 120);
-        this.client.stream.write(publishPacket(topic, payload, qos, this.retain, this.sent++));
+        this.client.stream.write(publishPacket({ ...this.message, topic, n: this.sent++ }));
       }
+      return;
+    }
+    if (this.first) {
+      this.client.stream.write(this.first);
+      this.first = undefined;
+      this.sent++;
       return;
     }
     const bytes = Buffer.allocUnsafe(count * frame.length);

@@ -21,7 +21,14 @@ function subscribers({ count = PAIRS, filter, qos, clean = true, timed = false }
   }));
 }
 
-function publishers({ count = PAIRS, qos, payload = 128, window = 1000, retain = false }) {
+function publishers({
+  count = PAIRS,
+  qos,
+  payload = 128,
+  window = 1000,
+  retain = false,
+  properties = false,
+}) {
   return range(count).map((i) => ({
     clientId: `p${i}`,
     topic: `bench/${i}`,
@@ -29,17 +36,18 @@ function publishers({ count = PAIRS, qos, payload = 128, window = 1000, retain =
     qos,
     window,
     retain,
+    properties,
   }));
 }
 
-function targetOf(broker, transport = 'tcp') {
-  return { port: broker.ports[transport], transport };
+function targetOf(broker, transport = 'tcp', version = 4) {
+  return { port: broker.ports[transport], transport, version };
 }
 
 /** Publishers as fast as they may for `ms`, once all is warm; every message must arrive at `copies` subscribers. */
 async function stream(broker, options) {
-  const { ms, warmMs, qos, copies = 1, transport, readers = 1, subscribe, publish, rate } = options;
-  const target = targetOf(broker, transport);
+  const { ms, warmMs, qos, copies = 1, readers = 1, subscribe, publish, rate } = options;
+  const target = targetOf(broker, options.transport, options.version);
   const sources = new Generator();
   const sinks = range(readers).map(() => new Generator());
   try {
@@ -387,6 +395,30 @@ function sharedWorkloads({ ms, warmMs }) {
   return cells;
 }
 
+/** MQTT 5 without properties, and with two user properties and a topic alias. */
+function workloadsOfMqtt5(times) {
+  const cell = (options) => ({
+    better: 'higher',
+    of: 'perSecond',
+    run: (b) => stream(b, { ...times, version: 5, ...options }),
+  });
+  const publish = { properties: true };
+  return {
+    'v5-qos0-10to10': cell({ qos: 0 }),
+    'v5-qos1-10to10': cell({ qos: 1 }),
+    'v5-qos2-10to10': cell({ qos: 2 }),
+    'v5-qos1-one-in-flight': cell({ qos: 1, publish: { window: 1 } }),
+    'v5-fanout-wildcard-10to10': cell({
+      qos: 0,
+      copies: PAIRS,
+      readers: 2,
+      subscribe: { filter: 'bench/#' },
+    }),
+    'v5-properties-qos0-10to10': cell({ qos: 0, publish }),
+    'v5-properties-qos1-10to10': cell({ qos: 1, publish }),
+  };
+}
+
 /** Subscribers to what a flooding client publishes: one reads nothing, one acknowledges ten messages a second. */
 const NEIGHBOURS = {
   frozen: {
@@ -545,6 +577,7 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
       }),
   },
   ...sharedWorkloads({ ms, warmMs }),
+  ...workloadsOfMqtt5({ ms, warmMs }),
   'qos1-online-persistent': {
     better: 'higher',
     of: 'perSecond',
