@@ -13,6 +13,7 @@ import { createSysTopics } from './broker/stats/sys-topics.ts';
 import { createBuses } from './buses/buses.ts';
 import type { Config } from './config/schema/schema.ts';
 import { corrected } from './driver-kit/reading.ts';
+import { Archive } from './history/archive/archive.ts';
 import { History } from './history/history.ts';
 import { createOutputs } from './outputs/outputs.ts';
 import { createPins } from './outputs/pins.ts';
@@ -96,11 +97,18 @@ export async function startGateway(
     publishResult: (topic, result) => publishResult(topic, result, JSON_FORM),
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
   });
+  const archive = new Archive({
+    ...{ cell, folder: data, config, wallClock, log, faults },
+    sensors: { status: () => sensors.status() },
+  });
   const sensors = createSensors({
     ...{ ...common, sensors: config.sensors, drivers, mutexes: mutexOf, publish, state },
     clock: { ...clock, wall: wallClock.now },
     clockIsSet: wallClock.isSet,
-    observe: alarms.observe,
+    observe: (...sample) => {
+      alarms.observe(...sample);
+      archive.observe(...sample);
+    },
     publishResult: (topic, result) => publishResult(topic, result, JSON_FORM),
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
   });
@@ -150,6 +158,7 @@ export async function startGateway(
       clock,
       tail,
       history,
+      archive,
       health,
       progress,
       loopDelay: loop.delay,
@@ -184,6 +193,7 @@ export async function startGateway(
     (next) => sensors.applyConfig(next.sensors, next.drivers),
     () => sensors.configApplied(),
   );
+  services.add(archive, (next) => archive.applyConfig(next));
   services.add(outputs, (next) => outputs.applyConfig(next.outputs));
   if (power) services.add(power);
   services.add(createAdminSocket(data, answer, log));

@@ -3,6 +3,7 @@ import { createLog } from '../base/log.ts';
 import { installation } from '../base/version.ts';
 import type { AlarmAction, AlarmOptions } from './alarm.ts';
 import type { ConfigOption } from './config-file.ts';
+import type { ExportOptions } from './export.ts';
 import type { Io } from './io.ts';
 import type { QueueAction, QueueOption } from './queue.ts';
 import type { ReadOptions, ReadParts } from './read.ts';
@@ -203,6 +204,22 @@ export const VERBS: readonly Verb[] = [
       queueAction('purge', 'deletes the messages of one queue'),
     ],
   },
+  verb<ExportOptions>({
+    name: 'export',
+    summary: 'writes the histories that are kept for days, also while the gateway runs',
+    options: [
+      CONFIG,
+      ['--topic <topic...>', 'only these topics, e.g. robotcell1/temperature'],
+      ['--from <time>', 'such as 2026-11-29T08:00:00Z; by default all that there is'],
+      ['--to <time>', 'by default this moment'],
+      ['--every <duration>', 'the time of one point: 1s, 1m, 1h or several of them', '1m'],
+      ['--format <format>', 'csv or json (one object a line)', 'csv'],
+    ],
+    async run({ options, io, parts }) {
+      const { exportHistory } = await import('./export.ts');
+      return exportHistory(options, io, parts.drivers);
+    },
+  }),
   verb<ConfigOption>({
     name: 'backup',
     summary: 'copies the database into a file, also while the gateway runs',

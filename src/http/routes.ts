@@ -1,16 +1,19 @@
 import type { Latency } from '../base/latency.ts';
 import type { LogTail } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Archive } from '../history/archive/archive.ts';
 import type { History } from '../history/history.ts';
 import type { Health } from '../runtime/health.ts';
 import type { Progress } from '../runtime/progress.ts';
 import type { Store } from '../store/store.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
 import type { Visitor } from './login.ts';
+import { isLong, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface RoutesParts {
   readonly history: Pick<History, 'hour' | 'day'>;
+  readonly archive: Pick<Archive, 'read'>;
   readonly tail: LogTail;
   readonly store: Store;
   readonly broker: Broker;
@@ -109,11 +112,16 @@ function createScrape({ health, broker, store, loopDelay }: RoutesParts): () => 
   };
 }
 
-function series(parts: RoutesParts, { query }: PageRequest, visitor: Visitor): Answer {
+function series(
+  parts: RoutesParts,
+  { query }: PageRequest,
+  visitor: Visitor,
+): Answer | Promise<Answer> {
+  const readable = topicsOf(query).filter((topic) => isTopic(topic) && visitor.maySubscribe(topic));
+  if (isLong(query)) return longSeries(parts.archive, readable, query);
   const span = query.get('span') === 'day' ? 'day' : 'hour';
-  const found = topicsOf(query).flatMap((topic) => {
-    const one =
-      isTopic(topic) && visitor.maySubscribe(topic) ? parts.history[span](topic) : undefined;
+  const found = readable.flatMap((topic) => {
+    const one = parts.history[span](topic);
     return one ? [[topic, one]] : [];
   });
   return jsonAnswer(Object.fromEntries(found));

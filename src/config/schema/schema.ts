@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Drivers } from '../../driver-kit/driver.ts';
 import type { PayloadForm } from '../../driver-kit/reading.ts';
-import { duration } from '../../driver-kit/units.ts';
+import { duration, size } from '../../driver-kit/units.ts';
 import { type HttpConfig, httpSchema } from './http.ts';
 import { type Limits, limitsSchema } from './limits.ts';
 import { type ListenerConfig, listenerSchema } from './listeners.ts';
@@ -34,7 +34,11 @@ export interface Settings {
   /** Undefined: power failures are not detected. */
   readonly powerFail?: PowerFailConfig | undefined;
   readonly uplinks: readonly UplinkConfig[];
-  readonly store: { readonly readingsWithin: number };
+  readonly store: {
+    readonly readingsWithin: number;
+    /** The file of the histories that are kept for days: the most bytes that it may take. */
+    readonly history: { readonly bytes: number };
+  };
   /** Undefined: no page. */
   readonly http?: HttpConfig | undefined;
   readonly log: { readonly level: (typeof LEVELS)[number] };
@@ -77,6 +81,14 @@ const storeSchema = z.strictObject({
   readingsWithin: duration('10ms', '1h')
     .prefault('1s')
     .describe("The gateway's own readings are on disk within this time."),
+  history: z
+    .strictObject({
+      bytes: size('1MiB', '1024GiB')
+        .prefault('1GiB')
+        .describe('Most that the file takes: then the oldest seconds are deleted, then minutes.'),
+    })
+    .prefault({})
+    .describe('The file of the histories that are kept for days (`history: { keep: 90d }`).'),
 });
 
 const logSchema = z.strictObject({

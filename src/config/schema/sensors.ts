@@ -21,14 +21,26 @@ export interface SensorConfig {
   readonly payload: PayloadForm;
   /** How long a reading is worth something, in milliseconds; undefined for always. */
   readonly expires?: number;
-  /** How far back the page shows it; undefined is an hour. */
-  readonly history?: 'hour' | 'day';
+  /** How far back it is kept; undefined is an hour. */
+  readonly history?: HistoryConfig;
   /** The channels that are published; undefined for all. */
   readonly channels?: readonly string[];
   readonly filters: ChannelFilters;
   readonly alarms?: readonly AlarmConfig[];
   readonly options: Readonly<Record<string, unknown>>;
 }
+
+/** The last hour in memory, the last day in the store, or for `keep` milliseconds in another file. */
+export type HistoryConfig = 'hour' | 'day' | { readonly keep: number };
+
+const HISTORY = 'hour, day, or how long it is kept, such as { keep: 90d }';
+const historySchema = z.union(
+  [
+    z.enum(['hour', 'day'], { error: HISTORY }),
+    z.strictObject({ keep: duration('1d', '3650d') }, { error: HISTORY }),
+  ],
+  { error: HISTORY },
+);
 
 /** The schema of `payload`, for the whole config and for one sensor. */
 export const payloadSchema = z
@@ -83,11 +95,10 @@ const sensorShape = {
     .describe(
       'How long a reading is worth something, at least `every` and the times of throttle and heartbeat: after that it is no longer delivered, and its retained value is deleted (message expiry of MQTT 5). Default: it does not expire.',
     ),
-  history: z
-    .enum(['hour', 'day'])
+  history: historySchema
     .prefault('hour')
     .describe(
-      'How far back the page shows the sensor: the last hour, kept in memory, or also the last day, kept in the store.',
+      'How far back the values are kept: `hour`, in memory; `day`, in the store; or `{ keep: 90d }`, as seconds, minutes and hours in `history.db` beside the store.',
     ),
   channels: z
     .array(z.string(), { error: 'a list of channels such as [temperature]' })

@@ -172,7 +172,7 @@ describe('defaults', () => {
       outputs: [],
       gpio: { backend: 'auto' },
       uplinks: [],
-      store: { readingsWithin: 1000 },
+      store: { readingsWithin: 1000, history: { bytes: 1_073_741_824 } },
       log: { level: 'info' },
     });
   });

@@ -81,6 +81,11 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['an uplink less', (c) => c.uplinks.splice(1, 1), /uplinks\.spare: gone/],
   ['the uplink again', (c) => c.uplinks.push(spare), /uplinks\.spare: new/],
   ['what is logged', (c) => (c.log.level = 'debug'), /^log\.level: "info" -> "debug"$/m],
+  [
+    'how large the file of histories may be',
+    (c) => (c.store.history = { bytes: '2GiB' }),
+    /store\.history/,
+  ],
   ['how late readings are kept', (c) => (c.store.readingsWithin = '2s'), /store\.readingsWithin/],
 ];
 const webSocket = { host: '127.0.0.1', port: 0, protocol: 'ws' };

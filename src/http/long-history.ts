@@ -1,0 +1,80 @@
+import { parseDuration } from '../driver-kit/units.ts';
+import type { Archive } from '../history/archive/archive.ts';
+import type { ArchiveSeries } from '../history/archive/archive-file.ts';
+import { CSV_HEAD, csvLines, seriesPoint } from '../history/archive/series-text.ts';
+import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
+
+const DAY_MS = 86_400_000;
+const USUAL_POINTS = 1000;
+const MOST_POINTS = 20_000;
+
+/** What a request asks for, beside the topics; a text says what is wrong with it. */
+interface Asked {
+  readonly from: number;
+  readonly to: number;
+  readonly most: number;
+  readonly everyMs?: number | undefined;
+}
+
+/** Whether a request asks for a long history. */
+export function isLong(query: URLSearchParams): boolean {
+  return ['from', 'to', 'points', 'every', 'format'].some((name) => query.has(name));
+}
+
+/** The long history of topics that the visitor may read, as JSON or CSV. */
+export async function longSeries(
+  archive: Pick<Archive, 'read'>,
+  topics: readonly string[],
+  query: URLSearchParams,
+): Promise<Answer> {
+  const asked = parse(query);
+  if (typeof asked === 'string') return textAnswer(400, asked);
+  const format = query.get('format') ?? 'json';
+  if (format !== 'json' && format !== 'csv') return textAnswer(400, 'format is json or csv.');
+  const found: (readonly [string, ArchiveSeries])[] = [];
+  try {
+    for (const topic of topics) found.push([topic, await archive.read({ topic, ...asked })]);
+  } catch (error) {
+    return textAnswer(503, `The history can't be read: ${(error as Error).message}`);
+  }
+  if (format === 'json') {
+    const byTopic = found.map(([topic, { slotMs, points }]) => [
+      topic,
+      { everyMs: slotMs, points: points.map(([at, point]) => seriesPoint(at, point)) },
+    ]);
+    return jsonAnswer(Object.fromEntries(byTopic));
+  }
+  const body = CSV_HEAD + found.map(([topic, series]) => csvLines(topic, series)).join('');
+  const headers = { 'content-disposition': 'attachment; filename="history.csv"' };
+  return { status: 200, type: 'text/csv; charset=utf-8', body, headers };
+}
+
+function parse(query: URLSearchParams): Asked | string {
+  const every = query.get('every');
+  const everyMs = every === null ? undefined : parseDuration(every);
+  if (every !== null && (everyMs === undefined || everyMs < 1000)) {
+    return 'every is a duration from 1s on, such as 1m.';
+  }
+  const longestMs = everyMs === undefined ? Number.POSITIVE_INFINITY : everyMs * MOST_POINTS;
+  const to = timeOf(query.get('to'), Date.now());
+  if (to === undefined) return 'to is a time such as 2026-11-29T08:00:00Z.';
+  const from = timeOf(query.get('from'), to - Math.min(DAY_MS, longestMs));
+  if (from === undefined || from >= to) {
+    return 'from is a time before to, such as 2026-11-28T08:00:00Z.';
+  }
+  if (to - from > longestMs) {
+    return `These would be more than ${MOST_POINTS} points: ask for a shorter time, or with a longer every.`;
+  }
+  const most = Number(query.get('points') ?? USUAL_POINTS);
+  if (!Number.isInteger(most) || most < 1 || most > MOST_POINTS) {
+    return `points is a number from 1 to ${MOST_POINTS}.`;
+  }
+  return { from, to, most, everyMs };
+}
+
+/** Milliseconds since the epoch, of a date [ISO 8601] or such a number. */
+function timeOf(text: string | null, usual: number): number | undefined {
+  if (text === null) return usual;
+  const time = /^\d{12,14}$/.test(text) ? Number(text) : Date.parse(text);
+  return Number.isFinite(time) ? time : undefined;
+}
