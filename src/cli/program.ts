@@ -2,7 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { usesColour } from '../base/log.ts';
 import { version } from '../base/version.ts';
 import { EXIT, type Io } from './io.ts';
-import { type Parts, VERBS, type Verb } from './verbs.ts';
+import type { Parts, Verb } from './verb.ts';
+import { VERBS } from './verbs.ts';
 
 const EXAMPLES = `
 Examples:

@@ -4,49 +4,12 @@ import { installation } from '../base/version.ts';
 import type { AlarmAction, AlarmOptions } from './alarm.ts';
 import type { ConfigOption } from './config-file.ts';
 import type { ExportOptions } from './export.ts';
-import type { Io } from './io.ts';
 import type { QueueAction, QueueOption } from './queue.ts';
-import type { ReadOptions, ReadParts } from './read.ts';
-import type { RunParts } from './run.ts';
+import type { ReadOptions } from './read.ts';
 import type { StatusOption } from './status.ts';
+import type { SupportOptions } from './support.ts';
 import type { TlsAction, TlsOption } from './tls.ts';
-
-/** The parts that the verbs use; a parameter, so that a test can pass others. */
-export type Parts = RunParts & ReadParts;
-
-/** One call of a verb: its argument, or '' if it has none, and its options. */
-export interface Call<Options> {
-  readonly argument: string;
-  /** Its second argument, or ''. */
-  readonly second: string;
-  readonly options: Options;
-  readonly io: Io;
-  readonly parts: Parts;
-}
-
-/** A verb of the command line, or an action of one, such as `list` of `queue`. */
-export interface Verb {
-  readonly name: string;
-  /** Its description, for the help. */
-  readonly summary: string;
-  /** The argument as commander writes it, and its description. */
-  readonly argument?: readonly [name: string, description: string];
-  /** A second argument; only beside `argument`. */
-  readonly second?: readonly [name: string, description: string];
-  readonly options?: readonly (readonly [flags: string, description: string, value?: string])[];
-  /** A verb has actions or runs itself. Its file is loaded only then. Resolves with the exit code. */
-  readonly actions?: readonly Verb[];
-  run?(call: Call<unknown>): Promise<number>;
-}
-
-/** A verb whose options commander has parsed as its `options` say. */
-function verb<Options>(
-  one: Omit<Verb, 'run' | 'actions'> & { run(call: Call<Options>): Promise<number> },
-): Verb {
-  return { ...one, run: (call) => one.run(call as Call<Options>) };
-}
-
-const CONFIG = ['-c, --config <file>', 'the config file (YAML)'] as const;
+import { CONFIG, type Verb, verb } from './verb.ts';
 
 /** A certificate should last for the years in which the cabinet stays closed. */
 const CERTIFICATE_DAYS = '3650';
@@ -286,6 +249,16 @@ export const VERBS: readonly Verb[] = [
       const { createKernelFiles } = await import('../buses/kernel-files.ts');
       const files = createKernelFiles();
       return doctor(options, io, { drivers: parts.drivers, files, askTimedatectl });
+    },
+  }),
+  verb<SupportOptions>({
+    name: 'support',
+    summary: 'writes a file to send to those who help: state, log and config without secrets',
+    argument: ['<file>', 'a new file, such as cellgate-support.tar.gz'],
+    options: [CONFIG],
+    async run({ argument, options, io, parts }) {
+      const { support } = await import('./support.ts');
+      return support(argument, options, io, parts);
     },
   }),
   verb<ReadOptions>({

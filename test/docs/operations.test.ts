@@ -93,6 +93,7 @@ const PARTLY = [
   'src/driver-kit/kernel-device.ts',
   'src/driver-kit/signal.ts',
   'src/runtime/wall-clock.ts',
+  'src/history/archive/archive.ts',
   'src/store/store.ts',
   'src/store/read-failures.ts',
   'src/store/write-trouble.ts',

@@ -39,7 +39,7 @@ function settings(port: number, other: number, dataDir: string) {
       },
     ] as Record<string, unknown>[],
     log: { level: 'info' },
-    store: { readingsWithin: '1s' },
+    store: { readingsWithin: '1s', history: { bytes: '1GiB' } },
   };
 }
 
