@@ -123,6 +123,7 @@ export async function startGateway(
     },
     storedNow,
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
+    isNamed: (topic) => broker.isNamed(topic),
   });
   const uplinks = createUplinks(
     {

@@ -287,9 +287,12 @@ export class Broker implements Service {
 
   /** Sends every matching message to the subscriber from this call on; it may be called before `start`, to miss no message. */
   attach(filter: string, subscriber: Subscriber): () => void {
-    const { router } = this.#plane;
-    router.subscribe(filter, subscriber, 2);
-    return () => router.unsubscribe(filter, subscriber);
+    return this.#plane.local.attach(filter, subscriber);
+  }
+
+  /** Whether a client or a part of the gateway has subscribed to this topic by name, not only by `cell/#` and alike. */
+  isNamed(topic: string): boolean {
+    return this.#plane.local.isNamed(topic);
   }
 
   /** Ends expired connections, sessions and messages. The broker calls it four times a second. */

@@ -1,7 +1,13 @@
 import path from 'node:path';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { crossChecks } from './checks/checks.ts';
-import { dataFolderMode, passwordFileChecks, tlsFileChecks } from './checks/file-checks.ts';
+import {
+  dataFolderMode,
+  passwordFileChecks,
+  readableFilters,
+  tlsFileChecks,
+} from './checks/file-checks.ts';
+import { inRouteWarnings } from './checks/in-route-checks.ts';
 import type { Parts, ValidElement } from './checks/parts.ts';
 import { type KeyExplainer, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
@@ -17,7 +23,7 @@ import { withNewNames } from './yaml/renamed-keys.ts';
 import { parseSource, type Source } from './yaml/source.ts';
 import { readText } from './yaml/text-file.ts';
 
-/** The config, or at least one problem. Warnings are about keys under an old name, and a data folder that others may read. */
+/** The config, or at least one problem. Warnings are about keys under an old name, a data folder that others may read, and in routes to nothing. */
 export type LoadResult = { readonly warnings: readonly Problem[] } & (
   | { readonly config: Config; readonly problems: readonly [] }
   | { readonly config: undefined; readonly problems: readonly Problem[] }
@@ -75,7 +81,13 @@ export async function loadConfig(
     const mode = await dataFolderMode(config.data);
     const message = mode && `${mode.found}: ${mode.remedy}`;
     const open = message ? placed([{ path: ['data'], at: 'value', message }]) : [];
-    return { config, problems: [], warnings: inOrder([...warnings, ...open]) };
+    const { access } = config.broker;
+    const unreceived = inRouteWarnings(parts, access ? await readableFilters(access) : []);
+    return {
+      config,
+      problems: [],
+      warnings: inOrder([...warnings, ...open, ...placed([...unreceived])]),
+    };
   }
   return failed(placed(all), warnings);
 }

@@ -12,6 +12,18 @@ export interface Command {
   readonly given?: number;
 }
 
+/** A message that an output receives. */
+export interface ReceivedCommand {
+  readonly topic?: string;
+  readonly payload: Uint8Array;
+  /** A message that only deletes the retained message of its topic is no command. */
+  readonly isDeletion?: true;
+  /** In milliseconds of `storedNow`; null or undefined if it does not expire. */
+  readonly expiresAt?: number | null | undefined;
+  /** Publishes its result to its sender, too; absent if its sender does not ask for that. */
+  answer?(payload: Uint8Array): void;
+}
+
 /** A map, as an object has names such as `constructor` too. */
 const WORDS: ReadonlyMap<unknown, boolean> = new Map([
   ['on', true],

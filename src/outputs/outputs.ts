@@ -8,22 +8,14 @@ import type { Buses } from '../buses/buses.ts';
 import type { OutputConfig } from '../config/schema/outputs.ts';
 import { parsePin } from '../config/schema/pins.ts';
 import { readingTopic } from '../driver-kit/cell-topics.ts';
-import { parseCommand } from './command.ts';
+import { parseCommand, type ReceivedCommand } from './command.ts';
 import { controllerReason, watchController } from './controller.ts';
 import { createInterlocks, interlockReason } from './interlock.ts';
 import { Output, type OutputStatus } from './output.ts';
 import type { Pins } from './pins.ts';
+import { answerUnknownOutputs } from './unknown-outputs.ts';
 
-/** A message that an output receives. */
-export interface ReceivedCommand {
-  readonly payload: Uint8Array;
-  /** A message that only deletes the retained message of its topic is no command. */
-  readonly isDeletion?: true;
-  /** In milliseconds of `storedNow`; null or undefined if it does not expire. */
-  readonly expiresAt?: number | null | undefined;
-  /** Publishes its result to its sender, too; absent if its sender does not ask for that. */
-  answer?(payload: Uint8Array): void;
-}
+export type { ReceivedCommand };
 
 export interface OutputsParts {
   readonly cell: string;
@@ -44,6 +36,8 @@ export interface OutputsParts {
   publishResult(topic: string, payload: Uint8Array): void;
   /** Passes every message of a topic to the receiver until the returned function is called. */
   subscribe(topic: string, receive: (message: ReceivedCommand) => void | Promise<void>): () => void;
+  /** Whether a client or a part of the gateway has subscribed to a topic by its name; without it, commands to outputs that do not exist get no answer. */
+  isNamed?(topic: string): boolean;
   /** Values that survive a restart, by the name of the output, available from `start` on. */
   readonly last?: { get(name: string): unknown; keep(name: string, value: boolean): void };
   /** Calls back with whether the alarm is active: now, and after each change, until the returned function is called. */
@@ -120,6 +114,8 @@ export function createOutputs(parts: OutputsParts): Outputs {
     async start() {
       entries = parts.outputs.map(create);
       await open(entries);
+      const names = (): string[] => entries.map(({ config }) => config.name);
+      answerUnknownOutputs({ ...parts, log, names }, life.signal);
       checking = keepChecking();
     },
     async stop() {

@@ -1,5 +1,6 @@
 import type { Alarms } from '../alarms/alarms.ts';
 import type { Broker } from '../broker/broker.ts';
+import { didYouMean } from '../config/yaml/suggestion.ts';
 import type { Outputs } from '../outputs/outputs.ts';
 import type { Sensors } from '../sensors/sensors.ts';
 import type { ReportShare } from '../store/commit/queue-deletion.ts';
@@ -10,6 +11,7 @@ import type { Health } from './health.ts';
 import type { Reload } from './reload.ts';
 
 export interface AdminRequestsParts {
+  readonly cell: string;
   readonly health: Pick<Health, 'status'>;
   /** The uplinks that may have messages. */
   uplinks: Uplinks['purgeable'];
@@ -17,8 +19,8 @@ export interface AdminRequestsParts {
   readonly reload: Pick<Reload, 'run'>;
   readonly store: Pick<Store, 'acknowledgeLoss' | 'purgeRefused'>;
   readonly alarms: Pick<Alarms, 'list' | 'command'>;
-  readonly outputs: Pick<Outputs, 'set'>;
-  readonly sensors: Pick<Sensors, 'set'>;
+  readonly outputs: Pick<Outputs, 'set' | 'status'>;
+  readonly sensors: Pick<Sensors, 'set' | 'status'>;
 }
 
 /** What a purge has done: messages that were in flight are not deleted. */
@@ -72,11 +74,18 @@ export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
 
 /** A command to an output, or a value for a sensor that counts; resolves with the reason if it is refused. */
 async function set(
-  { outputs, sensors }: AdminRequestsParts,
+  { cell, outputs, sensors }: AdminRequestsParts,
   { name, value, by }: { readonly name: string; readonly value: string; readonly by: string },
 ): Promise<string | undefined> {
   const ofOutput = outputs.set(name, Buffer.from(value));
   if (ofOutput) return ofOutput;
+  const values = sensors
+    .status()
+    .flatMap(({ channels }) => channels.map(({ topic }) => topic.slice(cell.length + 1)));
+  if (!values.includes(name)) {
+    const names = outputs.status().map((one) => one.name);
+    return `there is no output and no value "${name}"${didYouMean(name, [...names, ...values])}`;
+  }
   const number = value.trim() === '' ? Number.NaN : Number(value);
   if (!Number.isFinite(number)) return `"${value}" is no number`;
   return sensors.set(name, { value: number, by });

@@ -13,6 +13,7 @@ export interface LocalSubscriptionsParts {
 export class LocalSubscriptions {
   readonly #parts: LocalSubscriptionsParts;
   readonly #filters: string[] = [];
+  readonly #attached = new WeakSet<Subscriber>();
 
   constructor(parts: LocalSubscriptionsParts) {
     this.#parts = parts;
@@ -42,6 +43,19 @@ export class LocalSubscriptions {
   /** Whether a part of the gateway receives messages of the topic. */
   isReceived(topic: string): boolean {
     return this.#filters.some((filter) => matches(filter, topic));
+  }
+
+  /** Sends every matching message to a subscriber that passes them on, until the returned function is called. */
+  attach(filter: string, subscriber: Subscriber): () => void {
+    const { router } = this.#parts;
+    this.#attached.add(subscriber);
+    router.subscribe(filter, subscriber, 2);
+    return () => router.unsubscribe(filter, subscriber);
+  }
+
+  /** Whether a client or a part of the gateway has subscribed to this topic by name, not only by `cell/#` and alike. */
+  isNamed(topic: string): boolean {
+    return this.#parts.router.isNamed(topic, (subscriber) => !this.#attached.has(subscriber));
   }
 
   /** Calls back with every message of the topic, until the returned function is called. */

@@ -154,6 +154,14 @@ export class Router {
     if (this.cachedBytes > CACHED_BYTES) this.forgetRoutes();
     return routeOf(topic, list);
   }
+
+  /**
+   * Whether a subscriber that counts has a filter that names the topic: the filter has a level between the first and the
+   * last one as it is in the topic. `#`, `cell/#` and `cell/+/set` name none.
+   */
+  isNamed(topic: string, counts: (subscriber: Subscriber) => boolean): boolean {
+    return isNamed(this.#root, topicPath(topic), 0, false, counts);
+  }
 }
 
 /** Whether a message is delivered in another way than in MQTT 3.1.1. */
@@ -194,6 +202,24 @@ function collectRest(node: Node, rest: string, matching: Node[]): void {
   for (const [filter, child] of node.children?.get(WILDCARDS)?.children ?? []) {
     if (child.subscribers && matchesLevels(filter, rest)) matching.push(child);
   }
+}
+
+function isNamed(
+  node: Node,
+  levels: readonly string[],
+  depth: number,
+  named: boolean,
+  counts: (subscriber: Subscriber) => boolean,
+): boolean {
+  const has = (one: Node | undefined): boolean =>
+    named && [...(one?.subscribers?.keys() ?? [])].some(counts);
+  if (has(node.children?.get('#'))) return true;
+  if (depth === levels.length) return has(node);
+  const exact = node.children?.get(levels[depth]!);
+  const between = depth > 0 && depth < levels.length - 1;
+  if (exact && isNamed(exact, levels, depth + 1, named || between, counts)) return true;
+  const any = node.children?.get('+');
+  return any !== undefined && isNamed(any, levels, depth + 1, named, counts);
 }
 
 function take(node: Node | undefined, matching: Node[]): void {

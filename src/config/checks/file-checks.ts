@@ -1,7 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { access, constants, open, stat } from 'node:fs/promises';
 import type { Finding, Path } from '../yaml/problem.ts';
-import { describeFileError } from '../yaml/text-file.ts';
+import { parseSource } from '../yaml/source.ts';
+import { describeFileError, readText } from '../yaml/text-file.ts';
 
 /** Far more than a certificate chain. A large file named by mistake must not fill the memory. */
 const LIMIT_BYTES = 256 * 1024;
@@ -74,6 +75,22 @@ export async function dataFolderMode(
     found: `every user can look into ${folder} (mode ${mode.toString(8)}), and it has the messages of the cell`,
     remedy: `chmod 750 ${folder}`,
   };
+}
+
+/** The filters of all rules of an access file that let clients read; none if it can't be read. */
+export async function readableFilters(file: string): Promise<readonly string[]> {
+  const read = await readText(file);
+  const source = 'text' in read ? parseSource(read.text) : undefined;
+  if (!source || 'problems' in source) return [];
+  const filters: string[] = [];
+  const collect = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const { topic, allow } = value as { readonly topic?: unknown; readonly allow?: unknown };
+    if (typeof topic === 'string' && allow !== 'write') filters.push(topic);
+    for (const one of Object.values(value)) collect(one);
+  };
+  collect(source.value);
+  return filters;
 }
 
 /** The permission bits; 0 when the file can't be read. */

@@ -3,6 +3,7 @@ import { covers, matches, overlaps } from '../../mqtt/topics.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
+import { commandsInstead, localFilter } from './in-route-checks.ts';
 import { type Parts, publishedChannels, type ValidElement } from './parts.ts';
 
 /** A route with its place in the file and its filters here and at the plant. */
@@ -16,6 +17,8 @@ interface Placement {
   readonly local: string;
   /** Topics at the plant. */
   readonly remote: string;
+  /** For the end of a refusal: how commands come in. */
+  readonly instead: string;
 }
 
 /**
@@ -64,21 +67,22 @@ function* sameNames({ uplinks, lineOf }: Parts): Iterable<Finding> {
 function placements(
   { index, element }: ValidElement<PartialUplink>,
   direction: 'in' | 'out',
-  { lineOf }: Parts,
+  parts: Parts,
 ): Placement[] {
   return element.routes.flatMap((route, place) => {
     if (!(direction in route)) return [];
     const path = ['uplinks', index, 'routes', place, direction];
     const { local, remote } = filters(route);
     const { name, urls } = element;
-    return [{ uplink: name, index, urls, path, line: lineOf(path), local, remote }];
+    const instead = 'in' in route ? commandsInstead(route, parts) : '';
+    return [{ uplink: name, index, urls, path, line: parts.lineOf(path), local, remote, instead }];
   });
 }
 
 /** The route's filter here and at the plant. */
 function filters(route: OutRoute | InRoute): { local: string; remote: string } {
   if ('out' in route) return { local: route.out, remote: `${route.to}${route.out}` };
-  return { local: `${route.to}${route.in.slice(route.strip.length)}`, remote: route.in };
+  return { local: localFilter(route), remote: route.in };
 }
 
 function* sentTwice(route: Placement, before: readonly Placement[]): Iterable<Finding> {
@@ -117,10 +121,10 @@ function* comesBack(route: Placement, outs: readonly Placement[]): Iterable<Find
     const here = overlaps(route.local, out.local);
     const whose = same ? `line ${out.line}` : `the uplink "${out.uplink}" in line ${out.line}`;
     if (atPlant && (!same || !isNarrower(route.remote, out.remote))) {
-      const message = `brings back what ${whose} sends to ${out.remote}, expected topics at the plant that no out route writes`;
+      const message = `brings back what ${whose} sends to ${out.remote}, expected topics at the plant that no out route writes${same ? route.instead : ''}`;
       yield { path, at: 'value', message };
     } else if (here && !isNarrower(route.local, out.local)) {
-      const message = `brings ${route.local}, which ${whose} would send on as ${out.remote}, expected topics here that no out route takes`;
+      const message = `brings ${route.local}, which ${whose} would send on as ${out.remote}, expected topics here that no out route takes${route.instead}`;
       yield { path, at: 'value', message };
     }
   }
@@ -135,7 +139,7 @@ function* bringsOwnTopic(route: Placement, parts: Parts): Iterable<Finding> {
   const { cell, sensors, drivers, lineOf } = parts;
   const { path } = route;
   if (matches(route.local, `${cell}/status`)) {
-    const message = `brings ${cell}/status, on which the gateway says that it is online, expected other topics here`;
+    const message = `brings ${cell}/status, on which the gateway says that it is online, expected other topics here${route.instead}`;
     yield { path, at: 'value', message };
     return;
   }
@@ -144,7 +148,7 @@ function* bringsOwnTopic(route: Placement, parts: Parts): Iterable<Finding> {
       const topic = readingTopic(cell, element.name, channel.name);
       if (!matches(route.local, topic)) continue;
       const line = lineOf(['sensors', index, 'name']);
-      const message = `brings ${topic}, the readings of the sensor in line ${line}, expected other topics here`;
+      const message = `brings ${topic}, the readings of the sensor in line ${line}, expected other topics here${route.instead}`;
       yield { path, at: 'value', message };
       return;
     }

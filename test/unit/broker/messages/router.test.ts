@@ -202,3 +202,21 @@ test.each([
   expect(bytes).toBeLessThan(Math.max(result, router.cachedBytes) + 2 * 1024 * 1024);
   expect(bytes).toBeLessThan(20_000_000);
 });
+
+test.each([
+  ['cell/lamp/set', true],
+  ['cell/lamp/#', true],
+  ['+/lamp/+', true],
+  ['#', false],
+  ['cell/#', false],
+  ['cell/+/set', false],
+  ['+/+/set', false],
+  ['cell/pump/set', false],
+  ['cell/set', false],
+])('a subscription to %s names the topic cell/lamp/set: %s', (filter, named) => {
+  const router = new Router();
+  const one = subscriber();
+  router.subscribe(filter, one, 1);
+  expect(router.isNamed('cell/lamp/set', () => true)).toBe(named);
+  expect(router.isNamed('cell/lamp/set', (each) => each !== one)).toBe(false);
+});

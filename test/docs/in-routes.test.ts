@@ -1,0 +1,59 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
+import { Routes } from '../../src/uplink/routes.ts';
+import { fakeDrivers } from '../support/fake-drivers.ts';
+import { REPOSITORY } from '../support/gateway.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cellgate-in-routes-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const files = ['README.md', 'docs', 'config'].flatMap((place) =>
+  /\./.test(place)
+    ? [place]
+    : readdirSync(join(REPOSITORY, place), { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.(md|ya?ml)$/.test(name))
+        .map((name) => join(place, name)),
+);
+
+/** Every route with `in` that the documentation and the configs show, with the file that shows it. */
+const examples = files.flatMap((file) =>
+  [...readFileSync(join(REPOSITORY, file), 'utf8').matchAll(/\{ in: [^}]*\}/g)].map(
+    ([route]): [string, string] => [file, route],
+  ),
+);
+
+test('examples are found', () => expect(examples.length).toBeGreaterThan(2));
+
+describe.each(examples)('%s: %s', (_file, text) => {
+  const route = parse(text) as { in: string; strip?: string; to?: string };
+  const local = `${route.to ?? ''}${route.in.slice((route.strip ?? '').length)}`;
+  const [cell, ...levels] = local.replaceAll('+', 'lamp').split('/');
+
+  test('reaches an output, from the topic at the plant that the out routes show', async () => {
+    expect(levels.at(-1)).toBe('set');
+    const name = levels.slice(0, -1).join('/');
+    writeFileSync(
+      join(folder, 'config.yaml'),
+      stringify({
+        cell,
+        outputs: [{ name, driver: 'digital-output', line: 'DO0' }],
+        uplinks: [
+          {
+            name: 'plant',
+            url: 'mqtt://plant.example',
+            routes: [{ out: '#', to: route.strip ?? 'other/' }, route],
+          },
+        ],
+      }),
+    );
+    const { config, problems, warnings } = await loadConfig('config.yaml', fakeDrivers, folder);
+    expect([problems, warnings]).toEqual([[], []]);
+    const routes = new Routes({ out: [], in: config?.uplinks[0]?.in ?? [], own: [] });
+    const remote = `${route.strip ?? ''}${cell}/${name}/set`;
+    expect(routes.in(remote)?.local).toBe(`${cell}/${name}/set`);
+  });
+});
