@@ -32,6 +32,8 @@ import { createSystemd } from './runtime/systemd.ts';
 import { askTimedatectl } from './runtime/time-sync.ts';
 import { createWallClock } from './runtime/wall-clock.ts';
 import { createSensors } from './sensors/sensors.ts';
+import { asSimulated } from './simulation/mark.ts';
+import { Simulation } from './simulation/simulation.ts';
 import { Store } from './store/store.ts';
 import { createUplinks } from './uplink/uplinks.ts';
 
@@ -76,11 +78,18 @@ export async function startGateway(
       const ofForm = form && propertiesOf(form, storedNow);
       void broker.publishLocal({ topic, payload: bytes, qos, retain, ...ofForm });
     };
-  const publish = publishOf(0, true);
+  const publishAs = config.simulate ? asSimulated(publishOf) : publishOf;
+  const publish = publishAs(0, true);
   const publishResult = publishOf(1, false);
-  const publishAlarm = publishOf(1, true);
+  const publishAlarm = publishAs(1, true);
 
-  const buses = createBuses({ log, gpio: { use: config.gpio.backend } });
+  const simulation = config.simulate ? new Simulation(config, clock) : undefined;
+  const buses = createBuses({
+    log,
+    gpio: simulation
+      ? { use: 'simulated', backends: [simulation.backend] }
+      : { use: config.gpio.backend },
+  });
   const { files } = buses;
   const mutexOf = createKeyedMutex();
   const troubleLog = new TroubleLog(log, clock.monotonic);
@@ -109,11 +118,13 @@ export async function startGateway(
       alarms.observe(...sample);
       archive.observe(...sample);
     },
+    openInstead: simulation?.openSensor,
     publishResult: (topic, result) => publishResult(topic, result, JSON_FORM),
     subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
   });
   const outputs = createOutputs({
-    ...{ ...common, outputs: config.outputs, pins: createPins({ drivers, buses, mutexOf }) },
+    ...{ ...common, outputs: config.outputs },
+    pins: simulation?.pins ?? createPins({ drivers, buses, mutexOf }),
     publishReading: publish,
     publishResult: (topic, result) => publishResult(topic, result, JSON_FORM),
     follow: alarms.follow,
@@ -139,7 +150,10 @@ export async function startGateway(
 
   const progress = createProgress({ store, sensors });
   const loop = new EventLoopDelay();
-  const parts = { cell, version, store, broker, sensors, outputs, faults, uplinks: uplinks.all };
+  const parts = {
+    ...{ cell, version, store, broker, sensors, outputs, faults, simulation },
+    uplinks: uplinks.all,
+  };
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, load, services });
@@ -188,6 +202,7 @@ export async function startGateway(
     () => uplinks.configApplied(),
   );
   services.add({ name: 'buses', start: async () => undefined, stop: () => buses.close() });
+  if (simulation) services.add(simulation, (next) => simulation.applyConfig(next));
   services.add(alarms, (next) => alarms.applyConfig(next.sensors));
   services.add(
     sensors,

@@ -14,7 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/driver-table.ts'],
   ['src/config'],
   ['src/net', 'src/access'],
-  ['src/sensors', 'src/outputs', 'src/alarms', 'src/broker'],
+  ['src/sensors', 'src/outputs', 'src/alarms', 'src/simulation', 'src/broker'],
   ['src/uplink'],
   ['src/runtime', 'src/history'],
   ['src/http'],

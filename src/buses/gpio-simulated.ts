@@ -3,9 +3,14 @@ import type { GpioInputs, GpioOutput } from './gpio-line.ts';
 
 const POLL_MS = 50;
 
-/** Lines that exist only in memory, to try a config without its hardware: an input has the value of the output of the same name. */
-export function createSimulatedBackend(): GpioBackend {
-  const lines = new Map<string, boolean>();
+/**
+ * Lines that exist only in memory, to try a config without its hardware: an input has the value of the output of the same
+ * name. `lines` has their levels; `refuse` throws where an output is to fail.
+ */
+export function createSimulatedBackend(
+  lines: Map<string, boolean> = new Map(),
+  refuse: (line: string) => void = () => undefined,
+): GpioBackend {
   const nameOf = (line: LineSpec): string =>
     line.kind === 'offset' ? `${line.chip}:${line.offset}` : line.name;
   return {
@@ -35,12 +40,17 @@ export function createSimulatedBackend(): GpioBackend {
     },
     async output(line, { activeLow = false, initial }): Promise<GpioOutput> {
       const name = nameOf(line);
+      refuse(name);
       lines.set(name, initial !== activeLow);
       return {
         async write(value) {
+          refuse(name);
           lines.set(name, value !== activeLow);
         },
-        read: async () => lines.get(name) !== activeLow,
+        async read() {
+          refuse(name);
+          return lines.get(name) !== activeLow;
+        },
         close: async () => undefined,
       };
     },

@@ -17,15 +17,28 @@ export interface RunParts {
   start(config: Config, log: Logger, tail: LogTail, load: Load): Promise<Gateway>;
 }
 
+export interface RunOptions extends ConfigOption {
+  /** Models replace the hardware, whatever the config says. */
+  readonly simulate?: boolean;
+}
+
+const SIMULATED =
+  'SIMULATED: sensors, inputs and outputs are models, no hardware is used; uplinks are real, and send simulated readings to the plant';
+
+function asSimulation(loaded: Loaded): Loaded {
+  return loaded.config ? { ...loaded, config: { ...loaded.config, simulate: true } } : loaded;
+}
+
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /**
  * Runs the gateway until SIGTERM or SIGINT: 0 after a clean stop, 1 when the config or the start fails.
  * A second signal ends the process at once with 1; an uncaught error ends it with 70.
  */
-export async function run(options: ConfigOption, io: Io, parts: RunParts): Promise<number> {
+export async function run(options: RunOptions, io: Io, parts: RunParts): Promise<number> {
   const file = configFile(options, io.env);
-  const { config, problems, warnings } = await loadConfig(file, parts.drivers, io.cwd);
+  const as = options.simulate ? asSimulation : (loaded: Loaded): Loaded => loaded;
+  const { config, problems, warnings } = as(await loadConfig(file, parts.drivers, io.cwd));
   if (!config) {
     printProblems(problems, io.stderr, io);
     return EXIT.trouble;
@@ -34,7 +47,9 @@ export async function run(options: ConfigOption, io: Io, parts: RunParts): Promi
   const log = createLog(config.log.level, io.stdout, io.env, tail);
   for (const warning of warnings) log.warn(formatProblem(warning));
   const watch = watchProcess(io, log);
-  const load: Load = () => (parts.loadAgain ?? loadConfig)(file, parts.drivers, io.cwd);
+  if (config.simulate) log.warn(SIMULATED);
+  const load: Load = async () =>
+    as(await (parts.loadAgain ?? loadConfig)(file, parts.drivers, io.cwd));
   try {
     const start = (): Promise<Gateway> => parts.start(config, log, tail, load);
     return await live(start, log, watch.stopSignal, io);

@@ -6,6 +6,7 @@ import type { ConfigOption } from './config-file.ts';
 import type { ExportOptions } from './export.ts';
 import type { QueueAction, QueueOption } from './queue.ts';
 import type { ReadOptions } from './read.ts';
+import type { RunOptions } from './run.ts';
 import type { StatusOption } from './status.ts';
 import type { SupportOptions } from './support.ts';
 import type { TlsAction, TlsOption } from './tls.ts';
@@ -83,10 +84,10 @@ const tlsAction = (name: TlsAction, summary: string): Verb =>
 
 /** All verbs, in the order of the help. */
 export const VERBS: readonly Verb[] = [
-  verb<ConfigOption>({
+  verb<RunOptions>({
     name: 'run',
     summary: 'runs the gateway',
-    options: [CONFIG],
+    options: [CONFIG, ['--simulate', 'with models in place of the hardware']],
     async run({ options, io, parts }) {
       const { run } = await import('./run.ts');
       return run(options, io, parts);
@@ -137,6 +138,17 @@ export const VERBS: readonly Verb[] = [
     async run({ argument, second, options, io, parts }) {
       const { set } = await import('./set.ts');
       return set(argument, second, options, io, parts.drivers);
+    },
+  }),
+  verb<ConfigOption>({
+    name: 'simulate',
+    summary: 'makes a model of a simulated gateway fail, be well again or have a value',
+    argument: ['<name>', 'a sensor, a channel, an output, a line of an interlock, or power'],
+    second: ['<what>', 'fail, ok, a number, on or off'],
+    options: [CONFIG],
+    async run({ argument, second, options, io, parts }) {
+      const { simulate } = await import('./simulate.ts');
+      return simulate(argument, second, options, io, parts.drivers);
     },
   }),
   {

@@ -18,7 +18,7 @@ export function differences(before: Config, after: Config): readonly Change[] {
 
 /** Why a running gateway can't change from one config to the other without a restart; undefined when it can. */
 export function needsRestart(before: Config, after: Config): string | undefined {
-  for (const key of ['cell', 'data', 'gpio', 'http', 'powerFail'] as const) {
+  for (const key of ['cell', 'data', 'gpio', 'http', 'powerFail', 'simulate'] as const) {
     if (!isDeepStrictEqual(before[key], after[key])) return `${key} has changed`;
   }
   for (const uplink of after.uplinks) {

@@ -23,12 +23,17 @@ import { withNewNames } from './yaml/renamed-keys.ts';
 import { parseSource, type Source } from './yaml/source.ts';
 import { readText } from './yaml/text-file.ts';
 
-/** The config, or at least one problem. Warnings are about keys under an old name, a data folder that others may read, and in routes to nothing. */
+/** The config, or at least one problem. Warnings are about keys under an old name, a data folder that others may read, a simulation, and in routes to nothing. */
 export type LoadResult = { readonly warnings: readonly Problem[] } & (
   | { readonly config: Config; readonly problems: readonly [] }
   | { readonly config: undefined; readonly problems: readonly Problem[] }
 );
 
+const SIMULATED: Finding = {
+  path: ['simulate'],
+  at: 'value',
+  message: 'warning: true, so no hardware is used: sensors, inputs and outputs are models',
+};
 /** Only the first hundred problems of a file are reported. */
 const MOST_PROBLEMS = 100;
 /** Each position needs a search, and a large invalid file must not take minutes. */
@@ -81,12 +86,13 @@ export async function loadConfig(
     const mode = await dataFolderMode(config.data);
     const message = mode && `${mode.found}: ${mode.remedy}`;
     const open = message ? placed([{ path: ['data'], at: 'value', message }]) : [];
+    const simulated = config.simulate ? placed([SIMULATED]) : [];
     const { access } = config.broker;
     const unreceived = inRouteWarnings(parts, access ? await readableFilters(access) : []);
     return {
       config,
       problems: [],
-      warnings: inOrder([...warnings, ...open, ...placed([...unreceived])]),
+      warnings: inOrder([...warnings, ...open, ...simulated, ...placed([...unreceived])]),
     };
   }
   return failed(placed(all), warnings);

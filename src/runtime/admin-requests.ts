@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.ts';
 import { didYouMean } from '../config/yaml/suggestion.ts';
 import type { Outputs } from '../outputs/outputs.ts';
 import type { Sensors } from '../sensors/sensors.ts';
+import type { Simulation } from '../simulation/simulation.ts';
 import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { Store } from '../store/store.ts';
 import type { Uplinks } from '../uplink/uplinks.ts';
@@ -21,7 +22,11 @@ export interface AdminRequestsParts {
   readonly alarms: Pick<Alarms, 'list' | 'command'>;
   readonly outputs: Pick<Outputs, 'set' | 'status'>;
   readonly sensors: Pick<Sensors, 'set' | 'status'>;
+  readonly simulation: Pick<Simulation, 'command'> | undefined;
 }
+
+const NOT_SIMULATED =
+  'the hardware of this gateway is real, expected one that was started with cellgate run --simulate';
 
 /** What a purge has done: messages that were in flight are not deleted. */
 export interface Purged {
@@ -54,6 +59,9 @@ export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
         return null;
       case 'set':
         return (await set(parts, request)) ?? null;
+      case 'simulate':
+        if (!parts.simulation) throw new Error(NOT_SIMULATED);
+        return parts.simulation.command(request.name, request.what) ?? null;
       case 'alarms':
         return alarms.list();
       case 'alarm':

@@ -15,6 +15,7 @@ export type AdminRequest =
   /** Deletes what is queued for a client with a stored session. */
   | { readonly ask: 'purgeSession'; readonly clientId: string }
   | { readonly ask: 'set'; readonly name: string; readonly value: string; readonly by: string }
+  | { readonly ask: 'simulate'; readonly name: string; readonly what: string }
   | { readonly ask: 'alarms' }
   | { readonly ask: 'alarm'; readonly id: string; readonly command: AlarmCommand }
   /** Deletes the refused messages of an uplink, or of the broker. */

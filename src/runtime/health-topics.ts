@@ -16,6 +16,7 @@ export interface HealthTopicsParts {
   readonly broker: Pick<Broker, 'publishLocal' | 'sessions' | 'shares' | 'drops'>;
   readonly sensors: Pick<Sensors, 'status'>;
   readonly outputs: Pick<Outputs, 'status'>;
+  readonly simulation?: unknown;
   /** Those of the config in force. */
   uplinks(): readonly Pick<Uplink, 'name' | 'status'>[];
 }
@@ -61,7 +62,10 @@ export class HealthTopics implements Service {
     this.#publish('outputs', outputs.status());
     if (this.#rounds++ % COUNTS_EVERY > 0 && !changed) return;
     const names = uplinks.map(({ name }) => name);
-    this.#publish('gateway', { cell, version, started: health.started, uplinks: names });
+    const simulated = this.#parts.simulation ? { simulated: true } : {};
+    this.#publish('gateway', {
+      ...{ cell, version, started: health.started, uplinks: names, ...simulated },
+    });
     this.#publish('sensors', sensors.status());
     this.#publish('store', await store.status());
     this.#publish('drops', broker.drops);

@@ -6,6 +6,7 @@ import type { OutputStatus } from '../outputs/output.ts';
 import type { Outputs } from '../outputs/outputs.ts';
 import type { SensorStatus } from '../sensors/sampler.ts';
 import type { Sensors } from '../sensors/sensors.ts';
+import type { Simulation, SimulationStatus } from '../simulation/simulation.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreStatus } from '../store/store-status.ts';
 import type { Uplink, UplinkStatus } from '../uplink/uplink.ts';
@@ -18,6 +19,7 @@ export interface HealthParts {
   readonly broker: Broker;
   readonly sensors: Sensors;
   readonly outputs: Outputs;
+  readonly simulation?: Pick<Simulation, 'status'> | undefined;
   readonly faults: Pick<Faults, 'counts'>;
   /** Those of the config in force. */
   uplinks(): readonly Uplink[];
@@ -32,6 +34,8 @@ export interface GatewayStatus {
   readonly version: string;
   /** Milliseconds since the epoch. */
   readonly started: number;
+  /** What the models of the hardware do; absent where it is real. */
+  readonly simulated?: SimulationStatus;
   readonly sessions: BrokerCounts;
   readonly clients: readonly SessionStatus[];
   readonly shares: readonly ShareStatus[];
@@ -47,6 +51,7 @@ export interface GatewayStatus {
 
 /** The services in the order of their troubles: first those that concern the most users. */
 const TROUBLE_ORDER = [
+  'simulation',
   'store',
   'faults',
   'broker',
@@ -86,10 +91,12 @@ export class Health {
 
   async status(): Promise<GatewayStatus> {
     const { cell, version, store, broker, sensors, outputs, uplinks, faults } = this.#parts;
+    const { simulation } = this.#parts;
     return {
       cell,
       version,
       started: this.started,
+      ...(simulation ? { simulated: simulation.status() } : {}),
       sessions: broker.counts,
       clients: broker.sessions,
       shares: broker.shares,

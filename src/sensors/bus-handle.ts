@@ -2,7 +2,7 @@ import { BusError } from '../buses/bus-error.ts';
 import type { Buses } from '../buses/buses.ts';
 import { chipPlace } from '../buses/i2c-device.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
-import type { Driver, Handles } from '../driver-kit/driver.ts';
+import type { Driver, Handles, Sensor, Tools } from '../driver-kit/driver.ts';
 
 /** A sensor may take this long to open, however short its reads are: chips wake up, heat up, calibrate. */
 export const LEAST_OPEN_MS = 5000;
@@ -42,4 +42,29 @@ export function handleFor(
     case 'none':
       return undefined;
   }
+}
+
+/** Opens a sensor; `open` would open its driver. */
+export type OpenInstead = (
+  config: SensorConfig,
+  driver: Driver,
+  open: () => Promise<Sensor>,
+) => Promise<Sensor>;
+
+export interface OpenSensorParts {
+  readonly driver: Driver;
+  readonly buses: Buses;
+  readonly tools: Tools;
+  readonly openInstead?: OpenInstead | undefined;
+}
+
+/** Opens the driver of a sensor, or what it is in its place. */
+export async function openSensor(
+  config: SensorConfig,
+  { driver, buses, tools, openInstead }: OpenSensorParts,
+  signal: AbortSignal,
+): Promise<Sensor> {
+  const open = async (): Promise<Sensor> =>
+    driver.open(handleFor(config, driver, buses), config.options, tools, signal);
+  return openInstead ? openInstead(config, driver, open) : open();
 }

@@ -12,7 +12,7 @@ import { channelsOf, type SensorConfig } from '../config/schema/sensors.ts';
 import { readingTopic } from '../driver-kit/cell-topics.ts';
 import type { Channel, Driver, Sensor, Tools } from '../driver-kit/driver.ts';
 import type { Quality, Unit, Value } from '../driver-kit/reading.ts';
-import { handleFor, LEAST_OPEN_MS } from './bus-handle.ts';
+import { LEAST_OPEN_MS, type OpenInstead, openSensor } from './bus-handle.ts';
 import { type ChannelPublisher, createChannelPublisher } from './channel-publisher.ts';
 import type { QualifiedSample } from './qualified-sample.ts';
 import { nextBackoff } from './read-schedule.ts';
@@ -45,6 +45,8 @@ export interface SamplerParts extends SetTopics {
   /** Gets the samples behind the filters, also those that are not published. */
   observe?: SensorsObserver | undefined;
   readonly state: StateStore;
+  /** Opens what the sensor is in place of its hardware. */
+  readonly openInstead?: OpenInstead | undefined;
 }
 
 /** Receives the latest sample of a channel behind its filters, at a moment in milliseconds that never jump. */
@@ -258,9 +260,7 @@ class DriverSampler implements Sampler {
   }
 
   #open(signal: AbortSignal): Promise<Sensor> {
-    const { driver, buses } = this.#parts;
-    const handle = handleFor(this.#config, driver, buses);
-    return driver.open(handle, this.#config.options, this.#tools, signal);
+    return openSensor(this.#config, { ...this.#parts, tools: this.#tools }, signal);
   }
 
   #read(sensor: Sensor, signal: AbortSignal): Promise<void> {

@@ -9,7 +9,7 @@ import type { TroubleLog } from '../base/trouble-log.ts';
 import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
-import { sharedPlace } from './bus-handle.ts';
+import { type OpenInstead, sharedPlace } from './bus-handle.ts';
 import { createSampler, type Sampler, type SensorStatus, type SensorsObserver } from './sampler.ts';
 import type { SetCommand } from './set-command.ts';
 import type { SetTopics } from './settable-values.ts';
@@ -41,6 +41,8 @@ export interface SensorsParts extends SetTopics {
   readonly mutexes?: KeyedMutex;
   /** State of drivers and filters that survives a restart, available from `start` on; without it, nothing survives. */
   readonly state?: StateStore;
+  /** Opens the sensors in place of their hardware. */
+  readonly openInstead?: OpenInstead | undefined;
 }
 
 /** All sensors. `start` never fails because of hardware: missing hardware is reported and tried again until it answers. */

@@ -118,6 +118,7 @@ const PARTLY = [
   'src/outputs/controller.ts',
   'src/runtime/power-fail.ts',
   'src/outputs/outputs.ts',
+  'src/simulation/mark.ts',
   ...['channel-publisher', 'delays', 'sampler'].map((name) => `src/sensors/${name}.ts`),
   ...filesOf('drivers'),
 ];

@@ -31,6 +31,8 @@ export interface Settings {
   readonly sensors: readonly SensorConfig[];
   readonly outputs: readonly OutputConfig[];
   readonly gpio: { readonly backend: 'auto' | 'chardev' | 'sysfs' | 'simulated' };
+  /** Models replace all hardware. */
+  readonly simulate: boolean;
   /** Undefined: power failures are not detected. */
   readonly powerFail?: PowerFailConfig | undefined;
   readonly uplinks: readonly UplinkConfig[];
@@ -122,6 +124,12 @@ export function configSchema(drivers: Drivers) {
         'Outputs that the gateway drives. Commands come on `<cell>/<name>/set`.',
       ),
       gpio: gpioSchema.prefault({}).describe('The GPIO lines of this machine.'),
+      simulate: z
+        .boolean({ error: 'true or false' })
+        .default(false)
+        .describe(
+          'Whether all hardware is replaced by models, to try the config without it; as `run --simulate`. See docs/simulation.md.',
+        ),
       powerFail: powerFailSchema
         .optional()
         .describe(

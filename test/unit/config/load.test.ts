@@ -171,6 +171,7 @@ describe('defaults', () => {
       drivers: new Map(fakeDrivers),
       outputs: [],
       gpio: { backend: 'auto' },
+      simulate: false,
       uplinks: [],
       store: { readingsWithin: 1000, history: { bytes: 1_073_741_824 } },
       log: { level: 'info' },
