@@ -37,6 +37,7 @@ const EVERYTHING: readonly Rule[] = [
   { topic: '$SYS/#', allow: 'read' },
 ];
 
+const EXPECTED_FILE = 'the access file: "cellgate user add NAME" makes it';
 /** 32 bytes in base64. */
 const SECRET_FORM = /^[A-Za-z0-9+/]{43}=$/;
 
@@ -82,12 +83,18 @@ export async function readAccess(
     problems: [{ file, line: 1, column: 1, path: 'access', message }],
   });
   const read = await readText(file);
-  if (!('text' in read)) return { problems: [{ file, path: 'access', ...read }] };
+  if (!('text' in read)) {
+    const message = read.message.replace('a YAML file', EXPECTED_FILE);
+    return { problems: [{ file, path: 'access', ...read, message }] };
+  }
   const unsafe = await whyUnsafe(file);
   if (unsafe !== undefined) return whole(unsafe);
   const source = parseSource(read.text);
   if ('problems' in source) return { problems: source.problems.map((one) => ({ file, ...one })) };
-  if (source.value === null) return whole('the file is empty, expected "users: []" at least');
+  if (source.value === null)
+    return whole(
+      'the file is empty, expected "users: []" at least: "cellgate user add NAME" writes it',
+    );
   const { value, findings } = validate(accessSchema, source, () => undefined);
   const repeated = value ? duplicates(value) : [];
   const problems = [...findings, ...repeated].map(({ path, at, message }) => ({
@@ -161,7 +168,7 @@ function duplicates({ users, clients }: z.output<typeof accessSchema>) {
             {
               path: [list, index, key],
               at: 'value' as const,
-              message: `${name} is in this file twice`,
+              message: `${name} is in this file twice, expected it once`,
             },
           ],
     );

@@ -1,7 +1,10 @@
+import path from 'node:path';
 import { readAccess } from '../access/access-file.ts';
 import { unprovenRuleWarnings } from '../access/unproven-rules.ts';
 import { loadConfig } from '../config/load.ts';
-import { byPosition } from '../config/yaml/problem.ts';
+import { byPosition, type Problem } from '../config/yaml/problem.ts';
+import { parseSource } from '../config/yaml/source.ts';
+import { readText } from '../config/yaml/text-file.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
@@ -20,7 +23,7 @@ export async function check(options: ConfigOption, io: Io, drivers: Drivers): Pr
   if (!config) return EXIT.trouble;
   const access = config.broker.access && (await readAccess(config.broker.access));
   if (access && 'problems' in access) {
-    printProblems(access.problems, io.stdout, io);
+    printProblems(await inConfig(access.problems, file, io.cwd), io.stdout, io);
     return EXIT.trouble;
   }
   const { listeners: places } = config.broker;
@@ -32,6 +35,23 @@ export async function check(options: ConfigOption, io: Io, drivers: Drivers): Pr
   io.stdout.write(`${file}: fine, ${sensors}${outputs}, ${listeners}\n`);
   if (config.outputs.length > 0) io.stdout.write(`${NO_SAFETY}\n`);
   return EXIT.ok;
+}
+
+/** The problem of an access file that can't be read at the line of the config that names it. */
+async function inConfig(
+  problems: readonly Problem[],
+  file: string,
+  cwd: string,
+): Promise<readonly Problem[]> {
+  const [problem] = problems;
+  if (problem?.path !== 'access') return problems;
+  const read = await readText(path.resolve(cwd, file));
+  const source = 'text' in read ? parseSource(read.text) : undefined;
+  if (source === undefined || 'problems' in source) return problems;
+  const place = source.locate(['broker', 'access'], 'value');
+  const isNamed = problem.message.includes(problem.file);
+  const message = isNamed ? problem.message : `${problem.file}: ${problem.message}`;
+  return [{ file, ...place, path: 'broker.access', message }];
 }
 
 function count(number: number, noun: string): string {

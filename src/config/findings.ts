@@ -1,5 +1,10 @@
 import { z } from 'zod';
 import { isSecretKey } from '../base/secrets.ts';
+import type { FormExplainer } from './advice/element-forms.ts';
+import { commented, splitNumber } from './advice/hidden-values.ts';
+import { type KeyExplainer, keyAdvisor } from './advice/key-advice.ts';
+import { meantValue } from './advice/meant-values.ts';
+import { lookAlikes } from './yaml/look-alikes.ts';
 import type { Finding, Path } from './yaml/problem.ts';
 import type { Source } from './yaml/source.ts';
 import { alternatives, didYouMean, didYouMeanNumber } from './yaml/suggestion.ts';
@@ -7,8 +12,8 @@ import { alternatives, didYouMean, didYouMeanNumber } from './yaml/suggestion.ts
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
 
-/** A better message for an unknown key, or undefined. */
-export type KeyExplainer = (path: Path, key: string) => string | undefined;
+/** Of so many findings the value that was meant is looked for. */
+const MOST_MEANT = 100;
 
 /**
  * Validates a source. The messages of a schema say what was expected. Only those of custom checks are
@@ -18,6 +23,7 @@ export function validate<Schema extends z.ZodType>(
   schema: Schema,
   source: Source,
   explain: KeyExplainer,
+  formOf: FormExplainer = () => undefined,
 ): { value: z.output<Schema> | undefined; findings: readonly Finding[] } {
   const known = new Map<string, readonly string[]>();
   const result = schema.safeParse(source.value, {
@@ -28,18 +34,47 @@ export function validate<Schema extends z.ZodType>(
     },
   });
   if (result.success) return { value: result.data, findings: [] };
-  const findings = result.error.issues.flatMap(ofOneForm).flatMap(({ issue, path }): Finding[] => {
-    if (issue.code !== 'unrecognized_keys') return [finding({ ...issue, path }, source)];
-    const candidates = known.get(pathKey(issue.path)) ?? [];
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      at: 'key',
-      message: explain(path, key) ?? unknownKey(key, candidates),
-    }));
-  });
+  const issues = result.error.issues.flatMap(ofOneForm);
+  const advisor = keyAdvisor(schema, source, explain, (at) => known.get(pathKey(at)) ?? []);
+  const forms = issues.flatMap(({ path }) => formOf(path) ?? []);
+  const keys = issues.flatMap(({ issue, path }) => advisor.unknown(issue, path));
+  const values = issues
+    .filter(({ issue }) => issue.code !== 'unrecognized_keys')
+    .flatMap(({ issue, path }, index): readonly Finding[] => {
+      const instead = advisor.insteadOf(path) ?? splitNumber(source, path, 'value');
+      if (instead !== undefined) return [instead];
+      return [finding({ ...issue, path }, source, index < MOST_MEANT ? schema : undefined)];
+    });
+  const ofSchema = issues
+    .filter(({ issue }) => issue.code !== 'custom')
+    .map(({ path }) => pathKey(path));
+  return { value: undefined, findings: firstOnly(forms, [...keys, ...values], ofSchema) };
+}
+
+/** One finding for each path, and none inside a value that one is about; of an element with a wrong form only that. */
+function firstOnly(
+  forms: readonly Finding[],
+  others: readonly Finding[],
+  ofSchema: readonly string[],
+): readonly Finding[] {
   const seen = new Set<string>();
-  const first = findings.filter(({ path }) => !seen.has(pathKey(path)) && seen.add(pathKey(path)));
-  return { value: undefined, findings: first };
+  const isNew = ({ path }: Finding): boolean =>
+    !seen.has(pathKey(path)) && !!seen.add(pathKey(path));
+  const ofForms = forms.filter(isNew);
+  const elements = new Set(ofForms.map(({ path }) => pathKey(path.slice(0, 2))));
+  const rest = others.filter(({ path }) => !elements.has(pathKey(path.slice(0, 2)))).filter(isNew);
+  const found = new Set(ofSchema);
+  const whole = new Set(
+    rest
+      .filter(({ at }) => at === 'value')
+      .map(({ path }) => pathKey(path))
+      .filter((one) => found.has(one)),
+  );
+  const outer = rest.filter(
+    ({ path }) =>
+      !path.some((_, length) => length > 0 && whole.has(pathKey(path.slice(0, length)))),
+  );
+  return [...ofForms, ...outer];
 }
 
 /** An issue as the schema that found it reports it, with its path in the whole source. */
@@ -75,12 +110,7 @@ function keysOf({ inst }: RawIssue): readonly string[] {
   return inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
 }
 
-function unknownKey(key: string, candidates: readonly string[]): string {
-  const meant = didYouMean(key, candidates);
-  return `unknown key${meant === '' ? `, expected ${alternatives(candidates)}` : meant}`;
-}
-
-function finding(issue: Issue, source: Source): Finding {
+function finding(issue: Issue, source: Source, schema: z.ZodType | undefined): Finding {
   const { path } = issue;
   const whole = issue.code === 'custom' && issue.params?.expectation !== true;
   if (whole) return { path, at: 'value', message: issue.message };
@@ -90,15 +120,37 @@ function finding(issue: Issue, source: Source): Finding {
   if (written === 'nothing') {
     const section = issue.code === 'invalid_type' && /^(object|array)$/.test(issue.expected);
     const remedy = section && typeof path.at(-1) === 'string' ? ', or no such key at all' : '';
-    return { path, at: 'key', message: `empty, ${expected}${remedy}` };
+    const message = commented(source, path) ?? `empty, ${expected}${remedy}`;
+    return { path, at: 'key', message };
   }
+  const secret = path.some((part) => typeof part === 'string' && isSecretKey(part));
+  if (secret) return { path, at: 'value', message: `found a value, ${expected}` };
   // YAML reads 0123 as the number 123: the text that was meant is the written one.
   const meant = expected.replace(
     `(did you mean "${issue.input}"?)`,
     `(did you mean "${written}"?)`,
   );
-  const secret = path.some((part) => typeof part === 'string' && isSecretKey(part));
-  return { path, at: 'value', message: `found ${secret ? 'a value' : written}, ${meant}` };
+  return {
+    path,
+    at: 'value',
+    message: `found ${written}, ${meant}${more(meant, issue, written, source, schema)}`,
+  };
+}
+
+/** What else can be said: characters that only look right, and the value that was probably meant. */
+function more(
+  said: string,
+  { path }: Issue,
+  written: string,
+  source: Source,
+  schema: z.ZodType | undefined,
+): string {
+  const strange = written.startsWith('"') ? lookAlikes(written.slice(1, -1)) : '';
+  const template = /^"(\$[A-Za-z_]\w*"$|.*(\$\{\w|\{\{))/.test(written);
+  const note = `${strange === '' ? '' : `; ${strange}`}${template ? '; variables are not filled in' : ''}`;
+  if (/\(did you mean/.test(said) || schema === undefined || template) return note;
+  const meant = meantValue(schema, source.value, path);
+  return meant === undefined ? note : ` (did you mean ${meant}?)${note}`;
 }
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -1,5 +1,7 @@
 import path from 'node:path';
 import type { Drivers } from '../driver-kit/driver.ts';
+import { elementForms } from './advice/element-forms.ts';
+import type { KeyExplainer } from './advice/key-advice.ts';
 import { crossChecks } from './checks/checks.ts';
 import {
   dataFolderMode,
@@ -8,8 +10,9 @@ import {
   tlsFileChecks,
 } from './checks/file-checks.ts';
 import { inRouteWarnings } from './checks/in-route-checks.ts';
+import { likelyMistakes, noFolder } from './checks/likely-mistakes.ts';
 import type { Parts, ValidElement } from './checks/parts.ts';
-import { type KeyExplainer, validate } from './findings.ts';
+import { validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
 import { type HttpConfig, httpSchema } from './schema/http.ts';
 import { type ListenerConfig, listenerSchema } from './schema/listeners.ts';
@@ -38,6 +41,22 @@ const SIMULATED: Finding = {
 const MOST_PROBLEMS = 100;
 /** Each position needs a search, and a large invalid file must not take minutes. */
 const MOST_FINDINGS = 1000;
+
+interface Schemas {
+  readonly schema: ReturnType<typeof configSchema>;
+  readonly sensor: ReturnType<typeof sensorSchema>;
+}
+
+/** To make them takes longer than to check a config. */
+const known = new WeakMap<Drivers, Schemas>();
+
+function schemasFor(drivers: Drivers): Schemas {
+  const found = known.get(drivers);
+  if (found) return found;
+  const made = { schema: configSchema(drivers), sensor: sensorSchema(drivers) };
+  known.set(drivers, made);
+  return made;
+}
 
 /**
  * Reads and checks a whole config. Accesses no hardware and does not throw, whatever the file contains.
@@ -69,11 +88,16 @@ export async function loadConfig(
   const folder = path.dirname(path.resolve(cwd, file));
   const { sensors } = (source.value ?? {}) as { sensors?: unknown };
   const outside = await withOutsideDrivers(drivers, sensors, folder);
-  const schema = configSchema(outside.drivers);
-  const { value, findings } = validate(schema, source, explainKey(source));
-  const parts = partsOf(source, outside.drivers);
-  const known = outside.findings.map(({ path: at }) => formatPath(at));
-  const others = findings.filter(({ path: at }) => !known.includes(formatPath(at)));
+  const { schema, sensor } = schemasFor(outside.drivers);
+  const { value, findings } = validate(
+    schema,
+    source,
+    explainKey(source),
+    elementForms(source, outside.drivers),
+  );
+  const parts = partsOf(source, outside.drivers, sensor);
+  const failing = outside.findings.map(({ path: at }) => formatPath(at));
+  const others = findings.filter(({ path: at }) => !failing.includes(formatPath(at)));
   const all = [
     ...renamed.findings,
     ...outside.findings,
@@ -83,6 +107,8 @@ export async function loadConfig(
   ];
   if (value && all.length === 0) {
     const config = { ...absolute(value, folder, cwd), drivers: outside.drivers };
+    const file = await noFolder(config.data);
+    if (file) return failed(placed([{ path: ['data'], at: 'value', message: file }]), warnings);
     const mode = await dataFolderMode(config.data);
     const message = mode && `${mode.found}: ${mode.remedy}`;
     const open = message ? placed([{ path: ['data'], at: 'value', message }]) : [];
@@ -92,7 +118,12 @@ export async function loadConfig(
     return {
       config,
       problems: [],
-      warnings: inOrder([...warnings, ...open, ...simulated, ...placed([...unreceived])]),
+      warnings: inOrder([
+        ...warnings,
+        ...open,
+        ...simulated,
+        ...placed([...unreceived, ...likelyMistakes(parts)]),
+      ]),
     };
   }
   return failed(placed(all), warnings);
@@ -118,11 +149,10 @@ function explainKey(source: Source): KeyExplainer {
 }
 
 /** The elements that are valid by themselves, also when others are not: all problems are reported at once. */
-function partsOf(source: Source, drivers: Drivers): Parts {
+function partsOf(source: Source, drivers: Drivers, sensor: Schemas['sensor']): Parts {
   const { cell, sensors, outputs, broker, powerFail, uplinks, http } = source.value as Readonly<
     Record<string, unknown>
   >;
-  const sensor = sensorSchema(drivers);
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
     cell: cellSchema.safeParse(cell).data ?? 'CELL',

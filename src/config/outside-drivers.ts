@@ -20,23 +20,28 @@ export async function withOutsideDrivers(
   sensors: unknown,
   folder: string,
 ): Promise<AllDrivers> {
-  const all = new Map(drivers);
+  const outside = new Map<string, Driver>();
   const findings: Finding[] = [];
   const failed = new Map<string, string>();
   for (const [index, sensor] of (Array.isArray(sensors) ? sensors : []).entries()) {
     const file = (sensor as { driver?: unknown } | null)?.driver;
     if (typeof file !== 'string' || !FILE.test(file)) continue;
-    if (!all.has(file) && !failed.has(file)) {
+    if (!drivers.has(file) && !outside.has(file) && !failed.has(file)) {
       try {
-        all.set(file, await fitting(await loadDriver(path.resolve(folder, file)), file));
+        outside.set(file, await fitting(await loadDriver(path.resolve(folder, file)), file));
       } catch (error) {
         failed.set(file, error instanceof Error ? error.message : String(error));
       }
     }
     const message = failed.get(file);
     if (message === undefined) continue;
-    findings.push({ path: ['sensors', index, 'driver'], at: 'value', message: oneLine(message) });
+    findings.push({
+      path: ['sensors', index, 'driver'],
+      at: 'value',
+      message: expectedFile(oneLine(message)),
+    });
   }
+  const all = outside.size === 0 ? drivers : new Map([...drivers, ...outside]);
   return { drivers: all, findings };
 }
 
@@ -45,6 +50,14 @@ async function fitting(driver: Driver, file: string): Promise<Driver> {
   const named = { ...driver, name: file };
   sensorSchema(new Map([[file, named]]));
   return named;
+}
+
+/** What the file of a driver must be; a message of the driver itself says so already. */
+function expectedFile(message: string): string {
+  if (message.includes('expected')) return message;
+  return message.endsWith('there is no such file')
+    ? `${message}, expected a driver file there, or the name of a driver that comes with the gateway`
+    : `${message}, expected a driver as in docs/write-a-driver.md`;
 }
 
 function oneLine(text: string): string {

@@ -65,6 +65,18 @@ const ALTERNATIVES = [
   ['steinhartHart', 'table'],
 ] as const;
 
+/** Of the keys that a signal needs. */
+const EXAMPLES: Readonly<Record<string, string | number>> = {
+  shunt: 120,
+  divider: 4,
+  scale: '[0, 16]',
+  unit: 'bar',
+  supply: 3.3,
+  pullUp: 10_000,
+  r25: 10_000,
+  beta: 3950,
+};
+
 export type SignalOptions = z.output<z.ZodObject<typeof signalShape>>;
 
 /** The keys without which a signal can't be converted. */
@@ -118,7 +130,12 @@ export function* signalProblems(
   options: SignalOptions,
   scale: FullScale,
 ): Iterable<readonly [key: string, message: string]> {
-  for (const key of missing(options)) yield [key, `missing, signal ${options.signal} needs it`];
+  for (const key of missing(options)) {
+    yield [
+      key,
+      `missing, signal ${options.signal} needs it, expected such as ${key}: ${EXAMPLES[key]}`,
+    ];
+  }
   for (const [one, other] of ALTERNATIVES) {
     if (options[one] === undefined || options[other] === undefined) continue;
     yield [one, `found beside ${other}, expected one of the two`];

@@ -60,15 +60,17 @@ function quantity(
   expected: string,
   pattern: RegExp,
   parseText: (text: string) => number | undefined,
-  meant: (input: unknown) => string,
+  meant: (input: unknown) => readonly string[],
   min: string,
   max: string,
 ) {
   const amount = (text: string): number => parseText(text) ?? Number.NaN;
   const fits = (text: string): boolean =>
     amount(text) >= amount(min) && amount(text) <= amount(max);
-  const error = ({ input }: { input?: unknown }): string =>
-    fits(meant(input)) ? `${expected} (did you mean ${meant(input)}?)` : expected;
+  const error = ({ input }: { input?: unknown }): string => {
+    const words = meant(input).filter(fits);
+    return words.length === 0 ? expected : `${expected} (did you mean ${words.join(' or ')}?)`;
+  };
   return z
     .string({ error })
     .regex(pattern, { error, abort: true })
@@ -85,16 +87,21 @@ const DURATION_WORDS: readonly (readonly [unit: string, words: RegExp])[] = [
   ['d', /^(d|days?)$/],
 ];
 
-/** The probable meaning of a slip such as `5`, `10 ms` or `2min`; empty if there is none. */
-function meantDuration(input: unknown): string {
+/** The probable meanings of a slip such as `5`, `10 ms` or `2min`; a number alone may be either of two. */
+function meantDuration(input: unknown): readonly string[] {
   const [, number, word = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(input)) ?? [];
+  if (number === undefined) return [];
+  if (word === '' && Number(number) >= 100) return [`${number}ms`, `${number}s`];
   const unit = DURATION_WORDS.find(([, words]) => words.test(word.toLowerCase()))?.[0];
-  return number && unit ? `${number}${unit}` : '';
+  return unit === undefined ? [] : [`${number}${unit}`];
 }
 
-/** The probable meaning of a slip such as `1024`, `64k` or `1MB`; empty if there is none. */
-function meantSize(input: unknown): string {
-  const match = /^(\d+(?:\.\d+)?)\s*([kmg]?)i?(b|bytes?)?$/i.exec(String(input));
-  if (!match) return '';
-  return `${match[1]}${match[2] ? `${match[2].toUpperCase()}i` : ''}B`;
+/** The probable meaning of a slip such as `1024`, `64k`, `1MB` or `1TiB`. */
+function meantSize(input: unknown): readonly string[] {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)i?(b|bytes?)?$/i.exec(String(input));
+  if (!match) return [];
+  const [, number = '', prefix = ''] = match;
+  if (prefix === '') return [`${number}B`];
+  if (/t/i.test(prefix)) return [`${Number(number) * 1024}GiB`];
+  return [`${number}${prefix.toUpperCase()}iB`];
 }

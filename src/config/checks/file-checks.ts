@@ -27,9 +27,9 @@ export async function tlsFileChecks(tls: TlsFiles, path: Path): Promise<readonly
     parse: (pem: string) => Parsed | string,
   ): Promise<Parsed | undefined> => {
     const file = tls[name];
-    return file === undefined
-      ? undefined
-      : readPem(file, parse, (message) => report(name, message));
+    if (file === undefined) return undefined;
+    const expected = path[0] === 'uplinks' ? UPLINK_FILES[name] : OWN_FILE;
+    return readPem(file, expected, parse, (message) => report(name, message));
   };
   const cert = await read('cert', certificateOf);
   const key = await read('key', keyOf);
@@ -55,14 +55,17 @@ export async function passwordFileChecks(
 ): Promise<readonly Finding[]> {
   if (!password.startsWith('file:')) return [];
   const file = password.slice('file:'.length);
-  const problem = await access(file, constants.R_OK).then(() => undefined, describeFileError);
-  if (problem !== undefined) {
-    return [{ path, at: 'value', message: `${file}: ${problem}, expected a file with one line` }];
-  }
+  const expected =
+    'a file with the password in one line, that only the gateway can read (mode 640)';
+  const message = await access(file, constants.R_OK).then(
+    () => undefined,
+    (error: unknown) => unreadable(file, error, expected),
+  );
+  if (message !== undefined) return [{ path, at: 'value', message }];
   const mode = await modeOf(file);
   if ((mode & READ_OR_WRITE_BY_OTHERS) === 0) return [];
-  const message = `every user can use ${file} (mode ${mode.toString(8)}), expected 640 or stricter: chmod 640 ${file}`;
-  return [{ path, at: 'value', message }];
+  const open = `every user can use ${file} (mode ${mode.toString(8)}), expected 640 or stricter: chmod 640 ${file}`;
+  return [{ path, at: 'value', message: open }];
 }
 
 /** What is wrong with the mode of a data folder that other users may look into; undefined if they may not. */
@@ -101,8 +104,26 @@ function modeOf(file: string): Promise<number> {
   );
 }
 
+const OWN_FILE =
+  'a PEM file: "cellgate tls init" makes tls/gateway.crt, tls/gateway.key and tls/ca.crt beside the config';
+const UPLINK_FILES = {
+  ca: "the certificate of the authority that signed the plant's, in PEM form: ask the plant for it",
+  cert: 'the certificate that the plant made for this gateway, in PEM form',
+  key: 'the private key of cert, in PEM form',
+} as const;
+
+/** Why a file can't be read, and what is expected in its place, or the rights to read it. */
+function unreadable(file: string, error: unknown, expected: string): string {
+  const reason = describeFileError(error);
+  const remedy = reason.startsWith('not allowed')
+    ? `rights for the user of the gateway: chgrp cellgate ${file} && chmod 640 ${file}`
+    : expected;
+  return `${file}: ${reason}, expected ${remedy}`;
+}
+
 async function readPem<Parsed>(
   file: string,
+  expected: string,
   parse: (pem: string) => Parsed | string,
   report: (message: string) => void,
 ): Promise<Parsed | undefined> {
@@ -116,7 +137,7 @@ async function readPem<Parsed>(
       await handle.close();
     }
   } catch (error) {
-    report(`${file}: ${describeFileError(error)}, expected a PEM file`);
+    report(unreadable(file, error, expected));
     return undefined;
   }
   const parsed = parse(pem);

@@ -164,6 +164,9 @@ const filterShape = {
   clamp: rangeSchema.optional().describe('Publishes values outside [low, high] as uncertain.'),
 };
 
+/** The names of all filters. */
+export const FILTER_NAMES: readonly string[] = Object.keys(filterShape);
+
 /** The schema of one filter. */
 export const filterSchema = z
   .strictObject(filterShape, mapSuchAs('"median: 5"'))

@@ -1,6 +1,7 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Version } from '../../mqtt/connect.ts';
-import { fileSchema, mapSuchAs, text, wholeNumber } from './values.ts';
+import { expectation, fileSchema, mapSuchAs, text, wholeNumber } from './values.ts';
 
 /** Paths are absolute once loaded. `clientCert` says whether a client must show a certificate that `ca` signed. */
 export interface TlsConfig {
@@ -32,12 +33,25 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
+const HOST = 'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0';
+
+/** Whether a text of digits, dots and colons is an address; a host name has a letter. */
+function isHost(host: string): boolean {
+  if (isIP(host) !== 0) return true;
+  // Letters that look like digits: 127.O.0.1.
+  return !host.includes(':') && !/^[\dOoIl]+(\.[\dOoIl]+)*$/.test(host);
+}
+
 /** The schema of an address to listen on. */
-export const hostSchema = text(
-  'an IP address or a host name, e.g. 127.0.0.1 or 0.0.0.0',
-  /^[A-Za-z0-9.:_-]+$/,
-  253,
-).describe('Address to listen on; 0.0.0.0 or :: for every network interface.');
+export const hostSchema = text(HOST, /^[A-Za-z0-9.:_-]+$/, 253, (host) =>
+  host.includes('/') ? `${HOST}, without mqtt:// before it and /24 behind it` : undefined,
+)
+  .refine(isHost, {
+    error: ({ input }) =>
+      /:\d+$/.test(String(input)) ? `${HOST}; the port has its own key` : HOST,
+    params: expectation,
+  })
+  .describe('Address to listen on; 0.0.0.0 or :: for every network interface.');
 /** The keys of a TLS server's own files. */
 export const serverFiles = {
   cert: fileSchema.describe(

@@ -110,7 +110,12 @@ export function configSchema(drivers: Drivers) {
   return z
     .strictObject({
       cell: cellSchema.describe('First level of every topic that this gateway publishes.'),
-      data: text('the path of a folder', /./, 4096)
+      data: text(
+        'the path of a folder',
+        /^(?![~$])/,
+        4096,
+        () => 'a path from the root such as /var/lib/cellgate: ~ and variables are not filled in',
+      )
         .prefault('/var/lib/cellgate')
         .describe(
           'Folder of the database. A relative path starts at the folder in which the gateway is started.',

@@ -31,7 +31,8 @@ export function text(
 ) {
   const error = ({ input }: { input?: unknown }): string => {
     if (typeof input === 'string') return explain(input) ?? expected;
-    const bare = typeof input === 'number' || typeof input === 'boolean';
+    const bare =
+      typeof input === 'number' || (typeof input === 'boolean' && pattern.source !== '.');
     return bare && pattern.test(`${input}`) ? `${expected} (did you mean "${input}"?)` : expected;
   };
   return z

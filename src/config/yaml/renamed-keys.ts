@@ -76,6 +76,8 @@ export function withNewNames(source: Source): RenamedSource {
       value,
       locate: (path, at) => source.locate(pathInFile(path), at),
       written: (path) => source.written(pathInFile(path)),
+      keys: (path) => source.keys(pathInFile(path)),
+      textOf: (line) => source.textOf(line),
     },
     warnings,
     findings,

@@ -10,8 +10,9 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { isSecretKey, maskUrls } from '../../base/secrets.ts';
+import { lineMistake } from './mistaken-lines.ts';
 import { formatPath, type Path, shorten } from './problem.ts';
-import { inWords, opening } from './yaml-errors.ts';
+import { mistakeOf } from './yaml-errors.ts';
 import { ALIASES, aliasTargets, excess, formFaults, keyName, tooManyAliases } from './yaml-form.ts';
 
 /** Only the first problems of a text are reported. */
@@ -36,6 +37,10 @@ export interface Source {
   locate(path: Path, at: 'key' | 'value'): Position;
   /** The value at `path` as the file has it, short, for a message; undefined when there is none. */
   written(path: Path): string | undefined;
+  /** The keys of the map at `path`, in their order; none if it is no map. */
+  keys(path: Path): readonly string[];
+  /** The text of a line; lines count from 1. */
+  textOf(line: number): string;
 }
 
 /** Parses YAML. Returns the source, or the problems of its form. */
@@ -52,10 +57,15 @@ export function parseSource(text: string): Source | { problems: readonly FormPro
   if (errors.length > 0) {
     const problems = errors
       .slice(0, MOST_PROBLEMS)
-      .map((error) => problem(opening(doc, error, text) ?? error.pos[0], inWords(error)));
+      .filter(({ pos }, index) => errors[index - 1]?.pos[0] !== pos[0])
+      .map((error) => mistakeOf(doc, error, text))
+      .map(({ offset, message }) => problem(offset, message));
     // One mistake causes several errors of the parser; the first of a line is the most useful.
     return { problems: problems.filter((one, index) => problems[index - 1]?.line !== one.line) };
   }
+  const only = isScalar(doc.contents) || isSeq(doc.contents) ? doc.contents.range?.[0] : undefined;
+  const mistaken = only === undefined ? undefined : lineMistake(text, only);
+  if (mistaken) return { problems: [problem(mistaken.offset, mistaken.message)] };
   const problems: FormProblem[] = [];
   const targets = aliasTargets(doc);
   const lineOf = (offset: number): number => positionAt(text, offset).line;
@@ -96,6 +106,16 @@ function sourceOf(
       return Number(part) in node.items ? { value: node.items[Number(part)] } : undefined;
     return isMap(node) ? pairOf(node, String(part), deref) : undefined;
   };
+  const nodeAt = (path: Path): { node: unknown } | undefined => {
+    let node: unknown = doc.contents;
+    for (const part of path) {
+      const found = child(node, part);
+      if (!found) return undefined;
+      node = found.value;
+    }
+    return { node: deref(node) };
+  };
+  const lines = text.split('\n');
   return {
     value,
     locate(path, at) {
@@ -113,14 +133,15 @@ function sourceOf(
       return positionAt(text, offset);
     },
     written(path) {
-      let node: unknown = doc.contents;
-      for (const part of path) {
-        const found = child(node, part);
-        if (!found) return undefined;
-        node = found.value;
-      }
-      return inShort(deref(node), text);
+      const found = nodeAt(path);
+      return found && inShort(found.node, text);
     },
+    keys(path) {
+      const node = nodeAt(path)?.node;
+      if (!isMap(node)) return [];
+      return node.items.flatMap(({ key }) => (isScalar(key) ? [keyName(key.value)] : []));
+    },
+    textOf: (line) => lines[line - 1] ?? '',
   };
 }
 

@@ -113,7 +113,9 @@ function* keyFaults(map: YAMLMap, lineOf: (offset: number) => number, path: Path
   const seen = new Map<string, number>();
   for (const { key } of map.items) {
     if (!isScalar(key)) {
-      const message = 'the key is a list, a map or an alias, expected a word';
+      const message = isMap(key)
+        ? 'found { in the place of a key, expected a word; templates such as {{ name }} are not filled in'
+        : 'the key is a list or an alias, expected a word';
       yield fault(key as Node, path, message);
       continue;
     }

@@ -55,12 +55,12 @@ test('what is wrong is told with its line', async () => {
     'name: d, driver: ./greedy.mjs',
     'name: e, driver: ./missing.mjs',
   );
-  const missing = `driver ${folder}/missing.mjs: there is no such file`;
+  const missing = `driver ${folder}/missing.mjs: there is no such file, expected a driver file there, or the name of a driver that comes with the gateway`;
   expect(problems).toEqual([
     `cell.yaml:3:24: sensors[0].driver: ${missing}`,
     'cell.yaml:4:47: sensors[1].value: found "high", expected a number',
     'cell.yaml:5:50: sensors[2].values: unknown key (did you mean value?)',
-    'cell.yaml:6:24: sensors[3].driver: driver ./greedy.mjs: every sensor has a key "every" already',
+    'cell.yaml:6:24: sensors[3].driver: driver ./greedy.mjs: every sensor has a key "every" already, expected a driver as in docs/write-a-driver.md',
     `cell.yaml:7:24: sensors[4].driver: ${missing}`,
   ]);
 });

@@ -63,10 +63,7 @@ test.each([
     'mcp23017@i2c-1/0x20:1',
     'mcp23017@i2c-1/0x20:1 is taken by the output in line 7 already, expected another line',
   ],
-  [
-    'mcp23017@i2c-1/22:1',
-    'found "mcp23017@i2c-1/22:1", expected a line such as DO0, GPIO17 or gpiochip0:17, or a pin such as mcp23017@i2c-1/0x20:8',
-  ],
+  ['mcp23017@i2c-1/22:1', 'found "mcp23017@i2c-1/22:1", expected line: mcp23017@i2c-1/0x22:1'],
   [
     'mcp23017@i2c-1/0x21:1, drive: open-drain',
     'found "open-drain", expected push-pull, as an expander drives its pins',
