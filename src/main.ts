@@ -151,14 +151,14 @@ export async function startGateway(
   const progress = createProgress({ store, sensors });
   const loop = new EventLoopDelay();
   const parts = {
-    ...{ cell, version, store, broker, sensors, outputs, faults, simulation },
+    ...{ cell, version, store, broker, sensors, outputs, alarms, faults, simulation },
     uplinks: uplinks.all,
   };
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, load, services });
   const answer = createAdminRequests({
-    ...{ ...parts, health, uplinks: uplinks.purgeable, reload, alarms, outputs, sensors },
+    ...{ ...parts, health, uplinks: uplinks.purgeable, reload },
   });
   // Loaded only where the config asks for it: without the page the gateway takes less memory.
   const http = config.http && (await import('./http/http.ts'));

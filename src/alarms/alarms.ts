@@ -41,6 +41,7 @@ export interface AlarmsParts {
 
 export interface NamedAlarmStatus extends AlarmStatus {
   readonly sensor: string;
+  readonly topic: string;
 }
 
 /** All alarms of the sensors. They get every sample behind the filters, also those that are not published. */
@@ -133,7 +134,7 @@ class AlarmList implements Alarms {
   };
 
   list(): NamedAlarmStatus[] {
-    return this.#entries.map(({ sensor, alarm }) => ({ sensor, ...alarm.status() }));
+    return this.#entries.map(({ sensor, topic, alarm }) => ({ sensor, topic, ...alarm.status() }));
   }
 
   async command(id: string, command: AlarmCommand): Promise<string | undefined> {

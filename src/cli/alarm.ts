@@ -4,6 +4,7 @@ import type { Drivers } from '../driver-kit/driver.ts';
 import { askGateway } from '../runtime/admin-socket.ts';
 import { type ConfigOption, withData } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
+import { alarmText, raisedAlarms } from './status-view.ts';
 
 /** What `alarm` can do. */
 export type AlarmAction = 'list' | 'ack' | 'shelve' | 'unshelve';
@@ -68,20 +69,7 @@ function list(all: readonly NamedAlarmStatus[], { all: every, json }: AlarmOptio
     io.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
     return;
   }
-  const shown = every
-    ? all
-    : all.filter(({ state, shelvedUntil }) => state !== 'normal' || shelvedUntil);
+  const shown = every ? all : raisedAlarms(all);
   if (shown.length === 0) io.stdout.write('all alarms are normal\n');
-  for (const one of shown) {
-    const { sensor, name, state, severity, text, acknowledged, since, shelvedUntil, reason } = one;
-    const words = [
-      state === 'normal'
-        ? 'normal'
-        : `${state}, ${acknowledged ? 'acknowledged' : 'unacknowledged'}`,
-      ...(since === undefined ? [] : [`since ${since}`]),
-      ...(shelvedUntil === undefined ? [] : [`shelved until ${shelvedUntil}`]),
-      ...(reason === undefined ? [] : [`value lost: ${reason}`]),
-    ];
-    io.stdout.write(`${sensor}/${name} (${severity}): ${text}: ${words.join(', ')}\n`);
-  }
+  for (const one of shown) io.stdout.write(`${alarmText(one)}\n`);
 }

@@ -28,6 +28,10 @@ export function statusLines(status: GatewayStatus, now: number): string[] {
       sensors.flatMap((sensor) => sensorRows(sensor, now)),
     ),
     ...section(
+      'alarms',
+      raisedAlarms(status.alarms).map((one) => [alarmText(one)]),
+    ),
+    ...section(
       'outputs',
       outputs.map(({ name, value, reason = '' }) => [
         name,
@@ -126,6 +130,26 @@ function section(heading: string, rows: readonly (readonly string[])[]): string[
   );
   const lines = clean.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)));
   return ['', heading, ...lines.map((cells) => `  ${cells.join('  ').trimEnd()}`)];
+}
+
+/** An alarm in one line. */
+export function alarmText(alarm: GatewayStatus['alarms'][number]): string {
+  const { sensor, name, state, severity, text, acknowledged, since, shelvedUntil, reason } = alarm;
+  const acknowledgement = acknowledged ? 'acknowledged' : 'unacknowledged';
+  const words = [
+    state === 'normal' ? 'normal' : `${state}, ${acknowledgement}`,
+    ...(since === undefined ? [] : [`since ${since}`]),
+    ...(shelvedUntil === undefined ? [] : [`shelved until ${shelvedUntil}`]),
+    ...(reason === undefined ? [] : [`value lost: ${reason}`]),
+  ];
+  return printable(`${sensor}/${name} (${severity}): ${text}: ${words.join(', ')}`);
+}
+
+/** Those that are not normal or are shelved, the unacknowledged first; none of a gateway that runs an older version. */
+export function raisedAlarms(all: GatewayStatus['alarms'] = []): GatewayStatus['alarms'] {
+  return all
+    .filter(({ state, shelvedUntil }) => state !== 'normal' || shelvedUntil !== undefined)
+    .sort((a, b) => Number(a.acknowledged) - Number(b.acknowledged));
 }
 
 /** A client's name must not control the terminal. */

@@ -4,7 +4,7 @@ import { askGateway } from '../runtime/admin-socket.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
-import { duration, printable } from './status-view.ts';
+import { alarmText, duration, printable, raisedAlarms } from './status-view.ts';
 
 export interface StatusOption extends ConfigOption {
   readonly json?: boolean | undefined;
@@ -35,10 +35,14 @@ export async function status(options: StatusOption, io: Io, drivers: Drivers): P
 
 /** Groups of shared subscriptions that are listed. */
 const LISTED_SHARES = 10;
+/** Alarms that are listed. */
+const LISTED_ALARMS = 20;
 
 /** The state without single sensors and clients, which `cellgate watch` shows. */
 export function inWords(state: GatewayStatus): string {
   const { cell, version, sessions, uplinks, sensors, troubles } = state;
+  const alarms = raisedAlarms(state.alarms);
+  const more = alarms.length - LISTED_ALARMS;
   const lines = [
     `${cell}, cellgate ${version}`,
     `sessions   ${sessions.sessions}, ${sessions.connected} connected, ${sessions.queued} messages wait, ${sessions.expired} expired`,
@@ -50,6 +54,8 @@ export function inWords(state: GatewayStatus): string {
       const dropped = Object.values(one.dropped).reduce((sum, count) => sum + count, 0);
       return `uplink     ${one.name} ${one.state} (${one.url}${one.protocol === null ? '' : `, ${one.protocol}`}): ${one.queued} wait${oldest}, ${one.rate}/s${eta}, ${dropped} dropped`;
     }),
+    ...alarms.slice(0, LISTED_ALARMS).map((one) => `alarm      ${alarmText(one)}`),
+    ...(more > 0 ? [`alarm      ${more} more: cellgate alarm list`] : []),
     ...(troubles.length === 0 ? ['healthy'] : troubles.map((trouble) => `trouble    ${trouble}`)),
   ];
   return `${lines.join('\n')}\n`;

@@ -11,6 +11,13 @@ const sensors =
         ? []
         : [[{ sensor: sensor.name, driver: sensor.driver }, found] as const];
     });
+const alarms =
+  (is: (alarm: GatewayStatus['alarms'][number]) => boolean) =>
+  ({ status }: MetricSource): Rows =>
+    status.alarms.map((alarm) => {
+      const { sensor, name, severity } = alarm;
+      return [{ sensor, alarm: name, severity }, flag(is(alarm))] as const;
+    });
 const channels = ({ status }: MetricSource) => status.sensors.flatMap((sensor) => sensor.channels);
 
 const GATEWAY_METRICS: readonly Metric[] = [
@@ -105,6 +112,27 @@ const GATEWAY_METRICS: readonly Metric[] = [
       status.outputs.flatMap(({ name, value }) =>
         value === null ? [] : [[{ output: name }, flag(value)] as const],
       ),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_alarm_active',
+    help: 'Whether the alarm is active.',
+    labels: ['sensor', 'alarm', 'severity'],
+    rows: alarms(({ state }) => state === 'active'),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_alarm_unacknowledged',
+    help: 'Whether the alarm waits for an acknowledgement, active or cleared.',
+    labels: ['sensor', 'alarm', 'severity'],
+    rows: alarms(({ state, acknowledged }) => state !== 'normal' && !acknowledged),
+  },
+  {
+    kind: 'gauge',
+    name: 'cellgate_alarm_shelved',
+    help: 'Whether the alarm is shelved.',
+    labels: ['sensor', 'alarm', 'severity'],
+    rows: alarms(({ shelvedUntil }) => shelvedUntil !== undefined),
   },
 ];
 

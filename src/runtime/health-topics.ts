@@ -1,3 +1,4 @@
+import type { Alarms } from '../alarms/alarms.ts';
 import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { Broker } from '../broker/broker.ts';
@@ -16,6 +17,7 @@ export interface HealthTopicsParts {
   readonly broker: Pick<Broker, 'publishLocal' | 'sessions' | 'shares' | 'drops'>;
   readonly sensors: Pick<Sensors, 'status'>;
   readonly outputs: Pick<Outputs, 'status'>;
+  readonly alarms: Pick<Alarms, 'list'>;
   readonly simulation?: unknown;
   /** Those of the config in force. */
   uplinks(): readonly Pick<Uplink, 'name' | 'status'>[];
@@ -60,6 +62,7 @@ export class HealthTopics implements Service {
     this.#publish('clients', broker.sessions);
     this.#publish('shares', broker.shares);
     this.#publish('outputs', outputs.status());
+    this.#publish('alarms', this.#parts.alarms.list());
     if (this.#rounds++ % COUNTS_EVERY > 0 && !changed) return;
     const names = uplinks.map(({ name }) => name);
     const simulated = this.#parts.simulation ? { simulated: true } : {};

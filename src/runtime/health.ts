@@ -1,3 +1,4 @@
+import type { Alarms, NamedAlarmStatus } from '../alarms/alarms.ts';
 import type { Faults } from '../base/faults.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { ShareStatus } from '../broker/stats/share-status.ts';
@@ -19,6 +20,7 @@ export interface HealthParts {
   readonly broker: Broker;
   readonly sensors: Sensors;
   readonly outputs: Outputs;
+  readonly alarms: Pick<Alarms, 'list'>;
   readonly simulation?: Pick<Simulation, 'status'> | undefined;
   readonly faults: Pick<Faults, 'counts'>;
   /** Those of the config in force. */
@@ -41,6 +43,8 @@ export interface GatewayStatus {
   readonly shares: readonly ShareStatus[];
   readonly sensors: readonly SensorStatus[];
   readonly outputs: readonly OutputStatus[];
+  /** Those of all sensors, also the normal ones. */
+  readonly alarms: readonly NamedAlarmStatus[];
   readonly uplinks: readonly UplinkStatus[];
   readonly store: StoreStatus;
   /** Faults of the gateway with single messages since the start, by what was done with them. */
@@ -90,8 +94,8 @@ export class Health {
   }
 
   async status(): Promise<GatewayStatus> {
-    const { cell, version, store, broker, sensors, outputs, uplinks, faults } = this.#parts;
-    const { simulation } = this.#parts;
+    const { cell, version, store, broker, sensors, outputs, uplinks } = this.#parts;
+    const { alarms, faults, simulation } = this.#parts;
     return {
       cell,
       version,
@@ -102,6 +106,7 @@ export class Health {
       shares: broker.shares,
       sensors: sensors.status(),
       outputs: outputs.status(),
+      alarms: alarms.list(),
       uplinks: uplinks().map(({ status }) => status),
       store: await store.status(),
       faults: faults.counts,

@@ -22,7 +22,10 @@ interface Bench {
 }
 
 /** A gateway whose plant can't be reached until `proxy.refuse(false)`. */
-async function bench(uplink: Readonly<Record<string, unknown>>): Promise<Bench> {
+async function bench(
+  uplink: Readonly<Record<string, unknown>>,
+  sensors: readonly Readonly<Record<string, unknown>>[] = [],
+): Promise<Bench> {
   const plant = await startPlant();
   ends.push(() => plant.dispose());
   const collector = await collect(plant.port);
@@ -31,6 +34,7 @@ async function bench(uplink: Readonly<Record<string, unknown>>): Promise<Bench> 
   ends.push(() => proxy.close());
   proxy.refuse(true);
   const gateway = await startGateway({
+    sensors,
     config: {
       uplinks: [
         {
@@ -150,6 +154,34 @@ test('what is urgent overtakes the backlog, a drain rate holds the rest back', a
   const first = collector.arrivals.find(({ payload }) => payload === '0')?.at ?? 0;
   await collector.until((all) => all.some(({ payload }) => payload === '1999'));
   expect(performance.now() - first).toBeGreaterThan(2500);
+});
+
+test('an alarm of a sensor overtakes what was queued before it', async () => {
+  const alarm = { name: 'warm', channel: 'j1', above: -100, delay: '2s', severity: 'high' };
+  const joint = { name: 'joint', driver: 'simulated', signal: 'joint-temperature', every: '200ms' };
+  const routes = [
+    { out: '#', to: 'p/' },
+    { out: '+/alarm/#', to: 'p/', priority: 'high' },
+  ];
+  const { gateway, client, collector, proxy } = await bench({ routes }, [
+    { ...joint, alarms: [alarm] },
+  ]);
+  const queued = Array.from({ length: 500 }, (_, n) => `before/${n}`);
+  await Promise.all(queued.map((topic) => client.publishAsync(topic, 'x', { qos: 1 })));
+  const active = new Promise<void>((resolve) => {
+    client.on('message', (_topic, payload) => payload.includes('"active"') && resolve());
+  });
+  await client.subscribeAsync('robotcell1/alarm/joint/warm', { qos: 1 });
+  await active;
+  await statusWhen(gateway.port, ({ queued: count }) => Number(count) > queued.length);
+  proxy.refuse(false);
+  await collector.until((all) => all.some(({ topic }) => topic === 'p/before/499'));
+  const topics = collector.arrivals.map(({ topic }) => topic);
+  const isActive = ({ topic, payload }: { topic: string; payload: string }): boolean =>
+    topic === 'p/robotcell1/alarm/joint/warm' && payload.includes('"active"');
+  const at = collector.arrivals.findIndex(isActive);
+  expect(at).toBeGreaterThanOrEqual(0);
+  expect(at).toBeLessThan(topics.indexOf('p/before/0'));
 });
 
 test('with a live share new messages do not wait for the backlog', async () => {

@@ -74,3 +74,42 @@ test('`status` has the versions of the clients, their aliases and the groups of 
     'c, cellgate 1\nsessions   4, 3 connected, 5 messages wait, 6 expired\nsensors    0\nhealthy\n',
   );
 });
+
+test('`status` and `watch` have the alarms that are not normal, the unacknowledged first', () => {
+  const alarm = (name: string, over: object) => ({
+    ...{ sensor: 'boiler', topic: `c/alarm/boiler/${name}`, name, severity: 'high' },
+    ...{ text: 'Too hot', state: 'active', acknowledged: false, since: '2026-11-20T20:31:00.000Z' },
+    ...over,
+  });
+  const status = {
+    ...{ cell: 'c', version: '1', started: 0, troubles: [], sensors: [], outputs: [], uplinks: [] },
+    sessions: {
+      ...{ sessions: 0, connected: 0, queued: 0, expired: 0, shares: { groups: 0, members: 0 } },
+      ...{ versions: {}, aliases: { fromClient: 0, toClient: 0 } },
+    },
+    ...{ clients: [], shares: [] },
+    store: { commits: 1, commitMs: { p99: 1 }, bytesWritten: 0, freeBytes: null },
+    alarms: [
+      alarm('known', { acknowledged: true }),
+      alarm('fine', { state: 'normal', acknowledged: true }),
+      alarm('late', { state: 'normal', acknowledged: true, shelvedUntil: 'noon' }),
+      alarm('new', { text: 'Too\u001bhot', reason: 'i2c-1 does not respond' }),
+    ],
+  } as unknown as GatewayStatus;
+  const wanted = [
+    'boiler/new (high): Too·hot: active, unacknowledged, since 2026-11-20T20:31:00.000Z, value lost: i2c-1 does not respond',
+    'boiler/known (high): Too hot: active, acknowledged, since 2026-11-20T20:31:00.000Z',
+    'boiler/late (high): Too hot: normal, since 2026-11-20T20:31:00.000Z, shelved until noon',
+  ];
+  const lines = inWords(status).trimEnd().split('\n');
+  expect(lines.slice(-4, -1)).toEqual(wanted.map((one) => `alarm      ${one}`));
+  const watched = statusLines(status, 0);
+  const start = watched.indexOf('alarms');
+  expect(watched.slice(start + 1, start + 5)).toEqual([...wanted.map((one) => `  ${one}`), '']);
+  const many = { ...status, alarms: Array.from({ length: 25 }, (_, n) => alarm(`a${n}`, {})) };
+  expect(inWords(many as unknown as GatewayStatus)).toContain(
+    'alarm      5 more: cellgate alarm list\n',
+  );
+  const { alarms: _, ...older } = status;
+  expect(inWords(older as GatewayStatus)).not.toContain('alarm');
+});

@@ -27,7 +27,13 @@ beforeAll(async () => {
     http: {},
     sensors: [
       { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '100ms' },
-      { name: 'boiler', driver: 'tmp102', bus: 'i2c-77', address: 0x48, every: '1s' },
+      {
+        ...{ name: 'boiler', driver: 'tmp102', bus: 'i2c-77', address: 0x48, every: '1s' },
+        alarms: [
+          { name: 'lost', bad: true, severity: 'high' },
+          { name: 'hot', above: 70 },
+        ],
+      },
     ],
     config: {
       outputs: [{ name: 'lamp', driver: 'digital-output', line: 'NO_SUCH_LINE' }],
@@ -67,6 +73,15 @@ test('values are what happened', async () => {
   expect(read(text, 'cellgate_sensor_up{sensor="boiler",driver="tmp102"}')).toBe(0);
   expect(text).not.toMatch(/^cellgate_reading_value\{topic="robotcell1\/boiler"/m);
   expect(read(text, 'cellgate_reading_good{topic="robotcell1/boiler"}')).toBe(0);
+  const [lost, hot] = [
+    'sensor="boiler",alarm="lost",severity="high"',
+    'sensor="boiler",alarm="hot",severity="medium"',
+  ];
+  expect(read(text, `cellgate_alarm_active{${lost}}`)).toBe(1);
+  expect(read(text, `cellgate_alarm_unacknowledged{${lost}}`)).toBe(1);
+  expect(read(text, `cellgate_alarm_active{${hot}}`)).toBe(0);
+  expect(read(text, `cellgate_alarm_unacknowledged{${hot}}`)).toBe(0);
+  expect(read(text, `cellgate_alarm_shelved{${hot}}`)).toBe(0);
   expect(text).not.toMatch(/^cellgate_output_on\{/m);
   expect(read(text, 'cellgate_uplink_queued_messages{uplink="plant"}')).toBe(4);
   expect(read(text, 'cellgate_uplink_connected{uplink="plant"}')).toBe(0);

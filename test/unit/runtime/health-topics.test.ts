@@ -9,7 +9,12 @@ afterEach(() => void vi.useRealTimers());
 /** A gateway of two uplinks; what is published is noted as topic and payload. */
 async function setUp() {
   const published: string[] = [];
-  const state = { troubles: [] as string[], uplinks: ['plant', 'spare'], clients: 0 };
+  const state = {
+    troubles: [] as string[],
+    uplinks: ['plant', 'spare'],
+    clients: 0,
+    alarms: [] as unknown[],
+  };
   const topics = new HealthTopics({
     faults: createFaults(),
     cell: 'cell',
@@ -31,6 +36,7 @@ async function setUp() {
     } as unknown as HealthTopicsParts['broker'],
     sensors: { status: () => [] },
     outputs: { status: () => [] },
+    alarms: { list: () => state.alarms as ReturnType<HealthTopicsParts['alarms']['list']> },
     uplinks: () =>
       state.uplinks.map((name) => ({ name, status: { name } })) as unknown as ReturnType<
         HealthTopicsParts['uplinks']
@@ -52,6 +58,7 @@ test('everything is published at the start, and then what has changed', async ()
     'clients []',
     'shares []',
     'outputs []',
+    'alarms []',
     'gateway {"cell":"cell","version":"1","started":5,"uplinks":["plant","spare"]}',
     'sensors []',
     'store {"commits":1}',
@@ -60,6 +67,9 @@ test('everything is published at the start, and then what has changed', async ()
   state.clients = 1;
   await seconds(1);
   expect(news()).toEqual(['clients ["c"]']);
+  state.alarms = [{ name: 'hot' }];
+  await seconds(1);
+  expect(news()).toEqual(['alarms [{"name":"hot"}]']);
 });
 
 test('an uplink that a reload has removed is no longer retained', async () => {
