@@ -1,4 +1,5 @@
 import 'uplot/dist/uPlot.min.css';
+import { createAlarms } from './alarms.ts';
 import { createClients } from './clients.ts';
 import { createConfirmDialog } from './confirm-dialog.ts';
 import { element, setAttribute, setText } from './dom.ts';
@@ -29,6 +30,7 @@ const gateway = new Gateway({ state: onState, message: onMessage, denied: onDeni
 const title = element('h1', { lang: 'en' }, 'cellgate');
 const version = element('p', { class: 'version' });
 const connection = element('span', { class: 'pill connection', role: 'status' });
+const alarmCount = element('span', { class: 'pill count', hidden: true });
 const logout = element('button', { type: 'button', hidden: true }, translate('logout'));
 logout.addEventListener('click', () => location.reload());
 const other = language === 'zh' ? 'en' : 'zh';
@@ -40,7 +42,7 @@ const choice = element(
 choice.addEventListener('click', () => chooseLanguage(other));
 header.append(
   element('div', { class: 'names' }, title, version),
-  element('div', { class: 'tools' }, connection, choice, logout),
+  element('div', { class: 'tools' }, alarmCount, connection, choice, logout),
 );
 
 const troubles = element('ul', { lang: 'en' });
@@ -51,6 +53,7 @@ const troublesBox = element('section', {
 });
 const lostBox = element('p', { class: 'lost', role: 'alert' });
 const sensors = createSensors(gateway, () => about.cell);
+const alarms = createAlarms(gateway);
 const confirm = createConfirmDialog();
 const outputs = createOutputs(gateway, confirm);
 const uplinks = createUplinks(gateway);
@@ -61,7 +64,7 @@ const log = createLog(gateway);
 const login = createLogin((credentials) => gateway.connect(credentials));
 
 const section = (
-  name: 'sensors' | 'outputs' | 'uplinks' | 'clients' | 'shares' | 'store' | 'log',
+  name: 'alarms' | 'sensors' | 'outputs' | 'uplinks' | 'clients' | 'shares' | 'store' | 'log',
   node: Element,
 ) =>
   element(
@@ -71,6 +74,7 @@ const section = (
     node,
   );
 const sections = {
+  alarms: section('alarms', alarms.all),
   sensors: section('sensors', sensors.node),
   outputs: section('outputs', outputs.node),
   uplinks: section('uplinks', uplinks.node),
@@ -101,6 +105,7 @@ function onState(state: State, wrong: boolean): void {
   sensors.reload();
   uplinks.reload();
   outputs.reloadRights();
+  alarms.reloadRights();
   void clients.readRight();
   log.clear();
   void log.poll();
@@ -113,7 +118,8 @@ function onDenied(filters: readonly string[]): void {
 
 function onMessage(topic: string, payload: string): void {
   if (!topic.startsWith(SYS)) {
-    if (!sensors.receive(topic, payload)) outputs.receive(topic, payload);
+    if (sensors.receive(topic, payload) || outputs.receive(topic, payload)) return;
+    alarms.receive(topic, payload);
     return;
   }
   if (payload === '') return;
@@ -129,6 +135,12 @@ function onMessage(topic: string, payload: string): void {
   else if (name === 'sensors') {
     sensors.show(value);
     reveal('sensors', value.length > 0);
+  } else if (name === 'alarms') {
+    alarms.show(value);
+    reveal('alarms', value.length > 0);
+    setAttribute(alarmCount, 'hidden', alarms.count === 0);
+    setText(alarmCount, translate('alarmCount', { count: String(alarms.count) }));
+    showTitle();
   } else if (name === 'outputs') {
     outputs.show(value);
     reveal('outputs', value.length > 0);
@@ -146,9 +158,10 @@ function onMessage(topic: string, payload: string): void {
   }
 }
 
-/** The title has the number of troubles, so that a tab in the background shows it. */
+/** The title has the number of troubles and alarms, so that a tab in the background shows it. */
 function showTitle(): void {
-  const count = troubleCount > 0 ? `(${troubleCount}) ` : '';
+  const total = troubleCount + alarms.count;
+  const count = total > 0 ? `(${total}) ` : '';
   document.title = `${count}${about.cell} – cellgate`;
 }
 

@@ -1,4 +1,5 @@
 import type { OutputStatus } from '../outputs/output.ts';
+import { parseResult } from './command-result.ts';
 import type { ConfirmDialog } from './confirm-dialog.ts';
 import { createKeyed, element, setText } from './dom.ts';
 import { type Gateway, randomId } from './gateway.ts';
@@ -80,12 +81,4 @@ function finish(card: OutputCard, id: string, text: string): void {
   if (card.pending !== id) return;
   card.pending = undefined;
   setText(card.result, text);
-}
-
-function parseResult(payload: string): { id?: string; ok?: boolean; reason?: string } {
-  try {
-    return JSON.parse(payload);
-  } catch {
-    return {};
-  }
 }

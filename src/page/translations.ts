@@ -91,6 +91,23 @@ const ENGLISH = {
   logout: 'Log out',
   notAllowed: 'This user may not see it.',
   version: 'Version {version}, up for {time}',
+  alarms: 'Alarms',
+  alarmCount: 'Alarms: {count}',
+  acknowledge: 'Acknowledge',
+  mayNotAcknowledge: 'This user may not acknowledge it.',
+  noAnswerYet: 'No answer. Try again.',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  critical: 'critical',
+  active: 'active',
+  cleared: 'cleared, not acknowledged',
+  normal: 'normal',
+  acknowledged: 'acknowledged',
+  acknowledgedBy: 'acknowledged by {name}',
+  shelvedUntil: 'shelved until {time}',
+  valueLost: 'Its value is lost: {reason}',
+  latched: 'Its condition has ended; it remains active until it is acknowledged.',
 };
 
 export type TextKey = keyof typeof ENGLISH;
@@ -188,6 +205,23 @@ const CHINESE: Readonly<Record<TextKey, string>> = {
   logout: '退出',
   notAllowed: '该用户无权查看。',
   version: '版本 {version}，已运行 {time}',
+  alarms: '报警',
+  alarmCount: '报警：{count}',
+  acknowledge: '确认',
+  mayNotAcknowledge: '该用户无权确认。',
+  noAnswerYet: '没有应答，请重试。',
+  low: '低',
+  medium: '中',
+  high: '高',
+  critical: '紧急',
+  active: '激活',
+  cleared: '已恢复，未确认',
+  normal: '正常',
+  acknowledged: '已确认',
+  acknowledgedBy: '由 {name} 确认',
+  shelvedUntil: '搁置至 {time}',
+  valueLost: '数值丢失：{reason}',
+  latched: '条件已结束；确认之前保持激活。',
 };
 
 export type Language = 'en' | 'zh';
@@ -229,6 +263,27 @@ const UNITS = [
   ['second', 1],
 ] as const;
 const spans = UNITS.map(([unit, seconds]) => ({ seconds, format: unitOf(unit) }));
+
+const clockFormat = new Intl.DateTimeFormat(locale, {
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+});
+const dayFormat = new Intl.DateTimeFormat(locale, {
+  ...{ month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
+});
+const fullFormat = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium' });
+
+/** A time since the epoch: `14:02` on the day of `now`, else with its date. */
+export function moment(time: number, now: number): string {
+  const isToday = new Date(time).toDateString() === new Date(now).toDateString();
+  return (isToday ? clockFormat : dayFormat).format(time);
+}
+
+/** The whole date and time. */
+export function momentInFull(time: number): string {
+  return fullFormat.format(time);
+}
 
 export function number(value: number): string {
   return numbers.format(value);

@@ -12,6 +12,8 @@ import { startPlant, type TestPlant } from '../../support/plant.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
 import { until } from '../../support/until.ts';
 
+/** Active from the first sample on. */
+const WARM = { name: 'warm', channel: 'j1', above: -100, severity: 'high', text: 'Joint is warm' };
 const SENSORS = [
   { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '200ms' },
   { name: 'door/closed', driver: 'simulated', signal: 'door', every: '1s', history: 'day' },
@@ -21,6 +23,7 @@ const SENSORS = [
     signal: 'joint-temperature',
     every: '500ms',
     payload: 'value',
+    alarms: [WARM],
   },
   { name: 'boiler', driver: 'tmp102', bus: 'i2c-77', address: 0x48, every: '1s' },
 ];
@@ -108,6 +111,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
     });
   };
+  const alarm = (page: Page): Locator => page.locator('[data-alarm="robotcell1/alarm/bare/warm"]');
   const lives = (page: Page): Promise<void> => tile(page, 'gripper/position').waitFor();
 
   test('readings move, with unit and quality, whatever their payload; a failed sensor says why', async () => {
@@ -429,6 +433,37 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       await page.getByLabel('User name').waitFor();
       expect(await page.locator('.tile').count()).toBe(0);
       await close();
+    });
+
+    test('an alarm is acknowledged by a user with the right; one without is refused and told', async () => {
+      const guest = await visit({}, guarded);
+      await enter(guest.page, 'guest', 'right');
+      const seen = alarm(guest.page);
+      await seen.getByText('Joint is warm').waitFor();
+      await guest.page.locator('header .count', { hasText: '1' }).waitFor();
+      await seen.getByRole('button', { name: 'Acknowledge bare/warm' }).click();
+      await seen.getByText('This user may not acknowledge it.').waitFor();
+      // Past the page, the broker itself refuses.
+      const past = await mqtt.connectAsync(`ws://127.0.0.1:${guarded.httpPort}/mqtt`, {
+        ...{ username: 'guest', password: 'right' },
+      });
+      await past.publishAsync('robotcell1/alarm/bare/warm/set', 'acknowledge', { qos: 1 });
+      await past.endAsync();
+      const refused = guest.page.locator('.lines li', { hasText: 'not-authorised' });
+      await expect.poll(() => refused.count(), POLL).toBeGreaterThan(0);
+      expect(await seen.getAttribute('data-acknowledged')).toBe('false');
+
+      const anna = await visit({}, guarded);
+      await enter(anna.page, 'anna', 'right');
+      const button = alarm(anna.page).getByRole('button', { name: 'Acknowledge bare/warm' });
+      await button.and(anna.page.locator(':not([aria-disabled])')).waitFor();
+      await button.press('Enter');
+      await alarm(anna.page).getByText('Done.').waitFor();
+      await seen.getByText('acknowledged by anna').waitFor();
+      expect(await seen.getByRole('button').count()).toBe(0);
+      expect([guest.wrong, anna.wrong]).toEqual([[], []]);
+      await anna.close();
+      await guest.close();
     });
 
     test('a user who may only read has no switch, and switches nothing', async () => {
