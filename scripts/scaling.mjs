@@ -7,6 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mosquittoVersion } from './bench/brokers.mjs';
+import { connectCases } from './scaling/connects.mjs';
 import { Target } from './scaling/gateway.mjs';
 import { memoryCases } from './scaling/memory.mjs';
 import { queueCases } from './scaling/queues.mjs';
@@ -14,7 +15,7 @@ import { tableOf, withTable } from './scaling/table.mjs';
 import { turnCases } from './scaling/turns.mjs';
 import { build, ROOT } from './set-up.mjs';
 
-const CASES = { ...queueCases, ...memoryCases, ...turnCases };
+const CASES = { ...queueCases, ...memoryCases, ...turnCases, ...connectCases };
 
 const { values: options } = parseArgs({
   options: {

@@ -41,6 +41,7 @@ export class Client {
     const client = new Client();
     client.socket = connect({ host: '127.0.0.1', port, noDelay: true });
     client.socket.on('error', () => undefined);
+    client.closed = once(client.socket, 'close');
     client.socket.on('data', (bytes) => client.#take(bytes));
     const head = Buffer.from([0, 4, 77, 81, 84, 84, 4, clean ? 2 : 0, 0, 0]);
     client.socket.write(packet(0x10, head, field(clientId)));
@@ -124,8 +125,7 @@ export class Client {
   async close() {
     if (this.socket.destroyed) return;
     this.socket.end(Buffer.from([0xe0, 0]));
-    this.socket.resume();
-    await once(this.socket, 'close');
+    await this.closed;
   }
 }
 

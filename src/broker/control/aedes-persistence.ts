@@ -15,21 +15,30 @@ interface AedesClient {
   readonly id: string;
 }
 
+interface ClosableClient extends AedesClient {
+  readonly closed: boolean;
+}
+
+export interface AedesPersistenceParts<Client> {
+  readonly store: Store;
+  /** aedes' client object that has the id at present. */
+  registered(clientId: string): object | undefined;
+  /** aedes has registered the client, and would answer its CONNECT next. */
+  accepted(client: Client): void;
+}
+
 /**
  * The persistence that aedes needs as the control plane: it stores wills. Sessions, queues and retained messages belong
  * to the data plane, so the functions for them do nothing.
  */
-export class AedesPersistence {
-  readonly #store: Store;
-  readonly #registered: (clientId: string) => object | undefined;
+export class AedesPersistence<Client extends ClosableClient = ClosableClient> {
+  readonly #parts: AedesPersistenceParts<Client>;
   readonly #wills = new Map<string, { will: AedesWill; owner: AedesClient }>();
   #brokerId = '';
   keepsWills = false;
 
-  /** `registered` returns aedes' client object that has the id at present. */
-  constructor(store: Store, registered: (clientId: string) => object | undefined) {
-    this.#store = store;
-    this.#registered = registered;
+  constructor(parts: AedesPersistenceParts<Client>) {
+    this.#parts = parts;
   }
 
   /** A native async function: aedes refuses any other. */
@@ -42,7 +51,7 @@ export class AedesPersistence {
     will.clientId = client.id;
     this.#wills.set(client.id, { will, owner: client });
     const payload = Uint8Array.from(Buffer.from(will.payload as string));
-    this.#store.journal.add([
+    this.#parts.store.journal.add([
       'putWill',
       client.id,
       will.topic,
@@ -71,7 +80,7 @@ export class AedesPersistence {
   async delWill(client: AedesClient): Promise<AedesWill | undefined> {
     const stored = this.#wills.get(client.id);
     if (!stored || this.keepsWills) return undefined;
-    const registered = this.#registered(client.id);
+    const registered = this.#parts.registered(client.id);
     if (registered && registered !== stored.owner && client !== stored.owner) return undefined;
     this.#wills.delete(client.id);
     this.forget(client.id);
@@ -85,7 +94,7 @@ export class AedesPersistence {
 
   /** Deletes the will on disk with this id, unless it belongs to a client that has connected since. */
   forget(clientId: string): void {
-    if (!this.#wills.has(clientId)) this.#store.journal.add(['deleteWill', clientId]);
+    if (!this.#wills.has(clientId)) this.#parts.store.journal.add(['deleteWill', clientId]);
   }
 
   /** Wills of other brokers; our wills are published when their client is lost, or at the start after a crash. */
@@ -100,7 +109,17 @@ export class AedesPersistence {
   async addSubscriptions(): Promise<void> {}
   async removeSubscriptions(): Promise<void> {}
   async cleanSubscriptions(): Promise<void> {}
-  async cleanIncoming(): Promise<void> {}
+
+  /**
+   * aedes calls this before it sends CONNACK, and when the client has closed. The first one is never finished, as CONNACK
+   * is sent by the data plane: what aedes does after it, for messages that it does not have, costs more than all before.
+   */
+  async cleanIncoming(client: Client): Promise<void> {
+    if (client.closed) return;
+    this.#parts.accepted(client);
+    await new Promise<never>(() => undefined);
+  }
+
   async subscriptionsByClient(): Promise<never[]> {
     return [];
   }

@@ -31,6 +31,14 @@ const CLIENT_ID_LIMIT = 65_535;
 // Else the first CONNACK makes a buffer for each of 65,536 numbers: tens of milliseconds in one turn, and their memory.
 writeToStream.cacheNumbers = false;
 
+const PINGRESP = Buffer.from([0xd0, 0]);
+/** Refuses a will to aedes, which deletes it then. */
+const DISCONNECTED = new Error('the client has disconnected');
+
+function isLeaving(client: Client | null): boolean {
+  return (client?.conn as ControlStream | undefined)?.isLeaving === true;
+}
+
 /** aedes whose publications go to our data plane instead of aedes' emitter. */
 class ControlBroker extends Aedes {
   onWill: ((will: AedesWill) => void) | undefined;
@@ -55,13 +63,17 @@ export class ControlPlane {
   readonly #events: ControlPlaneEvents;
   readonly #streams = new WeakMap<Connection, ControlStream>();
   readonly #registered = new Map<string, Client>();
-  readonly #persistence: AedesPersistence;
+  readonly #persistence: AedesPersistence<Client>;
   readonly #kept: KeptWills;
   readonly #reasons = new WeakMap<Connection, string>();
 
   constructor(store: Store, events: ControlPlaneEvents) {
     this.#events = events;
-    const persistence = new AedesPersistence(store, (clientId) => this.#registered.get(clientId));
+    const persistence = new AedesPersistence<Client>({
+      store,
+      registered: (clientId) => this.#registered.get(clientId),
+      accepted: ({ conn }) => events.connack((conn as ControlStream).connection, 0),
+    });
     this.#persistence = persistence;
     this.delayedWills = new DelayedWills({
       store,
@@ -76,7 +88,7 @@ export class ControlPlane {
     const options: AedesOptions = {
       persistence,
       maxClientsIdLength: CLIENT_ID_LIMIT,
-      authorizePublish: (_client, _packet, done) => done(null),
+      authorizePublish: (client, _will, done) => done(isLeaving(client) ? DISCONNECTED : null),
     };
     this.#broker = new ControlBroker(options);
     this.#broker.onWill = (will) => {
@@ -121,8 +133,7 @@ export class ControlPlane {
 
   connect(connection: Connection, packet: ConnectPacket): void {
     const stream = new ControlStream(connection, {
-      connack: (returnCode) => this.#events.connack(connection, returnCode),
-      bytes: (bytes) => connection.sendBuffer.write(bytes),
+      refused: (returnCode) => this.#events.connack(connection, returnCode),
       ended: () => {
         const reason = this.#reasons.get(connection) ?? 'closed by the broker';
         this.#events.ended(connection, reason);
@@ -133,8 +144,8 @@ export class ControlPlane {
     stream.connect(packet);
   }
 
-  ping(connection: Connection): void {
-    this.#streams.get(connection)?.ping();
+  ping({ sendBuffer }: Connection): void {
+    sendBuffer.write(PINGRESP);
   }
 
   disconnect(connection: Connection): void {

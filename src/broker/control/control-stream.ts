@@ -1,72 +1,59 @@
 import { Duplex } from 'node:stream';
-import { CONNECT, DISCONNECT, encodePacket, PINGREQ } from '../../mqtt/codec.ts';
+import { CONNECT, encodePacket } from '../../mqtt/codec.ts';
 import type { ConnectPacket } from '../../mqtt/connect.ts';
 import type { Connection } from '../clients/connection.ts';
 
-const CONNACK_LENGTH = 4;
+/** Of CONNACK, where it has its return code. */
+const RETURN_CODE = 3;
 
-/** The packets that aedes sends to a client. */
+const CLEAN_SESSION = 0x02;
+
+/** What aedes does with a client. */
 export interface ControlEvents {
-  /** CONNACK with its return code; 0 is accepted. */
-  connack(returnCode: number): void;
-  /** Every packet after it, e.g. PINGRESP. */
-  bytes(bytes: Buffer): void;
+  /** aedes refuses the client with a CONNACK of this return code. */
+  refused(returnCode: number): void;
   /** aedes has closed the client: a refusal, a takeover, its own stop. */
   ended(): void;
 }
 
-/**
- * The stream that aedes uses as its socket: aedes reads CONNECT, PINGREQ and DISCONNECT, and writes CONNACK and PINGRESP.
- * No other packets pass through it.
- */
+/** The stream that aedes uses as its socket: aedes reads CONNECT, and writes a CONNACK that refuses it. */
 export class ControlStream extends Duplex {
   readonly connection: Connection;
   readonly #events: ControlEvents;
-  #connack = Buffer.alloc(0);
-  #answered = false;
+  #isLeaving = false;
 
   constructor(connection: Connection, events: ControlEvents) {
-    super({ emitClose: true });
+    super();
     this.connection = connection;
     this.#events = events;
   }
 
+  /** DISCONNECT was received: the will is dropped [MQTT-3.14.4-3]. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /**
-   * Gives aedes the CONNECT without its keepalive, which the connection checks itself; one of MQTT 5 without what aedes
-   * does not know.
+   * Gives aedes the CONNECT without its keepalive, which the connection checks itself, and always for a clean session,
+   * as aedes has none; one of MQTT 5 without what aedes does not know.
    */
   connect(packet: ConnectPacket): void {
     this.push(encodeConnect(packet.version === 5 ? withoutWill(packet) : packet));
   }
 
-  ping(): void {
-    this.push(Buffer.from([PINGREQ << 4, 0]));
-  }
-
-  /** Gives aedes the DISCONNECT: the will is dropped [MQTT-3.14.4-3]. */
   disconnect(): void {
-    this.push(Buffer.from([DISCONNECT << 4, 0]));
+    this.#isLeaving = true;
+    this.destroy();
   }
 
   override _read(): void {
-    // Packets are pushed when they arrive.
+    // CONNECT is pushed when it arrives.
   }
 
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    if (this.#answered) this.#events.bytes(chunk);
-    else {
-      this.#connack = Buffer.concat([this.#connack, chunk]);
-      if (this.#connack.length >= CONNACK_LENGTH) {
-        this.#answered = true;
-        this.#events.connack(this.#connack[3]!);
-      }
-    }
+  /** CONNACK, of which aedes collects the parts. */
+  override _writev(parts: { chunk: Buffer }[], done: () => void): void {
+    this.#events.refused(Buffer.concat(parts.map(({ chunk }) => chunk))[RETURN_CODE]!);
     done();
-  }
-
-  override _final(done: () => void): void {
-    done();
-    this.destroy();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -81,9 +68,9 @@ function withoutWill(packet: ConnectPacket): ConnectPacket {
 }
 
 function encodeConnect(packet: ConnectPacket): Buffer {
-  const { version, clean, clientId, will, username, password } = packet;
+  const { version, clientId, will, username, password } = packet;
   const flags =
-    (clean ? 0x02 : 0) |
+    CLEAN_SESSION |
     (will ? 0x04 | (will.qos << 3) | (will.retain ? 0x20 : 0) : 0) |
     (password !== undefined ? 0x40 : 0) |
     (username !== undefined ? 0x80 : 0);

@@ -1,6 +1,6 @@
 import { QUOTA_EXCEEDED } from '../../mqtt/reason-codes.ts';
 import type { Session } from './session.ts';
-import { countShares, shareOf } from './session-shares.ts';
+import { sessionsToEnd } from './session-shares.ts';
 import type { Sessions } from './sessions.ts';
 
 type AbsentKey = 'sessions' | 'absentQueueBytes' | 'unreleased';
@@ -42,8 +42,11 @@ export function mostSessions({
 
 /** Sessions that end in one sweep at most: each is searched among all. */
 const ENDS = 10;
-/** Longer than any absence. */
-const LONGEST_MS = 1e12;
+/** Sessions that one search among all finds for the next clients without one: at most so many, and of so many one. */
+const FOUND = 64;
+const FOUND_SHARE = 100;
+/** For so long they are used: by then others may have more. */
+const FOUND_MS = 1000;
 
 const MOST_UNRELEASED = 'has the most unreleased QoS 2 messages of all clients';
 const unreleased = ({ incoming }: Session): number => incoming.size;
@@ -51,6 +54,8 @@ const unreleased = ({ incoming }: Session): number => incoming.size;
 /** Ends sessions of absent clients where what they have leaves no room for the others. */
 export class AbsentSessions {
   readonly #parts: AbsentSessionsParts;
+  #found: Session[] = [];
+  #foundAt = 0;
 
   constructor(parts: AbsentSessionsParts) {
     this.#parts = parts;
@@ -62,7 +67,7 @@ export class AbsentSessions {
    * counted; messages of shared subscriptions go to other members, unless it ends because of the bytes in queues.
    */
   endLargest(of: string, has: (session: Session) => number): number {
-    const { sessions, limits, ended } = this.#parts;
+    const { sessions, limits } = this.#parts;
     if (limits.absentSessions === 'keep') return 0;
     let largest: Session | undefined;
     let most = 0;
@@ -74,8 +79,7 @@ export class AbsentSessions {
       largest = session;
     }
     if (!largest) return 0;
-    sessions.endSession(largest, 'session-cut', has !== queueBytes);
-    ended(largest.clientId, `absent, with the ${of}: its session has ended`);
+    this.#end(largest, of, has !== queueBytes);
     return most;
   }
 
@@ -85,15 +89,33 @@ export class AbsentSessions {
     const { byClientId } = sessions;
     if (byClientId.size < mostSessions(limits) || byClientId.has(clientId)) return true;
     reached('sessions');
+    if (limits.absentSessions === 'keep') return false;
+    const session = this.#nextToEnd();
+    if (session) this.#end(session, 'longest absence');
+    return session !== undefined;
+  }
+
+  /** Those that the last search has found and whose clients are still absent; else it searches again. */
+  #nextToEnd(): Session | undefined {
+    const { byClientId } = this.#parts.sessions;
     const now = this.#parts.now();
-    const shares = countShares(byClientId.values());
-    // Of the user or address with the most: one without subscriptions, else the one that was absent for longest.
-    const rank = (session: Session): number =>
-      (2 * shares.get(shareOf(session))! + (session.subscriptions.size === 0 ? 1 : 0)) *
-        LONGEST_MS +
-      now -
-      session.awaySince;
-    return this.endLargest('longest absence', rank) > 0;
+    const isValid = (each: Session): boolean =>
+      byClientId.get(each.clientId) === each && !each.online && !each.opening;
+    if (now - this.#foundAt > FOUND_MS) this.#found = [];
+    let session = this.#found.find(isValid);
+    if (!session) {
+      const count = Math.min(FOUND, Math.ceil(byClientId.size / FOUND_SHARE));
+      this.#found = sessionsToEnd(byClientId.values(), count);
+      this.#foundAt = now;
+      session = this.#found[0];
+    }
+    this.#found.splice(0, this.#found.indexOf(session!) + 1);
+    return session;
+  }
+
+  #end(session: Session, why: string, hasRoom = true): void {
+    this.#parts.sessions.endSession(session, 'session-cut', hasRoom);
+    this.#parts.ended(session.clientId, `absent, with the ${why}: its session has ended`);
   }
 
   /** Called several times a second: the queues of absent clients and the identifiers grow in between. */

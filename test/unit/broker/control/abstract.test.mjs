@@ -7,7 +7,6 @@ const abstractPersistence = createRequire(import.meta.url)('aedes-persistence/ab
 /** What of aedes-persistence's own suite our adapter keeps to: it is asked for wills alone. */
 const APPLIES = [
   'verify setup() method is async',
-  'clean incoming packets with no stored packets',
   'store, fetch and delete will message',
   'delete wills from dead brokers',
 ];
@@ -52,6 +51,9 @@ const LEFT_OUT = {
     'get topic list after concurrent subscriptions of a client',
     'add outgoing packet for multiple subs and stream to all',
   ],
+  'CONNACK is sent by the data plane: aedes waits for ever before it': [
+    'clean incoming packets with no stored packets',
+  ],
   "queues and handshakes are the data plane's": [
     'add outgoing packet and stream it',
     'add outgoing packet as a string and pump',
@@ -85,7 +87,12 @@ abstractPersistence({
     if (APPLIES.includes(name)) test(name, run);
   },
   testAsync: true,
-  persistence: async () => new Tested({ journal: { add() {} } }, () => undefined),
+  persistence: async () =>
+    new Tested({
+      store: { journal: { add() {} } },
+      registered: () => undefined,
+      accepted() {},
+    }),
 });
 
 test("the suite's tests are those that were looked at", (t) => {

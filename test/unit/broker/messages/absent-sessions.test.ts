@@ -119,6 +119,45 @@ describe('a client that has no session', () => {
     expect(left()).toEqual(['old', 'b', 'c']);
   });
 
+  test('looks at all sessions once for many, and takes the same ones as if it looked each time', () => {
+    limits.sessions = 1000;
+    const shares = { one: 300, two: 320, three: 380 };
+    for (const [owner, count] of Object.entries(shares)) {
+      for (let n = 0; n < count; n++) add(`${owner}${n}`, { owner, awaySince: count - n });
+    }
+    let looks = 0;
+    const values = sessions.values.bind(sessions);
+    sessions.values = () => {
+      looks++;
+      return values();
+    };
+    const ended: string[] = [];
+    for (let n = 0; n < 90; n++) {
+      expect(absent.hasRoomFor(`new${n}`)).toBe(true);
+      ended.push(events.at(-1)!.split(':')[0]!);
+      add(`new${n}`, { owner: 'four', online: true });
+    }
+    expect(looks).toBe(9);
+    // Three has 380 and two 320: 60 of three, then one of each in turn.
+    expect(ended.slice(0, 60)).toEqual(Array.from({ length: 60 }, (_, n) => `three${379 - n}`));
+    expect(ended.filter((id) => id.startsWith('two'))).toHaveLength(15);
+    expect(ended.filter((id) => id.startsWith('one'))).toHaveLength(0);
+  });
+
+  test('takes that of no client that has connected since it was found', () => {
+    limits.sessions = 200;
+    for (let n = 0; n < 200; n++) add(`${n}`, { awaySince: n });
+    absent.hasRoomFor('new');
+    sessions.delete('1');
+    add('1', { online: true });
+    add('new', { online: true });
+    absent.hasRoomFor('next');
+    expect(events.filter((event) => event.startsWith('end'))).toEqual([
+      'end 0 session-cut',
+      'end 2 session-cut',
+    ]);
+  });
+
   test('takes that of no client that is connected or connecting, and of none where they are kept', () => {
     add('online', { online: true });
     add('opening', { opening: true });
