@@ -68,6 +68,7 @@ export function createLog(
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: (error: Error) => errorFields(error, log.isLevelEnabled('debug')) },
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => blank(fields, 0) as Record<string, unknown>,
@@ -91,6 +92,15 @@ export function createLog(
   } as typeof child;
   families.set(log, children);
   return log;
+}
+
+/** The name of a fault of a bus or a line. Its sentence says all; a stack of the gateway would look like a defect of it. */
+const BUS_ERROR = 'BusError';
+
+function errorFields(error: Error, withStack: boolean): object {
+  const fields = pino.stdSerializers.err(error);
+  if (withStack || error?.name !== BUS_ERROR) return fields;
+  return { type: fields.type, message: fields.message };
 }
 
 /** Loaded only if the log is for a terminal. */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { hex } from '../buses/i2c-device.ts';
 import type { Config } from './schema/schema.ts';
 
 /** One value that differs in another config, e.g. `sensors.temperature.every: 1000 -> 5000`. */
@@ -54,9 +55,10 @@ function* compare(path: string, before: unknown, after: unknown): Iterable<Chang
     }
     return;
   }
-  if (before === undefined) yield `${path}: new, ${shown(after)}`;
-  else if (after === undefined) yield `${path}: gone, was ${shown(before)}`;
-  else yield `${path}: ${shown(before)} -> ${shown(after)}`;
+  const key = path.slice(path.lastIndexOf('.') + 1);
+  if (before === undefined) yield `${path}: new, ${shown(after, key)}`;
+  else if (after === undefined) yield `${path}: gone, was ${shown(before, key)}`;
+  else yield `${path}: ${shown(before, key)} -> ${shown(after, key)}`;
 }
 
 type Named = Readonly<Record<string, unknown>>;
@@ -81,7 +83,16 @@ function named(values: readonly unknown[]): Named {
   return Object.fromEntries(values.map((value) => [keyOf(value), value]));
 }
 
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+/** A value of this key as text; I2C addresses as the config and datasheets write them, such as 0x48. */
+function shown(value: unknown, key: string): string {
+  const inHex = (name: string, one: unknown): unknown =>
+    name === 'address' && typeof one === 'number' ? hex(one) : one;
+  const text =
+    key === 'address' && typeof value === 'number'
+      ? hex(value)
+      : (JSON.stringify(value, inHex) ?? 'nothing').replaceAll(
+          /"address":"(0x[\da-f]+)"/g,
+          '"address":$1',
+        );
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

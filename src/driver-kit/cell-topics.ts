@@ -5,6 +5,11 @@ export function readingTopic(cell: string, sensor: string, channel: string): str
   return joined(channel === '' ? [cell, sensor] : [cell, sensor, channel]);
 }
 
+/** Topic of the second copy of a channel's readings. */
+export function mirrorTopic({ topic }: { readonly topic: string }, channel: string): string {
+  return channel === '' ? topic : `${topic}/${channel}`;
+}
+
 /** Topic of the gateway's own state, `online` or `offline`. Throws when it is no topic name. */
 export function statusTopic(cell: string): string {
   return joined([cell, 'status']);

@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Sequence } from '../base/sequence.ts';
 import type { KeyValueStore } from '../base/state.ts';
 import type { FilterConfig } from '../config/schema/filters.ts';
+import type { MirrorConfig } from '../config/schema/sensors.ts';
+import { mirrorTopic } from '../driver-kit/cell-topics.ts';
 import type { Channel, Sample } from '../driver-kit/driver.ts';
 import {
   CLOCK_NOT_SET,
@@ -13,12 +15,20 @@ import {
 import { createFilterChain } from './filters.ts';
 import type { QualifiedSample } from './qualified-sample.ts';
 
+/** How a reading is written, and how long it is worth something, in milliseconds. */
+export interface ReadingForm {
+  readonly payload: PayloadForm;
+  readonly expires?: number | undefined;
+}
+
 /** Publishes one channel under its own topic: assesses the quality of its samples, filters and numbers them. */
 export interface ChannelPublisher {
   readonly channel: Channel;
   /** The channel's own unit, or the one that a filter sets. */
   readonly unit: string;
   readonly topic: string;
+  /** The topic of the second copy of its readings. */
+  readonly mirror: string | undefined;
   /** Published readings so far; the number of the last one. */
   readonly seq: number;
   /** Samples taken so far, including those that the filters held back. */
@@ -39,6 +49,8 @@ export interface ChannelPublisherParts {
   readonly sensor: string;
   readonly topic: string;
   readonly payload: PayloadForm;
+  /** Where each reading is published once more. */
+  readonly mirror?: MirrorConfig | undefined;
   readonly sequence: Sequence;
   /** The number of this start of the gateway; it may grow while it runs. */
   boot(): number;
@@ -52,7 +64,7 @@ export interface ChannelPublisherParts {
   observe?(sample: QualifiedSample, now: number): void;
   /** Gets a sentence about stored state of the filters that was converted or does not fit. */
   note?(text: string): void;
-  publish(topic: string, payload: Uint8Array): void;
+  publish(topic: string, payload: Uint8Array, form: PayloadForm): void;
 }
 
 /** A publisher that has published nothing. Throws a RangeError if the filters are invalid. */
@@ -60,7 +72,7 @@ export function createChannelPublisher(
   channel: Channel,
   parts: ChannelPublisherParts,
 ): ChannelPublisher {
-  const { sensor, topic, payload, boot, clock, sequence } = parts;
+  const { sensor, topic, payload, mirror, boot, clock, sequence } = parts;
   const chain = createFilterChain(parts.filters, parts.state, {
     unit: channel.unit,
     ...(parts.note ? { note: parts.note } : {}),
@@ -77,7 +89,10 @@ export function createChannelPublisher(
     const seq = sequence.next(topic);
     const reading: Reading = { sensor, unit, time: clock.wall() - chain.ageMs, ...passed };
     const dated = withClockState(reading, parts.clockIsSet());
-    parts.publish(topic, encodeReading(dated, { payload, boot: boot(), seq }));
+    parts.publish(topic, encodeReading(dated, { payload, boot: boot(), seq }), payload);
+    if (mirror === undefined) return;
+    const copy = encodeReading(dated, { payload: mirror.payload, boot: boot(), seq });
+    parts.publish(mirrorTopic(mirror, channel.name), copy, mirror.payload);
   };
 
   let observed: QualifiedSample | undefined;
@@ -109,6 +124,7 @@ export function createChannelPublisher(
     channel,
     unit,
     topic,
+    mirror: mirror && mirrorTopic(mirror, channel.name),
     get seq() {
       return sequence.last(topic);
     },

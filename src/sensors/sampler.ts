@@ -11,9 +11,13 @@ import { filtersOf } from '../config/schema/channel-filters.ts';
 import { channelsOf, type SensorConfig } from '../config/schema/sensors.ts';
 import { readingTopic } from '../driver-kit/cell-topics.ts';
 import type { Channel, Driver, Sensor, Tools } from '../driver-kit/driver.ts';
-import type { Quality, Unit, Value } from '../driver-kit/reading.ts';
+import type { PayloadForm, Quality, Unit, Value } from '../driver-kit/reading.ts';
 import { LEAST_OPEN_MS, type OpenInstead, openSensor } from './bus-handle.ts';
-import { type ChannelPublisher, createChannelPublisher } from './channel-publisher.ts';
+import {
+  type ChannelPublisher,
+  createChannelPublisher,
+  type ReadingForm,
+} from './channel-publisher.ts';
 import type { QualifiedSample } from './qualified-sample.ts';
 import { nextBackoff } from './read-schedule.ts';
 import { runReadingLoop } from './reading-loop.ts';
@@ -37,7 +41,7 @@ export interface SamplerParts extends SetTopics {
   /** For what an open sensor shares with others, such as a 1-Wire bus. */
   readonly mutexes: KeyedMutex;
   readonly sequence: Sequence;
-  publish(topic: string, payload: Uint8Array, form: SensorConfig): void;
+  publish(topic: string, payload: Uint8Array, form: ReadingForm): void;
   /** Whether the wall clock is set; readings are `uncertain` until then. */
   clockIsSet(): boolean;
   /** From 0 to 1, for the back-off. */
@@ -81,7 +85,7 @@ export interface SensorStatus {
 /** One sensor: opened, read at its interval, and opened again after a failure until it is stopped. */
 export interface Sampler {
   readonly name: string;
-  /** The topics that it publishes to. */
+  /** The topics that it publishes to, mirrors too. */
   readonly topics: readonly string[];
   start(): void;
   /** Resolves when the sensor is closed; a driver that does not return is abandoned after a second. */
@@ -148,7 +152,7 @@ class DriverSampler implements Sampler {
   }
 
   get topics(): readonly string[] {
-    return this.#publishers.map(({ topic }) => topic);
+    return this.#publishers.flatMap(({ topic, mirror }) => [topic, ...(mirror ? [mirror] : [])]);
   }
 
   start(): void {
@@ -210,12 +214,13 @@ class DriverSampler implements Sampler {
   }
 
   #createPublisher(channel: Channel): ChannelPublisher {
-    const { name, payload, filters } = this.#config;
+    const { name, payload, filters, mirror } = this.#config;
     const { cell, boot, clock, sequence, state, observe } = this.#parts;
     return createChannelPublisher(channel, {
       sensor: name,
       topic: readingTopic(cell, name, channel.name),
       payload,
+      mirror,
       sequence,
       filters: filtersOf(filters, channel.name),
       boot,
@@ -224,14 +229,14 @@ class DriverSampler implements Sampler {
       clockIsSet: () => this.#parts.clockIsSet(),
       ...(observe ? { observe: (sample, now) => observe(name, channel.name, sample, now) } : {}),
       note: (text) => this.#log.warn(`sensor ${name}: ${text}`),
-      publish: (topic, bytes) => this.#publish(topic, bytes),
+      publish: (topic, bytes, form) => this.#publish(topic, bytes, form),
     });
   }
 
   /** An error of the receiver must not end the sampler. */
-  #publish(topic: string, payload: Uint8Array): void {
+  #publish(topic: string, bytes: Uint8Array, payload: PayloadForm): void {
     try {
-      this.#parts.publish(topic, payload, this.#config);
+      this.#parts.publish(topic, bytes, { payload, expires: this.#config.expires });
     } catch (err) {
       this.#log.error({ err, topic }, `sensor ${this.name}: a reading could not be handed on`);
     }

@@ -10,6 +10,7 @@ import type { Buses } from '../buses/buses.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
 import { type OpenInstead, sharedPlace } from './bus-handle.ts';
+import type { ReadingForm } from './channel-publisher.ts';
 import { createSampler, type Sampler, type SensorStatus, type SensorsObserver } from './sampler.ts';
 import type { SetCommand } from './set-command.ts';
 import type { SetTopics } from './settable-values.ts';
@@ -26,11 +27,7 @@ export interface SensorsParts extends SetTopics {
   /** Logs the failures of many sensors together; without it each is logged at once. */
   readonly troubleLog?: TroubleLog | undefined;
   /** Gets every reading that the filters let pass, and how it is written; without `form` to delete a retained value. */
-  publish(
-    topic: string,
-    payload: Uint8Array,
-    form?: Pick<SensorConfig, 'payload' | 'expires'>,
-  ): void;
+  publish(topic: string, payload: Uint8Array, form?: ReadingForm): void;
   /** Whether the wall clock is set; readings are `uncertain` until then. */
   clockIsSet?(): boolean;
   /** From 0 to 1, for the back-off. */

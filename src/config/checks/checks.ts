@@ -8,6 +8,7 @@ import type { Finding, Path } from '../yaml/problem.ts';
 import { alarmChecks } from './alarm-checks.ts';
 import { filterChecks } from './filter-checks.ts';
 import { similarLines } from './line-checks.ts';
+import { mirrorChecks } from './mirror-checks.ts';
 import { outputChecks } from './output-checks.ts';
 import { linesOf, type Parts, publishedChannels } from './parts.ts';
 import { slowReads } from './sensor-checks.ts';
@@ -21,6 +22,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...earlyExpiries(parts),
     ...filterChecks(parts),
     ...alarmChecks(parts),
+    ...mirrorChecks(parts),
     ...sameAddresses(parts),
     ...sameLines(parts),
     ...slowReads(parts),

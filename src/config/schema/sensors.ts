@@ -6,7 +6,7 @@ import { duration } from '../../driver-kit/units.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
 import { type AlarmConfig, alarmSchema } from './alarms.ts';
 import { type ChannelFilters, channelFiltersSchema } from './channel-filters.ts';
-import { text } from './values.ts';
+import { mapSuchAs, text } from './values.ts';
 
 /** One sensor, its defaults filled in: milliseconds, `bus` as `i2c-1`, `options` as the driver's own schema gives them. */
 export interface SensorConfig {
@@ -27,7 +27,15 @@ export interface SensorConfig {
   readonly channels?: readonly string[];
   readonly filters: ChannelFilters;
   readonly alarms?: readonly AlarmConfig[];
+  /** A second topic for its readings. */
+  readonly mirror?: MirrorConfig;
   readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Where the readings of a sensor are published once more: several channels on `<topic>/<channel>`. */
+export interface MirrorConfig {
+  readonly topic: string;
+  readonly payload: PayloadForm;
 }
 
 /** The last hour in memory, the last day in the store, or for `keep` milliseconds in another file. */
@@ -78,6 +86,23 @@ export function usualTimeout(every: number): number {
   return Math.max(SHORTEST_TIMEOUT_MS, Math.min(every, LONGEST_TIMEOUT_MS));
 }
 
+const mirrorSchema = z.strictObject(
+  {
+    topic: text(
+      'a topic such as display/pressure: no + or #',
+      /^(?!\$)[^/+#]+(\/[^/+#]+)*$/,
+      256,
+    ).describe(
+      'Topic of the second copy, from its first level on; of a sensor with several channels `<topic>/<channel>`.',
+    ),
+    payload: z
+      .enum(['json', 'value'])
+      .default('value')
+      .describe('Form of the copy: value (the bare value, null while it is bad) or json.'),
+  },
+  mapSuchAs('{ topic: display/pressure, payload: value }'),
+);
+
 const sensorShape = {
   every: duration('10ms', '1d').prefault('1s').describe('Time from one read to the next.'),
   timeout: duration('10ms', '10m')
@@ -110,6 +135,11 @@ const sensorShape = {
     .max(32, { error: 'at most 32 alarms' })
     .optional()
     .describe('Alarms of the sensor, published on `<cell>/alarm/<sensor>/<name>`.'),
+  mirror: mirrorSchema
+    .optional()
+    .describe(
+      'Publishes each reading once more on another topic, retained, for a receiver that needs another topic or a bare value.',
+    ),
   filters: channelFiltersSchema
     .prefault([])
     .describe(

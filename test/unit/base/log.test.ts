@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../../src/base/log.ts';
+import { BusError } from '../../../src/buses/bus-error.ts';
 
 function sink(isTTY: boolean): { text: string; isTTY: boolean; write(text: string): void } {
   return {
@@ -113,4 +114,20 @@ describe('the log', () => {
     createLog('info', out, {}).info({ circle }, 'x');
     expect(JSON.parse(out.text)).toMatchObject({ circle: { monkey: 'a', passed: true, keys: 3 } });
   });
+});
+
+it('a fault of a bus has its sentences in the log, and its stack only at the level debug', () => {
+  const linesAt = (level: string): string => {
+    let text = '';
+    const log = createLog(level, { write: (line) => (text += line) }, {});
+    const cause = new Error('ENOENT: no such file or directory, open /dev/i2c-7');
+    log.warn({ err: new BusError('missing', 'there is no i2c-7', { cause }) }, 'sensor a');
+    log.warn({ err: new TypeError('a defect') }, 'other');
+    return text;
+  };
+  const [bus = '', other = ''] = linesAt('info').split('\n');
+  expect(bus).toContain('"message":"there is no i2c-7: ENOENT');
+  expect(bus).not.toContain('stack');
+  expect(other).toContain('"stack":"TypeError: a defect');
+  expect(linesAt('debug').split('\n')[0]).toContain('"stack":"BusError');
 });

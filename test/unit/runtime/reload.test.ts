@@ -57,6 +57,7 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['nothing', () => undefined, /^nothing has changed$/m],
   ['a sensor read at another pace', (c) => (c.sensors[1]!.every = '100ms'), /sensors\.door\.every/],
   ['readings that expire', (c) => (c.sensors[1]!.expires = '1m'), /sensors\.door\.expires/],
+  ['a mirror', (c) => (c.sensors[1]!.mirror = { topic: 'old/door' }), /sensors\.door\.mirror: new/],
   ['a filter', (c) => (c.sensors[1]!.filters = [{ heartbeat: '1s' }]), /sensors\.door\.filters/],
   ['a sensor more', (c) => c.sensors.push(extra), /sensors\.extra: new/],
   ['another signal of it', (c) => (c.sensors[2] = { ...extra, signal: 'gripper' }), /extra\.opti/],

@@ -46,6 +46,39 @@ describe('sensing as a whole', () => {
     await cell.sensing.stop();
   });
 
+  test('publishes each reading on its mirror too, in the form of that, and deletes it with the sensor', async () => {
+    const published: string[] = [];
+    const publish = (topic: string, payload: Uint8Array, form?: object): void => {
+      const text = Buffer.from(payload).toString();
+      const shown = text.startsWith('{') ? JSON.parse(text).value : text;
+      published.push(`${topic} ${shown} ${JSON.stringify(form)}`);
+    };
+    const values = [{ value: 23.5 }, { value: null, reason: 'gone' }, { value: true }];
+    const driver = scriptedDriver(reader(async () => ({ '': values.shift() ?? { value: 0 } })));
+    const mirror = { topic: 'display/boiler', payload: 'value' } as const;
+    const one = { ...named('a'), mirror, expires: 5000 };
+    const cell = createCell(driver, {}, { sensors: [one], publish });
+    await cell.sensing.start();
+    await cell.clock.advance(2000);
+    const form = '{"payload":"json","expires":5000}';
+    const bare = '{"payload":"value","expires":5000}';
+    expect(published).toEqual([
+      `robotcell1/a 23.5 ${form}`,
+      `display/boiler 23.5 ${bare}`,
+      `robotcell1/a null ${form}`,
+      `display/boiler null ${bare}`,
+      `robotcell1/a true ${form}`,
+      `display/boiler true ${bare}`,
+    ]);
+    published.splice(0);
+    await cell.sensing.applyConfig([named('a')], new Map([[driver.name, driver]]));
+    cell.sensing.configApplied();
+    expect(published.filter((line) => line.startsWith('display'))).toEqual([
+      'display/boiler  undefined',
+    ]);
+    await cell.sensing.stop();
+  });
+
   test('refuses a driver that it does not know', () => {
     const driver = scriptedDriver(hang);
     expect(() => createCell(driver, { driver: 'nothing' })).toThrow(
