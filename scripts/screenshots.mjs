@@ -17,10 +17,13 @@ import { build, ROOT } from './set-up.mjs';
 const CHART_MS = 120_000;
 const CUT_MS = 25_000;
 const PICTURES = [
-  { name: 'page-light', width: 1280, height: 860, colorScheme: 'light' },
-  { name: 'page-dark', width: 1280, height: 860, colorScheme: 'dark' },
-  { name: 'page-phone', width: 360, height: 780, colorScheme: 'light', deviceScaleFactor: 2 },
-  { name: 'page-uplink', width: 1280, height: 860, colorScheme: 'light', from: '#outputs' },
+  { name: 'page-light', tab: 'overview', width: 1280, height: 860, colorScheme: 'light' },
+  { name: 'page-dark', tab: 'sensors', width: 1280, height: 860, colorScheme: 'dark' },
+  {
+    ...{ name: 'page-phone', tab: 'overview', width: 360, height: 780 },
+    ...{ colorScheme: 'light', deviceScaleFactor: 2 },
+  },
+  { name: 'page-uplink', tab: 'plant', width: 1280, height: 860, colorScheme: 'light' },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-screenshots-'));
@@ -87,17 +90,16 @@ async function connect(clientId) {
   return client;
 }
 
-async function take(browser, { name, width, height, from, ...options }) {
+async function take(browser, { name, tab, width, height, ...options }) {
   const context = await browser.newContext({
     viewport: { width, height },
     locale: 'en',
     ...options,
   });
   const page = await context.newPage();
-  await page.goto(`http://127.0.0.1:${httpPort}/`);
-  await page.locator('.tile canvas').first().waitFor();
+  await page.goto(`http://127.0.0.1:${httpPort}/#${tab}`);
+  await page.locator('body[data-state="live"]').waitFor();
   await delay(3000);
-  if (from) await page.evaluate(`document.querySelector('${from}').scrollIntoView()`);
   await delay(1000);
   const path = join(ROOT, 'docs/images', `${name}.png`);
   await page.screenshot({ path });

@@ -88,7 +88,7 @@ async function open(browser) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
-  await page.goto(`http://127.0.0.1:${HTTP_PORT}/`);
+  await page.goto(`http://127.0.0.1:${HTTP_PORT}/#sensors`);
   await page
     .locator('.tile')
     .nth(SENSORS - 1)

@@ -128,11 +128,14 @@ export function createAlarms(gateway: Gateway) {
   };
 }
 
-/** Raised before normal, unacknowledged first, of these the newest. */
+const SEVERITIES = ['critical', 'high', 'medium', 'low'];
+
+/** Raised before normal, unacknowledged first, of these the most severe, then the newest. */
 function byUrgency(one: NamedAlarmStatus, other: NamedAlarmStatus): number {
   return (
     Number(isRaised(other)) - Number(isRaised(one)) ||
     Number(one.acknowledged) - Number(other.acknowledged) ||
+    SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity) ||
     (other.since ?? '').localeCompare(one.since ?? '') ||
     one.topic.localeCompare(other.topic)
   );

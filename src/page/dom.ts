@@ -30,8 +30,8 @@ export function setAttribute(
   }
 }
 
-/** Children of a list, one for each item in their order; each is made once and kept by its key. */
-export function createKeyed<Item, Part extends { readonly node: Element }>(
+/** Children of a list, one for each item in their order; each is made once and kept by its key, and ended with its item. */
+export function createKeyed<Item, Part extends { readonly node: Element; end?(): void }>(
   list: Element,
   make: (item: Item) => Part,
 ) {
@@ -59,7 +59,9 @@ export function createKeyed<Item, Part extends { readonly node: Element }>(
         before = part.node;
       }
       for (const key of gone) {
-        parts.get(key)?.node.remove();
+        const part = parts.get(key);
+        part?.node.remove();
+        part?.end?.();
         parts.delete(key);
       }
     },

@@ -1,16 +1,22 @@
 import 'uplot/dist/uPlot.min.css';
+import type { SensorStatus } from '../sensors/sampler.ts';
 import { createAlarms } from './alarms.ts';
 import { createClients } from './clients.ts';
 import { createConfirmDialog } from './confirm-dialog.ts';
-import { element, setAttribute, setText } from './dom.ts';
+import { element, setText } from './dom.ts';
+import { createFrame } from './frame.ts';
 import { Gateway, type State } from './gateway.ts';
 import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
+import { createOverview } from './overview.ts';
+import { Readings } from './readings.ts';
+import { placeOf } from './router.ts';
+import { createSections } from './sections.ts';
 import { createSensors } from './sensors.ts';
 import { createShares } from './shares.ts';
 import { createStore } from './store.ts';
-import { chooseLanguage, language, span, translate } from './translations.ts';
+import { locale, longSpan, translate } from './translations.ts';
 import { createUplinks } from './uplinks.ts';
 
 const SYS = '$SYS/cellgate/';
@@ -18,43 +24,29 @@ const RENDER_MS = 250;
 const LOG_MS = 2000;
 const POINT_MS = 5000;
 
-document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
-const header = document.querySelector('header')!;
+document.documentElement.lang = locale;
 const main = document.querySelector('main')!;
-setText(document.querySelector('.skip')!, translate('skip'));
+const skip = document.querySelector('.skip')!;
+setText(skip, translate('skip'));
+skip.addEventListener('click', (event) => {
+  // The fragment of the address is the section.
+  event.preventDefault();
+  main.focus();
+});
 
-let troubleCount = 0;
+let troubles: readonly string[] | undefined;
+let isDenied = false;
+let sensorStatus: readonly SensorStatus[] = [];
+let state: State = 'connecting';
 let about = { cell: '', version: '', started: 0 };
 const gateway = new Gateway({ state: onState, message: onMessage, denied: onDenied });
 
-const title = element('h1', { lang: 'en' }, 'cellgate');
-const version = element('p', { class: 'version' });
-const connection = element('span', { class: 'pill connection', role: 'status' });
-const alarmCount = element('span', { class: 'pill count', hidden: true });
-const logout = element('button', { type: 'button', hidden: true }, translate('logout'));
-logout.addEventListener('click', () => location.reload());
-const other = language === 'zh' ? 'en' : 'zh';
-const choice = element(
-  'button',
-  { type: 'button', lang: other === 'zh' ? 'zh-CN' : 'en' },
-  other === 'zh' ? '中文' : 'English',
-);
-choice.addEventListener('click', () => chooseLanguage(other));
-header.append(
-  element('div', { class: 'names' }, title, version),
-  element('div', { class: 'tools' }, alarmCount, connection, choice, logout),
-);
-
-const troubles = element('ul', { lang: 'en' });
-const troublesBox = element('section', {
-  class: 'troubles',
-  'aria-live': 'polite',
-  'aria-label': translate('troubles'),
-});
+const frame = createFrame(document.querySelector('header')!, () => location.reload());
 const lostBox = element('p', { class: 'lost', role: 'alert' });
-const sensors = createSensors(gateway, () => about.cell);
-const alarms = createAlarms(gateway);
+const readings = new Readings();
 const confirm = createConfirmDialog();
+const alarms = createAlarms(gateway);
+const sensors = createSensors(gateway, readings);
 const outputs = createOutputs(gateway, confirm);
 const uplinks = createUplinks(gateway);
 const clients = createClients(gateway, confirm);
@@ -62,41 +54,45 @@ const shares = createShares();
 const store = createStore();
 const log = createLog(gateway);
 const login = createLogin((credentials) => gateway.connect(credentials));
+const overview = createOverview(readings, alarms.raised);
 
-const section = (
-  name: 'alarms' | 'sensors' | 'outputs' | 'uplinks' | 'clients' | 'shares' | 'store' | 'log',
-  node: Element,
-) =>
-  element(
-    'section',
-    { id: name, 'aria-labelledby': `${name}-title`, hidden: true },
-    element('h2', { id: `${name}-title` }, translate(name)),
-    node,
-  );
-const sections = {
-  alarms: section('alarms', alarms.all),
-  sensors: section('sensors', sensors.node),
-  outputs: section('outputs', outputs.node),
-  uplinks: section('uplinks', uplinks.node),
-  clients: section('clients', clients.node),
-  shares: section('shares', shares.node),
-  store: section('store', store.node),
-  log: section('log', log.node),
-};
-const view = element('div', { class: 'view' }, lostBox, troublesBox, ...Object.values(sections));
+const sections = createSections({
+  overview: [{ node: overview.node }],
+  sensors: [{ node: sensors.node }],
+  alarms: [{ node: alarms.all, empty: 'noAlarms' }],
+  outputs: [{ node: outputs.node, empty: 'noOutputs' }],
+  plant: [{ node: uplinks.node, empty: 'noUplinks' }],
+  clients: [
+    { node: clients.node, empty: 'noClients' },
+    { node: shares.node, title: 'shares' },
+  ],
+  system: [
+    { node: store.node, title: 'store' },
+    { node: log.node, title: 'log' },
+  ],
+});
+const view = element('div', { class: 'page' }, lostBox, ...sections.nodes);
 main.append(view);
+addEventListener('hashchange', showPlace);
+showPlace();
 
-/** Shows a section, or hides it while it is empty. */
-function reveal(name: keyof typeof sections, filled: boolean): void {
-  setAttribute(sections[name], 'hidden', !filled);
+/** Shows the section that the address names. */
+function showPlace(): void {
+  const { tab, part } = placeOf(location.hash) ?? { tab: 'overview', part: '' };
+  sections.choose(tab);
+  frame.choose(tab);
+  render();
+  if (tab === 'sensors' && part !== '') sensors.go(part);
+  else scrollTo(0, 0);
 }
 
-function onState(state: State, wrong: boolean): void {
+function onState(next: State, wrong: boolean): void {
+  state = next;
   document.body.dataset.state = state;
-  setText(connection, translate(state));
   setText(lostBox, state === 'lost' ? translate('lostLong') : '');
-  logout.hidden = gateway.user === undefined || state === 'login';
-  if (state === 'login') {
+  const isLogin = state === 'login';
+  frame.showConnection(translate(state), gateway.user !== undefined && !isLogin, !isLogin);
+  if (isLogin) {
     main.replaceChildren(login.node);
     login.show(wrong);
   }
@@ -109,17 +105,16 @@ function onState(state: State, wrong: boolean): void {
   void clients.readRight();
   log.clear();
   void log.poll();
-  reveal('log', true);
 }
 
 function onDenied(filters: readonly string[]): void {
-  if (filters.some((filter) => filter.startsWith(SYS))) showTroubles([translate('notAllowed')]);
+  isDenied = filters.some((filter) => filter.startsWith(SYS));
 }
 
 function onMessage(topic: string, payload: string): void {
   if (!topic.startsWith(SYS)) {
-    if (sensors.receive(topic, payload) || outputs.receive(topic, payload)) return;
-    alarms.receive(topic, payload);
+    if (readings.receive(topic, payload, gateway.now())) return;
+    if (!outputs.receive(topic, payload)) alarms.receive(topic, payload);
     return;
   }
   if (payload === '') return;
@@ -127,67 +122,53 @@ function onMessage(topic: string, payload: string): void {
   const value = JSON.parse(payload);
   if (name === 'gateway') {
     about = value;
-    setText(title, about.cell);
-    showTitle();
     uplinks.only(value.uplinks);
-    reveal('uplinks', value.uplinks.length > 0);
-  } else if (name === 'troubles') showTroubles(value);
+    showSensors();
+  } else if (name === 'troubles') troubles = value;
   else if (name === 'sensors') {
-    sensors.show(value);
-    reveal('sensors', value.length > 0);
-  } else if (name === 'alarms') {
-    alarms.show(value);
-    reveal('alarms', value.length > 0);
-    setAttribute(alarmCount, 'hidden', alarms.count === 0);
-    setText(alarmCount, translate('alarmCount', { count: String(alarms.count) }));
-    showTitle();
-  } else if (name === 'outputs') {
-    outputs.show(value);
-    reveal('outputs', value.length > 0);
-  } else if (name === 'clients') {
-    clients.show(value);
-    reveal('clients', value.length > 0);
-  } else if (name === 'shares') {
-    shares.show(value);
-    reveal('shares', value.length > 0);
-  } else if (name === 'store') {
-    store.show(value);
-    reveal('store', true);
-  } else if (name.startsWith('uplink/')) {
-    uplinks.receive(value);
-  }
+    sensorStatus = value;
+    showSensors();
+  } else if (name === 'alarms') alarms.show(value);
+  else if (name === 'outputs') outputs.show(value);
+  else if (name === 'clients') clients.show(value);
+  else if (name === 'shares') shares.show(value);
+  else if (name === 'store') store.show(value);
+  else if (name.startsWith('uplink/')) uplinks.receive(value);
 }
 
-/** The title has the number of troubles and alarms, so that a tab in the background shows it. */
-function showTitle(): void {
-  const total = troubleCount + alarms.count;
-  const count = total > 0 ? `(${total}) ` : '';
-  document.title = `${count}${about.cell} – cellgate`;
+/** The names of channels need the name of the cell, whichever comes first. */
+function showSensors(): void {
+  if (about.cell === '') return;
+  readings.show(sensorStatus, about.cell);
+  gateway.subscribe([...readings.all].map((channel) => channel.topic));
 }
 
-function showTroubles(sentences: readonly string[]): void {
-  const well = sentences.length === 0;
-  troubleCount = sentences.length;
-  showTitle();
-  setAttribute(troublesBox, 'data-well', well);
-  if (well) return troublesBox.replaceChildren(element('p', {}, translate('allWell')));
-  troubles.replaceChildren(...sentences.map((sentence) => element('li', {}, sentence)));
-  if (!troublesBox.contains(troubles)) {
-    troublesBox.replaceChildren(element('h2', {}, translate('troubles')), troubles);
-  }
-}
-
-setInterval(() => {
+/** Brings what has changed to the screen. */
+function render(): void {
+  const isLive = state === 'live';
+  const facts = { alarms: alarms.count, troubles, uplinks: uplinks.summary };
+  overview.render({ ...facts, clients: clients.online, isLive, isDenied });
   sensors.render();
   if (about.version === '') return;
-  const time = span(gateway.now() - about.started);
-  setText(version, translate('version', { version: about.version, time }));
-}, RENDER_MS);
+  const time = longSpan(gateway.now() - about.started);
+  const wrong = alarms.count + (troubles?.length ?? 0);
+  // The title has the number of troubles and alarms, so that a tab in the background shows it.
+  document.title = `${wrong > 0 ? `(${wrong}) ` : ''}${about.cell} – cellgate`;
+  frame.show({
+    cell: about.cell,
+    about: translate('version', { version: about.version, time }),
+    alarms: alarms.count,
+    troubles: troubles?.length ?? 0,
+    user: gateway.user,
+  });
+}
+
+setInterval(render, RENDER_MS);
 setInterval(() => {
-  if (document.body.dataset.state === 'live') void log.poll();
+  if (state === 'live') void log.poll();
 }, LOG_MS);
 setInterval(() => {
-  if (document.body.dataset.state !== 'live') return;
+  if (state !== 'live') return;
   sensors.advance();
   uplinks.advance();
 }, POINT_MS);

@@ -17,6 +17,9 @@ export function createSensorSearch(changed: () => void) {
     get empty(): boolean {
       return field.value === '';
     },
+    get text(): string {
+      return field.value;
+    },
     matches(text: string): boolean {
       const words = field.value.toLowerCase().split(/\s+/);
       return words.every((word) => text.toLowerCase().includes(word));

@@ -1,17 +1,19 @@
-import type { SensorStatus } from '../sensors/sampler.ts';
 import { type Chart, createChart } from './chart.ts';
 import type { Subject } from './detail.ts';
 import { element, setAttribute, setText } from './dom.ts';
 import type { LiveReading } from './reading.ts';
-import { number, span, translate } from './translations.ts';
+import { shownValue } from './reading-text.ts';
+import type { LiveChannel } from './readings.ts';
+import { span, translate } from './translations.ts';
 
-export type Channel = SensorStatus['channels'][number];
+/** The end of a name that a short tile shows whole; its beginning is cut. */
+const TAIL = 14;
 
 /** One channel of a sensor. */
 export interface SensorTile {
   readonly node: HTMLLIElement;
-  readonly name: string;
   readonly open: HTMLButtonElement;
+  readonly channel: LiveChannel;
   readonly topic: string;
   readonly value: HTMLElement;
   readonly unit: HTMLElement;
@@ -21,27 +23,23 @@ export interface SensorTile {
   /** The range of the chart, for screen readers. */
   readonly range: HTMLElement;
   readonly chart: Chart;
-  reading: LiveReading;
-  /** Whether the reading is on the page. */
-  shown: boolean;
+  /** The reading that is on the page. */
+  shown: number;
   /** Whether the tile is on the screen. */
   visible: boolean;
   /** Whether the chart has what the gateway has kept. */
   hasHistory: boolean;
 }
 
-export function createSensorTile(channel: Channel, cell: string): SensorTile {
-  const { topic, unit, value, quality, reason } = channel;
-  const name = topic.startsWith(`${cell}/`) ? topic.slice(cell.length + 1) : topic;
-  const steps = typeof value === 'boolean';
-  const open = element(
-    'button',
-    { type: 'button', class: 'open', 'aria-haspopup': 'dialog' },
-    name,
-  );
+export function createSensorTile(channel: LiveChannel): SensorTile {
+  const { topic, name, reading } = channel;
+  const steps = typeof reading.value === 'boolean';
+  const open = element('button', { type: 'button', class: 'open', 'aria-haspopup': 'dialog' });
+  setAttribute(open, 'aria-label', name);
+  setAttribute(open, 'title', name);
+  open.append(...cutName(name));
   const parts = {
     topic,
-    name,
     open,
     value: element('span', { class: 'value' }),
     unit: element('span', { class: 'unit' }),
@@ -61,36 +59,31 @@ export function createSensorTile(channel: Channel, cell: string): SensorTile {
     parts.range,
     element('p', { class: 'foot' }, parts.quality, parts.age),
   );
-  const reading: LiveReading = { value, quality, reason, unit };
-  return { ...parts, node, reading, shown: false, visible: false, hasHistory: false };
+  return { ...parts, node, channel, shown: -1, visible: false, hasHistory: false };
 }
 
-/** Takes the status of the channel if its quality has changed, or while there was no reading. */
-export function takeStatus(tile: SensorTile, { value, quality, reason, unit }: Channel): void {
-  const { time } = tile.reading;
-  if (quality === tile.reading.quality && time !== undefined) return;
-  tile.reading = { value, quality, reason, unit, time };
-  tile.shown = false;
-}
-
-/** Takes a reading; a bare payload keeps the unit, and its time is `now`. */
-export function takeReading(tile: SensorTile, reading: LiveReading, now: number): void {
-  const unit = reading.unit ?? tile.reading.unit;
-  tile.reading = { ...reading, unit, time: reading.time ?? now };
-  tile.shown = false;
+/** A name in two parts: where there is little room, the first one is cut. */
+function cutName(name: string): HTMLElement[] {
+  const at = Math.max(0, name.length - TAIL);
+  const parts = at === 0 ? [name] : [name.slice(0, at), name.slice(at)];
+  return parts.map((part) => element('span', {}, part));
 }
 
 export function showReading(tile: SensorTile): void {
-  const { value, quality, reason, unit } = tile.reading;
-  tile.shown = true;
-  setText(tile.value, textOf(value));
-  setText(tile.unit, value === null ? '' : (unit ?? ''));
+  const { channel } = tile;
+  const { quality, reason } = channel.reading;
+  const { value, unit } = shownValue(channel);
+  tile.shown = channel.changes;
+  setText(tile.value, value);
+  setText(tile.unit, unit);
   setText(tile.quality, translate(quality));
   setText(tile.reason, reason ?? '');
+  setAttribute(tile.reason, 'title', reason);
   setAttribute(tile.node, 'data-quality', quality);
 }
 
-export function showAge({ age, reading: { time } }: SensorTile, now: number): void {
+export function showAge({ age, channel }: SensorTile, now: number): void {
+  const { time } = channel.reading;
   if (time === undefined) return;
   const ms = now - time;
   setText(age, ms < 2000 ? translate('justNow') : translate('ago', { time: span(ms) }));
@@ -102,16 +95,17 @@ export function showRange({ chart, range: node }: SensorTile): void {
   chart.node.hidden = range === undefined;
 }
 
-/** The tile's channel for the large chart. */
-export function subjectOf(tile: SensorTile): Subject {
+/** A channel for the large chart. */
+export function subjectOf(channel: LiveChannel): Subject {
+  const { topic, name } = channel;
   return {
-    topic: tile.topic,
-    name: tile.name,
-    steps: typeof tile.reading.value === 'boolean',
+    topic,
+    name,
+    steps: typeof channel.reading.value === 'boolean',
     now() {
-      const { value, quality, unit } = tile.reading;
-      const numbered = value === null || typeof value === 'boolean' ? '' : (unit ?? '');
-      return { text: textOf(value), quality, unit: numbered, value: drawable(value) };
+      const { value, quality, reason } = channel.reading;
+      const shown = shownValue(channel);
+      return { text: shown.value, quality, reason, unit: shown.unit, value: drawable(value) };
     },
   };
 }
@@ -119,10 +113,4 @@ export function subjectOf(tile: SensorTile): Subject {
 /** The value as a chart can show it. */
 export function drawable(value: LiveReading['value']): number | null {
   return typeof value === 'string' || value === null ? null : Number(value);
-}
-
-function textOf(value: LiveReading['value']): string {
-  if (value === null) return '—';
-  if (typeof value === 'boolean') return translate(value ? 'yes' : 'no');
-  return typeof value === 'number' ? number(value) : value;
 }

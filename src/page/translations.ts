@@ -1,252 +1,42 @@
-const ENGLISH = {
-  skip: 'Skip to content',
-  live: 'live',
-  connecting: 'connecting…',
-  lost: 'connection lost',
-  lostLong: 'The gateway does not answer. The values below are old.',
-  allWell: 'All is well',
-  troubles: 'Troubles',
-  sensors: 'Sensors',
-  outputs: 'Outputs',
-  uplinks: 'Uplinks to the plant',
-  clients: 'Clients',
-  shares: 'Shared subscriptions',
-  store: 'Store',
-  log: 'Log',
-  find: 'Search: a name, or bad',
-  good: 'good',
-  uncertain: 'uncertain',
-  bad: 'bad',
-  lastHour: 'Last hour: {low} to {high}',
-  lastDay: 'Last day: {low} to {high}',
-  hour: 'Hour',
-  day: 'Day',
-  span: 'Time range',
-  keepDay: 'With history: day in its config, the last day is kept too.',
-  close: 'Close',
-  lastHourBacklog: 'Waiting messages in the last hour: {low} to {high}',
-  noValues: 'No values in this time range',
-  ago: '{time} ago',
-  justNow: 'just now',
-  yes: 'yes',
-  no: 'no',
-  on: 'on',
-  off: 'off',
-  unknown: 'unknown',
-  switchOn: 'Switch on',
-  switchOff: 'Switch off',
-  askOn: 'Switch {name} on?',
-  askOff: 'Switch {name} off?',
-  askWhy: 'Something in the cell will move, light up or stop.',
-  cancel: 'Cancel',
-  disconnect: 'Disconnect',
-  askDisconnect: 'Disconnect {name}?',
-  disconnectWhy: 'The client may reconnect at once. Its waiting messages are kept.',
-  mayNot: 'This user may not switch it.',
-  sent: 'Sent, waiting for the gateway…',
-  done: 'Done.',
-  refused: 'Refused: {reason}',
-  noAnswer: 'No answer. The state of the output is unknown.',
-  connected: 'connected',
-  proving: 'verifying',
-  down: 'down',
-  stopped: 'stopped',
-  waiting: 'Waiting',
-  oldest: 'Oldest',
-  rate: 'Send rate',
-  eta: 'Empty in',
-  dropped: 'Dropped',
-  deadLetters: 'Dead letters',
-  sentTotal: 'Sent in total',
-  perSecond: '{count}/s',
-  online: 'online',
-  offline: 'offline',
-  since: 'for {time}',
-  user: 'User',
-  address: 'Address',
-  subscriptions: 'Subscriptions',
-  inflight: 'In flight',
-  ofThemShared: '{count}, {shares} of them shared',
-  protocol: 'Protocol',
-  sessionKept: 'Session kept for',
-  keptLong: 'as configured',
-  notKept: 'not kept',
-  aliases: 'Topic aliases from / to',
-  members: 'Members',
-  heldUp: 'Waited as publisher',
-  slowReader: 'Slow reader: its publishers do not wait for it',
-  waitsForReader: 'Waits for a subscriber with a long queue',
-  anonymous: 'anonymous',
-  thisPage: 'this page',
-  commits: 'Commits',
-  commitTime: '50 % / 99 % within',
-  written: 'Written',
-  free: 'Free on disk',
-  wear: 'Written in a year / years the disk lasts',
-  login: 'Log in',
-  loginWhy: 'This gateway needs a login.',
-  loginWrong: 'Wrong user or password.',
-  name: 'User name',
-  password: 'Password',
-  logout: 'Log out',
-  notAllowed: 'This user may not see it.',
-  version: 'Version {version}, up for {time}',
-  alarms: 'Alarms',
-  alarmCount: 'Alarms: {count}',
-  acknowledge: 'Acknowledge',
-  mayNotAcknowledge: 'This user may not acknowledge it.',
-  noAnswerYet: 'No answer. Try again.',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  critical: 'critical',
-  active: 'active',
-  cleared: 'cleared, not acknowledged',
-  normal: 'normal',
-  acknowledged: 'acknowledged',
-  acknowledgedBy: 'acknowledged by {name}',
-  shelvedUntil: 'shelved until {time}',
-  valueLost: 'Its value is lost: {reason}',
-  latched: 'Its condition has ended; it remains active until it is acknowledged.',
-};
+import { ENGLISH, type TextKey } from './texts-en.ts';
+import { CHINESE } from './texts-zh.ts';
+import type { Wrong } from './verdict.ts';
 
-export type TextKey = keyof typeof ENGLISH;
+export type { TextKey } from './texts-en.ts';
 
-const CHINESE: Readonly<Record<TextKey, string>> = {
-  skip: '跳到内容',
-  live: '实时',
-  connecting: '正在连接…',
-  lost: '连接中断',
-  lostLong: '网关没有应答，以下内容已过时。',
-  allWell: '一切正常',
-  troubles: '故障',
-  sensors: '传感器',
-  outputs: '输出',
-  uplinks: '工厂链路',
-  clients: '客户端',
-  shares: '共享订阅',
-  store: '存储',
-  log: '日志',
-  find: '查找：名称或“故障”',
-  good: '正常',
-  uncertain: '不确定',
-  bad: '故障',
-  lastHour: '最近一小时：{low} 至 {high}',
-  lastDay: '最近一天：{low} 至 {high}',
-  hour: '小时',
-  day: '天',
-  span: '时间范围',
-  keepDay: '在其配置中设置 history: day，即可同时保存最近一天。',
-  close: '关闭',
-  lastHourBacklog: '最近一小时等待的消息：{low} 至 {high}',
-  noValues: '此期间没有数值',
-  ago: '{time}前',
-  justNow: '刚刚',
-  yes: '是',
-  no: '否',
-  on: '开',
-  off: '关',
-  unknown: '未知',
-  switchOn: '打开',
-  switchOff: '关闭',
-  askOn: '打开 {name}？',
-  askOff: '关闭 {name}？',
-  askWhy: '单元中的设备将会动作、亮起或停止。',
-  cancel: '取消',
-  disconnect: '断开',
-  askDisconnect: '断开 {name}？',
-  disconnectWhy: '客户端可能会立即重连；等待它的消息会保留。',
-  mayNot: '该用户无权切换。',
-  sent: '已发送，等待网关…',
-  done: '完成。',
-  refused: '被拒绝：{reason}',
-  noAnswer: '没有应答：未切换，或状态未知。',
-  connected: '已连接',
-  proving: '验证中',
-  down: '中断',
-  stopped: '已停止',
-  waiting: '等待',
-  oldest: '最早',
-  rate: '发送速率',
-  eta: '预计清空',
-  dropped: '已丢弃',
-  deadLetters: '死信',
-  sentTotal: '累计发送',
-  perSecond: '{count}/秒',
-  online: '在线',
-  offline: '离线',
-  since: '已 {time}',
-  user: '用户',
-  address: '地址',
-  subscriptions: '订阅',
-  inflight: '传输中',
-  ofThemShared: '{count}（其中共享 {shares}）',
-  protocol: '协议',
-  sessionKept: '会话保留时间',
-  keptLong: '按配置',
-  notKept: '不保留',
-  aliases: '主题别名 收 / 发',
-  members: '成员',
-  heldUp: '发布等待时间',
-  slowReader: '读取过慢：发布者不再等待它',
-  waitsForReader: '正在等待队列过长的订阅者',
-  anonymous: '匿名',
-  thisPage: '本页面',
-  commits: '提交次数',
-  commitTime: '50 % / 99 % 不超过',
-  written: '已写入',
-  free: '磁盘剩余',
-  wear: '每年写入量 / 磁盘可用年数',
-  login: '登录',
-  loginWhy: '此网关需要用户登录。',
-  loginWrong: '用户名或密码错误。',
-  name: '用户名',
-  password: '密码',
-  logout: '退出',
-  notAllowed: '该用户无权查看。',
-  version: '版本 {version}，已运行 {time}',
-  alarms: '报警',
-  alarmCount: '报警：{count}',
-  acknowledge: '确认',
-  mayNotAcknowledge: '该用户无权确认。',
-  noAnswerYet: '没有应答，请重试。',
-  low: '低',
-  medium: '中',
-  high: '高',
-  critical: '紧急',
-  active: '激活',
-  cleared: '已恢复，未确认',
-  normal: '正常',
-  acknowledged: '已确认',
-  acknowledgedBy: '由 {name} 确认',
-  shelvedUntil: '搁置至 {time}',
-  valueLost: '数值丢失：{reason}',
-  latched: '条件已结束；确认之前保持激活。',
-};
+const TEXTS = { en: ENGLISH, zh: CHINESE };
+export type Language = keyof typeof TEXTS;
 
-export type Language = 'en' | 'zh';
+/** The languages of the page by their codes, which need no special font. */
+export const LANGUAGES: Readonly<Record<Language, string>> = { en: 'EN', zh: 'ZH' };
 const STORAGE_KEY = 'cellgate-language';
+const LOCALES: Readonly<Record<Language, string>> = { en: 'en', zh: 'zh-CN' };
 
 /** The language that the user has chosen, else that of the browser. */
 export const language: Language = ((): Language => {
   const kept = localStorage.getItem(STORAGE_KEY);
-  if (kept === 'en' || kept === 'zh') return kept;
-  return navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+  const wanted = [kept ?? '', ...navigator.languages].map((tag) => tag.split('-', 1)[0]);
+  return wanted.find((tag): tag is Language => Object.hasOwn(TEXTS, tag ?? '')) ?? 'en';
 })();
 
 /** Loads the page again in another language. */
-export function chooseLanguage(chosen: Language): void {
+export function chooseLanguage(chosen: string): void {
   localStorage.setItem(STORAGE_KEY, chosen);
   location.reload();
 }
 
 /** A text in the language of the page; `{name}` is filled in. */
 export function translate(key: TextKey, values: Readonly<Record<string, string>> = {}): string {
-  const text = (language === 'zh' ? CHINESE : ENGLISH)[key];
-  return text.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+  return TEXTS[language][key].replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 }
 
-const locale = language === 'zh' ? 'zh-CN' : 'en';
+/** The word for so many things, without their number. */
+export function counted(what: Wrong, count: number): string {
+  return translate(count === 1 ? `${what}One` : `${what}Other`);
+}
+
+/** The tag of the page's language. */
+export const locale = LOCALES[language];
 const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 3 });
 const rounded = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
 const unitOf = (unit: string) =>
@@ -287,6 +77,29 @@ export function momentInFull(time: number): string {
 
 export function number(value: number): string {
   return numbers.format(value);
+}
+
+const decimals = [0, 1, 2, 3].map((digits) => {
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(locale, options);
+});
+
+/** A number with so many decimals, at most 3; one that is smaller than these can show has its first digits. */
+export function decimal(value: number, digits: number): string {
+  if (value !== 0 && Math.abs(value) < 0.5 / 10 ** digits) return rounded.format(value);
+  return (decimals[digits] ?? numbers).format(value);
+}
+
+/** A time span in its two largest units, such as 2 days 4 hours. */
+export function longSpan(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const first = spans.findIndex((one) => seconds >= one.seconds);
+  const [large, small] = [spans[first], spans[first + 1]];
+  if (!large) return span(0);
+  const count = Math.floor(seconds / large.seconds);
+  const rest = small ? Math.floor((seconds - count * large.seconds) / small.seconds) : 0;
+  const text = large.format.format(count);
+  return small && rest > 0 ? `${text} ${small.format.format(rest)}` : text;
 }
 
 /** A time span in the largest unit of which it has at least two. */

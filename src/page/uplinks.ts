@@ -71,6 +71,15 @@ export function createUplinks(gateway: Gateway) {
 
   return {
     node: list,
+    /** How many are configured and connected, and the messages that wait in all. */
+    get summary() {
+      const shown = [...uplinks.values()].filter(({ name }) => names.includes(name));
+      return {
+        all: names.length,
+        connected: shown.filter(({ state }) => state === 'connected').length,
+        waiting: shown.reduce((sum, { queued }) => sum + queued, 0),
+      };
+    },
     /** Shows only these: the retained status of another uplink is of an earlier config. */
     only(configured: readonly string[]): void {
       names = configured;

@@ -35,6 +35,8 @@ export class HealthTopics implements Service {
   readonly #published = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #rounds = 0;
+  /** The quality of each channel when it was last checked. */
+  #qualities = '';
 
   constructor(parts: HealthTopicsParts) {
     this.#parts = parts;
@@ -55,7 +57,9 @@ export class HealthTopics implements Service {
 
   async #publishAll(): Promise<void> {
     const { cell, version, health, store, broker, sensors, outputs } = this.#parts;
+    const sensorStatus = sensors.status();
     const changed = this.#publish('troubles', health.troubles);
+    if (this.#isNewQuality(sensorStatus)) this.#publish('sensors', sensorStatus);
     const uplinks = this.#parts.uplinks();
     for (const { name, status } of uplinks) this.#publish(`uplink/${name}`, status);
     this.#clearRemovedUplinks(uplinks.map(({ name }) => `uplink/${name}`));
@@ -69,9 +73,19 @@ export class HealthTopics implements Service {
     this.#publish('gateway', {
       ...{ cell, version, started: health.started, uplinks: names, ...simulated },
     });
-    this.#publish('sensors', sensors.status());
+    this.#publish('sensors', sensorStatus);
     this.#publish('store', await store.status());
     this.#publish('drops', broker.drops);
+  }
+
+  /** Whether a channel has another quality than a second ago: nothing may look well that is not. */
+  #isNewQuality(sensors: ReturnType<Sensors['status']>): boolean {
+    const before = this.#qualities;
+    this.#qualities = sensors
+      .flatMap(({ channels }) => channels)
+      .map(({ topic, quality }) => `${topic} ${quality}`)
+      .join('\n');
+    return this.#qualities !== before;
   }
 
   /** Topics that a reload has removed are no longer retained. */

@@ -72,6 +72,8 @@ export interface SensorStatus {
   /** Deadlines missed since the start because a read took too long. */
   readonly missed: number;
   readonly lastRead?: number;
+  /** Only while its loop makes no progress, so that its values are old. */
+  readonly stalled?: true;
   readonly channels: readonly {
     readonly topic: string;
     readonly unit: Unit;
@@ -192,6 +194,7 @@ class DriverSampler implements Sampler {
       failures,
       missed,
       ...(lastRead === undefined ? {} : { lastRead }),
+      ...(this.stalled() ? { stalled: true as const } : {}),
       channels: this.#publishers.map(({ topic, unit, seq, latest }) => ({
         topic,
         unit,

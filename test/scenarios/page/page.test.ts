@@ -6,7 +6,9 @@ import mqtt, { type MqttClient } from 'mqtt';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../../src/access/passwords.ts';
+import { TABS } from '../../../src/page/router.ts';
 import { hasBrowser, startBrowser } from '../../support/browser.ts';
+
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { startPlant, type TestPlant } from '../../support/plant.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
@@ -36,6 +38,14 @@ const OUTPUTS = {
 };
 /** A condition of the page is waited for: a busy machine draws it later. */
 const POLL = { timeout: 20_000 };
+/** Run in the page: the elements that reach beyond the right side of the screen. */
+const OVERFLOWING = `(() => {
+  const width = document.documentElement.clientWidth;
+  return [document.documentElement, ...document.querySelectorAll('body *')]
+    .filter((one) => !one.closest('.hidden, .skip, dialog:not([open])'))
+    .filter((one) => one.getBoundingClientRect().right > width + 1)
+    .map((one) => one.tagName + '.' + one.className);
+})()`;
 /** An open page of the gateway. */
 interface Visit {
   readonly page: Page;
@@ -72,7 +82,12 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await plant?.dispose();
   });
 
-  const visit = async (options: BrowserContextOptions = {}, of = gateway): Promise<Visit> => {
+  /** Opens the page at one of its sections. */
+  const visit = async (
+    options: BrowserContextOptions = {},
+    of = gateway,
+    tab = 'sensors',
+  ): Promise<Visit> => {
     const context = await browser.newContext({
       viewport: { width: 1280, height: 900 },
       ...options,
@@ -91,9 +106,11 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     page.on('websocket', (socket) => {
       if (new URL(socket.url()).host !== home) wrong.push(`WebSocket to ${socket.url()}`);
     });
-    await page.goto(`http://${home}/`);
+    await page.goto(`http://${home}/#${tab}`);
     return { page, wrong, close: () => context.close() };
   };
+  const show = (page: Page, tab: string): Promise<unknown> =>
+    page.evaluate(`location.hash = '${tab}'`);
   const tile = (page: Page, topic: string): Locator =>
     page.locator(`[data-topic="robotcell1/${topic}"]`);
   const tabTo = async (page: Page, target: Locator): Promise<void> => {
@@ -111,7 +128,8 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
     });
   };
-  const alarm = (page: Page): Locator => page.locator('[data-alarm="robotcell1/alarm/bare/warm"]');
+  const alarm = (page: Page): Locator =>
+    page.locator('[data-alarm="robotcell1/alarm/bare/warm"]').filter({ visible: true });
   const lives = (page: Page): Promise<void> => tile(page, 'gripper/position').waitFor();
 
   test('readings move, with unit and quality, whatever their payload; a failed sensor says why', async () => {
@@ -137,20 +155,23 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.locator('[data-topic="robotcell1/boiler"][data-quality="bad"]').waitFor();
     expect(await boiler.locator('.value').innerText()).toBe('—');
     expect(await boiler.locator('.reason').innerText()).toMatch(/i2c-77/);
-    expect(await page.locator('.troubles li').allInnerTexts()).toEqual([
-      expect.stringMatching(/^boiler: .*i2c-77/),
-    ]);
     await position.locator('canvas').waitFor();
     const range = position.locator('.chart + .hidden');
     await expect.poll(() => range.innerText(), POLL).toMatch(/^Last hour: /);
+    await show(page, 'overview');
+    expect(await page.locator('.troubles li').allInnerTexts()).toEqual([
+      expect.stringMatching(/^boiler: .*i2c-77/),
+    ]);
+    await show(page, 'system');
     await page.locator('.lines li', { hasText: 'gateway of robotcell1 is up' }).waitFor();
+    await show(page, 'clients');
     await page.locator('.client', { hasText: 'plc' }).waitFor();
     expect(wrong).toEqual([]);
     await close();
   });
 
   test('a connection to the plant that is cut shows at once; its backlog grows and drains', async () => {
-    const { page, wrong, close } = await visit();
+    const { page, wrong, close } = await visit({}, gateway, 'plant');
     const card = page.locator('[data-uplink="plant"]');
     const waiting = async (): Promise<number> => {
       const [text = ''] = await card.locator('dd').allInnerTexts();
@@ -163,21 +184,19 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.locator('[data-uplink="plant"]:not([data-state="connected"])').waitFor();
     // Two seconds, and as many for a busy machine.
     expect(performance.now() - cutAt).toBeLessThan(4000);
-    await page.locator('.troubles li', { hasText: /^uplink plant: / }).waitFor();
+    const trouble = page.locator('header [data-count="trouble"]');
+    await trouble.and(page.getByRole('link', { name: '2 troubles' })).waitFor();
     await until('the backlog has grown', async () => (await waiting()) > 30, 20_000);
     proxy.refuse(false);
     await page.locator('[data-uplink="plant"][data-state="connected"]').waitFor();
     await until('the backlog has drained', async () => (await waiting()) < 10, 20_000);
-    await until(
-      'the trouble has gone',
-      async () => (await page.locator('.troubles li', { hasText: /^uplink/ }).count()) === 0,
-    );
+    await trouble.and(page.getByRole('link', { name: '1 trouble' })).waitFor();
     expect(wrong).toEqual([]);
     await close();
   });
 
   test('an output is switched by keyboard alone, after a confirmation, and read back', async () => {
-    const { page, wrong, close } = await visit();
+    const { page, wrong, close } = await visit({}, gateway, 'outputs');
     const lamp = page.getByRole('switch', { name: 'lamp' });
     await page.locator('[role="switch"][aria-label="lamp"]:not([aria-disabled])').waitFor();
     await tabTo(page, page.locator('.skip'));
@@ -271,24 +290,34 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
   ] as const)('it is accessible: %s, %i px wide', async (colorScheme, width) => {
     const { page, wrong, close } = await visit({ colorScheme, viewport: { width, height: 780 } });
     await lives(page);
-    await page.locator('.troubles li').first().waitFor();
-    await page.locator('[data-quality="bad"]').first().waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
-    expect(await problems(page)).toEqual([]);
-    await page.getByRole('switch', { name: 'fan' }).click();
-    await page.getByRole('dialog').waitFor();
-    expect(await problems(page)).toEqual([]);
-    await page.keyboard.press('Escape');
+    await page.locator('.tile[data-quality="bad"]').first().waitFor();
+    for (const tab of TABS) {
+      await show(page, tab);
+      await page.locator(`#tab-${tab}`).waitFor();
+      expect(await page.evaluate(OVERFLOWING), tab).toEqual([]);
+    }
+    // Each section in one of the four.
+    const share = [colorScheme === 'dark', width === 360].reduce(
+      (sum, is) => sum * 2 + Number(is),
+      0,
+    );
+    const checked = TABS.filter((_tab, index) => index % 4 === share);
+    for (const tab of checked) {
+      await show(page, tab);
+      await page.locator(`#tab-${tab}`).waitFor();
+      expect(await problems(page), tab).toEqual([]);
+    }
+    await show(page, 'sensors');
     await tile(page, 'door/closed').click();
     await page.getByRole('dialog').getByRole('button', { name: 'Day' }).waitFor();
     expect(await problems(page)).toEqual([]);
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    expect(await page.evaluate(OVERFLOWING)).toEqual([]);
     expect(wrong).toEqual([]);
     await close();
   });
 
   test('a client of MQTT 5 has its version, session and aliases, and its group of a shared subscription is there', async () => {
-    const { page, wrong, close } = await visit();
+    const { page, wrong, close } = await visit({}, gateway, 'clients');
     const url = `mqtt://127.0.0.1:${gateway.port}`;
     const member = await mqtt.connectAsync(url, {
       ...{ clientId: 'member', protocolVersion: 5, reconnectPeriod: 0 },
@@ -311,7 +340,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
   test('a client is disconnected after a confirmation', async () => {
     const url = `mqtt://127.0.0.1:${gateway.port}`;
     const guest = await mqtt.connectAsync(url, { clientId: 'intruder', reconnectPeriod: 0 });
-    const { page, wrong, close } = await visit();
+    const { page, wrong, close } = await visit({}, gateway, 'clients');
     await page.getByRole('button', { name: 'Disconnect intruder' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
     expect(guest.connected).toBe(true);
@@ -328,10 +357,43 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     const { page, close } = await visit({ locale: 'zh-CN' });
     await page.getByRole('heading', { name: '传感器' }).waitFor();
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
-    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByRole('combobox', { name: '语言' }).selectOption('en');
     await page.getByRole('heading', { name: 'Sensors' }).waitFor();
-    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByRole('combobox', { name: 'Language' }).selectOption('zh');
     await page.getByRole('heading', { name: '传感器' }).waitFor();
+    await close();
+  });
+
+  test('each section has a tab and an address; the overview says what is wrong and never "well"', async () => {
+    const { page, wrong, close } = await visit({}, gateway, '');
+    const verdict = page.locator('.verdict[data-state="bad"]');
+    await verdict.getByText('1 alarm · 1 trouble · 1 bad value').waitFor();
+    const numbers = page.locator('.numbers li');
+    const bad = numbers.filter({ hasText: /^1\s*bad$/i });
+    await bad.waitFor();
+    await alarm(page).getByText('Joint is warm').waitFor();
+    const group = page.locator('.group', { hasText: 'gripper' });
+    await group.locator('.value', { hasText: 'mm' }).waitFor();
+    await group.getByRole('link', { name: 'gripper' }).click();
+    await tile(page, 'gripper/position').waitFor();
+    expect(new URL(page.url()).hash).toBe('#sensors/gripper');
+    await page.getByRole('link', { name: 'Plant' }).click();
+    await page.locator('[data-uplink="plant"]').waitFor();
+    expect(await tile(page, 'gripper/position').isVisible()).toBe(false);
+    await page.reload();
+    await page.locator('[data-uplink="plant"]').waitFor();
+    const current = page.locator('nav [aria-current="page"]');
+    expect(await current.innerText()).toBe('Plant');
+    await page.goBack();
+    await tile(page, 'gripper/position').waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    const clients = page.getByRole('link', { name: 'Clients' });
+    expect(await clients.isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'More' }).click();
+    await clients.click();
+    await page.locator('.client', { hasText: 'plc' }).waitFor();
+    expect(await clients.isVisible()).toBe(false);
+    expect(wrong).toEqual([]);
     await close();
   });
 
@@ -352,6 +414,8 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       'the bad one is left',
       async () => (await page.locator('.tile:visible h3').allInnerTexts()).join() === 'boiler',
     );
+    await find.fill('zone99');
+    await page.getByText('No sensor matches “zone99”.').waitFor();
     await expect.poll(() => page.title(), POLL).toBe('(1) robotcell1 – cellgate');
     await find.fill('');
     await until('all are back', async () => (await page.locator('.tile:visible').count()) === 41);
@@ -429,6 +493,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       expect(await page.locator('.tile').count()).toBe(0);
       await enter(page, 'anna', 'right');
       await lives(page);
+      expect(await page.locator('header .user').innerText()).toBe('anna');
       await page.getByRole('button', { name: 'Log out' }).click();
       await page.getByLabel('User name').waitFor();
       expect(await page.locator('.tile').count()).toBe(0);
@@ -436,11 +501,11 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     });
 
     test('an alarm is acknowledged by a user with the right; one without is refused and told', async () => {
-      const guest = await visit({}, guarded);
+      const guest = await visit({}, guarded, 'alarms');
       await enter(guest.page, 'guest', 'right');
       const seen = alarm(guest.page);
       await seen.getByText('Joint is warm').waitFor();
-      await guest.page.locator('header .count', { hasText: '1' }).waitFor();
+      await guest.page.getByRole('link', { name: '1 alarm' }).waitFor();
       await seen.getByRole('button', { name: 'Acknowledge bare/warm' }).click();
       await seen.getByText('This user may not acknowledge it.').waitFor();
       // Past the page, the broker itself refuses.
@@ -449,11 +514,12 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       });
       await past.publishAsync('robotcell1/alarm/bare/warm/set', 'acknowledge', { qos: 1 });
       await past.endAsync();
-      const refused = guest.page.locator('.lines li', { hasText: 'not-authorised' });
-      await expect.poll(() => refused.count(), POLL).toBeGreaterThan(0);
+      await show(guest.page, 'system');
+      await guest.page.locator('.lines li', { hasText: 'not-authorised' }).first().waitFor();
+      await show(guest.page, 'overview');
       expect(await seen.getAttribute('data-acknowledged')).toBe('false');
 
-      const anna = await visit({}, guarded);
+      const anna = await visit({}, guarded, 'alarms');
       await enter(anna.page, 'anna', 'right');
       const button = alarm(anna.page).getByRole('button', { name: 'Acknowledge bare/warm' });
       await button.and(anna.page.locator(':not([aria-disabled])')).waitFor();
@@ -467,9 +533,8 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     });
 
     test('a user who may only read has no switch, and switches nothing', async () => {
-      const { page, close } = await visit({}, guarded);
+      const { page, close } = await visit({}, guarded, 'outputs');
       await enter(page, 'guest', 'right');
-      await lives(page);
       await page.getByText('This user may not switch it.').first().waitFor();
       const lamp = page.getByRole('switch', { name: 'lamp' });
       expect(await lamp.getAttribute('aria-disabled')).not.toBeNull();
@@ -482,13 +547,13 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       });
       await guest.publishAsync('robotcell1/lamp/set', 'on', { qos: 1 });
       await guest.endAsync();
-      const anna = await visit({}, guarded);
+      const anna = await visit({}, guarded, 'outputs');
       await enter(anna.page, 'anna', 'right');
       await anna.page.locator('[role="switch"][aria-label="lamp"]:not([aria-disabled])').click();
       await anna.page.getByRole('button', { name: 'Switch on' }).click();
       await page.locator('[role="switch"][aria-label="lamp"][aria-checked="true"]').waitFor();
-      const drops = page.locator('.lines li', { hasText: 'not-authorised' });
-      await expect.poll(() => drops.count(), POLL).toBeGreaterThan(0);
+      await show(page, 'system');
+      await page.locator('.lines li', { hasText: 'not-authorised' }).first().waitFor();
       await anna.close();
       await close();
     });

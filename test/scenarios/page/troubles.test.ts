@@ -69,7 +69,9 @@ async function expectEverywhere(gateway: TestGateway, wanted: readonly RegExp[])
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${gateway.httpPort}/`);
-    const shown = page.locator(reported.length > 0 ? '.troubles li' : '.troubles[data-well]');
+    const shown = page.locator(
+      reported.length > 0 ? '.troubles li' : '.verdict[data-state="well"]',
+    );
     await shown.first().waitFor({ timeout: TIMEOUT_MS });
     if (reported.length > 0) expect(await shown.allInnerTexts()).toEqual(reported);
   } finally {

@@ -14,6 +14,7 @@ async function setUp() {
     uplinks: ['plant', 'spare'],
     clients: 0,
     alarms: [] as unknown[],
+    sensors: [] as unknown[],
   };
   const topics = new HealthTopics({
     faults: createFaults(),
@@ -34,7 +35,9 @@ async function setUp() {
       publishLocal: async ({ topic, payload }: { topic: string; payload: Uint8Array }) =>
         void published.push(`${topic.replace('$SYS/cellgate/', '')} ${Buffer.from(payload)}`),
     } as unknown as HealthTopicsParts['broker'],
-    sensors: { status: () => [] },
+    sensors: {
+      status: () => state.sensors as ReturnType<HealthTopicsParts['sensors']['status']>,
+    },
     outputs: { status: () => [] },
     alarms: { list: () => state.alarms as ReturnType<HealthTopicsParts['alarms']['list']> },
     uplinks: () =>
@@ -91,4 +94,20 @@ test('counts come every ten seconds, but at once with a new trouble', async () =
   state.troubles = ['the disk is full'];
   await seconds(1);
   expect(news().map((one) => one.split(' ')[0])).toEqual(['troubles', 'gateway']);
+});
+
+test('a channel that changes its quality is published within a second; another value is not', async () => {
+  const { state, news, seconds } = await setUp();
+  const sensor = (value: number, quality: string) => [
+    { channels: [{ topic: 't', value, quality }] },
+  ];
+  state.sensors = sensor(1, 'good');
+  await seconds(1);
+  news();
+  state.sensors = sensor(2, 'good');
+  await seconds(1);
+  expect(news()).toEqual([]);
+  state.sensors = sensor(2, 'bad');
+  await seconds(1);
+  expect(news()).toEqual(['sensors [{"channels":[{"topic":"t","value":2,"quality":"bad"}]}]']);
 });

@@ -1,0 +1,85 @@
+import { createKeyed, element, setAttribute, setText } from './dom.ts';
+import { valueText } from './reading-text.ts';
+import type { ChannelGroup, LiveChannel, Readings } from './readings.ts';
+import { addressOf } from './router.ts';
+import { translate } from './translations.ts';
+
+/** Channels of a card at most; the others are on the tab of the sensors. */
+const ROWS = 12;
+
+interface Row {
+  readonly node: HTMLLIElement;
+  readonly value: HTMLElement;
+  channel: LiveChannel;
+  changes: number;
+}
+
+/** One small card for each group of sensors: its channels with their values. */
+export function createGroupCards(readings: Readings) {
+  const list = element('ul', { class: 'groups' });
+  const cards = createKeyed<ChannelGroup, ReturnType<typeof createCard>>(list, createCard);
+  let shown: readonly ChannelGroup[] | undefined;
+  return {
+    node: list,
+    /** Called a few times a second: updates only what has changed. */
+    render(): void {
+      if (readings.groups !== shown) {
+        shown = readings.groups;
+        cards.show(
+          shown,
+          ({ name }) => name,
+          (card, group) => card.show(group),
+        );
+      }
+      for (const card of cards.parts.values()) card.render();
+    },
+  };
+}
+
+function createCard({ name }: ChannelGroup) {
+  const title = name === '' ? translate('otherSensors') : name;
+  const link = element('a', { href: addressOf('sensors', name), lang: 'en' }, title);
+  const count = element('span', { class: 'quality' });
+  const list = element('ul', { class: 'values' });
+  const more = element('a', { class: 'others', href: addressOf('sensors', name) });
+  const head = element('div', { class: 'head' }, element('h3', {}, link), count);
+  const node = element('li', { class: 'card group' }, head, list, more);
+  const rows = createKeyed<LiveChannel, Row>(list, (channel) => createRow(channel, name));
+  return {
+    node,
+    show({ channels, worst }: ChannelGroup): void {
+      setAttribute(node, 'data-quality', worst);
+      const of = channels.filter(({ reading }) => reading.quality === worst).length;
+      setText(count, `${of} ${translate(worst)}`);
+      rows.show(
+        channels.slice(0, ROWS),
+        ({ topic }) => topic,
+        (row, channel) => {
+          row.channel = channel;
+        },
+      );
+      more.hidden = channels.length <= ROWS;
+      setText(more, translate('othersToo', { count: String(channels.length - ROWS) }));
+    },
+    render(): void {
+      for (const row of rows.parts.values()) showRow(row);
+    },
+  };
+}
+
+function createRow(channel: LiveChannel, group: string): Row {
+  const name = group === '' ? channel.name : channel.name.slice(group.length + 1) || channel.name;
+  const value = element('span', { class: 'value' });
+  const label = element('span', { class: 'name', lang: 'en', title: channel.name }, name);
+  return { node: element('li', {}, label, value), value, channel, changes: -1 };
+}
+
+function showRow(row: Row): void {
+  const { node, value, channel } = row;
+  if (row.changes === channel.changes) return;
+  row.changes = channel.changes;
+  const { quality, reason } = channel.reading;
+  setAttribute(node, 'data-quality', quality);
+  setText(value, quality === 'bad' ? translate('bad') : valueText(channel));
+  setAttribute(value, 'title', reason);
+}

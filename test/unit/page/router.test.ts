@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { addressOf, placeOf, TABS } from '../../../src/page/router.ts';
+
+test.each(TABS)('the address of %s leads to it, with and without a part', (tab) => {
+  expect(placeOf(addressOf(tab))).toEqual({ tab, part: '' });
+  for (const part of ['robot', 'a/b', 'Öl %', '#']) {
+    expect(placeOf(addressOf(tab, part))).toEqual({ tab, part });
+  }
+});
+
+test.each(['', '#', '#main', '#Overview', '#overview2'])(
+  '%j is the address of no section',
+  (hash) => {
+    expect(placeOf(hash)).toBeUndefined();
+  },
+);
+
+test('a part that is not encoded is no part', () => {
+  expect(placeOf('#sensors/%E0%A4%A')).toEqual({ tab: 'sensors', part: '' });
+});
