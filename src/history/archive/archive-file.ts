@@ -13,6 +13,8 @@ export const archiveFile = (folder: string): string => join(folder, 'history.db'
 const DELETED_AT_ONCE = 256;
 const VERSION = 1;
 const PAGES_TO_FREE = 64;
+/** A series has at least this share of the points that were asked for, where they are there. */
+const LEAST_SHARE = 0.25;
 const HOUR_MS = 3_600_000;
 
 /** The seconds of one value in a minute. */
@@ -128,8 +130,8 @@ export class ArchiveFile {
   }
 
   /**
-   * The series of a value, in the finest resolution that reaches back to the start of the range and has no more points
-   * than asked for; where even hours are too many, several are one point.
+   * The series of a value, from the tier that reaches back to the start of the range and reads least for the number of
+   * points that were asked for; where it has more points than these, several are one.
    */
   read({ topic, from, to, most, everyMs }: Range): ArchiveSeries {
     const values = this.#table.valuesOf(topic);
@@ -168,11 +170,11 @@ export class ArchiveFile {
       }
       return oldest;
     });
-    const found = TIERS.findIndex(
-      ({ slotMs }, tier) =>
-        (to - from) / slotMs <= most && reaching[tier]! <= Math.max(from, oldest),
+    const isThere = TIERS.map((_, tier) => reaching[tier]! <= Math.max(from, oldest));
+    const found = TIERS.findLastIndex(
+      ({ slotMs }, tier) => isThere[tier] && (to - from) / slotMs >= most * LEAST_SHARE,
     );
-    return found === -1 ? TIERS.length - 1 : found;
+    return found === -1 ? Math.max(0, isThere.indexOf(true)) : found;
   }
 
   /** The points of a tier; those of its last hours, which are not folded yet, are made of the tier below. */

@@ -96,6 +96,12 @@ describe('the series of a value', () => {
       expect(point).toEqual([0, n, n + 1000, expect.closeTo(n + 1000 / 60, 5)]);
     }
 
+    const pairs = read(BEGIN, BEGIN + 150 * MINUTE, 100);
+    expect(pairs.slotMs).toBe(2 * MINUTE);
+    expect(pairs.points.map(([, point]) => point.slice(0, 3))).toEqual(
+      Array.from({ length: 75 }, (_, n) => [0, 2 * n, 2 * n + 1001]),
+    );
+
     const hours = read(BEGIN, BEGIN + 3 * HOUR, 10);
     expect(hours.slotMs).toBe(HOUR);
     expect(hours.points.map(([, point]) => point.slice(0, 3))).toEqual([
