@@ -44,7 +44,6 @@ function aliasesOf({ version, aliases }: SessionStatus): string {
 export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
   const list = element('ul', { class: 'cards' });
   let allowed = false;
-  let onlineCount = 0;
 
   const cards = createKeyed<SessionStatus, Card>(list, ({ clientId }) => {
     const state = element('span', { class: 'pill' });
@@ -82,11 +81,7 @@ export function createClients(gateway: Gateway, confirm: ConfirmDialog) {
 
   return {
     node: list,
-    get online(): number {
-      return onlineCount;
-    },
     show(sessions: readonly SessionStatus[]): void {
-      onlineCount = sessions.filter(({ online }) => online).length;
       cards.show(
         sessions,
         ({ clientId }) => clientId,

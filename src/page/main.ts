@@ -1,4 +1,5 @@
 import 'uplot/dist/uPlot.min.css';
+import type { SessionStatus } from '../broker/stats/status.ts';
 import type { SensorStatus } from '../sensors/sampler.ts';
 import { createAlarms } from './alarms.ts';
 import { createClients } from './clients.ts';
@@ -36,6 +37,7 @@ skip.addEventListener('click', (event) => {
 
 let troubles: readonly string[] | undefined;
 let isDenied = false;
+let onlineClients = 0;
 let sensorStatus: readonly SensorStatus[] = [];
 let state: State = 'connecting';
 let about = { cell: '', version: '', started: 0 };
@@ -130,8 +132,10 @@ function onMessage(topic: string, payload: string): void {
     showSensors();
   } else if (name === 'alarms') alarms.show(value);
   else if (name === 'outputs') outputs.show(value);
-  else if (name === 'clients') clients.show(value);
-  else if (name === 'shares') shares.show(value);
+  else if (name === 'clients') {
+    clients.show(value);
+    onlineClients = value.filter(({ online }: SessionStatus) => online).length;
+  } else if (name === 'shares') shares.show(value);
   else if (name === 'store') store.show(value);
   else if (name.startsWith('uplink/')) uplinks.receive(value);
 }
@@ -146,8 +150,8 @@ function showSensors(): void {
 /** Brings what has changed to the screen. */
 function render(): void {
   const isLive = state === 'live';
-  const facts = { alarms: alarms.count, troubles, uplinks: uplinks.summary };
-  overview.render({ ...facts, clients: clients.online, isLive, isDenied });
+  const facts = { alarms: alarms.count, troubles, uplinks: uplinks.summary() };
+  overview.render({ ...facts, clients: onlineClients, isLive, isDenied });
   sensors.render();
   if (about.version === '') return;
   const time = longSpan(gateway.now() - about.started);

@@ -63,26 +63,20 @@ export function createUplinks(gateway: Gateway) {
   };
 
   let names: readonly string[] = [];
+  const configured = (): UplinkStatus[] =>
+    [...uplinks.values()].filter(({ name }) => names.includes(name));
   const show = (): void => {
-    const shown = [...uplinks.values()].filter(({ name }) => names.includes(name));
-    const sorted = shown.sort((a, b) => a.name.localeCompare(b.name));
+    const sorted = configured().sort((a, b) => a.name.localeCompare(b.name));
     cards.show(sorted, ({ name }) => name, showCard);
   };
 
   return {
     node: list,
     /** How many are configured and connected, and the messages that wait in all. */
-    get summary() {
-      const shown = [...uplinks.values()].filter(({ name }) => names.includes(name));
-      return {
-        all: names.length,
-        connected: shown.filter(({ state }) => state === 'connected').length,
-        waiting: shown.reduce((sum, { queued }) => sum + queued, 0),
-      };
-    },
+    summary: () => summaryOf(configured(), names.length),
     /** Shows only these: the retained status of another uplink is of an earlier config. */
-    only(configured: readonly string[]): void {
-      names = configured;
+    only(next: readonly string[]): void {
+      names = next;
       show();
     },
     receive(status: UplinkStatus): void {
@@ -102,6 +96,11 @@ export function createUplinks(gateway: Gateway) {
       for (const card of cards.parts.values()) void loadHistory(card);
     },
   };
+}
+
+function summaryOf(shown: readonly UplinkStatus[], all: number) {
+  const connected = shown.filter(({ state }) => state === 'connected').length;
+  return { all, connected, waiting: shown.reduce((sum, { queued }) => sum + queued, 0) };
 }
 
 function showCard(card: Card, status: UplinkStatus): void {
