@@ -2,6 +2,7 @@ import { parseDuration } from '../driver-kit/units.ts';
 import type { Archive } from '../history/archive/archive.ts';
 import type { ArchiveSeries } from '../history/archive/archive-file.ts';
 import { CSV_HEAD, csvLines, seriesPoint } from '../history/archive/series-text.ts';
+import { POINTS, type Series } from '../history/hour-history.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
 
 const DAY_MS = 86_400_000;
@@ -77,4 +78,36 @@ function timeOf(text: string | null, usual: number): number | undefined {
   if (text === null) return usual;
   const time = /^\d{12,14}$/.test(text) ? Number(text) : Date.parse(text);
   return Number.isFinite(time) ? time : undefined;
+}
+
+/** The times of the page's charts; each has as many points as an hour has. */
+const SPANS_MS: Readonly<Record<string, number>> = {
+  day: DAY_MS,
+  week: 7 * DAY_MS,
+  month: 30 * DAY_MS,
+  quarter: 90 * DAY_MS,
+};
+
+/** The last day or a longer time of a topic for the page; undefined where its history is not kept for long. */
+export async function longChart(
+  archive: Pick<Archive, 'read' | 'isKept'>,
+  topic: string,
+  span: string,
+): Promise<Series | undefined> {
+  const spanMs = SPANS_MS[span];
+  if (spanMs === undefined || !archive.isKept(topic)) return undefined;
+  const everyMs = spanMs / POINTS;
+  const end = (Math.floor(Date.now() / everyMs) + 1) * everyMs;
+  const from = end - spanMs;
+  const { points } = await archive.read({ topic, from, to: end, most: POINTS, everyMs });
+  const column = (): (number | null)[] => Array(POINTS).fill(null);
+  const series = { end, everyMs, low: column(), high: column(), last: column() };
+  for (const [time, point] of points) {
+    const at = Math.floor((time - from) / everyMs);
+    const { low, high, mean } = seriesPoint(time, point);
+    series.low[at] = low;
+    series.high[at] = high;
+    series.last[at] = mean;
+  }
+  return series;
 }

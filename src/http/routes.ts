@@ -3,17 +3,18 @@ import type { LogTail } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Archive } from '../history/archive/archive.ts';
 import type { History } from '../history/history.ts';
+import type { Series } from '../history/hour-history.ts';
 import type { Health } from '../runtime/health.ts';
 import type { Progress } from '../runtime/progress.ts';
 import type { Store } from '../store/store.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
 import type { Visitor } from './login.ts';
-import { isLong, longSeries } from './long-history.ts';
+import { isLong, longChart, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface RoutesParts {
   readonly history: Pick<History, 'hour' | 'day'>;
-  readonly archive: Pick<Archive, 'read'>;
+  readonly archive: Pick<Archive, 'read' | 'isKept'>;
   readonly tail: LogTail;
   readonly store: Store;
   readonly broker: Broker;
@@ -112,18 +113,21 @@ function createScrape({ health, broker, store, loopDelay }: RoutesParts): () => 
   };
 }
 
-function series(
+async function series(
   parts: RoutesParts,
   { query }: PageRequest,
   visitor: Visitor,
-): Answer | Promise<Answer> {
+): Promise<Answer> {
   const readable = topicsOf(query).filter((topic) => isTopic(topic) && visitor.maySubscribe(topic));
   if (isLong(query)) return longSeries(parts.archive, readable, query);
-  const span = query.get('span') === 'day' ? 'day' : 'hour';
-  const found = readable.flatMap((topic) => {
-    const one = parts.history[span](topic);
-    return one ? [[topic, one]] : [];
-  });
+  const span = query.get('span') ?? 'hour';
+  const found: (readonly [string, Series])[] = [];
+  for (const topic of readable) {
+    const own =
+      span === 'hour' ? parts.history.hour(topic) : await longChart(parts.archive, topic, span);
+    const one = own ?? (span === 'day' ? parts.history.day(topic) : undefined);
+    if (one) found.push([topic, one]);
+  }
   return jsonAnswer(Object.fromEntries(found));
 }
 

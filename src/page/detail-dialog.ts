@@ -2,7 +2,7 @@ import { element } from './dom.ts';
 import type { Span } from './gateway.ts';
 import { translate } from './translations.ts';
 
-export const SPANS: readonly Span[] = ['hour', 'day'];
+export const SPANS: readonly Span[] = ['hour', 'day', 'week', 'month', 'quarter'];
 
 /** The elements of the dialog with one sensor's large chart. */
 export interface DetailDialog {
@@ -19,7 +19,7 @@ export interface DetailDialog {
   readonly pointer: HTMLElement;
   /** Lowest and highest value. */
   readonly range: HTMLElement;
-  /** How to configure the history of a day. */
+  /** How to configure a longer history. */
   readonly hint: HTMLElement;
 }
 

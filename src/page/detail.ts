@@ -21,13 +21,21 @@ export interface Subject {
 }
 
 const HEIGHT = 260;
+/** What the lowest and the highest value are of. */
+const RANGE = {
+  hour: 'lastHour',
+  day: 'lastDay',
+  week: 'lastWeek',
+  month: 'lastMonth',
+  quarter: 'lastQuarter',
+} as const;
 
-/** A dialog with one sensor's large chart: the last hour, and the last day if the gateway keeps it. */
+/** A dialog with one sensor's large chart: the last hour, and each longer time that the gateway keeps. */
 export class Detail {
   readonly #gateway: Gateway;
   readonly #parts: DetailDialog = createDetailDialog();
   /** What the gateway has kept of the sensor. */
-  readonly #histories: Partial<Record<Span, Series>> = {};
+  #histories: Partial<Record<Span, Series>> = {};
   #subject: Subject | undefined;
   #chart: Chart | undefined;
   #span: Span = 'hour';
@@ -47,8 +55,7 @@ export class Detail {
   open(subject: Subject): void {
     const { dialog, title, choice, hint, range } = this.#parts;
     this.#subject = subject;
-    delete this.#histories.hour;
-    delete this.#histories.day;
+    this.#histories = {};
     setText(title, subject.name);
     choice.hidden = true;
     hint.hidden = true;
@@ -85,15 +92,16 @@ export class Detail {
       SPANS.map((span) => this.#gateway.history([topic], span).catch(() => undefined)),
     );
     if (this.#subject !== subject) return;
-    const histories = this.#histories;
+    const histories: Partial<Record<Span, Series>> = {};
     SPANS.forEach((span, index) => {
       const series = found[index]?.[topic];
       if (series) histories[span] = series;
-      else delete histories[span];
+      this.#parts.buttons[index]!.hidden = series === undefined;
     });
+    this.#histories = histories;
     this.#parts.choice.hidden = histories.day === undefined;
     this.#parts.hint.hidden = histories.day !== undefined || histories.hour === undefined;
-    this.#choose(histories.day ? this.#span : 'hour');
+    this.#choose(histories[this.#span] ? this.#span : 'hour');
   }
 
   #choose(span: Span): void {
@@ -118,9 +126,10 @@ export class Detail {
   #describe(): void {
     const shown = this.#chart?.range;
     const unit = this.#subject?.now().unit ?? '';
-    const key = this.#span === 'day' ? 'lastDay' : 'lastHour';
     const withUnit = (text: string): string => `${text} ${unit}`.trim();
-    const text = shown && translate(key, { low: withUnit(shown.low), high: withUnit(shown.high) });
+    const text =
+      shown &&
+      translate(RANGE[this.#span], { low: withUnit(shown.low), high: withUnit(shown.high) });
     setText(this.#parts.range, text ?? translate('noValues'));
     this.#parts.place.hidden = shown === undefined;
   }

@@ -10,7 +10,7 @@ export interface Credentials {
 export type State = 'connecting' | 'live' | 'lost' | 'login';
 
 /** How far back a chart goes. */
-export type Span = 'hour' | 'day';
+export type Span = 'hour' | 'day' | 'week' | 'month' | 'quarter';
 
 export interface GatewayEvents {
   /** `wrong` if the gateway has refused the user or the password. */
@@ -113,7 +113,7 @@ export class Gateway {
     await this.#client.publishAsync(topic, JSON.stringify(value), { qos: 1 });
   }
 
-  /** The last hour or day of each topic that has one. */
+  /** The last hour, or a longer time, of each topic that has it. */
   history(topics: readonly string[], span: Span = 'hour'): Promise<Record<string, Series>> {
     return this.#requestForEach('api/history', topics, [['span', span]]);
   }

@@ -101,6 +101,11 @@ export class Archive implements Service {
     this.#recorder.observe(readingTopic(this.#parts.cell, sensor, channel), value, quality);
   };
 
+  /** Whether the history of a topic is kept in the present config. */
+  isKept(topic: string): boolean {
+    return [...this.#present()].some((one) => one.topic === topic);
+  }
+
   /** The series of a value, also of one whose sensor is no longer there. Rejects where the file can't be read. */
   async read(range: Range): Promise<ArchiveSeries> {
     if (!this.#thread && this.#kept.size === 0 && !existsSync(archiveFile(this.#parts.folder))) {

@@ -67,6 +67,21 @@ test('the seconds of a sensor can be asked for while they come, as JSON and as C
   );
 });
 
+test.each(['day', 'week', 'month', 'quarter'])(
+  'a chart of the last %s has its last point',
+  async (span) => {
+    await until('there is a value', async () => {
+      const { text } = await ask(`topic=${TOPIC}&topic=robotcell1/door&span=${span}`);
+      const charts = JSON.parse(text) as Record<string, { last: (number | null)[]; end: number }>;
+      expect(Object.keys(charts)).toEqual([TOPIC]);
+      const { last, end } = charts[TOPIC]!;
+      expect(last).toHaveLength(360);
+      expect(end).toBeGreaterThan(Date.now());
+      return last.at(-1) !== null;
+    });
+  },
+);
+
 test.each([
   ['every=3', 'every is a duration'],
   ['every=10ms', 'every is a duration'],
