@@ -4,6 +4,7 @@ import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { StoredEntry } from '../queue/queue-entry.ts';
 import { BootNumber } from './boot-number.ts';
+import { IdleSpace, POLL_MS } from './commit/idle-space.ts';
 import { Journal } from './commit/journal.ts';
 import type { RetainedValue } from './commit/retained-changes.ts';
 import { startWriter, WriteError, type Writer } from './commit/writer.ts';
@@ -63,6 +64,7 @@ export class Store implements Service {
   storedClock!: StoredClock;
   #clockTimer: NodeJS.Timeout | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
+  #spaceTimer: NodeJS.Timeout | undefined;
   #writer!: Writer;
   #unlock: (() => void) | undefined;
   #trouble: string | undefined;
@@ -111,6 +113,8 @@ export class Store implements Service {
       );
       this.#clockTimer = setInterval(() => this.#saveClock(), SAVE_CLOCK_MS).unref();
       this.#expiryTimer = setInterval(() => this.#expireRefused(), EXPIRE_MS).unref();
+      const space = new IdleSpace({ writer: this.#writer, journal: this.journal, log });
+      this.#spaceTimer = setInterval(() => void space.poll(), POLL_MS).unref();
       if (!writable) {
         const meta = { ...this.bootNumber.meta, stopped: 0 };
         for (const [key, value] of Object.entries(meta)) this.journal.add(['setMeta', key, value]);
@@ -170,6 +174,7 @@ export class Store implements Service {
     this.#stopping = true;
     clearInterval(this.#clockTimer);
     clearInterval(this.#expiryTimer);
+    clearInterval(this.#spaceTimer);
     this.#saveClock();
     this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);

@@ -92,6 +92,10 @@ export class FakeWriter implements Writer {
   bytesWritten(): Promise<number> {
     return Promise.resolve(0);
   }
+  giveBack(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   checkpoint(): Promise<void> {
     return Promise.resolve();
   }

@@ -84,6 +84,10 @@ export class MemoryDisk implements Writer {
     return Promise.resolve(0);
   }
   async checkpoint(): Promise<void> {}
+
+  async giveBack(): Promise<number> {
+    return 0;
+  }
   close(): Promise<undefined> {
     return Promise.resolve(undefined);
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openConnection } from '../database/database.ts';
 import { DeadLetters } from '../database/dead-letters.ts';
+import { giveBack } from '../database/free-space.ts';
 import { migrate } from '../database/migrations.ts';
 import { RecentValues } from '../database/recent-values.ts';
 import { SegmentEdits } from '../database/segment-edits.ts';
@@ -243,6 +244,8 @@ function handle(request: Exclude<Request, { kind: 'close' | 'prepare' | 'forget'
     case 'checkpoint':
       writable().db.pragma('wal_checkpoint(TRUNCATE)');
       return { kind: 'checkpointed' };
+    case 'giveBack':
+      return { kind: 'givenBack', bytes: giveBack(writable().db) };
     case 'load':
       prepared ??= open();
       return load(prepared, request.session, request.seq, request.limit);

@@ -12,6 +12,7 @@ export type Request =
   | { kind: 'load'; session: number; seq: number; limit: number }
   | { kind: 'count' }
   | { kind: 'checkpoint' }
+  | { kind: 'giveBack' }
   | { kind: 'close' };
 
 export type Reply =
@@ -20,6 +21,7 @@ export type Reply =
   | { kind: 'loaded'; segments: Float64Array<ArrayBuffer>; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'counted'; bytes: number }
   | { kind: 'checkpointed' }
+  | { kind: 'givenBack'; bytes: number }
   | { kind: 'closed'; kept: string | undefined }
   | { kind: 'failed'; code: string; message: string; batch?: Batch };
 
@@ -64,6 +66,8 @@ export interface Writer {
   bytesWritten(): Promise<number>;
   /** Resolves when all commits are in the database file and its write-ahead log is empty. */
   checkpoint(): Promise<void>;
+  /** Gives free space of the file back to the file system; resolves with how many bytes, 0 where that is not worth it. */
+  giveBack(): Promise<number>;
   /** Closes the database within `ms`; resolves with the file of its content where another file has taken its name. */
   close(ms?: number): Promise<string | undefined>;
 }
@@ -147,6 +151,10 @@ export function startWriter(file: string): Writer {
     },
     async checkpoint() {
       await ask({ kind: 'checkpoint' });
+    },
+    async giveBack() {
+      const reply = await ask({ kind: 'giveBack' });
+      return reply.kind === 'givenBack' ? reply.bytes : 0;
     },
     async close(ms = CLOSE_MS) {
       // A disk that does not respond must not delay the end: unwritten changes are not acknowledged.

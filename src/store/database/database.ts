@@ -18,6 +18,9 @@ export class NewerDataError extends Error {
 const SHARE = 0.5;
 const MIN_SHARE_BYTES = 4 * 1024 * 1024;
 
+/** A checkpoint is made after 4 MB. */
+const LOG_BYTES = 16 * 1024 * 1024;
+
 /** Opens the file with the pragmas that durability needs. Throws NewerDataError, or SQLite's error. */
 export function openConnection(file: string): Connection {
   makePrivate(file);
@@ -29,6 +32,8 @@ export function openConnection(file: string): Connection {
     db.pragma('synchronous = FULL');
     db.pragma('cache_size = -4096');
     db.pragma('temp_store = MEMORY');
+    // Of the log, where a large commit or a long read has made it larger than that.
+    db.pragma(`journal_size_limit = ${LOG_BYTES}`);
     const pageSize = db.pragma('page_size', { simple: true }) as number;
     db.pragma(`max_page_count = ${Math.floor(shareOf(file) / pageSize)}`);
     return db;

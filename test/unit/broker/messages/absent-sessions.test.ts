@@ -119,16 +119,16 @@ describe('a client that has no session', () => {
     expect(left()).toEqual(['old', 'b', 'c']);
   });
 
-  test('looks at all sessions once for many, and takes the same ones as if it looked each time', () => {
+  test('searches all sessions once for many, and takes the same ones as if it searched each time', () => {
     limits.sessions = 1000;
     const shares = { one: 300, two: 320, three: 380 };
     for (const [owner, count] of Object.entries(shares)) {
       for (let n = 0; n < count; n++) add(`${owner}${n}`, { owner, awaySince: count - n });
     }
-    let looks = 0;
+    let searches = 0;
     const values = sessions.values.bind(sessions);
     sessions.values = () => {
-      looks++;
+      searches++;
       return values();
     };
     const ended: string[] = [];
@@ -137,7 +137,7 @@ describe('a client that has no session', () => {
       ended.push(events.at(-1)!.split(':')[0]!);
       add(`new${n}`, { owner: 'four', online: true });
     }
-    expect(looks).toBe(9);
+    expect(searches).toBe(9);
     // Three has 380 and two 320: 60 of three, then one of each in turn.
     expect(ended.slice(0, 60)).toEqual(Array.from({ length: 60 }, (_, n) => `three${379 - n}`));
     expect(ended.filter((id) => id.startsWith('two'))).toHaveLength(15);

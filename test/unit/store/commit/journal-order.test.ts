@@ -22,6 +22,7 @@ function recording(): { writer: Writer; rows: number[][] } {
     load: async () => [],
     bytesWritten: async () => 0,
     checkpoint: async () => undefined,
+    giveBack: async () => 0,
     close: async () => undefined,
   };
   return { writer, rows };
