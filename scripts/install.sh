@@ -43,8 +43,8 @@ if [ ! -e /etc/cellgate/config.yaml ]; then
   install -m 640 -o root -g cellgate "$from/config/cellgate.yaml" /etc/cellgate/config.yaml
   say 'wrote /etc/cellgate/config.yaml: name your sensors there'
 fi
-"$node" "$new/dist/src/cli.js" check --config /etc/cellgate/config.yaml \
-  || fail "the config is not in order, nothing was changed: mend it and run this again"
+"$node" "$new/dist/src/cli.js" check --data --config /etc/cellgate/config.yaml \
+  || fail "the config or its data are not in order, nothing was changed: correct what is said above and run this again"
 
 install -D -m 644 "$from/systemd/cellgate.sysusers" /etc/sysusers.d/cellgate.conf
 install -D -m 644 "$from/systemd/70-cellgate.rules" /etc/udev/rules.d/70-cellgate.rules

@@ -79,6 +79,15 @@ forget_before_upgrade() {
   rm -rf "$old" "$failed" "$(data_folder)/before-upgrade"
 }
 
+# Puts the program from before in place again. The service is neither stopped nor started.
+put_program_back() {
+  cp -a "$unit" "$program/.unit"
+  rm -rf "$failed"
+  mv "$program" "$failed"
+  mv "$old" "$program"
+  mv "$program/.unit" "$unit"
+}
+
 # Puts the version from before in place again, and its database where that was copied: the failed version came
 # to its tables before it took a message from anybody.
 put_back() {
@@ -86,11 +95,7 @@ put_back() {
   kept=$data/before-upgrade
   aside=$data/failed-upgrade
   ! systemd_runs || systemctl stop cellgate.service || true
-  cp -a "$unit" "$program/.unit"
-  rm -rf "$failed"
-  mv "$program" "$failed"
-  mv "$old" "$program"
-  mv "$program/.unit" "$unit"
+  put_program_back
   if [ -f "$kept/cellgate.db" ]; then
     rm -rf "$aside"
     install -d -m 700 -o cellgate -g cellgate "$aside"

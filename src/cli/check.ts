@@ -12,11 +12,16 @@ import { EXIT, type Io } from './io.ts';
 const NO_SAFETY =
   'Outputs, interlocks and inputs are no safety function: emergency stops and guards need their own circuit.';
 
+export interface CheckOption extends ConfigOption {
+  /** Whether the data folder is checked too. */
+  readonly data?: boolean | undefined;
+}
+
 /**
  * Checks a config without touching hardware; each problem and each warning is one line on standard output.
  * Returns 0 when there is no problem, else 1.
  */
-export async function check(options: ConfigOption, io: Io, drivers: Drivers): Promise<number> {
+export async function check(options: CheckOption, io: Io, drivers: Drivers): Promise<number> {
   const file = configFile(options, io.env);
   const { config, problems, warnings } = await loadConfig(file, drivers, io.cwd);
   printProblems([...warnings, ...problems].sort(byPosition), io.stdout, io);
@@ -34,7 +39,18 @@ export async function check(options: ConfigOption, io: Io, drivers: Drivers): Pr
   const outputs = config.outputs.length === 0 ? '' : `, ${count(config.outputs.length, 'output')}`;
   io.stdout.write(`${file}: fine, ${sensors}${outputs}, ${listeners}\n`);
   if (config.outputs.length > 0) io.stdout.write(`${NO_SAFETY}\n`);
-  return EXIT.ok;
+  return options.data === true ? checkData(config.data, io) : EXIT.ok;
+}
+
+async function checkData(folder: string, io: Io): Promise<number> {
+  const { tryData } = await import('../store/admin/trial.ts');
+  try {
+    io.stdout.write(`${folder}: fine, ${await tryData(folder)}\n`);
+    return EXIT.ok;
+  } catch (error) {
+    io.stdout.write(`${folder}: data: ${(error as Error).message}\n`);
+    return EXIT.trouble;
+  }
 }
 
 /** The problem of an access file that can't be read at the line of the config that names it. */

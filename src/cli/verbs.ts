@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createLog } from '../base/log.ts';
 import { installation } from '../base/version.ts';
 import type { AlarmAction, AlarmOptions } from './alarm.ts';
+import type { CheckOption } from './check.ts';
 import type { ConfigOption } from './config-file.ts';
 import type { ExportOptions } from './export.ts';
 import type { QueueAction, QueueOption } from './queue.ts';
@@ -93,10 +94,13 @@ export const VERBS: readonly Verb[] = [
       return run(options, io, parts);
     },
   }),
-  verb<ConfigOption>({
+  verb<CheckOption>({
     name: 'check',
     summary: 'checks the config without touching hardware',
-    options: [CONFIG],
+    options: [
+      CONFIG,
+      ['--data', 'also whether this version can use the data folder; a gateway may run on it'],
+    ],
     async run({ options, io, parts }) {
       const { check } = await import('./check.ts');
       return check(options, io, parts.drivers);

@@ -203,10 +203,15 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
     timeout: 5 * MINUTES,
   }, () => {
     must("echo 'nonsense: 1' >> /etc/cellgate/config.yaml");
+    const process = must('systemctl show -p MainPID --value cellgate');
     bring(machine, variant(deb, folder, '5.0.0', addMigration), 'fifth.deb');
     const { status, output } = machine.sh('apt-get install -y /root/fifth.deb');
     expect(status).not.toBe(0);
     expect(output).toContain('nonsense');
+    expect(output).toContain('The gateway was not stopped');
+    expect(isActive()).toBe(true);
+    expect(must('systemctl show -p MainPID --value cellgate')).toBe(process);
+    expect(sub('order')).toBe('waits');
     must("sed -i '/^nonsense/d' /etc/cellgate/config.yaml");
     must('dpkg --configure cellgate');
     expect(installed()).toBe('5.0.0 installed');
