@@ -22,7 +22,8 @@ export interface PasswordSource {
 const NEW_FILE = `# The users that may connect to the broker, and what each may do.
 users: []
 `;
-const SHORTEST = 8;
+/** Characters of a password. */
+export const SHORTEST_PASSWORD = 8;
 /** Of the secret from which users that do not exist get a salt. */
 const SECRET_BYTES = 32;
 
@@ -83,8 +84,8 @@ export async function user(
   } catch (error) {
     return fail((error as Error).message);
   }
-  if (password.length < SHORTEST)
-    return fail(`expected a password of at least ${SHORTEST} characters`);
+  if (password.length < SHORTEST_PASSWORD)
+    return fail(`expected a password of at least ${SHORTEST_PASSWORD} characters`);
   const proofs = { password: await hashPassword(password), scram: await scramKeysOf(password) };
   if (known) for (const [key, proof] of Object.entries(proofs)) known.set(key, proof);
   else users.add(doc.createNode({ name, ...proofs }));

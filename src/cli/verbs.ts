@@ -94,6 +94,17 @@ export const VERBS: readonly Verb[] = [
       return run(options, io, parts);
     },
   }),
+  verb<ConfigOption>({
+    name: 'setup',
+    summary:
+      'asks for cell, address, first user, page and plant on a terminal, then writes config, access file and certificates; overwrites nothing',
+    options: [CONFIG],
+    async run({ options, io, parts }) {
+      const { setup } = await import('./setup.ts');
+      const { terminalQuestions } = await import('./questions.ts');
+      return setup(options, io, parts.drivers, terminalQuestions());
+    },
+  }),
   verb<CheckOption>({
     name: 'check',
     summary: 'checks the config without touching hardware',

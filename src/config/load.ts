@@ -32,6 +32,7 @@ export type LoadResult = { readonly warnings: readonly Problem[] } & (
   | { readonly config: undefined; readonly problems: readonly Problem[] }
 );
 
+const NO_CONFIG = 'no such file, expected a config: "cellgate setup" writes one';
 const SIMULATED: Finding = {
   path: ['simulate'],
   at: 'value',
@@ -68,7 +69,10 @@ export async function loadConfig(
   cwd: string = process.cwd(),
 ): Promise<LoadResult> {
   const read = await readText(path.resolve(cwd, file));
-  if (!('text' in read)) return failed([{ file, path: 'config', ...read }]);
+  if (!('text' in read)) {
+    const message = read.message.replace('no such file, expected a YAML file', NO_CONFIG);
+    return failed([{ file, path: 'config', ...read, message }]);
+  }
   const parsed = parseSource(read.text);
   if ('problems' in parsed) return failed(parsed.problems.map((one) => ({ file, ...one })));
   if (parsed.value === null) {

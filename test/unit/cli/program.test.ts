@@ -54,7 +54,9 @@ describe('cellgate check', () => {
     expect((await cellgate(['check'], fakeIo(env, folder)))[0]).toBe(0);
     expect((await cellgate(['check', '--config=bad.yaml'], fakeIo(env, folder)))[0]).toBe(1);
     const [, io] = await cellgate(['check', '--config', 'none.yaml'], fakeIo(env, folder));
-    expect(io.out()).toBe('none.yaml:1:1: config: no such file, expected a YAML file\n');
+    expect(io.out()).toBe(
+      'none.yaml:1:1: config: no such file, expected a config: "cellgate setup" writes one\n',
+    );
     const [, plain] = await cellgate(['check'], fakeIo({ CELLGATE_CONFIG: '' }, folder));
     expect(plain.out()).toMatch(/^\/etc\/cellgate\/config\.yaml:/);
   });

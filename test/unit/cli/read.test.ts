@@ -118,7 +118,7 @@ test('what is unknown is told in one line, with what was meant', async () => {
   expect(await read('x --config none.yaml')).toEqual({
     code: 1,
     out: '',
-    err: 'none.yaml:1:1: config: no such file, expected a YAML file\n',
+    err: 'none.yaml:1:1: config: no such file, expected a config: "cellgate setup" writes one\n',
   });
 });
 

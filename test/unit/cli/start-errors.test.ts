@@ -144,7 +144,7 @@ describe('the config', () => {
       return stdout + stderr;
     };
     expect(await said('none.yaml')).toBe(
-      'none.yaml:1:1: config: no such file, expected a YAML file\n',
+      'none.yaml:1:1: config: no such file, expected a config: "cellgate setup" writes one\n',
     );
     expect(await said('.')).toBe('.:1:1: config: this is a folder, expected a YAML file\n');
   });

@@ -34,7 +34,7 @@ describe('a file that can not be read', () => {
   it('is missing', async () => {
     const { problems } = await loadConfig('none.yaml', fakeDrivers, folder);
     expect(problems.map((problem) => formatProblem(problem))).toEqual([
-      'none.yaml:1:1: config: no such file, expected a YAML file',
+      'none.yaml:1:1: config: no such file, expected a config: "cellgate setup" writes one',
     ]);
   });
 
