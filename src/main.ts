@@ -35,6 +35,7 @@ import { createSensors } from './sensors/sensors.ts';
 import { asSimulated } from './simulation/mark.ts';
 import { Simulation } from './simulation/simulation.ts';
 import { Store } from './store/store.ts';
+import { metricsOf } from './uplink/sparkplug/metrics.ts';
 import { createUplinks } from './uplink/uplinks.ts';
 
 const JSON_FORM: PublishedForm = { payload: 'json' };
@@ -143,6 +144,7 @@ export async function startGateway(
       onConnected: (connected) => outputs.uplinkChanged(connected),
     },
     config.uplinks,
+    metricsOf(config),
   );
   const power =
     config.powerFail &&
@@ -198,7 +200,7 @@ export async function startGateway(
   services.add(wallClock);
   services.add(
     uplinks.connections,
-    (next) => uplinks.applyConfig(next.uplinks),
+    (next) => uplinks.applyConfig(next.uplinks, metricsOf(next)),
     () => uplinks.configApplied(),
   );
   services.add({ name: 'buses', start: async () => undefined, stop: () => buses.close() });

@@ -270,6 +270,11 @@ export class Broker implements Service {
     return this.#plane.retained.get(topic) !== undefined;
   }
 
+  /** The payload of the topic's retained message; it must not be changed. */
+  retainedPayload(topic: string): Buffer | undefined {
+    return this.#plane.retained.payloadOf(topic);
+  }
+
   /**
    * Calls `receive` with every matching message until the returned function is called.
    * An error of `receive` is counted and does not affect the publisher.

@@ -14,6 +14,9 @@ const LONGEST_CONNECT_MS = 20_000;
 export interface WillForm {
   readonly qos: 0 | 1;
   readonly retain: boolean;
+  /** Default: the status topic of the uplink, and `offline`. */
+  readonly topic?: string;
+  readonly payload?: Buffer;
 }
 
 /** The options of mqtt.js for one connection. Throws if a file or the password can't be read. */
@@ -22,7 +25,9 @@ export function clientOptions(
   { version }: PlantProtocol,
   will: WillForm,
 ): IClientOptions {
-  const { tls, username, password, sessionExpiry } = config;
+  const { tls, username, password, sparkplug } = config;
+  // Sparkplug keeps no sessions [tck-id-principles-persistence-clean-session-50].
+  const sessionExpiry = sparkplug ? 0 : config.sessionExpiry;
   const secure = tls && {
     ...(tls.ca ? { ca: readFileSync(tls.ca) } : {}),
     ...(tls.cert ? { cert: readFileSync(tls.cert) } : {}),
@@ -37,7 +42,7 @@ export function clientOptions(
   return {
     protocolVersion: version,
     clientId: config.clientId,
-    clean: false,
+    clean: sparkplug !== undefined,
     keepalive: Math.ceil(config.keepalive / 1000),
     connectTimeout: Math.min(config.keepalive, LONGEST_CONNECT_MS),
     // Otherwise each acknowledgement of the plant would restart its timer.

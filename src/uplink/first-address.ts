@@ -2,7 +2,8 @@ import type { IPublishPacket } from 'mqtt';
 import type { Clock } from '../base/clock.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { describeEnding } from './failures.ts';
-import type { OpenPlant, PlantClientEvents, PlantConnection } from './plant-client.ts';
+import type { OpenPlant, PlantConnection } from './plant-client.ts';
+import type { PlantClientEvents } from './plant-client-events.ts';
 import type { PlantProbes } from './plant-probes.ts';
 import type { PlantSessions } from './plant-sessions.ts';
 import { createProbeId, publishProbe } from './probe.ts';
@@ -79,6 +80,7 @@ async function check(parts: FirstAddressParts): Promise<string | undefined> {
         acknowledged: () => undefined,
         received: () => undefined,
         completed: () => undefined,
+        answered: () => undefined,
         drained: () => undefined,
         silent: () => opened.giveUp(),
         failed: (error) => {

@@ -7,16 +7,10 @@ import {
 } from '../mqtt/publish-encoder.ts';
 import type { Message } from '../queue/message.ts';
 import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
+import type { Outgoing } from './plant-form.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import type { Sending } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
-
-/** The packet of a queued message, or the reason why it can't be sent. */
-export type Outgoing =
-  | { readonly kind: 'publish'; readonly frame: Buffer; readonly packet: OutgoingPublish }
-  | { readonly kind: 'pubrel'; readonly frame: Buffer }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'expired' };
 
 export interface OutgoingSource {
   routing(): CurrentRouting;
@@ -74,6 +68,11 @@ export function encodeOutgoing(
   if (sending.remote.length > LONGEST_TOPIC) {
     const reason = `topic too long: ${sending.remote.length} bytes at the plant, MQTT takes ${LONGEST_TOPIC}`;
     return { kind: 'refused', reason };
+  }
+  const { form } = parts.routing;
+  if (form) {
+    const { body, start } = payloadOf(entry, parts.correct);
+    return form.encode(entry, packetId, body, start);
   }
   const packet = toPublish(entry, sending, packetId, parts);
   const size = publishSize(packet);

@@ -3,37 +3,17 @@ import { performance } from 'node:perf_hooks';
 import mqtt, { type IPublishPacket, type MqttClient, type Packet } from 'mqtt';
 import { maskUrls } from '../base/secrets.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
-import { CONNACK_HEADER } from '../mqtt/codec.ts';
+import { CONNACK_HEADER, PINGREQ } from '../mqtt/codec.ts';
 import { isError } from '../mqtt/reason-codes.ts';
 import { clientOptions, type WillForm } from './client-options.ts';
 import type { Ending } from './failures.ts';
+import type { PlantClientEvents } from './plant-client-events.ts';
 import { PlantInbox } from './plant-inbox.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import { PropertyTap } from './property-tap.ts';
 import type { PlantProtocol } from './protocol-choice.ts';
 import type { ReceivedPublish } from './received-publish.ts';
 import { receivedBytes, type SocketProgress, socketProgress } from './socket-progress.ts';
-
-/** The events of a connection to the plant. `down` is the last one. */
-export interface PlantClientEvents {
-  up(resumed: boolean): void;
-  /** PUBACK. */
-  acknowledged(packetId: number, reason: number): void;
-  /** PUBREC. */
-  received(packetId: number, reason: number): void;
-  /** PUBCOMP. */
-  completed(packetId: number): void;
-  /** A message from the plant; it is acknowledged when the promise resolves, after all earlier ones. */
-  message(topic: string, packet: ReceivedPublish): Promise<void>;
-  /** While the disk is slower than the messages: resolves when it has caught up. */
-  congested(): Promise<void> | undefined;
-  drained(): void;
-  /** The plant has not answered a ping in time; called again and again until it does. */
-  silent(): void;
-  /** A packet could not be handled. */
-  failed(error: unknown): void;
-  down(ending: Ending): void;
-}
 
 export interface PlantSubscription {
   readonly filter: string;
@@ -43,6 +23,8 @@ export interface PlantSubscription {
   /** MQTT 5: the plant keeps the retain flag of a message. */
   readonly keepRetain: boolean;
 }
+
+const PINGREQ_PACKET = Buffer.from([PINGREQ << 4, 0]);
 
 /**
  * One connection to the plant. mqtt.js does CONNECT, TLS, WebSocket and keep-alive, and reads all packets. The packets
@@ -63,6 +45,8 @@ export class PlantClient implements PlantTransport {
   readonly #tap: PropertyTap | undefined;
   #ending: { -readonly [K in keyof Ending]: Ending[K] };
   #isDown = false;
+  /** Whether each PINGREQ without PINGRESP is one of `ping`. */
+  readonly #pings: boolean[] = [];
 
   /** Throws if a file or the password can't be read. */
   constructor(
@@ -102,6 +86,9 @@ export class PlantClient implements PlantTransport {
       } catch (error) {
         events.failed(error);
       }
+    });
+    client.on('packetsend', ({ cmd }) => {
+      if (cmd === 'pingreq') this.#pings.push(false);
     });
     client.on('connect', ({ sessionPresent }) => {
       this.#reached('session');
@@ -190,6 +177,9 @@ export class PlantClient implements PlantTransport {
         return this.#events.received(packet.messageId ?? 0, packet.reasonCode ?? 0);
       case 'pubcomp':
         return this.#events.completed(packet.messageId ?? 0);
+      case 'pingresp':
+        if (this.#pings.shift()) this.#events.answered();
+        return;
       case 'disconnect':
         this.#ending.disconnect = packet.reasonCode ?? 0;
         this.#ending.reason = packet.properties?.reasonString;
@@ -218,6 +208,12 @@ export class PlantClient implements PlantTransport {
   write(frame: Buffer): void {
     if (this.#isDown || !this.#client.connected) return;
     if (!this.#client.stream.write(frame)) this.congested = true;
+  }
+
+  /** Asks for an answer behind all that was sent, see `answered`. */
+  ping(): void {
+    this.#pings.push(true);
+    this.write(PINGREQ_PACKET);
   }
 
   /** Resolves with the filters that the plant refuses; rejects if the plant does not answer. */
@@ -249,7 +245,12 @@ export class PlantClient implements PlantTransport {
   }
 
   /** Sends a message of the uplink itself as far as the plant allows; resolves when it is sent (QoS 0) or acknowledged (QoS 1). */
-  async publish(topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void> {
+  async publish(
+    topic: string,
+    payload: string | Buffer,
+    qos: 0 | 1,
+    retain: boolean,
+  ): Promise<void> {
     await this.#client.publishAsync(topic, payload, {
       qos: Math.min(qos, this.maximumQos) as 0 | 1,
       retain: retain && this.retainAvailable,
@@ -263,9 +264,13 @@ export class PlantClient implements PlantTransport {
     this.#down();
   }
 
-  /** Sends DISCONNECT; resolves when the connection has ended, which `giveUp` does at once if the plant does not. */
-  async close(): Promise<void> {
-    await this.#client.endAsync();
+  /**
+   * Sends DISCONNECT; resolves when the connection has ended, which `giveUp` does at once if the plant does not. The
+   * sentence is the reason. `withWill` asks a plant of MQTT 5 to publish the will [MQTT 5, section 3.14.2.1].
+   */
+  async close(sentence?: string, withWill = false): Promise<void> {
+    if (sentence !== undefined) this.#ending.sentence ??= sentence;
+    await this.#client.endAsync(false, withWill ? { reasonCode: 4 } : {});
   }
 }
 

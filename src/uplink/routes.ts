@@ -19,6 +19,8 @@ export interface RoutesParts {
   readonly in: readonly InRoute[];
   /** Local topics that no route matches: the gateway publishes them at the plant itself. */
   readonly own: readonly string[];
+  /** Whether messages of the local topic can be sent; all by default. */
+  takes?(topic: string): boolean;
 }
 
 /** The most topics in the cache; it is emptied when it is full. */
@@ -49,7 +51,7 @@ export class Routes {
   }
 
   #find(topic: string): Sending | undefined {
-    if (this.#parts.own.includes(topic)) return undefined;
+    if (this.#parts.own.includes(topic) || this.#parts.takes?.(topic) === false) return undefined;
     const route = this.#out.find(({ out }) => matches(out, topic));
     if (!route) return undefined;
     const remote = `${route.to}${topic}`;

@@ -225,7 +225,7 @@ export class Sender {
     if (outgoing.kind === 'publish') {
       const { body, start, qos } = outgoing.packet;
       this.#parts.onSent?.(topicOf(entry), body, start, entry.sent);
-      if (qos === 0) {
+      if (qos === 0 && !outgoing.isProven) {
         store.journal.discard(entry);
         this.#order.left(entry);
         this.#count(entry);

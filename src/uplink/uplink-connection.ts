@@ -1,49 +1,24 @@
 import type { IPublishPacket } from 'mqtt';
 import { nextBackoff } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import { resolvedOrAborted } from '../base/resolved-or-aborted.ts';
 import { maskUrls } from '../base/secrets.ts';
-import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { type Blame, blameOf } from './failures.ts';
 import { untilFirstWorks } from './first-address.ts';
 import type { FlowWatch } from './flow-watch.ts';
 import { CHECK_MS, LineCheck } from './line-check.ts';
-import type { LossLog } from './loss-log.ts';
 import { OtherGateways } from './other-gateways.ts';
-import type { OpenPlant, PlantClientEvents, PlantConnection } from './plant-client.ts';
+import type { OpenPlant, PlantConnection } from './plant-client.ts';
+import type { PlantClientEvents } from './plant-client-events.ts';
 import { PlantProbes } from './plant-probes.ts';
-import type { PlantSessions } from './plant-sessions.ts';
 import { PlantSubscriptions } from './plant-subscriptions.ts';
 import type { PlantProtocol } from './protocol-choice.ts';
-import type { Sender } from './sender.ts';
+import type { EdgeEvents } from './sparkplug/edge-node.ts';
 import { SpokenProtocol } from './spoken-protocol.ts';
 import { type ConnectionStatus, StateTracker } from './state-tracker.ts';
 import { StatusMessage } from './status-message.ts';
-import type { ThrottledLog } from './throttled-log.ts';
+import type { UplinkConnectionParts } from './uplink-connection-parts.ts';
 
-export interface UplinkConnectionParts {
-  readonly config: UplinkConfig;
-  readonly sender: Sender;
-  readonly log: ThrottledLog;
-  readonly losses: LossLog;
-  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
-  /** What the gateway knows about its sessions at the plant's addresses; not used before `start`. */
-  readonly sessions: PlantSessions;
-  /** Loads mqtt.js; called by `start`, so that a gateway without an uplink does not load it. */
-  load(): Promise<OpenPlant>;
-  /** A message from the plant, on any topic but the probe's. */
-  receive(topic: string, packet: IPublishPacket): Promise<void>;
-  /** The session at the plant is another one than before: it has nothing of what was sent. */
-  newSession(): void;
-  /** While the disk is slower than the messages: resolves when it has caught up. */
-  congested(): Promise<void> | undefined;
-  /** Counts a fault of this program; `what` was being done. */
-  fault(what: string, error: unknown): void;
-  /** Called when the state has changed. */
-  changed(): void;
-  /** From 0 to 1, for the pauses between attempts. */
-  random(): number;
-}
-
+const STOPS = 'the gateway stops';
 /** After a connection that lasted this long, the pauses start again with the shortest. */
 const STABLE_MS = 60_000;
 /** The shortest pause after a connection that ended because of a message: urgent ones wait for the next connection. */
@@ -149,14 +124,14 @@ export class UplinkConnection {
 
   /** Publishes `offline` at the plant and ends the connection; resolves when it has ended, after 1 s at most. */
   async stop(): Promise<void> {
-    const { log, losses } = this.#parts;
+    const { log, losses, edge } = this.#parts;
     this.#stop.abort();
     const plant = this.#plant;
     const { state } = this.#tracker;
     if (plant && (state === 'connected' || state === 'proving')) {
-      await this.#statusMessage.offline(plant);
+      await (edge ? edge.offline(STOPS) : this.#statusMessage.offline(plant));
     }
-    plant?.giveUp('the gateway stops');
+    plant?.giveUp(STOPS);
     await this.#running;
     log.stop();
     losses.stop();
@@ -165,16 +140,19 @@ export class UplinkConnection {
 
   /** Connects again and again until `stop`, with a pause after all addresses have failed. */
   async #run(): Promise<void> {
-    const { config, random, clock } = this.#parts;
+    const { config, random, clock, edge } = this.#parts;
     const { signal } = this.#stop;
     const open = await this.#parts.load();
     let waitMs = 0;
     for (let place = 0; !signal.aborted; ) {
       const url = config.urls[place % config.urls.length] ?? '';
+      if (edge) await resolvedOrAborted(edge.prepare(), signal);
+      if (signal.aborted) return;
       const { upMs, otherProtocol } = await this.#attempt(open, url);
       const isMessage = upMs > 0 && this.#parts.sender.endedByMessage;
       // A message that the plant does not take may end a connection before messages flow.
-      const flowed = this.#flowed || isMessage;
+      const left = edge?.leftForHost ?? false;
+      const flowed = (this.#flowed || isMessage) && !left;
       if (signal.aborted) return;
       if (otherProtocol) continue;
       this.#reconnects++;
@@ -185,7 +163,7 @@ export class UplinkConnection {
         this.#returning = false;
         continue;
       }
-      waitMs = (flowed && upMs >= STABLE_MS) || isMessage ? 0 : waitMs;
+      waitMs = ((flowed || left) && upMs >= STABLE_MS) || isMessage ? 0 : waitMs;
       if (!isMessage) waitMs = nextBackoff(waitMs, config.reconnectMax, random);
       const pauseMs = waitMs || MESSAGE_PAUSE_MS * (1 + random() / 2);
       await clock.sleep(pauseMs, signal).catch(() => undefined);
@@ -194,7 +172,7 @@ export class UplinkConnection {
 
   /** One connection from its start to its end; resolves with its duration, and whether another protocol is tried next. */
   #attempt(open: OpenPlant, url: string): Promise<{ upMs: number; otherProtocol: boolean }> {
-    const { config, sender, clock } = this.#parts;
+    const { config, sender, clock, edge } = this.#parts;
     const protocol = this.#spoken.begin(url);
     this.#tracker.url = maskUrls(url);
     if (this.#tracker.state !== 'down') this.#tracker.to('connecting', null);
@@ -229,12 +207,13 @@ export class UplinkConnection {
             this.#check = check;
             timers.push(setInterval(() => void check.check().catch(failed), CHECK_MS));
             timers.push(setInterval(() => void this.#retryDenied(plant), RETRY_DENIED_MS));
-            if (url !== config.urls[0]) void this.#checkFirst(open, plant, life.signal);
+            if (!edge && url !== config.urls[0]) void this.#checkFirst(open, plant, life.signal);
           },
           acknowledged: (packetId, reason) => sender.acknowledged(packetId, reason),
           received: (packetId, reason) => sender.received(packetId, reason),
           completed: (packetId) => sender.completed(packetId),
           drained: () => sender.pump(),
+          answered: () => edge?.answered(),
           silent: () => this.#check?.silent(),
           failed: (error) => this.#failed(plant, error),
           message: (topic, packet) => this.#message(topic, packet),
@@ -243,10 +222,12 @@ export class UplinkConnection {
             const worked = this.#tracker.state === 'connected' && sender.inFlight === 0;
             const upMs = upAt === undefined ? 0 : clock.monotonic() - upAt;
             const sentence = this.#others.ended(ending, worked, upMs);
+            edge?.down(ending.reached !== 'nothing');
             down(sentence, blameOf(ending), this.#spoken.ended(url, protocol, ending));
           },
         };
-        const plant = open(config, url, events, protocol, this.#spoken.will(url));
+        const will = edge?.will ?? this.#spoken.will(url);
+        const plant = open(config, url, events, protocol, will);
         this.#plant = plant;
       } catch (error) {
         down((error as Error).message, 'none', false);
@@ -261,8 +242,12 @@ export class UplinkConnection {
   }
 
   async #up(plant: PlantConnection, present: boolean): Promise<void> {
-    const { sender, sessions, newSession } = this.#parts;
+    const { sender, sessions, newSession, edge } = this.#parts;
     this.#tracker.means = this.#spoken.means;
+    if (edge) {
+      this.#tracker.to('proving', `${plant.url}: connected, waiting for the births to arrive`);
+      return edge.up(plant, this.#edgeEvents(plant));
+    }
     this.#tracker.to('proving', `${plant.url}: connected, waiting for the probe to come back`);
     void this.#statusMessage.online(plant);
     // In one turn of the event loop: the address is in the same commit as what the change of the address undoes.
@@ -282,6 +267,15 @@ export class UplinkConnection {
     else this.#proven(plant);
   }
 
+  #edgeEvents(plant: PlantConnection): EdgeEvents {
+    return {
+      proven: () => this.#proven(plant),
+      waiting: (sentence) => this.#tracker.to('proving', sentence),
+      report: (sentence) => this.#tracker.report('routes', sentence),
+      failed: (error) => this.#failed(plant, error),
+    };
+  }
+
   #proven(plant: PlantConnection): void {
     this.#flowed = true;
     this.#parts.sessions.answered(plant.url);
@@ -298,7 +292,9 @@ export class UplinkConnection {
   }
 
   async #message(topic: string, packet: IPublishPacket): Promise<void> {
-    if (!this.#probes.take(topic, packet)) await this.#parts.receive(topic, packet);
+    const { edge } = this.#parts;
+    if (edge) await edge.receive(topic, Buffer.from(packet.payload), packet.retain);
+    else if (!this.#probes.take(topic, packet)) await this.#parts.receive(topic, packet);
   }
 
   /** Returns to the first address when it works again. */

@@ -19,9 +19,12 @@ import { PlantSessions } from './plant-sessions.ts';
 import { Receiver } from './receiver.ts';
 import { Routes } from './routes.ts';
 import type { CurrentRouting } from './routing.ts';
+import type { EdgeNode } from './sparkplug/edge-node.ts';
+import type { MetricDefinition } from './sparkplug/metrics.ts';
 import { ANSWER_MS, type ConnectionStatus } from './state-tracker.ts';
 import { type SentenceLog, ThrottledLog } from './throttled-log.ts';
 import { UplinkConnection } from './uplink-connection.ts';
+import { createUplinkEdge } from './uplink-edge.ts';
 
 export interface UplinkParts {
   readonly cell: string;
@@ -37,6 +40,8 @@ export interface UplinkParts {
   stored?(): readonly StoredSession[];
   /** A better payload than the one in the queue. */
   correct?(payload: Buffer): Buffer | undefined;
+  /** The values of the cell in the present config, for Sparkplug; none by default. */
+  metrics?(): readonly MetricDefinition[];
   /** From 0 to 1, for the pauses between attempts. */
   random?(): number;
   /** Called when messages start to be sent to a plant, and when they are no longer sent to any. */
@@ -59,6 +64,7 @@ export class Uplink {
   readonly #outbox: Outbox;
   #config: UplinkConfig;
   #echo: EchoGuard | undefined;
+  #edge: EdgeNode | undefined;
   #routing: CurrentRouting;
   #connection: UplinkConnection;
   /** Functions that detach the outbox, by the filter of its route. */
@@ -76,6 +82,7 @@ export class Uplink {
     this.#log = parts.log.child({ uplink: config.name });
     this.#drops = new DropCounter(this.#log);
     this.#echo = this.#createEchoGuard();
+    this.#edge = this.#createEdge();
     this.#routing = this.#createRouting();
     this.#outbox = new Outbox({
       routing: () => this.#routing,
@@ -106,10 +113,15 @@ export class Uplink {
 
   #createRouting(): CurrentRouting {
     const five = this.#echo?.properties ?? Buffer.alloc(0);
+    const edge = this.#edge;
     const version = (): 4 | 5 => this.#connection.protocol.version;
     return {
       config: this.#config,
-      routes: new Routes({ ...this.#config, own: [statusTopic(this.#parts.cell)] }),
+      routes: new Routes({
+        ...{ ...this.#config, own: [statusTopic(this.#parts.cell)] },
+        ...(edge ? { takes: (topic: string) => edge.takes(topic) } : {}),
+      }),
+      form: edge,
       get properties() {
         return version() === 5 ? five : undefined;
       },
@@ -122,11 +134,28 @@ export class Uplink {
     return new EchoGuard(clientId, () => this.#parts.clock.monotonic());
   }
 
+  #createEdge(): EdgeNode | undefined {
+    return createUplinkEdge({
+      ...this.#parts,
+      config: () => this.#config,
+      sender: () => this.#outbox.sender,
+      refused: (sentence) => this.#log.warn(sentence),
+    });
+  }
+
+  /** The values of the cell may be others; to be called after `applyConfig`. */
+  metricsChanged(): void {
+    if (!this.#edge) return;
+    this.#edge.applyConfig();
+    this.#routing = this.#createRouting();
+  }
+
   #createConnection(): UplinkConnection {
     const { clock, store, random = Math.random, onConnected } = this.#parts;
     const owner = `$uplink/${this.name}`;
     return new UplinkConnection({
       config: this.#config,
+      edge: this.#edge,
       sender: this.#outbox.sender,
       log: new ThrottledLog(this.#sentenceLog()),
       losses: new LossLog(this.#sentenceLog(), () => clock.wall()),
@@ -179,7 +208,10 @@ export class Uplink {
       !isDeepStrictEqual(connectionSettings(this.#config), connectionSettings(config));
     if (reconnects) await this.#connection.stop();
     this.#config = config;
-    if (reconnects) this.#echo = this.#createEchoGuard();
+    if (reconnects) {
+      this.#echo = this.#createEchoGuard();
+      this.#edge = this.#createEdge();
+    } else this.#edge?.applyConfig();
     this.#routing = this.#createRouting();
     this.#outbox.reconfigure();
     this.#attach();

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Service } from '../base/lifecycle.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import type { ReportShare } from '../store/commit/queue-deletion.ts';
+import type { MetricDefinition } from './sparkplug/metrics.ts';
 import { describeUnclaimed, StoredQueues, type Unclaimed } from './stored-queues.ts';
 import { Uplink, type UplinkParts } from './uplink.ts';
 
@@ -21,15 +22,20 @@ export interface Uplinks {
   /** Those that have messages: of the config, removed ones, and those whose queues the last run has left. */
   purgeable(): readonly PurgeableUplink[];
   /** Applies another config. An uplink with unchanged settings is not changed. No message is lost until `configApplied`. */
-  applyConfig(configs: readonly UplinkConfig[]): Promise<void>;
+  applyConfig(
+    configs: readonly UplinkConfig[],
+    metrics?: readonly MetricDefinition[],
+  ): Promise<void>;
   /** The config of the last `applyConfig` stays: what can't be undone. */
   configApplied(): void;
 }
 
 export function createUplinks(
-  parts: Omit<UplinkParts, 'config'>,
+  parts: Omit<UplinkParts, 'config' | 'metrics'>,
   first: readonly UplinkConfig[],
+  firstMetrics: readonly MetricDefinition[] = [],
 ): Uplinks {
+  let metrics = firstMetrics;
   let connected = false;
   const onConnected = (): void => {
     const any = all().some(({ status }) => status.state === 'connected');
@@ -40,7 +46,7 @@ export function createUplinks(
   let left = new StoredQueues([], () => undefined);
   const create = (config: UplinkConfig): Uplink => {
     const stored = () => left.take(config.name);
-    return new Uplink({ ...parts, onConnected, stored, config });
+    return new Uplink({ ...parts, onConnected, stored, config, metrics: () => metrics });
   };
   /** An uplink that was removed from the config is kept while it has messages: only it has the numbers of its queues on disk. */
   const known = new Map(first.map((config) => [config.name, create(config)]));
@@ -82,7 +88,8 @@ export function createUplinks(
       known.delete(uplink.name);
     }
   };
-  const applyConfig = async (next: readonly UplinkConfig[]): Promise<void> => {
+  const applyConfig: Uplinks['applyConfig'] = async (next, nextMetrics = metrics) => {
+    metrics = nextMetrics;
     const before = new Map(configs.map((config) => [config.name, config]));
     const names = new Set(next.map(({ name }) => name));
     configs = next;
@@ -101,6 +108,7 @@ export function createUplinks(
         await uplink.applyConfig(config);
       }
     }
+    for (const uplink of known.values()) uplink.metricsChanged();
     onConnected();
   };
   return { outboxes, connections, all, purgeable, applyConfig, configApplied };

@@ -41,6 +41,12 @@ export class RetainedMessages {
     return this.#nodes.get(topic)?.retained;
   }
 
+  /** The payload of the topic's message, if it has one. */
+  payloadOf(topic: string): Buffer | undefined {
+    const message = this.get(topic)?.message;
+    return message?.body.subarray(message.payloadStart);
+  }
+
   set(topic: string, qos: Qos, message: Message, publisher = ''): void {
     const node = this.#nodes.get(topic) ?? this.#grow(topic);
     this.#clear(node);

@@ -1,5 +1,6 @@
 import { readingTopic } from '../../driver-kit/cell-topics.ts';
 import { covers, matches, overlaps } from '../../mqtt/topics.ts';
+import type { SparkplugConfig } from '../schema/sparkplug.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
 import type { PartialUplink } from '../schema/uplinks.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
@@ -27,6 +28,8 @@ interface Placement {
  */
 export function* uplinkChecks(parts: Parts): Iterable<Finding> {
   yield* sameNames(parts);
+  yield* sameNodes(parts);
+  yield* namesOfNodes(parts);
   const outs = parts.uplinks.flatMap((one) => placements(one, 'out', parts));
   const ins = parts.uplinks.flatMap((one) => placements(one, 'in', parts));
   for (const [index, route] of outs.entries()) {
@@ -64,6 +67,39 @@ function* sameNames({ uplinks, lineOf }: Parts): Iterable<Finding> {
   }
 }
 
+/** The name of a metric that every edge node has itself [Sparkplug 3.0, section 6.4.19]. */
+const BD_SEQ = 'bdSeq';
+
+function* namesOfNodes({ uplinks, sensors, outputs, lineOf }: Parts): Iterable<Finding> {
+  const uplink = uplinks.find(({ element }) => element.sparkplug);
+  if (!uplink) return;
+  for (const [list, ones] of Object.entries({ sensors, outputs })) {
+    const one = ones.find(({ element }) => element.name === BD_SEQ);
+    if (!one) continue;
+    const line = lineOf(['uplinks', uplink.index, 'sparkplug']);
+    const message = `"${BD_SEQ}" is a metric of every edge node, as that of line ${line}, expected another name`;
+    yield { path: [list, one.index, 'name'], at: 'value', message };
+  }
+}
+
+function* sameNodes({ uplinks, lineOf }: Parts): Iterable<Finding> {
+  const nodes = new Map<string, number>();
+  for (const { index, element } of uplinks) {
+    if (!element.sparkplug) continue;
+    const { group, node } = element.sparkplug;
+    for (const url of element.urls) {
+      const key = JSON.stringify([endpoint(url), group, node]);
+      const first = nodes.get(key) ?? index;
+      nodes.set(key, first);
+      if (first === index) continue;
+      const line = lineOf(['uplinks', first, 'sparkplug', 'node']);
+      const message = `the uplink in line ${line} is this edge node at the same broker already, expected another node`;
+      yield { path: ['uplinks', index, 'sparkplug', 'node'], at: 'value', message };
+      break;
+    }
+  }
+}
+
 function placements(
   { index, element }: ValidElement<PartialUplink>,
   direction: 'in' | 'out',
@@ -72,15 +108,21 @@ function placements(
   return element.routes.flatMap((route, place) => {
     if (!(direction in route)) return [];
     const path = ['uplinks', index, 'routes', place, direction];
-    const { local, remote } = filters(route);
-    const { name, urls } = element;
+    const { name, urls, sparkplug } = element;
+    const { local, remote } = filters(route, sparkplug);
     const instead = 'in' in route ? commandsInstead(route, parts) : '';
     return [{ uplink: name, index, urls, path, line: parts.lineOf(path), local, remote, instead }];
   });
 }
 
 /** The route's filter here and at the plant. */
-function filters(route: OutRoute | InRoute): { local: string; remote: string } {
+function filters(
+  route: OutRoute | InRoute,
+  sparkplug: SparkplugConfig | undefined,
+): { local: string; remote: string } {
+  if ('out' in route && sparkplug) {
+    return { local: route.out, remote: `spBv1.0/${sparkplug.group}/+/${sparkplug.node}/#` };
+  }
   if ('out' in route) return { local: route.out, remote: `${route.to}${route.out}` };
   return { local: localFilter(route), remote: route.in };
 }

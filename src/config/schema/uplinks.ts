@@ -3,6 +3,7 @@ import { hasSecret } from '../../base/secrets.ts';
 import { duration } from '../../driver-kit/units.ts';
 import { topicProblem } from '../../mqtt/topics.ts';
 import type { QueueConfig } from './queue.ts';
+import { type SparkplugConfig, sparkplugSchema } from './sparkplug.ts';
 import { type InRoute, type OutRoute, routeSchema, uplinkQueueSchema } from './uplink-routes.ts';
 import { expectation, mapSuchAs, text, wholeNumber } from './values.ts';
 
@@ -42,8 +43,11 @@ export interface UplinkConfig {
   readonly queue: QueueConfig;
   readonly out: readonly OutRoute[];
   readonly in: readonly InRoute[];
+  /** The messages at the plant have the form of Sparkplug B; undefined: they are as they are here. */
+  readonly sparkplug?: SparkplugConfig;
 }
 
+const ROUTES = "a list such as [{ out: '#', to: plant/line4/ }]";
 const URL_SHAPE = /^(mqtts?|wss?):\/\/(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?(\/\S*)?$/i;
 const ADDRESS = 'an address such as mqtts://plant.example:8883';
 const NO_SECRET = `${ADDRESS}, without user, password or token: username and password have their own keys`;
@@ -157,16 +161,22 @@ export const uplinkSchema = z
         .describe('Topic at the plant that says online or offline. Default: `<cell>/status`.'),
       queue: uplinkQueueSchema.prefault({}).describe('Limits of the queue for the plant.'),
       routes: z
-        .array(routeSchema, { error: "a list such as [{ out: '#', to: plant/line4/ }]" })
+        .array(routeSchema, { error: ROUTES })
         .min(1, { error: 'at least one route' })
         .max(100, { error: 'at most 100 routes' })
-        .describe('Messages that go to the plant and messages that come from it.'),
+        .optional()
+        .describe(
+          'Messages that go to the plant and messages that come from it. Required, except with `sparkplug`: there they choose sensors and outputs, and all are sent by default.',
+        ),
+      sparkplug: sparkplugSchema
+        .optional()
+        .describe('Makes the gateway an edge node of Sparkplug B 3.0. See sparkplug.md.'),
     },
     mapSuchAs('{ name: plant, url: mqtts://plant.example, routes: […] }'),
   )
   .check((ctx) => {
     if (ctx.issues.length > 0) return;
-    const { url, urls, tls, password, username, protocol, routes } = ctx.value;
+    const { url, urls, tls, password, username, protocol, routes = [], sparkplug } = ctx.value;
     const push = (path: readonly PropertyKey[], message: string): void => {
       ctx.issues.push({ code: 'custom', input: ctx.value, path: [...path], message });
     };
@@ -188,15 +198,21 @@ export const uplinkSchema = z
     if (password !== undefined && username === undefined && protocol === 4) {
       push(['password'], 'found a password without a username, expected both (MQTT 3.1.1)');
     }
+    if (!ctx.value.routes && !sparkplug) push(['routes'], `missing, expected ${ROUTES}`);
+    if (sparkplug) {
+      for (const [path, message] of sparkplugProblems(ctx.value)) push(path, message);
+    }
     if (routes.filter(({ queue }) => queue !== undefined).length > MOST_OWN_QUEUES) {
       push(['routes'], `expected at most ${MOST_OWN_QUEUES} routes with their own queue`);
     }
   })
   .transform(
-    ({ url, urls, tls, routes, probe, ...uplink }): PartialUplink => ({
+    ({ url, urls, tls, routes = [], probe, sparkplug, ...uplink }): PartialUplink => ({
       ...defined(uplink),
       urls: urls ?? [url ?? ''],
-      probe: probe === 'off' ? 0 : probe,
+      // The answers to the messages of a Sparkplug node prove the connection.
+      probe: probe === 'off' || sparkplug ? 0 : probe,
+      ...(sparkplug ? { sparkplug } : {}),
       ...(tls ? { tls: defined(tls) as UplinkTls } : {}),
       routes: routes.map((route): OutRoute | InRoute => {
         const { in: remote, out, to = '', strip = '', qos, priority, queue } = route;
@@ -227,7 +243,9 @@ export type PartialUplink = Omit<UplinkConfig, 'clientId' | 'status' | 'out' | '
 
 /** The uplink with the defaults that depend on the cell, and its routes by direction. */
 export function completeUplink(uplink: PartialUplink, cell: string): UplinkConfig {
-  const { routes, clientId, status, ...rest } = uplink;
+  const { routes: given, clientId, status, ...rest } = uplink;
+  const all: OutRoute = { out: `${cell}/#`, to: '', qos: 1, retain: 'clear', priority: 'normal' };
+  const routes = given.length === 0 ? [all] : given;
   return {
     ...rest,
     clientId: clientId ?? `${cell}-${uplink.name}`,
@@ -235,6 +253,28 @@ export function completeUplink(uplink: PartialUplink, cell: string): UplinkConfi
     out: routes.filter((route): route is OutRoute => 'out' in route),
     in: routes.filter((route): route is InRoute => 'in' in route),
   };
+}
+
+/** Keys that have no meaning for messages whose form and topics Sparkplug gives. */
+function* sparkplugProblems({
+  status,
+  routes = [],
+}: {
+  readonly status?: string | undefined;
+  readonly routes?: readonly Readonly<Record<string, unknown>>[] | undefined;
+}): Iterable<[path: readonly PropertyKey[], message: string]> {
+  if (status !== undefined) {
+    yield [['status'], 'certificates of birth and death say this, expected no such key'];
+  }
+  for (const [index, route] of routes.entries()) {
+    if (route.in !== undefined) {
+      const message = 'commands come by NCMD and DCMD, expected only routes with "out"';
+      yield [['routes', index, 'in'], message];
+    }
+    if (route.out !== undefined && (route.to ?? '') !== '') {
+      yield [['routes', index, 'to'], 'Sparkplug gives the topics, expected no such key'];
+    }
+  }
 }
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };

@@ -63,6 +63,32 @@ describe('uplinks in a config', () => {
     ]);
   });
 
+  it('of Sparkplug send all values of the cell by default, and need no probe', async () => {
+    const { config, problems } = await load(
+      "  - { name: scada, url: 'mqtt://a', sparkplug: { group: Plant1, node: cell1, primaryHost: scada1 } }\n",
+    );
+    expect(problems).toEqual([]);
+    expect(config?.uplinks[0]).toMatchObject({
+      probe: 0,
+      sparkplug: { group: 'Plant1', node: 'cell1', primaryHost: 'scada1' },
+      out: [{ out: 'robotcell1/#', to: '', qos: 1, retain: 'clear', priority: 'normal' }],
+      in: [],
+    });
+  });
+
+  it('of Sparkplug may choose values beside an uplink of another form to the same broker', async () => {
+    const { config, problems } = await load(`
+  - { name: plain, url: 'mqtt://a', routes: [{ out: 'robotcell1/#' }] }
+  - name: scada
+    url: mqtt://a
+    clientId: other
+    sparkplug: { group: Plant1, node: cell1 }
+    routes: [{ out: 'robotcell1/robot/#', priority: high, queue: { messages: 1000 } }]
+`);
+    expect(problems).toEqual([]);
+    expect(config?.uplinks[1]?.out).toMatchObject([{ out: 'robotcell1/robot/#', to: '' }]);
+  });
+
   it('may have files, found from the folder of the config', async () => {
     writeFileSync(path.join(folder, 'p'), 'secret\n', { mode: 0o600 });
     const { config } = await load(

@@ -38,6 +38,15 @@ test('of MQTT 3.1.1 there are those that keep the session and leave the connecti
   });
 });
 
+test('an edge node of Sparkplug keeps no session, and its will is its death', () => {
+  const sparkplug = { group: 'Plant1', node: 'cell1' };
+  const death = { qos: 1, retain: false, topic: 'death', payload: Buffer.from('n') } as const;
+  const four = clientOptions(configOf({ sparkplug }), MQTT_311, death);
+  expect(four).toMatchObject({ clean: true, will: death });
+  const five = clientOptions(configOf({ sparkplug }), MQTT_5, death);
+  expect(five).toMatchObject({ clean: true, properties: { sessionExpiryInterval: 0 } });
+});
+
 test('CONNECT has 20 s at most, however long the keep-alive is', () => {
   const { connectTimeout } = clientOptions(configOf({ keepalive: 600_000 }), MQTT_311, will);
   expect(connectTimeout).toBe(20_000);

@@ -8,7 +8,8 @@ import {
   uplinkSchema,
 } from '../../../src/config/schema/uplinks.ts';
 import type { Ending } from '../../../src/uplink/failures.ts';
-import { PlantClient, type PlantClientEvents } from '../../../src/uplink/plant-client.ts';
+import { PlantClient } from '../../../src/uplink/plant-client.ts';
+import type { PlantClientEvents } from '../../../src/uplink/plant-client-events.ts';
 import {
   MQTT_5,
   MQTT_311,
@@ -86,6 +87,7 @@ async function connecting({ protocol = MQTT_311, over = {}, events = {} }: SetUp
     {
       up: note('up'),
       acknowledged: note('acknowledged'),
+      answered: note('answered'),
       received: note('received'),
       completed: note('completed'),
       message: async (topic, { payload, qos }) =>
@@ -376,6 +378,27 @@ describe('the end', () => {
     expect(await down()).toMatchObject({ reached: 'session' });
   });
 
+  test('closes with a reason, and asks MQTT 5 for the will', async () => {
+    const { client, wire, down } = await connected({ protocol: MQTT_5 });
+    const closed = client.close('the host is offline', true);
+    const [packet] = await wire.of(14);
+    expect(packet?.[2]).toBe(4);
+    wire.socket.end();
+    await closed;
+    expect((await down()).sentence).toBe('the host is offline');
+  });
+
+  test('answers of the plant to pings of mqtt.js are none to a ping of the uplink', async () => {
+    const { client, wire, log } = await connected({ over: { keepalive: 1000 } });
+    await wire.of(12);
+    client.ping();
+    await wire.of(12, 2);
+    wire.send(0xd0, 0, 0x40, 2, 0, 7, 0xd0, 0);
+    await until('it is answered', () => log.includes('answered'), within);
+    const relevant = log.filter((line) => line !== 'silent');
+    expect(relevant.slice(0, 2)).toEqual(['acknowledged 7 0', 'answered']);
+  });
+
   test('a ping without an answer is told again and again, and ends nothing', async () => {
     const { log, endings } = await connected({ over: { keepalive: 1000 } });
     await until('it was told twice', () => log.length >= 2, within);
@@ -551,6 +574,7 @@ async function connectedTo(protocol: PlantProtocol, codes: readonly number[]) {
       received: () => undefined,
       completed: () => undefined,
       drained: () => undefined,
+      answered: () => undefined,
       silent: () => undefined,
       failed: (error) => isDown(`failed: ${error}`),
     };

@@ -4,7 +4,8 @@ import { createMemoryState } from '../../../src/base/state.ts';
 import type { UplinkConfig } from '../../../src/config/schema/uplinks.ts';
 import { describeEnding } from '../../../src/uplink/failures.ts';
 import type { LossLog } from '../../../src/uplink/loss-log.ts';
-import type { PlantClientEvents, PlantConnection } from '../../../src/uplink/plant-client.ts';
+import type { PlantConnection } from '../../../src/uplink/plant-client.ts';
+import type { PlantClientEvents } from '../../../src/uplink/plant-client-events.ts';
 import { PlantSessions } from '../../../src/uplink/plant-sessions.ts';
 import {
   MQTT_5,
@@ -13,6 +14,7 @@ import {
   type PlantProtocol,
 } from '../../../src/uplink/protocol-choice.ts';
 import type { Sender } from '../../../src/uplink/sender.ts';
+import type { EdgeEvents, EdgeNode } from '../../../src/uplink/sparkplug/edge-node.ts';
 import type { ThrottledLog } from '../../../src/uplink/throttled-log.ts';
 import { UplinkConnection } from '../../../src/uplink/uplink-connection.ts';
 import { createManualClock, type ManualClock, settle } from '../../support/manual-clock.ts';
@@ -53,6 +55,8 @@ class FakePlant implements PlantConnection {
   }
 
   write(): void {}
+
+  ping(): void {}
 
   async subscribe(subscriptions: readonly { readonly filter: string }[]) {
     return subscriptions.map(({ filter }) => filter).filter((one) => this.refused.includes(one));
@@ -115,7 +119,7 @@ let endedByMessage: boolean;
 const plant = (): FakePlant => plants.at(-1)!;
 const KEEP = { in: 'a', strip: '', to: '', qos: 1, retain: 'keep' } as const;
 
-async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
+async function start(over: Partial<UplinkConfig> = {}, edge?: EdgeNode): Promise<void> {
   clock = createManualClock();
   [plants, overdue, inFlight, senderCalls, endedByMessage] = [[], 0, 0, [], false];
   const config = {
@@ -138,6 +142,7 @@ async function start(over: Partial<UplinkConfig> = {}): Promise<void> {
   received = [];
   connection = new UplinkConnection({
     config,
+    edge,
     clock,
     log: { log() {}, stop() {} } as unknown as ThrottledLog,
     losses: { lost() {}, back: () => false, stop() {} } as unknown as LossLog,
@@ -659,5 +664,90 @@ describe('a stop', () => {
     await settle();
     await connection.stop();
     expect([plants.length, state()]).toEqual([1, 'stopped']);
+  });
+});
+
+describe('an edge node of Sparkplug', () => {
+  /** What is called of the node, and what it says to the connection. */
+  function createEdge() {
+    const calls: string[] = [];
+    const said: EdgeEvents[] = [];
+    let leftForHost = false;
+    const edge = {
+      prepare: async () => void calls.push('prepare'),
+      will: { topic: 'death', payload: Buffer.alloc(0), qos: 1, retain: false },
+      up: async (_plant: unknown, events: EdgeEvents) => void said.push(events),
+      down: (sent: boolean) => void calls.push(`down ${sent}`),
+      receive: async (topic: string) => void calls.push(topic),
+      answered: () => void calls.push('answered'),
+      offline: async () => void calls.push('offline'),
+      get leftForHost() {
+        return leftForHost;
+      },
+    } as unknown as EdgeNode;
+    const leave = (): void => {
+      leftForHost = true;
+      plant().end('the primary host scada1 is offline');
+    };
+    return { edge, calls, said, leave };
+  }
+  const TWO = { urls: ['mqtt://first', 'mqtt://second'], probe: 0 };
+
+  test('is prepared before each CONNECT, and `connected` when its births have arrived', async () => {
+    const { edge, calls, said } = createEdge();
+    await start({ probe: 0 }, edge);
+    expect(calls).toEqual(['prepare']);
+    await plant().accept();
+    expect(connection.status.reason).toBe(
+      'mqtt://first: connected, waiting for the births to arrive',
+    );
+    said[0]?.waiting('mqtt://first: waits for the primary host scada1, which is offline');
+    expect(connection.status.reason).toContain('waits for the primary host');
+    said[0]?.proven();
+    expect(connection.status).toMatchObject({ state: 'connected', reason: null });
+    // Its own messages say all.
+    expect([plant().published, senderCalls]).toEqual([[], []]);
+    plant().events.answered();
+    plant().end();
+    await advance(5000);
+    expect(calls).toEqual(['prepare', 'answered', 'down true', 'prepare']);
+  });
+
+  test('a host that is offline at one address is looked for at the next, over one connection at a time', async () => {
+    const { edge, said, leave } = createEdge();
+    await start(TWO, edge);
+    await plant().accept();
+    said[0]?.proven();
+    leave();
+    await settle();
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second']);
+    expect(plants[0]?.isDown).toBe(true);
+    await plant().accept();
+    said[1]?.proven();
+    // No second connection looks whether the first address works again.
+    await advance(600_000);
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second']);
+    leave();
+    await settle();
+    expect(urls()).toHaveLength(2);
+    await advance(5000);
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second', 'mqtt://first']);
+  });
+
+  test('gets the messages of the plant, and says at the stop that it goes', async () => {
+    const { edge, calls } = createEdge();
+    await start({ probe: 0 }, edge);
+    await plant().accept();
+    await plant().events.message('a/b', { payload: 'x' } as unknown as IPublishPacket);
+    await connection.stop();
+    expect(calls).toEqual(['prepare', 'a/b', 'offline', 'down true']);
+  });
+
+  test('whose number can not be stored does not hold up the stop', async () => {
+    const { edge } = createEdge();
+    await start({ probe: 0 }, { ...edge, prepare: () => new Promise(() => {}) } as EdgeNode);
+    expect(plants).toEqual([]);
+    await connection.stop();
+    expect(state()).toBe('stopped');
   });
 });
