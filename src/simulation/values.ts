@@ -78,8 +78,9 @@ const BY_DRIVER: ReadonlyMap<string, ReadonlyMap<string, Model>> = mapOf({
 
 /** A model without a unit, such as of a scale that the config chooses. */
 const PLAIN = around(50, 10);
-/** Where in its range a value is that the models by unit would put outside. */
+/** Where in its scale a value is, or in a range that the models by unit would leave, and how far it moves there. */
 const IN_RANGE = 0.4;
+const AMPLITUDE = 0.04;
 
 /** Whether there is a model for the channel of this driver by more than its range: for the test over all drivers. */
 export function isKnown(driver: string, channel: Channel): boolean {
@@ -90,12 +91,11 @@ export function isKnown(driver: string, channel: Channel): boolean {
 export function plausibleValue(driver: string, channel: Channel, moment: Moment): Value {
   const value = (modelOf(driver, channel) ?? PLAIN)(moment);
   if (typeof value !== 'number') return value;
-  const bounds = channel.range ?? scaleOf(moment.options);
-  if (bounds === undefined) return value;
-  const [low, high] = bounds;
-  if (value >= low && value <= high) return value;
+  const scale = scaleOf(moment.options);
+  const [low, high] = scale ?? channel.range ?? [value, value];
+  if (scale === undefined && value >= low && value <= high) return value;
   const middle = low + IN_RANGE * (high - low);
-  return around(middle, 0.02 * Math.abs(high - low), 3)(moment);
+  return around(middle, AMPLITUDE * (high - low), 3)(moment);
 }
 
 function modelOf(driver: string, { name, unit, kind }: Channel): Model | undefined {
