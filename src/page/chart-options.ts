@@ -37,7 +37,7 @@ export function clockOf(seconds: number): string {
 }
 
 /** A colour by the name of its CSS variable; it changes with the colour scheme. */
-function colour(name: string): string {
+export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 

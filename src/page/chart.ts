@@ -2,6 +2,7 @@ import uPlot from 'uplot';
 import type { Series } from '../history/hour-history.ts';
 import { ChartData } from './chart-data.ts';
 import { type ChartStyle, chartOptions, clockOf } from './chart-options.ts';
+import { onColourScheme } from './colour-scheme.ts';
 import { number, translate } from './translations.ts';
 
 export interface Chart {
@@ -15,12 +16,6 @@ export interface Chart {
   /** Removes it and its listeners. */
   end(): void;
 }
-
-const charts = new Set<{ redraw(): void }>();
-
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-  for (const chart of charts) chart.redraw();
-});
 
 /** An empty chart as wide as its parent. Screen readers skip its canvas: the caller shows the same as text. */
 export function createChart(style: ChartStyle): Chart {
@@ -60,8 +55,7 @@ export function createChart(style: ChartStyle): Chart {
     else if (width > 0 && width !== plot.width) plot.setSize({ width, height: style.height });
   });
   sized.observe(node);
-  const own = { redraw: draw };
-  charts.add(own);
+  const forget = onColourScheme(draw);
 
   return {
     node,
@@ -79,7 +73,7 @@ export function createChart(style: ChartStyle): Chart {
     },
     end() {
       sized.disconnect();
-      charts.delete(own);
+      forget();
       plot?.destroy();
       plot = undefined;
     },

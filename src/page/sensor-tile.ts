@@ -1,3 +1,4 @@
+import { createBand } from './band.ts';
 import { type Chart, createChart } from './chart.ts';
 import type { Subject } from './detail.ts';
 import { element, setAttribute, setText } from './dom.ts';
@@ -8,6 +9,8 @@ import { span, translate } from './translations.ts';
 
 /** The end of a name that a short tile shows whole; its beginning is cut. */
 const TAIL = 14;
+const CHART_PX = 44;
+const BAND_PX = 16;
 
 /** One channel of a sensor. */
 export interface SensorTile {
@@ -47,7 +50,7 @@ export function createSensorTile(channel: LiveChannel): SensorTile {
     reason: element('p', { class: 'reason', lang: 'en' }),
     age: element('span', { class: 'age' }),
     range: element('p', { class: 'hidden' }),
-    chart: createChart({ height: 44, axes: false, steps }),
+    chart: steps ? createBand(BAND_PX) : createChart({ height: CHART_PX, axes: false, steps }),
   };
   const node = element(
     'li',

@@ -10,6 +10,7 @@ import { TABS } from '../../../src/page/router.ts';
 import { hasBrowser, startBrowser } from '../../support/browser.ts';
 
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { LARGE_CELL } from '../../support/large-cell.ts';
 import { startPlant, type TestPlant } from '../../support/plant.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
 import { until } from '../../support/until.ts';
@@ -422,6 +423,46 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     expect(wrong).toEqual([]);
     await close();
     await many.dispose();
+  });
+
+  test('a large cell fits the screen of a phone, a laptop and a wall; tiles have one height', async () => {
+    const large = await startGateway({
+      ...{ http: {}, sensors: LARGE_CELL.sensors },
+      config: { gpio: LARGE_CELL.gpio, outputs: LARGE_CELL.outputs },
+    });
+    const { page, wrong, close } = await visit({ colorScheme: 'dark' }, large, 'sensors');
+    await expect.poll(() => page.locator('.tile').count(), POLL).toBe(61);
+    for (const width of [360, 1366, 3840]) {
+      await page.setViewportSize({ width, height: 900 });
+      for (const tab of TABS) {
+        await show(page, tab);
+        await page.locator(`#tab-${tab}`).waitFor();
+        expect(await page.evaluate(OVERFLOWING), `${tab} at ${width}`).toEqual([]);
+      }
+      await show(page, 'sensors');
+      await page.locator('.tile canvas').first().waitFor();
+      const heights = `[...document.querySelectorAll('.tile')].map((one) => one.offsetHeight)`;
+      expect(new Set((await page.evaluate(heights)) as number[]).size, `${width}`).toBe(1);
+    }
+    // Bad ones are first, in each group and among the groups.
+    const first = page.locator('[data-group]').first().locator('.tile').first();
+    expect(await first.getAttribute('data-quality')).toBe('bad');
+    const long = tile(page, 'doors/electrical-cabinet-with-a-very-long-name-left');
+    await long.locator('canvas.band').waitFor();
+    await long.getByRole('button').focus();
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Tab');
+    const { x, width } = (await long.boundingBox())!;
+    const name = `[...document.activeElement.querySelectorAll('span')].at(-1)`;
+    const end = await page.evaluate(`${name}.getBoundingClientRect().right`);
+    expect(end).toBeLessThanOrEqual(x + width);
+    const hidden = 'document.activeElement.scrollWidth - document.activeElement.clientWidth';
+    expect(await page.evaluate(hidden)).toBe(0);
+    expect(await page.evaluate(OVERFLOWING)).toEqual([]);
+    expect(await problems(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await close();
+    await large.dispose();
   });
 
   test('the first load is small', async () => {
