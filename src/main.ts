@@ -33,7 +33,6 @@ import { askTimedatectl } from './runtime/time-sync.ts';
 import { createWallClock } from './runtime/wall-clock.ts';
 import { createSensors } from './sensors/sensors.ts';
 import { asSimulated } from './simulation/mark.ts';
-import { Simulation } from './simulation/simulation.ts';
 import { Store } from './store/store.ts';
 import { metricsOf } from './uplink/sparkplug/metrics.ts';
 import { createUplinks } from './uplink/uplinks.ts';
@@ -84,7 +83,9 @@ export async function startGateway(
   const publishResult = publishOf(1, false);
   const publishAlarm = publishAs(1, true);
 
-  const simulation = config.simulate ? new Simulation(config, clock) : undefined;
+  // Loaded only where the config asks for it.
+  const models = config.simulate && (await import('./simulation/simulation.ts'));
+  const simulation = models ? new models.Simulation(config, clock) : undefined;
   const buses = createBuses({
     log,
     gpio: simulation

@@ -265,12 +265,7 @@ export class Broker implements Service {
     }
   }
 
-  /** Whether the topic has a retained message. */
-  hasRetained(topic: string): boolean {
-    return this.#plane.retained.get(topic) !== undefined;
-  }
-
-  /** The payload of the topic's retained message; it must not be changed. */
+  /** The payload of the topic's retained message, which must not be changed; undefined where it has none. */
   retainedPayload(topic: string): Buffer | undefined {
     return this.#plane.retained.payloadOf(topic);
   }

@@ -14,7 +14,7 @@ export interface ReceiverParts {
   /** Its name. */
   readonly uplink: string;
   readonly store: Pick<Store, 'storedClock'>;
-  readonly broker: Pick<Broker, 'hasRetained' | 'publishLocal'>;
+  readonly broker: Pick<Broker, 'retainedPayload' | 'publishLocal'>;
   readonly drops: DropCounter;
   readonly faults: Faults;
   /** Those in force. */
@@ -87,7 +87,7 @@ export class Receiver {
     }
     this.received++;
     // Without the publisher's flag, a retained value here must not stay when a later one comes.
-    const retain = packet.retain || (!keepsRetain && broker.hasRetained(local));
+    const retain = packet.retain || (!keepsRetain && broker.retainedPayload(local) !== undefined);
     await broker.publishLocal({
       topic: local,
       payload,
