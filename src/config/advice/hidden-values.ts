@@ -34,6 +34,11 @@ export function splitNumber(source: Source, path: Path, at: 'key' | 'value'): Fi
 }
 
 function said(path: Path, whole: string): Finding {
+  if (isSecretKey(String(path.at(-1)))) {
+    const message =
+      'found a value with a comma, which ends it here, expected quotes around the text';
+    return { path, at: 'value', message };
+  }
   const message = `found ${whole}, and the comma ends the value here, expected a decimal point: ${whole.replace(',', '.')}`;
   return { path, at: 'value', message };
 }

@@ -77,8 +77,8 @@ function inYaml(value: unknown, path: Path): string | undefined {
     singleQuote: true,
   }).trim();
   const said = text.replaceAll(/\[ (?=\S)/g, '[').replaceAll(/(?<=\S) \]/g, ']');
-  const secret =
-    typeof value === 'object' && /([\w-]+)["']?:/.exec(text)?.slice(1).some(isSecretKey);
+  const keys = [...text.matchAll(/([\w-]+)["']?:/g)].map(([, key = '']) => key);
+  const secret = typeof value === 'object' && keys.some(isSecretKey);
   return secret || maskUrls(said) !== said || said.includes('\n') || said.length > LONGEST
     ? undefined
     : said;

@@ -231,6 +231,7 @@ function hosts(text: string): string[] {
     ...(/^(\*|all|any)$/.test(text) ? ['0.0.0.0'] : []),
     text.replaceAll(/\s+/g, '').replace(/^(\w+):\/+/, '$1://'),
     host.replace(/[:/]\d+$/, ''),
+    text.replace(/^\[(.*)\]$/, '$1'),
     host.replaceAll(/[Oo]/g, '0').replaceAll(/[lI]/g, '1'),
     `${isSecure ? 'mqtts' : 'mqtt'}://${host}`,
   ];

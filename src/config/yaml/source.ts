@@ -61,7 +61,9 @@ export function parseSource(text: string): Source | { problems: readonly FormPro
       .map((error) => mistakeOf(doc, error, text))
       .map(({ offset, message }) => problem(offset, message));
     // One mistake causes several errors of the parser; the first of a line is the most useful.
-    return { problems: problems.filter((one, index) => problems[index - 1]?.line !== one.line) };
+    return {
+      problems: problems.filter((one, index) => !follows(one, problems[index - 1], problems)),
+    };
   }
   const only = isScalar(doc.contents) || isSeq(doc.contents) ? doc.contents.range?.[0] : undefined;
   const mistaken = only === undefined ? undefined : lineMistake(text, only);
@@ -78,6 +80,18 @@ export function parseSource(text: string): Source | { problems: readonly FormPro
   } catch {
     return { problems: [problem(0, tooManyAliases)] };
   }
+}
+
+/** Whether a problem is only a consequence of another: of the one before it in its line, or of one in the line above. */
+function follows(
+  one: FormProblem,
+  before: FormProblem | undefined,
+  all: readonly FormProblem[],
+): boolean {
+  if (one.line === before?.line) return true;
+  return (
+    one.message.startsWith('indented further') && all.some(({ line }) => line === one.line - 1)
+  );
 }
 
 function positionAt(text: string, offset: number): Position {

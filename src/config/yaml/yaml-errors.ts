@@ -12,7 +12,8 @@ export function mistakeOf(doc: Document, error: YAMLError, text: string): Mistak
   return (
     lineMistake(text, at) ??
     betweenItems(error, text) ??
-    tooDeep(error, text) ?? { offset: at, message: inWords(error) }
+    tooDeep(error, text) ??
+    dashElsewhere(error, text) ?? { offset: at, message: inWords(error) }
   );
 }
 
@@ -86,7 +87,7 @@ function betweenItems({ code, pos, message }: YAMLError, text: string): Mistake 
     const found = text[at] ?? '';
     return { offset: at, message: `a ${found} that closes nothing, expected one ${found} less` };
   }
-  if (!message.startsWith('Unexpected scalar at node end')) return undefined;
+  if (!/^Unexpected .* at node end/.test(message)) return undefined;
   const before = text.slice(0, at).trimEnd().at(-1) ?? '';
   if (before === "'" || before === '"') {
     const inside = before === "'" ? "'' for a ' inside the text" : '\\" for a " inside the text';
@@ -106,6 +107,15 @@ function tooDeep({ code, pos }: YAMLError, text: string): Mistake | undefined {
   const message =
     'indented further than the line above it, which has its value already, expected the keys of one map in one column';
   return { offset: next + indent, message };
+}
+
+/** A list item whose dash is not below the dash of the item above. */
+function dashElsewhere({ code, pos }: YAMLError, text: string): Mistake | undefined {
+  const [offset] = pos;
+  if (code !== 'MULTILINE_IMPLICIT_KEY' || !/^-\s/.test(text.slice(offset))) return undefined;
+  const message =
+    'a dash in another column than those of the list above, expected all dashes of a list in one column';
+  return { offset, message };
 }
 
 /** The message for an error of the parser. */
