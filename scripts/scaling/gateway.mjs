@@ -39,19 +39,29 @@ export function costOf(pid) {
 /** A running gateway of a checkout, or Mosquitto. */
 export class Target {
   /** `config` is added to a small config; `--before` has the checkout of the kind `before`. */
-  static async start(kind, { config = {}, before, env = {} } = {}) {
-    const folder = mkdtempSync(join(tmpdir(), 'cellgate-scaling-'));
-    const port = await freePort();
-    const target = new Target(kind, kind === 'before' ? before : ROOT, folder, port, env);
+  static async start(kind, { config = {}, ...options } = {}) {
+    const target = await Target.prepared(kind, options);
     target.configure(config);
     await target.run();
     return target;
   }
 
+  /** The same, before it is configured and started; `preload` are modules that its processes load first. */
+  static async prepared(kind, { before, env = {}, preload = [] } = {}) {
+    const folder = mkdtempSync(join(tmpdir(), 'cellgate-scaling-'));
+    const port = await freePort();
+    const checkout = kind === 'before' ? before : ROOT;
+    return new Target(kind, { checkout, folder, port, env: { ...env }, preload });
+  }
+
   kill = () => this.child.kill('SIGKILL');
 
-  constructor(kind, checkout, folder, port, env) {
-    Object.assign(this, { kind, checkout, folder, port, env });
+  /** The output of its processes: a file descriptor. */
+  output = 'inherit';
+
+  constructor(kind, parts) {
+    Object.assign(this, { kind, ...parts });
+    const { folder, port } = parts;
     this.url = `mqtt://127.0.0.1:${port}`;
     this.file = join(folder, 'config.yaml');
   }
@@ -80,14 +90,15 @@ export class Target {
     rmSync(this.turnSocket, { force: true });
     const env = {
       ...{ ...process.env, ...this.env, TURN_PROBE: this.turnSocket },
-      NODE_OPTIONS: `--import=${probe}`,
+      NODE_OPTIONS: [probe, ...this.preload].map((url) => `--import=${url}`).join(' '),
     };
     const words = [join(this.checkout, 'dist/src/cli.js'), 'run', '--config', this.file];
+    const stdio = ['ignore', this.output, this.output];
     const began = performance.now();
     this.child =
       this.kind === 'mosquitto'
-        ? spawn('mosquitto', ['-c', this.file], { stdio: ['ignore', 'inherit', 'inherit'] })
-        : spawn(process.execPath, words, { stdio: ['ignore', 'inherit', 'inherit'], env });
+        ? spawn('mosquitto', ['-c', this.file], { stdio })
+        : spawn(process.execPath, words, { stdio, env });
     process.once('exit', this.kill);
     for (;;) {
       if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode}`);

@@ -1,0 +1,129 @@
+/**
+ * `npm run age -- [--days 365] [--seed 1]`: a gateway that lives day by day on one data folder, a few seconds for each. Its
+ * wall clock goes on by a day each time. Clients come that never come back, the config changes with a reload or a
+ * restart, the plant fails, and the gateway is stopped or killed. Prints what has grown, and ends with 1 where that is
+ * more than it may.
+ */
+import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { configOf, liveDay, randomOf } from './age/day.mjs';
+import { pause, Target } from './scaling/gateway.mjs';
+import { build } from './set-up.mjs';
+
+const { values } = parseArgs({
+  options: {
+    days: { type: 'string', default: '365' },
+    seed: { type: 'string', default: '1' },
+    // dist has been built already.
+    built: { type: 'boolean', default: false },
+  },
+});
+const days = Number(values.days);
+const DAY_MS = 86_400_000;
+/** Sessions, and what waits for them, are kept for seven days: until then all that grows should. */
+const YOUNG_DAYS = 8;
+/** What old age may have more than youth: a part of it, and so much besides. */
+const SLACK = {
+  rss: { unit: 'MB', part: 0.1, plus: 5 },
+  handles: { unit: '', part: 0.1, plus: 2 },
+  file: { unit: 'MB', part: 0.2, plus: 1 },
+  wal: { unit: 'MB', part: 0.2, plus: 4 },
+  log: { unit: 'KB', part: 0.2, plus: 20 },
+  sys: { unit: 'KB', part: 0.1, plus: 2 },
+  start: { unit: 'ms', part: 0.1, plus: 300 },
+};
+
+if (!values.built) build();
+const random = randomOf(Number(values.seed));
+const plant = await Target.start('cellgate', { config: { cell: 'plant' } });
+const preload = [pathToFileURL(join(import.meta.dirname, 'age/shifted-date.mjs'))];
+const gateway = await Target.prepared('cellgate', { preload });
+const table = [];
+let failed = false;
+try {
+  for (let day = 1; day <= days; day++) table.push(await live(day));
+} catch (error) {
+  failed = true;
+  console.error(`day ${table.length + 1}: ${error.message}`);
+} finally {
+  await gateway.dispose();
+  await plant.dispose();
+}
+process.exit(verdict() && !failed ? 0 : 1);
+
+/** What the gateway needs on this day. */
+async function live(day) {
+  gateway.env.AGE_SHIFT_MS = String(day * DAY_MS);
+  gateway.configure(configOf(plant.url, random));
+  const log = join(gateway.folder, 'log');
+  gateway.output = openSync(log, 'w');
+  await gateway.run();
+  closeSync(gateway.output);
+  await liveDay({ gateway, day, random, stopPlant, reload });
+  const { out } = await gateway.verb('status', '--json');
+  const { pid } = gateway.child;
+  const size = (name) => sizeOf(join(gateway.folder, 'data', name)) / 1e6;
+  const figures = {
+    rss: gateway.cost().rss / 1e6,
+    handles: readdirSync(`/proc/${pid}/fd`).length,
+    file: size('cellgate.db'),
+    wal: size('cellgate.db-wal'),
+    log: sizeOf(log) / 1e3,
+    sys: out.length / 1e3,
+    start: gateway.startMs,
+  };
+  const isKilled = random() < 0.5;
+  await gateway.end(isKilled ? 'SIGKILL' : 'SIGTERM');
+  const { exitCode } = gateway.child;
+  if (!isKilled && exitCode !== 0) {
+    throw new Error(`the stop ended with ${exitCode}: ${readFileSync(log, 'utf8').slice(-500)}`);
+  }
+  const texts = Object.entries(figures).map(([name, value]) => textOf(name, value));
+  console.log(`day ${day}  ${texts.join('  ')}  ${isKilled ? 'killed' : 'stopped'}`);
+  return figures;
+}
+
+async function stopPlant() {
+  await plant.end();
+  return () => plant.run();
+}
+
+async function reload() {
+  gateway.configure(configOf(plant.url, random));
+  const { code, errors } = await gateway.verb('reload');
+  if (code !== 0) throw new Error(`the reload ended with ${code}: ${errors}`);
+  await pause(200);
+}
+
+/** Compares the last days with those when the sessions of a week were there. */
+function verdict() {
+  const young = table.slice(YOUNG_DAYS, YOUNG_DAYS + Math.ceil(days / 10));
+  const old = table.slice(-young.length);
+  if (table.length < YOUNG_DAYS + 2 * young.length || young.length === 0) {
+    console.log('too short for a verdict on growth');
+    return table.length === days;
+  }
+  let isFlat = true;
+  for (const [name, { part, plus }] of Object.entries(SLACK)) {
+    const [first, last] = [young, old].map((some) => median(some.map((one) => one[name])));
+    const grows = last > first * (1 + part) + plus;
+    if (grows) isFlat = false;
+    const words = `${textOf(name, first)} young, ${textOf(name, last)} old`;
+    console.log(`${words}: ${grows ? 'GROWS' : 'flat'}`);
+  }
+  return isFlat;
+}
+
+function textOf(name, value) {
+  return `${name} ${value.toFixed(value < 10 ? 1 : 0)} ${SLACK[name].unit}`.trim();
+}
+
+function median(numbers) {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
+}
+
+function sizeOf(file) {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
