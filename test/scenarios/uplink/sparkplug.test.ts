@@ -1,5 +1,7 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { startPlant, type TestPlant } from '../../support/plant.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
@@ -197,6 +199,22 @@ describe.skipIf(!tools.mosquitto)('an edge node and its primary host', () => {
     await host.command('stacklight', [{ name: 'red', type: 'Boolean', value: true }]);
     await waitFor(() => expect(red()).toBe(true));
     expect(gateway.stdout()).toContain('DCMD to robot: j1 can only be read');
+    expect(host.violations).toEqual([]);
+  });
+
+  test('a reload with another sensor brings births with it, on the same connection', async () => {
+    const births = host.births.length;
+    const config = parse(readFileSync(gateway.configFile, 'utf8'));
+    config.sensors.push({ name: 'door', driver: 'simulated', signal: 'door', every: '1h' });
+    writeFileSync(gateway.configFile, stringify(config));
+    process.kill(gateway.pid, 'SIGHUP');
+    const names = () =>
+      host
+        .of('NBIRTH')
+        .at(-1)
+        ?.payload.metrics.map(({ name }) => name);
+    await waitFor(() => expect(names()).toContain('door'));
+    expect(host.births).toHaveLength(births);
     expect(host.violations).toEqual([]);
   });
 

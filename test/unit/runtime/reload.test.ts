@@ -50,6 +50,9 @@ const spare = {
   url: 'mqtt://127.0.0.1:9',
   routes: [{ out: 'other/#', to: 'q/', retain: 'clear' }],
 };
+const node = { group: 'Plant1', node: 'robotcell1' };
+const waits = { ...node, primaryHost: 'scada1' };
+const scada = { name: 'scada', url: 'mqtt://127.0.0.1:9', sparkplug: node };
 const route = { out: 'alarm/#', to: 'p/', priority: 'high', retain: 'clear' };
 
 /** Each kind of change, and a word of what the reload says about it. Only what it names may be disturbed. */
@@ -75,6 +78,13 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['a larger window', (c) => (c.broker.limits.inflight = 300), /limits\.inflight: 5 -> 300/],
   ['another kind of topics', (c) => (c.broker.limits.controlCharacters = 'allow'), /s\.controlC/],
   ['other windows', (c) => (c.broker.limits.receiveMaximum = 5), /receiveMaximum: 1000 -> 5/],
+  ['an edge node', (c) => c.uplinks.push(scada), /uplinks\.scada: new/],
+  [
+    'another host of it',
+    (c) => (c.uplinks[1] = { ...scada, sparkplug: waits }),
+    /scada\.sparkplug/,
+  ],
+  ['an edge node less', (c) => c.uplinks.splice(1, 1), /uplinks\.scada: gone/],
   ['an uplink more', (c) => c.uplinks.push(spare), /uplinks\.spare: new/],
   ['a route more', (c) => (c.uplinks[0]!.routes as object[]).push(route), /plant\.out\.alarm\/#/],
   ['another address', (c) => (c.uplinks[0]!.url = 'mqtt://127.0.0.1:10'), /uplinks\.plant\.urls/],
