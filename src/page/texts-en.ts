@@ -9,7 +9,6 @@ export const ENGLISH = {
   troubles: 'Troubles',
   sensors: 'Sensors',
   outputs: 'Outputs',
-  uplinks: 'Uplinks to the plant',
   clients: 'Clients',
   shares: 'Shared subscriptions',
   store: 'Store',

@@ -11,7 +11,6 @@ export const CHINESE: Readonly<Record<TextKey, string>> = {
   troubles: '故障',
   sensors: '传感器',
   outputs: '输出',
-  uplinks: '工厂链路',
   clients: '客户端',
   shares: '共享订阅',
   store: '存储',

@@ -1,16 +1,17 @@
+import { GERMAN } from './texts-de.ts';
 import { ENGLISH, type TextKey } from './texts-en.ts';
 import { CHINESE } from './texts-zh.ts';
 import type { Wrong } from './verdict.ts';
 
 export type { TextKey } from './texts-en.ts';
 
-const TEXTS = { en: ENGLISH, zh: CHINESE };
+const TEXTS = { en: ENGLISH, de: GERMAN, zh: CHINESE };
 export type Language = keyof typeof TEXTS;
 
 /** The languages of the page by their codes, which need no special font. */
-export const LANGUAGES: Readonly<Record<Language, string>> = { en: 'EN', zh: 'ZH' };
+export const LANGUAGES: Readonly<Record<Language, string>> = { en: 'EN', de: 'DE', zh: 'ZH' };
 const STORAGE_KEY = 'cellgate-language';
-const LOCALES: Readonly<Record<Language, string>> = { en: 'en', zh: 'zh-CN' };
+const LOCALES: Readonly<Record<Language, string>> = { en: 'en', de: 'de', zh: 'zh-CN' };
 
 /** The language that the user has chosen, else that of the browser. */
 export const language: Language = ((): Language => {
@@ -52,6 +53,7 @@ const UNITS = [
   ['minute', 60],
   ['second', 1],
 ] as const;
+const SYMBOLS = ['d', 'h', 'min', 's'];
 const spans = UNITS.map(([unit, seconds]) => ({ seconds, format: unitOf(unit) }));
 
 const clockFormat = new Intl.DateTimeFormat(locale, {
@@ -90,7 +92,7 @@ export function decimal(value: number, digits: number): string {
   return (decimals[digits] ?? numbers).format(value);
 }
 
-/** A time span in its two largest units, such as 2 days 4 hours. */
+/** A time span in its two largest units, such as 2 d 4 h. */
 export function longSpan(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const first = spans.findIndex((one) => seconds >= one.seconds);
@@ -98,8 +100,14 @@ export function longSpan(ms: number): string {
   if (!large) return span(0);
   const count = Math.floor(seconds / large.seconds);
   const rest = small ? Math.floor((seconds - count * large.seconds) / small.seconds) : 0;
-  const text = large.format.format(count);
-  return small && rest > 0 ? `${text} ${small.format.format(rest)}` : text;
+  const text = inUnit(count, first);
+  return rest > 0 ? `${text} ${inUnit(rest, first + 1)}` : text;
+}
+
+/** With the symbol of the unit, which is short; Chinese has words that are as short. */
+function inUnit(count: number, index: number): string {
+  const words = spans[index]?.format.format(count) ?? '';
+  return language === 'zh' ? words : `${number(count)} ${SYMBOLS[index]}`;
 }
 
 /** A time span in the largest unit of which it has at least two. */
