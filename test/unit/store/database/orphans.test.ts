@@ -59,3 +59,17 @@ test('entries whose shared body is lost are removed, and a segment that becomes 
   expect(numbers(1)).toEqual([1, 3]);
   expect(segments()).toEqual([1]);
 });
+
+test('each lost body is found among many, in whatever order the entries have them', () => {
+  const { db, open, insert, numbers } = setUp();
+  open(1);
+  open(2);
+  insert(1, [2, 3, 5, 8, 13, 21, 34]);
+  insert(2, [34, 1, 13, 2, 8, 21, 3, 40]);
+  db.exec('DELETE FROM message WHERE id IN (1, 3, 13, 40)');
+  expect(removeOrphans(db)).toBe(6);
+  expect([numbers(1), numbers(2)]).toEqual([
+    [1, 3, 4, 6, 7],
+    [1, 4, 5, 6],
+  ]);
+});
