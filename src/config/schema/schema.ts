@@ -122,7 +122,7 @@ export function configSchema(drivers: Drivers) {
         ),
       payload: payloadSchema.prefault('json'),
       broker: brokerSchema.prefault({}).describe('The MQTT broker.'),
-      sensors: namedList(sensorSchema(drivers), 'sensor', 1000).describe(
+      sensors: namedList(sensorSchema(drivers), 'sensor', 5000).describe(
         'Sensors that the gateway reads.',
       ),
       outputs: namedList(outputSchema, 'output', 1000).describe(

@@ -163,7 +163,7 @@ export const uplinkSchema = z
       routes: z
         .array(routeSchema, { error: ROUTES })
         .min(1, { error: 'at least one route' })
-        .max(100, { error: 'at most 100 routes' })
+        .max(1000, { error: 'at most 1000 routes' })
         .optional()
         .describe(
           'Messages that go to the plant and messages that come from it. Required, except with `sparkplug`: there they choose sensors and outputs, and all are sent by default.',

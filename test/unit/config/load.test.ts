@@ -313,6 +313,34 @@ it('warns of a data folder that every user can look into, at its line', async ()
   }
 });
 
+describe('the most of a list', () => {
+  const sensors = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, n) => `- { name: s${n}, driver: simulated, signal: door }`,
+    ).join('\n');
+  const routes = (count: number) =>
+    Array.from({ length: count }, (_, n) => `- { out: 'line/${n}/#', to: plant/ }`).join('\n');
+  const withSensors = (count: number) => `cell: a\nsensors:\n${sensors(count)}\n`;
+  const withRoutes = (count: number) =>
+    `cell: a\nuplinks:\n- name: p\n  url: mqtt://127.0.0.1\n  routes:\n${routes(count).replaceAll(/^/gm, '  ')}\n`;
+  const load = async (content: string): Promise<string[]> => {
+    writeFileSync(path.join(folder, 'config.yaml'), content);
+    const { problems } = await loadConfig('config.yaml', drivers, folder);
+    return problems.map(({ message }) => message);
+  };
+
+  it('is 5,000 sensors', async () => {
+    expect(await load(withSensors(5000))).toEqual([]);
+    expect(await load(withSensors(5001))).toEqual(['found a list, expected at most 5000 sensors']);
+  });
+
+  it('is 1,000 routes of an uplink', async () => {
+    expect(await load(withRoutes(1000))).toEqual([]);
+    expect(await load(withRoutes(1001))).toEqual(['found a list, expected at most 1000 routes']);
+  });
+});
+
 describe('the files that come with the gateway', () => {
   it.each(['sim', 'cellgate'])(
     'config/%s.yaml is right, for the fake drivers and the real ones',
