@@ -51,7 +51,6 @@ const spare = {
   routes: [{ out: 'other/#', to: 'q/', retain: 'clear' }],
 };
 const node = { group: 'Plant1', node: 'robotcell1' };
-const waits = { ...node, primaryHost: 'scada1' };
 const scada = { name: 'scada', url: 'mqtt://127.0.0.1:9', sparkplug: node };
 const route = { out: 'alarm/#', to: 'p/', priority: 'high', retain: 'clear' };
 
@@ -79,11 +78,6 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['another kind of topics', (c) => (c.broker.limits.controlCharacters = 'allow'), /s\.controlC/],
   ['other windows', (c) => (c.broker.limits.receiveMaximum = 5), /receiveMaximum: 1000 -> 5/],
   ['an edge node', (c) => c.uplinks.push(scada), /uplinks\.scada: new/],
-  [
-    'another host of it',
-    (c) => (c.uplinks[1] = { ...scada, sparkplug: waits }),
-    /scada\.sparkplug/,
-  ],
   ['an edge node less', (c) => c.uplinks.splice(1, 1), /uplinks\.scada: gone/],
   ['an uplink more', (c) => c.uplinks.push(spare), /uplinks\.spare: new/],
   ['a route more', (c) => (c.uplinks[0]!.routes as object[]).push(route), /plant\.out\.alarm\/#/],
