@@ -42,7 +42,7 @@ export default defineDriver({
       .describe('Which value: temp1, in0, fan1, curr1, power1, energy1 or humidity1.'),
   }),
   channels: ({ input }) => [{ name: '', unit: kindOf(input).unit }],
-  async open(files, { chip, input, at, label }) {
+  async open(files, { chip, input, at, deviceLabel }) {
     const hwmon = {
       called: 'hwmon chip',
       folder: '/sys/class/hwmon',
@@ -50,7 +50,7 @@ export default defineDriver({
       nameFile: 'name',
       labelFile: `${input}_label`,
     };
-    const folder = await findDevice(files, hwmon, { name: chip, at, label });
+    const folder = await findDevice(files, hwmon, { name: chip, at, label: deviceLabel });
     return {
       async read() {
         const fault = await files.read(`${folder}/${input}_fault`, folder).catch(() => '0');

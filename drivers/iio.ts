@@ -90,8 +90,8 @@ export default defineDriver({
       .describe('Which value: the file in_<channel>_input or in_<channel>_raw.'),
   }),
   channels: ({ channel }) => [{ name: '', unit: kindOf(channel).unit }],
-  async open(files, { device, channel, at, label }) {
-    const folder = await findDevice(files, DEVICES, { name: device, at, label });
+  async open(files, { device, channel, at, deviceLabel }) {
+    const folder = await findDevice(files, DEVICES, { name: device, at, label: deviceLabel });
     return {
       read: async () => ({
         '': { value: (await processed(files, folder, channel)) / kindOf(channel).divisor },

@@ -27,7 +27,7 @@ export const deviceOptions = {
     .regex(/^[^\s]{1,256}$/, { error: 'a place such as i2c-1/0x48 or /sys/devices/platform/…' })
     .optional()
     .describe('Which one of several with this name: bus and address (i2c-1/0x48), or device path.'),
-  label: z
+  deviceLabel: z
     .string()
     .min(1)
     .max(128)
@@ -66,7 +66,7 @@ export async function findDevice(
     const places = fitting.map((one) => placeOf(one.path)).join(' or ');
     const labels = fitting.map((one) => one.label);
     const differ = labels.every((one) => one !== '') && new Set(labels).size === labels.length;
-    const byLabel = differ ? `, or with label: ${labels.join(' or ')}` : '';
+    const byLabel = differ ? `, or with deviceLabel: ${labels.join(' or ')}` : '';
     throw new Error(
       `${fitting.length} devices have the name ${name} (${kind.called}), say which with at: ${places}${byLabel}`,
     );

@@ -1,6 +1,6 @@
 import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
-import type { SensorStatus } from '../sensors/sampler.ts';
+import type { SensorStatus } from '../sensors/sensor-status.ts';
 import type { UplinkStatus } from '../uplink/uplink.ts';
 
 /** One point covers so many milliseconds; the points of one topic cover an hour. */

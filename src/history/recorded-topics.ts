@@ -1,5 +1,5 @@
 import type { SensorConfig } from '../config/schema/sensors.ts';
-import type { SensorStatus } from '../sensors/sampler.ts';
+import type { SensorStatus } from '../sensors/sensor-status.ts';
 
 /** The topics of the sensors that are configured with the history of a day. */
 export class RecordedTopics {

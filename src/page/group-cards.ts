@@ -68,10 +68,13 @@ function createCard({ name }: ChannelGroup) {
 }
 
 function createRow(channel: LiveChannel, group: string): Row {
-  const name = group === '' ? channel.name : channel.name.slice(group.length + 1) || channel.name;
+  const { name, label } = channel;
+  // Its heading has the first level of the name.
+  const text =
+    label === name && name.startsWith(`${group}/`) ? name.slice(group.length + 1) : label;
   const value = element('span', { class: 'value' });
-  const label = element('span', { class: 'name', lang: 'en', title: channel.name }, name);
-  return { node: element('li', {}, label, value), value, channel, changes: -1 };
+  const title = element('span', { class: 'name', lang: 'en', title: name }, text);
+  return { node: element('li', {}, title, value), value, channel, changes: -1 };
 }
 
 function showRow(row: Row): void {

@@ -1,6 +1,6 @@
 import 'uplot/dist/uPlot.min.css';
 import type { SessionStatus } from '../broker/stats/status.ts';
-import type { SensorStatus } from '../sensors/sampler.ts';
+import type { SensorStatus } from '../sensors/sensor-status.ts';
 import { createAlarms } from './alarms.ts';
 import { createClients } from './clients.ts';
 import { createConfirmDialog } from './confirm-dialog.ts';

@@ -1,5 +1,5 @@
 import type { Quality } from '../driver-kit/reading.ts';
-import type { SensorStatus } from '../sensors/sampler.ts';
+import type { SensorStatus } from '../sensors/sensor-status.ts';
 import { type LiveReading, parseReading } from './reading.ts';
 
 /** One channel of a sensor, with its newest reading. */
@@ -7,7 +7,9 @@ export interface LiveChannel {
   readonly topic: string;
   /** Its topic without the cell. */
   readonly name: string;
-  /** The first level of the name; empty if no other channel has the same. */
+  /** What it is called: its name, or the label of its sensor with the channel. */
+  label: string;
+  /** The group of its sensor in the config, or the first level of the name; empty if no other channel has the same. */
   group: string;
   reading: LiveReading;
   /** Whether its sensor makes no progress, so that the reading is old. */
@@ -53,12 +55,13 @@ export class Readings {
     const before = new Map(this.#channels);
     this.#channels.clear();
     const groupOf = groupsBy(sensors, cell);
-    for (const { channels, stalled = false } of sensors) {
+    for (const { name: sensor, channels, label, group, stalled = false } of sensors) {
       for (const status of channels) {
         const { topic } = status;
         const name = nameOf(topic, cell);
         const channel = before.get(topic) ?? created(topic, name);
-        channel.group = groupOf(name);
+        channel.label = label === undefined ? name : `${label}${rest(name, sensor)}`;
+        channel.group = group ?? groupOf(name);
         channel.isStale = stalled;
         takeStatus(channel, status);
         this.#channels.set(topic, channel);
@@ -129,13 +132,18 @@ function groupsBy(sensors: readonly SensorStatus[], cell: string): (name: string
   return (name) => ((members.get(firstLevel(name)) ?? 0) > 1 ? firstLevel(name) : '');
 }
 
+/** The channel behind the name of its sensor, after a space. */
+function rest(name: string, sensor: string): string {
+  return name.startsWith(`${sensor}/`) ? ` ${name.slice(sensor.length + 1)}` : '';
+}
+
 function firstLevel(name: string): string {
   return name.split('/', 1)[0] ?? name;
 }
 
 function created(topic: string, name: string): LiveChannel {
   const reading: LiveReading = { value: null, quality: 'bad' };
-  return { topic, name, group: '', reading, isStale: false, decimals: 0, changes: 0 };
+  return { topic, name, label: name, group: '', reading, isStale: false, decimals: 0, changes: 0 };
 }
 
 /** Takes the status if its quality is another one, or while there was no reading. */

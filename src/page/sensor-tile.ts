@@ -35,12 +35,12 @@ export interface SensorTile {
 }
 
 export function createSensorTile(channel: LiveChannel): SensorTile {
-  const { topic, name, reading } = channel;
+  const { topic, name, label, reading } = channel;
   const steps = typeof reading.value === 'boolean';
   const open = element('button', { type: 'button', class: 'open', 'aria-haspopup': 'dialog' });
-  setAttribute(open, 'aria-label', name);
+  setAttribute(open, 'aria-label', label);
   setAttribute(open, 'title', name);
-  open.append(...cutName(name));
+  open.append(...cutName(label));
   const parts = {
     topic,
     open,
@@ -100,10 +100,10 @@ export function showRange({ chart, range: node }: SensorTile): void {
 
 /** A channel for the large chart. */
 export function subjectOf(channel: LiveChannel): Subject {
-  const { topic, name } = channel;
+  const { topic, label } = channel;
   return {
     topic,
-    name,
+    name: label,
     steps: typeof channel.reading.value === 'boolean',
     now() {
       const { value, quality, reason } = channel.reading;

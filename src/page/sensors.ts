@@ -30,7 +30,7 @@ export function createSensors(gateway: Gateway, readings: Readings) {
 
   const search = createSensorSearch(() => filter());
   const matches = ({ channel }: SensorTile): boolean =>
-    search.matches(`${channel.name} ${translate(channel.reading.quality)}`);
+    search.matches(`${channel.name} ${channel.label} ${translate(channel.reading.quality)}`);
   let columns = 1;
   const filter = (): void => {
     const found = filterGroups(groups.parts.values(), matches, columns);

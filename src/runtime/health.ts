@@ -5,7 +5,7 @@ import type { ShareStatus } from '../broker/stats/share-status.ts';
 import type { BrokerCounts, SessionStatus } from '../broker/stats/status.ts';
 import type { OutputStatus } from '../outputs/output.ts';
 import type { Outputs } from '../outputs/outputs.ts';
-import type { SensorStatus } from '../sensors/sampler.ts';
+import type { SensorStatus } from '../sensors/sensor-status.ts';
 import type { Sensors } from '../sensors/sensors.ts';
 import type { Simulation, SimulationStatus } from '../simulation/simulation.ts';
 import type { Store } from '../store/store.ts';

@@ -8,10 +8,10 @@ import type { Trouble } from '../base/troubles.ts';
 import { sharedFault } from '../buses/bus-error.ts';
 import type { Buses } from '../buses/buses.ts';
 import { filtersOf } from '../config/schema/channel-filters.ts';
-import { channelsOf, type SensorConfig } from '../config/schema/sensors.ts';
+import { channelsOf, headingOf, type SensorConfig } from '../config/schema/sensors.ts';
 import { readingTopic } from '../driver-kit/cell-topics.ts';
 import type { Channel, Driver, Sensor, Tools } from '../driver-kit/driver.ts';
-import type { PayloadForm, Quality, Unit, Value } from '../driver-kit/reading.ts';
+import type { PayloadForm } from '../driver-kit/reading.ts';
 import { LEAST_OPEN_MS, type OpenInstead, openSensor } from './bus-handle.ts';
 import {
   type ChannelPublisher,
@@ -22,6 +22,7 @@ import type { QualifiedSample } from './qualified-sample.ts';
 import { nextBackoff } from './read-schedule.ts';
 import { runReadingLoop } from './reading-loop.ts';
 import { SensorCondition } from './sensor-condition.ts';
+import type { SensorStatus } from './sensor-status.ts';
 import type { SetCommand } from './set-command.ts';
 import { type SetTopics, SettableValues } from './settable-values.ts';
 import { createTimeLimited } from './time-limited.ts';
@@ -60,29 +61,6 @@ export type SensorsObserver = (
   sample: QualifiedSample,
   now: number,
 ) => void;
-
-/** A sensor at this moment, for status pages. Times are milliseconds since the Unix epoch. */
-export interface SensorStatus {
-  readonly name: string;
-  readonly driver: string;
-  /** Why the last try failed; absent while reads succeed. */
-  readonly failure?: string;
-  /** Tries in a row that failed. */
-  readonly failures: number;
-  /** Deadlines missed since the start because a read took too long. */
-  readonly missed: number;
-  readonly lastRead?: number;
-  /** Only while its loop makes no progress, so that its values are old. */
-  readonly stalled?: true;
-  readonly channels: readonly {
-    readonly topic: string;
-    readonly unit: Unit;
-    readonly seq: number;
-    readonly value: Value;
-    readonly quality: Quality;
-    readonly reason?: string;
-  }[];
-}
 
 /** One sensor: opened, read at its interval, and opened again after a failure until it is stopped. */
 export interface Sampler {
@@ -190,6 +168,7 @@ class DriverSampler implements Sampler {
     return {
       name: this.name,
       driver: this.#parts.driver.name,
+      ...headingOf(this.#config),
       ...(failure === undefined ? {} : { failure }),
       failures,
       missed,

@@ -11,7 +11,8 @@ import type { SensorConfig } from '../config/schema/sensors.ts';
 import type { Driver, Drivers } from '../driver-kit/driver.ts';
 import { type OpenInstead, sharedPlace } from './bus-handle.ts';
 import type { ReadingForm } from './channel-publisher.ts';
-import { createSampler, type Sampler, type SensorStatus, type SensorsObserver } from './sampler.ts';
+import { createSampler, type Sampler, type SensorsObserver } from './sampler.ts';
+import type { SensorStatus } from './sensor-status.ts';
 import type { SetCommand } from './set-command.ts';
 import type { SetTopics } from './settable-values.ts';
 

@@ -9,7 +9,7 @@ import { type ChannelFilters, channelFiltersSchema } from './channel-filters.ts'
 import { mapSuchAs, text } from './values.ts';
 
 /** One sensor, its defaults filled in: milliseconds, `bus` as `i2c-1`, `options` as the driver's own schema gives them. */
-export interface SensorConfig {
+export interface SensorConfig extends SensorHeading {
   readonly name: string;
   readonly driver: string;
   readonly bus?: string;
@@ -49,6 +49,17 @@ const historySchema = z.union(
   ],
   { error: HISTORY },
 );
+
+/** What the page calls a sensor, and the heading under which it shows it. */
+export interface SensorHeading {
+  readonly label?: string;
+  readonly group?: string;
+}
+
+/** The keys that are in the config. */
+export function headingOf({ label, group }: SensorHeading): SensorHeading {
+  return { ...(label === undefined ? {} : { label }), ...(group === undefined ? {} : { group }) };
+}
 
 /** The schema of `payload`, for the whole config and for one sensor. */
 export const payloadSchema = z
@@ -119,6 +130,14 @@ const sensorShape = {
     .optional()
     .describe(
       'How long a reading is worth something, at least `every` and the times of throttle and heartbeat: after that it is no longer delivered, and its retained value is deleted (message expiry of MQTT 5). Default: it does not expire.',
+    ),
+  label: text('a text such as Left guard', /\S/, 80)
+    .optional()
+    .describe('What the page calls the sensor. Default: its name.'),
+  group: text('a text such as Cabinet', /\S/, 80)
+    .optional()
+    .describe(
+      'The heading under which the page shows the sensor. Default: the first level of its name.',
     ),
   history: historySchema
     .prefault('hour')

@@ -104,11 +104,13 @@ describe.each(Object.entries(CASES))('%s', (driverName, one) => {
 
   test.runIf(one.label !== undefined)('or by their labels, where these differ', async () => {
     const files = twins(one, 'lm75', onBus, ['inlet', 'outlet']);
-    await expect(read(files, 'lm75')).rejects.toThrow(', or with label: inlet or outlet');
-    expect(await read(files, 'lm75', { label: 'outlet' })).toBe(30);
+    await expect(read(files, 'lm75')).rejects.toThrow(', or with deviceLabel: inlet or outlet');
+    expect(await read(files, 'lm75', { deviceLabel: 'outlet' })).toBe(30);
     const same = twins(one, 'lm75', onBus, ['air', 'air']);
     await expect(read(same, 'lm75')).rejects.toThrow(/i2c-1\/0x49$/);
-    await expect(read(same, 'lm75', { label: 'air' })).rejects.toThrow('2 devices have the name');
+    await expect(read(same, 'lm75', { deviceLabel: 'air' })).rejects.toThrow(
+      '2 devices have the name',
+    );
   });
 
   test.each(['ads:1.5', 'a.b-c', 'w1_slave_temp', 'x,y'])(

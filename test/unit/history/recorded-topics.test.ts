@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SensorConfig } from '../../../src/config/schema/sensors.ts';
 import { RecordedTopics } from '../../../src/history/recorded-topics.ts';
-import type { SensorStatus } from '../../../src/sensors/sampler.ts';
+import type { SensorStatus } from '../../../src/sensors/sensor-status.ts';
 
 test('are those of the sensors whose config asks for a day, by the config in force', () => {
   const sensor = (name: string, history?: string) => ({ name, history }) as SensorConfig;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Readings } from '../../../src/page/readings.ts';
-import type { SensorStatus } from '../../../src/sensors/sampler.ts';
+import type { SensorStatus } from '../../../src/sensors/sensor-status.ts';
 
 type Status = SensorStatus['channels'][number];
 
@@ -37,6 +37,27 @@ describe('the readings of all sensors', () => {
     readings.receive('cell/b/2', '{"value":1,"quality":"good"}', 6);
     readings.receive('cell/a/2', '{"value":1,"quality":"good"}', 6);
     expect(outline(readings)).toEqual(['a: a/1 a/2', 'b: b/1 b/2']);
+  });
+
+  test('have the label and the group of their sensor, where the config gives them', () => {
+    const readings = new Readings();
+    const over = { name: 'door', label: 'Front door', group: 'Cabinet' };
+    const motor = { name: 'motor', label: 'Motor', group: 'Cabinet' };
+    readings.show(
+      [
+        sensor(['door'], 'good', over),
+        sensor(['motor/power', 'motor/voltage'], 'good', motor),
+        sensor(['fan']),
+      ],
+      'cell',
+    );
+    expect(outline(readings)).toEqual(['Cabinet: door motor/power motor/voltage', ': fan']);
+    const labels = ['door', 'motor/power', 'fan'].map(
+      (name) => readings.get(`cell/${name}`)?.label,
+    );
+    expect(labels).toEqual(['Front door', 'Motor power', 'fan']);
+    readings.show([sensor(['door'], 'good', { name: 'door' })], 'cell');
+    expect(readings.get('cell/door')).toMatchObject({ label: 'door', group: '' });
   });
 
   test('are counted by quality; those of a sensor that makes no progress are stale', () => {
