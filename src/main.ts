@@ -15,6 +15,7 @@ import type { Config } from './config/schema/schema.ts';
 import { corrected } from './driver-kit/reading.ts';
 import { Archive } from './history/archive/archive.ts';
 import { History } from './history/history.ts';
+import { HomeAssistant } from './home-assistant/home-assistant.ts';
 import { createOutputs } from './outputs/outputs.ts';
 import { createPins } from './outputs/pins.ts';
 import { createAdminRequests } from './runtime/admin-requests.ts';
@@ -42,6 +43,9 @@ const JSON_FORM: PublishedForm = { payload: 'json' };
 const ALARMS = '$alarms';
 /** Owner of the last values of outputs. */
 const OUTPUTS = '$outputs';
+
+/** Owner of what was published for Home Assistant. */
+const HOME_ASSISTANT = '$homeAssistant';
 
 /** Without its writer the store can promise nothing: the process ends, and systemd starts it again. */
 function endProcess(error: Error): void {
@@ -151,6 +155,18 @@ export async function startGateway(
     config.powerFail &&
     new PowerFail({ ...common, config: config.powerFail, payload, publish, outputs, store });
 
+  const homeAssistant = new HomeAssistant({
+    ...{ config, version, clock },
+    published: {
+      get: () => store.state.of(HOME_ASSISTANT).get('published'),
+      set: (value) => store.state.setNow(HOME_ASSISTANT, 'published', value),
+    },
+    publish: (topic, bytes, retain) =>
+      publishOf(1, retain)(topic, bytes, bytes.length === 0 ? undefined : JSON_FORM),
+    retained: (topic) => broker.retainedPayload(topic),
+    subscribe: (topic, receive) => broker.subscribeLocal(topic, receive),
+  });
+
   const progress = createProgress({ store, sensors });
   const loop = new EventLoopDelay();
   const parts = {
@@ -214,6 +230,11 @@ export async function startGateway(
   );
   services.add(archive, (next) => archive.applyConfig(next));
   services.add(outputs, (next) => outputs.applyConfig(next.outputs));
+  services.add(
+    homeAssistant,
+    (next) => homeAssistant.applyConfig(next),
+    () => homeAssistant.configApplied(),
+  );
   if (power) services.add(power);
   services.add(createAdminSocket(data, answer, log));
   services.add(new HealthTopics({ ...parts, health }));

@@ -16,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/net', 'src/access'],
   ['src/sensors', 'src/outputs', 'src/alarms', 'src/simulation', 'src/broker'],
   ['src/uplink'],
-  ['src/runtime', 'src/history'],
+  ['src/runtime', 'src/history', 'src/home-assistant'],
   ['src/http'],
   ['src/page'],
   ['src/main.ts'],

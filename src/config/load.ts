@@ -14,6 +14,7 @@ import { likelyMistakes, noFolder } from './checks/likely-mistakes.ts';
 import type { Parts, ValidElement } from './checks/parts.ts';
 import { validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
+import { homeAssistantSchema } from './schema/home-assistant.ts';
 import { type HttpConfig, httpSchema } from './schema/http.ts';
 import { type ListenerConfig, listenerSchema } from './schema/listeners.ts';
 import { outputSchema } from './schema/outputs.ts';
@@ -154,9 +155,8 @@ function explainKey(source: Source): KeyExplainer {
 
 /** The elements that are valid by themselves, also when others are not: all problems are reported at once. */
 function partsOf(source: Source, drivers: Drivers, sensor: Schemas['sensor']): Parts {
-  const { cell, sensors, outputs, broker, powerFail, uplinks, http } = source.value as Readonly<
-    Record<string, unknown>
-  >;
+  const { cell, sensors, outputs, broker, powerFail, uplinks, http, homeAssistant } =
+    source.value as Readonly<Record<string, unknown>>;
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
     cell: cellSchema.safeParse(cell).data ?? 'CELL',
@@ -166,6 +166,8 @@ function partsOf(source: Source, drivers: Drivers, sensor: Schemas['sensor']): P
     listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
     uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one)),
     http: http === undefined ? undefined : httpSchema.safeParse(http).data,
+    homeAssistant:
+      homeAssistant === undefined ? undefined : homeAssistantSchema.safeParse(homeAssistant).data,
     hasAccess: typeof (broker as { access?: unknown } | null | undefined)?.access === 'string',
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,

@@ -32,6 +32,7 @@ export function crossChecks(parts: Parts): readonly Finding[] {
     ...openListeners(parts),
     ...openHttp(parts),
     ...uplinkChecks(parts),
+    ...prefixOfCell(parts),
   ];
 }
 
@@ -214,4 +215,11 @@ function* openHttp({ http, hasAccess }: Parts): Iterable<Finding> {
   if (missing.length === 0) return;
   const message = `${http.host} is open to the network, expected ${missing.join(' and ')}`;
   yield { path: ['http', 'host'], at: 'value', message };
+}
+
+/** Home Assistant and the gateway would both say on one topic that they are online. */
+function* prefixOfCell({ cell, homeAssistant }: Parts): Iterable<Finding> {
+  if (homeAssistant === undefined || homeAssistant.prefix.split('/')[0] !== cell) return;
+  const message = `its topics begin with "${cell}" as those of the cell, expected another prefix or cell`;
+  yield { path: ['homeAssistant'], at: 'key', message };
 }

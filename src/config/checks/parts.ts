@@ -1,4 +1,5 @@
 import type { Channel, Drivers } from '../../driver-kit/driver.ts';
+import type { HomeAssistantConfig } from '../schema/home-assistant.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import type { ListenerConfig } from '../schema/listeners.ts';
 import type { PartialOutput } from '../schema/outputs.ts';
@@ -22,6 +23,7 @@ export interface Parts {
   readonly listeners: readonly ValidElement<ListenerConfig>[];
   readonly uplinks: readonly ValidElement<PartialUplink>[];
   readonly http: HttpConfig | undefined;
+  readonly homeAssistant: HomeAssistantConfig | undefined;
   /** Whether there is an access file, so that clients need a user. */
   readonly hasAccess: boolean;
   readonly drivers: Drivers;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Drivers } from '../../driver-kit/driver.ts';
 import type { PayloadForm } from '../../driver-kit/reading.ts';
 import { duration, size } from '../../driver-kit/units.ts';
+import { type HomeAssistantConfig, homeAssistantSchema } from './home-assistant.ts';
 import { type HttpConfig, httpSchema } from './http.ts';
 import { type Limits, limitsSchema } from './limits.ts';
 import { type ListenerConfig, listenerSchema } from './listeners.ts';
@@ -36,6 +37,8 @@ export interface Settings {
   /** Undefined: power failures are not detected. */
   readonly powerFail?: PowerFailConfig | undefined;
   readonly uplinks: readonly UplinkConfig[];
+  /** Undefined: the cell is not described to Home Assistant. */
+  readonly homeAssistant?: HomeAssistantConfig | undefined;
   readonly store: {
     readonly readingsWithin: number;
     /** The file of the histories that are kept for days: the most bytes that it may take. */
@@ -143,6 +146,11 @@ export function configSchema(drivers: Drivers) {
       uplinks: namedList(uplinkSchema, 'uplink', 16).describe(
         'Brokers of the plant that receive the messages.',
       ),
+      homeAssistant: homeAssistantSchema
+        .optional()
+        .describe(
+          'Describes the cell to Home Assistant, so that its sensors, outputs and alarms appear there: `homeAssistant: {}`. See docs/home-assistant.md.',
+        ),
       store: storeSchema.prefault({}).describe('The database on disk.'),
       http: httpSchema
         .optional()

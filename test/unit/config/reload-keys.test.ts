@@ -8,7 +8,7 @@ import { REPOSITORY } from '../../support/gateway.ts';
 /** Keys that `applyConfig` of a part, or `Reload`, applies while the gateway runs. */
 const APPLIED = [
   ...['payload', 'sensors', 'outputs', 'uplinks', 'log.level', 'store.readingsWithin'],
-  'store.history',
+  ...['store.history', 'homeAssistant.prefix'],
   ...['broker.listeners', 'broker.access', 'broker.limits'],
 ];
 

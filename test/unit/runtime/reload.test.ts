@@ -38,6 +38,7 @@ function settings(port: number, other: number, dataDir: string) {
         routes: [{ out: 'up/#', to: 'p/', retain: 'clear' }],
       },
     ] as Record<string, unknown>[],
+    homeAssistant: undefined as Record<string, unknown> | undefined,
     log: { level: 'info' },
     store: { readingsWithin: '1s', history: { bytes: '1GiB' } },
   };
@@ -85,6 +86,8 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['a bound of its queue', (c) => (c.uplinks[0]!.queue = { messages: 5e4 }), /plant\.queue\.mess/],
   ['an uplink less', (c) => c.uplinks.splice(1, 1), /uplinks\.spare: gone/],
   ['the uplink again', (c) => c.uplinks.push(spare), /uplinks\.spare: new/],
+  ['Home Assistant', (c) => (c.homeAssistant = {}), /^homeAssistant: new/m],
+  ['no Home Assistant', (c) => (c.homeAssistant = undefined), /^homeAssistant: gone/m],
   ['what is logged', (c) => (c.log.level = 'debug'), /^log\.level: "info" -> "debug"$/m],
   [
     'how large the file of histories may be',
