@@ -89,7 +89,7 @@ export default defineDriver({
       })
       .describe('Which value: the file in_<channel>_input or in_<channel>_raw.'),
   }),
-  channels: ({ channel }) => [{ name: '', unit: kindOf(channel).unit }],
+  channels: ({ channel }) => [{ name: '', unit: kindOf(channel).unit, kind: 'number' }],
   async open(files, { device, channel, at, deviceLabel }) {
     const folder = await findDevice(files, DEVICES, { name: device, at, label: deviceLabel });
     return {

@@ -39,7 +39,7 @@ export default defineDriver({
   channels: ({ unit }) => [
     { name: 'total', unit, settable: true },
     { name: 'rate', unit: `${unit === '' ? '1' : unit}/s` },
-    { name: 'lost', unit: '' },
+    { name: 'lost', unit: '', kind: 'number' },
   ],
   async open(line, options, { clock, state }) {
     const { activeLow, edge, debounce, bias, perUnit, over } = options;

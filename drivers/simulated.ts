@@ -107,12 +107,12 @@ const SIGNALS = {
     },
   },
   door: {
-    channels: [{ name: '', unit: '' }],
+    channels: [{ name: '', unit: '', kind: 'boolean' as const }],
     samples: (moment: Moment): Samples => ({ '': { value: door(moment).closed } }),
   },
   cycles: {
     channels: [
-      { name: 'count', unit: '' },
+      { name: 'count', unit: '', kind: 'number' as const },
       { name: 'time', unit: 's' },
     ],
     samples: (moment: Moment): Samples => {

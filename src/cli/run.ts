@@ -64,19 +64,26 @@ async function live(
   stopSignal: Promise<string>,
   io: Io,
 ): Promise<number> {
-  let gateway: Gateway;
-  try {
-    gateway = await start();
-  } catch (error) {
-    return failed('could not start', error, log, io);
-  }
-  io.ready(gateway.urls);
+  let gateway: Gateway | undefined;
+  let isAsked = false;
+  // From the first moment on: without a handler this signal ends the process.
   const onReload = (): void => {
-    gateway.reload().catch((error: unknown) => log.error({ err: error }, 'the reload has failed'));
+    isAsked = gateway === undefined;
+    gateway?.reload().catch((error: unknown) => {
+      log.error({ err: error }, 'the reload has failed');
+    });
   };
   io.events.on('SIGHUP', onReload);
-  log.info(`stopping on ${await stopSignal}`);
-  io.events.off('SIGHUP', onReload);
+  try {
+    gateway = await start();
+    io.ready(gateway.urls);
+    if (isAsked) onReload();
+    log.info(`stopping on ${await stopSignal}`);
+  } catch (error) {
+    return failed('could not start', error, log, io);
+  } finally {
+    io.events.off('SIGHUP', onReload);
+  }
   try {
     await gateway.stop();
   } catch (error) {

@@ -42,7 +42,7 @@ export async function pinSensor(parts: PinParts): Promise<Sensor> {
 
 /** A channel for each of the pins, in their order; `names` are those of all pins, that of pin 0 first. */
 export function pinChannels(names: readonly string[], pins: readonly number[]): Channel[] {
-  return [...new Set(pins)].map((pin) => ({ name: names[pin] ?? '', unit: '' }));
+  return [...new Set(pins)].map((pin) => ({ name: names[pin] ?? '', unit: '', kind: 'boolean' }));
 }
 
 /** The input pins of an expander with two ports of eight pins; a pair of registers has pin 0 in bit 0. */

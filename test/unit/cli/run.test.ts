@@ -110,6 +110,30 @@ describe('run', () => {
     expect(await code).toBe(0);
   });
 
+  it('reloads after the start when SIGHUP comes in the middle of it', async () => {
+    const { io, code, asked, started, stopped, gateway } = running();
+    let reloads = 0;
+    const counted: Gateway = {
+      ...gateway,
+      async reload() {
+        reloads++;
+        return { applied: true, changes: [] };
+      },
+    };
+    await asked.start.promise;
+    io.events.emit('SIGHUP', 'SIGHUP');
+    expect(reloads).toBe(0);
+    started.resolve(counted);
+    await expect.poll(() => reloads).toBe(1);
+    io.events.emit('SIGHUP', 'SIGHUP');
+    expect(reloads).toBe(2);
+    io.events.emit('SIGTERM', 'SIGTERM');
+    await asked.stop.promise;
+    stopped.resolve();
+    expect(await code).toBe(0);
+    expect(io.events.eventNames()).toEqual([]);
+  });
+
   it('ends at once with 1 on a second signal', async () => {
     const { io, code, asked, started, stopped, gateway } = running();
     await asked.start.promise;

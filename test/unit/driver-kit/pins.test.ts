@@ -4,8 +4,8 @@ import { inputPins, pinChannels } from '../../../src/driver-kit/pins.ts';
 
 test('a pin that is named twice has one channel', () => {
   expect(pinChannels(['a', 'b', 'c'], [2, 0, 2])).toEqual([
-    { name: 'c', unit: '' },
-    { name: 'a', unit: '' },
+    { name: 'c', unit: '', kind: 'boolean' },
+    { name: 'a', unit: '', kind: 'boolean' },
   ]);
 });
 

@@ -32,7 +32,7 @@ test.each([
   const options = { device: 'board', channel };
   const sensor = await openSensor(iio, playbackFiles(files), options);
   expect((await sensor.read(never))['']?.value).toBeCloseTo(value, 9);
-  expect(iio.channels(iio.options.parse(options))).toEqual([{ name: '', unit }]);
+  expect(iio.channels(iio.options.parse(options))).toEqual([{ name: '', unit, kind: 'number' }]);
 });
 
 test('a missing device or channel, and a value that is no number, are errors', async () => {

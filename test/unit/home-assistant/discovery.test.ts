@@ -154,6 +154,20 @@ describe('the description of a cell', () => {
     expect(discoveryOf({ ...config, homeAssistant: undefined }, '1')).toBeUndefined();
   });
 
+  test('knows of each channel of each driver whether it is a number, true or false, or text', () => {
+    for (const driver of drivers.values()) {
+      for (const signal of [undefined, 'door', 'cycles']) {
+        const options = driver.options.safeParse(signal === undefined ? {} : { signal });
+        if (!options.success) continue;
+        for (const { name, unit, kind, range, settable } of driver.channels(options.data)) {
+          const isKnown =
+            kind !== undefined || unit !== '' || range !== undefined || settable === true;
+          expect(`${driver.name} ${name}: ${isKnown}`).toBe(`${driver.name} ${name}: true`);
+        }
+      }
+    }
+  });
+
   test('fits for each driver with its shortest options, and for 5,000 sensors', async () => {
     const base = await configOf('cell: a\nhomeAssistant: {}\n');
     const others = { every: 1000, timeout: 500, payload: 'json', filters: [] } as const;

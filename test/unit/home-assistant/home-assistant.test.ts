@@ -25,7 +25,7 @@ function cell(sensors: readonly string[], others: Partial<Settings> = {}): Setti
 }
 
 const entitiesOf = (sensors: readonly string[]): string[] =>
-  sensors.map((name) => `sensor robotcell1/${name}`).sort();
+  sensors.map((name) => `binary_sensor robotcell1/${name}`).sort();
 
 describe('Home Assistant', () => {
   const clock = createManualClock();
