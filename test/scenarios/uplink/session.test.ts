@@ -238,6 +238,10 @@ describe.each([4, 5] as const)('in routes, level %i', (protocol) => {
     const folder = tempFolder();
     const link = await startPlantLink(folder, { url, protocol, routes: IN });
     await until('it is here', () => link.received.length === 1);
+    // Without its PUBACK the plant would send it again.
+    await until('it is acknowledged', () =>
+      proxy.packets.some(({ type, towards }) => type === 'puback' && towards === 'plant'),
+    );
     // The session is proven: a connection that ends earlier is asked again.
     await until('the proof is back', () => {
       const proofs = proxy.packets.filter(({ bytes }) =>
