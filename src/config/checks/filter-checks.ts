@@ -61,16 +61,36 @@ function withKind(channel: Channel, driver: Driver): Channel {
 
 type FilterName<One = FilterConfig> = One extends unknown ? keyof One : never;
 
-/** Filters that compute with numbers; others pass these as they are. */
-const NUMERIC: ReadonlySet<string> = new Set<FilterName>([
-  ...(['offset', 'multiply', 'calibrate', 'polynomial', 'clamp', 'round', 'median'] as const),
-  ...(['min', 'max', 'quantile', 'slidingAverage', 'exponentialAverage'] as const),
-  ...(['derivative', 'integrate', 'throttleAverage'] as const),
-]);
-/** Filters of true and false. */
-const BOOLEAN: ReadonlySet<string> = new Set<FilterName>([
-  ...(['invert', 'delayed', 'delayedOn', 'delayedOff'] as const),
-]);
+/** The values that each filter is for; one for numbers or for true and false passes the others as they are. */
+const KINDS: Readonly<Record<FilterName, 'number' | 'boolean' | 'any'>> = {
+  offset: 'number',
+  multiply: 'number',
+  calibrate: 'number',
+  polynomial: 'number',
+  clamp: 'number',
+  round: 'number',
+  median: 'number',
+  min: 'number',
+  max: 'number',
+  quantile: 'number',
+  slidingAverage: 'number',
+  exponentialAverage: 'number',
+  derivative: 'number',
+  integrate: 'number',
+  throttleAverage: 'number',
+  invert: 'boolean',
+  delayed: 'boolean',
+  delayedOn: 'boolean',
+  delayedOff: 'boolean',
+  unit: 'any',
+  map: 'any',
+  deadband: 'any',
+  heartbeat: 'any',
+  throttle: 'any',
+  debounce: 'any',
+  timeout: 'any',
+  filterOut: 'any',
+};
 /** Filters whose parameters are in the unit of the channel, or give another unit. */
 const OF_ONE_UNIT: ReadonlySet<string> = new Set<FilterName>([
   ...(['offset', 'multiply', 'calibrate', 'polynomial', 'clamp', 'integrate', 'unit'] as const),
@@ -90,9 +110,10 @@ function* senseless(
     const wrong = isMapped ? undefined : channels.find((channel) => !fits(name, channel));
     if (wrong) {
       const which = wrong.name === '' ? 'the sensor' : `the channel "${wrong.name}"`;
-      const [found, wanted] = NUMERIC.has(name)
-        ? ['no numbers', 'a filter for true and false or for every value']
-        : ['numbers', 'a filter for numbers'];
+      const [found, wanted] =
+        kindOf(name) === 'number'
+          ? ['no numbers', 'a filter for true and false or for every value']
+          : ['numbers', 'a filter for numbers'];
       yield { path: at, at: 'key', message: `${which} has ${found}, expected ${wanted}` };
     } else if (units.size > 1 && isOfOneUnit(name, filter)) {
       const [first] = channels;
@@ -111,7 +132,12 @@ function isOfOneUnit(name: string, filter: FilterConfig): boolean {
 
 function fits(name: string, { kind }: Channel): boolean {
   if (kind === undefined) return true;
-  return kind === 'number' ? !BOOLEAN.has(name) : !NUMERIC.has(name);
+  const own = kindOf(name);
+  return own === 'any' || own === kind;
+}
+
+function kindOf(name: string): 'number' | 'boolean' | 'any' {
+  return KINDS[name as FilterName] ?? 'any';
 }
 
 function* shortHeartbeats(

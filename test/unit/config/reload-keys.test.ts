@@ -28,7 +28,8 @@ function keys(): string[] {
 /** Two configs that differ only in this key. */
 function restartFor(key: string): string | undefined {
   const [first = '', second] = key.split('.');
-  const of = (value: unknown) => ({ uplinks: [], [first]: second ? { [second]: value } : value });
+  const sections = { log: {}, store: {}, broker: {}, uplinks: [] };
+  const of = (value: unknown) => ({ ...sections, [first]: second ? { [second]: value } : value });
   return needsRestart(of(1) as unknown as Config, of(2) as unknown as Config);
 }
 

@@ -20,6 +20,8 @@ afterAll(() => setChipTime({ now: () => performance.now(), slowed: 4 }));
 const onI2c = [...drivers.values()].filter(({ bus }) => bus === 'i2c');
 
 test('every driver on I2C has a chip to be tried with', () => {
+  const missing = onI2c.map(({ name }) => name).filter((name) => !CHIP_CASES[name]);
+  expect(missing, 'add them to CHIP_CASES in test/support/chip-cases.ts').toEqual([]);
   expect(Object.keys(CHIP_CASES).sort()).toEqual(onI2c.map(({ name }) => name).sort());
 });
 
