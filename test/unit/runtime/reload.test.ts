@@ -133,7 +133,7 @@ async function connect(url: string, clientId: string, clean = true): Promise<Mqt
 
 describe('a reload', () => {
   test('of each kind changes what it says and nothing else, at 500 messages a second', {
-    timeout: 180_000,
+    timeout: 300_000,
   }, async () => {
     const { gateway, config, put, url } = await start();
     const [subscriber, publisher] = [
