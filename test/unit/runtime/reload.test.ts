@@ -281,7 +281,7 @@ describe('a reload', () => {
   });
 
   test('of a file that is wrong, or that can not be followed, changes nothing', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const { gateway, config, put, url, other } = await start();
     const busy = await freePort();
