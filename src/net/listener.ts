@@ -55,7 +55,9 @@ export interface ListenerParts {
 const BACKLOG = 4096;
 const NOTHING = Buffer.alloc(0);
 /** Sockets whose peers have closed that are closed in one turn of the event loop. */
-const ENDS_PER_TURN = 64;
+const ENDS_PER_TURN = 16;
+/** Accepted sockets that become connections in one turn: libuv accepts all that the kernel has queued. */
+const ACCEPTS_PER_TURN = 16;
 const HANDSHAKE_MS = 10_000;
 /** Sockets above the clients' limit: in their handshake, being refused or closing. */
 const SPARE_SOCKETS = 5000;
@@ -111,6 +113,7 @@ function createTcpServer(
   onSocket: (socket: Socket) => void,
 ): Server {
   const ends = new TurnQuota(ENDS_PER_TURN);
+  const accepts = new TurnQuota(ACCEPTS_PER_TURN);
   const onConnection = (accepted: Socket): void => {
     let take: (chunk: Buffer) => void = () => undefined;
     const own = tls ? undefined : readInto(readBuffer, accepted, (chunk) => take(chunk));
@@ -119,11 +122,14 @@ function createTcpServer(
     const events = carryTcp(socket, config, accept, ends);
     if (!events) return;
     take = (chunk) => events.data(chunk);
-    if (own) own.resume();
-    else readDirectly(accepted, take);
+    if (!own) readDirectly(accepted, take);
+    if (!tls) socket.resume();
   };
-  // Node closes its side at once where a socket may not be half open: thousands of them in one turn.
-  if (!tls) return createServer({ noDelay: true, allowHalfOpen: true }, onConnection);
+  if (!tls) {
+    // Node closes its side at once where a socket may not be half open: thousands of them in one turn.
+    const options = { noDelay: true, allowHalfOpen: true, pauseOnConnect: true };
+    return createServer(options, (accepted) => accepts.run(() => onConnection(accepted)));
+  }
   const server = createTlsServer(tls, onConnection);
   // The server closes the socket of a failed handshake: that is the peer's fault.
   server.on('tlsClientError', () => undefined);
@@ -239,11 +245,13 @@ function carryTcp(
     return undefined;
   }
   socket.on('drain', () => events.drained());
-  socket.on('end', () => {
-    events.lost();
-    // The peer may still read the sent bytes, for a limited time.
-    ends.run(() => transport.end());
-  });
+  socket.on('end', () =>
+    ends.run(() => {
+      events.lost();
+      // The peer may still read the sent bytes, for a limited time.
+      transport.end();
+    }),
+  );
   socket.on('close', () => events.lost());
   // 'close' follows; the connection handles only that.
   socket.on('error', () => undefined);

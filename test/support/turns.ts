@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { REPOSITORY } from './gateway.ts';
 
-/** What a gateway's event loop has done for a while, in milliseconds of processor time of its thread, without its collections of garbage. */
+/** What a gateway's event loop has done for a while, in milliseconds of processor time of its thread. */
 export interface TurnTimes {
   readonly count: number;
   readonly p999: number;

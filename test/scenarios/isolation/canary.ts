@@ -41,8 +41,8 @@ function waitsOf(times: readonly number[]): Waits {
 const isWithin = (waits: Waits, bound: Waits): boolean =>
   waits.p99 <= bound.p99 && waits.worst <= bound.worst;
 
-function isGood({ bare, echo, work, turns }: Round, turnMs: number): boolean {
-  if (turns.longest > turnMs || !isWithin(work, BOUND)) return false;
+function isGood({ bare, echo, work, turns }: Round): boolean {
+  if (turns.longest > TURN_MS || !isWithin(work, BOUND)) return false;
   const isQuiet = isWithin(echo, QUIET) && turns.waitedMs < turns.ranMs / 10;
   return !isQuiet || isWithin(bare, BOUND);
 }
@@ -56,8 +56,6 @@ export class Canary {
   readonly #turns: Turns;
   /** By what was done. */
   readonly #rounds = new Map<string, Round[]>();
-  /** Another bound where a turn does not end when this program wants. */
-  turnMs: number = TURN_MS;
 
   private constructor(process: ChildProcess, turns: Turns) {
     this.#process = process;
@@ -93,10 +91,7 @@ export class Canary {
 
   /** What was too long in each of its rounds: what the gateway does in one turn it does in every round. */
   get stalled(): string[] {
-    const { turnMs } = this;
-    return [...this.#rounds]
-      .filter(([, rounds]) => !rounds.some((round) => isGood(round, turnMs)))
-      .map(([what]) => what);
+    return [...this.#rounds].filter(([, rounds]) => !rounds.some(isGood)).map(([what]) => what);
   }
 
   toString(): string {

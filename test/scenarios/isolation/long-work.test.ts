@@ -12,7 +12,7 @@ import { Canary } from './canary.ts';
 
 const WAIT_MS = 60_000;
 /** The best of some rounds counts: the machine may be busy, and this process works too. */
-const ROUNDS = 8;
+const ROUNDS = 4;
 const COMMITS = 'cellgate_store_commit_duration_seconds_count';
 const READINGS_WITHIN_MS = 300;
 
@@ -167,8 +167,6 @@ test('sessions with 10,000 filters each, that go away, come again and end, stall
 });
 
 test('2,000 connections at once stall nobody', { timeout: 120_000 }, async () => {
-  // libuv accepts in one turn all that the kernel has queued meanwhile: hundreds of them.
-  canary.turnMs = 60;
   const connects = Array.from({ length: 2000 }, (_, i) => packets.connect({ clientId: `c${i}` }));
   await stallsNobody(() =>
     beside('connected', async () => {

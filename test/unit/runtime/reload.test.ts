@@ -133,7 +133,7 @@ async function connect(url: string, clientId: string, clean = true): Promise<Mqt
 
 describe('a reload', () => {
   test('of each kind changes what it says and nothing else, at 500 messages a second', {
-    timeout: 300_000,
+    timeout: 180_000,
   }, async () => {
     const { gateway, config, put, url } = await start();
     const [subscriber, publisher] = [
@@ -281,7 +281,7 @@ describe('a reload', () => {
   });
 
   test('of a file that is wrong, or that can not be followed, changes nothing', {
-    timeout: 180_000,
+    timeout: 60_000,
   }, async () => {
     const { gateway, config, put, url, other } = await start();
     const busy = await freePort();
