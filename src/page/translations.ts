@@ -1,11 +1,14 @@
-import { GERMAN } from './texts-de.ts';
 import { ENGLISH, type TextKey } from './texts-en.ts';
-import { CHINESE } from './texts-zh.ts';
 import type { Wrong } from './verdict.ts';
 
 export type { TextKey } from './texts-en.ts';
 
-const TEXTS = { en: ENGLISH, de: GERMAN, zh: CHINESE };
+/** The texts of each language; those that are not chosen are not loaded. */
+const TEXTS = {
+  en: async () => ENGLISH,
+  de: async () => (await import('./texts-de.ts')).GERMAN,
+  zh: async () => (await import('./texts-zh.ts')).CHINESE,
+};
 export type Language = keyof typeof TEXTS;
 
 /** The languages of the page by their codes, which need no special font. */
@@ -20,6 +23,8 @@ export const language: Language = ((): Language => {
   return wanted.find((tag): tag is Language => Object.hasOwn(TEXTS, tag ?? '')) ?? 'en';
 })();
 
+const texts: Readonly<Record<TextKey, string>> = await TEXTS[language]();
+
 /** Loads the page again in another language. */
 export function chooseLanguage(chosen: string): void {
   localStorage.setItem(STORAGE_KEY, chosen);
@@ -28,7 +33,7 @@ export function chooseLanguage(chosen: string): void {
 
 /** A text in the language of the page; `{name}` is filled in. */
 export function translate(key: TextKey, values: Readonly<Record<string, string>> = {}): string {
-  return TEXTS[language][key].replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+  return texts[key].replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 }
 
 /** The word for so many things, without their number. */
