@@ -4,7 +4,8 @@ import { parseDuration } from '../driver-kit/units.ts';
 import { ArchiveFile, type ArchiveSeries, archiveFile } from '../history/archive/archive-file.ts';
 import { CSV_HEAD, csvLines, seriesPoint } from '../history/archive/series-text.ts';
 import { type ConfigOption, withData } from './config-file.ts';
-import { EXIT, type Io, type OutputStream } from './io.ts';
+import { EXIT, type Io } from './io.ts';
+import { writePaced } from './paced-output.ts';
 
 export interface ExportOptions extends ConfigOption {
   readonly topic?: readonly string[] | undefined;
@@ -15,7 +16,7 @@ export interface ExportOptions extends ConfigOption {
 }
 
 const SECOND_MS = 1000;
-/** Points that are read and written at once. */
+/** Points that are read at once. */
 const POINTS_AT_ONCE = 5000;
 
 interface Asked {
@@ -47,7 +48,7 @@ export function exportHistory(options: ExportOptions, io: Io, drivers: Drivers):
       if (missing !== undefined) {
         throw new Error(`there is no history of ${missing}; there is one of ${all.join(', ')}`);
       }
-      await write(archive, topics, asked, options.format, io.stdout);
+      await writePaced(parts(archive, topics, asked, options.format), io.stdout);
       return EXIT.ok;
     } finally {
       archive.close();
@@ -83,24 +84,19 @@ function jsonLines(topic: string, { points }: ArchiveSeries): string {
     .join('');
 }
 
-/** Writes no faster than the reader takes it; ends when it has closed its end. */
-async function write(
+function* parts(
   archive: ArchiveFile,
   topics: readonly string[],
   { from, to, everyMs, lines }: Asked,
   format: string,
-  output: OutputStream,
-): Promise<void> {
-  const taken = (text: string): Promise<boolean> =>
-    new Promise((resolve) => output.write(text, (error) => resolve(!error)));
-  if (format === 'csv' && !(await taken(CSV_HEAD))) return;
+): Iterable<string> {
+  if (format === 'csv') yield CSV_HEAD;
   const stepMs = POINTS_AT_ONCE * everyMs;
   for (const topic of topics) {
     const first = Math.floor((from ?? archive.oldest(topic) ?? to) / everyMs) * everyMs;
     for (let begin = first; begin < to; begin += stepMs) {
       const range = { topic, from: begin, to: Math.min(to, begin + stepMs), most: POINTS_AT_ONCE };
-      const text = lines(topic, archive.read({ ...range, everyMs }));
-      if (text !== '' && !(await taken(text))) return;
+      yield lines(topic, archive.read({ ...range, everyMs }));
     }
   }
 }

@@ -10,7 +10,8 @@ import {
 } from '../store/admin/queue-admin.ts';
 import { ask } from './ask.ts';
 import { type ConfigOption, withData } from './config-file.ts';
-import { EXIT, type Io, type OutputStream } from './io.ts';
+import { EXIT, type Io } from './io.ts';
+import { writePaced } from './paced-output.ts';
 
 /** What `queue` can do. */
 export type QueueAction = 'list' | 'export' | 'purge';
@@ -30,26 +31,13 @@ export function queue(
   return withData(options, io, drivers, async (folder) => {
     if (action === 'purge') return purge(folder, options, io);
     if (action === 'list') list(folder, options.session, io);
-    else await write(exportQueue(folder, options.session), io.stdout);
+    else await writePaced(lines(exportQueue(folder, options.session)), io.stdout);
     return EXIT.ok;
   });
 }
 
-/** Characters that are written at once. */
-const CHUNK = 64 * 1024;
-
-/** Writes a line for each message, no faster than the reader takes them; ends when it has closed its end. */
-async function write(messages: Iterable<QueuedMessage>, output: OutputStream): Promise<void> {
-  const taken = (text: string): Promise<boolean> =>
-    new Promise((resolve) => output.write(text, (error) => resolve(!error)));
-  let text = '';
-  for (const message of messages) {
-    text += `${JSON.stringify(message)}\n`;
-    if (text.length < CHUNK) continue;
-    if (!(await taken(text))) return;
-    text = '';
-  }
-  if (text !== '') await taken(text);
+function* lines(messages: Iterable<QueuedMessage>): Iterable<string> {
+  for (const message of messages) yield `${JSON.stringify(message)}\n`;
 }
 
 function list(folder: string, session: string | undefined, io: Io): void {

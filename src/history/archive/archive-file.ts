@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { type Connection, openFile, openReadOnly } from '../../store/database/sqlite.ts';
 import { errorCode, isDamage } from '../../store/database/sqlite-errors.ts';
 import { ChunkTable, SCHEMA, type ValueRow } from './chunk-table.ts';
-import { type ArchivePoint, type Chunk, PointBuilder, type Slots } from './points.ts';
+import {
+  type ArchivePoint,
+  type Chunk,
+  mergeSlots,
+  PointBuilder,
+  type Slots,
+  type TimedPoints,
+} from './points.ts';
 import { chunkMs, startOf, TIERS } from './tiers.ts';
 
 /** The database of the long histories, beside that of the store. */
@@ -28,7 +35,7 @@ export interface Minute {
 /** Points in the order of time; each covers `slotMs` from its time on. */
 export interface ArchiveSeries {
   readonly slotMs: number;
-  readonly points: readonly (readonly [time: number, point: ArchivePoint])[];
+  readonly points: TimedPoints;
 }
 
 /** What is asked of a value; `to` is not included. */
@@ -142,13 +149,8 @@ export class ArchiveFile {
     const { slotMs } = TIERS[tier]!;
     const slots = everyMs === undefined ? (to - from) / slotMs / most : everyMs / slotMs;
     const stepMs = slotMs * Math.max(1, Math.ceil(slots));
-    const builders = new Map<number, PointBuilder>();
-    for (const value of values) {
-      for (const [time, point] of this.#points(tier, value, from, to)) {
-        addTo(builders, startOf(time, stepMs), point);
-      }
-    }
-    return { slotMs: stepMs, points: inOrder(builders) };
+    const all = values.flatMap((value) => [...this.#points(tier, value, from, to)]);
+    return { slotMs: stepMs, points: mergeSlots(all, stepMs) };
   }
 
   /** Bytes of the file that are in use. */
@@ -195,11 +197,7 @@ export class ArchiveFile {
     if (tier === 0) return;
     const until = Math.max(first, this.#table.foldedUntil(tier, part));
     if (until >= to) return;
-    const builders = new Map<number, PointBuilder>();
-    for (const [time, point] of this.#points(tier - 1, { id, part }, until, to)) {
-      addTo(builders, startOf(time, slotMs), point);
-    }
-    yield* inOrder(builders);
+    yield* mergeSlots(this.#points(tier - 1, { id, part }, until, to), slotMs);
   }
 
   /** Makes chunks of a tier of those of the tier below whose time is over. */
@@ -255,16 +253,4 @@ export class ArchiveFile {
   #pragma(name: string): number {
     return this.#database.pragma(name, { simple: true }) as number;
   }
-}
-
-function addTo(builders: Map<number, PointBuilder>, time: number, point: ArchivePoint): void {
-  const builder = builders.get(time) ?? new PointBuilder();
-  builder.merge(point);
-  builders.set(time, builder);
-}
-
-function inOrder(builders: ReadonlyMap<number, PointBuilder>): [number, ArchivePoint][] {
-  return [...builders]
-    .sort(([one], [other]) => one - other)
-    .map(([time, builder]) => [time, builder.take()!]);
 }

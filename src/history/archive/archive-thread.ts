@@ -16,8 +16,7 @@ export type ArchiveRequest =
 export type ArchiveReply =
   | {
       readonly kind: 'done';
-      /** Bytes of the file, and where a damaged one was set aside. */
-      readonly bytes: number;
+      /** Where a damaged file was set aside. */
       readonly aside?: string | undefined;
     }
   | { readonly kind: 'series'; readonly series: ArchiveSeries }
@@ -46,9 +45,9 @@ function answer(request: ArchiveRequest): ArchiveReply {
     case 'close':
       open?.close();
       open = undefined;
-      return { kind: 'done', bytes: 0 };
+      return { kind: 'done' };
   }
-  const reply = { kind: 'done', bytes: archive().bytes, aside } as const;
+  const reply = { kind: 'done', aside } as const;
   aside = undefined;
   return reply;
 }

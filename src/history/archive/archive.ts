@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Faults } from '../../base/faults.ts';
 import type { Service } from '../../base/lifecycle.ts';
+import { type RequestThread, startRequestThread } from '../../base/request-thread.ts';
 import type { SensorConfig } from '../../config/schema/sensors.ts';
 import { readingTopic } from '../../driver-kit/cell-topics.ts';
 import type { SensorsObserver } from '../../sensors/sampler.ts';
@@ -10,8 +10,7 @@ import type { SensorStatus } from '../../sensors/sensor-status.ts';
 import { type ArchiveSeries, archiveFile, type Minute, type Range } from './archive-file.ts';
 import { ArchiveRecorder, type PresentValue } from './archive-recorder.ts';
 import type { ArchiveReply, ArchiveRequest } from './archive-thread.ts';
-import { PointBuilder } from './points.ts';
-import { startOf } from './tiers.ts';
+import { mergeSlots, type TimedPoints } from './points.ts';
 
 export interface ArchiveConfig {
   readonly sensors: readonly SensorConfig[];
@@ -31,11 +30,8 @@ export interface ArchiveParts {
   readonly faults: Faults;
 }
 
-/** Requests to the thread; a test passes others. */
-export interface ArchiveThread {
-  ask(request: ArchiveRequest): Promise<ArchiveReply>;
-  end(): Promise<void>;
-}
+/** The thread that owns the file; a test passes another one. */
+export type ArchiveThread = Pick<RequestThread<ArchiveRequest, ArchiveReply>, 'ask' | 'end'>;
 
 const TICK_MS = 1000;
 /** Minutes that wait for a disk that does not take them; older ones are dropped. */
@@ -59,9 +55,8 @@ export class Archive implements Service {
   #kept: ReadonlyMap<string, number> = new Map();
   #thread: ArchiveThread | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isWriting = false;
+  #writing: Promise<void> | undefined;
   #failure: string | undefined;
-  #bytes = 0;
   #dropped = 0;
 
   constructor(parts: ArchiveParts, start: (file: string) => ArchiveThread = startThread) {
@@ -91,9 +86,9 @@ export class Archive implements Service {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#add(this.#recorder.end());
-    while (this.#isWriting) await new Promise((resolve) => setTimeout(resolve, 10));
+    await this.#writing;
     await this.#thread?.ask({ kind: 'close' }).catch(() => undefined);
-    await this.#thread?.end();
+    await this.#thread?.end(CLOSE_MS);
   }
 
   /** Gets every sample. */
@@ -119,13 +114,6 @@ export class Archive implements Service {
       .pending(range.topic)
       .filter(([time]) => time >= range.from && time < range.to);
     return withLater(series, pending);
-  }
-
-  /** What the file takes, and the most that it may take, in bytes; undefined where nothing is kept. */
-  get size(): { readonly bytes: number; readonly most: number } | undefined {
-    return this.#kept.size === 0
-      ? undefined
-      : { bytes: this.#bytes, most: this.#config.store.history.bytes };
   }
 
   trouble(): string | undefined {
@@ -156,12 +144,13 @@ export class Archive implements Service {
       this.#waiting.shift();
       this.#dropped++;
     }
-    if (!this.#isWriting) void this.#write();
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
   }
 
   /** Writes the minutes that are not written, oldest first; after a failure it is tried again with the next minute. */
   async #write(): Promise<void> {
-    this.#isWriting = true;
     const { log } = this.#parts;
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       const [start, minutes] = next;
@@ -179,10 +168,8 @@ export class Archive implements Service {
       if (reply.aside) log.error(`the file of the long history was damaged; it is ${reply.aside}`);
       this.#failure = undefined;
       this.#dropped = 0;
-      this.#bytes = reply.bytes;
       if (this.#waiting[0] === next) this.#waiting.shift();
     }
-    this.#isWriting = false;
   }
 
   /** A thread that has ended is started again. */
@@ -197,50 +184,20 @@ export class Archive implements Service {
         this.#thread = undefined;
         throw error;
       });
-    return { ask, end: () => thread.end() };
+    return { ask, end: thread.end };
   }
 }
 
 /** The series with the seconds of the present minute, which are not in the file. */
-function withLater(
-  { slotMs, points }: ArchiveSeries,
-  later: ArchiveSeries['points'],
-): ArchiveSeries {
-  const builders = new Map<number, PointBuilder>();
-  const last = points.at(-1);
-  for (const [time, point] of [...(last ? [last] : []), ...later]) {
-    const slot = startOf(time, slotMs);
-    const builder = builders.get(slot) ?? new PointBuilder();
-    builder.merge(point);
-    builders.set(slot, builder);
-  }
-  const added = [...builders].map(([time, builder]) => [time, builder.take()!] as const);
-  return { slotMs, points: [...points.slice(0, -1), ...added] };
+function withLater({ slotMs, points }: ArchiveSeries, later: TimedPoints): ArchiveSeries {
+  return { slotMs, points: mergeSlots([...points, ...later], slotMs) };
 }
 
-/** Its requests are answered in their order. */
 function startThread(file: string): ArchiveThread {
-  const worker = new Worker(SCRIPT, { workerData: { file }, resourceLimits: MEMORY });
-  const waiting: { resolve(reply: ArchiveReply): void; reject(error: Error): void }[] = [];
-  let broken: Error | undefined;
-  const fail = (error: Error): void => {
-    broken ??= error;
-    for (const { reject } of waiting.splice(0)) reject(error);
-  };
-  worker.unref();
-  worker.on('message', (reply: ArchiveReply) => waiting.shift()?.resolve(reply));
-  worker.on('error', fail);
-  worker.on('exit', () => fail(new Error('the thread of the long history has ended')));
-  return {
-    ask: (request) =>
-      new Promise((resolve, reject) => {
-        if (broken) return reject(broken);
-        worker.postMessage(request);
-        waiting.push({ resolve, reject });
-      }),
-    async end() {
-      const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
-      await Promise.race([worker.terminate(), late]);
-    },
-  };
+  return startRequestThread({
+    script: SCRIPT,
+    options: { workerData: { file }, resourceLimits: MEMORY },
+    keepsProcess: false,
+    ended: 'the thread of the long history has ended',
+  });
 }

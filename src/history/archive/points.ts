@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Quality } from '../../driver-kit/reading.ts';
+import { startOf } from './tiers.ts';
 
 /** Worst last: the index is what is stored. */
 export const QUALITIES: readonly Quality[] = ['good', 'uncertain', 'bad'];
@@ -86,6 +87,26 @@ export class PointBuilder {
     this.#isEmpty = true;
     return point;
   }
+}
+
+/** Points with their times, in milliseconds since the epoch, in the order of time. */
+export type TimedPoints = readonly (readonly [time: number, point: ArchivePoint])[];
+
+/** The points of each slot of so many milliseconds as one point. */
+export function mergeSlots(
+  points: Iterable<readonly [time: number, point: ArchivePoint]>,
+  slotMs: number,
+): TimedPoints {
+  const builders = new Map<number, PointBuilder>();
+  for (const [time, point] of points) {
+    const slot = startOf(time, slotMs);
+    const builder = builders.get(slot) ?? new PointBuilder();
+    builder.merge(point);
+    builders.set(slot, builder);
+  }
+  return [...builders]
+    .sort(([one], [other]) => one - other)
+    .map(([time, builder]) => [time, builder.take()!]);
 }
 
 function isSame(one: ArchivePoint | undefined, other: ArchivePoint | undefined): boolean {

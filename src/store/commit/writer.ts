@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { startRequestThread } from '../../base/request-thread.ts';
 import type { StoredEntry } from '../../queue/queue-entry.ts';
 import { SegmentReader } from '../database/segment.ts';
 import { isTransient } from '../database/sqlite-errors.ts';
@@ -107,38 +107,28 @@ function unpack(
 }
 
 export function startWriter(file: string): Writer {
-  const worker = new Worker(SCRIPT, { workerData: { file } });
-  const waiting: { resolve(reply: Reply): void; reject(error: Error): void }[] = [];
-  let broken: Error | undefined;
-  const fail = (error: Error): void => {
-    broken = error;
-    for (const { reject } of waiting.splice(0)) reject(error);
-  };
-  worker.on('message', (reply: Reply) => {
-    const request = waiting.shift();
-    if (reply.kind === 'failed')
-      request?.reject(new WriteError(reply.code, reply.message, reply.batch));
-    else request?.resolve(reply);
+  const thread = startRequestThread<Request, Reply>({
+    script: SCRIPT,
+    options: { workerData: { file } },
+    keepsProcess: true,
+    ended: 'the writer thread has ended',
   });
-  worker.on('error', fail);
-  worker.on('exit', () => fail(new Error('the writer thread has ended')));
-
-  const ask = (request: Request): Promise<Reply> =>
-    new Promise((resolve, reject) => {
-      if (broken) return reject(broken);
-      // First: where it throws, there will be no reply.
-      worker.postMessage(request, 'batch' in request ? transferable(request.batch) : []);
-      waiting.push({ resolve, reject });
-    });
+  const ask = async (request: Request): Promise<Reply> => {
+    const reply = await thread.ask(
+      request,
+      'batch' in request ? transferable(request.batch) : undefined,
+    );
+    if (reply.kind === 'failed') throw new WriteError(reply.code, reply.message, reply.batch);
+    return reply;
+  };
   const write = async (batch: Batch, alone: boolean): Promise<number> => {
     const reply = await ask({ kind: 'write', batch, alone });
     return reply.kind === 'written' ? reply.ms : 0;
   };
 
   return {
-    // Not answered: where the thread has ended, the write after it says so.
-    prepare: (batch) => worker.postMessage({ kind: 'prepare', batch }, transferable(batch)),
-    forget: () => worker.postMessage({ kind: 'forget' }),
+    prepare: (batch) => thread.send({ kind: 'prepare', batch }, transferable(batch)),
+    forget: () => thread.send({ kind: 'forget' }),
     write: (batch) => write(batch, false),
     writeAlone: (batch) => write(batch, true),
     async load(session, seq, limit) {
@@ -160,7 +150,7 @@ export function startWriter(file: string): Writer {
       // A disk that does not respond must not delay the end: unwritten changes are not acknowledged.
       const late = new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
       const reply = await Promise.race([ask({ kind: 'close' }), late]);
-      await Promise.race([worker.terminate(), late]);
+      await Promise.race([thread.end(ms), late]);
       return reply?.kind === 'closed' ? reply.kept : undefined;
     },
   };
