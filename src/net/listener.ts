@@ -20,7 +20,13 @@ import { readDirectly } from './direct-read.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { peerOf } from './peer.ts';
 import { readInto } from './read-buffer.ts';
-import { type Accept, LINGER_MS, type Transport, type TransportEvents } from './transport.ts';
+import {
+  type Accept,
+  ENDS_PER_TURN,
+  LINGER_MS,
+  type Transport,
+  type TransportEvents,
+} from './transport.ts';
 
 /** An open listener. */
 export interface Listener {
@@ -54,8 +60,6 @@ export interface ListenerParts {
 /** Connections that the kernel may hold until they are accepted; it takes no more than its `somaxconn`. */
 const BACKLOG = 4096;
 const NOTHING = Buffer.alloc(0);
-/** Sockets whose peers have closed that are closed in one turn of the event loop. */
-const ENDS_PER_TURN = 16;
 /** Accepted sockets that become connections in one turn: libuv accepts all that the kernel has queued. */
 const ACCEPTS_PER_TURN = 16;
 const HANDSHAKE_MS = 10_000;

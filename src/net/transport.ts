@@ -45,3 +45,6 @@ export const DISCARDED_BYTES: number = 64 * 1024;
 
 /** How long a closing peer may take to read what it was sent. */
 export const LINGER_MS = 5000;
+
+/** Connections whose peers have closed that are ended in one turn of the event loop. */
+export const ENDS_PER_TURN = 16;

@@ -3,8 +3,15 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { TurnQuota } from '../base/turn-quota.ts';
 import { type Admits, peerOf } from './peer.ts';
-import { type Accept, DISCARDED_BYTES, LINGER_MS, type Transport } from './transport.ts';
+import {
+  type Accept,
+  DISCARDED_BYTES,
+  ENDS_PER_TURN,
+  LINGER_MS,
+  type Transport,
+} from './transport.ts';
 
 export interface WebSocketUpgradeParts {
   /** Bytes of the largest packet. */
@@ -29,7 +36,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** [MQTT-6.0.0-1 to 6.0.0-4]: binary frames of the sub-protocol `mqtt`, packets may be split anywhere. */
 export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upgrade {
-  const { packet, admits, accept, isAllowed } = parts;
+  const { packet, isAllowed } = parts;
   const webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -44,15 +51,21 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
       else answer(true);
     },
   });
+  const ends = new TurnQuota(ENDS_PER_TURN);
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   return (request, socket, head) => {
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      carry(webSocket, request.socket, admits, accept);
+      carry(webSocket, request.socket, parts, ends);
     });
   };
 }
 
-function carry(webSocket: WebSocket, socket: Socket, admits: Admits, accept: Accept): void {
+function carry(
+  webSocket: WebSocket,
+  socket: Socket,
+  { admits, accept }: WebSocketUpgradeParts,
+  ends: TurnQuota,
+): void {
   /** Bytes that had come at the end of the last frame. */
   let framed = socket.bytesRead;
   const frameEnded = (): void => {
@@ -94,7 +107,7 @@ function carry(webSocket: WebSocket, socket: Socket, admits: Admits, accept: Acc
     else events.data(data as Buffer);
   });
   socket.on('drain', () => events.drained());
-  webSocket.on('close', () => events.lost());
+  webSocket.on('close', () => ends.run(() => events.lost()));
   webSocket.on('error', () => discardRest(socket));
 }
 

@@ -90,8 +90,9 @@ test.each(['mqttv50', 'mqttv311', 'mqttv31'])(
     expect((await there.message()).payload).toBe('from here');
     expect((await here.message()).payload).toBe('from here');
     await here.publish('both/end', 'end', { qos: 1 });
+    expect((await there.message()).payload).toBe('end');
     await there.publish('both/end', 'end there', { qos: 1 });
-    expect(await there.messagesBefore('end there')).toMatchObject([{ payload: 'end' }]);
+    expect(await there.messagesBefore('end there')).toEqual([]);
     expect((await here.message()).payload).toBe('end');
     expect((await here.message()).payload).toBe('end there');
 
