@@ -43,13 +43,13 @@ if [ ! -e /etc/cellgate/config.yaml ]; then
   install -m 640 -o root -g cellgate "$from/config/cellgate.yaml" /etc/cellgate/config.yaml
   say 'wrote /etc/cellgate/config.yaml: name your sensors there'
 fi
-"$node" "$new/dist/src/cli.js" check --data --config /etc/cellgate/config.yaml \
+"$node" "$new/dist/program/cli.js" check --data --config /etc/cellgate/config.yaml \
   || fail "the config or its data are not in order, nothing was changed: correct what is said above and run this again"
 
 install -D -m 644 "$from/systemd/cellgate.sysusers" /etc/sysusers.d/cellgate.conf
 install -D -m 644 "$from/systemd/70-cellgate.rules" /etc/udev/rules.d/70-cellgate.rules
 sed "s#/usr/bin/node#$node#" "$from/systemd/cellgate.service" > /etc/systemd/system/cellgate.service
-printf '#!/bin/sh\nexec %s %s/dist/src/cli.js "$@"\n' "$node" "$to" > /usr/local/bin/cellgate
+printf '#!/bin/sh\nexec %s %s/dist/program/cli.js "$@"\n' "$node" "$to" > /usr/local/bin/cellgate
 chmod 755 /usr/local/bin/cellgate
 
 rm -rf "$to.old"

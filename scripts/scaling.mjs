@@ -13,7 +13,7 @@ import { memoryCases } from './scaling/memory.mjs';
 import { queueCases } from './scaling/queues.mjs';
 import { tableOf, withTable } from './scaling/table.mjs';
 import { turnCases } from './scaling/turns.mjs';
-import { build, ROOT } from './set-up.mjs';
+import { build, cliOf, ROOT } from './set-up.mjs';
 
 const CASES = { ...queueCases, ...memoryCases, ...turnCases, ...connectCases };
 
@@ -50,7 +50,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 const before = options.before && resolve(options.before);
-if (before && !existsSync(join(before, 'dist/src/cli.js'))) {
+if (before && !existsSync(cliOf(before))) {
   console.error(`${before} is not a built checkout: run npm run build in it first.`);
   process.exit(2);
 }

@@ -52,7 +52,7 @@ writeFileSync(join(folder, 'mosquitto.conf'), `${mosquitto.join('\n')}\n`);
 build();
 const running = new Set();
 try {
-  const gateway = join(ROOT, 'dist/src/cli.js');
+  const gateway = join(ROOT, 'dist/program/cli.js');
   let plant = start('/usr/sbin/mosquitto', '-c', join(folder, 'mosquitto.conf'));
   start(process.execPath, gateway, 'run', '--config', join(folder, 'config.yaml'));
   await delay(4000);

@@ -1,7 +1,7 @@
 /** What `npm start` and `npm test` have in common: the right Node, the dependencies, the build. Node builtins only. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -53,18 +53,25 @@ export function whyUnfit(version, module) {
   return `Node ${version} would end the gateway after minutes or hours, as better-sqlite3 was compiled for it (nodejs/node issue 65446). Take Node 22, or the Debian package, which brings its own: docs/install.md.`;
 }
 
-/** Compiles src and drivers, and the page for browsers, to dist unless nothing has changed since the last time. */
+/** Compiles and bundles the program, and the page for browsers, to dist unless nothing has changed since the last time. */
 export function build() {
   const key = hash([sources().join('\n')]);
-  if (read(BUILD_STAMP) === key && existsSync(join(ROOT, 'dist/src'))) return;
+  if (read(BUILD_STAMP) === key && existsSync(join(ROOT, 'dist/program'))) return;
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const config = ['-p', 'tsconfig.json'];
   const { status } = step('building (tsc)', process.execPath, [tsc, ...config]);
   if (status !== 0) fail('The build failed; the compiler says why above.');
+  const program = step('bundling (rolldown)', process.execPath, ['scripts/build-program.mjs']);
+  if (program.status !== 0) fail('The program could not be bundled; see above.');
   const page = step('building the page (vite)', process.execPath, ['scripts/build-page.mjs']);
   if (page.status !== 0) fail('The page could not be built; see above.');
-  chmodSync(join(ROOT, 'dist/src/cli.js'), 0o755);
   writeFileSync(BUILD_STAMP, key);
+}
+
+/** The built program of a checkout, also of one before this. */
+export function cliOf(checkout) {
+  const { bin } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
+  return join(checkout, bin.cellgate);
 }
 
 /** Runs a program, one line on the terminal; its output is shown only when it fails. */

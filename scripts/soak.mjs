@@ -197,7 +197,7 @@ async function startGateway() {
       '',
     ].join('\n'),
   );
-  const cli = join(ROOT, 'dist/src/cli.js');
+  const cli = join(ROOT, 'dist/program/cli.js');
   const child = spawn(process.execPath, [cli, 'run', '--config', config], { stdio: 'inherit' });
   process.once('exit', () => child.kill('SIGKILL'));
   for (let n = 0; n < 100; n++) {

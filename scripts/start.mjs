@@ -7,7 +7,13 @@ checkNode();
 installDependencies();
 build();
 
-const args = ['dist/src/cli.js', 'run', '--config', 'config/sim.yaml', ...process.argv.slice(2)];
+const args = [
+  'dist/program/cli.js',
+  'run',
+  '--config',
+  'config/sim.yaml',
+  ...process.argv.slice(2),
+];
 const gateway = spawn(process.execPath, args, {
   cwd: ROOT,
   stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

@@ -4,8 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
-const ROOT = join(import.meta.dirname, '../..');
+import { cliOf, ROOT } from '../set-up.mjs';
 
 function freePort() {
   return new Promise((resolve) => {
@@ -121,7 +120,7 @@ const checkouts = { cellgate: ROOT };
 /** Adds the gateway of another checkout as the kind `before`; false where that checkout is not built. */
 export function addCheckout(folder) {
   checkouts.before = folder;
-  return existsSync(join(folder, 'dist/src/cli.js'));
+  return existsSync(cliOf(folder));
 }
 
 /** A running broker of one of the kinds; `stop` ends it and removes its data. */
@@ -146,7 +145,7 @@ export class Broker {
         process.execPath,
         [
           ...(process.env.BENCH_NODE_FLAGS?.split(' ') ?? []),
-          join(checkout, 'dist/src/cli.js'),
+          cliOf(checkout),
           'run',
           '--config',
           file,

@@ -50,7 +50,7 @@ const config = {
 writeFileSync(join(folder, 'config.yaml'), stringify(config));
 build();
 
-const args = [join(ROOT, 'dist/src/cli.js'), 'run', '--config', join(folder, 'config.yaml')];
+const args = [join(ROOT, 'dist/program/cli.js'), 'run', '--config', join(folder, 'config.yaml')];
 const gateway = spawn(process.execPath, args, { stdio: 'inherit' });
 try {
   await answers();

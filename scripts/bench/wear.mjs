@@ -22,7 +22,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
 import { parser as packetParser } from 'mqtt-packet';
-import { build, ROOT } from '../set-up.mjs';
+import { build, cliOf, ROOT } from '../set-up.mjs';
 
 const YEAR_S = 365.25 * 86_400;
 const WARM_UP_S = 10;
@@ -162,7 +162,7 @@ async function startGateway(checkout, folder, config) {
     ...config,
   };
   writeFileSync(file, JSON.stringify(whole));
-  const cli = join(checkout, 'dist/src/cli.js');
+  const cli = cliOf(checkout);
   const child = spawn(process.execPath, [cli, 'run', '--config', file], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });

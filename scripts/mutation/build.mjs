@@ -7,3 +7,4 @@ symlinkSync(join(process.env.MUTATION_ROOT, 'node_modules'), 'node_modules');
 const tsc = 'node_modules/typescript/bin/tsc';
 // Code with mutants in it has wrong types.
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.json', '--noCheck'], { stdio: 'inherit' });
+execFileSync(process.execPath, ['scripts/build-program.mjs'], { stdio: 'inherit' });

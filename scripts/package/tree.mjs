@@ -33,11 +33,8 @@ export function layOut(root, { arch, version, date }) {
   const compressed = (text) => gzipSync(text, { level: 9 });
 
   const program = 'usr/lib/cellgate';
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const out = ['--outDir', join(root, program, 'dist'), '--sourceMap', 'false'];
-  run(process.execPath, [tsc, '-p', 'tsconfig.json', ...out, '--incremental', 'false'], {
-    cwd: ROOT,
-  });
+  const bundle = [join(ROOT, 'scripts/build-program.mjs'), join(root, program, 'dist/program')];
+  run(process.execPath, bundle);
   // Built with the rest of the checkout; .built is for its next build.
   copy(join(ROOT, 'dist/page'), `${program}/dist/page`);
   rmSync(join(root, program, 'dist/page/.built'));

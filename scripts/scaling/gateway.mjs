@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
+import { cliOf, ROOT } from '../set-up.mjs';
 
-const ROOT = join(import.meta.dirname, '../..');
 const LIMITS = {
   ...{ connections: 3000, connectionsPerAddress: 3000 },
   queue: { messages: 5_000_000, bytes: '4GiB' },
@@ -92,7 +92,7 @@ export class Target {
       ...{ ...process.env, ...this.env, TURN_PROBE: this.turnSocket },
       NODE_OPTIONS: [probe, ...this.preload].map((url) => `--import=${url}`).join(' '),
     };
-    const words = [join(this.checkout, 'dist/src/cli.js'), 'run', '--config', this.file];
+    const words = [cliOf(this.checkout), 'run', '--config', this.file];
     const stdio = ['ignore', this.output, this.output];
     const began = performance.now();
     this.child =
@@ -130,7 +130,7 @@ export class Target {
     const began = performance.now();
     // The shell's own clock has the processor time of the child, which is gone when it has ended.
     const command = 'TIMEFORMAT="cpu %U %S"; time "$@"';
-    const cli = join(this.checkout, 'dist/src/cli.js');
+    const cli = cliOf(this.checkout);
     const run = [process.execPath, cli, ...words, '--config', this.file];
     const child = spawn('bash', ['-c', command, 'bash', ...run], {
       stdio: ['ignore', 'pipe', 'pipe'],

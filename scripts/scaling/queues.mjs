@@ -1,6 +1,6 @@
 /** What the commands for queues cost. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { cliOf } from '../set-up.mjs';
 import { Client, sessions } from './clients.mjs';
 import { costOf, pause } from './gateway.mjs';
 
@@ -31,7 +31,7 @@ async function fill(target, count) {
 
 /** `queue export` into a pipe that is read once and then no more: the most memory that it takes. */
 async function stalledExport(target) {
-  const cli = join(target.checkout, 'dist/src/cli.js');
+  const cli = cliOf(target.checkout);
   const words = [cli, 'queue', 'export', '--config', target.file];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.once('readable', () => child.stdout.read());

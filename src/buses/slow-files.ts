@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { threadScript } from '../base/thread-script.ts';
 
 export type SlowRequest =
   | { readonly kind: 'read'; readonly path: string; readonly limitBytes: number }
@@ -126,16 +127,11 @@ class ThreadedFiles implements SlowFiles {
   }
 }
 
-/** A worker thread can't load TypeScript in Node 20: from the sources it runs the build. */
-const SCRIPT = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/src/buses/slow-file-thread.js', import.meta.url)
-  : new URL('./slow-file-thread.js', import.meta.url);
-
 /** It holds one file at a time. */
 const MEMORY = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
 function startThread(): SlowThread {
-  const worker = new Worker(SCRIPT, { resourceLimits: MEMORY });
+  const worker = new Worker(threadScript('slow-file-thread'), { resourceLimits: MEMORY });
   let current: Omit<Job, 'request'> | undefined;
   let broken: Error | undefined;
   const fail = (error: Error): void => {

@@ -1,17 +1,13 @@
 import { once } from 'node:events';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { threadScript } from '../base/thread-script.ts';
 import { loadConfig } from '../config/load.ts';
 import { withOutsideDrivers } from '../config/outside-drivers.ts';
 import type { Config } from '../config/schema/schema.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import type { Loaded } from '../runtime/reload.ts';
 import type { ConfigRequest } from './config-thread.ts';
-
-/** A worker thread can't load TypeScript in Node 20: from the sources it runs the build. */
-const SCRIPT = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/src/cli/config-thread.js', import.meta.url)
-  : new URL('./config-thread.js', import.meta.url);
 
 interface Answer extends Omit<Loaded, 'config'> {
   readonly settings: Omit<Config, 'drivers'> | undefined;
@@ -23,7 +19,7 @@ interface Answer extends Omit<Loaded, 'config'> {
  */
 export async function loadInThread(file: string, drivers: Drivers, cwd: string): Promise<Loaded> {
   const request: ConfigRequest = { file, cwd };
-  const worker = new Worker(SCRIPT, { workerData: request });
+  const worker = new Worker(threadScript('config-thread'), { workerData: request });
   let answer: Answer | undefined;
   worker.on('message', (message: Answer) => {
     answer = message;

@@ -16,7 +16,7 @@ export class Authority {
 
   /** Runs `cellgate tls …` on it. */
   run(...words: readonly string[]): void {
-    const cli = join(REPOSITORY, 'dist/src/cli.js');
+    const cli = join(REPOSITORY, 'dist/program/cli.js');
     execFileSync(process.execPath, [cli, 'tls', ...words, '--dir', this.folder], { stdio: 'pipe' });
   }
 

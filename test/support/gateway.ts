@@ -48,7 +48,7 @@ export function startTarget(options: GatewayOptions = {}): Promise<TestGateway> 
 
 /** Starts the built gateway with a config and data of its own in a fresh folder; resolves when it accepts clients. */
 export async function startGateway(options: GatewayOptions = {}): Promise<TestGateway> {
-  const cli = join(REPOSITORY, 'dist/src/cli.js');
+  const cli = join(REPOSITORY, 'dist/program/cli.js');
   if (!existsSync(cli)) throw new Error(`there is no gateway to test: ${cli} is missing`);
   const [port, wsPort, httpPort] = [await freePort(), await freePort(), await freePort()];
   const folder = await mkdtemp(join(tmpdir(), 'cellgate-test-'));

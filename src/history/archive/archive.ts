@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Faults } from '../../base/faults.ts';
 import type { Service } from '../../base/lifecycle.ts';
 import { type RequestThread, startRequestThread } from '../../base/request-thread.ts';
+import { threadScript } from '../../base/thread-script.ts';
 import type { SensorConfig } from '../../config/schema/sensors.ts';
 import { readingTopic } from '../../driver-kit/cell-topics.ts';
 import type { SensorsObserver } from '../../sensors/sampler.ts';
@@ -36,10 +37,6 @@ export type ArchiveThread = Pick<RequestThread<ArchiveRequest, ArchiveReply>, 'a
 const TICK_MS = 1000;
 /** Minutes that wait for a disk that does not take them; older ones are dropped. */
 const MOST_WAITING = 10;
-/** A worker thread can't load TypeScript in Node 20: from the sources it runs the build. */
-const SCRIPT = import.meta.url.endsWith('.ts')
-  ? new URL('../../../dist/src/history/archive/archive-thread.js', import.meta.url)
-  : new URL('./archive-thread.js', import.meta.url);
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8 };
 const CLOSE_MS = 5000;
 
@@ -195,7 +192,7 @@ function withLater({ slotMs, points }: ArchiveSeries, later: TimedPoints): Archi
 
 function startThread(file: string): ArchiveThread {
   return startRequestThread({
-    script: SCRIPT,
+    script: threadScript('archive-thread'),
     options: { workerData: { file }, resourceLimits: MEMORY },
     keepsProcess: false,
     ended: 'the thread of the long history has ended',

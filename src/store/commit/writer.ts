@@ -1,4 +1,5 @@
 import { startRequestThread } from '../../base/request-thread.ts';
+import { threadScript } from '../../base/thread-script.ts';
 import type { StoredEntry } from '../../queue/queue-entry.ts';
 import { SegmentReader } from '../database/segment.ts';
 import { isTransient } from '../database/sqlite-errors.ts';
@@ -72,11 +73,6 @@ export interface Writer {
   close(ms?: number): Promise<string | undefined>;
 }
 
-/** A worker thread can't load TypeScript in Node 20: from the sources it runs the build. */
-const SCRIPT = import.meta.url.endsWith('.ts')
-  ? new URL('../../../dist/src/store/commit/writer-thread.js', import.meta.url)
-  : new URL('./writer-thread.js', import.meta.url);
-
 /** The longest time in which the worker may close the database. */
 const CLOSE_MS = 5000;
 
@@ -108,7 +104,7 @@ function unpack(
 
 export function startWriter(file: string): Writer {
   const thread = startRequestThread<Request, Reply>({
-    script: SCRIPT,
+    script: threadScript('writer-thread'),
     options: { workerData: { file } },
     keepsProcess: true,
     ended: 'the writer thread has ended',

@@ -43,7 +43,7 @@ async function alarmThat(fits: (alarm: Record<string, unknown>) => boolean) {
 }
 
 async function cli(...args: string[]): Promise<string> {
-  const file = join(REPOSITORY, 'dist/src/cli.js');
+  const file = join(REPOSITORY, 'dist/program/cli.js');
   const env = { ...process.env, USER: 'anna', SUDO_USER: undefined };
   const all = [file, ...args, '--config', gateway.configFile];
   return (await promisify(execFile)(process.execPath, all, { env })).stdout;

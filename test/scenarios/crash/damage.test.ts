@@ -101,7 +101,7 @@ describe('a start on damaged data', () => {
     onTestFinished(() => gateway.dispose());
     const cellgate = (...words: string[]) =>
       run(process.execPath, [
-        join(REPOSITORY, 'dist/src/cli.js'),
+        join(REPOSITORY, 'dist/program/cli.js'),
         ...words,
         '--config',
         gateway.configFile,
@@ -148,7 +148,7 @@ describe('a start on damaged data', () => {
     const nobody = 65_534;
     chownSync(data, nobody, nobody);
     chownSync(folder, nobody, nobody);
-    const cli = join(REPOSITORY, 'dist/src/cli.js');
+    const cli = join(REPOSITORY, 'dist/program/cli.js');
     const options = { cwd: '/', withinMs: 15_000 };
     const drop = ['--reuid=65534', '--regid=65534', '--clear-groups'];
     const nodeRuns = await run(

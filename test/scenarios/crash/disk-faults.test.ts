@@ -143,7 +143,7 @@ describe('a disk that takes no writes', () => {
         expect((await reader.next('publish')).payload).toBe('value');
         // The data folder takes no control socket.
         const status = await run(process.execPath, [
-          join(REPOSITORY, 'dist/src/cli.js'),
+          join(REPOSITORY, 'dist/program/cli.js'),
           'status',
           '--config',
           gateway.configFile,

@@ -69,7 +69,7 @@ describe.each(['opened in place', 'restored from a backup'])(
       } else {
         const backup = join(folder, 'backup.db');
         writeDatabase(backup);
-        const cli = join(REPOSITORY, 'dist/src/cli.js');
+        const cli = join(REPOSITORY, 'dist/program/cli.js');
         const config = join(folder, 'config.yaml');
         writeFileSync(config, `cell: robotcell1\ndata: ${data}\n`);
         expect(

@@ -31,7 +31,7 @@ async function ask(query: string): Promise<{ status: number; text: string }> {
 }
 
 function exported(...options: string[]) {
-  const cli = join(REPOSITORY, 'dist/src/cli.js');
+  const cli = join(REPOSITORY, 'dist/program/cli.js');
   return run(process.execPath, [cli, 'export', '--config', gateway.configFile, ...options]);
 }
 

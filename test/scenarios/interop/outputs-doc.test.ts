@@ -74,7 +74,7 @@ test('the plant is answered when the output does not exist', async () => {
 
 test('the command line switches it as the page says', async () => {
   const text = blocks.find(({ text: one }) => one.includes('cellgate set'))?.text ?? '';
-  const cli = `"${process.execPath}" "${join(REPOSITORY, 'dist/src/cli.js')}"`;
+  const cli = `"${process.execPath}" "${join(REPOSITORY, 'dist/program/cli.js')}"`;
   const input = text.replaceAll(/^cellgate (.*)$/gm, `${cli} $1 -c "${gateway.configFile}"`);
   const finished = await run('sh', ['-e'], { input });
   expect(finished).toEqual({

@@ -15,7 +15,7 @@ import { needs, tools } from '../../support/tools.ts';
 /** The cell of config/examples, simulated: every promise of its comments, seen from outside. */
 beforeEach(needs(tools.mosquitto));
 
-const CLI = join(REPOSITORY, 'dist/src/cli.js');
+const CLI = join(REPOSITORY, 'dist/program/cli.js');
 const PASSWORDS = { hmi: 'password of hmi', prometheus: 'password of prometheus' } as const;
 type User = keyof typeof PASSWORDS;
 

@@ -52,7 +52,7 @@ test(
     );
     const [command, ...args] = [
       ...node,
-      join(program, 'dist/src/cli.js'),
+      join(program, 'dist/program/cli.js'),
       'run',
       '--config',
       config,

@@ -28,11 +28,10 @@ test.runIf(reason !== undefined)('installing the package', (context) => {
 
 /** Adds a step to the schema of an unpacked package, as a later version has. */
 function addMigration(root: string): void {
-  edit(join(root, 'usr/lib/cellgate/dist/src/store/database/migrations.js'), (text) =>
-    text.replace(
-      /\n\];\n(?:\/\*\*.*\*\/\n)?export const SCHEMA_VERSION/,
-      '\n"CREATE TABLE IF NOT EXISTS of_a_later_version (id INTEGER PRIMARY KEY);",$&',
-    ),
+  editProgram(
+    root,
+    /\];const SCHEMA_VERSION=/,
+    ',"CREATE TABLE IF NOT EXISTS of_a_later_version (id INTEGER PRIMARY KEY);"$&',
   );
   for (const script of ['preinst', 'postinst']) {
     edit(join(root, 'DEBIAN', script), (text) =>
@@ -43,9 +42,17 @@ function addMigration(root: string): void {
 
 /** Makes it fail at the end of its start, when the database is migrated already. */
 function failLate(root: string): void {
-  edit(join(root, 'usr/lib/cellgate/dist/src/runtime/systemd.js'), (text) =>
-    text.replace(/async start\(\) \{/, '$& throw new Error("made to fail");'),
+  editProgram(root, /name:`systemd`,async start\(\)\{/, '$&throw new Error("made to fail");');
+}
+
+/** Changes the one file of the program that has the pattern. */
+function editProgram(root: string, pattern: RegExp, replacement: string): void {
+  const program = join(root, 'usr/lib/cellgate/dist/program');
+  const files = readdirSync(program).filter((name) =>
+    pattern.test(readFileSync(join(program, name), 'utf8')),
   );
+  expect(files).toHaveLength(1);
+  edit(join(program, files[0]!), (text) => text.replace(pattern, replacement));
 }
 
 function edit(file: string, change: (text: string) => string): void {

@@ -64,7 +64,7 @@ function machine(): Machine {
   for (const [name, body] of Object.entries(STUBS)) {
     put(`stubs/${name}`, `#!/bin/sh\n${body}\nexit 0\n`, 0o755);
   }
-  const cli = join(REPOSITORY, 'dist/src/cli.js');
+  const cli = join(REPOSITORY, 'dist/program/cli.js');
   put('usr/bin/cellgate', `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`, 0o755);
   put('usr/share/cellgate/config.yaml', 'cell: fresh\n');
   mkdirSync(join(root, 'run/systemd/system'), { recursive: true });

@@ -69,8 +69,8 @@ describe.skipIf(missing.length > 0)(`the package for ${arch}`, () => {
     for (const path of [
       '/usr/bin/cellgate',
       '/usr/lib/cellgate/bin/node',
-      '/usr/lib/cellgate/dist/src/store/commit/writer-thread.js',
-      '/usr/lib/cellgate/dist/drivers/tmp102.js',
+      '/usr/lib/cellgate/dist/program/cli.js',
+      '/usr/lib/cellgate/dist/program/writer-thread.js',
       '/usr/lib/cellgate/dist/page/index.html',
       '/usr/lib/cellgate/config/boards/',
       '/usr/lib/systemd/system/cellgate.service',

@@ -29,7 +29,7 @@ const ready = async ({ httpPort }: TestGateway): Promise<string[]> => {
 };
 
 const onTerminal = async ({ configFile }: TestGateway): Promise<[number | null, string[]]> => {
-  const cli = join(REPOSITORY, 'dist/src/cli.js');
+  const cli = join(REPOSITORY, 'dist/program/cli.js');
   const args = [cli, 'status', '--json', '--config', configFile];
   const { code, stdout } = await run(process.execPath, args, { withinMs: TIMEOUT_MS });
   return [code, JSON.parse(stdout).troubles];

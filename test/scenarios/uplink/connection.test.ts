@@ -142,7 +142,7 @@ test('a message whose topic the plant does not allow moves to the refused messag
   await collector.until((all) => all.some(({ topic }) => topic === 'p/up/allowed'));
   await statusWhen(gateway.port, ({ deadLetters }) => deadLetters === 1);
   const listed = await run(process.execPath, [
-    join(REPOSITORY, 'dist/src/cli.js'),
+    join(REPOSITORY, 'dist/program/cli.js'),
     ...['queue', 'export', '--session', 'refused/plant', '--config', gateway.configFile],
   ]);
   expect(JSON.parse(listed.stdout)).toMatchObject({

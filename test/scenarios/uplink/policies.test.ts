@@ -233,7 +233,7 @@ test.each([4, 5])(
     const status = await statusWhen(gateway.port, ({ deadLetters }) => deadLetters === 1);
     expect(status.dropped).toEqual({ '# refused': 1 });
     // The refused ones are deleted while the gateway runs.
-    const cli = `${REPOSITORY}/dist/src/cli.js`;
+    const cli = `${REPOSITORY}/dist/program/cli.js`;
     const queue = (...words: string[]) =>
       run(process.execPath, [cli, 'queue', ...words, '--config', gateway.configFile]);
     const purged = await queue('purge', '--yes', '--session', 'refused/plant');

@@ -115,7 +115,7 @@ export async function startGateway(machine: Machine, yaml: string): Promise<Gate
     },
     async start(through = '') {
       await shell(`: > ${LOG}`);
-      const command = `${through} node dist/src/cli.js run --config ${CONFIG}`;
+      const command = `${through} node dist/program/cli.js run --config ${CONFIG}`;
       pid = await shell(`${command} >> ${LOG} 2>&1 & echo $!`);
       const up = async (): Promise<boolean> => {
         if ((await running()) === 'no') throw new Error(`no gateway: ${await gateway.log()}`);

@@ -367,7 +367,9 @@ describe('a fault is told, with its reason, and ends by itself', () => {
 test('one read is recorded as it went over the bus, and plays back', async () => {
   await gateway.end();
   const read = (name: string, file: string) =>
-    machine.shell(`node dist/src/cli.js read ${name} --config ${gateway.config} --record ${file}`);
+    machine.shell(
+      `node dist/program/cli.js read ${name} --config ${gateway.config} --record ${file}`,
+    );
   const shown = await read('sht3x', '/tmp/sht3x.json');
   expect(shown).toContain('\n> 24 00\n');
   expect(shown).toContain('transfers written to /tmp/sht3x.json');

@@ -12,7 +12,10 @@ const LOADED = /\.(js|cjs|mjs|json|node)$/;
 
 /** Writes to `target` an initramfs made of `base`, the build and the packages that it needs; they are under / then. */
 export function addProject(base, target) {
-  const files = [join('dist', 'src'), join('dist', 'drivers'), ...packages()].flatMap(filesOf);
+  const files = [
+    ...['src', 'drivers', 'program'].map((name) => join('dist', name)),
+    ...packages(),
+  ].flatMap(filesOf);
   const folders = new Set();
   for (const file of files) {
     const parts = file.split(sep);

@@ -178,7 +178,7 @@ describe('an access file', () => {
 });
 
 describe('an access file that can not be trusted', () => {
-  const cli = join(REPOSITORY, 'dist/src/cli.js');
+  const cli = join(REPOSITORY, 'dist/program/cli.js');
 
   async function check(prepare: (file: string) => void): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'cellgate-access-'));

@@ -14,7 +14,7 @@ async function start(): Promise<TestGateway> {
 
 const cellgate = (gateway: TestGateway, ...words: string[]) =>
   run(process.execPath, [
-    join(REPOSITORY, 'dist/src/cli.js'),
+    join(REPOSITORY, 'dist/program/cli.js'),
     ...words,
     '--config',
     gateway.configFile,

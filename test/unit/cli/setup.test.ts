@@ -163,7 +163,7 @@ async function inTerminal(
   config: string,
   answers: readonly (readonly [question: string, answer: string])[],
 ) {
-  const cli = `'${process.execPath}' '${join(REPOSITORY, 'dist/src/cli.js')}' setup --config '${config}'`;
+  const cli = `'${process.execPath}' '${join(REPOSITORY, 'dist/program/cli.js')}' setup --config '${config}'`;
   const child: ChildProcess = spawn('script', ['-qefc', cli, '/dev/null'], { stdio: 'pipe' });
   onTestFinished(() => void child.kill('SIGKILL'));
   let shown = '';
@@ -212,7 +212,7 @@ test.skipIf(!existsSync('/usr/bin/script'))(
       .replace('port: 8883', `port: ${secure}`)
       .replace('port: 8080', `port: ${page}`);
     writeFileSync(config, `${written}data: ${join(folder, 'data')}\n`);
-    const args = [join(REPOSITORY, 'dist/src/cli.js'), 'run', '--config', config];
+    const args = [join(REPOSITORY, 'dist/program/cli.js'), 'run', '--config', config];
     const ports = [plain, secure, page];
     const gateway = await startServer({
       command: process.execPath,

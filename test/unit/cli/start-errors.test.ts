@@ -18,7 +18,7 @@ import { REPOSITORY, startGateway, type TestGateway } from '../../support/gatewa
 import { run } from '../../support/run.ts';
 import { freePort } from '../../support/server-process.ts';
 
-const CLI = path.join(REPOSITORY, 'dist/src/cli.js');
+const CLI = path.join(REPOSITORY, 'dist/program/cli.js');
 
 let folder: string;
 let gateway: TestGateway;

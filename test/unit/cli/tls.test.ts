@@ -12,7 +12,7 @@ async function inFolder() {
   onTestFinished(() => rm(folder, { recursive: true }));
   const config = join(folder, 'config.yaml');
   writeFileSync(config, 'cell: a\n');
-  const cli = join(REPOSITORY, 'dist/src/cli.js');
+  const cli = join(REPOSITORY, 'dist/program/cli.js');
   const tls = (...words: string[]) =>
     run(process.execPath, [cli, 'tls', ...words, '--config', config]);
   return { folder, config, tls };
@@ -25,7 +25,7 @@ test('init makes what the config that it prints needs', async () => {
   const door = /^ {2}listeners:\n(?: {4}.*\n)+/m.exec(made.stdout)![0];
   writeFileSync(config, `cell: a\nbroker:\n  access: access.yaml\n${door}`);
   writeFileSync(join(folder, 'access.yaml'), 'users: []\n', { mode: 0o600 });
-  const cli = join(REPOSITORY, 'dist/src/cli.js');
+  const cli = join(REPOSITORY, 'dist/program/cli.js');
   const checked = await run(process.execPath, [cli, 'check', '--config', config]);
   expect(checked).toMatchObject({ code: 0, stderr: '' });
   expect(statSync(join(folder, 'tls/ca.key')).mode & 0o777).toBe(0o600);

@@ -23,7 +23,7 @@ test('status and queue tell what waits, purge forgets it', async () => {
   ends.push(() => gateway.dispose());
   const cellgate = (...words: string[]) =>
     run(process.execPath, [
-      `${REPOSITORY}/dist/src/cli.js`,
+      `${REPOSITORY}/dist/program/cli.js`,
       ...words,
       '--config',
       gateway.configFile,

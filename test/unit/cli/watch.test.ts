@@ -8,7 +8,7 @@ import { REPOSITORY, startGateway } from '../../support/gateway.ts';
 import { run } from '../../support/run.ts';
 import { until } from '../../support/until.ts';
 
-const cli = `${REPOSITORY}/dist/src/cli.js`;
+const cli = `${REPOSITORY}/dist/program/cli.js`;
 const [ENTER, LEAVE] = ['\u001b[?1049h\u001b[?25l', '\u001b[?25h\u001b[?1049l'];
 /** Gives a program a real terminal; part of every Debian. */
 const SCRIPT = '/usr/bin/script';

@@ -114,7 +114,7 @@ async function start() {
 
 const cellgate = (gateway: TestGateway, ...words: string[]) =>
   run(process.execPath, [
-    join(REPOSITORY, 'dist/src/cli.js'),
+    join(REPOSITORY, 'dist/program/cli.js'),
     ...words,
     '--config',
     gateway.configFile,

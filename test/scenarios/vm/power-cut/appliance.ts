@@ -31,7 +31,7 @@ mkdir -p /data
 mount -t ext4 -o noatime /dev/vda /data || exit
 [ -d /data/cellgate ] && cp -r /data/cellgate /tmp/found
 [ -f /no-sync.so ] && export LD_PRELOAD=/no-sync.so
-exec node --max-lazy --no-opt /dist/src/cli.js run --config /gateway.yaml > /tmp/gateway.log 2>&1
+exec node --max-lazy --no-opt /dist/program/cli.js run --config /gateway.yaml > /tmp/gateway.log 2>&1
 `;
 
 const CHECK = `
