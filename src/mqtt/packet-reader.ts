@@ -5,22 +5,21 @@ import { PACKET_TOO_LARGE } from './reason-codes.ts';
 /** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
 
-/**
- * `size` bytes from `start` on of a buffer from which packets are copied cheaply. Readers share it: it has the bytes of
- * `owner`, until another reader takes it.
- */
-export interface Stage {
+/** Places of `size` bytes in one buffer, from which packets are copied cheaply. Readers share them. */
+export interface KeepSlots {
   readonly buffer: Buffer;
-  readonly start: number;
   readonly size: number;
-  owner: PacketReader | undefined;
+  readonly hasFree: boolean;
+  /** The offset of a free slot; there is one. */
+  take(): number;
+  free(start: number): void;
 }
 
 /** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
 const MORE = 0x80;
-/** Fewer kept bytes are not moved to the stage: the copy would cost more than it saves. */
-const STAGED_BYTES = 1024;
+/** Fewer kept bytes take no slot. */
+const SLOT_BYTES = 1024;
 /** Bit set of the packet types that may be read ahead of those before them: they concern what the client was sent. */
 const AHEAD = (1 << PUBACK) | (1 << PUBREC) | (1 << PUBCOMP) | (1 << PINGREQ);
 
@@ -43,6 +42,10 @@ export class PacketReader {
   #kept: Buffer | undefined;
   #keptStart = 0;
   #keptEnd = 0;
+  /** The part of `#kept` that is this reader's: its slot, or all of a buffer that only this reader has. */
+  #base = 0;
+  #limit = 0;
+  #inSlot = false;
   /** Where the body begins of the packet whose end was found last. */
   #body = 0;
   /** Place in `#kept` before which `readAhead` has taken the packets that it takes. */
@@ -54,22 +57,19 @@ export class PacketReader {
   /** The client speaks MQTT 5: it may send AUTH. */
   allowsAuth = false;
   readonly #onKept: (bytes: number) => void;
-  readonly #stage: Stage | undefined;
-  /** Bytes of `#kept` at [stagedStart, stagedEnd) are on the stage, while this is its owner. */
-  #stagedStart = 0;
-  #stagedEnd = 0;
+  readonly #slots: KeepSlots | undefined;
 
   /**
-   * `onKept` is called with the bytes by which the kept data grow or shrink; it may throw a ProtocolError. With a
-   * `stage`, packets that were kept are handed on from there.
+   * `onKept` is called with the bytes by which the kept data grow or shrink; it may throw a ProtocolError. While
+   * reading is paused, the bytes are kept in one of the `slots`, if it has room for them.
    */
   constructor(
     limit: number,
     onPacket: OnPacket,
     onKept: (bytes: number) => void = () => undefined,
-    stage?: Stage,
+    slots?: KeepSlots,
   ) {
-    this.#stage = stage;
+    this.#slots = slots;
     this.limit = limit;
     this.#onPacket = onPacket;
     this.#onKept = onKept;
@@ -123,14 +123,19 @@ export class PacketReader {
     }
   }
 
-  /** Forgets what has been kept. */
+  /** Forgets what has been kept, and hands on nothing more of it. */
   clear(): void {
-    if (this.#kept) this.#onKept(-this.#kept.length);
+    this.#paused = true;
+    this.#forget();
+  }
+
+  #forget(): void {
+    if (this.#kept) this.#onKept(this.#base - this.#limit);
+    this.#leaveSlot();
     this.#kept = undefined;
     this.#keptStart = 0;
     this.#keptEnd = 0;
     this.#readAhead = 0;
-    this.#stagedEnd = 0;
   }
 
   /** Reads the bytes at [from, to); throws ProtocolError on a packet that can't be right. They are not kept. */
@@ -169,32 +174,20 @@ export class PacketReader {
   /** The same for the kept bytes, without the packets that were read ahead. */
   #cutKept(): void {
     const kept = this.#kept;
-    while (kept !== undefined && this.#kept === kept && !this.#paused) {
+    if (kept === undefined) return;
+    while (this.#kept === kept && !this.#paused && this.#keptStart < this.#readAhead) {
       const start = this.#keptStart;
-      const end = this.#keptEnd - start > 1 ? this.#packetEnd(kept, start, this.#keptEnd) : -1;
-      if (end < 0 || end > this.#keptEnd) break;
-      this.#keptStart = end;
-      const isTaken = start < this.#readAhead && (AHEAD >> (kept[start]! >> 4)) & 1;
-      if (isTaken) continue;
-      if (this.#isStaged(kept, start, end)) {
-        const moved = this.#stage!.start - this.#stagedStart;
-        this.#hand(this.#stage!.buffer, start + moved, this.#body + moved, end + moved);
-      } else this.#hand(kept, start, this.#body, end);
+      this.#keptStart = this.#packetEnd(kept, start, this.#keptEnd);
+      const wasTaken = (AHEAD >> (kept[start]! >> 4)) & 1;
+      if (!wasTaken) this.#hand(kept, start, this.#body, this.#keptStart);
     }
-    if (this.#kept === kept && this.#keptStart === this.#keptEnd) this.clear();
-  }
-
-  /** Whether the kept packet at [start, end) is on the stage; moves it there with those behind it where they are many. */
-  #isStaged(kept: Buffer, start: number, end: number): boolean {
-    const stage = this.#stage;
-    if (!stage) return false;
-    if (stage.owner === this && start >= this.#stagedStart && end <= this.#stagedEnd) return true;
-    if (end - start > stage.size || this.#keptEnd - start < STAGED_BYTES) return false;
-    stage.owner = this;
-    this.#stagedStart = start;
-    this.#stagedEnd = Math.min(this.#keptEnd, start + stage.size);
-    kept.copy(stage.buffer, stage.start, start, this.#stagedEnd);
-    return true;
+    if (this.#kept !== kept || this.#paused) return;
+    const start = this.#cut(kept, this.#keptStart, this.#keptEnd);
+    // A packet may have ended the connection.
+    if (this.#kept !== kept) return;
+    this.#keptStart = start;
+    if (start === this.#keptEnd) this.#forget();
+    else if (this.#inSlot && !this.#paused) this.#moveTo(undefined, this.#keptEnd - start);
   }
 
   #hand(source: Buffer, start: number, body: number, end: number): void {
@@ -253,23 +246,49 @@ export class PacketReader {
   }
 
   #append(source: Buffer, from: number, to: number): void {
-    const live = this.#keptEnd - this.#keptStart;
-    const length = live + to - from;
-    const kept = this.#kept;
-    if (!kept || this.#keptEnd + to - from > kept.length) {
-      let target = kept;
-      if (!target || target.length < length) {
-        target = Buffer.allocUnsafe(Math.max(256, length, 2 * (kept?.length ?? 0)));
-        this.#onKept(target.length - (kept?.length ?? 0));
-      }
-      kept?.copy(target, 0, this.#keptStart, this.#keptEnd);
-      this.#kept = target;
-      this.#readAhead = Math.max(0, this.#readAhead - this.#keptStart);
-      this.#keptStart = 0;
-      this.#keptEnd = live;
-      this.#stagedEnd = 0;
-    }
+    const length = this.#keptEnd - this.#keptStart + to - from;
+    if (!this.#kept || this.#keptEnd + to - from > this.#limit) this.#makeRoom(length);
     source.copy(this.#kept!, this.#keptEnd, from, to);
     this.#keptEnd += to - from;
+  }
+
+  /** Makes room for the kept bytes and others behind them, `length` together. */
+  #makeRoom(length: number): void {
+    const slots = this.#slots;
+    const room = this.#limit - this.#base;
+    const isForSlot = this.#paused && length >= SLOT_BYTES && slots && length <= slots.size;
+    if (isForSlot && !this.#inSlot && slots.hasFree) this.#moveTo(slots, slots.size);
+    else if (this.#kept && length <= room) this.#shift(this.#kept, this.#base);
+    else this.#moveTo(undefined, Math.max(length, 2 * room));
+  }
+
+  /** Moves the kept bytes to a slot, or to a buffer of so many bytes. */
+  #moveTo(slots: KeepSlots | undefined, bytes: number): void {
+    const size = slots ? bytes : Math.max(256, bytes);
+    this.#onKept(size - (this.#limit - this.#base));
+    const from = this.#inSlot ? this.#base : -1;
+    const base = slots ? slots.take() : 0;
+    const target = slots ? slots.buffer : Buffer.allocUnsafe(size);
+    this.#shift(target, base);
+    if (from >= 0) this.#slots!.free(from);
+    this.#inSlot = slots !== undefined;
+    this.#base = base;
+    this.#limit = base + size;
+  }
+
+  #shift(target: Buffer, to: number): void {
+    const length = this.#keptEnd - this.#keptStart;
+    this.#kept?.copy(target, to, this.#keptStart, this.#keptEnd);
+    this.#kept = target;
+    this.#readAhead = to + Math.max(0, this.#readAhead - this.#keptStart);
+    this.#keptStart = to;
+    this.#keptEnd = to + length;
+  }
+
+  #leaveSlot(): void {
+    if (this.#inSlot) this.#slots!.free(this.#base);
+    this.#inSlot = false;
+    this.#base = 0;
+    this.#limit = 0;
   }
 }

@@ -93,7 +93,7 @@ export class Connection implements Client, TransportEvents {
         }
         memory.unfinished += bytes;
       },
-      pool.stage,
+      pool.keepSlots,
     );
     this.#pause = new ReadPause(transport, this.#packets, memory, this);
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { PacketReader, type Stage } from '../../../src/mqtt/packet-reader.ts';
+import { type KeepSlots, PacketReader } from '../../../src/mqtt/packet-reader.ts';
 import { ProtocolError } from '../../../src/mqtt/protocol-error.ts';
 import * as packets from '../../support/packets.ts';
 
@@ -10,7 +10,7 @@ const CONNECT = packets.connect({ clientId: 'c' });
 function reader(
   limit = 1024 * 1024,
   every: (frames: PacketReader, count: number) => void = () => undefined,
-  stage?: Stage,
+  slots?: KeepSlots,
 ) {
   const got: string[] = [];
   const sources: Buffer[] = [];
@@ -25,14 +25,37 @@ function reader(
       every(frames, got.length);
     },
     undefined,
-    stage,
+    slots,
   );
   return { frames, got, sources };
 }
 
-/** A stage in the middle of a buffer; what is around it must not change. */
-function smallStage(): Stage {
-  return { buffer: Buffer.alloc(5000, 0xaa), start: 500, size: 4000, owner: undefined };
+const SLOT = 4000;
+
+/** Slots behind 500 bytes of a buffer that must not change; `used` has the places that are taken. */
+function someSlots(count: number) {
+  const buffer = Buffer.alloc(500 + count * SLOT, 0xaa);
+  const free = Array.from({ length: count }, (_, i) => 500 + i * SLOT);
+  const used = new Set<number>();
+  const slots: KeepSlots = {
+    buffer,
+    size: SLOT,
+    get hasFree() {
+      return free.length > 0;
+    },
+    take() {
+      const start = free.pop();
+      if (start === undefined) throw new Error('no slot is free');
+      used.add(start);
+      return start;
+    },
+    free(start) {
+      if (!used.delete(start)) throw new Error('this slot is free already');
+      buffer.fill(0xbb, start, start + SLOT);
+      free.push(start);
+    },
+  };
+  return { slots, used, buffer };
 }
 
 const toHex = (bytes: Buffer): string => bytes.toString('hex');
@@ -163,61 +186,109 @@ test('however often it is paused, read ahead and resumed, every packet comes onc
   );
 });
 
-test('packets that were kept come from the stage, in one copy for many; large ones and few bytes do not', () => {
-  const stage = smallStage();
-  const { frames, got, sources } = reader(1024 * 1024, (self, n) => n === 1 && self.pause(), stage);
-  const small = Array.from({ length: 60 }, (_, i) => packets.publish(`t/${i}`, Buffer.alloc(100)));
-  const all = [CONNECT, ...small, packets.publish('large', Buffer.alloc(4000)), packets.pingreq];
+test('bytes that wait are in a slot, which is free again once they are read', () => {
+  const { slots, used, buffer } = someSlots(1);
+  const { frames, got, sources } = reader(1e6, (self, n) => n === 1 && self.pause(), slots);
+  const small = Array.from({ length: 30 }, (_, i) => packets.publish(`t/${i}`, Buffer.alloc(100)));
+  const all = [CONNECT, ...small, packets.publish('t', 'the last')];
+  const bytes = Buffer.concat(all);
+  frames.feed(bytes.subarray(0, -3));
+  expect(used.size).toBe(1);
+  frames.resume();
+  expect(sources.map((source) => source === buffer)).toEqual([false, ...small.map(() => true)]);
+  // What is left is less than a packet, and may wait for long.
+  expect([used.size, frames.keptBytes]).toEqual([0, packets.publish('t', 'the last').length - 3]);
+  frames.feed(bytes.subarray(-3));
+  expect(got).toEqual(all.map(toHex));
+  expect(frames.keptBytes).toBe(0);
+  expect(buffer.subarray(0, 500)).toEqual(Buffer.alloc(500, 0xaa));
+});
+
+test.each([
+  ['few', 900],
+  ['more than a slot has', SLOT],
+])('%s bytes that wait take no slot', (_, bytes) => {
+  const { slots, used } = someSlots(1);
+  const { frames, got } = reader(1e6, (self, n) => n === 1 && self.pause(), slots);
+  const all = [CONNECT, packets.publish('t', Buffer.alloc(bytes)), packets.pingreq];
   frames.feed(Buffer.concat(all));
+  expect(used.size).toBe(0);
   frames.resume();
   expect(got).toEqual(all.map(toHex));
-  expect(sources.map((source) => source === stage.buffer)).toEqual([
-    ...[false, ...small.map(() => true)],
-    ...[false, false],
-  ]);
-  expect(stage.buffer.subarray(0, 500)).toEqual(Buffer.alloc(500, 0xaa));
-  expect(stage.buffer.subarray(4500)).toEqual(Buffer.alloc(500, 0xaa));
 });
 
-test('a reader whose stage another one has taken moves its packets there again', () => {
-  const stage = smallStage();
-  const other = reader(1024, (self, count) => count === 1 && self.pause(), stage);
-  const one = reader(
-    1024,
+test('where all slots are taken, bytes wait outside; those that outgrow a slot leave it', () => {
+  const { slots, used } = someSlots(1);
+  const [one, other] = [0, 1].map(() => reader(1e6, (self, n) => n === 1 && self.pause(), slots));
+  const packet = packets.publish('t', Buffer.alloc(1500, 1));
+  const all = [CONNECT, packet, packet];
+  for (const { frames } of [one!, other!]) frames.feed(Buffer.concat(all));
+  expect(used.size).toBe(1);
+  one!.frames.feed(packet);
+  expect(used.size).toBe(0);
+  for (const { frames } of [one!, other!]) frames.resume();
+  expect(one!.got).toEqual([...all, packet].map(toHex));
+  expect(other!.got).toEqual(all.map(toHex));
+});
+
+test('a reader that forgets what it kept, also while a packet of it is handled, gives its slot back', () => {
+  const { slots, used } = someSlots(1);
+  const packet = packets.publish('t', Buffer.alloc(600));
+  const { frames, got } = reader(
+    1e6,
     (self, count) => {
       if (count === 1) self.pause();
-      if (count === 3) other.frames.resume();
+      if (count === 2) self.clear();
     },
-    stage,
+    slots,
   );
-  const packetsOf = (fill: number): Buffer[] => [
-    CONNECT,
-    ...Array.from({ length: 6 }, () => packets.publish('t', Buffer.alloc(300, fill))),
-  ];
-  one.frames.feed(Buffer.concat(packetsOf(1)));
-  other.frames.feed(Buffer.concat(packetsOf(2)));
-  one.frames.resume();
-  expect(one.got).toEqual(packetsOf(1).map(toHex));
-  expect(other.got).toEqual(packetsOf(2).map(toHex));
+  frames.feed(Buffer.concat([CONNECT, packet, packet, packet]));
+  expect(used.size).toBe(1);
+  frames.resume();
+  expect([got.length, used.size, frames.keptBytes]).toEqual([2, 0, 0]);
 });
 
-test('readers that share a stage do not mix their packets, also where one is read within the other', () => {
+test('kept bytes are counted with the room that they take, and none is left over', () => {
+  const { slots } = someSlots(1);
+  let counted = 0;
+  let count = 0;
+  const frames: PacketReader = new PacketReader(
+    1e6,
+    () => {
+      if (++count % 3 === 0) frames.pause();
+    },
+    (bytes) => {
+      counted += bytes;
+    },
+    slots,
+  );
+  const packet = packets.publish('t', Buffer.alloc(700));
+  frames.feed(Buffer.concat([CONNECT, ...Array.from({ length: 5 }, () => packet)]));
+  expect(counted).toBe(SLOT);
+  frames.feed(Buffer.concat(Array.from({ length: 5 }, () => packet)));
+  expect(counted).toBeGreaterThan(SLOT);
+  for (let round = 0; round < 5; round++) frames.resume();
+  expect([counted, frames.keptBytes]).toEqual([0, 0]);
+});
+
+test('readers that share slots do not mix their packets, also where one is read within the other', () => {
   fc.assert(
     fc.property(
       fc.tuple(stream, stream),
       cuts,
       fc.integer({ min: 1, max: 4 }),
       fc.integer({ min: 1, max: 5 }),
-      (both, lengths, nth, later) => {
-        const stage = smallStage();
+      fc.integer({ min: 0, max: 2 }),
+      (both, lengths, nth, later, count) => {
+        const { slots, used } = someSlots(count);
         const readers = [0, 1].map((self) =>
           reader(
             1024 * 1024,
-            (frames, count) => {
-              if (count % nth === 0) frames.pause();
+            (frames, n) => {
+              if (n % nth === 0) frames.pause();
               if (self === 0) readers[1]!.frames.resume();
             },
-            stage,
+            slots,
           ),
         );
         const streams = both.map((all) => [...pieces(Buffer.concat(all), lengths)]);
@@ -225,11 +296,18 @@ test('readers that share a stage do not mix their packets, also where one is rea
           readers.forEach(({ frames }, k) => {
             const piece = streams[k]![i];
             if (piece) frames.feed(piece);
+            if (i % 2 === 0) frames.readAhead();
             if (i % later === k) frames.resume();
           });
         }
         for (let round = 0; round < 42; round++) for (const { frames } of readers) frames.resume();
-        expect(readers.map(({ got }) => got)).toEqual(both.map((all) => all.map(toHex)));
+        const isPublish = (hex: string): boolean => hex.startsWith('3');
+        for (const [k, all] of both.entries()) {
+          const wanted = all.map(toHex);
+          for (const of of [isPublish, (hex: string) => !isPublish(hex)])
+            expect(readers[k]!.got.filter(of)).toEqual(wanted.filter(of));
+        }
+        expect(used.size).toBe(0);
       },
     ),
   );

@@ -6,16 +6,28 @@ describe('slots', () => {
     const pool = new BufferPool();
     const starts = Array.from({ length: 128 }, () => pool.takeSlot());
     expect(new Set(starts).size).toBe(128);
-    expect(Math.min(...starts)).toBe(2 * SLOT_BYTES);
-    expect(Math.max(...starts)).toBe(pool.buffer.length - SLOT_BYTES);
+    expect(Math.min(...starts)).toBe(SLOT_BYTES);
+    expect(Math.max(...starts)).toBe(128 * SLOT_BYTES);
     expect(starts.every((start) => start % SLOT_BYTES === 0)).toBe(true);
     expect(pool.takeSlot()).toBe(-1);
   });
 
-  test('the stage is in the buffer, behind the chunk', () => {
-    const { buffer, stage } = new BufferPool();
-    expect(stage).toMatchObject({ start: SLOT_BYTES, size: SLOT_BYTES });
-    expect(stage.buffer).toBe(buffer);
+  test('those for bytes that wait are behind the others, have room for a chunk and more, and end with the buffer', () => {
+    const { buffer, keepSlots } = new BufferPool();
+    expect(keepSlots.buffer).toBe(buffer);
+    expect(keepSlots.size).toBeGreaterThan(SLOT_BYTES);
+    const starts: number[] = [];
+    while (keepSlots.hasFree) starts.push(keepSlots.take());
+    expect(starts).toEqual(
+      Array.from({ length: 64 }, (_, i) => 129 * SLOT_BYTES + i * keepSlots.size),
+    );
+    expect(starts.at(-1)! + keepSlots.size).toBe(buffer.length);
+    keepSlots.free(starts[5]!);
+    expect([keepSlots.hasFree, keepSlots.take(), keepSlots.hasFree]).toEqual([
+      true,
+      starts[5],
+      false,
+    ]);
   });
 
   test('one that was given back is given again', () => {
