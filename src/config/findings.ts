@@ -148,7 +148,8 @@ function more(
   const strange = written.startsWith('"') ? lookAlikes(written.slice(1, -1)) : '';
   const template = /^"(\$[A-Za-z_]\w*"$|.*(\$\{\w|\{\{))/.test(written);
   const note = `${strange === '' ? '' : `; ${strange}`}${template ? '; variables are not filled in' : ''}`;
-  if (/\(did you mean/.test(said) || schema === undefined || template) return note;
+  const filled = /\{\w+\}/.test(written);
+  if (/\(did you mean/.test(said) || schema === undefined || template || filled) return note;
   const meant = meantValue(schema, source.value, path);
   return meant === undefined ? note : ` (did you mean ${meant}?)${note}`;
 }

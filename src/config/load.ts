@@ -12,11 +12,13 @@ import {
 import { inRouteWarnings } from './checks/in-route-checks.ts';
 import { likelyMistakes, noFolder } from './checks/likely-mistakes.ts';
 import type { Parts, ValidElement } from './checks/parts.ts';
+import { withFilledNames } from './filled-names.ts';
 import { validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
 import { homeAssistantSchema } from './schema/home-assistant.ts';
 import { type HttpConfig, httpSchema } from './schema/http.ts';
 import { type ListenerConfig, listenerSchema } from './schema/listeners.ts';
+import { namesSchema } from './schema/names.ts';
 import { outputSchema } from './schema/outputs.ts';
 import { powerFailSchema } from './schema/power-fail.ts';
 import { type Config, cellSchema, configSchema, type Settings } from './schema/schema.ts';
@@ -81,7 +83,7 @@ export async function loadConfig(
     return failed([{ file, line: 1, column: 1, path: 'config', message }]);
   }
   const renamed = withNewNames(parsed);
-  const { source } = renamed;
+  const { source, findings: ofNames } = withFilledNames(renamed.source);
   const placed = (findings: readonly Finding[]): Problem[] =>
     findings.slice(0, MOST_FINDINGS).map(({ path: at, at: place, message }) => ({
       file,
@@ -101,10 +103,11 @@ export async function loadConfig(
     elementForms(source, outside.drivers),
   );
   const parts = partsOf(source, outside.drivers, sensor);
-  const failing = outside.findings.map(({ path: at }) => formatPath(at));
+  const failing = [...outside.findings, ...ofNames].map(({ path: at }) => formatPath(at));
   const others = findings.filter(({ path: at }) => !failing.includes(formatPath(at)));
   const all = [
     ...renamed.findings,
+    ...ofNames,
     ...outside.findings,
     ...others,
     ...crossChecks(parts),
@@ -155,11 +158,12 @@ function explainKey(source: Source): KeyExplainer {
 
 /** The elements that are valid by themselves, also when others are not: all problems are reported at once. */
 function partsOf(source: Source, drivers: Drivers, sensor: Schemas['sensor']): Parts {
-  const { cell, sensors, outputs, broker, powerFail, uplinks, http, homeAssistant } =
+  const { cell, names, sensors, outputs, broker, powerFail, uplinks, http, homeAssistant } =
     source.value as Readonly<Record<string, unknown>>;
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
     cell: cellSchema.safeParse(cell).data ?? 'CELL',
+    names: namesSchema.safeParse(names).data,
     sensors: valid(sensors, (one) => sensor.safeParse(one)),
     outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
     powerFail: powerFail === undefined ? undefined : powerFailSchema.safeParse(powerFail).data,

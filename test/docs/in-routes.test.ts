@@ -21,16 +21,25 @@ const files = ['README.md', 'docs', 'config'].flatMap((place) =>
 
 /** Every route with `in` that the documentation and the configs show, with the file that shows it. */
 const examples = files.flatMap((file) =>
-  [...readFileSync(join(REPOSITORY, file), 'utf8').matchAll(/\{ in: [^}]*\}/g)].map(
+  [...readFileSync(join(REPOSITORY, file), 'utf8').matchAll(/\{ in: (?:'[^']*'|[^}'])*\}/g)].map(
     ([route]): [string, string] => [file, route],
   ),
 );
+
+/** Names in braces, as docs/plant-names.md has them. */
+const NAMES = { enterprise: 'acme', site: 'ulm', area: 'body-shop', line: 'line4' };
+const CELL = 'robotcell1';
+const filled = (text: string): string =>
+  Object.entries({ ...NAMES, cell: CELL }).reduce(
+    (all, [name, value]) => all.replaceAll(`{${name}}`, value),
+    text,
+  );
 
 test('examples are found', () => expect(examples.length).toBeGreaterThan(2));
 
 describe.each(examples)('%s: %s', (_file, text) => {
   const route = parse(text) as { in: string; strip?: string; to?: string };
-  const local = `${route.to ?? ''}${route.in.slice((route.strip ?? '').length)}`;
+  const local = filled(`${route.to ?? ''}${route.in.slice((route.strip ?? '').length)}`);
   const [cell, ...levels] = local.replaceAll('+', 'lamp').split('/');
 
   test('reaches an output, from the topic at the plant that the out routes show', async () => {
@@ -40,6 +49,7 @@ describe.each(examples)('%s: %s', (_file, text) => {
       join(folder, 'config.yaml'),
       stringify({
         cell,
+        names: NAMES,
         outputs: [{ name, driver: 'digital-output', line: 'DO0' }],
         uplinks: [
           {
@@ -53,7 +63,7 @@ describe.each(examples)('%s: %s', (_file, text) => {
     const { config, problems, warnings } = await loadConfig('config.yaml', fakeDrivers, folder);
     expect([problems, warnings]).toEqual([[], []]);
     const routes = new Routes({ out: [], in: config?.uplinks[0]?.in ?? [], own: [] });
-    const remote = `${route.strip ?? ''}${cell}/${name}/set`;
+    const remote = `${filled(route.strip ?? '')}${cell}/${name}/set`;
     expect(routes.in(remote)?.local).toBe(`${cell}/${name}/set`);
   });
 });

@@ -5,8 +5,11 @@ import type { Parts } from './parts.ts';
 
 /** Warnings about values that are valid and rarely meant: wildcards of file names, characters that only look right. */
 export function* likelyMistakes(parts: Parts): Iterable<Finding> {
-  const { cell, sensors, outputs, uplinks } = parts;
+  const { cell, names = {}, sensors, outputs, uplinks } = parts;
   yield* likelySlip(['cell'], cell);
+  for (const [level, name = ''] of Object.entries(names)) {
+    yield* likelySlip(['names', level], name);
+  }
   for (const [list, elements] of Object.entries({ sensors, outputs })) {
     for (const { index, element } of elements) {
       yield* likelySlip([list, index, 'name'], element.name);

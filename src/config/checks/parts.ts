@@ -2,6 +2,7 @@ import type { Channel, Drivers } from '../../driver-kit/driver.ts';
 import type { HomeAssistantConfig } from '../schema/home-assistant.ts';
 import type { HttpConfig } from '../schema/http.ts';
 import type { ListenerConfig } from '../schema/listeners.ts';
+import type { PlantNames } from '../schema/names.ts';
 import type { PartialOutput } from '../schema/outputs.ts';
 import type { PowerFailConfig } from '../schema/power-fail.ts';
 import { channelsOf, type PartialSensor } from '../schema/sensors.ts';
@@ -17,6 +18,7 @@ export interface ValidElement<Element> {
 /** The parts of a config that are valid by themselves, and their lines in the file. */
 export interface Parts {
   readonly cell: string;
+  readonly names: PlantNames | undefined;
   readonly sensors: readonly ValidElement<PartialSensor>[];
   readonly outputs: readonly ValidElement<PartialOutput>[];
   readonly powerFail: PowerFailConfig | undefined;

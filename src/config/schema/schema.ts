@@ -6,6 +6,7 @@ import { type HomeAssistantConfig, homeAssistantSchema } from './home-assistant.
 import { type HttpConfig, httpSchema } from './http.ts';
 import { type Limits, limitsSchema } from './limits.ts';
 import { type ListenerConfig, listenerSchema } from './listeners.ts';
+import { namesSchema, type PlantNames } from './names.ts';
 import { type OutputConfig, outputSchema } from './outputs.ts';
 import { type PowerFailConfig, powerFailSchema } from './power-fail.ts';
 import { payloadSchema, type SensorConfig, sensorSchema } from './sensors.ts';
@@ -21,6 +22,8 @@ export interface Config extends Settings {
 /** The values of the config file, every default filled in: milliseconds and bytes. */
 export interface Settings {
   readonly cell: string;
+  /** As they are filled in: topics and names of this config have no braces. */
+  readonly names?: PlantNames | undefined;
   readonly data: string;
   readonly payload: PayloadForm;
   readonly broker: {
@@ -113,6 +116,11 @@ export function configSchema(drivers: Drivers) {
   return z
     .strictObject({
       cell: cellSchema.describe('First level of every topic that this gateway publishes.'),
+      names: namesSchema
+        .optional()
+        .describe(
+          "Names of the plant. `{enterprise}`, `{site}`, `{area}`, `{line}` and `{cell}` in topics and in names at the plant are replaced by them: `to: '{site}/{line}/'`. See docs/plant-names.md.",
+        ),
       data: text(
         'the path of a folder',
         /^(?![~$])/,

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { edited, isMap, type Values } from './edited.ts';
 import { type Finding, formatPath, type Path, shorten } from './problem.ts';
 import type { Source } from './source.ts';
 
@@ -36,13 +37,11 @@ export interface RenamedSource {
   pathInFile(path: Path): Path;
 }
 
-type Values = Readonly<Record<string, unknown>>;
+/** Longer lists of uplinks are no valid config. */
+const MOST_ELEMENTS = 1000;
 
 /** An old name and the path of the new key in the same map. */
 type Renamed = readonly [old: string, to: readonly string[]];
-
-/** Longer lists are no valid config; going through all their elements would only cost time. */
-const MOST_ELEMENTS = 1000;
 
 /** Moves the values of old names to the new ones; the source still gives their positions in the file. */
 export function withNewNames(source: Source): RenamedSource {
@@ -68,7 +67,8 @@ export function withNewNames(source: Source): RenamedSource {
   };
 
   const value = RENAMED_KEYS.reduce(
-    (all, { within, keys }) => edited(all, within, [], (map, path) => rename(map, path, keys)),
+    (all, { within, keys }) =>
+      edited(all, within, MOST_ELEMENTS, (map, path) => rename(map, path, keys)),
     source.value,
   );
   return {
@@ -115,28 +115,6 @@ function remedy(
 function inShort(value: unknown): unknown {
   if (typeof value === 'string') return shorten(value);
   return typeof value === 'object' ? '…' : value;
-}
-
-/** The value with `edit` applied to each map at `within`; the rest is shared, not copied. */
-function edited(
-  value: unknown,
-  within: readonly string[],
-  path: Path,
-  edit: (map: Values, path: Path) => Values,
-): unknown {
-  const [key, ...rest] = within;
-  if (key === '*') {
-    if (!Array.isArray(value) || value.length > MOST_ELEMENTS) return value;
-    return value.map((one, index) => edited(one, rest, [...path, index], edit));
-  }
-  if (!isMap(value)) return value;
-  if (key === undefined) return edit(value, path);
-  if (!Object.hasOwn(value, key)) return value;
-  return { ...value, [key]: edited(value[key], rest, [...path, key], edit) };
-}
-
-function isMap(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Undefined where there is no such key; an empty value is null. */

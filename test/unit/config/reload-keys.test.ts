@@ -9,6 +9,7 @@ import { REPOSITORY } from '../../support/gateway.ts';
 const APPLIED = [
   ...['payload', 'sensors', 'outputs', 'uplinks', 'log.level', 'store.readingsWithin'],
   ...['store.history', 'homeAssistant.prefix'],
+  ...['names.enterprise', 'names.site', 'names.area', 'names.line'],
   ...['broker.listeners', 'broker.access', 'broker.limits'],
 ];
 

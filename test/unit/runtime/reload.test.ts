@@ -38,6 +38,7 @@ function settings(port: number, other: number, dataDir: string) {
         routes: [{ out: 'up/#', to: 'p/', retain: 'clear' }],
       },
     ] as Record<string, unknown>[],
+    names: undefined as Record<string, unknown> | undefined,
     homeAssistant: undefined as Record<string, unknown> | undefined,
     log: { level: 'info' },
     store: { readingsWithin: '1s', history: { bytes: '1GiB' } },
@@ -78,6 +79,17 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['a larger window', (c) => (c.broker.limits.inflight = 300), /limits\.inflight: 5 -> 300/],
   ['another kind of topics', (c) => (c.broker.limits.controlCharacters = 'allow'), /s\.controlC/],
   ['other windows', (c) => (c.broker.limits.receiveMaximum = 5), /receiveMaximum: 1000 -> 5/],
+  ['names of the plant', (c) => (c.names = { site: 'ulm' }), /^names: new, \{"site":"ulm"\}$/m],
+  [
+    'a name in use',
+    (c) => (c.uplinks[0]!.routes = [inSite]),
+    /plant\.out\.up\/#\.to: "p\/" -> "ulm/,
+  ],
+  [
+    'another name',
+    (c) => (c.names = { site: 'bonn' }),
+    /plant\.out\.up\/#\.to: "ulm\/" -> "bonn\/"/,
+  ],
   ['an edge node', (c) => c.uplinks.push(scada), /uplinks\.scada: new/],
   ['an edge node less', (c) => c.uplinks.splice(1, 1), /uplinks\.scada: gone/],
   ['an uplink more', (c) => c.uplinks.push(spare), /uplinks\.spare: new/],
@@ -96,6 +108,7 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ],
   ['how late readings are kept', (c) => (c.store.readingsWithin = '2s'), /store\.readingsWithin/],
 ];
+const inSite = { out: 'up/#', to: '{site}/', retain: 'clear' };
 const webSocket = { host: '127.0.0.1', port: 0, protocol: 'ws' };
 
 async function start() {
