@@ -107,8 +107,8 @@ uplinks:
   });
 
   it('that are wrong are reported where they are given, and nowhere else', async () => {
-    expect(await saidOf("'{site}/'", 'names: { site: ulm/2 }\n')).toEqual([
-      expect.stringMatching(/^names\.site: found "ulm\/2", expected one level of a topic/),
+    expect(await saidOf("'{site}/'", 'names: { site: ulm+2 }\n')).toEqual([
+      expect.stringMatching(/^names\.site: found "ulm\+2", expected one level of a topic/),
     ]);
     expect(await saidOf("'{site}/'", "names: { site: '{cell}' }\n")).toEqual([
       expect.stringMatching(/^names\.site: found "\{cell\}", expected one level of a topic/),
