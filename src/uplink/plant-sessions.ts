@@ -22,7 +22,7 @@ export interface KnownSession {
 export type OpenMessage = readonly [packetId: number, seq: number];
 
 export interface PlantSessionsParts {
-  readonly config: Pick<UplinkConfig, 'clientId' | 'urls'>;
+  readonly config: Pick<UplinkConfig, 'clientId' | 'urls' | 'cluster'>;
   /** Values that survive a restart; not used before the first connection. */
   state(): KeyValueStore;
   /** Stores a value with the next commit, before all changes that are added later. */
@@ -50,7 +50,8 @@ const UNKNOWN: KnownSession = {
 
 /**
  * The sessions of an uplink: one for each address of the plant, because two addresses may be two brokers that know
- * nothing of each other. What one has granted or received says nothing about the other.
+ * nothing of each other. What one has granted or received says nothing about the other. The addresses of a cluster share
+ * one session.
  */
 export class PlantSessions {
   readonly #parts: PlantSessionsParts;
@@ -69,8 +70,7 @@ export class PlantSessions {
     const { state, setNow, config } = this.#parts;
     const stored = state().get(IN_FLIGHT);
     const key = this.#keyOf(url);
-    // An earlier version stored no address: with one address, it was this one.
-    const before = typeof stored === 'string' ? stored : config.urls.length === 1 ? key : undefined;
+    const before = this.#sessionInFlight(stored, key);
     if (stored !== key) setNow(IN_FLIGHT, key);
     const former =
       before === key ? undefined : config.urls.find((other) => this.#keyOf(other) === before);
@@ -81,6 +81,14 @@ export class PlantSessions {
     }
     if (!present) this.lost(url);
     return present && before === key;
+  }
+
+  #sessionInFlight(stored: unknown, key: string): string | undefined {
+    const { cluster, urls } = this.#parts.config;
+    // An earlier version stored no address: with one address, it was this one.
+    if (typeof stored !== 'string') return urls.length === 1 ? key : undefined;
+    // An address that was a plant by itself until the config said that all are a cluster.
+    return cluster && urls.some((url) => this.#ofAddress(url) === stored) ? key : stored;
   }
 
   /** The plant has answered what was sent at the begin of the connection. */
@@ -99,7 +107,17 @@ export class PlantSessions {
     const stored = state().get(this.#keyOf(url));
     if (isSession(stored)) return stored;
     const former = state().get(SUBSCRIBED);
-    return { ...UNKNOWN, asked: isTexts(former) ? former : [] };
+    return { ...UNKNOWN, asked: isTexts(former) ? former : this.#askedElsewhere() };
+  }
+
+  /** What was requested in sessions of the other kind: before the addresses became a cluster, or while they were one. */
+  #askedElsewhere(): readonly string[] {
+    const { state, config } = this.#parts;
+    const keys = config.cluster
+      ? config.urls.map((url) => this.#ofAddress(url))
+      : [this.#ofCluster];
+    const sessions = keys.map((key) => state().get(key)).filter(isSession);
+    return [...new Set(sessions.flatMap(({ asked }) => asked))].slice(-REMEMBERED);
   }
 
   /** Whether what is known was written in this run: a crash can't have left it older than it is. */
@@ -120,9 +138,17 @@ export class PlantSessions {
     else state().set(key, { ...session, asked });
   }
 
-  /** Without the secrets of the address, which must not be stored. */
   #keyOf(url: string): string {
+    return this.#parts.config.cluster ? this.#ofCluster : this.#ofAddress(url);
+  }
+
+  /** Without the secrets of the address, which must not be stored. */
+  #ofAddress(url: string): string {
     return `session ${this.#parts.config.clientId} ${maskUrls(url)}`;
+  }
+
+  get #ofCluster(): string {
+    return `session ${this.#parts.config.clientId} cluster`;
   }
 }
 

@@ -6,6 +6,7 @@ import { type Blame, blameOf } from './failures.ts';
 import { untilFirstWorks } from './first-address.ts';
 import type { FlowWatch } from './flow-watch.ts';
 import { CHECK_MS, LineCheck } from './line-check.ts';
+import { nextPlace } from './next-address.ts';
 import { OtherGateways } from './other-gateways.ts';
 import type { OpenPlant, PlantConnection } from './plant-client.ts';
 import type { PlantClientEvents } from './plant-client-events.ts';
@@ -157,8 +158,7 @@ export class UplinkConnection {
       if (otherProtocol) continue;
       this.#reconnects++;
       const last = place % config.urls.length === config.urls.length - 1;
-      // After a working connection the first address is next; otherwise the next one, at once.
-      place = flowed ? 0 : place + 1;
+      place = nextPlace(place, config.cluster, { flowed, isMessage });
       if (this.#returning || (!flowed && !last)) {
         this.#returning = false;
         continue;
@@ -207,7 +207,10 @@ export class UplinkConnection {
             this.#check = check;
             timers.push(setInterval(() => void check.check().catch(failed), CHECK_MS));
             timers.push(setInterval(() => void this.#retryDenied(plant), RETRY_DENIED_MS));
-            if (!edge && url !== config.urls[0]) void this.#checkFirst(open, plant, life.signal);
+            // In a cluster the check would end this connection: two with one client id.
+            if (!edge && !config.cluster && url !== config.urls[0]) {
+              void this.#checkFirst(open, plant, life.signal);
+            }
           },
           acknowledged: (packetId, reason) => sender.acknowledged(packetId, reason),
           received: (packetId, reason) => sender.received(packetId, reason),

@@ -20,6 +20,8 @@ export interface UplinkConfig {
   readonly name: string;
   /** In the order in which they are tried. */
   readonly urls: readonly string[];
+  /** The addresses are nodes of one cluster, which share their sessions. */
+  readonly cluster?: boolean;
   /** Undefined: 5, or 4 where the plant does not take 5. */
   readonly protocol?: 4 | 5;
   readonly clientId: string;
@@ -106,6 +108,12 @@ export const uplinkSchema = z
         .describe(
           'Several addresses instead of url, tried in order. The gateway returns to the first one.',
         ),
+      cluster: z
+        .boolean({ error: 'true or false' })
+        .optional()
+        .describe(
+          'Whether the addresses of urls are nodes of one cluster that share their sessions. Then the gateway stays at the node that works, and does not return to the first one. Default: false, each is a separate plant.',
+        ),
       protocol: z
         .literal([4, 5], { error: '4 (MQTT 3.1.1) or 5' })
         .optional()
@@ -183,6 +191,12 @@ export const uplinkSchema = z
     if ((url === undefined) === (urls === undefined)) {
       const found = url === undefined ? 'neither url nor urls' : 'both url and urls';
       push(url === undefined ? [] : ['urls'], `found ${found}, expected one of them`);
+    }
+    if (ctx.value.cluster && (sparkplug || (urls ?? []).length < 2)) {
+      const message = sparkplug
+        ? 'an edge node of Sparkplug keeps no session, expected no such key'
+        : 'has no effect with one address, expected urls with the addresses of all nodes, or no such key';
+      push(['cluster'], message);
     }
     const secure = [url ?? '', ...(urls ?? [])].some((one) => /^(mqtts|wss):/i.test(one));
     if (tls && !secure) {

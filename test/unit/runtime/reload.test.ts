@@ -94,6 +94,16 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['an edge node less', (c) => c.uplinks.splice(1, 1), /uplinks\.scada: gone/],
   ['an uplink more', (c) => c.uplinks.push(spare), /uplinks\.spare: new/],
   ['a route more', (c) => (c.uplinks[0]!.routes as object[]).push(route), /plant\.out\.alarm\/#/],
+  [
+    'nodes of a cluster',
+    (c) => Object.assign(c.uplinks[0]!, nodes),
+    /uplinks\.plant\.cluster: new, true/,
+  ],
+  [
+    'one address',
+    (c) => Object.assign(c.uplinks[0]!, oneNode),
+    /uplinks\.plant\.cluster: gone, was true/,
+  ],
   ['another address', (c) => (c.uplinks[0]!.url = 'mqtt://127.0.0.1:10'), /uplinks\.plant\.urls/],
   ['a bound of its queue', (c) => (c.uplinks[0]!.queue = { messages: 5e4 }), /plant\.queue\.mess/],
   ['an uplink less', (c) => c.uplinks.splice(1, 1), /uplinks\.spare: gone/],
@@ -109,6 +119,12 @@ const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[
   ['how late readings are kept', (c) => (c.store.readingsWithin = '2s'), /store\.readingsWithin/],
 ];
 const inSite = { out: 'up/#', to: '{site}/', retain: 'clear' };
+const nodes = {
+  url: undefined,
+  urls: ['mqtt://127.0.0.1:9', 'mqtt://127.0.0.1:10'],
+  cluster: true,
+};
+const oneNode = { url: 'mqtt://127.0.0.1:9', urls: undefined, cluster: undefined };
 const webSocket = { host: '127.0.0.1', port: 0, protocol: 'ws' };
 
 async function start() {

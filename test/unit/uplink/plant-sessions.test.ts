@@ -1,16 +1,16 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { maskUrls } from '../../../src/base/secrets.ts';
 import { createMemoryState } from '../../../src/base/state.ts';
 import { PlantSessions } from '../../../src/uplink/plant-sessions.ts';
 
 const [A, B] = ['mqtt://a', 'mqtt://b'];
 
-function setUp(urls: readonly string[], states = createMemoryState()) {
+function setUp(urls: readonly string[], states = createMemoryState(), isCluster = false) {
   const state = states.of('uplink');
   const stored: string[] = [];
-  const create = (clientId = 'cell-plant') =>
+  const create = (clientId = 'cell-plant', cluster = isCluster) =>
     new PlantSessions({
-      config: { clientId, urls },
+      config: { clientId, urls, cluster },
       state: () => state,
       fresh: new Set(),
       setNow: (key, value) => {
@@ -128,4 +128,55 @@ test('QoS 2 messages in flight are remembered for the address that is left, unti
   expect(create().of(A).open).toEqual([[7, 7]]);
   sessions.answered(A);
   expect(sessions.of(A).open).toEqual([]);
+});
+
+describe('the addresses of a cluster', () => {
+  test('share one session: what is in flight belongs to it at each of them, while one says that it has it', () => {
+    const { create, stored } = setUp([A, B], undefined, true);
+    const sessions = create();
+    sessions.enter(A, false, []);
+    expect(sessions.enter(B, true, [[7, 7]])).toBe(true);
+    expect(sessions.enter(A, true, [[7, 7]])).toBe(true);
+    // The next run of the gateway.
+    expect(create().enter(B, true, [])).toBe(true);
+    expect(sessions.of(A).open).toEqual([]);
+    expect(stored).toEqual(['inFlightAt']);
+    expect(sessions.enter(A, false, [])).toBe(false);
+  });
+
+  test('share what was granted, and lose it together', () => {
+    const sessions = setUp([A, B], undefined, true).create();
+    sessions.set(A, {
+      ...sessions.of(A),
+      asked: ['x'],
+      granted: ['x 1'],
+      proof: 'p',
+      proven: true,
+    });
+    expect(sessions.of(B)).toMatchObject({ granted: ['x 1'], proof: 'p', proven: true });
+    expect([sessions.isFresh(A), sessions.isFresh(B)]).toEqual([true, true]);
+    sessions.lost(B);
+    expect(sessions.of(A)).toMatchObject({ asked: ['x'], granted: [], proven: false });
+  });
+
+  test('were separate plants before: their filters are remembered, and what was in flight at one belongs to all', () => {
+    const { create } = setUp([A, B]);
+    const separate = create();
+    separate.enter(A, true, []);
+    separate.set(A, { ...separate.of(A), asked: ['x'], granted: ['x 1'], proven: true });
+    separate.set(B, { ...separate.of(B), asked: ['y'] });
+    const cluster = create('cell-plant', true);
+    expect(cluster.enter(B, true, [[7, 7]])).toBe(true);
+    expect(cluster.of(A)).toMatchObject({ asked: ['x', 'y'], granted: [], proven: false });
+  });
+
+  test('become separate plants: what is in flight belongs to none, filters of the cluster are remembered', () => {
+    const { create } = setUp([A, B]);
+    const cluster = create('cell-plant', true);
+    cluster.enter(A, true, []);
+    cluster.set(A, { ...cluster.of(A), asked: ['x'] });
+    const separate = create();
+    expect(separate.enter(A, true, [[7, 7]])).toBe(false);
+    expect(separate.of(B).asked).toEqual(['x']);
+  });
 });

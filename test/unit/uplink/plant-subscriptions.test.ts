@@ -62,14 +62,14 @@ let number = 0;
 /** With the same `state`, a later run of the gateway. */
 function subscriptionsFor(
   routes: readonly InRoute[],
-  { probe = 30_000, state = `${number++}` } = {},
+  { probe = 30_000, state = `${number++}`, cluster = false } = {},
 ): PlantSubscriptions {
   const own = states.of(state);
   return new PlantSubscriptions({
     config: { in: routes, probe },
     probeTopic: PROBE,
     sessions: new PlantSessions({
-      config: { clientId: 'cell-plant', urls: ['mqtt://plant'] },
+      config: { clientId: 'cell-plant', urls: ['mqtt://plant', 'mqtt://other'], cluster },
       state: () => own,
       setNow: (key, value) => own.set(key, value),
       fresh: new Set(),
@@ -291,4 +291,19 @@ test('an answer after the end of the connection counts for nothing', async () =>
   const other = new FakeClient();
   await subscriptions.subscribe(other, true);
   expect(other.requests[0]).toEqual([PROBE, 'a/#']);
+});
+
+test('at another node of a cluster nothing is requested again but the probe; at another plant everything is', async () => {
+  for (const [cluster, expected] of [
+    [true, [[PROBE]]],
+    [false, [[PROBE, 'a/#', 'b/#'], [PROOF]]],
+  ] as const) {
+    const subscriptions = subscriptionsFor([route('a/#'), route('b/#')], { cluster });
+    const first = new FakeClient();
+    await subscriptions.subscribe(first, false);
+    expect(await requests(first)).toEqual([[PROBE, 'a/#', 'b/#'], [PROOF]]);
+    const second = new FakeClient('mqtt://other');
+    await subscriptions.subscribe(second, true);
+    expect(await requests(second)).toEqual(expected);
+  }
 });

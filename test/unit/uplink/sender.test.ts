@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { createMemoryState } from '../../../src/base/state.ts';
 import { createMessage } from '../../../src/queue/message.ts';
 import type { PendingAck } from '../../../src/queue/pending-ack.ts';
 import { type QueueEntry, WRITTEN } from '../../../src/queue/queue-entry.ts';
-import type { OpenMessage } from '../../../src/uplink/plant-sessions.ts';
+import { type OpenMessage, PlantSessions } from '../../../src/uplink/plant-sessions.ts';
 import type { PlantTransport } from '../../../src/uplink/plant-transport.ts';
 import { Routes } from '../../../src/uplink/routes.ts';
 import type { CurrentRouting } from '../../../src/uplink/routing.ts';
@@ -228,6 +229,27 @@ describe('after a lost connection', () => {
     queue.push(1);
     await connect();
     expect(transport.taken()).toEqual(['1!', '3!', '4!', '5!', '6']);
+  });
+
+  test.each([
+    [true, ['1!', '3!', '4']],
+    [false, ['1', '3', '4']],
+  ])('at another address, nodes of a cluster: %s, it is sent as %j', async (cluster, packets) => {
+    create({ qos: 1 });
+    const state = createMemoryState().of('uplink');
+    const sessions = new PlantSessions({
+      config: { clientId: 'c', urls: ['mqtt://a', 'mqtt://b'], cluster },
+      ...{ state: () => state, setNow: (key: string, value: unknown) => state.set(key, value) },
+      fresh: new Set(),
+    });
+    queue.push(3);
+    await connect(sessions.enter('mqtt://a', false, sender.openMessages));
+    sender.acknowledged(2, 0);
+    sender.disconnect();
+    queue.push(1);
+    const isSame = sessions.enter('mqtt://b', true, sender.openMessages);
+    await connect(isSame, sessions.of('mqtt://b').open);
+    expect(transport.taken()).toEqual(packets);
   });
 
   test('what is urgent of it goes first', async () => {

@@ -328,6 +328,26 @@ describe('after a failure', () => {
     expect(urls()).toEqual(['mqtt://first', 'mqtt://second']);
   });
 
+  test('of a working connection to a cluster the next node is next, which stays and is not left for the first one', async () => {
+    await start({
+      urls: ['mqtt://first', 'mqtt://second', 'mqtt://third'],
+      cluster: true,
+      probe: 0,
+    });
+    await plant().accept();
+    plant().end();
+    await advance(2000);
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second']);
+    await plant().accept(true);
+    // Two connections with one client id would end each other.
+    await advance(600_000);
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second']);
+    expect(connection.status.state).toBe('connected');
+    plant().end();
+    await advance(2000);
+    expect(urls()).toEqual(['mqtt://first', 'mqtt://second', 'mqtt://third']);
+  });
+
   test('of a connection that a message has ended before the probe came back, the first address is next, after a short pause', async () => {
     await start({ urls: ['mqtt://first', 'mqtt://second'] });
     endedByMessage = true;
