@@ -31,6 +31,12 @@ export class Rights {
     this.#write = of('write');
   }
 
+  /** The filters of the rules that allow reading, without those that another one covers. */
+  get readable(): readonly string[] {
+    const all = [...new Set(this.#read)];
+    return all.filter((one) => !all.some((other) => other !== one && covers(other, one)));
+  }
+
   mayPublish(topic: string): boolean {
     const known = this.#known.get(topic);
     if (known !== undefined) return known;

@@ -1,6 +1,8 @@
 import type { Connections } from './clients/connections.ts';
 import type { DataPlane } from './messages/data-plane.ts';
+import type { Session } from './messages/session.ts';
 import type { DropCounter } from './stats/drop-counter.ts';
+import { listSessions, type SessionList, type SessionQuery } from './stats/session-list.ts';
 import {
   aliasCounts,
   type BrokerCounts,
@@ -37,4 +39,16 @@ export function brokerSessions(
   return sessionStatuses(byClientId.values(), connections, storedClock, (session) =>
     shares.countOf(session),
   );
+}
+
+/** The sessions that a query asks for. */
+export function brokerSessionList(
+  { sessions }: DataPlane,
+  connections: Connections,
+  storedClock: Parameters<typeof sessionStatuses>[2],
+  query: SessionQuery,
+): Promise<SessionList> {
+  const { byClientId, shares } = sessions;
+  const sharesOf = (session: Session): number => shares.countOf(session);
+  return listSessions(byClientId, connections, storedClock, sharesOf, query);
 }

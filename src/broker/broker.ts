@@ -12,7 +12,7 @@ import type { Upgrade } from '../net/websocket.ts';
 import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { Store } from '../store/store.ts';
 import type { BrokerLimits } from './broker-limits.ts';
-import { brokerCounts, brokerSessions } from './broker-status.ts';
+import { brokerCounts, brokerSessionList, brokerSessions } from './broker-status.ts';
 import { applyAccess } from './clients/admission.ts';
 import { connectionName } from './clients/connection-name.ts';
 import { Connections } from './clients/connections.ts';
@@ -29,13 +29,9 @@ import type { Session } from './messages/session.ts';
 import { DropCounter } from './stats/drop-counter.ts';
 import { type LimitKey, LimitTroubles } from './stats/limit-troubles.ts';
 import { OnceLog } from './stats/once-log.ts';
+import type { SessionList, SessionQuery } from './stats/session-list.ts';
 import { type ShareStatus, shareStatuses } from './stats/share-status.ts';
-import {
-  type BrokerCounts,
-  type DropCounts,
-  dropCounts,
-  type SessionStatus,
-} from './stats/status.ts';
+import { type BrokerCounts, dropCounts, type SessionStatus } from './stats/status.ts';
 import { TrafficCounters } from './stats/traffic-counters.ts';
 
 export interface BrokerParts {
@@ -225,12 +221,17 @@ export class Broker implements Service {
     return brokerSessions(this.#plane, this.#connections, this.#parts.store.storedClock);
   }
 
+  /** The sessions that a query asks for. */
+  sessionList(query: SessionQuery): Promise<SessionList> {
+    return brokerSessionList(this.#plane, this.#connections, this.#parts.store.storedClock, query);
+  }
+
   /** The groups of shared subscriptions. */
   get shares(): readonly ShareStatus[] {
     return shareStatuses(this.#plane.sessions.shares.groups);
   }
 
-  get drops(): DropCounts {
+  get drops(): ReturnType<typeof dropCounts> {
     return dropCounts(this.#plane.sessions.byClientId, this.#drops);
   }
 

@@ -3,11 +3,21 @@ import type { Access } from '../access/access.ts';
 
 /** The rights of a request's user: the same over HTTP as over MQTT. */
 export interface Visitor {
+  /** Undefined for one without a login. */
+  readonly user: string | undefined;
+  readonly address: string;
+  /** The filters that cover all topics that it may read. */
+  readonly readable: readonly string[];
   maySubscribe(filter: string): boolean;
   mayPublish(topic: string): boolean;
 }
 
-const EVERYTHING: Visitor = { maySubscribe: () => true, mayPublish: () => true };
+const EVERYTHING: Omit<Visitor, 'address'> = {
+  user: undefined,
+  readable: ['#', '$SYS/#'],
+  maySubscribe: () => true,
+  mayPublish: () => true,
+};
 
 /** Used as the client id, because rules may name single clients. */
 const CLIENT_ID = 'cellgate-http';
@@ -19,17 +29,27 @@ export async function loginOf(
   access: Access,
   anonymous: boolean,
 ): Promise<Visitor | undefined> {
-  if (!access.hasRules) return EVERYTHING;
+  const address = request.socket.remoteAddress ?? 'unknown';
+  if (!access.hasRules) return { ...EVERYTHING, address };
   const { username, password } = credentialsOf(request.headers.authorization);
   const admission = await access.admit({
-    address: request.socket.remoteAddress ?? 'unknown',
+    address,
     clientId: CLIENT_ID,
     username,
     password,
     certificate: undefined,
     anonymous,
   });
-  return 'rights' in admission ? admission.rights : undefined;
+  if (!('rights' in admission)) return undefined;
+  const { identity, rights } = admission;
+  return {
+    user: identity.user,
+    address,
+    // A rule with %c is for a client of MQTT, which has another client id.
+    readable: rights.readable.filter((filter) => !filter.split('/').includes(CLIENT_ID)),
+    maySubscribe: (filter) => rights.maySubscribe(filter),
+    mayPublish: (topic) => rights.mayPublish(topic),
+  };
 }
 
 function credentialsOf(header: string | undefined): {

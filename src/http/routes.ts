@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Latency } from '../base/latency.ts';
 import type { LogTail } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
@@ -8,6 +9,7 @@ import type { Health } from '../runtime/health.ts';
 import type { Progress } from '../runtime/progress.ts';
 import type { Store } from '../store/store.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
+import { clientList, disconnect } from './clients.ts';
 import type { Visitor } from './login.ts';
 import { isLong, longChart, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
@@ -15,6 +17,7 @@ import type { Metrics } from './metrics.ts';
 export interface RoutesParts {
   readonly history: Pick<History, 'hour' | 'day'>;
   readonly archive: Pick<Archive, 'read' | 'isKept'>;
+  readonly log: Logger;
   readonly tail: LogTail;
   readonly store: Store;
   readonly broker: Broker;
@@ -40,9 +43,9 @@ type VisitorRoute = (request: PageRequest, visitor: Visitor) => Answer | Promise
 const METRICS = '$SYS/#';
 const TROUBLES = '$SYS/cellgate/troubles';
 const LOG = '$SYS/cellgate/log';
-/** A client may end connections if it may publish on this topic, which is otherwise unused. */
-const DISCONNECT = '$SYS/cellgate/disconnect';
+const CLIENTS = '$SYS/cellgate/clients';
 const TOPICS_AT_ONCE = 50;
+const MOST_FILTERS = 200;
 
 const LOG_IN = 'Log in as a user of the gateway.';
 const CHALLENGE = { 'www-authenticate': 'Basic realm="cellgate", charset="UTF-8"' };
@@ -55,6 +58,8 @@ export function createRoutes(parts: RoutesParts) {
     ['/metrics', readers(METRICS, createScrape(parts), CHALLENGE)],
     ['/api/history', visitors((request, visitor) => series(parts, request, visitor))],
     ['/api/rights', visitors(rights)],
+    ['/api/filters', visitors(filters)],
+    ['/api/clients', readers(CLIENTS, ({ query }) => clientList(parts.broker, query))],
     ['/api/disconnect', visitors((request, visitor) => disconnect(parts, request, visitor))],
     ['/api/log', readers(LOG, (request) => logLines(parts, request))],
   ]);
@@ -137,13 +142,9 @@ function rights({ query }: PageRequest, visitor: Visitor): Answer {
   return jsonAnswer(Object.fromEntries(found));
 }
 
-function disconnect(parts: RoutesParts, { method, query }: PageRequest, visitor: Visitor): Answer {
-  if (!visitor.mayPublish(DISCONNECT)) {
-    return textAnswer(403, `This user may not write ${DISCONNECT}.`);
-  }
-  if (method !== 'POST') return textAnswer(405, 'Only POST.', { allow: 'POST' });
-  const done = parts.broker.disconnectClient(query.get('client') ?? '');
-  return done ? jsonAnswer({ ok: true }) : textAnswer(404, 'No such client is connected.');
+/** The filters to subscribe to for all that the visitor may read, and how many there are. */
+function filters(_request: PageRequest, { readable }: Visitor): Answer {
+  return jsonAnswer({ read: readable.slice(0, MOST_FILTERS), all: readable.length });
 }
 
 function logLines({ tail }: RoutesParts, { query }: PageRequest): Answer {

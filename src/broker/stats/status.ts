@@ -3,7 +3,7 @@ import type { StoredClock } from '../../store/stored-clock.ts';
 import type { DropCounter } from './drop-counter.ts';
 
 /** The properties of a client's session that the status needs. */
-interface CountedSession {
+export interface CountedSession {
   readonly clientId: string;
   /** The user; '' if none has logged in. */
   readonly owner: string;
@@ -21,7 +21,8 @@ interface CountedSession {
   readonly drops: ReadonlyMap<string, number>;
 }
 
-interface CountedConnection<Session> {
+/** The properties of a connection that the status needs. */
+export interface CountedConnection<Session> {
   readonly session: Session | undefined;
   readonly version: Version | undefined;
   readonly protocol5: { readonly aliasCounts: AliasCounts } | undefined;
@@ -152,29 +153,43 @@ export function sessionStatuses<Session extends CountedSession>(
   for (const connection of connections) {
     if (connection.session) connected.set(connection.session, connection);
   }
-  return listed.map((session) => ({
+  return listed.map((session) =>
+    statusOf(session, connected.get(session), storedClock, sharesOf(session)),
+  );
+}
+
+/** A session as users see it; `connection` is undefined while its client is not connected. */
+export function statusOf(
+  session: CountedSession,
+  connection: CountedConnection<unknown> | undefined,
+  storedClock: Pick<StoredClock, 'wallAt'>,
+  shares: number,
+): SessionStatus {
+  return {
     clientId: session.clientId,
     user: session.owner,
-    address: connected.get(session)?.remoteAddress ?? null,
+    address: connection?.remoteAddress ?? null,
     online: session.online,
-    version: nameOf(connected.get(session)?.version),
+    version: nameOf(connection?.version),
     persistent: session.persistent,
     sessionExpiry: Number.isFinite(session.expiryMs) ? session.expiryMs / 1000 : null,
     since: storedClock.wallAt(session.online ? session.onlineSince : session.awaySince),
     subscriptions: session.subscriptions.size,
-    shares: sharesOf(session),
-    aliases: connected.get(session)?.protocol5?.aliasCounts ?? NO_ALIASES,
+    shares,
+    aliases: connection?.protocol5?.aliasCounts ?? NO_ALIASES,
     queued: session.queue.count,
     bytes: session.queue.bytes,
     inflight: session.inflight,
     dropped: [...session.drops.values()].reduce((sum, count) => sum + count, 0),
     slow: session.flow.slow,
-    held: { ...(connected.get(session)?.held ?? NEVER_HELD) },
-  }));
+    held: { ...(connection?.held ?? NEVER_HELD) },
+  };
 }
 
-const nameOf = (version: Version | undefined): VersionName | null =>
-  version === undefined ? null : VERSION_NAMES[version];
+/** The version as users know it; null without a connection. */
+export function nameOf(version: Version | undefined): VersionName | null {
+  return version === undefined ? null : VERSION_NAMES[version];
+}
 
 /** Connected clients by their version of MQTT. */
 export function versionCounts(

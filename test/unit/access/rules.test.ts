@@ -37,6 +37,18 @@ test.each([
   expect(rights(rule).maySubscribe(filter)).toBe(may);
 });
 
+test('what a client may read is said by as few filters as possible', () => {
+  const rules: Rule[] = [
+    { topic: 'a/#', allow: 'read' },
+    { topic: 'a/b', allow: 'readwrite' },
+    { topic: 'a/#', allow: 'readwrite' },
+    { topic: 'c/%u/+', allow: 'read' },
+    { topic: 'd/%c', allow: 'read' },
+    { topic: 'e', allow: 'write' },
+  ];
+  expect(new Rights(rules, 'u', undefined).readable).toEqual(['a/#', 'c/u/+']);
+});
+
 test('reading is not writing', () => {
   expect(rights('a', 'u', 'c', 'read').mayPublish('a')).toBe(false);
   expect(rights('a', 'u', 'c', 'write').maySubscribe('a')).toBe(false);

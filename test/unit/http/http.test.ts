@@ -229,7 +229,7 @@ test('is not ready while there is a trouble, and says the one that status says',
   expect((await ask(gateway.httpPort, '/healthz')).status).toBe(200);
 });
 
-test('a client can be sent away, not by a page of somebody else', async () => {
+test('a client can be sent away, not by a page of somebody else; the log has by whom', async () => {
   const gateway = await startGateway({ http: {} });
   ends.push(() => gateway.dispose());
   const options = { clientId: 'a b/ä', reconnectPeriod: 0 };
@@ -246,6 +246,43 @@ test('a client can be sent away, not by a page of somebody else', async () => {
   expect(await post({ origin: `http://127.0.0.1:${gateway.httpPort}` })).toBe(200);
   await closed;
   expect(await post()).toBe(404);
+  const { body } = await ask(gateway.httpPort, '/api/log?after=0');
+  const lines = (JSON.parse(body) as { line: string }[]).map(({ line }) => JSON.parse(line));
+  const told = lines.filter(({ msg }) => msg === 'a client was disconnected by a user of the page');
+  expect(told).toMatchObject([{ client: 'a b/ä', by: 'anonymous', address: '127.0.0.1' }]);
+});
+
+test('the sessions are searched and sorted; a wrong query is refused with what is wrong', async () => {
+  const gateway = await startGateway({ http: {} });
+  ends.push(() => gateway.dispose());
+  for (const clientId of ['plc-1', 'PLC-2', 'hmi']) {
+    const options = { clientId, clean: clientId === 'hmi' };
+    const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.port}`, options);
+    if (clientId === 'PLC-2') await client.endAsync();
+    else ends.push(() => client.endAsync(true));
+  }
+  const list = async (query: string): Promise<{ [key: string]: unknown }> => {
+    const { status, body } = await ask(gateway.httpPort, `/api/clients?${query}`);
+    expect(status).toBe(200);
+    const { sessions, ...counts } = JSON.parse(body);
+    return { ...counts, ids: sessions.map(({ clientId }: { clientId: string }) => clientId) };
+  };
+  const byId = 'sort=clientId&order=asc';
+  expect(await list(byId)).toEqual({ total: 3, found: 3, ids: ['PLC-2', 'hmi', 'plc-1'] });
+  expect(await list(`${byId}&text=plc`)).toEqual({ total: 3, found: 2, ids: ['PLC-2', 'plc-1'] });
+  expect(await list(`${byId}&text=plc&limit=1`)).toMatchObject({ found: 2, ids: ['PLC-2'] });
+  await until('it is away', async () => (await list('state=offline')).found === 1);
+  expect(await list('state=online&sort=clientId')).toMatchObject({ ids: ['plc-1', 'hmi'] });
+  for (const [query, said] of [
+    ['sort=colour', 'sort is one of clientId, '],
+    ['order=up', 'order is asc or desc'],
+    ['state=gone', 'state is all, online or offline'],
+    ['limit=201', 'limit is a number from 1 to 200'],
+    [`text=${'x'.repeat(201)}`, 'text has at most 200'],
+  ] as const) {
+    const { status, body } = await ask(gateway.httpPort, `/api/clients?${query}`);
+    expect([status, body]).toEqual([400, expect.stringContaining(said)]);
+  }
 });
 
 test('a port that is taken ends the start with the key to change', async () => {
@@ -310,11 +347,18 @@ describe('with users, over TLS', () => {
     const own = basic('gripper-only', 'right');
     expect((await get('/metrics', own)).status).toBe(403);
     expect((await get('/api/log', own)).status).toBe(403);
+    expect((await get('/api/clients', own)).status).toBe(403);
+    expect((await get('/api/clients', basic('anna', 'right'))).status).toBe(200);
     const rights = async (user: string): Promise<unknown> =>
       JSON.parse((await get('/api/rights?topic=a/set', basic(user, 'right'))).body);
     expect(await rights('anna')).toEqual({ 'a/set': true });
     expect(await rights('gripper-only')).toEqual({ 'a/set': false });
     expect((await get('/api/rights?topic=a/set')).status).toBe(401);
+    const filters = async (user: string): Promise<unknown> =>
+      JSON.parse((await get('/api/filters', basic(user, 'right'))).body);
+    expect(await filters('anna')).toEqual({ read: ['#', '$SYS/#'], all: 2 });
+    expect(await filters('gripper-only')).toEqual({ read: ['robotcell1/gripper/#'], all: 1 });
+    expect((await get('/api/filters')).status).toBe(401);
     // A user without rules may do much, but not end the connections of others.
     expect((await get('/api/disconnect?client=x', basic('anna', 'right'))).status).toBe(403);
     const topics = 'topic=robotcell1/gripper/force&topic=robotcell1/other';
