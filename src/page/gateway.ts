@@ -1,5 +1,6 @@
 import mqtt, { type MqttClient } from 'mqtt';
 import type { NumberedLine } from '../base/log.ts';
+import type { SessionList } from '../broker/stats/session-list.ts';
 import type { Series } from '../history/hour-history.ts';
 
 export interface Credentials {
@@ -137,9 +138,15 @@ export class Gateway {
     return found;
   }
 
-  /** Ends the connection of a client of the broker; its waiting messages are kept. */
-  async disconnect(clientId: string): Promise<void> {
-    await this.#request('api/disconnect', [['client', clientId]], 'POST');
+  /** The sessions that match the parameters; undefined if this user may not see them. */
+  async clients(parameters: string[][]): Promise<SessionList | undefined> {
+    return (await this.#request('api/clients', parameters)) as SessionList | undefined;
+  }
+
+  /** Ends the connection of a client of the broker; its waiting messages are kept. Resolves with the reason if it is refused, else with ''. */
+  async disconnect(clientId: string): Promise<string> {
+    const response = await this.#fetch('api/disconnect', [['client', clientId]], 'POST');
+    return response.ok ? '' : (await response.text()).trim();
   }
 
   /** The lines after this number; undefined if this user may not see the log. */
@@ -149,7 +156,12 @@ export class Gateway {
       | undefined;
   }
 
-  async #request(path: string, query: string[][], method = 'GET'): Promise<unknown> {
+  async #request(path: string, query: string[][]): Promise<unknown> {
+    const response = await this.#fetch(path, query, 'GET');
+    return response.ok ? response.json() : undefined;
+  }
+
+  async #fetch(path: string, query: string[][], method: string): Promise<Response> {
     const credentials = this.#credentials;
     const headers: Record<string, string> = credentials
       ? { authorization: `Basic ${encoded(`${credentials.username}:${credentials.password}`)}` }
@@ -158,7 +170,7 @@ export class Gateway {
     const date = Date.parse(response.headers.get('date') ?? '');
     // The header has whole seconds.
     if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();
-    return response.ok ? response.json() : undefined;
+    return response;
   }
 }
 

@@ -2,17 +2,17 @@ import 'uplot/dist/uPlot.min.css';
 import type { SessionStatus } from '../broker/stats/status.ts';
 import type { SensorStatus } from '../sensors/sensor-status.ts';
 import { createAlarms } from './alarms.ts';
-import { createClients } from './clients.ts';
 import { createConfirmDialog } from './confirm-dialog.ts';
 import { element, setText } from './dom.ts';
 import { createFrame } from './frame.ts';
 import { Gateway, type State } from './gateway.ts';
+import { createLazySection } from './lazy-section.ts';
 import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
 import { createOverview } from './overview.ts';
 import { Readings } from './readings.ts';
-import { placeOf } from './router.ts';
+import { placeOf, type Tab } from './router.ts';
 import { createSections } from './sections.ts';
 import { createSensors } from './sensors.ts';
 import { createShares } from './shares.ts';
@@ -21,8 +21,10 @@ import { locale, longSpan, translate } from './translations.ts';
 import { createUplinks } from './uplinks.ts';
 
 const SYS = '$SYS/cellgate/';
+/** Of connected clients. */
+const CONNECTED = '$SYS/broker/clients/connected';
 const RENDER_MS = 250;
-const LOG_MS = 2000;
+const POLL_MS = 2000;
 const POINT_MS = 5000;
 
 document.documentElement.lang = locale;
@@ -37,9 +39,11 @@ skip.addEventListener('click', (event) => {
 
 let troubles: readonly string[] | undefined;
 let isDenied = false;
-let onlineClients = 0;
+let connectedClients = 0;
+let listedClients: readonly SessionStatus[] = [];
 let sensorStatus: readonly SensorStatus[] = [];
 let state: State = 'connecting';
+let shownTab: Tab = 'overview';
 let about = { cell: '', version: '', started: 0 };
 const gateway = new Gateway({ state: onState, message: onMessage, denied: onDenied });
 
@@ -51,7 +55,10 @@ const alarms = createAlarms(gateway);
 const sensors = createSensors(gateway, readings);
 const outputs = createOutputs(gateway, confirm);
 const uplinks = createUplinks(gateway);
-const clients = createClients(gateway, confirm);
+const clients = createLazySection(async () => {
+  const { Clients } = await import('./clients/clients.ts');
+  return new Clients(gateway, confirm);
+});
 const shares = createShares();
 const store = createStore();
 const log = createLog(gateway);
@@ -64,10 +71,7 @@ const sections = createSections({
   alarms: [{ node: alarms.all, empty: 'noAlarms' }],
   outputs: [{ node: outputs.node, empty: 'noOutputs' }],
   plant: [{ node: uplinks.node, empty: 'noUplinks' }],
-  clients: [
-    { node: clients.node, empty: 'noClients' },
-    { node: shares.node, title: 'shares' },
-  ],
+  clients: [{ node: clients.node }, { node: shares.node, title: 'shares' }],
   system: [
     { node: store.node, title: 'store' },
     { node: log.node, title: 'log' },
@@ -76,13 +80,22 @@ const sections = createSections({
 const view = element('div', { class: 'page' }, lostBox, ...sections.nodes);
 main.append(view);
 addEventListener('hashchange', showPlace);
+document.addEventListener('visibilitychange', showLazy);
 showPlace();
+
+/** The sections that work only while they are on the screen. */
+function showLazy(): void {
+  const isLive = state === 'live' && !document.hidden;
+  clients.show(isLive && shownTab === 'clients');
+}
 
 /** Shows the section that the address names. */
 function showPlace(): void {
   const { tab, part } = placeOf(location.hash) ?? { tab: 'overview', part: '' };
   sections.choose(tab);
   frame.choose(tab);
+  shownTab = tab;
+  showLazy();
   render();
   if (tab === 'sensors' && part !== '') sensors.go(part);
   else scrollTo(0, 0);
@@ -98,13 +111,13 @@ function onState(next: State, wrong: boolean): void {
     main.replaceChildren(login.node);
     login.show(wrong);
   }
+  showLazy();
   if (state !== 'live') return;
   if (!main.contains(view)) main.replaceChildren(view);
   sensors.reload();
   uplinks.reload();
   outputs.reloadRights();
   alarms.reloadRights();
-  void clients.readRight();
   log.clear();
   void log.poll();
 }
@@ -114,6 +127,10 @@ function onDenied(filters: readonly string[]): void {
 }
 
 function onMessage(topic: string, payload: string): void {
+  if (topic === CONNECTED) {
+    connectedClients = Number(payload);
+    return;
+  }
   if (!topic.startsWith(SYS)) {
     if (readings.receive(topic, payload, gateway.now())) return;
     if (!outputs.receive(topic, payload)) alarms.receive(topic, payload);
@@ -132,10 +149,8 @@ function onMessage(topic: string, payload: string): void {
     showSensors();
   } else if (name === 'alarms') alarms.show(value);
   else if (name === 'outputs') outputs.show(value);
-  else if (name === 'clients') {
-    clients.show(value);
-    onlineClients = value.filter(({ online }: SessionStatus) => online).length;
-  } else if (name === 'shares') shares.show(value);
+  else if (name === 'clients') listedClients = value;
+  else if (name === 'shares') shares.show(value);
   else if (name === 'store') store.show(value);
   else if (name.startsWith('uplink/')) uplinks.receive(value);
 }
@@ -147,12 +162,19 @@ function showSensors(): void {
   gateway.subscribe([...readings.all].map((channel) => channel.topic));
 }
 
+/** The list has a hundred sessions at most. It has changes within a second, the count of all within ten. */
+function onlineClients(): number {
+  if (listedClients.length >= 100) return connectedClients;
+  return listedClients.filter(({ online }) => online).length;
+}
+
 /** Brings what has changed to the screen. */
 function render(): void {
   const isLive = state === 'live';
   const facts = { alarms: alarms.count, troubles, uplinks: uplinks.summary() };
-  overview.render({ ...facts, clients: onlineClients, isLive, isDenied });
+  overview.render({ ...facts, clients: onlineClients(), isLive, isDenied });
   sensors.render();
+  clients.render();
   if (about.version === '') return;
   const time = longSpan(gateway.now() - about.started);
   const wrong = alarms.count + (troubles?.length ?? 0);
@@ -169,13 +191,15 @@ function render(): void {
 
 setInterval(render, RENDER_MS);
 setInterval(() => {
-  if (state === 'live') void log.poll();
-}, LOG_MS);
+  if (state !== 'live') return;
+  void log.poll();
+  clients.poll();
+}, POLL_MS);
 setInterval(() => {
   if (state !== 'live') return;
   sensors.advance();
   uplinks.advance();
 }, POINT_MS);
 
-gateway.subscribe([`${SYS}#`]);
+gateway.subscribe([`${SYS}#`, CONNECTED]);
 gateway.connect(undefined);

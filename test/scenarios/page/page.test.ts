@@ -325,10 +325,13 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       properties: { sessionExpiryInterval: 90, topicAliasMaximum: 10 },
     });
     await member.subscribeAsync(['$share/line/steps/+', 'plain']);
-    const card = page.locator('.client', { hasText: 'member' });
+    await page.getByRole('button', { name: 'member', exact: true }).click();
+    const card = page.getByRole('dialog', { name: 'member' });
     for (const text of ['MQTT 5', '90 s', '2, 1 of them shared', '0 / 0']) {
       await card.locator('dd', { hasText: text }).waitFor();
     }
+    expect(await problems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
     const group = page.locator('.share', { hasText: '$share/line/steps/+' });
     await group.locator('dd', { hasText: 'member' }).waitFor();
     expect(await group.getAttribute('data-state')).toBe('connected');
@@ -338,7 +341,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await close();
   });
 
-  test('a client is disconnected after a confirmation', async () => {
+  test('a client is disconnected after a confirmation, not before', async () => {
     const url = `mqtt://127.0.0.1:${gateway.port}`;
     const guest = await mqtt.connectAsync(url, { clientId: 'intruder', reconnectPeriod: 0 });
     const { page, wrong, close } = await visit({}, gateway, 'clients');
@@ -440,6 +443,12 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       ...{ http: {}, sensors: LARGE_CELL.sensors },
       config: { gpio: LARGE_CELL.gpio, outputs: LARGE_CELL.outputs },
     });
+    const url = `mqtt://127.0.0.1:${large.port}`;
+    const absent = Array.from({ length: 230 }, async (_, n) => {
+      const options = { clientId: `press-${n}/${'long'.repeat(20)}`, clean: false };
+      await (await mqtt.connectAsync(url, options)).endAsync();
+    });
+    await Promise.all(absent);
     const { page, wrong, close } = await visit({ colorScheme: 'dark' }, large, 'sensors');
     await expect.poll(() => page.locator('.tile').count(), POLL).toBe(61);
     for (const width of [360, 1366, 3840]) {
@@ -470,6 +479,34 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     expect(await page.evaluate(hidden)).toBe(0);
     expect(await page.evaluate(OVERFLOWING)).toEqual([]);
     expect(await problems(page)).toEqual([]);
+
+    await show(page, 'clients');
+    const rows = page.locator('tr.client');
+    await page.getByText('The first 200 of 231 clients; search to find the other 31.').waitFor();
+    expect(await rows.count()).toBe(200);
+    for (const width of [360, 1366]) {
+      await page.setViewportSize({ width, height: 900 });
+      expect(await page.evaluate(OVERFLOWING), `${width}`).toEqual([]);
+    }
+    const find = page.getByRole('searchbox', { name: 'Search: client ID' });
+    await find.fill('PRESS-219/');
+    await page.getByText('1 of 231 clients').waitFor();
+    expect(await rows.getByRole('button').allInnerTexts()).toEqual([
+      expect.stringMatching(/^press-219/),
+    ]);
+    const seen = rows.locator('[data-column="seen"]');
+    const before = await seen.innerText();
+    expect(before).toMatch(/ ago$/);
+    await expect.poll(() => seen.innerText(), POLL).not.toBe(before);
+    await find.fill('press-999');
+    await page.getByText('No client matches “press-999”.').waitFor();
+    expect(await rows.filter({ visible: true }).count()).toBe(0);
+    await find.fill('');
+    await page.getByRole('button', { name: 'Last seen' }).click();
+    await rows.first().getByText('this page').waitFor();
+    expect(
+      await page.getByRole('columnheader', { name: 'Last seen' }).getAttribute('aria-sort'),
+    ).toBe('descending');
     expect(wrong).toEqual([]);
     await close();
     await large.dispose();
@@ -522,6 +559,15 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       const users = [
         { name: 'anna', password },
         { name: 'guest', password, rules },
+        {
+          name: 'chief',
+          password,
+          rules: [
+            { topic: '#', allow: 'readwrite' },
+            { topic: '$SYS/#', allow: 'read' },
+            { topic: '$SYS/cellgate/disconnect', allow: 'write' },
+          ],
+        },
       ];
       writeFileSync(access, JSON.stringify({ users }), { mode: 0o600 });
       guarded = await startGateway({ access, http: {}, sensors: SENSORS, config: OUTPUTS });
@@ -581,6 +627,45 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       expect([guest.wrong, anna.wrong]).toEqual([[], []]);
       await anna.close();
       await guest.close();
+    });
+
+    test('a client is found by the search and disconnected by a user with the right; one without has no button and is refused', async () => {
+      const url = `mqtt://127.0.0.1:${guarded.port}`;
+      const intruder = await mqtt.connectAsync(url, {
+        ...{ clientId: 'intruder', username: 'anna', password: 'right' },
+        ...{ protocolVersion: 5, reconnectPeriod: 0 },
+      });
+      const guest = await visit({}, guarded, 'clients');
+      await enter(guest.page, 'guest', 'right');
+      const row = (page: Page): Locator => page.locator('tr.client', { hasText: 'intruder' });
+      await row(guest.page).waitFor();
+      expect(await guest.page.getByRole('button', { name: 'Disconnect' }).count()).toBe(0);
+      // Past the page, the gateway itself refuses.
+      const authorization = `Basic ${btoa('guest:right')}`;
+      const path = `http://127.0.0.1:${guarded.httpPort}/api/disconnect?client=intruder`;
+      const refused = await fetch(path, { method: 'POST', headers: { authorization } });
+      expect([refused.status, intruder.connected]).toEqual([403, true]);
+
+      const chief = await visit({}, guarded, 'clients');
+      await enter(chief.page, 'chief', 'right');
+      await chief.page.getByRole('searchbox').filter({ visible: true }).fill('ANNA intruder');
+      await chief.page.getByText(/^1 of \d+ clients$/).waitFor();
+      await row(chief.page).getByText('anna').waitFor();
+      const code = new Promise<unknown>((resolve) => {
+        intruder.once('disconnect', ({ reasonCode }) => resolve(reasonCode));
+      });
+      await row(chief.page).getByRole('button', { name: 'Disconnect intruder' }).click();
+      const dialog = chief.page.getByRole('dialog', { name: 'Disconnect intruder?' });
+      await dialog.getByRole('button', { name: 'Disconnect' }).click();
+      expect(await code).toBe(0x98);
+      await chief.page.getByText('intruder was disconnected.').waitFor();
+      await chief.page.getByText('No client matches “ANNA intruder”.').waitFor();
+      await show(chief.page, 'system');
+      const logged = chief.page.locator('.lines li', { hasText: 'was disconnected by a user' });
+      await logged.filter({ hasText: 'by=chief' }).waitFor();
+      expect([guest.wrong, chief.wrong]).toEqual([[], []]);
+      await guest.close();
+      await chief.close();
     });
 
     test('a user who may only read has no switch, and switches nothing', async () => {

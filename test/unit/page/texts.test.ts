@@ -38,7 +38,7 @@ describe.each(Object.entries(LANGUAGES))('the texts in %s', (name, texts) => {
 
 test('the page has no text outside the table: no sentence stands in its code, and every key is used', () => {
   const folder = join(REPOSITORY, 'src/page');
-  const code = readdirSync(folder)
+  const code = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.startsWith('texts-'))
     .map((name) => readFileSync(join(folder, name), 'utf8').replaceAll(/^\s*(\/\/|\/?\*).*$/gm, ''))
     .join('\n');
