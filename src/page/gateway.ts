@@ -58,20 +58,7 @@ export class Gateway {
     this.#client?.end(true);
     this.#credentials = credentials;
     this.#events.state('connecting', false);
-    const url = new URL('mqtt', location.href);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    const client = mqtt.connect(url.href, {
-      ...credentials,
-      clientId: `page-${randomId()}`,
-      clean: true,
-      keepalive: 10,
-      connectTimeout: 8000,
-      reconnectPeriod: RECONNECT_MS,
-      resubscribe: false,
-      queueQoSZero: false,
-      // The page's security policy forbids a worker made from text.
-      timerVariant: 'native',
-    });
+    const client = connectTo(credentials, `page-${randomId()}`, 4);
     this.#client = client;
     client.on('connect', () => {
       this.#events.state('live', false);
@@ -89,6 +76,11 @@ export class Gateway {
       client.end(true);
       this.#events.state('login', this.#credentials !== undefined);
     });
+  }
+
+  /** Another connection of the same user, with MQTT 5; its client id is that of the page with this name behind it. */
+  openClient(name: string): MqttClient {
+    return connectTo(this.#credentials, `${this.clientId}-${name}`, 5);
   }
 
   /** Subscribes to these filters too, also after a reconnect. */
@@ -122,6 +114,11 @@ export class Gateway {
   /** Which of the topics this user may publish to. */
   rights(topics: readonly string[]): Promise<Record<string, boolean>> {
     return this.#requestForEach('api/rights', topics);
+  }
+
+  /** The filters that cover all topics that this user may read; `all` counts also those that are left out. */
+  async filters(): Promise<{ readonly read: readonly string[]; readonly all: number } | undefined> {
+    return (await this.#request('api/filters', [])) as { read: string[]; all: number } | undefined;
   }
 
   async #requestForEach<Value>(
@@ -172,6 +169,28 @@ export class Gateway {
     if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();
     return response;
   }
+}
+
+function connectTo(
+  credentials: Credentials | undefined,
+  clientId: string,
+  protocolVersion: 4 | 5,
+): MqttClient {
+  const url = new URL('mqtt', location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return mqtt.connect(url.href, {
+    ...credentials,
+    clientId,
+    protocolVersion,
+    clean: true,
+    keepalive: 10,
+    connectTimeout: 8000,
+    reconnectPeriod: RECONNECT_MS,
+    resubscribe: false,
+    queueQoSZero: false,
+    // The page's security policy forbids a worker made from text.
+    timerVariant: 'native',
+  });
 }
 
 /** Seven random letters and digits. */

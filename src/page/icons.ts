@@ -8,6 +8,7 @@ const PATHS: Readonly<Record<Tab | 'alarm' | 'trouble' | 'more' | 'well', string
   outputs: 'M8 6h8a6 6 0 0 1 0 12H8A6 6 0 0 1 8 6zM16 9.5a2.5 2.5 0 1 0 0 5a2.5 2.5 0 1 0 0-5',
   plant: 'M3 20V10l6 4v-4l6 4V4h5v16zM7 17h2M12 17h2',
   clients: 'M4 5h16v10H4zM9 19h6M12 15v4',
+  topics: 'M5 4v14h5M5 9h5M10 6h9v6h-9zM10 15h9v6h-9z',
   system: 'M4 6c0-4 16-4 16 0v12c0 4-16 4-16 0zM4 6c0 4 16 4 16 0M4 12c0 4 16 4 16 0',
   alarm: 'M12 4L22 20H2zM12 10v4M12 16.8v.4',
   trouble: 'M5 5h14v14H5zM12 8.5v4.5M12 15.8v.4',

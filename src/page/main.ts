@@ -59,6 +59,10 @@ const clients = createLazySection(async () => {
   const { Clients } = await import('./clients/clients.ts');
   return new Clients(gateway, confirm);
 });
+const topics = createLazySection(async () => {
+  const { Topics } = await import('./topics/topics.ts');
+  return new Topics(gateway, confirm);
+});
 const shares = createShares();
 const store = createStore();
 const log = createLog(gateway);
@@ -72,6 +76,7 @@ const sections = createSections({
   outputs: [{ node: outputs.node, empty: 'noOutputs' }],
   plant: [{ node: uplinks.node, empty: 'noUplinks' }],
   clients: [{ node: clients.node }, { node: shares.node, title: 'shares' }],
+  topics: [{ node: topics.node }],
   system: [
     { node: store.node, title: 'store' },
     { node: log.node, title: 'log' },
@@ -87,6 +92,7 @@ showPlace();
 function showLazy(): void {
   const isLive = state === 'live' && !document.hidden;
   clients.show(isLive && shownTab === 'clients');
+  topics.show(isLive && shownTab === 'topics');
 }
 
 /** Shows the section that the address names. */
@@ -175,6 +181,7 @@ function render(): void {
   overview.render({ ...facts, clients: onlineClients(), isLive, isDenied });
   sensors.render();
   clients.render();
+  topics.render();
   if (about.version === '') return;
   const time = longSpan(gateway.now() - about.started);
   const wrong = alarms.count + (troubles?.length ?? 0);
@@ -194,6 +201,7 @@ setInterval(() => {
   if (state !== 'live') return;
   void log.poll();
   clients.poll();
+  topics.poll();
 }, POLL_MS);
 setInterval(() => {
   if (state !== 'live') return;

@@ -6,6 +6,7 @@ export const TABS = [
   'outputs',
   'plant',
   'clients',
+  'topics',
   'system',
 ] as const;
 export type Tab = (typeof TABS)[number];

@@ -24,6 +24,7 @@ export interface ClientTableEvents {
 export function createClientTable(events: ClientTableEvents) {
   const heads = COLUMNS.map(({ sort, title }) => {
     const button = element('button', { type: 'button' }, translate(title));
+    setAttribute(button, 'title', translate(title));
     button.addEventListener('click', () => events.sort(sort));
     const node = element('th', { scope: 'col', role: 'columnheader', 'data-column': sort }, button);
     return { sort, node };

@@ -110,8 +110,13 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.goto(`http://${home}/#${tab}`);
     return { page, wrong, close: () => context.close() };
   };
-  const show = (page: Page, tab: string): Promise<unknown> =>
-    page.evaluate(`location.hash = '${tab}'`);
+  const show = async (page: Page, tab: string): Promise<void> => {
+    await page.evaluate(`location.hash = '${tab}'`);
+    await page.locator(`#tab-${tab}`).waitFor();
+    // Their code is loaded when they are opened.
+    if (tab === 'clients') await page.locator('tr.client').first().waitFor();
+    if (tab === 'topics') await page.getByRole('treeitem').first().waitFor();
+  };
   const tile = (page: Page, topic: string): Locator =>
     page.locator(`[data-topic="robotcell1/${topic}"]`);
   const tabTo = async (page: Page, target: Locator): Promise<void> => {
@@ -299,7 +304,6 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.locator('.tile[data-quality="bad"]').first().waitFor();
     for (const tab of TABS) {
       await show(page, tab);
-      await page.locator(`#tab-${tab}`).waitFor();
       expect(await page.evaluate(OVERFLOWING), tab).toEqual([]);
       expect(await problems(page), tab).toEqual([]);
     }
@@ -369,7 +373,6 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.setViewportSize({ width: 360, height: 740 });
     for (const tab of TABS) {
       await show(page, tab);
-      await page.locator(`#tab-${tab}`).waitFor();
       expect(await page.evaluate(OVERFLOWING), tab).toEqual([]);
     }
     await show(page, 'sensors');
@@ -455,7 +458,6 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       await page.setViewportSize({ width, height: 900 });
       for (const tab of TABS) {
         await show(page, tab);
-        await page.locator(`#tab-${tab}`).waitFor();
         expect(await page.evaluate(OVERFLOWING), `${tab} at ${width}`).toEqual([]);
       }
       await show(page, 'sensors');
@@ -487,6 +489,9 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     for (const width of [360, 1366]) {
       await page.setViewportSize({ width, height: 900 });
       expect(await page.evaluate(OVERFLOWING), `${width}`).toEqual([]);
+      // One line, and two on a phone.
+      const { height } = (await rows.nth(1).boundingBox())!;
+      expect(Math.round(height / 32), `${width}`).toBe(width === 360 ? 2 : 1);
     }
     const find = page.getByRole('searchbox', { name: 'Search: client ID' });
     await find.fill('PRESS-219/');
@@ -666,6 +671,124 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       expect([guest.wrong, chief.wrong]).toEqual([[], []]);
       await guest.close();
       await chief.close();
+    });
+
+    test('a retained topic is found and cleared by a user with the right; one without is refused', async () => {
+      const plc = await mqtt.connectAsync(`mqtt://127.0.0.1:${guarded.port}`, {
+        ...{ username: 'anna', password: 'right' },
+      });
+      const hostile = 'robotcell1/<b onclick=x>/\u202enote';
+      const json = '{"order":12345678901234567890,"html":"<img src=x onerror=alert(1)>"}';
+      const kept = { qos: 2, retain: true } as const;
+      await plc.publishAsync(hostile, json, kept);
+      await plc.publishAsync('robotcell1/recipe', Buffer.from([0, 255, 16]), kept);
+      await plc.publishAsync('secret/recipe', 'x', kept);
+
+      const guest = await visit({}, guarded, 'topics');
+      const line = (page: Page, name: string): Locator =>
+        page.getByRole('treeitem').filter({ has: page.getByText(name, { exact: true }) });
+      const search = (page: Page): Locator => page.getByRole('searchbox').filter({ visible: true });
+      await enter(guest.page, 'guest', 'right');
+      await search(guest.page).fill('recipe');
+      await line(guest.page, 'recipe').getByText('00 ff 10').waitFor();
+      const items = guest.page.getByRole('treeitem');
+      await expect.poll(() => items.count(), POLL).toBe(2);
+      await line(guest.page, 'recipe').click();
+      const seen = guest.page.getByRole('dialog', { name: 'robotcell1/recipe' });
+      await seen.locator('dd', { hasText: '3 B' }).waitFor();
+      await seen.locator('dd', { hasText: 'bytes in hex' }).waitFor();
+      await seen.getByRole('button', { name: 'Clear retained message' }).click();
+      const refused = 'This user may not publish on robotcell1/recipe.';
+      await seen.getByText(refused).waitFor();
+      await guest.page.keyboard.press('Escape');
+      await guest.page.getByText('Publish a test message').click();
+      const guestForm = guest.page.locator('form.publish');
+      await guestForm.getByLabel('Topic').fill('robotcell1/recipe');
+      await guestForm.getByRole('button', { name: 'Publish', exact: true }).click();
+      await guestForm.getByText(refused).waitFor();
+
+      const chief = await visit({ viewport: { width: 360, height: 740 } }, guarded, 'topics');
+      await enter(chief.page, 'chief', 'right');
+      await search(chief.page).fill('robotcell1/+/+');
+      const found = line(chief.page, '\\u202enote');
+      await found.getByText('"html"').waitFor();
+      await found.press('Enter');
+      const dialog = chief.page.locator('dialog.detail[open]');
+      expect(await dialog.locator('.payload').innerText()).toBe(
+        '{\n  "order": 12345678901234567890,\n  "html": "<img src=x onerror=alert(1)>"\n}',
+      );
+      const facts = (await dialog.locator('dd').allInnerTexts()).slice(1, 5);
+      expect(facts).toEqual(['2', '68 B', 'JSON', 'yes']);
+      expect(await chief.page.locator('img, [onclick]').count()).toBe(0);
+      expect(await chief.page.evaluate(OVERFLOWING)).toEqual([]);
+      expect(await problems(chief.page)).toEqual([]);
+      const clear = dialog.getByRole('button', { name: 'Clear retained message' });
+      const asked = chief.page.getByRole('dialog', { name: /^Clear the retained message of/ });
+      await clear.click();
+      await asked.getByRole('button', { name: 'Cancel' }).click();
+      await dialog.locator('dd', { hasText: 'yes' }).waitFor();
+      await clear.click();
+      await asked.getByRole('button', { name: 'Clear retained message' }).click();
+      await dialog.getByText('The retained message was cleared.').waitFor();
+      await chief.page.keyboard.press('Escape');
+      await found.waitFor({ state: 'detached' });
+      const received: string[] = [];
+      plc.on('message', (topic, bytes, { qos }) => {
+        if (topic === hostile || topic === 'robotcell1/test') received.push(`${bytes} ${qos}`);
+      });
+      await plc.subscribeAsync('robotcell1/#', { qos: 1 });
+
+      await chief.page.getByText('Publish a test message').click();
+      const form = chief.page.locator('form.publish');
+      await form.getByLabel('Topic').fill('robotcell1/#');
+      const publish = form.getByRole('button', { name: 'Publish', exact: true });
+      await publish.click();
+      await form.getByText('A topic has no + and no #.').waitFor();
+      await form.getByLabel('Topic').fill('robotcell1/test');
+      await form.getByLabel('Payload').fill('{"start":true}');
+      await publish.click();
+      const question = chief.page.getByRole('dialog', { name: 'Publish on robotcell1/test?' });
+      await question.waitFor();
+      expect(received).toEqual([]);
+      await question.getByRole('button', { name: 'Publish' }).click();
+      await form.getByText('Published.').waitFor();
+      // Neither the cleared message nor another one.
+      await expect.poll(() => received, POLL).toEqual(['{"start":true} 1']);
+
+      // The subscription ends with the tab.
+      await show(chief.page, 'clients');
+      const own = chief.page.locator('tr.client', { hasText: 'this page' });
+      await expect.poll(() => own.count(), POLL).toBe(1);
+      expect([guest.wrong, chief.wrong]).toEqual([[], []]);
+      await guest.close();
+      await chief.close();
+      await plc.endAsync();
+    });
+
+    test('the tree of topics is moved in, opened and closed by keyboard alone', async () => {
+      const { page, close } = await visit({}, guarded, 'topics');
+      await enter(page, 'anna', 'right');
+      const items = page.getByRole('treeitem');
+      await page.getByRole('searchbox').filter({ visible: true }).fill('robotcell1/door/#');
+      await page.getByText(/^1 of \d+ topics$/).waitFor();
+      expect(await items.count()).toBe(3);
+      await page.getByRole('searchbox').filter({ visible: true }).focus();
+      await tabTo(page, items.first());
+      for (const [key, count, place] of [
+        ['ArrowLeft', 1, 0],
+        ['ArrowRight', 3, 0],
+        ['ArrowRight', 3, 1],
+        ['End', 3, 2],
+        ['ArrowLeft', 3, 1],
+        ['ArrowUp', 3, 0],
+        ['ArrowDown', 3, 1],
+        ['Enter', 2, 1],
+      ] as const) {
+        await page.keyboard.press(key);
+        expect([key, await items.count()]).toEqual([key, count]);
+        expect(await items.nth(place).and(page.locator(':focus')).count(), key).toBe(1);
+      }
+      await close();
     });
 
     test('a user who may only read has no switch, and switches nothing', async () => {
