@@ -26,6 +26,12 @@ function typeOf(given) {
   return types.map((type) => (type === 'string' ? 'text' : type)).join(' or ');
 }
 
+/** What a key allows beside another key, where that is less; empty otherwise. */
+function restriction(schema, key) {
+  const less = schema.then?.properties?.[key];
+  return less ? `; with \`${schema.if.required[0]}\`: ${typeOf(less)}` : '';
+}
+
 /** Addresses are read in hex, everything else as it stands in the file. */
 function written(value, schema) {
   if (schema.description?.startsWith('I2C address')) return `0x${value.toString(16)}`;
@@ -44,7 +50,8 @@ function section(heading, schema, { skipped = [], path = [] } = {}) {
     const nested = one.type === 'object' || one.type === 'array';
     const plain = 'default' in one && !nested ? `\`${written(one.default, one)}\`` : '';
     const usual = required.includes(key) ? 'required' : plain;
-    const cells = [`\`${key}\``, typeOf(properties[key]), usual, one.description ?? ''];
+    const type = `${typeOf(properties[key])}${restriction(schema, key)}`;
+    const cells = [`\`${key}\``, type, usual, one.description ?? ''];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
   const table = ['| key | value | default | what it says |', '|---|---|---|---|', ...rows, ''];

@@ -1,4 +1,6 @@
 import { AUTH, CONNECT, PINGREQ, PUBACK, PUBCOMP, PUBLISH, PUBREC } from './codec.ts';
+import { firstPacketError, flaggedConnectError } from './first-packet.ts';
+import { payloadBytes } from './packet-limit.ts';
 import { MalformedPacket, ProtocolError } from './protocol-error.ts';
 import { PACKET_TOO_LARGE } from './reason-codes.ts';
 
@@ -34,6 +36,8 @@ function neverSent(header: number): ProtocolError {
 export class PacketReader {
   /** The longest packet that is taken, fixed header and all. */
   limit: number;
+  /** The largest payload of a PUBLISH. */
+  payloadLimit: number;
   readonly #onPacket: OnPacket;
   /**
    * Bytes at [keptStart, keptEnd): packets that came while reading was paused, and the beginning of one whose end has
@@ -71,6 +75,7 @@ export class PacketReader {
   ) {
     this.#slots = slots;
     this.limit = limit;
+    this.payloadLimit = limit;
     this.#onPacket = onPacket;
     this.#onKept = onKept;
   }
@@ -167,7 +172,7 @@ export class PacketReader {
     this.#first = false;
     this.allowsUnusedBits = source.toString('latin1', body + 2, body + 8) === 'MQIsdp';
     if ((source[start]! & 15) !== 0 && !this.allowsUnusedBits) {
-      throw new MalformedPacket('reserved flags');
+      throw flaggedConnectError(source, start);
     }
   }
 
@@ -205,7 +210,7 @@ export class PacketReader {
       flags = 0;
     }
     if (this.#first) {
-      if (type !== CONNECT) throw new ProtocolError('the first packet is not CONNECT');
+      if (type !== CONNECT) throw firstPacketError(source, at, available);
     } else if (type !== PUBLISH && (header & 15) !== flags && !this.allowsUnusedBits) {
       throw new MalformedPacket('reserved flags');
     }
@@ -217,13 +222,24 @@ export class PacketReader {
       if (byte < MORE) {
         const size = length + i + 1;
         this.#body = at + i + 1;
-        if (size > this.limit) {
-          throw new ProtocolError(`a packet of ${size} bytes is too large`, PACKET_TOO_LARGE);
-        }
+        if (size > this.payloadLimit) this.#checkSize(source, at, available, size);
         return at + size;
       }
     }
     throw new MalformedPacket('the remaining length has more than four bytes');
+  }
+
+  /** Throws where the packet, or its payload as far as the beginning of the packet says it, is too large. */
+  #checkSize(source: Buffer, at: number, available: number, size: number): void {
+    if (size > this.limit) {
+      const reason = `a packet of ${size} bytes is too large, the largest has ${this.limit}`;
+      throw new ProtocolError(reason, PACKET_TOO_LARGE);
+    }
+    const parts = { header: source[at]!, body: this.#body, available, end: at + size };
+    const payload = payloadBytes(source, parts, this.allowsAuth);
+    if (payload <= this.payloadLimit) return;
+    const reason = `a payload of ${payload} bytes is too large, the largest has ${this.payloadLimit}`;
+    throw new ProtocolError(reason, PACKET_TOO_LARGE);
   }
 
   /** Adds to the kept packet no more than it needs; gives the place up to which the source is used. */

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { TurnQuota } from '../base/turn-quota.ts';
+import { packetLimit } from '../mqtt/packet-limit.ts';
 import { type Admits, peerOf } from './peer.ts';
 import {
   type Accept,
@@ -14,7 +15,7 @@ import {
 } from './transport.ts';
 
 export interface WebSocketUpgradeParts {
-  /** Bytes of the largest packet. */
+  /** Bytes of the largest payload. */
   readonly packet: number;
   readonly admits: Admits;
   readonly accept: Accept;
@@ -28,7 +29,8 @@ type Answer = (accepted: boolean, status?: number, text?: string) => void;
 /** Handles an upgrade request of an HTTP server. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
-const LEAST_FRAME = 64 * 1024;
+/** A packet that is a little too large is read, so that its client is answered with the reason. */
+const SPARE_BYTES = 64 * 1024;
 const SUB_PROTOCOL = /(^|[\s,])mqtt(v3\.1)?([\s,]|$)/;
 const MISSING_SUB_PROTOCOL =
   'the sub-protocol mqtt is missing: send the header Sec-WebSocket-Protocol: mqtt\n';
@@ -40,7 +42,7 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
   const webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    maxPayload: Math.max(packet, LEAST_FRAME),
+    maxPayload: packetLimit(packet) + SPARE_BYTES,
     perMessageDeflate: false,
     handleProtocols: (protocols) =>
       protocols.has('mqtt') ? 'mqtt' : protocols.has('mqttv3.1') ? 'mqttv3.1' : false,

@@ -3,10 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { jsonSchema } from '../../src/config/json-schema.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { routeSchema } from '../../src/config/schema/uplink-routes.ts';
+import { drivers } from '../../src/driver-table.ts';
 import { Routes } from '../../src/uplink/routes.ts';
 import { fakeDrivers } from '../support/fake-drivers.ts';
 import { REPOSITORY } from '../support/gateway.ts';
+
+interface JsonRoute {
+  readonly if: unknown;
+  readonly then: { readonly properties: { readonly qos: { readonly enum: readonly number[] } } };
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'cellgate-in-routes-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -66,4 +74,13 @@ describe.each(examples)('%s: %s', (_file, text) => {
     const remote = `${filled(route.strip ?? '')}${cell}/${name}/set`;
     expect(routes.in(remote)?.local).toBe(`${cell}/${name}/set`);
   });
+});
+
+test('the reference and the schema for editors offer an in route no QoS that it refuses', () => {
+  const page = readFileSync(join(REPOSITORY, 'docs/config.md'), 'utf8');
+  expect(page).toContain('| `qos` | `0`, `1`, `2`; with `in`: `0`, `1` | `1` |');
+  const { if: condition, then } = Object(jsonSchema(drivers).definitions).route as JsonRoute;
+  expect([condition, then.properties.qos.enum]).toEqual([{ required: ['in'] }, [0, 1]]);
+  const taken = [0, 1, 2].filter((qos) => routeSchema.safeParse({ in: 'a/#', qos }).success);
+  expect(taken).toEqual(then.properties.qos.enum);
 });

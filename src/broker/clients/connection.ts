@@ -2,6 +2,7 @@ import type { Identity } from '../../access/admission.ts';
 import type { Rights } from '../../access/rules.ts';
 import { CONNECT, encodeConnack } from '../../mqtt/codec.ts';
 import { decodeConnect, isVersion5, type Version } from '../../mqtt/connect.ts';
+import { packetLimit } from '../../mqtt/packet-limit.ts';
 import { PacketReader } from '../../mqtt/packet-reader.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import {
@@ -82,7 +83,7 @@ export class Connection implements Client, TransportEvents {
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);
     this.#share = new ReadShare(parts.readBudget, this);
     this.#packets = new PacketReader(
-      Math.min(limits.packet, CONNECT_LIMIT),
+      Math.min(packetLimit(limits.packet), CONNECT_LIMIT),
       (source, start, body, end) => this.#packet(source, start, body, end),
       (bytes) => {
         // Bytes kept while reading is paused are not an incomplete packet.
@@ -167,7 +168,9 @@ export class Connection implements Client, TransportEvents {
   open(session: Session): void {
     this.session = session;
     this.#traffic.connections++;
-    this.#packets.limit = this.#parts.limits.packet;
+    const { packet } = this.#parts.limits;
+    this.#packets.limit = packetLimit(packet);
+    this.#packets.payloadLimit = packet;
     session.connect(this);
     this.#pause.remove('connect');
     this.#readBuffered();

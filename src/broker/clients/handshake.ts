@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Access } from '../../access/access.ts';
 import { encodeConnack } from '../../mqtt/codec.ts';
 import type { ConnectPacket, Will } from '../../mqtt/connect.ts';
+import { packetLimit } from '../../mqtt/packet-limit.ts';
 import { type AuthPacket, encodeConnack5 } from '../../mqtt/packets-5.ts';
 import { NEVER, type Properties } from '../../mqtt/properties.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
@@ -253,7 +254,7 @@ export class Handshake {
     return {
       ...(expiry > longestExpiry && { sessionExpiry: longestExpiry }),
       ...(receiveMaximum < NO_MAXIMUM && { receiveMaximum }),
-      maximumPacketSize: limits.packet,
+      maximumPacketSize: packetLimit(limits.packet),
       ...(this.#assigned.has(connection) && { assignedClientId: clientId }),
       ...(topicAliases > 0 && { topicAliasMaximum: topicAliases }),
       ...(keepalive !== packet.keepalive && { serverKeepAlive: keepalive }),

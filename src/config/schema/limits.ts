@@ -26,7 +26,11 @@ export const limitsSchema = z.strictObject({
     .describe(
       'Most connections without a CONNECT, or with an unfinished login. Beyond that, and where there is no room for a client, the oldest of them is closed.',
     ),
-  packet: size('1KiB', '255MiB').prefault('1MiB').describe('Largest MQTT packet.'),
+  packet: size('1KiB', '255MiB')
+    .prefault('1MiB')
+    .describe(
+      'Largest payload of a message. A packet may have 65 KiB more, for its topic and properties; clients with MQTT 5 learn this sum as the Maximum Packet Size.',
+    ),
   inflight: wholeNumber(1, 65_535)
     .prefault(20)
     .describe('Most messages sent to one client that it has not acknowledged yet.'),

@@ -68,7 +68,7 @@ export const routeSchema = z
         .literal([0, 1, 2], { error: '0, 1 or 2' })
         .prefault(1)
         .describe(
-          'Highest QoS between here and the plant. A message that came with QoS 0 is sent with QoS 0. At 0, a message leaves the queue when it is sent.',
+          'Out: the QoS of messages that came with QoS 0, such as readings, and the highest QoS of others; at 0 a message leaves the queue when it is sent. In: the highest QoS of messages from the plant.',
         ),
       retain: z
         .enum(['keep', 'clear'])
@@ -111,4 +111,10 @@ export const routeSchema = z
       push(['strip'], `"${strip}" is not how "${remote}" begins, expected the beginning of "in"`);
     }
   })
-  .meta({ id: 'route' });
+  // For editors and the reference; the check above has the sentence for it.
+  .meta({
+    id: 'route',
+    if: { required: ['in'] },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: { properties: { qos: { enum: [0, 1] } } },
+  });

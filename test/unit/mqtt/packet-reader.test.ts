@@ -347,6 +347,8 @@ test.each([
   ['PINGREQ first', 'c000', 'the first packet is not CONNECT'],
   ['a length of five bytes', '10ffffffff01', 'more than four bytes'],
   ['CONNECT with flags', '1100', 'reserved flags'],
+  ['TLS', '16030100ff', 'it begins with TLS, and this port has none'],
+  ['HTTP', '474554202f', 'it speaks HTTP or WebSocket, and this port takes MQTT over TCP'],
   ['type 0', '0000', 'packet type 0'],
   ['type 15', 'f000', 'packet type 15'],
   ['CONNACK', '2000', 'packet type 2'],
