@@ -10,6 +10,10 @@ import { ControlStream } from './control-stream.ts';
 import { DelayedWills, type DueWill } from './delayed-wills.ts';
 import { KeptWills } from './kept-wills.ts';
 
+/** Why aedes closes a client, where it gives no error. */
+const STOPPING = 'the gateway stops';
+const TAKEN_OVER = 'another client has connected with its client id';
+
 export interface ControlPlaneEvents {
   /** The client is registered and every earlier connection with its id is closed. */
   registered(connection: Connection, clientId: string): void;
@@ -65,6 +69,7 @@ export class ControlPlane {
   readonly #registered = new Map<string, Client>();
   readonly #persistence: AedesPersistence<Client>;
   readonly #kept: KeptWills;
+  #isStopping = false;
   readonly #reasons = new WeakMap<Connection, string>();
 
   constructor(store: Store, events: ControlPlaneEvents) {
@@ -125,6 +130,7 @@ export class ControlPlane {
 
   /** Closes all clients. Wills are not published, because the clients did nothing wrong; they are kept for the next start. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.#kept.stop();
     this.delayedWills.stop();
     this.#persistence.keepWills();
@@ -135,7 +141,7 @@ export class ControlPlane {
     const stream = new ControlStream(connection, {
       refused: (returnCode) => this.#events.connack(connection, returnCode),
       ended: () => {
-        const reason = this.#reasons.get(connection) ?? 'closed by the broker';
+        const reason = this.#reasons.get(connection) ?? (this.#isStopping ? STOPPING : TAKEN_OVER);
         this.#events.ended(connection, reason);
       },
     });
