@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { type Answer, textAnswer, zip } from './answer.ts';
+import { type Answer, compressWell, type Encoding, textAnswer } from './answer.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -14,8 +14,8 @@ const LASTING = /^\/assets\//;
 interface PageFile {
   readonly type: string;
   readonly bytes: Buffer;
-  /** Made at the first request. */
-  zipped?: Promise<Buffer>;
+  /** Each made at the first request for it. */
+  readonly compressed: Map<Encoding, Promise<Buffer>>;
 }
 
 /** The built page, all of it in memory: no path of a request ever reaches the file system. */
@@ -29,7 +29,9 @@ export function readPageFiles(folder: string): PageFiles {
   const files = new Map<string, PageFile>();
   for (const name of listed(folder)) {
     const type = TYPES[extname(name)];
-    if (type) files.set(`/${name}`, { type, bytes: readFileSync(join(folder, name)) });
+    if (!type) continue;
+    const bytes = readFileSync(join(folder, name));
+    files.set(`/${name}`, { type, bytes, compressed: new Map() });
   }
   return {
     answer(path) {
@@ -40,11 +42,12 @@ export function readPageFiles(folder: string): PageFiles {
       }
       const lasting = LASTING.test(name) ? 'public, max-age=31536000, immutable' : 'no-cache';
       const { type, bytes: body } = file;
-      const zipped = (): Promise<Buffer> => {
-        file.zipped ??= zip(body, { level: 9 });
-        return file.zipped;
+      const compressed = (encoding: Encoding): Promise<Buffer> => {
+        const made = file.compressed.get(encoding) ?? compressWell(body, encoding);
+        file.compressed.set(encoding, made);
+        return made;
       };
-      return { status: 200, type, body, headers: { 'cache-control': lasting }, zipped };
+      return { status: 200, type, body, headers: { 'cache-control': lasting }, compressed };
     },
   };
 }

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
-import { type Answer, textAnswer, zip } from './answer.ts';
+import { type Answer, compress, textAnswer } from './answer.ts';
 import { isOwnHost, isOwnOrigin, SECURITY_HEADERS } from './guard.ts';
 import { loginOf } from './login.ts';
 import type { PageFiles } from './page-files.ts';
@@ -73,14 +73,25 @@ async function answer(request: IncomingMessage, parts: RequestsParts): Promise<A
 
 /** The body, compressed if the client accepts that and it saves bytes. */
 async function bodyOf(
-  { body, zipped }: Answer,
+  { body, compressed }: Answer,
   request: IncomingMessage,
 ): Promise<{ bytes: Buffer; encoding: Readonly<Record<string, string>> }> {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const accepts = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
-  if (!accepts || bytes.length < LEAST_ZIPPED) {
+  const takes = accepted(request.headers['accept-encoding']);
+  const encoding = compressed && takes.has('br') ? 'br' : 'gzip';
+  if (!takes.has(encoding) || bytes.length < LEAST_ZIPPED) {
     return { bytes, encoding: { vary: 'accept-encoding' } };
   }
-  const small = await (zipped?.() ?? zip(bytes, { level: 5 }));
-  return { bytes: small, encoding: { 'content-encoding': 'gzip', vary: 'accept-encoding' } };
+  const small = await (compressed?.(encoding) ?? compress(bytes));
+  return { bytes: small, encoding: { 'content-encoding': encoding, vary: 'accept-encoding' } };
+}
+
+/** The encodings that a client takes, by its header, such as `gzip, br;q=0.8`; quality 0 means not. */
+function accepted(header: string | string[] | undefined): ReadonlySet<string> {
+  const named = String(header ?? '').split(',');
+  return new Set(
+    named
+      .filter((one) => !/;\s*q=0(\.0*)?\s*$/.test(one))
+      .map((one) => one.replace(/;.*/, '').trim()),
+  );
 }

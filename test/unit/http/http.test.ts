@@ -141,6 +141,22 @@ describe('on loopback', () => {
     expect(Number(zipped.headers['content-length'])).toBeLessThan(plain.body.length / 4);
   });
 
+  test.each([
+    ['br, gzip', 'br'],
+    ['gzip, deflate, br;q=0.8', 'br'],
+    ['gzip, br;q=0', 'gzip'],
+    ['gzip;q=0, identity', undefined],
+    ['abr, xgzip', undefined],
+    ['', undefined],
+  ])('a file of the page for who takes "%s" is sent with %s', async (takes, encoding) => {
+    const script = /assets\/index-[^"]+\.js/.exec((await ask(port, '/')).body)?.[0];
+    const file = await ask(port, `/${script}`, { 'accept-encoding': takes });
+    expect(file.headers['content-encoding']).toBe(encoding);
+    const plain = await ask(port, `/${script}`);
+    const share = Number(file.headers['content-length']) / plain.body.length;
+    expect(share).toBeLessThan(encoding ? 0.4 : 1.1);
+  });
+
   test('only reads', async () => {
     expect((await ask(port, '/readyz', {}, { method: 'PUT' })).status).toBe(405);
     expect((await ask(port, '/', {}, { method: 'POST' })).status).toBe(404);
