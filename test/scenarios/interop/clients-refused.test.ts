@@ -250,7 +250,7 @@ const PROVOKED: Readonly<Record<string, () => Promise<Codes>>> = {
   },
 };
 
-/** It needs 66 passwords to compare, which take both processors for seconds: test/unit/access has a test of it. */
+/** It needs 67 passwords at the same moment, which take both processors for seconds: test/unit/access/passwords.test.ts has it. */
 const ELSEWHERE = 'too many passwords to compare';
 
 test('every row is provoked, and every reason is in a row', () => {
