@@ -193,15 +193,15 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     const trouble = page.locator('header [data-count="trouble"]');
     await trouble.and(page.getByRole('link', { name: '2 troubles' })).waitFor();
     await show(page, 'overview');
-    const told = page.locator('.troubles li', { hasText: /^uplink plant: / });
-    await told.waitFor();
+    const ofPlant = page.locator('.troubles li', { hasText: /^uplink plant: / });
+    await ofPlant.waitFor();
     await show(page, 'plant');
     await until('the backlog has grown', async () => (await waiting()) > 30, 20_000);
     proxy.refuse(false);
     await page.locator('[data-uplink="plant"][data-state="connected"]').waitFor();
     await until('the backlog has drained', async () => (await waiting()) < 10, 20_000);
     await trouble.and(page.getByRole('link', { name: '1 trouble' })).waitFor();
-    expect(await told.count()).toBe(0);
+    expect(await ofPlant.count()).toBe(0);
     expect(wrong).toEqual([]);
     await close();
   });

@@ -264,8 +264,10 @@ test('a client can be sent away, not by a page of somebody else; the log has by 
   expect(await post()).toBe(404);
   const { body } = await ask(gateway.httpPort, '/api/log?after=0');
   const lines = (JSON.parse(body) as { line: string }[]).map(({ line }) => JSON.parse(line));
-  const told = lines.filter(({ msg }) => msg === 'a client was disconnected by a user of the page');
-  expect(told).toMatchObject([{ client: 'a b/ä', by: 'anonymous', address: '127.0.0.1' }]);
+  const logged = lines.filter(
+    ({ msg }) => msg === 'a client was disconnected by a user of the page',
+  );
+  expect(logged).toMatchObject([{ client: 'a b/ä', by: 'anonymous', address: '127.0.0.1' }]);
 });
 
 test('the sessions are searched and sorted; a wrong query is refused with what is wrong', async () => {

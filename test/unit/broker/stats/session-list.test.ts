@@ -4,16 +4,8 @@ import {
   SESSION_SORTS,
   type SessionQuery,
 } from '../../../../src/broker/stats/session-list.ts';
+import { countedSession as session } from '../../../support/counted-session.ts';
 
-function session(clientId: string, over: object = {}) {
-  return {
-    clientId,
-    ...{ owner: '', online: false, persistent: true, onlineSince: 100, awaySince: 200 },
-    ...{ subscriptions: { size: 0 }, queue: { count: 0, bytes: 0 }, inflight: 0 },
-    ...{ flow: { slow: false }, drops: new Map<string, number>(), expiryMs: 90_000 },
-    ...over,
-  };
-}
 type TestSession = ReturnType<typeof session>;
 
 const clock = { wallAt: (ms: number) => ms };

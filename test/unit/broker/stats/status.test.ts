@@ -2,17 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { DropCounter } from '../../../../src/broker/stats/drop-counter.ts';
 import { shareStatuses } from '../../../../src/broker/stats/share-status.ts';
 import { dropCounts, messageCounts, sessionStatuses } from '../../../../src/broker/stats/status.ts';
+import { countedSession as session } from '../../../support/counted-session.ts';
 import { createQuietLog } from '../../../support/quiet-log.ts';
-
-function session(clientId: string, over: object = {}) {
-  return {
-    clientId,
-    ...{ owner: '', online: false, persistent: true, onlineSince: 100, awaySince: 200 },
-    ...{ subscriptions: { size: 0 }, queue: { count: 0, bytes: 0 }, inflight: 0 },
-    ...{ flow: { slow: false }, drops: new Map<string, number>(), expiryMs: 90_000 },
-    ...over,
-  };
-}
 
 const clock = { wallAt: (ms: number) => ms + 1_000_000 };
 
