@@ -11,8 +11,8 @@ export interface QueueOwner {
   readonly online: boolean;
   /** The highest sequence number that was sent at least once. */
   sent: number;
-  /** Entries up to this number may have been sent before a crash, which did not leave time to write `sent`; 0 for none. */
-  readonly unsureUpTo?: number;
+  /** Whether an entry may have been sent before a crash, which did not leave time to write `sent`. */
+  isUnsure?(seq: number, at: number): boolean;
   /** The value of `sent` that is on disk or being written. */
   sentOnDisk: number;
   /** The run of acknowledged entries whose rows are to be deleted next; `first` is 0 for none. */
@@ -131,7 +131,7 @@ export function restoreEntry(
   const entry = new QueueEntry(owner, message, seq, qos, retain, at);
   entry.identifiers = identifiers;
   entry.share = share;
-  entry.repeated = repeated || (share > 0 && seq <= (owner.unsureUpTo ?? 0));
+  entry.repeated = repeated || (share > 0 && owner.isUnsure?.(seq, at) === true);
   entry.written = WRITTEN;
   entry.released = (flags & RELEASED) !== 0 && seq > lostUpTo;
   entry.sent = ((flags & SENT) !== 0 || seq <= owner.sentOnDisk) && seq > lostUpTo;

@@ -35,8 +35,12 @@ export abstract class SessionState {
   opening = false;
   sent = 0;
   sentOnDisk = 0;
-  /** Its client was connected at a crash: entries up to this number may have been sent, though that is not on disk. */
-  readonly unsureUpTo: number = 0;
+  /**
+   * Its client was connected at a crash at this time, and was not before the last start: entries that were queued then,
+   * up to this number, may have been sent, though that is not on disk. 0 for none.
+   */
+  readonly unsureSince: number = 0;
+  readonly #unsureUpTo: number = 0;
   readonly deletes = { first: 0, last: 0 };
   /** Messages dropped since the gateway started, by reason. */
   readonly drops = new Map<DropReason, number>();
@@ -50,9 +54,13 @@ export abstract class SessionState {
     this.owner = stored?.owner ?? '';
     this.awaySince = context.now();
     if (!stored) return;
+    const { seen } = stored;
     // 0: the gateway crashed while the client was connected; it counts as disconnected now. So does a future time.
-    if (stored.seen > 0) this.awaySince = Math.min(this.awaySince, stored.seen);
-    else this.unsureUpTo = stored.queue.last;
+    if (seen !== 0) this.awaySince = Math.min(this.awaySince, Math.abs(seen));
+    if (seen <= 0) {
+      this.unsureSince = this.awaySince;
+      this.#unsureUpTo = stored.queue.last;
+    }
     this.sent = stored.sent;
     this.sentOnDisk = stored.sent;
   }
@@ -66,6 +74,11 @@ export abstract class SessionState {
   /** Whether the session is no client's any more. */
   get isOver(): boolean {
     return this.ended || this.isLeaving;
+  }
+
+  /** Whether an entry may have been sent before a crash. */
+  isUnsure(seq: number, at: number): boolean {
+    return seq <= this.#unsureUpTo && at <= this.unsureSince;
   }
 
   /** Whether its client has been disconnected for too long, at this time and with this limit of the config. */

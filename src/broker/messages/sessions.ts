@@ -43,7 +43,7 @@ export const OWN_SESSION = '\0';
 /** Begins the names of sessions that have ended, and have messages for other members of their groups. */
 const LEFT_SESSION = `${OWN_SESSION}left/`;
 
-/** Stored while a client is connected, instead of the time when it was last connected. */
+/** Stored while a client is connected, instead of the time when it was last connected; negative: of a crash then. */
 const CONNECTED = 0;
 
 /** The sessions of all clients, connected or not, in memory and on disk. */
@@ -85,7 +85,7 @@ export class Sessions {
       if (isLeft) return void left.push(session);
       this.#sessions.set(clientId, session);
       // Its client was connected at a crash: the count of its absence does not begin again at the next crash.
-      if (stored.seen === CONNECTED) store.journal.add(['sessionSeen', session.awaySince, key]);
+      if (stored.seen === CONNECTED) store.journal.add(['sessionSeen', -session.awaySince, key]);
       for (const { packetId, digest } of stored.incoming) session.incoming.set(packetId, digest);
       for (const { filter, qos, options, identifier } of stored.subscriptions) {
         session.subscriptions.set(filter, qos);
@@ -199,12 +199,13 @@ export class Sessions {
 
   /** Until other members of its groups have its messages, a stored session keeps them under a name that no client has. */
   #leave(session: Session, reason?: DropReason): void {
-    const { key, sent, persistent } = session;
+    const { key, sent, persistent, unsureSince } = session;
     this.#reasons.set(session, reason);
     session.leave();
     if (persistent) {
       const { journal } = this.#parts.store;
-      journal.add(['openSession', key, `${LEFT_SESSION}${key}`, this.#parts.now(), 0]);
+      const seen = unsureSince > 0 ? -unsureSince : this.#parts.now();
+      journal.add(['openSession', key, `${LEFT_SESSION}${key}`, seen, 0]);
       journal.add(['sessionSent', sent, key]);
     }
     this.shares.takeAll(session);

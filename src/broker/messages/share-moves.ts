@@ -205,7 +205,7 @@ export class ShareMoves {
     const group = this.#parts.groupOf(entry.share);
     const taker = group?.taker(session);
     if (taker === 'busy') return 'busy';
-    if (!session.isOver && entry.seq <= session.unsureUpTo) {
+    if (!session.isOver && session.isUnsure(entry.seq, entry.at)) {
       if (entry.qos === 2) return 'never';
       if (this.#parts.now() - session.awaySince < RETURN_MS) return 'busy';
     }

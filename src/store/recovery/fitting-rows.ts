@@ -40,7 +40,7 @@ export const FITTING_ROWS: readonly FittingRows[] = [
     // The names of the gateway's own queues contain a filter.
     fits: all(whole('key', 1, LAST_SESSION), text('client_id', 1, 2 * LONGEST_TEXT)),
     repairs: [
-      { column: 'seen', fits: whole('seen', 0, SAFE), to: '0' },
+      { column: 'seen', fits: whole('seen', -SAFE, SAFE), to: '0' },
       {
         column: 'sent',
         fits: whole('sent', 0, 2 ** NUMBER_BITS - 1),

@@ -23,7 +23,10 @@ export interface StoredSubscription {
 export interface StoredSession {
   readonly key: number;
   readonly clientId: string;
-  /** When it was last connected, in milliseconds since the epoch; 0 if it was connected when the gateway ended. */
+  /**
+   * When it was last connected, in milliseconds of the stored clock; 0 if it was connected when the gateway ended,
+   * negative if it was connected at a crash then.
+   */
   readonly seen: number;
   /** Seconds that it outlives its connection; `NEVER` for as long as the config says. */
   readonly expiry: number;

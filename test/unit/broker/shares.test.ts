@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BrokerLimits } from '../../../src/broker/broker-limits.ts';
 import { NEVER } from '../../../src/mqtt/properties.ts';
+import { createAheadClock } from '../../support/ahead-clock.ts';
 import { type RunningBroker, type SomeLimits, startBroker } from '../../support/broker.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 import * as packets from '../../support/packets.ts';
@@ -220,6 +221,30 @@ test('what an earlier version has stored as shared subscriptions gets messages',
   await (await after.client()).publish('t', 'x', { qos: 1 });
   const member = await after.client({ clientId: 'a', clean: false });
   expect((await member.message()).payload).toBe('x');
+});
+
+test('what a member of a group may have been sent before a crash is unsure at each later start, until it is back', async () => {
+  const folder = tempFolder();
+  const clock = createAheadClock();
+  const begin = () => startBroker(folder, {}, { clock }, 'tcp', clock);
+  const first = await begin();
+  const { journal } = first.store;
+  journal.add(['openSession', 90, 'lost', Date.now(), NEVER]);
+  journal.add(['subscribe', 90, '$share/g/t', 1, 0, 0]);
+  await first.stop();
+  const second = await begin();
+  await (await second.client()).publish('t', 'x', { qos: 1 });
+  // As a crash leaves it while the client is connected.
+  second.store.journal.add(['sessionSeen', 0, 90]);
+  await second.stop();
+  await (await begin()).stop();
+  const { broker, client } = await begin();
+  const other = await client({ clientId: 'other', clean: false });
+  await other.subscribe(['$share/g/t', 1]);
+  await other.quiet();
+  clock.pass(3001);
+  broker.sweep();
+  expect(await other.message()).toMatchObject({ payload: 'x', dup: true });
 });
 
 describe('what absent clients hold', () => {
