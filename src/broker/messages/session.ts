@@ -1,5 +1,6 @@
 import type { Qos } from '../../mqtt/codec.ts';
 import { BoundedQueue, type BoundedQueueOwner, type QueueDrop } from '../../queue/bounded-queue.ts';
+import { PendingAck } from '../../queue/pending-ack.ts';
 import { ENTRY_BYTES, QueueEntry } from '../../queue/queue-entry.ts';
 import { deleteStored, type ReportShare } from '../../store/commit/queue-deletion.ts';
 import { Deliveries, type Link } from './deliveries.ts';
@@ -233,6 +234,13 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
   drop(reason: DropReason, count = 1): void {
     this.drops.set(reason, (this.drops.get(reason) ?? 0) + count);
     this.#context.dropped(this, reason, count);
+  }
+
+  /** Calls back when all that was stored before is on disk. */
+  afterCommit(done: () => void): void {
+    const committed = new PendingAck(done);
+    this.#context.journal.notifyAfterCommit(committed, true);
+    committed.done();
   }
 
   /** Sends queued messages as far as the window, the socket and the disk allow. */

@@ -3,7 +3,7 @@ import { shareNumber, topicFilterOf } from '../../mqtt/shared-filter.ts';
 import type { FlowReader } from './flow-control.ts';
 import type { Grant, Publication, Subscriber } from './publication.ts';
 import type { Session } from './session.ts';
-import { loadOf, type Member, takesMore } from './share-member.ts';
+import { deliverAfterCommit, loadOf, type Member, takesMore } from './share-member.ts';
 
 /** Members that are checked for one message. */
 const CHECKS = 128;
@@ -108,7 +108,9 @@ export class ShareGroup implements Subscriber {
     publication.grant = grant;
     publication.share = this.number;
     try {
-      session.deliver(publication, Math.min(member.qos, qos) as Qos);
+      // What its publisher repeats after a crash must not have been sent before: nothing else holds it at QoS 0.
+      if (publication.held && member.qos === 0) deliverAfterCommit(session, publication);
+      else session.deliver(publication, Math.min(member.qos, qos) as Qos);
     } finally {
       // The next subscriber has no part in this.
       publication.grant = null;

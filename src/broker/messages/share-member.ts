@@ -38,3 +38,14 @@ export function takeOver({ session, qos: most, grant }: Member, entry: QueueEntr
   if (qos === 0) session.deliver(publication, 0);
   else session.enqueue(publication, qos, session.keepsRetain(publication), true, repeated);
 }
+
+/** Sends it at QoS 0 when it is on disk that its publisher will not repeat it. */
+export function deliverAfterCommit(session: Session, publication: Publication): void {
+  const { topic, qos, retain, grant } = publication;
+  const message = publication.keep().copy();
+  session.afterCommit(() => {
+    const again = new Publication().of(message, topic, qos, retain);
+    again.grant = grant;
+    session.deliver(again, 0);
+  });
+}

@@ -38,7 +38,11 @@ function setUp(inflight = 4) {
       publisher.data(packets.publish('t', payload, { qos: 1, id: ++id }));
     }
   };
-  return { ...made, plane: made.plane, disk, join, publish };
+  const publish2 = (payload: string) => {
+    const { connection } = made.open('publisher2', false);
+    connection.data(packets.publish('t', payload, { qos: 2, id: 1 }));
+  };
+  return { ...made, plane: made.plane, disk, join, publish, publish2 };
 }
 
 describe('a message of a group', () => {
@@ -124,4 +128,16 @@ test('the queue of a session that ends is with another member in the commit that
   expect(session.ended).toBe(true);
   expect(disk.queues.get(session.key)?.size ?? 0).toBe(0);
   expect(plane.sessions.byClientId.get('stays')!.queue.count).toBe(6);
+});
+
+test('a message of QoS 2 is sent at QoS 0 when its publisher can not repeat it', async () => {
+  const { join, publish2, disk } = setUp();
+  join('kept', false).connection.lost();
+  const other = join('other', false, 0);
+  await settle(disk);
+  publish2('1');
+  await turn();
+  expect(arrivals(other.transport)).toEqual([]);
+  await settle(disk);
+  expect(arrivals(other.transport)).toEqual(['1']);
 });
