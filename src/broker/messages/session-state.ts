@@ -13,6 +13,8 @@ export abstract class SessionState {
   readonly isRestored: boolean;
   /** It subscribes to a group of a shared subscription, or has done so. */
   isMember = false;
+  /** How many groups it has joined, also such that it has left. */
+  groups = 0;
   readonly subscriptions = new SubscriptionList();
   /** QoS 2 packet identifiers that the client has published and not released, with the digests of their messages. */
   readonly incoming = new PacketIdMap<number>();

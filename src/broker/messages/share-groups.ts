@@ -53,6 +53,7 @@ export class ShareGroups {
     const group = this.#groups.get(filter) ?? this.#create(filter);
     if (!group.has(session)) {
       this.members.count++;
+      session.groups++;
       this.members.bytes += Buffer.byteLength(filter);
     }
     const wasPersistent = group.persistent;

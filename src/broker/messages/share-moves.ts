@@ -16,17 +16,31 @@ export interface ShareMovesParts {
   finish(session: Session): void;
 }
 
-/** A session whose messages of shared subscriptions others get, and how far that has come. */
-interface Source {
+/** How far a session's messages were checked. */
+interface Progress {
+  /** Entries below this number were checked: of them only those of `blocked` can still move. */
+  end: number;
+  /** The first entry of each group, by its number, whose other members take none now. */
+  readonly blocked: Map<number, number>;
+}
+
+/** A session whose messages of shared subscriptions others get. */
+interface Source extends Progress {
   readonly session: Session;
-  /** What its client was sent and has not acknowledged; only of a session that has ended. */
-  readonly inFlight: QueueEntry[];
+  /** Whether the session had ended when this began. */
+  readonly isOver: boolean;
+  /** What its client was sent and has not acknowledged, in order; only of a session that has ended. */
+  inFlight: QueueEntry[];
   /** Read from disk. */
   read: QueueEntry[];
   /** The number of the next entry to check. */
   next: number;
-  /** The first entry that stays, because its group has no other member now. */
-  blocked: number;
+  /** Groups whose entries below `end` are checked again. */
+  readonly again: Set<number>;
+  /** From the first entry that may move to the last. */
+  isPassing: boolean;
+  /** In this pass a group had other members, and they had enough. */
+  isBusy: boolean;
   isReading: boolean;
 }
 
@@ -43,8 +57,7 @@ const RETURN_MS = 3000;
 export class ShareMoves {
   readonly #parts: ShareMovesParts;
   readonly #sources = new Map<Session, Source>();
-  /** Entries below this number were checked, and never move. */
-  readonly #seen = new WeakMap<Session, number>();
+  readonly #progress = new WeakMap<Session, Progress>();
   /** Acknowledgements of members at the last sweep. */
   readonly #acknowledged = new WeakMap<Session, number>();
   #isScheduled = false;
@@ -62,16 +75,24 @@ export class ShareMoves {
   /** Others get what this session can't deliver: all of it where it has ended, else what its client was not sent. */
   add(session: Session): void {
     if (session.queue.count === 0 && !session.isOver) return;
-    const before = this.#sources.get(session);
     // What its client was sent last may still be in flight.
-    if (before && before.inFlight.length === 0 && session.isOver) this.#sources.delete(session);
-    if (!this.#sources.has(session)) {
-      const inFlight = session.isOver ? [...session.deliveries.unacknowledged()] : [];
-      const next = session.isOver ? 0 : (this.#seen.get(session) ?? 0);
-      const blocked = Number.POSITIVE_INFINITY;
-      this.#sources.set(session, { session, inFlight, read: [], next, blocked, isReading: false });
+    if (this.#sources.get(session)?.isOver !== session.isOver) {
+      this.#sources.set(session, this.#sourceOf(session));
     }
     this.kick();
+  }
+
+  #sourceOf(session: Session): Source {
+    const { isOver, deliveries } = session;
+    const { end, blocked } = (isOver ? undefined : this.#progress.get(session)) ?? {
+      end: 0,
+      blocked: new Map<number, number>(),
+    };
+    const inFlight = isOver ? [...deliveries.unacknowledged()].sort((a, b) => a.seq - b.seq) : [];
+    return {
+      ...{ session, isOver, end, blocked, inFlight, read: [], next: end, again: new Set() },
+      ...{ isPassing: false, isBusy: false, isReading: false },
+    };
   }
 
   /** The session's client is back. */
@@ -147,35 +168,66 @@ export class ShareMoves {
   #step(source: Source, most: number): number {
     const { session } = source;
     if (source.isReading) return most;
+    if (!source.isPassing) this.#begin(source);
     for (let left = most; left > 0; ) {
+      // A session of one group has nothing for others behind the first entry that stays.
+      const isAllBlocked = source.blocked.size === 1 && session.groups === 1;
+      const entry = isAllBlocked ? undefined : entryAt(source);
+      if (entry === undefined) {
+        this.#passed(source);
+        return left;
+      }
       left--;
-      const entry = source.inFlight[0] ?? source.read[0] ?? session.queue.first(source.next);
       if (entry === 'stored') {
         this.#read(source);
         return left;
       }
-      if (entry === undefined) {
-        this.#done(source);
-        return left;
-      }
-      const result = this.#move(source, entry);
-      if (result === 'busy') {
-        // A connected one, which is sent messages meanwhile, is found again by the next sweep.
-        if (session.online) this.#sources.delete(session);
-        return left;
-      }
-      if (source.inFlight.length > 0) source.inFlight.shift();
-      else {
-        source.read.shift();
-        source.next = entry.seq + 1;
-        if (result === 'stays') source.blocked = Math.min(source.blocked, entry.seq);
-      }
+      this.#check(source, entry);
     }
     return 0;
   }
 
-  #done({ session, next, blocked }: Source): void {
-    this.#seen.set(session, Math.min(next, blocked));
+  /** Begins with the first entry of a group that takes messages again, or with what was not checked yet. */
+  #begin(source: Source): void {
+    const { session, blocked, again } = source;
+    Object.assign(source, { isPassing: true, isBusy: false, next: source.end });
+    again.clear();
+    for (const [share, seq] of blocked) {
+      const taker = this.#parts.groupOf(share)?.taker(session);
+      if (taker === 'busy') source.isBusy = true;
+      if (taker === 'busy' || (taker === undefined && !session.isOver)) continue;
+      blocked.delete(share);
+      again.add(share);
+      source.next = Math.min(source.next, seq);
+    }
+    if (source.read.length > 0 && source.read[0]!.seq > source.next) source.read = [];
+  }
+
+  /** One group whose members have enough does not hold up the messages of another one. */
+  #check(source: Source, entry: QueueEntry): void {
+    const { blocked, again } = source;
+    const { seq, share } = entry;
+    source.next = seq + 1;
+    source.end = Math.max(source.end, source.next);
+    if (blocked.has(share)) return;
+    const result = this.#move(source, entry);
+    if (result === 'moved' || result === 'never') {
+      source.inFlight = source.inFlight.filter((each) => each !== entry);
+      return;
+    }
+    blocked.set(share, seq);
+    if (result === 'busy') source.isBusy = true;
+    if (!again.delete(share) || again.size > 0 || source.next === source.end) return;
+    source.next = source.end;
+    source.read = [];
+  }
+
+  /** All were checked: a source whose groups had enough waits for them, a connected one until the next sweep. */
+  #passed(source: Source): void {
+    const { session, end, blocked, isBusy } = source;
+    source.isPassing = false;
+    if (isBusy && !session.online) return;
+    this.#progress.set(session, { end, blocked });
     this.#end(session);
   }
 
@@ -186,7 +238,10 @@ export class ShareMoves {
       ({ entries, last }) => {
         source.isReading = false;
         source.read = entries.filter(({ seq }) => seq >= next);
-        if (source.read.length === 0) source.next = last + 1;
+        if (source.read.length === 0) {
+          source.next = last + 1;
+          source.end = Math.max(source.end, source.next);
+        }
         this.kick();
       },
       // The store reports it; the next sweep tries again.
@@ -198,7 +253,7 @@ export class ShareMoves {
 
   /** `stays` where no other member takes it now. */
   #move({ session, inFlight }: Source, entry: QueueEntry): 'moved' | 'never' | 'stays' | 'busy' {
-    const isInFlight = inFlight.length > 0;
+    const isInFlight = inFlight.includes(entry);
     // [MQTT-4.8.2-5]: what was begun at QoS 2 goes to no other member.
     const isSent = entry.released || (entry.sent && !(session.isOver && entry.qos === 1));
     if (entry.share === 0 || isSent) return 'never';
@@ -222,6 +277,14 @@ export class ShareMoves {
     session.gave(found, isInFlight);
     return 'moved';
   }
+}
+
+/** The next entry to check: in memory, `stored` on disk, or none. */
+function entryAt({ session, inFlight, read, next }: Source): QueueEntry | 'stored' | undefined {
+  const sent = inFlight.find(({ seq }) => seq >= next);
+  if (sent) return sent;
+  while (read.length > 0 && read[0]!.seq < next) read.shift();
+  return read[0] ?? session.queue.first(next);
 }
 
 /** The entry, unless its client has acknowledged it meanwhile. */

@@ -42,7 +42,8 @@ function setUp(inflight = 4) {
     const { connection } = made.open('publisher2', false);
     connection.data(packets.publish('t', payload, { qos: 2, id: 1 }));
   };
-  return { ...made, plane: made.plane, disk, join, publish, publish2 };
+  const open = made.open.bind(made);
+  return { ...made, plane: made.plane, disk, open, join, publish, publish2 };
 }
 
 describe('a message of a group', () => {
@@ -140,4 +141,86 @@ test('a message of QoS 2 is sent at QoS 0 when its publisher can not repeat it',
   expect(arrivals(other.transport)).toEqual([]);
   await settle(disk);
   expect(arrivals(other.transport)).toEqual(['1']);
+});
+
+describe('a member of two groups that does not acknowledge', () => {
+  const GROUPS = ['$share/a/t', '$share/b/t'] as const;
+
+  /** It has the messages of both groups in its queue; the other member of `a` does not acknowledge either. */
+  async function frozen(clean: boolean, inflight = 2) {
+    const made = setUp(inflight);
+    const subscribe = (clientId: string, filters: readonly string[], isClean = false) => {
+      const client = made.open(clientId, isClean);
+      client.connection.data(
+        packets.subscribe(
+          1,
+          filters.map((filter) => [filter, 1]),
+        ),
+      );
+      return client;
+    };
+    const both = subscribe('both', GROUPS, clean);
+    await settle(made.disk);
+    const payloads = Array.from({ length: 20 }, (_, i) => String(i));
+    made.publish(...payloads);
+    await settle(made.disk);
+    const stuck = subscribe('stuck', [GROUPS[0]]);
+    // More than it takes ahead from a session that has ended.
+    await settle(made.disk);
+    return { ...made, both, stuck, payloads, subscribe };
+  }
+
+  /** All that comes to a client that acknowledges. */
+  async function readAll(
+    {
+      connection,
+      transport,
+    }: { connection: { data(bytes: Buffer): void }; transport: FakeTransport },
+    disk: MemoryDisk,
+    sweep: () => void,
+  ): Promise<string[]> {
+    let answered = 0;
+    for (let round = 0; round < 40; round++) {
+      sweep();
+      await settle(disk);
+      const all = new packets.PacketReader()
+        .push(Buffer.concat(transport.written))
+        .filter((each) => each.type === 'publish');
+      for (const { id } of all.slice(answered)) connection.data(packets.puback(id));
+      answered = all.length;
+    }
+    return arrivals(transport);
+  }
+
+  test('holds up only the group whose other members have enough', async () => {
+    const { plane, disk, subscribe } = await frozen(false);
+    const reads = subscribe('reads', [GROUPS[1]]);
+    const all = await readAll(reads, disk, () => plane.sessions.shares.sweep());
+    // One of each group is in flight to the frozen member.
+    expect(all).toHaveLength(19);
+    expect(all).toEqual(all.toSorted((a, b) => Number(a) - Number(b)));
+  });
+
+  test('leaves the messages of that group to other members also when its session ends', async () => {
+    const { plane, disk, both, subscribe, stuck } = await frozen(true);
+    const reads = subscribe('reads', [GROUPS[1]]);
+    both.connection.lost();
+    const sweep = () => plane.sessions.shares.sweep();
+    const all = await readAll(reads, disk, sweep);
+    expect(all.filter((each) => !each.endsWith(' dup'))).toHaveLength(19);
+    expect(all).toHaveLength(20);
+    const others = await readAll(stuck, disk, sweep);
+    expect(others).toHaveLength(20);
+    expect([...plane.sessions.byClientId.keys()]).not.toContain('both');
+  });
+
+  test('gives its other messages too, when the members of that group take them again', async () => {
+    const { plane, disk, stuck } = await frozen(false);
+    const sweep = () => plane.sessions.shares.sweep();
+    sweep();
+    await settle(disk);
+    const all = await readAll(stuck, disk, sweep);
+    expect(all).toEqual(all.toSorted((a, b) => Number(a) - Number(b)));
+    expect(all).toHaveLength(19);
+  });
 });
