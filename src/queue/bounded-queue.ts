@@ -87,7 +87,7 @@ export class BoundedQueue {
     return this.#queue.count;
   }
 
-  /** Bytes of these messages. */
+  /** Bytes of these messages and of their identifiers. */
   get bytes(): number {
     return this.#queue.bytes;
   }
@@ -155,7 +155,7 @@ export class BoundedQueue {
    * what is returned.
    */
   remove(entry: QueueEntry): QueueEntry | undefined {
-    const found = this.#queue.discard(entry.seq, entry.message.body.length);
+    const found = this.#queue.discard(entry.seq, entry.size);
     if (found === undefined) return undefined;
     this.#latest?.left(topicOf(entry));
     return found === 'stored' ? entry : found;

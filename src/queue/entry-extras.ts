@@ -19,7 +19,7 @@ const NOTHING: EntryExtras = {
 
 /** The most bytes of an expiry, of an identifier, and of a share with the 0 before it and the 1 after it. */
 const EXPIRY_BYTES = 8;
-const IDENTIFIER_BYTES = 4;
+export const IDENTIFIER_BYTES = 4;
 const SHARE_BYTES = 10;
 
 /**
@@ -55,6 +55,11 @@ export function decodeExtras(bytes: Uint8Array | undefined): EntryExtras {
   const identifiers = end < 0 ? rest : rest.slice(0, end);
   const [share = 0, sent = 0] = end < 0 ? [] : rest.slice(end + 1);
   return { expiry: expiry === 0 ? null : expiry - 1, identifiers, share, repeated: sent === 1 };
+}
+
+/** What the identifiers in these bytes count for in the limits of a queue. */
+export function bytesOfIdentifiers(extras: Uint8Array | undefined): number {
+  return extras ? decodeExtras(extras).identifiers.length * IDENTIFIER_BYTES : 0;
 }
 
 function putNumber(out: Uint8Array, offset: number, value: number): number {

@@ -5,7 +5,7 @@ const CONSUMED = 1024;
 
 /** Entries in memory, in ascending order of their numbers: first in, first out. `shift` does not move the others. */
 export class Fifo {
-  /** Bytes of the messages. */
+  /** The sizes of the entries. */
   bytes = 0;
   #entries: (QueueEntry | undefined)[] = [];
   /** Index of the first entry. */
@@ -20,14 +20,14 @@ export class Fifo {
   }
 
   push(entry: QueueEntry): void {
-    this.bytes += entry.message.body.length;
+    this.bytes += entry.size;
     this.#entries.push(entry);
   }
 
   shift(): QueueEntry | undefined {
     const entry = this.#entries[this.#at];
     if (!entry) return undefined;
-    this.bytes -= entry.message.body.length;
+    this.bytes -= entry.size;
     this.#entries[this.#at++] = undefined;
     if (this.#at === this.#entries.length) {
       this.#entries = [];
@@ -53,7 +53,7 @@ export class Fifo {
   /** Removes and returns the entries from `index` on. */
   cut(index: number): QueueEntry[] {
     const entries = this.#entries.splice(this.#at + index) as QueueEntry[];
-    for (const { message } of entries) this.bytes -= message.body.length;
+    for (const { size } of entries) this.bytes -= size;
     return entries;
   }
 }

@@ -148,5 +148,5 @@ export class LatestPerTopic {
 }
 
 function positionOf(entry: QueueEntry): QueuePosition {
-  return { topic: topicOf(entry), seq: entry.seq, size: entry.message.body.length };
+  return { topic: topicOf(entry), seq: entry.seq, size: entry.size };
 }

@@ -30,7 +30,7 @@ export interface StoredQueue {
   readonly first: number;
   readonly last: number;
   readonly count: number;
-  /** Bytes of the messages. */
+  /** The sizes of the entries together. */
   readonly bytes: number;
   /** When the oldest entry was queued, in milliseconds of the stored clock. */
   readonly oldestAt: number;
@@ -46,7 +46,7 @@ export type LoadEntries = (seq: number, limit: number) => Promise<readonly Queue
 export class PagedQueue {
   /** Entries on disk and in memory. */
   count = 0;
-  /** Bytes of their messages. */
+  /** Their sizes together. */
   bytes = 0;
   readonly #head = new Fifo();
   readonly #tail = new Fifo();
@@ -101,7 +101,7 @@ export class PagedQueue {
 
   push(entry: QueueEntry): void {
     this.count++;
-    this.bytes += entry.message.body.length;
+    this.bytes += entry.size;
     this.#append(entry);
   }
 
@@ -131,7 +131,7 @@ export class PagedQueue {
     return entries.get(index);
   }
 
-  /** Removes an entry from any place, by its number and the size of its body; undefined if it has left the queue. */
+  /** Removes an entry from any place, by its number and its size; undefined if it has left the queue. */
   discard(seq: number, size: number): QueueEntry | 'stored' | undefined {
     const found = this.first(seq);
     if (found === undefined || (found !== 'stored' && found.seq !== seq)) return undefined;
@@ -158,7 +158,7 @@ export class PagedQueue {
     const entry = this.#head.shift();
     if (entry) {
       this.count--;
-      this.bytes -= entry.message.body.length;
+      this.bytes -= entry.size;
     }
     return entry;
   }
@@ -186,7 +186,7 @@ export class PagedQueue {
     gap.next = cut[0]!.seq;
     gap.oldestAt = cut[0]!.at;
     gap.count += cut.length;
-    for (const { message } of cut) gap.bytes += message.body.length;
+    for (const { size } of cut) gap.bytes += size;
   }
 
   /** Frees the memory of entries that are on disk and will not be sent soon, and of entries that are gone. */
@@ -213,7 +213,7 @@ export class PagedQueue {
   #keptInMemory(): number {
     let kept = 0;
     let bytes = 0;
-    do bytes += this.#head.get(kept++)?.message.body.length ?? IN_MEMORY_BYTES;
+    do bytes += this.#head.get(kept++)?.size ?? IN_MEMORY_BYTES;
     while (kept < IN_MEMORY && bytes < IN_MEMORY_BYTES);
     return kept;
   }
@@ -227,7 +227,7 @@ export class PagedQueue {
     this.#gap ??= { next: entry.seq, last: entry.seq, count: 0, bytes: 0, oldestAt: entry.at };
     this.#gap.last = entry.seq;
     this.#gap.count++;
-    this.#gap.bytes += entry.message.body.length;
+    this.#gap.bytes += entry.size;
   }
 
   #fill(): void {
@@ -261,7 +261,7 @@ export class PagedQueue {
       if (this.#discarded.has(entry.seq)) continue;
       this.#head.push(entry);
       gap.count--;
-      gap.bytes -= entry.message.body.length;
+      gap.bytes -= entry.size;
       gap.oldestAt = entry.at;
     }
     // An empty result is valid only up to `end`: the gap may have grown since.

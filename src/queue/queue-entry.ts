@@ -1,4 +1,4 @@
-import { decodeExtras, encodeExtras, NO_IDENTIFIERS } from './entry-extras.ts';
+import { decodeExtras, encodeExtras, IDENTIFIER_BYTES, NO_IDENTIFIERS } from './entry-extras.ts';
 import { type Message, storedMessage } from './message.ts';
 
 /** The session whose queue is kept on disk: a client's, or an uplink's. */
@@ -49,7 +49,7 @@ export class QueueEntry {
   released = false;
   /** May not be sent before it is on disk. */
   held = false;
-  /** Subscription identifiers of MQTT 5 that are sent with it. */
+  /** Subscription identifiers of MQTT 5 that are sent with it; they are set before it joins a queue. */
   identifiers: readonly number[] = NO_IDENTIFIERS;
   /** The number of the shared subscription's group that it came by; 0 for none. */
   share = 0;
@@ -71,6 +71,11 @@ export class QueueEntry {
     this.qos = qos;
     this.retain = retain;
     this.at = at;
+  }
+
+  /** What it counts for in the limits of a queue: its message, with the properties, and its identifiers. */
+  get size(): number {
+    return this.message.body.length + this.identifiers.length * IDENTIFIER_BYTES;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Qos } from '../../mqtt/codec.ts';
-import { NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
+import { IDENTIFIER_BYTES, NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import type { Message } from '../../queue/message.ts';
 import { type Grant, Publication } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
@@ -63,7 +63,8 @@ function deliverRetained(
   // Before MQTT 5 a client is sent no identifiers.
   const identifier = session.link?.protocol5 ? (identifiers[0] ?? 0) : undefined;
   if (copies.has(retained, identifier) || queue.hasExpired(retained.message)) return;
-  if (!queue.hasRoom(retained.message.body.length)) return session.drop('queue-full');
+  const size = retained.message.body.length + identifiers.length * IDENTIFIER_BYTES;
+  if (!queue.hasRoom(size)) return session.drop('queue-full');
   const { lastSeq } = deliveries;
   const publication = new Publication().of(retained.message, retained.topic, qos, true);
   publication.grant = grant;

@@ -1,5 +1,6 @@
 import type { Qos } from '../../mqtt/codec.ts';
 import { BoundedQueue, type BoundedQueueOwner, type QueueDrop } from '../../queue/bounded-queue.ts';
+import { IDENTIFIER_BYTES, NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import { PendingAck } from '../../queue/pending-ack.ts';
 import { ENTRY_BYTES, QueueEntry } from '../../queue/queue-entry.ts';
 import { deleteStored, type ReportShare } from '../../store/commit/queue-deletion.ts';
@@ -160,12 +161,13 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
     if (this.isOver) return;
     const { journal, memory, now } = this.#context;
     const message = publication.keep();
-    const { length } = message.body;
-    if (!this.queue.makeRoom(length, publication.topic)) return this.drop('queue-full');
+    const identifiers = publication.grant?.identifiers ?? NO_IDENTIFIERS;
+    const size = message.body.length + identifiers.length * IDENTIFIER_BYTES;
+    if (!this.queue.makeRoom(size, publication.topic)) return this.drop('queue-full');
     const owner = this.persistent ? this : null;
-    if (!owner && !memory.hasRoom(length, this.flow.slow)) return this.drop('memory');
+    if (!owner && !memory.hasRoom(size, this.flow.slow)) return this.drop('memory');
     const entry = new QueueEntry(owner, message, this.deliveries.nextSeq(), qos, retain, now());
-    if (publication.grant) entry.identifiers = publication.grant.identifiers;
+    entry.identifiers = identifiers;
     entry.share = publication.share;
     entry.repeated = repeated;
     if (owner) {
@@ -173,8 +175,8 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
       message.holders++;
       journal.enqueue(entry, !held);
     } else {
-      memory.queued += length + ENTRY_BYTES;
-      this.#inMemory += length + ENTRY_BYTES;
+      memory.queued += size + ENTRY_BYTES;
+      this.#inMemory += size + ENTRY_BYTES;
     }
     this.queue.push(entry);
     this.#pump();
@@ -189,8 +191,8 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
   /** Frees the memory of a clean session's entry. */
   readonly #left = (entry: QueueEntry): void => {
     if (entry.owner) return;
-    this.#context.memory.queued -= entry.message.body.length + ENTRY_BYTES;
-    this.#inMemory -= entry.message.body.length + ENTRY_BYTES;
+    this.#context.memory.queued -= entry.size + ENTRY_BYTES;
+    this.#inMemory -= entry.size + ENTRY_BYTES;
   };
 
   /** The entry is no more in the queue, or in flight. */

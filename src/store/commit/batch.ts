@@ -123,7 +123,7 @@ export function* packParts(
         if (entries[entry]!.gone) continue;
         waiting.push(entries[entry]!);
         packed.push(entries[entry]!);
-        bytes += entries[entry]!.message.body.length;
+        bytes += entries[entry]!.size;
       }
     }
     const hasEntries = entry < entries.length || operation < operations.length;
@@ -250,7 +250,7 @@ class Packer {
         offset += body.length;
       }
       if (entry.released) form |= HAS_RELEASED;
-      total += body.length;
+      total += entry.size;
       seq = entry.seq;
       before = entry.at;
       entry.written = WRITING;

@@ -1,4 +1,5 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
+import { bytesOfIdentifiers } from '../../queue/entry-extras.ts';
 import { RELEASED } from '../../queue/queue-entry.ts';
 
 /**
@@ -11,7 +12,7 @@ export interface StoredSegment {
   /** Last number minus the first. */
   readonly span: number;
   readonly count: number;
-  /** Bytes of the bodies, shared ones too. */
+  /** The sizes of the entries: bytes of the bodies, shared ones too, and of the identifiers. */
   readonly bytes: number;
   /** When the first was queued, in milliseconds since the epoch. */
   readonly at: number;
@@ -175,10 +176,11 @@ export function decodeSegment(
 
 /** A segment of at least one entry, in the order of their numbers; `first` is the row's number. */
 export function encodeSegment(entries: readonly SegmentEntry[], first: number): StoredSegment {
-  const bytes = entries.reduce((sum, { length }) => sum + length, 0);
+  const ofBodies = entries.reduce((sum, { length }) => sum + length, 0);
+  const bytes = entries.reduce((sum, { extras }) => sum + bytesOfIdentifiers(extras), ofBodies);
   const ofExtras = entries.reduce((sum, { extras }) => sum + (extras?.length ?? 0), 0);
   const heads = entries.length * (HEAD_BYTES + EXTRAS_HEAD_BYTES);
-  const out = new Uint8Array(bytes + ofExtras + heads);
+  const out = new Uint8Array(ofBodies + ofExtras + heads);
   const { at } = entries[0]!;
   let [end, seq, before, form] = [0, first, at, 0];
   for (const entry of entries) {
