@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import { createAlarms } from './alarms/alarms.ts';
+import { sha256 } from './audit/audit-line.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import { systemClock } from './base/clock.ts';
 import { Faults } from './base/faults.ts';
 import { Services } from './base/lifecycle.ts';
@@ -21,7 +23,7 @@ import { createPins } from './outputs/pins.ts';
 import { createAdminRequests } from './runtime/admin-requests.ts';
 import { createAdminSocket } from './runtime/admin-socket.ts';
 import { EventLoopDelay } from './runtime/event-loop-delay.ts';
-import type { Gateway, Load } from './runtime/gateway.ts';
+import type { ConfigSource, Gateway } from './runtime/gateway.ts';
 import { Health } from './runtime/health.ts';
 import { HealthTopics } from './runtime/health-topics.ts';
 import { createOnlineTopic } from './runtime/online-topic.ts';
@@ -63,7 +65,7 @@ export async function startGateway(
   config: Config,
   log: Logger,
   tail: LogTail,
-  load: Load,
+  source: ConfigSource,
 ): Promise<Gateway> {
   const { cell, data, payload, drivers } = config;
   const clock = systemClock;
@@ -72,9 +74,15 @@ export async function startGateway(
   const deferredMs = config.store.readingsWithin;
   const faults = new Faults(log, clock.monotonic);
   const store = new Store({ folder: data, deferredMs, log, faults, onFatal: endProcess });
+  const audit = new AuditLog({
+    ...{ folder: data, log, now: clock.wall, config: sha256(source.text) },
+  });
   const boot = (): number => store.bootNumber.value;
   const state = { of: (owner: string) => store.state.of(owner) };
   const access = new Access({ file: config.broker.access, log, now: clock.monotonic });
+  access.onUsersChanged = (changes) => {
+    for (const change of changes) void audit.note(change);
+  };
   const broker = new Broker({ ...config.broker, store, clock, log, faults, access });
   const storedNow = (): number => store.storedClock.now();
   const publishOf =
@@ -175,7 +183,7 @@ export async function startGateway(
   };
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
-  const reload = new Reload({ config, log, load, services });
+  const reload = new Reload({ config, log, services, audit, text: source.text, load: source.load });
   const answer = createAdminRequests({
     ...{ ...parts, health, uplinks: uplinks.purgeable, reload },
   });
@@ -188,6 +196,7 @@ export async function startGateway(
       ...parts,
       config: config.http,
       access,
+      audit,
       log,
       clock,
       tail,
@@ -204,6 +213,7 @@ export async function startGateway(
   services.add(store, async ({ store: { readingsWithin } }) => {
     store.journal.deferredMs = readingsWithin;
   });
+  services.add(audit);
   services.add(loop);
   services.add(uplinks.outboxes);
   services.add(

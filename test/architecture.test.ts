@@ -7,7 +7,7 @@ import { circles, longFunctions } from './support/source-tree.ts';
 /** Modules from the lowest layer up: each imports only from the layers above it in this list, never from its own layer. */
 const LAYERS: readonly (readonly string[])[] = [
   ['src/base'],
-  ['src/mqtt', 'src/queue', 'src/buses'],
+  ['src/mqtt', 'src/queue', 'src/buses', 'src/audit'],
   ['src/store'],
   ['src/driver-kit'],
   ['drivers'],

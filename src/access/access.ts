@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type StatWatcher, unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
+import type { AuditRecord } from '../audit/audit-line.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { formatProblem } from '../config/yaml/problem.ts';
 import { type AccessRules, readAccess } from './access-file.ts';
@@ -9,6 +10,7 @@ import { LoginThrottle } from './login-throttle.ts';
 import { PasswordVerifier } from './passwords.ts';
 import { Rights } from './rules.ts';
 import { decoyKeys, ScramLogin, type ScramRequest, shown } from './scram-login.ts';
+import { userChanges } from './user-changes.ts';
 
 /** A client that wants to connect. */
 export interface ConnectRequest {
@@ -44,6 +46,8 @@ export class Access implements Service {
   readonly name = 'access';
   /** Called when the rules have changed. */
   onChanged: ((change: AccessChange) => void) | undefined;
+  /** Called with what has changed in the access file. */
+  onUsersChanged: ((changes: readonly AuditRecord[]) => void) | undefined;
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #passwords = new PasswordVerifier();
@@ -136,10 +140,12 @@ export class Access implements Service {
       return;
     }
     this.#trouble = undefined;
+    const changes = this.#rules ? userChanges(this.#rules, read.rules) : [];
     this.#rules = read.rules;
     this.#unprovenReported = false;
     this.#log.info({ file, users: read.rules.users.size }, 'other access rules are in force');
     this.onChanged?.('rules');
+    this.onUsersChanged?.(changes);
   }
 
   /** Decides about a client; to be called only if there are rules. */

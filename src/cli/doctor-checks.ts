@@ -5,6 +5,8 @@ import { dataFolderMode } from '../config/checks/file-checks.ts';
 import type { Config } from '../config/schema/schema.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
 import { isSynchronised } from '../runtime/time-sync.ts';
+import { auditResults } from './audit-results.ts';
+import type { CheckResult } from './check-result.ts';
 
 /** The data for a check. */
 export interface CheckContext {
@@ -16,12 +18,6 @@ export interface CheckContext {
   readonly now: number;
   /** Whether systemd reports NTP as synchronised: `yes` or `no`; rejects if timedatectl does not answer. */
   askTimedatectl(): Promise<string>;
-}
-
-/** One sentence, and what to do if there is a problem. */
-export interface CheckResult {
-  readonly found: string;
-  readonly remedy?: string;
 }
 
 type DoctorCheck = (context: CheckContext) => Promise<readonly CheckResult[]>;
@@ -45,6 +41,7 @@ export const DOCTOR_CHECKS: Readonly<Record<string, DoctorCheck>> = {
   wear,
   certificates,
   devices,
+  'audit log': ({ config }) => auditResults(config.data),
 };
 
 async function gateway({ status }: CheckContext): Promise<readonly CheckResult[]> {

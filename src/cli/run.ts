@@ -1,10 +1,11 @@
+import path from 'node:path';
 import type { Logger } from 'pino';
 import { createLog, createLogTail, type LogTail } from '../base/log.ts';
-import { loadConfig } from '../config/load.ts';
+import { type LoadRequest, loadWithChanges } from '../config/load-changes.ts';
 import type { Config } from '../config/schema/schema.ts';
 import { formatProblem } from '../config/yaml/problem.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
-import type { Gateway, Load } from '../runtime/gateway.ts';
+import type { ConfigSource, Gateway } from '../runtime/gateway.ts';
 import type { Loaded } from '../runtime/reload.ts';
 import { type ConfigOption, configFile, printProblems } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
@@ -13,8 +14,8 @@ import { EXIT, type Io } from './io.ts';
 export interface RunParts {
   readonly drivers: Drivers;
   /** Loads the config for a reload; without it as at the start. */
-  loadAgain?(file: string, drivers: Drivers, cwd: string): Promise<Loaded>;
-  start(config: Config, log: Logger, tail: LogTail, load: Load): Promise<Gateway>;
+  loadAgain?(file: string, drivers: Drivers, cwd: string, request: LoadRequest): Promise<Loaded>;
+  start(config: Config, log: Logger, tail: LogTail, source: ConfigSource): Promise<Gateway>;
 }
 
 export interface RunOptions extends ConfigOption {
@@ -38,7 +39,8 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 export async function run(options: RunOptions, io: Io, parts: RunParts): Promise<number> {
   const file = configFile(options, io.env);
   const as = options.simulate ? asSimulation : (loaded: Loaded): Loaded => loaded;
-  const { config, problems, warnings } = as(await loadConfig(file, parts.drivers, io.cwd));
+  const loaded = as(await loadWithChanges(file, parts.drivers, io.cwd));
+  const { config, problems, warnings } = loaded;
   if (!config) {
     printProblems(problems, io.stderr, io);
     return EXIT.trouble;
@@ -48,10 +50,14 @@ export async function run(options: RunOptions, io: Io, parts: RunParts): Promise
   for (const warning of warnings) log.warn(formatProblem(warning));
   const watch = watchProcess(io, log);
   if (config.simulate) log.warn(SIMULATED);
-  const load: Load = async () =>
-    as(await (parts.loadAgain ?? loadConfig)(file, parts.drivers, io.cwd));
+  const source: ConfigSource = {
+    file: path.resolve(io.cwd, file),
+    text: loaded.text ?? '',
+    load: async (request = {}) =>
+      as(await (parts.loadAgain ?? loadWithChanges)(file, parts.drivers, io.cwd, request)),
+  };
   try {
-    const start = (): Promise<Gateway> => parts.start(config, log, tail, load);
+    const start = (): Promise<Gateway> => parts.start(config, log, tail, source);
     return await live(start, log, watch.stopSignal, io);
   } finally {
     watch.close();

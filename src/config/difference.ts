@@ -67,7 +67,8 @@ function isMap(value: unknown): value is Named {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function keyOf(value: unknown): string | undefined {
+/** The name of an element of a list, by the key that names it; undefined if it has none. */
+export function keyOf(value: unknown): string | undefined {
   if (!isMap(value)) return undefined;
   if (typeof value.name === 'string') return value.name;
   if (typeof value.out === 'string') return value.out;

@@ -65,13 +65,15 @@ function schemasFor(drivers: Drivers): Schemas {
 /**
  * Reads and checks a whole config. Accesses no hardware and does not throw, whatever the file contains.
  * The paths of the result are absolute: files are relative to the config's folder, `data` to `cwd`.
+ * `text` takes the place of that of the file.
  */
 export async function loadConfig(
   file: string,
   drivers: Drivers,
   cwd: string = process.cwd(),
+  text?: string,
 ): Promise<LoadResult> {
-  const read = await readText(path.resolve(cwd, file));
+  const read = text === undefined ? await readText(path.resolve(cwd, file)) : { text };
   if (!('text' in read)) {
     const message = read.message.replace('no such file, expected a YAML file', NO_CONFIG);
     return failed([{ file, path: 'config', ...read, message }]);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Broker } from '../broker/broker.ts';
 import { SESSION_SORTS, type SessionQuery } from '../broker/stats/session-list.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
@@ -39,17 +40,24 @@ function parse(query: URLSearchParams): SessionQuery | string {
   return { text, online, sort, descending: order === 'desc', limit };
 }
 
-/** Ends the connection of a client; the log has who did it. */
-export function disconnect(
-  { broker, log }: { readonly broker: Pick<Broker, 'disconnectClient'>; readonly log: Logger },
+interface DisconnectParts {
+  readonly broker: Pick<Broker, 'disconnectClient'>;
+  readonly log: Logger;
+  readonly audit: Pick<AuditLog, 'note'>;
+}
+
+/** Ends the connection of a client; the log and the audit log have who did it. */
+export async function disconnect(
+  { broker, log, audit }: DisconnectParts,
   { method, query }: { readonly method: string; readonly query: URLSearchParams },
   { user, address, mayPublish }: Visitor,
-): Answer {
+): Promise<Answer> {
   if (!mayPublish(DISCONNECT)) return textAnswer(403, `This user may not write ${DISCONNECT}.`);
   if (method !== 'POST') return textAnswer(405, 'Only POST.', { allow: 'POST' });
   const client = query.get('client') ?? '';
   if (!broker.disconnectClient(client)) return textAnswer(404, 'No such client is connected.');
   const by = user ?? 'anonymous';
   log.info({ client, by, address }, 'a client was disconnected by a user of the page');
+  await audit.note({ what: 'client-disconnected', by, address, subject: client });
   return jsonAnswer({ ok: true });
 }

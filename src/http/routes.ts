@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Latency } from '../base/latency.ts';
 import type { LogTail } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
@@ -13,11 +14,13 @@ import { clientList, disconnect } from './clients.ts';
 import type { Visitor } from './login.ts';
 import { isLong, longChart, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
+import { clearRetained } from './retained.ts';
 
 export interface RoutesParts {
   readonly history: Pick<History, 'hour' | 'day'>;
   readonly archive: Pick<Archive, 'read' | 'isKept'>;
   readonly log: Logger;
+  readonly audit: Pick<AuditLog, 'note'>;
   readonly tail: LogTail;
   readonly store: Store;
   readonly broker: Broker;
@@ -61,6 +64,7 @@ export function createRoutes(parts: RoutesParts) {
     ['/api/filters', visitors(filters)],
     ['/api/clients', readers(CLIENTS, ({ query }) => clientList(parts.broker, query))],
     ['/api/disconnect', visitors((request, visitor) => disconnect(parts, request, visitor))],
+    ['/api/clear', visitors((request, visitor) => clearRetained(parts, request, visitor))],
     ['/api/log', readers(LOG, (request) => logLines(parts, request))],
   ]);
   return async (request: PageRequest): Promise<Answer | undefined> =>

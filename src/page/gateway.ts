@@ -146,6 +146,12 @@ export class Gateway {
     return response.ok ? '' : (await response.text()).trim();
   }
 
+  /** Deletes the retained message of a topic. Resolves with the reason if it is refused, else with ''. */
+  async clearRetained(topic: string): Promise<string> {
+    const response = await this.#fetch('api/clear', [['topic', topic]], 'POST');
+    return response.ok ? '' : (await response.text()).trim();
+  }
+
   /** The lines after this number; undefined if this user may not see the log. */
   async log(after: number): Promise<NumberedLine[] | undefined> {
     return (await this.#request('api/log', [['after', String(after)]])) as

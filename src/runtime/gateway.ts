@@ -1,3 +1,4 @@
+import type { LoadRequest } from '../config/load-changes.ts';
 import type { Loaded, ReloadReport } from './reload.ts';
 
 /** A running gateway; `stop` resolves when it has released everything. */
@@ -9,5 +10,12 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** Reads and checks the present config file. */
-export type Load = () => Promise<Loaded>;
+/** The config file that the gateway was started with. */
+export interface ConfigSource {
+  /** Its absolute path. */
+  readonly file: string;
+  /** Its text at the start. */
+  readonly text: string;
+  /** Reads and checks the present file, or another text in its place. */
+  load(request?: LoadRequest): Promise<Loaded>;
+}

@@ -1,8 +1,12 @@
 import type { Logger } from 'pino';
+import { type AuditRecord, LOCAL_ADMINISTRATOR, sha256 } from '../audit/audit-line.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { Reconfigurable } from '../base/lifecycle.ts';
 import { setLevel } from '../base/log.ts';
 import { createMutex } from '../base/mutex.ts';
+import type { ChangedLines } from '../config/changed-lines.ts';
 import { differences, needsRestart } from '../config/difference.ts';
+import type { LoadRequest } from '../config/load-changes.ts';
 import type { Config } from '../config/schema/schema.ts';
 import { formatProblem, type Problem } from '../config/yaml/problem.ts';
 
@@ -19,36 +23,54 @@ export interface Loaded {
   readonly config?: Config | undefined;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** The text that was loaded. */
+  readonly text?: string | undefined;
+  /** What differs in it from the text that it was compared with. */
+  readonly changed?: ChangedLines | undefined;
+}
+
+/** Who changes the config. */
+export interface Author {
+  readonly by: string;
+  readonly address?: string | undefined;
 }
 
 export interface ReloadParts {
   readonly config: Config;
+  /** The text of this config; without it the audit log has no changes of the config. */
+  readonly text?: string;
   /** The parts that a reload changes, in order; the log is changed too. */
   readonly services: { readonly reconfigurable: readonly Reconfigurable<Config>[] };
   readonly log: Logger;
-  /** Reads and checks the present config file. */
-  load(): Promise<Loaded>;
+  readonly audit?: Pick<AuditLog, 'append' | 'note'>;
+  /** Reads and checks the present config file, or another text in its place. */
+  load(request?: LoadRequest): Promise<Loaded>;
 }
+
+const LOCAL: Author = { by: LOCAL_ADMINISTRATOR };
 
 /** Applies the present config file to a running gateway: completely, or not at all. */
 export class Reload {
   readonly #parts: ReloadParts;
   readonly #inOrder = createMutex();
   #config: Config;
+  #text: string | undefined;
 
   constructor(parts: ReloadParts) {
     this.#parts = parts;
     this.#config = parts.config;
+    this.#text = parts.text;
   }
 
   /** One reload at a time: a call during a reload starts another one after it. */
-  run(): Promise<ReloadReport> {
-    return this.#inOrder(() => this.#reload());
+  run(author: Author = LOCAL): Promise<ReloadReport> {
+    return this.#inOrder(() => this.#reload(author));
   }
 
-  async #reload(): Promise<ReloadReport> {
+  async #reload(author: Author): Promise<ReloadReport> {
     const { log, load } = this.#parts;
-    const { config: next, problems, warnings } = await load();
+    const loaded = await load({ before: this.#text });
+    const { config: next, problems, warnings } = loaded;
     for (const warning of warnings) log.warn(formatProblem(warning));
     if (!next) return this.#refuse(problems.map((one) => formatProblem(one, false)).join('\n'));
     const changes = differences(this.#config, next);
@@ -60,10 +82,22 @@ export class Reload {
       );
     }
     const failure = await this.#apply(next);
-    if (failure !== undefined) return this.#refuse(failure, changes);
+    if (failure !== undefined) {
+      await this.#note(loaded, { ...author, what: 'config-taken-back', reason: failure });
+      return this.#refuse(failure, changes);
+    }
+    await this.#note(loaded, { ...author, what: 'config-applied' });
     this.#config = next;
+    this.#text = loaded.text;
     log.info({ changes }, changes.length === 0 ? 'reload: nothing has changed' : 'reload: done');
     return { applied: true, changes };
+  }
+
+  /** Adds a change of the config to the audit log, if its text is another one. */
+  async #note({ text, changed }: Loaded, record: AuditRecord): Promise<void> {
+    if (text === undefined || this.#text === undefined || text === this.#text) return;
+    const inForce = record.what === 'config-applied' ? text : this.#text;
+    await this.#parts.audit?.note({ ...record, ...changed }, sha256(inForce));
   }
 
   /** Returns the reason if a part can't apply the config; then all parts have the former one again. */

@@ -99,6 +99,7 @@ const PARTLY = [
   'src/store/write-trouble.ts',
   'src/store/recovery/loss.ts',
   'src/access/access.ts',
+  'src/audit/audit-log.ts',
   'src/mqtt/reason-codes.ts',
   'src/uplink/uplink-connection.ts',
   'src/uplink/status-message.ts',

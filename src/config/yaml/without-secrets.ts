@@ -17,6 +17,16 @@ export function withoutSecrets(text: string): string {
   return stringify(cleaned('', document.toJS({ maxAliasCount: 100 })));
 }
 
+/** Whether the value of this key, and all below it, may be secret. */
+export function mayBeSecret(key: string): boolean {
+  return SECRET.test(key);
+}
+
+/** Whether a value says where a secret is, and is none itself. */
+export function isPlace(value: string): boolean {
+  return PLACE.test(value);
+}
+
 function cleaned(key: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.map((one) => cleaned(key, one));
   if (typeof value === 'object' && value !== null) {
@@ -24,11 +34,11 @@ function cleaned(key: string, value: unknown): unknown {
       Object.entries(value).map(([name, one]) => [
         name,
         // All below a key that may be secret may be secret.
-        cleaned(SECRET.test(key) ? key : name, one),
+        cleaned(mayBeSecret(key) ? key : name, one),
       ]),
     );
   }
   if (value === null || typeof value === 'boolean') return value;
-  if (SECRET.test(key) && !PLACE.test(String(value))) return REMOVED;
+  if (mayBeSecret(key) && !isPlace(String(value))) return REMOVED;
   return typeof value === 'string' ? value.replace(/(\w+:\/\/)[^/@\s]*@/g, `$1${REMOVED}@`) : value;
 }

@@ -182,27 +182,34 @@ export class Topics implements LiveSection {
     const title = translate('askPublish', { topic: visible(message.topic) });
     const texts = { title, why: translate('publishWhy'), action: translate('publish') };
     const done = translate(message.qos === 0 ? 'sentOnly' : 'published');
-    return this.#send(message, texts, done);
+    const { topic, payload, qos, retain } = message;
+    const publish = (): Promise<unknown> => this.#feed.publish(topic, payload, qos, retain);
+    return this.#send(topic, texts, done, publish);
   }
 
   async #clear(topic: string): Promise<string> {
     const title = translate('askClear', { topic: visible(topic) });
     const texts = { title, why: translate('clearWhy'), action: translate('clearRetained') };
-    const message = { topic, payload: '', qos: 1, retain: true } as const;
-    return this.#send(message, texts, translate('wasCleared'));
+    // Over HTTP, so that the gateway's audit log has who did it.
+    const clear = async (): Promise<void> => {
+      const reason = await this.#gateway.clearRetained(topic);
+      if (reason !== '') throw new Error(reason);
+    };
+    return this.#send(topic, texts, translate('wasCleared'), clear);
   }
 
   async #send(
-    { topic, payload, qos, retain }: TestMessage,
+    topic: string,
     texts: Parameters<ConfirmDialog['ask']>[0],
     done: string,
+    send: () => Promise<unknown>,
   ): Promise<string> {
     try {
       // At QoS 0 the broker has no answer: the right is read first.
       const { [topic]: may } = await this.#gateway.rights([topic]);
       if (may === false) return translate('mayNotPublish', { topic: visible(topic) });
       if (!(await this.#confirm.ask(texts))) return '';
-      await this.#feed.publish(topic, payload, qos, retain);
+      await send();
       return done;
     } catch (error) {
       return refusalOf(error, visible(topic));

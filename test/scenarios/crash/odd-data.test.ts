@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { createLogTail } from '../../../src/base/log.ts';
-import { loadConfig } from '../../../src/config/load.ts';
+import { loadWithChanges } from '../../../src/config/load-changes.ts';
 import { drivers } from '../../../src/driver-table.ts';
 import { startGateway } from '../../../src/main.ts';
 import { fillDatabase } from '../../support/filled-database.ts';
@@ -33,11 +33,11 @@ uplinks:
 http: { port: ${await freePort()} }
 `,
   );
-  const load = () => loadConfig(file, drivers, folder);
-  const { config, problems } = await load();
+  const load = () => loadWithChanges(file, drivers, folder);
+  const { config, problems, text = '' } = await load();
   if (!config) throw new Error(JSON.stringify(problems));
   const { log, lines } = createQuietLog();
-  const gateway = await startGateway(config, log, createLogTail(), load);
+  const gateway = await startGateway(config, log, createLogTail(), { file, text, load });
   return { lines, stop: () => gateway.stop() };
 }
 
