@@ -20,6 +20,8 @@ export interface ConnectRequest {
   readonly password: Buffer | undefined;
   /** The common name of a certificate that the listener's authority has signed. */
   readonly certificate: string | undefined;
+  /** A user that has logged in at the page before; absent for none. */
+  readonly proven?: Identity | undefined;
   /** Whether the listener admits a client without user and certificate. */
   readonly anonymous: boolean;
   /** Whether the listener trusts the client id of such a client; absent for false. */
@@ -150,9 +152,10 @@ export class Access implements Service {
 
   /** Decides about a client; to be called only if there are rules. */
   async admit(request: ConnectRequest): Promise<Admission> {
-    const { certificate, username, clientId, trustClientIds } = request;
+    const { certificate, username, clientId, trustClientIds, proven } = request;
     if (certificate !== undefined && username === undefined) return this.#byCertificate(request);
     if (username !== undefined) return this.#byPassword(request, username);
+    if (proven) return this.#again(proven, clientId);
     if (!request.anonymous) return refused(NOT_AUTHORISED, 'no user name');
     const identity = { user: undefined, proof: undefined, trustClientIds };
     const rights = this.rightsOf(identity, clientId);
@@ -178,6 +181,12 @@ export class Access implements Service {
     if (!rights)
       return refused(NOT_AUTHORISED, `a certificate of ${certificate}, which is no user`);
     return { identity, rights };
+  }
+
+  /** A user that was admitted before: still by the same password. */
+  #again(identity: Identity, clientId: string): Admission {
+    const rights = this.rightsOf(identity, clientId);
+    return rights ? { identity, rights } : refused(NOT_AUTHORISED, 'its login has ended');
   }
 
   async #byPassword(

@@ -8,7 +8,7 @@ import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { SERVER_SHUTTING_DOWN, SESSION_TAKEN_OVER } from '../mqtt/reason-codes.ts';
 import { ListenerSet } from '../net/listeners.ts';
 import type { Transport } from '../net/transport.ts';
-import type { Upgrade } from '../net/websocket.ts';
+import type { Upgrade, WebSocketUpgradeParts } from '../net/websocket.ts';
 import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { Store } from '../store/store.ts';
 import type { BrokerLimits } from './broker-limits.ts';
@@ -247,12 +247,13 @@ export class Broker implements Service {
   }
 
   /** Accepts MQTT over WebSocket from another HTTP server, which checks the origin itself. */
-  async webSocketUpgradeHandler(anonymous: boolean): Promise<Upgrade> {
+  async webSocketUpgradeHandler(
+    own: Pick<WebSocketUpgradeParts, 'admits' | 'provenBy'>,
+  ): Promise<Upgrade> {
     const { createWebSocketUpgradeHandler } = await import('../net/websocket.ts');
     const { packet } = this.#limits;
     const accept = (transport: Transport) => this.#connections.accept(transport);
-    const admits = { anonymous };
-    return createWebSocketUpgradeHandler({ packet, admits, accept, isAllowed: () => true });
+    return createWebSocketUpgradeHandler({ ...own, packet, accept, isAllowed: () => true });
   }
 
   /** Resolves when the message is in all its places on disk; at QoS 0 immediately. */

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { isOwnName } from '../net/origin.ts';
 
 /** Only the gateway's own scripts, styles and connections; no frame around the page. */
@@ -40,6 +41,18 @@ export function isOwnHost(
 export function isOwnOrigin(origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined) return true;
   return URL.canParse(origin) && host !== undefined && new URL(origin).host === host.toLowerCase();
+}
+
+/**
+ * Whether a request with the cookie of a login comes from a page of this gateway. A browser names the origin of each
+ * request that may change something: one without it is from another program, which has no business with a cookie.
+ */
+export function isFromOwnPage(
+  method: string | undefined,
+  { origin, host, upgrade }: IncomingHttpHeaders,
+): boolean {
+  const changes = method === 'POST' || upgrade !== undefined;
+  return origin === undefined ? !changes : isOwnOrigin(origin, host);
 }
 
 /** The name or address in a Host header, in lower case and without its port. */

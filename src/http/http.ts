@@ -11,12 +11,16 @@ import type { Clock } from '../base/clock.ts';
 import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import { installation } from '../base/version.ts';
+import { OnceLog } from '../broker/stats/once-log.ts';
 import type { HttpConfig } from '../config/schema/http.ts';
 import { isLoopback } from '../config/schema/listeners.ts';
 import { Certificates } from '../net/certificates.ts';
 import { listenError } from '../net/listener.ts';
 import type { Upgrade } from '../net/websocket.ts';
-import { isOwnHost, isOwnOrigin } from './guard.ts';
+import { isFromOwnPage, isOwnHost, isOwnOrigin } from './guard.ts';
+import { CLIENT_ID } from './login.ts';
+import { createLoginRoutes } from './login-routes.ts';
+import { attach, Logins } from './logins.ts';
 import { readPageFiles } from './page-files.ts';
 import { createRequests } from './requests.ts';
 import { createRoutes, type RoutesParts } from './routes.ts';
@@ -26,7 +30,7 @@ export interface HttpParts extends RoutesParts {
   readonly access: Access;
   readonly log: Logger;
   readonly faults: Faults;
-  readonly clock: Pick<Clock, 'wall'>;
+  readonly clock: Pick<Clock, 'wall' | 'monotonic'>;
 }
 
 /** The built page. */
@@ -37,11 +41,14 @@ const LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeou
 const SOCKETS = 200;
 const IDLE_MS = 20_000;
 const KEEPALIVE_MS = 60_000;
+const SWEEP_MS = 60_000;
 
 /** The page, its data, health and metrics over HTTP; MQTT over WebSocket on the same port, only for the gateway's own pages. */
 export class Http implements Service {
   readonly name = 'http';
   readonly #parts: HttpParts;
+  readonly #logins: Logins;
+  #sweep: NodeJS.Timeout | undefined;
   #certificates: Certificates | undefined;
   #certificate: X509Certificate | undefined;
   #server: Server | undefined;
@@ -49,6 +56,10 @@ export class Http implements Service {
 
   constructor(parts: HttpParts) {
     this.#parts = parts;
+    this.#logins = new Logins({
+      now: parts.clock.monotonic,
+      isAdmitted: (identity) => parts.access.rightsOf(identity, CLIENT_ID) !== undefined,
+    });
   }
 
   /** The server's address; undefined until it has started. */
@@ -57,13 +68,18 @@ export class Http implements Service {
   }
 
   async start(): Promise<void> {
-    const { config, access, log, broker } = this.#parts;
+    const { config, access, log, broker, clock } = this.#parts;
+    const logins = this.#logins;
     const { host, port } = config;
     const anonymous = isLoopback(host);
     const files = readPageFiles(PAGE_FOLDER);
     const certificate = (): X509Certificate | undefined => this.#certificate;
     const route = createRoutes(this.#parts);
-    const answer = createRequests({ access, anonymous, log, files, route, certificate });
+    const onceLog = new OnceLog(log, clock.monotonic);
+    const loginRoute = createLoginRoutes({ access, logins, log, onceLog });
+    const answer = createRequests({
+      ...{ access, anonymous, log, logins, loginRoute, files, route, certificate },
+    });
     const server = this.#createServer();
     server.on('request', (request, response) => {
       answer(request, response).catch((error: unknown) => {
@@ -71,7 +87,11 @@ export class Http implements Service {
         response.destroy();
       });
     });
-    server.on('upgrade', this.#upgrade(await broker.webSocketUpgradeHandler(anonymous)));
+    const accept = await broker.webSocketUpgradeHandler({
+      admits: { anonymous },
+      provenBy: (request) => logins.of(request)?.identity,
+    });
+    server.on('upgrade', this.#upgrade(accept));
     await listen(server, host, port).catch((error: unknown) => {
       this.#certificates?.stop();
       throw error;
@@ -80,10 +100,12 @@ export class Http implements Service {
     const { port: taken } = server.address() as AddressInfo;
     const name = host.includes(':') ? `[${host}]` : host;
     this.#url = `${config.tls ? 'https' : 'http'}://${name}:${taken}/`;
+    this.#sweep = setInterval(() => logins.sweep(), SWEEP_MS).unref();
     log.info({ url: this.#url }, 'the page is open');
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#sweep);
     this.#certificates?.stop();
     const server = this.#server;
     if (!server) return;
@@ -123,9 +145,12 @@ export class Http implements Service {
     return (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
       const { host, origin } = request.headers;
       const isOwn = isOwnHost(host, this.#certificate) && isOwnOrigin(origin, host);
-      if (request.url?.split('?')[0] !== MQTT_PATH) refuse(socket, '404 Not Found');
-      else if (isOwn) accept(request, socket, head);
-      else refuse(socket, '403 Forbidden');
+      const login = isOwn ? this.#logins.of(request) : undefined;
+      const isOwnLogin = !login || isFromOwnPage(request.method, request.headers);
+      if (request.url?.split('?')[0] !== MQTT_PATH) return refuse(socket, '404 Not Found');
+      if (!isOwn || !isOwnLogin) return refuse(socket, '403 Forbidden');
+      if (login) attach(login, socket);
+      accept(request, socket, head);
     };
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Access } from '../access/access.ts';
+import type { Login } from './logins.ts';
 
 /** The rights of a request's user: the same over HTTP as over MQTT. */
 export interface Visitor {
@@ -20,14 +21,18 @@ const EVERYTHING: Omit<Visitor, 'address'> = {
 };
 
 /** Used as the client id, because rules may name single clients. */
-const CLIENT_ID = 'cellgate-http';
+export const CLIENT_ID = 'cellgate-http';
 const LONGEST = 1024;
 
-/** The rights of a request's sender: all without access rules, else those of the user of its Basic login. Undefined if the login is refused. */
+/**
+ * The rights of a request's sender: all without access rules, else those of the user of its Basic login, else those of
+ * its login at the page. Undefined if the login is refused.
+ */
 export async function loginOf(
   request: IncomingMessage,
   access: Access,
   anonymous: boolean,
+  login: Login | undefined,
 ): Promise<Visitor | undefined> {
   const address = request.socket.remoteAddress ?? 'unknown';
   if (!access.hasRules) return { ...EVERYTHING, address };
@@ -38,6 +43,7 @@ export async function loginOf(
     username,
     password,
     certificate: undefined,
+    proven: login?.identity,
     anonymous,
   });
   if (!('rights' in admission)) return undefined;

@@ -3,8 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import { type Answer, compress, textAnswer } from './answer.ts';
-import { isOwnHost, isOwnOrigin, SECURITY_HEADERS } from './guard.ts';
+import { isFromOwnPage, isOwnHost, isOwnOrigin, SECURITY_HEADERS } from './guard.ts';
 import { loginOf } from './login.ts';
+import type { createLoginRoutes } from './login-routes.ts';
+import type { Logins } from './logins.ts';
 import type { PageFiles } from './page-files.ts';
 import type { createRoutes } from './routes.ts';
 
@@ -13,12 +15,15 @@ export interface RequestsParts {
   /** Whether clients without a login are admitted, if the access rules have a section for them. */
   readonly anonymous: boolean;
   readonly log: Logger;
+  readonly logins: Logins;
+  readonly loginRoute: ReturnType<typeof createLoginRoutes>;
   readonly files: PageFiles;
   readonly route: ReturnType<typeof createRoutes>;
   /** The certificate in use; undefined without TLS. */
   certificate(): X509Certificate | undefined;
 }
 
+const OTHER_SITE = "This request comes from another site's page: use the gateway's page.";
 const METHODS = ['GET', 'HEAD', 'POST'];
 const LONGEST_TARGET = 8192;
 const LEAST_ZIPPED = 1024;
@@ -26,13 +31,13 @@ const LEAST_ZIPPED = 1024;
 /** Answers HTTP requests: files of the page, and the routes. Never rejects. */
 export function createRequests(parts: RequestsParts) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    // The body of a request is never used, so it is discarded.
-    request.resume();
     const found = await answer(request, parts).catch((error: unknown): Answer => {
       const path = request.url?.slice(0, 100);
       parts.log.error({ err: error, path }, 'a request could not be answered');
       return textAnswer(500, 'The gateway could not answer; its log has the reason.');
     });
+    // A body that no route has read is discarded.
+    request.resume();
     const { bytes, encoding } = await bodyOf(found, request);
     response.writeHead(found.status, {
       ...SECURITY_HEADERS,
@@ -46,7 +51,7 @@ export function createRequests(parts: RequestsParts) {
 }
 
 async function answer(request: IncomingMessage, parts: RequestsParts): Promise<Answer> {
-  const { access, anonymous, files, route } = parts;
+  const { access, anonymous, logins, files, loginRoute, route } = parts;
   const { method = 'GET', url: target = '/', headers } = request;
   if (!METHODS.includes(method)) {
     return textAnswer(405, 'Only GET, HEAD and POST.', { allow: METHODS.join(', ') });
@@ -55,7 +60,7 @@ async function answer(request: IncomingMessage, parts: RequestsParts): Promise<A
     return textAnswer(421, 'This gateway is not known by that name: use its address.');
   }
   if (method === 'POST' && !isOwnOrigin(headers.origin, headers.host)) {
-    return textAnswer(403, "This request comes from another site's page: use the gateway's page.");
+    return textAnswer(403, OTHER_SITE);
   }
   if (target.length > LONGEST_TARGET || !target.startsWith('/')) {
     return textAnswer(
@@ -66,7 +71,11 @@ async function answer(request: IncomingMessage, parts: RequestsParts): Promise<A
   const { pathname: path, searchParams: query } = new URL(`http://gateway${target}`);
   const file = method === 'POST' ? undefined : files.answer(path);
   if (file) return file;
-  const visitor = await loginOf(request, access, anonymous);
+  const login = logins.of(request);
+  if (login && !isFromOwnPage(method, headers)) return textAnswer(403, OTHER_SITE);
+  const about = await loginRoute(request, path);
+  if (about) return about;
+  const visitor = await loginOf(request, access, anonymous, login);
   const found = await route({ method, path, query, visitor });
   return found ?? textAnswer(404, 'There is nothing at this path; the page is at /.');
 }

@@ -1,5 +1,11 @@
 import type { Version } from '../mqtt/connect.ts';
 
+/** A user that the request for a WebSocket has proved, and by what: as `Identity` in `src/access`. */
+export interface ProvenUser {
+  readonly user: string | undefined;
+  readonly proof: string | undefined;
+}
+
 /** The byte stream of one connection, over TCP, TLS or WebSocket. */
 export interface Transport {
   readonly remoteAddress: string;
@@ -11,6 +17,8 @@ export interface Transport {
   readonly versions?: readonly Version[] | undefined;
   /** The common name of the peer's certificate, if the listener's authority has signed it. */
   readonly certificate?: string | undefined;
+  /** The user of a page of this gateway, who has logged in before. */
+  readonly proven?: ProvenUser | undefined;
   /** Written bytes that the kernel has not accepted. */
   readonly pending: number;
   /** Bytes that have come of a frame whose end has not; undefined where bytes need no frames. */

@@ -11,6 +11,7 @@ import {
   DISCARDED_BYTES,
   ENDS_PER_TURN,
   LINGER_MS,
+  type ProvenUser,
   type Transport,
 } from './transport.ts';
 
@@ -21,6 +22,8 @@ export interface WebSocketUpgradeParts {
   readonly accept: Accept;
   /** Whether the request's origin is allowed: a browser names the page that it acts for. */
   isAllowed(request: IncomingMessage): boolean;
+  /** The user that the request has proved; undefined where requests prove none. */
+  provenBy?(request: IncomingMessage): ProvenUser | undefined;
 }
 
 /** Accepts an upgrade request, or refuses it with a status and a text. */
@@ -57,17 +60,18 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
   webSockets.on('wsClientError', (_error, socket) => socket.destroy());
   return (request, socket, head) => {
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      carry(webSocket, request.socket, parts, ends);
+      carry(webSocket, request, parts, ends);
     });
   };
 }
 
 function carry(
   webSocket: WebSocket,
-  socket: Socket,
-  { admits, accept }: WebSocketUpgradeParts,
+  request: IncomingMessage,
+  { admits, accept, provenBy }: WebSocketUpgradeParts,
   ends: TurnQuota,
 ): void {
+  const { socket } = request;
   /** Bytes that had come at the end of the last frame. */
   let framed = socket.bytesRead;
   const frameEnded = (): void => {
@@ -75,6 +79,7 @@ function carry(
   };
   const transport: Transport = {
     ...peerOf(socket, admits),
+    proven: provenBy?.(request),
     copies: socket instanceof TLSSocket,
     get pending() {
       return webSocket.bufferedAmount;

@@ -12,11 +12,10 @@ export interface FrameState {
   readonly about: string;
   readonly alarms: number;
   readonly troubles: number;
-  readonly user: string | undefined;
 }
 
 /** The header, which stays on the screen: the cell, its connection, what is wrong, the user; and the tabs below it. */
-export function createFrame(header: Element, logOut: () => void) {
+export function createFrame(header: Element, logInOrOut: () => void) {
   const title = element('h1', { lang: 'en' }, 'cellgate');
   const about = element('p', { class: 'about' });
   const connection = element('span', { class: 'pill connection', role: 'status' });
@@ -24,7 +23,7 @@ export function createFrame(header: Element, logOut: () => void) {
   const troubles = countLink('overview', 'trouble');
   const user = element('span', { class: 'user', lang: 'en' });
   const out = element('button', { type: 'button', hidden: true }, translate('logout'));
-  out.addEventListener('click', logOut);
+  out.addEventListener('click', logInOrOut);
   const tabs = createTabs();
   header.append(
     element(
@@ -43,12 +42,17 @@ export function createFrame(header: Element, logOut: () => void) {
       setText(about, state.about);
       alarms.show(state.alarms);
       troubles.show(state.troubles);
-      setText(user, state.user ?? '');
+    },
+    /** The user, and the button for the login: to log out, or to log in where it works without a login too. */
+    showUser(name: string, button: 'login' | 'logout' | undefined): void {
+      setText(user, name);
+      setAttribute(user, 'title', name);
+      if (button) setText(out, translate(button));
+      out.hidden = button === undefined;
     },
     /** Without a connection to show tabs for, there are none. */
-    showConnection(text: string, isLoggedIn: boolean, hasTabs: boolean): void {
+    showConnection(text: string, hasTabs: boolean): void {
       setText(connection, text);
-      out.hidden = !isLoggedIn;
       tabs.node.hidden = !hasTabs;
     },
     choose: tabs.choose,

@@ -3,8 +3,14 @@ import type { NumberedLine } from '../base/log.ts';
 import type { SessionList } from '../broker/stats/session-list.ts';
 import type { Series } from '../history/hour-history.ts';
 
+/** Who has logged in, and whether users can. */
+export interface LoginState {
+  readonly user: string | null;
+  readonly hasUsers: boolean;
+}
+
 export interface Credentials {
-  readonly username: string;
+  readonly user: string;
   readonly password: string;
 }
 
@@ -14,8 +20,7 @@ export type State = 'connecting' | 'live' | 'lost' | 'login';
 export type Span = 'hour' | 'day' | 'week' | 'month' | 'quarter';
 
 export interface GatewayEvents {
-  /** `wrong` if the gateway has refused the user or the password. */
-  state(state: State, wrong: boolean): void;
+  state(state: State): void;
   message(topic: string, payload: string, retained: boolean): void;
   /** The broker refuses these filters to this user. */
   denied(filters: readonly string[]): void;
@@ -23,6 +28,7 @@ export interface GatewayEvents {
 
 /** Return codes of CONNACK: bad user name or password, not authorised. */
 const NOT_AUTHORISED = [4, 5];
+const JSON_BODY = { 'content-type': 'application/json' };
 const RECONNECT_MS = 1000;
 const FILTERS_AT_ONCE = 100;
 const TOPICS_AT_ONCE = 50;
@@ -31,7 +37,7 @@ const TOPICS_AT_ONCE = 50;
 export class Gateway {
   readonly #events: GatewayEvents;
   #client: MqttClient | undefined;
-  #credentials: Credentials | undefined;
+  #user: string | undefined;
   #filters = new Set<string>();
   /** Milliseconds by which the gateway's clock is ahead of this one. */
   #ahead = 0;
@@ -40,8 +46,9 @@ export class Gateway {
     this.#events = events;
   }
 
+  /** Who has logged in, by the last answer of `login`. */
   get user(): string | undefined {
-    return this.#credentials?.username;
+    return this.#user;
   }
 
   /** The client ID of this page's connection. */
@@ -54,33 +61,53 @@ export class Gateway {
     return Date.now() + this.#ahead;
   }
 
-  connect(credentials: Credentials | undefined): void {
+  /** The browser sends the cookie of a login with the request. */
+  connect(): void {
     this.#client?.end(true);
-    this.#credentials = credentials;
-    this.#events.state('connecting', false);
-    const client = connectTo(credentials, `page-${randomId()}`, 4);
+    this.#events.state('connecting');
+    const client = connectTo(`page-${randomId()}`, 4);
     this.#client = client;
     client.on('connect', () => {
-      this.#events.state('live', false);
+      this.#events.state('live');
       this.#subscribe([...this.#filters]);
     });
     client.on('message', (topic, payload, { retain }) => {
       this.#events.message(topic, payload.toString(), retain);
     });
     client.on('close', () => {
-      if (this.#client === client) this.#events.state('lost', false);
+      if (this.#client === client) this.#events.state('lost');
     });
     client.on('error', (error) => {
       if (!NOT_AUTHORISED.includes((error as { code?: unknown }).code as number)) return;
       this.#client = undefined;
       client.end(true);
-      this.#events.state('login', this.#credentials !== undefined);
+      this.#events.state('login');
     });
+  }
+
+  /** Logs in, for the next connection; false if the gateway refuses the user or the password. The password is not kept. */
+  async logIn(credentials: Credentials): Promise<boolean> {
+    const response = await this.#fetch('api/login', [], 'POST', credentials);
+    if (!response.ok && response.status !== 401) throw new Error((await response.text()).trim());
+    return response.ok;
+  }
+
+  /** Ends the login of this browser, also for its other pages. */
+  async logOut(): Promise<void> {
+    const response = await this.#fetch('api/logout', [], 'POST');
+    if (!response.ok) throw new Error((await response.text()).trim());
+  }
+
+  /** Who has logged in; undefined if the gateway does not answer. */
+  async login(): Promise<LoginState | undefined> {
+    const present = (await this.#request('api/login', [])) as LoginState | undefined;
+    this.#user = present?.user ?? undefined;
+    return present;
   }
 
   /** Another connection of the same user, with MQTT 5; its client id is that of the page with this name behind it. */
   openClient(name: string): MqttClient {
-    return connectTo(this.#credentials, `${this.clientId}-${name}`, 5);
+    return connectTo(`${this.clientId}-${name}`, 5);
   }
 
   /** Subscribes to these filters too, also after a reconnect. */
@@ -164,12 +191,14 @@ export class Gateway {
     return response.ok ? response.json() : undefined;
   }
 
-  async #fetch(path: string, query: string[][], method: string): Promise<Response> {
-    const credentials = this.#credentials;
-    const headers: Record<string, string> = credentials
-      ? { authorization: `Basic ${encoded(`${credentials.username}:${credentials.password}`)}` }
-      : {};
-    const response = await fetch(`${path}?${new URLSearchParams(query)}`, { headers, method });
+  async #fetch(
+    path: string,
+    query: string[][],
+    method: string,
+    content?: unknown,
+  ): Promise<Response> {
+    const body = content === undefined ? {} : { body: JSON.stringify(content), headers: JSON_BODY };
+    const response = await fetch(`${path}?${new URLSearchParams(query)}`, { method, ...body });
     const date = Date.parse(response.headers.get('date') ?? '');
     // The header has whole seconds.
     if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();
@@ -177,15 +206,10 @@ export class Gateway {
   }
 }
 
-function connectTo(
-  credentials: Credentials | undefined,
-  clientId: string,
-  protocolVersion: 4 | 5,
-): MqttClient {
+function connectTo(clientId: string, protocolVersion: 4 | 5): MqttClient {
   const url = new URL('mqtt', location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return mqtt.connect(url.href, {
-    ...credentials,
     clientId,
     protocolVersion,
     clean: true,
@@ -203,9 +227,4 @@ function connectTo(
 export function randomId(): string {
   const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
   return random.toString(36).padStart(7, '0');
-}
-
-/** Base64 of the text's UTF-8. */
-function encoded(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }

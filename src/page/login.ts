@@ -2,8 +2,8 @@ import { element, setText } from './dom.ts';
 import type { Credentials } from './gateway.ts';
 import { translate } from './translations.ts';
 
-/** A form for user and password; they stay in the memory of this page. */
-export function createLogin(enter: (credentials: Credentials) => void) {
+/** A form for user and password; `enter` resolves with whether they are right. */
+export function createLogin(enter: (credentials: Credentials) => Promise<boolean>) {
   const user = element('input', { id: 'user', autocomplete: 'username', required: true });
   const password = element('input', {
     id: 'password',
@@ -11,6 +11,7 @@ export function createLogin(enter: (credentials: Credentials) => void) {
     autocomplete: 'current-password',
   });
   const wrong = element('p', { class: 'reason', role: 'alert' });
+  const button = element('button', { type: 'submit', class: 'primary' }, translate('login'));
   const form = element(
     'form',
     { class: 'card login', 'aria-labelledby': 'login' },
@@ -21,17 +22,30 @@ export function createLogin(enter: (credentials: Credentials) => void) {
     element('label', { for: 'password' }, translate('password')),
     password,
     wrong,
-    element('button', { type: 'submit', class: 'primary' }, translate('login')),
+    button,
   );
+  const submit = async (): Promise<void> => {
+    button.disabled = true;
+    setText(wrong, '');
+    try {
+      const isRight = await enter({ user: user.value, password: password.value });
+      password.value = '';
+      if (isRight) return;
+      setText(wrong, translate('loginWrong'));
+      password.focus();
+    } catch (error) {
+      setText(wrong, `${translate('noAnswerYet')} (${String(error)})`);
+    } finally {
+      button.disabled = false;
+    }
+  };
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    enter({ username: user.value, password: password.value });
+    void submit();
   });
   return {
     node: form,
-    show(wasWrong: boolean): void {
-      setText(wrong, wasWrong ? translate('loginWrong') : '');
-      password.value = '';
+    show(): void {
       (user.value === '' ? user : password).focus();
     },
   };

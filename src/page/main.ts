@@ -5,7 +5,7 @@ import { createAlarms } from './alarms.ts';
 import { createConfirmDialog } from './confirm-dialog.ts';
 import { element, setText } from './dom.ts';
 import { createFrame } from './frame.ts';
-import { Gateway, type State } from './gateway.ts';
+import { type Credentials, Gateway, type State } from './gateway.ts';
 import { createLazySection } from './lazy-section.ts';
 import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
@@ -43,11 +43,12 @@ let connectedClients = 0;
 let listedClients: readonly SessionStatus[] = [];
 let sensorStatus: readonly SensorStatus[] = [];
 let state: State = 'connecting';
+let wasLive = false;
 let shownTab: Tab = 'overview';
 let about = { cell: '', version: '', started: 0 };
 const gateway = new Gateway({ state: onState, message: onMessage, denied: onDenied });
 
-const frame = createFrame(document.querySelector('header')!, () => location.reload());
+const frame = createFrame(document.querySelector('header')!, () => void logInOrOut());
 const lostBox = element('p', { class: 'lost', role: 'alert' });
 const readings = new Readings();
 const confirm = createConfirmDialog();
@@ -66,7 +67,7 @@ const topics = createLazySection(async () => {
 const shares = createShares();
 const store = createStore();
 const log = createLog(gateway);
-const login = createLogin((credentials) => gateway.connect(credentials));
+const login = createLogin(logIn);
 const overview = createOverview(readings, alarms.raised);
 
 const sections = createSections({
@@ -107,18 +108,16 @@ function showPlace(): void {
   else scrollTo(0, 0);
 }
 
-function onState(next: State, wrong: boolean): void {
+function onState(next: State): void {
   state = next;
   document.body.dataset.state = state;
   setText(lostBox, state === 'lost' ? translate('lostLong') : '');
-  const isLogin = state === 'login';
-  frame.showConnection(translate(state), gateway.user !== undefined && !isLogin, !isLogin);
-  if (isLogin) {
-    main.replaceChildren(login.node);
-    login.show(wrong);
-  }
+  frame.showConnection(translate(state), state !== 'login');
+  if (state === 'login') showLogin();
   showLazy();
   if (state !== 'live') return;
+  wasLive = true;
+  void showUser();
   if (!main.contains(view)) main.replaceChildren(view);
   sensors.reload();
   uplinks.reload();
@@ -126,6 +125,38 @@ function onState(next: State, wrong: boolean): void {
   alarms.reloadRights();
   log.clear();
   void log.poll();
+}
+
+function showLogin(): void {
+  frame.showUser('', undefined);
+  main.replaceChildren(login.node);
+  login.show();
+}
+
+/** Asks the gateway who has logged in: the cookie is not for scripts. */
+async function showUser(): Promise<void> {
+  const present = await gateway.login().catch(() => undefined);
+  if (!present || state !== 'live') return;
+  const button = gateway.user ? 'logout' : present.hasUsers ? 'login' : undefined;
+  frame.showUser(gateway.user ?? '', button);
+}
+
+/** What an earlier user has seen is not for the next one: then the page begins again. */
+async function logIn(credentials: Credentials): Promise<boolean> {
+  const isRight = await gateway.logIn(credentials);
+  if (isRight && wasLive) location.reload();
+  else if (isRight) gateway.connect();
+  return isRight;
+}
+
+async function logInOrOut(): Promise<void> {
+  if (gateway.user === undefined) return showLogin();
+  try {
+    await gateway.logOut();
+    location.reload();
+  } catch {
+    setText(lostBox, translate('noAnswerYet'));
+  }
 }
 
 function onDenied(filters: readonly string[]): void {
@@ -192,7 +223,6 @@ function render(): void {
     about: translate('version', { version: about.version, time }),
     alarms: alarms.count,
     troubles: troubles?.length ?? 0,
-    user: gateway.user,
   });
 }
 
@@ -210,4 +240,4 @@ setInterval(() => {
 }, POINT_MS);
 
 gateway.subscribe([`${SYS}#`, CONNECTED]);
-gateway.connect(undefined);
+gateway.connect();

@@ -24,7 +24,8 @@ export async function admit(
   packet: ConnectPacket,
   sessions: ReadonlyMap<string, Session>,
 ): Promise<Refusal | undefined> {
-  const { remoteAddress, certificate, anonymous, trustClientIds } = connection;
+  const { remoteAddress, peer } = connection;
+  const { certificate, anonymous = true, trustClientIds = false, proven } = peer;
   const { clientId, username, password } = packet;
   const admission = await access.admit({
     address: remoteAddress,
@@ -32,6 +33,7 @@ export async function admit(
     username,
     password,
     certificate,
+    proven,
     anonymous,
     trustClientIds,
   });

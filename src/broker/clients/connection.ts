@@ -30,6 +30,9 @@ import { SignsOfLife } from './signs-of-life.ts';
 /** Of a listener that says nothing else. */
 const VERSIONS: readonly Version[] = [3, 4, 5];
 
+/** What a transport knows before the CONNECT. */
+type Peer = Pick<Transport, 'anonymous' | 'trustClientIds' | 'certificate' | 'proven'>;
+
 /** One client's connection: splits the received bytes into packets, passes these to the handler and sends the answers. */
 export class Connection implements Client, TransportEvents {
   readonly sendBuffer: SendBuffer;
@@ -38,12 +41,8 @@ export class Connection implements Client, TransportEvents {
   session: Session | undefined;
   /** The client's rights and user; undefined if there are no access rules. */
   access: { readonly identity: Identity; readonly rights: Rights } | undefined;
-  /** Whether its listener admits clients without a user and a certificate. */
-  readonly anonymous: boolean;
-  /** Whether its listener trusts the client ids of those. */
-  readonly trustClientIds: boolean;
-  /** The common name of its certificate. */
-  readonly certificate: string | undefined;
+  /** What its transport proves of the client, and what its listener admits. */
+  readonly peer: Peer;
   /** What a connection of MQTT 5 has besides; undefined for an older version. */
   protocol5: Protocol5 | undefined;
   /** Of its CONNECT; undefined before. */
@@ -75,9 +74,7 @@ export class Connection implements Client, TransportEvents {
     this.#traffic = traffic;
     this.life = new SignsOfLife(parts.now, limits.connectTimeout);
     this.remoteAddress = transport.remoteAddress;
-    this.anonymous = transport.anonymous ?? true;
-    this.trustClientIds = transport.trustClientIds ?? false;
-    this.certificate = transport.certificate;
+    this.peer = transport;
     this.#versions = transport.versions ?? VERSIONS;
     this.sendBuffer = new SendBuffer(transport, parts);
     this.#acks = new AckQueue(this.sendBuffer, this, parts.now, traffic.acknowledgement);

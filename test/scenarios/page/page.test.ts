@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import axe from 'axe-core';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,6 +10,7 @@ import { hasBrowser, startBrowser } from '../../support/browser.ts';
 
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { LARGE_CELL } from '../../support/large-cell.ts';
+import { axeProblems, OVERFLOWING, type Visit, visitPage } from '../../support/page-visit.ts';
 import { startPlant, type TestPlant } from '../../support/plant.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
 import { until } from '../../support/until.ts';
@@ -39,22 +39,6 @@ const OUTPUTS = {
 };
 /** A condition of the page is waited for: a busy machine draws it later. */
 const POLL = { timeout: 20_000 };
-/** Run in the page: the elements that reach beyond the right side of the screen. */
-const OVERFLOWING = `(() => {
-  const width = document.documentElement.clientWidth;
-  return [document.documentElement, ...document.querySelectorAll('body *')]
-    .filter((one) => !one.closest('.hidden, .skip, dialog:not([open])'))
-    .filter((one) => one.getBoundingClientRect().right > width + 1)
-    .map((one) => one.tagName + '.' + one.className);
-})()`;
-/** An open page of the gateway. */
-interface Visit {
-  readonly page: Page;
-  /** Its faults: console messages, uncaught errors, requests to other hosts. */
-  readonly wrong: string[];
-  close(): Promise<void>;
-}
-
 describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => {
   let browser: Browser;
   let gateway: TestGateway;
@@ -84,32 +68,11 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
   });
 
   /** Opens the page at one of its sections. */
-  const visit = async (
+  const visit = (
     options: BrowserContextOptions = {},
     of = gateway,
     tab = 'sensors',
-  ): Promise<Visit> => {
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 900 },
-      ...options,
-    });
-    const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
-    const wrong: string[] = [];
-    const home = `127.0.0.1:${of.httpPort}`;
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) wrong.push(message.text());
-    });
-    page.on('pageerror', (error) => wrong.push(String(error)));
-    page.on('request', (request) => {
-      if (new URL(request.url()).host !== home) wrong.push(`request to ${request.url()}`);
-    });
-    page.on('websocket', (socket) => {
-      if (new URL(socket.url()).host !== home) wrong.push(`WebSocket to ${socket.url()}`);
-    });
-    await page.goto(`http://${home}/#${tab}`);
-    return { page, wrong, close: () => context.close() };
-  };
+  ): Promise<Visit> => visitPage(browser, of, tab, options);
   const show = async (page: Page, tab: string): Promise<void> => {
     await page.evaluate(`location.hash = '${tab}'`);
     await page.locator(`#tab-${tab}`).waitFor();
@@ -125,14 +88,6 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       if (await target.and(page.locator(':focus')).count()) return;
     }
     throw new Error('not reached by Tab');
-  };
-  const problems = async (page: Page): Promise<string[]> => {
-    await page.evaluate(axe.source);
-    return page.evaluate(async () => {
-      const { axe: tool } = globalThis as unknown as { axe: typeof axe };
-      const { violations } = await tool.run();
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    });
   };
   const alarm = (page: Page): Locator =>
     page.locator('[data-alarm="robotcell1/alarm/bare/warm"]').filter({ visible: true });
@@ -272,7 +227,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     expect(await day.getAttribute('aria-pressed')).toBe('true');
     await large.getByText(/^Last day: (yes|no) to (yes|no)$/).waitFor();
     await expect.poll(() => large.locator('canvas').count(), POLL).toBe(1);
-    expect(await problems(page)).toEqual([]);
+    expect(await axeProblems(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await large.waitFor({ state: 'hidden' });
     expect(await door.and(page.locator(':focus')).count()).toBe(1);
@@ -305,17 +260,17 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     for (const tab of TABS) {
       await show(page, tab);
       expect(await page.evaluate(OVERFLOWING), tab).toEqual([]);
-      expect(await problems(page), tab).toEqual([]);
+      expect(await axeProblems(page), tab).toEqual([]);
     }
     await show(page, 'outputs');
     await page.getByRole('switch', { name: 'fan' }).click();
     await page.getByRole('dialog').waitFor();
-    expect(await problems(page)).toEqual([]);
+    expect(await axeProblems(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await show(page, 'sensors');
     await tile(page, 'door/closed').click();
     await page.getByRole('dialog').getByRole('button', { name: 'Day' }).waitFor();
-    expect(await problems(page)).toEqual([]);
+    expect(await axeProblems(page)).toEqual([]);
     expect(await page.evaluate(OVERFLOWING)).toEqual([]);
     expect(wrong).toEqual([]);
     await close();
@@ -334,7 +289,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     for (const text of ['MQTT 5', '90 s', '2, 1 of them shared', '0 / 0']) {
       await card.locator('dd', { hasText: text }).waitFor();
     }
-    expect(await problems(page)).toEqual([]);
+    expect(await axeProblems(page)).toEqual([]);
     await page.keyboard.press('Escape');
     const group = page.locator('.share', { hasText: '$share/line/steps/+' });
     await group.locator('dd', { hasText: 'member' }).waitFor();
@@ -480,7 +435,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     const hidden = 'document.activeElement.scrollWidth - document.activeElement.clientWidth';
     expect(await page.evaluate(hidden)).toBe(0);
     expect(await page.evaluate(OVERFLOWING)).toEqual([]);
-    expect(await problems(page)).toEqual([]);
+    expect(await axeProblems(page)).toEqual([]);
 
     await show(page, 'clients');
     const rows = page.locator('tr.client');
@@ -721,7 +676,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
       expect(facts).toEqual(['2', '68 B', 'JSON', 'yes']);
       expect(await chief.page.locator('img, [onclick]').count()).toBe(0);
       expect(await chief.page.evaluate(OVERFLOWING)).toEqual([]);
-      expect(await problems(chief.page)).toEqual([]);
+      expect(await axeProblems(chief.page)).toEqual([]);
       const clear = dialog.getByRole('button', { name: 'Clear retained message' });
       const asked = chief.page.getByRole('dialog', { name: /^Clear the retained message of/ });
       await clear.click();

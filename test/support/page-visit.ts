@@ -1,0 +1,65 @@
+import axe from 'axe-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { TestGateway } from './gateway.ts';
+
+/** Run in the page: the elements that reach beyond the right side of the screen. */
+export const OVERFLOWING = `(() => {
+  const width = document.documentElement.clientWidth;
+  return [document.documentElement, ...document.querySelectorAll('body *')]
+    .filter((one) => !one.closest('.hidden, .skip, dialog:not([open])'))
+    .filter((one) => one.getBoundingClientRect().right > width + 1)
+    .map((one) => one.tagName + '.' + one.className);
+})()`;
+
+/** An open page of the gateway. */
+export interface Visit {
+  readonly page: Page;
+  /** Its faults: console messages, uncaught errors, requests to other hosts. */
+  readonly wrong: string[];
+  close(): Promise<void>;
+}
+
+/** Opens the page at one of its sections, in a browser without cookies. */
+export async function visitPage(
+  browser: Browser,
+  { httpPort }: Pick<TestGateway, 'httpPort'>,
+  tab: string,
+  options: BrowserContextOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    ...options,
+  });
+  const visit = await openTab(context, httpPort, tab);
+  return { ...visit, close: () => context.close() };
+}
+
+/** Another tab of the same browser. */
+export async function openTab(context: BrowserContext, httpPort: number, tab: string) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const wrong: string[] = [];
+  const home = `127.0.0.1:${httpPort}`;
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) wrong.push(message.text());
+  });
+  page.on('pageerror', (error) => wrong.push(String(error)));
+  page.on('request', (request) => {
+    if (new URL(request.url()).host !== home) wrong.push(`request to ${request.url()}`);
+  });
+  page.on('websocket', (socket) => {
+    if (new URL(socket.url()).host !== home) wrong.push(`WebSocket to ${socket.url()}`);
+  });
+  await page.goto(`http://${home}/#${tab}`);
+  return { page, wrong };
+}
+
+/** What axe finds in the page. */
+export async function axeProblems(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { axe: tool } = globalThis as unknown as { axe: typeof axe };
+    const { violations } = await tool.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  });
+}
