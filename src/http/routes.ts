@@ -10,13 +10,14 @@ import type { Health } from '../runtime/health.ts';
 import type { Progress } from '../runtime/progress.ts';
 import type { Store } from '../store/store.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
+import { type CellParts, cellFor } from './cell.ts';
 import { clientList, disconnect } from './clients.ts';
 import type { Visitor } from './login.ts';
 import { isLong, longChart, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
 import { clearRetained } from './retained.ts';
 
-export interface RoutesParts {
+export interface RoutesParts extends CellParts {
   readonly history: Pick<History, 'hour' | 'day'>;
   readonly archive: Pick<Archive, 'read' | 'isKept'>;
   readonly log: Logger;
@@ -60,6 +61,7 @@ export function createRoutes(parts: RoutesParts) {
     ['/readyz', ({ visitor }) => ready(parts, visitor)],
     ['/metrics', readers(METRICS, createScrape(parts), CHALLENGE)],
     ['/api/history', visitors((request, visitor) => series(parts, request, visitor))],
+    ['/api/cell', visitors((_request, visitor) => cellFor(parts, visitor))],
     ['/api/rights', visitors(rights)],
     ['/api/filters', visitors(filters)],
     ['/api/clients', readers(CLIENTS, ({ query }) => clientList(parts.broker, query))],

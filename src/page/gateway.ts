@@ -2,6 +2,7 @@ import mqtt, { type MqttClient } from 'mqtt';
 import type { NumberedLine } from '../base/log.ts';
 import type { SessionList } from '../broker/stats/session-list.ts';
 import type { Series } from '../history/hour-history.ts';
+import type { VisibleCell } from '../http/cell.ts';
 
 /** Who has logged in, and whether users can. */
 export interface LoginState {
@@ -29,6 +30,8 @@ export interface GatewayEvents {
 /** Return codes of CONNACK: bad user name or password, not authorised. */
 const NOT_AUTHORISED = [4, 5];
 const JSON_BODY = { 'content-type': 'application/json' };
+/** The first reason code of an error in a SUBACK. */
+const FIRST_ERROR = 0x80;
 const RECONNECT_MS = 1000;
 const FILTERS_AT_ONCE = 100;
 const TOPICS_AT_ONCE = 50;
@@ -120,8 +123,8 @@ export class Gateway {
   #subscribe(filters: readonly string[]): void {
     for (let first = 0; first < filters.length; first += FILTERS_AT_ONCE) {
       const some = filters.slice(first, first + FILTERS_AT_ONCE);
-      this.#client?.subscribe(some, { qos: 0 }, (_error, granted) => {
-        const denied = granted?.filter(({ qos }) => qos === 128).map(({ topic }) => topic) ?? [];
+      this.#client?.subscribe(some, { qos: 0 }, (_error, _granted, packet) => {
+        const denied = refusedOf(some, packet);
         if (denied.length > 0) this.#events.denied(denied);
       });
     }
@@ -141,6 +144,11 @@ export class Gateway {
   /** Which of the topics this user may publish to. */
   rights(topics: readonly string[]): Promise<Record<string, boolean>> {
     return this.#requestForEach('api/rights', topics);
+  }
+
+  /** What this user may see of the cell; undefined if nothing. */
+  async cell(): Promise<VisibleCell | undefined> {
+    return (await this.#request('api/cell', [])) as VisibleCell | undefined;
   }
 
   /** The filters that cover all topics that this user may read; `all` counts also those that are left out. */
@@ -221,6 +229,15 @@ function connectTo(clientId: string, protocolVersion: 4 | 5): MqttClient {
     // The page's security policy forbids a worker made from text.
     timerVariant: 'native',
   });
+}
+
+/** The filters that a SUBACK refuses. With one of them refused, mqtt.js reports an error for all. */
+export function refusedOf(
+  filters: readonly string[],
+  suback: { readonly granted?: unknown } | undefined,
+): string[] {
+  const codes = (suback?.granted ?? []) as readonly number[];
+  return filters.filter((_filter, index) => (codes[index] ?? 0) >= FIRST_ERROR);
 }
 
 /** Seven random letters and digits. */

@@ -14,16 +14,20 @@ export function createLog(gateway: Gateway) {
   );
   let after = 0;
   let polling = false;
+  let isDenied = false;
   return {
     node,
     /** Appends the newer lines; called every few seconds. */
     async poll(): Promise<void> {
-      if (polling || document.hidden) return;
+      if (polling || isDenied || document.hidden) return;
       polling = true;
       const lines = await gateway.log(after).catch(() => []);
       polling = false;
+      isDenied = lines === undefined;
       if (lines === undefined)
-        return list.replaceChildren(element('li', {}, translate('notAllowed')));
+        return list.replaceChildren(
+          element('li', {}, translate('needsRight', { topic: '$SYS/cellgate/log' })),
+        );
       if (lines.length === 0) return;
       const atEnd = node.scrollTop + node.clientHeight >= node.scrollHeight - 8;
       for (const { number, line } of lines) {
@@ -37,6 +41,7 @@ export function createLog(gateway: Gateway) {
     /** Starts over: a gateway that has restarted numbers its lines from 1. */
     clear(): void {
       after = 0;
+      isDenied = false;
       list.replaceChildren();
     },
   };

@@ -7,6 +7,7 @@ import { element, setText } from './dom.ts';
 import { createFrame } from './frame.ts';
 import { type Credentials, Gateway, type State } from './gateway.ts';
 import { createLazySection } from './lazy-section.ts';
+import { createLimitedView } from './limited-view.ts';
 import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
@@ -38,7 +39,6 @@ skip.addEventListener('click', (event) => {
 });
 
 let troubles: readonly string[] | undefined;
-let isDenied = false;
 let connectedClients = 0;
 let listedClients: readonly SessionStatus[] = [];
 let sensorStatus: readonly SensorStatus[] = [];
@@ -68,18 +68,21 @@ const shares = createShares();
 const store = createStore();
 const log = createLog(gateway);
 const login = createLogin(logIn);
-const overview = createOverview(readings, alarms.raised);
+const limited = createLimitedView(gateway, receiveState);
+const { notes } = limited;
+const overview = createOverview(readings, alarms.raised, notes.troubles);
 
 const sections = createSections({
   overview: [{ node: overview.node }],
-  sensors: [{ node: sensors.node }],
-  alarms: [{ node: alarms.all, empty: 'noAlarms' }],
-  outputs: [{ node: outputs.node, empty: 'noOutputs' }],
-  plant: [{ node: uplinks.node, empty: 'noUplinks' }],
-  clients: [{ node: clients.node }, { node: shares.node, title: 'shares' }],
+  sensors: [{ node: notes.sensors }, { node: sensors.node }],
+  alarms: [{ node: notes.alarms }, { node: alarms.all, empty: 'noAlarms' }],
+  outputs: [{ node: notes.outputs }, { node: outputs.node, empty: 'noOutputs' }],
+  plant: [{ node: notes.uplinks }, { node: uplinks.node, empty: 'noUplinks' }],
+  clients: [{ node: clients.node }, { node: shares.node, title: 'shares' }, { node: notes.shares }],
   topics: [{ node: topics.node }],
   system: [
     { node: store.node, title: 'store' },
+    { node: notes.store },
     { node: log.node, title: 'log' },
   ],
 });
@@ -160,7 +163,7 @@ async function logInOrOut(): Promise<void> {
 }
 
 function onDenied(filters: readonly string[]): void {
-  isDenied = filters.some((filter) => filter.startsWith(SYS));
+  if (filters.some((filter) => filter.startsWith(SYS))) limited.limit();
 }
 
 function onMessage(topic: string, payload: string): void {
@@ -173,9 +176,12 @@ function onMessage(topic: string, payload: string): void {
     if (!outputs.receive(topic, payload)) alarms.receive(topic, payload);
     return;
   }
-  if (payload === '') return;
-  const name = topic.slice(SYS.length);
-  const value = JSON.parse(payload);
+  if (payload !== '') receiveState(topic.slice(SYS.length), JSON.parse(payload));
+}
+
+/** Takes a part of the gateway's state, by the name of its topic below `$SYS/cellgate/`. */
+// biome-ignore lint/suspicious/noExplicitAny: each part has its own form, which the gateway writes.
+function receiveState(name: string, value: any): void {
   if (name === 'gateway') {
     about = value;
     uplinks.only(value.uplinks);
@@ -209,6 +215,7 @@ function onlineClients(): number {
 function render(): void {
   const isLive = state === 'live';
   const facts = { alarms: alarms.count, troubles, uplinks: uplinks.summary() };
+  const isDenied = limited.isShown;
   overview.render({ ...facts, clients: onlineClients(), isLive, isDenied });
   sensors.render();
   clients.render();
@@ -230,6 +237,7 @@ setInterval(render, RENDER_MS);
 setInterval(() => {
   if (state !== 'live') return;
   void log.poll();
+  void limited.poll();
   clients.poll();
   topics.poll();
 }, POLL_MS);

@@ -10,7 +10,7 @@ import { type Facts, verdictOf } from './verdict.ts';
 const TROUBLES = 6;
 
 /** The first section: whether the cell is well, its numbers, what is wrong, and the values by group. */
-export function createOverview(readings: Readings, raisedAlarms: Element) {
+export function createOverview(readings: Readings, raisedAlarms: Element, deniedTroubles: Element) {
   const verdict = element('p', { class: 'verdict', role: 'status' });
   const numbers = {
     good: createNumber('sensors', translate('good')),
@@ -29,7 +29,16 @@ export function createOverview(readings: Readings, raisedAlarms: Element) {
   const sensors = part('sensors', groups.node);
   let before = '';
   return {
-    node: element('div', { class: 'view' }, verdict, figures, alarms, troubles.node, sensors),
+    node: element(
+      'div',
+      { class: 'view' },
+      verdict,
+      deniedTroubles,
+      figures,
+      alarms,
+      troubles.node,
+      sensors,
+    ),
     /** Called a few times a second. */
     render(facts: Facts): void {
       groups.render();
@@ -46,6 +55,7 @@ export function createOverview(readings: Readings, raisedAlarms: Element) {
       numbers.plant.show(waiting, connected < all ? 'bad' : 'none');
       numbers.plant.node.hidden = all === 0;
       numbers.clients.show(facts.clients, 'none');
+      numbers.clients.node.hidden = facts.isDenied;
       alarms.hidden = facts.alarms === 0 && raisedAlarms.childElementCount === 0;
       troubles.show(facts.troubles ?? []);
       sensors.hidden = readings.size === 0;
@@ -56,7 +66,7 @@ export function createOverview(readings: Readings, raisedAlarms: Element) {
 function showVerdict(node: Element, facts: Facts, counts: QualityCounts): void {
   const { state, wrong } = verdictOf(facts, counts);
   const texts = wrong.map(([what, count]) => `${count} ${counted(what, count)}`);
-  const unknown = translate(facts.isDenied ? 'notAllowed' : 'unknownYet');
+  const unknown = translate(facts.isDenied && facts.isLive ? 'wellAsSeen' : 'unknownYet');
   const text =
     state === 'unknown' ? unknown : state === 'well' ? translate('allWell') : texts.join(' · ');
   if (node.getAttribute('data-state') === state && node.textContent === text) return;

@@ -1,5 +1,5 @@
 import { Detail } from './detail.ts';
-import { createKeyed, element, setText } from './dom.ts';
+import { createKeyed, element, setAttribute, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
 import type { ChannelGroup, Readings } from './readings.ts';
 import { createSensorSearch } from './sensor-search.ts';
@@ -36,6 +36,7 @@ export function createSensors(gateway: Gateway, readings: Readings) {
     const found = filterGroups(groups.parts.values(), matches, columns);
     nothing.hidden = found > 0;
     const isSearch = !search.empty;
+    setAttribute(nothing, 'data-search', isSearch);
     setText(nothing, translate(isSearch ? 'nothingFound' : 'noSensors', { text: search.text }));
   };
   watchColumns(list, groups.parts, (count) => {

@@ -8,7 +8,7 @@ export interface Facts {
   readonly uplinks: { readonly connected: number; readonly all: number; readonly waiting: number };
   readonly clients: number;
   readonly isLive: boolean;
-  /** Whether the user may not read the state of the gateway. */
+  /** Whether the user may not read all of the gateway's state: then it is never well. */
   readonly isDenied: boolean;
 }
 
@@ -29,17 +29,17 @@ export interface Verdict {
 /** Whether the cell is well: only if nothing at all is wrong or unknown. */
 export function verdictOf(facts: Facts, counts: QualityCounts): Verdict {
   const { alarms, troubles, uplinks, isLive, isDenied } = facts;
-  if (isDenied || !isLive || troubles === undefined) return { state: 'unknown', wrong: [] };
+  if (!isLive || (troubles === undefined && !isDenied)) return { state: 'unknown', wrong: [] };
   const all: Verdict['wrong'] = [
     ['alarm', alarms],
-    ['trouble', troubles.length],
+    ['trouble', troubles?.length ?? 0],
     ['badValue', counts.bad],
     ['staleValue', counts.stale],
     ['uplinkDown', uplinks.all - uplinks.connected],
     ['uncertainValue', counts.uncertain],
   ];
   const wrong = all.filter(([, count]) => count > 0);
-  if (wrong.length === 0) return { state: 'well', wrong };
+  if (wrong.length === 0) return { state: isDenied ? 'unknown' : 'well', wrong };
   const isUncertain = wrong.every(([what]) => what === 'uncertainValue');
   return { state: isUncertain ? 'uncertain' : 'bad', wrong };
 }

@@ -35,6 +35,7 @@ export class Clients implements LiveSection {
   #mayDisconnect = false;
   #polling = false;
   #isOld = false;
+  #isDenied = false;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(gateway: Gateway, confirm: ConfirmDialog) {
@@ -59,6 +60,7 @@ export class Clients implements LiveSection {
   }
 
   open(): void {
+    this.#isDenied = false;
     void this.#readRight();
     this.poll();
   }
@@ -73,7 +75,7 @@ export class Clients implements LiveSection {
 
   /** Asks the gateway for the clients that match. */
   async #list(): Promise<void> {
-    if (this.#polling) return;
+    if (this.#polling || this.#isDenied) return;
     this.#polling = true;
     this.#isOld = false;
     const answer = await this.#gateway
@@ -83,8 +85,9 @@ export class Clients implements LiveSection {
     // The query has changed meanwhile.
     if (this.#isOld) return this.#list();
     if (answer === undefined) {
-      setText(this.#status, translate('notAllowed'));
+      setText(this.#status, translate('needsRight', { topic: '$SYS/cellgate/clients' }));
       this.#table.node.hidden = true;
+      this.#isDenied = true;
     } else if (answer.sessions) this.#show(answer.sessions, answer.found, answer.total);
   }
 

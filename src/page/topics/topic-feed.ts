@@ -1,5 +1,5 @@
 import type { MqttClient } from 'mqtt';
-import type { Gateway } from '../gateway.ts';
+import { type Gateway, refusedOf } from '../gateway.ts';
 import type { ArrivedMessage } from './topic-store.ts';
 
 export interface TopicFeedEvents {
@@ -11,8 +11,6 @@ export interface TopicFeedEvents {
 }
 
 const FILTERS_AT_ONCE = 50;
-/** The first reason code of an error. */
-const FIRST_ERROR = 0x80;
 
 /** A second connection to the broker, with MQTT 5: what is subscribed here costs nothing once the tab is closed. */
 export class TopicFeed {
@@ -53,8 +51,8 @@ export class TopicFeed {
     const options = { qos: 2, rap: true } as const;
     for (let first = 0; first < this.#filters.length; first += FILTERS_AT_ONCE) {
       const some = this.#filters.slice(first, first + FILTERS_AT_ONCE);
-      client.subscribe([...some], options, (_error, granted = []) => {
-        const refused = granted.filter(({ qos }) => qos >= FIRST_ERROR).map(({ topic }) => topic);
+      client.subscribe([...some], options, (_error, _granted, packet) => {
+        const refused = refusedOf(some, packet);
         if (refused.length > 0) this.#events.failed(refused.join(', '));
       });
     }

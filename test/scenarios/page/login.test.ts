@@ -8,8 +8,25 @@ import { hasBrowser, startBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { axeProblems, OVERFLOWING, openTab, visitPage } from '../../support/page-visit.ts';
 
-const SENSORS = [{ name: 'gripper', driver: 'simulated', signal: 'gripper', every: '200ms' }];
+const SENSORS = [
+  { name: 'gripper', driver: 'simulated', signal: 'gripper', every: '200ms' },
+  { name: 'cabinet', driver: 'simulated', signal: 'door', every: '1s' },
+];
+const CONFIG = {
+  gpio: { backend: 'simulated' },
+  outputs: [
+    { name: 'lamp', driver: 'digital-output', line: 'DO0' },
+    { name: 'fan', driver: 'digital-output', line: 'DO1' },
+  ],
+  uplinks: [{ name: 'plant', url: 'mqtt://127.0.0.1:1', routes: [{ out: '#', to: 'p/' }] }],
+};
 const VALUE = '[data-topic="robotcell1/gripper/position"]';
+
+/** May read some of the cell, and nothing of the gateway. */
+const VIEWER = ['robotcell1/gripper/#', 'robotcell1/lamp'].map((topic) => ({
+  topic,
+  allow: 'read',
+}));
 
 describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-page-login-'));
@@ -19,13 +36,16 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
   let passwords: { right: string; other: string };
 
   const writeUsers = (anna: string, also: object = {}): void => {
-    const users = [{ name: 'anna', password: anna }];
+    const users = [
+      { name: 'anna', password: anna },
+      { name: 'viewer', password: passwords.right, rules: VIEWER },
+    ];
     writeFileSync(access, JSON.stringify({ users, ...also }), { mode: 0o600 });
   };
   beforeAll(async () => {
     passwords = { right: await hashPassword('right'), other: await hashPassword('other') };
     writeUsers(passwords.right);
-    gateway = await startGateway({ access, http: {}, sensors: SENSORS });
+    gateway = await startGateway({ access, http: {}, sensors: SENSORS, config: CONFIG });
     browser = await startBrowser();
   });
   afterAll(async () => {
@@ -35,8 +55,8 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
   });
 
   const visit = (options = {}) => visitPage(browser, gateway, 'sensors', options);
-  const enter = async (page: Page, password = 'right'): Promise<void> => {
-    await page.getByLabel('User name').fill('anna');
+  const enter = async (page: Page, password = 'right', name = 'anna'): Promise<void> => {
+    await page.getByLabel('User name').fill(name);
     await page.getByLabel('Password').fill(password);
     await page.keyboard.press('Enter');
   };
@@ -61,6 +81,39 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
       'right',
     );
     expect([wrong, second.wrong]).toEqual([[], []]);
+    await close();
+  });
+
+  test('of a user with rights on some of the cell has a page that names what it leaves out', async () => {
+    const { page, wrong, close } = await visitPage(browser, gateway, 'overview');
+    await enter(page, 'right', 'viewer');
+    const shown = page.locator('section:not([hidden])');
+    await shown.getByText('No alarm and no bad value among what').first().waitFor();
+    await shown.getByText('the right to read $SYS/cellgate/troubles').waitFor();
+    for (const [tab, texts] of Object.entries({
+      sensors: ['This user may not see 1 more', 'gripper/position'],
+      outputs: ['This user may not see 1 more', 'lamp'],
+      plant: ['the right to read $SYS/cellgate/uplink/#'],
+      alarms: ['No alarms are configured'],
+      clients: ['the right to read $SYS/cellgate/clients', 'to read $SYS/cellgate/shares'],
+      topics: ['robotcell1'],
+      system: ['the right to read $SYS/cellgate/store', 'the right to read $SYS/cellgate/log'],
+    })) {
+      await page.evaluate(`location.hash = '${tab}'`);
+      const section = page.locator(`#tab-${tab}`);
+      for (const text of texts) await section.getByText(text).first().waitFor();
+      expect(await section.innerText()).not.toMatch(/No uplinks|No outputs|No sensors|–/);
+    }
+    expect(await axeProblems(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate(OVERFLOWING)).toEqual([]);
+    // Its values are live.
+    await page.evaluate("location.hash = 'sensors'");
+    const value = page.locator(VALUE).locator('.value');
+    const before = await value.innerText();
+    await expect.poll(() => value.innerText()).not.toBe(before);
+    // The gateway refuses the log and the clients to this user.
+    expect(wrong.filter((text) => !text.includes('403'))).toEqual([]);
     await close();
   });
 
