@@ -29,6 +29,8 @@ export interface User {
   /** As `scramKeysOf` makes them; without them the user can't use SCRAM. */
   readonly scram: string | undefined;
   readonly rules: readonly Rule[];
+  /** Whether the user may read and change the config. */
+  readonly config: 'write' | undefined;
 }
 
 /** A user without rules may do everything except publish on the broker's own topics. */
@@ -61,6 +63,7 @@ const accessSchema = z.strictObject({
         password: text('a hash made by "cellgate user add NAME"', PASSWORD_FORM).optional(),
         scram: text('keys made by "cellgate user add NAME"', SCRAM_FORM).optional(),
         rules: rulesSchema.optional(),
+        config: z.literal('write').optional(),
       }),
     )
     .max(10_000, { error: 'at most 10000 users' })
@@ -108,9 +111,9 @@ export async function readAccess(
   return {
     rules: {
       users: new Map(
-        value.users.map(({ name, password, scram, rules }) => [
+        value.users.map(({ name, password, scram, rules, config }) => [
           name,
-          { password, scram, rules: rules ?? EVERYTHING },
+          { password, scram, rules: rules ?? EVERYTHING, config },
         ]),
       ),
       clients: new Map(value.clients.map(({ id, rules }) => [id, rules])),

@@ -77,6 +77,16 @@ export class Access implements Service {
     return this.#rules !== undefined;
   }
 
+  /** Whether this user, who has proven who it is, may read and change the config; no one may without access rules. */
+  mayWriteConfig(user: string | undefined): boolean {
+    return user !== undefined && this.#rules?.users.get(user)?.config === 'write';
+  }
+
+  /** The present access file; undefined without one. */
+  get file(): string | undefined {
+    return this.#file;
+  }
+
   /** Rejects with the first problem of the file. */
   async start(): Promise<void> {
     this.#rules = await rulesOf(this.#file);

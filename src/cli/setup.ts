@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os';
 import path from 'node:path';
+import { SHORTEST_PASSWORD } from '../access/users-file.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { check } from './check.ts';
 import { type ConfigOption, configFile } from './config-file.ts';
@@ -17,7 +18,7 @@ import {
 } from './setup-config.ts';
 import { isExampleConfig, isThere, isWritable, secretFile, written } from './setup-files.ts';
 import { tls } from './tls.ts';
-import { SHORTEST_PASSWORD, user } from './user.ts';
+import { user } from './user.ts';
 
 const WITHOUT_TERMINAL = `cellgate: setup asks questions, and standard input is no terminal. Without one, write
   1. config.yaml: /usr/share/cellgate/config.yaml is an example, cellgate check lists its mistakes

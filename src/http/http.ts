@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { Access } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
@@ -27,7 +26,6 @@ import { createRoutes, type RoutesParts } from './routes.ts';
 
 export interface HttpParts extends RoutesParts {
   readonly config: HttpConfig;
-  readonly access: Access;
   readonly log: Logger;
   readonly faults: Faults;
   readonly clock: Pick<Clock, 'wall' | 'monotonic'>;

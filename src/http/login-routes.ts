@@ -3,9 +3,10 @@ import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import type { OnceLog } from '../broker/stats/once-log.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
+import { readBody } from './body.ts';
+import { readJson } from './json-body.ts';
 import { CLIENT_ID } from './login.ts';
 import { cookieOf, type Logins } from './logins.ts';
-import { readJson } from './request-body.ts';
 
 export interface LoginRoutesParts {
   readonly access: Access;
@@ -32,15 +33,16 @@ export function createLoginRoutes(parts: LoginRoutesParts) {
   };
 }
 
-/** Who has logged in, and whether users can. */
+/** Who has logged in, whether users can, and whether this one may change users. */
 function present(request: IncomingMessage, { access, logins }: LoginRoutesParts): Answer {
-  const user = logins.of(request)?.identity.user ?? null;
-  return jsonAnswer({ user, hasUsers: access.hasRules });
+  const user = logins.of(request)?.identity.user;
+  const isAdministrator = access.mayWriteConfig(user);
+  return jsonAnswer({ user: user ?? null, hasUsers: access.hasRules, isAdministrator });
 }
 
 async function logIn(request: IncomingMessage, parts: LoginRoutesParts): Promise<Answer> {
   const { access, logins, log, onceLog } = parts;
-  const body = await readJson(request, LONGEST_BODY);
+  const body = await readJson((mostBytes) => readBody(request, mostBytes), LONGEST_BODY);
   if (typeof body === 'string') return textAnswer(400, body);
   const { user, password } = body;
   if (typeof user !== 'string' || typeof password !== 'string') {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import { type Answer, compress, textAnswer } from './answer.ts';
+import { readBody } from './body.ts';
 import { isFromOwnPage, isOwnHost, isOwnOrigin, SECURITY_HEADERS } from './guard.ts';
 import { loginOf } from './login.ts';
 import type { createLoginRoutes } from './login-routes.ts';
@@ -76,7 +77,8 @@ async function answer(request: IncomingMessage, parts: RequestsParts): Promise<A
   const about = await loginRoute(request, path);
   if (about) return about;
   const visitor = await loginOf(request, access, anonymous, login);
-  const found = await route({ method, path, query, visitor });
+  const body = (mostBytes: number): Promise<Buffer | undefined> => readBody(request, mostBytes);
+  const found = await route({ method, path, query, visitor, body });
   return found ?? textAnswer(404, 'There is nothing at this path; the page is at /.');
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Access } from '../access/access.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Latency } from '../base/latency.ts';
 import type { LogTail } from '../base/log.ts';
@@ -16,10 +17,12 @@ import type { Visitor } from './login.ts';
 import { isLong, longChart, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
 import { clearRetained } from './retained.ts';
+import { createUsers } from './users.ts';
 
 export interface RoutesParts extends CellParts {
   readonly history: Pick<History, 'hour' | 'day'>;
   readonly archive: Pick<Archive, 'read' | 'isKept'>;
+  readonly access: Access;
   readonly log: Logger;
   readonly audit: Pick<AuditLog, 'note'>;
   readonly tail: LogTail;
@@ -37,6 +40,8 @@ export interface PageRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly visitor: Visitor | undefined;
+  /** Reads its body; undefined if it has more bytes. */
+  body(mostBytes: number): Promise<Buffer | undefined>;
 }
 
 type Route = (request: PageRequest) => Answer | Promise<Answer>;
@@ -67,6 +72,7 @@ export function createRoutes(parts: RoutesParts) {
     ['/api/clients', readers(CLIENTS, ({ query }) => clientList(parts.broker, query))],
     ['/api/disconnect', visitors((request, visitor) => disconnect(parts, request, visitor))],
     ['/api/clear', visitors((request, visitor) => clearRetained(parts, request, visitor))],
+    ['/api/users', visitors(createUsers(parts))],
     ['/api/log', readers(LOG, (request) => logLines(parts, request))],
   ]);
   return async (request: PageRequest): Promise<Answer | undefined> =>

@@ -1,4 +1,5 @@
 import mqtt, { type MqttClient } from 'mqtt';
+import type { ListedUser } from '../access/users-file.ts';
 import type { NumberedLine } from '../base/log.ts';
 import type { SessionList } from '../broker/stats/session-list.ts';
 import type { Series } from '../history/hour-history.ts';
@@ -8,6 +9,7 @@ import type { VisibleCell } from '../http/cell.ts';
 export interface LoginState {
   readonly user: string | null;
   readonly hasUsers: boolean;
+  readonly isAdministrator: boolean;
 }
 
 export interface Credentials {
@@ -41,6 +43,7 @@ export class Gateway {
   readonly #events: GatewayEvents;
   #client: MqttClient | undefined;
   #user: string | undefined;
+  #isAdministrator = false;
   #filters = new Set<string>();
   /** Milliseconds by which the gateway's clock is ahead of this one. */
   #ahead = 0;
@@ -105,7 +108,20 @@ export class Gateway {
   async login(): Promise<LoginState | undefined> {
     const present = (await this.#request('api/login', [])) as LoginState | undefined;
     this.#user = present?.user ?? undefined;
+    this.#isAdministrator = present?.isAdministrator ?? false;
     return present;
+  }
+
+  /** Whether the user who has logged in may change users. */
+  get isAdministrator(): boolean {
+    return this.#isAdministrator;
+  }
+
+  /** The users of the gateway, after a change if one is given; a text is the reason why it is refused. */
+  async users(change: object | undefined): Promise<readonly ListedUser[] | string> {
+    const response = await this.#fetch('api/users', [], change ? 'POST' : 'GET', change);
+    if (!response.ok) return (await response.text()).trim();
+    return ((await response.json()) as { users: ListedUser[] }).users;
   }
 
   /** Another connection of the same user, with MQTT 5; its client id is that of the page with this name behind it. */

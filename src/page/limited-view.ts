@@ -3,12 +3,12 @@ import { element, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
 import { number, translate } from './translations.ts';
 
-/** Parts of the page that a user may not see as a whole, with the topic that the right is for. */
-const RIGHTS = {
-  troubles: '$SYS/cellgate/troubles',
-  uplinks: '$SYS/cellgate/uplink/#',
-  store: '$SYS/cellgate/store',
-  shares: '$SYS/cellgate/shares',
+/** Parts of the page that a user may not see as a whole: what they are called, and the topic that the right is for. */
+const WHOLE = {
+  troubles: ['troubles', '$SYS/cellgate/troubles'],
+  uplinks: ['plant', '$SYS/cellgate/uplink/#'],
+  store: ['store', '$SYS/cellgate/store'],
+  shares: ['shares', '$SYS/cellgate/shares'],
 } as const;
 
 /**
@@ -36,8 +36,7 @@ export function createLimitedView(
       setText(notes[name], hidden[name] > 0 ? translate('moreDenied', { count }) : '');
     }
     for (const name of ['troubles', 'uplinks', 'store', 'shares'] as const) {
-      const text = translate('needsRight', { topic: RIGHTS[name] });
-      setText(notes[name], denied.includes(name) ? text : '');
+      setText(notes[name], denied.includes(name) ? reasonOf(name) : '');
     }
   };
   const poll = async (): Promise<void> => {
@@ -46,7 +45,7 @@ export function createLimitedView(
     const visible = await gateway.cell().catch(() => undefined);
     isPolling = false;
     if (visible) show(visible);
-    else setText(notes.troubles, translate('needsRight', { topic: RIGHTS.troubles }));
+    else setText(notes.troubles, reasonOf('troubles'));
   };
   return {
     notes,
@@ -62,4 +61,9 @@ export function createLimitedView(
     /** Called every two seconds. */
     poll,
   };
+}
+
+function reasonOf(part: keyof typeof WHOLE): string {
+  const [name, topic] = WHOLE[part];
+  return `${translate(name)}: ${translate('needsRight', { topic })}`;
 }

@@ -60,6 +60,10 @@ const clients = createLazySection(async () => {
   const { Clients } = await import('./clients/clients.ts');
   return new Clients(gateway, confirm);
 });
+const users = createLazySection(async () => {
+  const { Users } = await import('./users/users.ts');
+  return new Users(gateway, confirm);
+});
 const topics = createLazySection(async () => {
   const { Topics } = await import('./topics/topics.ts');
   return new Topics(gateway, confirm);
@@ -78,7 +82,12 @@ const sections = createSections({
   alarms: [{ node: notes.alarms }, { node: alarms.all, empty: 'noAlarms' }],
   outputs: [{ node: notes.outputs }, { node: outputs.node, empty: 'noOutputs' }],
   plant: [{ node: notes.uplinks }, { node: uplinks.node, empty: 'noUplinks' }],
-  clients: [{ node: clients.node }, { node: shares.node, title: 'shares' }, { node: notes.shares }],
+  clients: [
+    { node: clients.node },
+    { node: shares.node, title: 'shares' },
+    { node: notes.shares },
+    { node: users.node },
+  ],
   topics: [{ node: topics.node }],
   system: [
     { node: store.node, title: 'store' },
@@ -97,6 +106,7 @@ function showLazy(): void {
   const isLive = state === 'live' && !document.hidden;
   clients.show(isLive && shownTab === 'clients');
   topics.show(isLive && shownTab === 'topics');
+  users.show(isLive && shownTab === 'clients' && gateway.isAdministrator);
 }
 
 /** Shows the section that the address names. */
@@ -142,6 +152,8 @@ async function showUser(): Promise<void> {
   if (!present || state !== 'live') return;
   const button = gateway.user ? 'logout' : present.hasUsers ? 'login' : undefined;
   frame.showUser(gateway.user ?? '', button);
+  users.node.hidden = !gateway.isAdministrator;
+  showLazy();
 }
 
 /** What an earlier user has seen is not for the next one: then the page begins again. */
@@ -240,6 +252,7 @@ setInterval(() => {
   void limited.poll();
   clients.poll();
   topics.poll();
+  users.poll();
 }, POLL_MS);
 setInterval(() => {
   if (state !== 'live') return;

@@ -37,7 +37,7 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
 
   const writeUsers = (anna: string, also: object = {}): void => {
     const users = [
-      { name: 'anna', password: anna },
+      { name: 'anna', password: anna, config: 'write' },
       { name: 'viewer', password: passwords.right, rules: VIEWER },
     ];
     writeFileSync(access, JSON.stringify({ users, ...also }), { mode: 0o600 });
@@ -61,26 +61,30 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
     await page.keyboard.press('Enter');
   };
   const lives = (page: Page) => page.locator(VALUE).waitFor();
-  const user = (page: Page) => page.locator('header .user');
 
-  test('lasts over a reload, another tab and another language', async () => {
+  test('lasts over a reload, another tab and another language; the log-out ends it in both tabs', async () => {
     const { page, wrong, close } = await visit();
     await enter(page);
     await lives(page);
     await page.reload();
     await lives(page);
-    await expect.poll(() => user(page).innerText()).toBe('anna');
+    await expect.poll(() => page.locator('header .user').innerText()).toBe('anna');
     await page.getByLabel('Language').selectOption('DE');
-    await page.getByRole('button', { name: 'Abmelden' }).waitFor();
+    const out = page.getByRole('button', { name: 'Abmelden' });
+    await out.waitFor();
     await lives(page);
     const second = await openTab(page.context(), gateway.httpPort, 'sensors');
     await lives(second.page);
     // A script has neither the token nor the password.
     expect(await page.evaluate('document.cookie')).toBe('');
-    expect(await page.evaluate('JSON.stringify([localStorage, sessionStorage])')).not.toContain(
-      'right',
-    );
+    const stored = await page.evaluate('JSON.stringify([localStorage, sessionStorage])');
+    expect(stored).not.toContain('right');
     expect([wrong, second.wrong]).toEqual([[], []]);
+    await out.press('Enter');
+    for (const one of [page, second.page]) await one.getByLabel('Benutzername').waitFor();
+    await page.reload();
+    await page.getByLabel('Benutzername').waitFor();
+    expect(await page.locator(VALUE).count()).toBe(0);
     await close();
   });
 
@@ -95,7 +99,10 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
       outputs: ['This user may not see 1 more', 'lamp'],
       plant: ['the right to read $SYS/cellgate/uplink/#'],
       alarms: ['No alarms are configured'],
-      clients: ['the right to read $SYS/cellgate/clients', 'to read $SYS/cellgate/shares'],
+      clients: [
+        'the right to read $SYS/cellgate/clients',
+        'the right to read $SYS/cellgate/shares',
+      ],
       topics: ['robotcell1'],
       system: ['the right to read $SYS/cellgate/store', 'the right to read $SYS/cellgate/log'],
     })) {
@@ -117,23 +124,48 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
     await close();
   });
 
-  test('ends in both tabs with the log-out, and not in another browser', async () => {
-    const [first, other] = [await visit(), await visit()];
-    await enter(first.page);
-    await enter(other.page);
-    const second = await openTab(first.page.context(), gateway.httpPort, 'sensors');
-    for (const { page } of [first, other, second]) await lives(page);
-    await first.page.getByRole('button', { name: 'Log out' }).press('Enter');
-    await first.page.getByLabel('User name').waitFor();
-    await second.page.getByLabel('User name').waitFor();
-    await first.page.reload();
-    await first.page.getByLabel('User name').waitFor();
-    expect(await other.page.locator('body').getAttribute('data-state')).toBe('live');
-    // Another user does not see what was shown before.
-    await enter(second.page);
-    await lives(second.page);
-    await first.close();
-    await other.close();
+  test('of a user with the right manages users: adds one, who logs in, and removes this user', async () => {
+    const { page, wrong, close } = await visitPage(browser, gateway, 'clients', {
+      viewport: { width: 360, height: 740 },
+    });
+    await enter(page);
+    const users = page.locator('.users');
+    await users.getByText('reads robotcell1/gripper/#, robotcell1/lamp').waitFor();
+    expect(await users.getByRole('button', { name: 'Remove: anna' }).isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Add a user' }).press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('User name').fill('viewer');
+    await dialog.getByLabel('New password').fill('nora-secret');
+    await page.keyboard.press('Enter');
+    await dialog.getByText('there is a user viewer already').waitFor();
+    expect(await axeProblems(page)).toEqual([]);
+    await dialog.getByLabel('User name').fill('nora');
+    await page.keyboard.press('Enter');
+    await page.getByText('nora was saved.').waitFor();
+    await users.getByText('reads robotcell1/#, $SYS/#').waitFor();
+    expect(await page.evaluate(OVERFLOWING)).toEqual([]);
+
+    const nora = await visitPage(browser, gateway, 'clients');
+    const shown = nora.page.locator('tr.client').first();
+    // The gateway checks the file each second.
+    await expect
+      .poll(async () => {
+        if (await shown.isVisible()) return true;
+        await enter(nora.page, 'nora-secret', 'nora');
+        return shown.waitFor({ timeout: 2000 }).then(
+          () => true,
+          () => false,
+        );
+      })
+      .toBe(true);
+    expect(await nora.page.getByRole('button', { name: 'Add a user' }).isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Remove: nora' }).click();
+    await page.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.getByText('nora was removed.').waitFor();
+    await nora.page.getByLabel('User name').waitFor();
+    expect(wrong.filter((text) => !text.includes('409'))).toEqual([]);
+    await nora.close();
+    await close();
   });
 
   test('ends when the password changes; the form says what is wrong, and fits a phone', async () => {
