@@ -8,7 +8,6 @@ import { createFrame } from './frame.ts';
 import { type Credentials, Gateway, type State } from './gateway.ts';
 import { createLazySection } from './lazy-section.ts';
 import { createLimitedView } from './limited-view.ts';
-import { createLog } from './log.ts';
 import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
 import { createOverview } from './overview.ts';
@@ -70,7 +69,10 @@ const topics = createLazySection(async () => {
 });
 const shares = createShares();
 const store = createStore();
-const log = createLog(gateway);
+const log = createLazySection(async () => {
+  const { Log } = await import('./log.ts');
+  return new Log(gateway);
+});
 const login = createLogin(logIn);
 const limited = createLimitedView(gateway, receiveState);
 const { notes } = limited;
@@ -106,6 +108,7 @@ function showLazy(): void {
   const isLive = state === 'live' && !document.hidden;
   clients.show(isLive && shownTab === 'clients');
   topics.show(isLive && shownTab === 'topics');
+  log.show(isLive && shownTab === 'system');
   users.show(isLive && shownTab === 'clients' && gateway.isAdministrator);
 }
 
@@ -136,8 +139,6 @@ function onState(next: State): void {
   uplinks.reload();
   outputs.reloadRights();
   alarms.reloadRights();
-  log.clear();
-  void log.poll();
 }
 
 function showLogin(): void {
@@ -248,7 +249,7 @@ function render(): void {
 setInterval(render, RENDER_MS);
 setInterval(() => {
   if (state !== 'live') return;
-  void log.poll();
+  log.poll();
   void limited.poll();
   clients.poll();
   topics.poll();

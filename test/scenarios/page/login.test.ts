@@ -69,6 +69,17 @@ describe.skipIf(!hasBrowser)('a login at the page in Chromium', () => {
     await page.reload();
     await lives(page);
     await expect.poll(() => page.locator('header .user').innerText()).toBe('anna');
+    await page.evaluate("location.hash = 'system'");
+    const lines = page.locator('.lines li').filter({ visible: true });
+    await page.getByLabel('Search in the log').fill('LOGGED in anna');
+    await expect.poll(() => lines.count()).toBe(1);
+    expect(await lines.innerText()).toMatch(/a user has logged in at the page .*user=anna/);
+    expect(await page.locator('#tab-system [role="status"]').innerText()).toMatch(
+      /^1 of \d+ lines$/,
+    );
+    await page.getByLabel('Level').selectOption('errors');
+    expect(await lines.count()).toBe(0);
+    await page.evaluate("location.hash = 'sensors'");
     await page.getByLabel('Language').selectOption('DE');
     const out = page.getByRole('button', { name: 'Abmelden' });
     await out.waitFor();
