@@ -39,6 +39,9 @@ export interface AccessParts {
 /** What has changed: the rules of the same file, or the file itself. */
 export type AccessChange = 'rules' | 'file';
 
+/** A user that changes the access file, and the address of that user. */
+export type FileAuthor = Pick<AuditRecord, 'by' | 'address'>;
+
 /** How often the access file is checked for changes. */
 const POLL_MS = 1000;
 const [UNAVAILABLE, BAD_USER_OR_PASSWORD, NOT_AUTHORISED] = [3, 4, 5] as const;
@@ -61,6 +64,8 @@ export class Access implements Service {
   #trouble: string | undefined;
   #watcher: StatWatcher | undefined;
   #unprovenReported = false;
+  /** Who changes the file, while that goes through the gateway. */
+  #author: FileAuthor | undefined;
   /** For salts of users that do not exist, where the file has no secret. */
   readonly #secret = randomBytes(32);
 
@@ -126,6 +131,17 @@ export class Access implements Service {
     this.onChanged?.('file');
   }
 
+  /** Changes the access file by `write`, and puts it in force; `author` is who has made the change. */
+  async changeFile(author: FileAuthor, write: () => Promise<void>): Promise<void> {
+    this.#author = author;
+    try {
+      await write();
+      await this.#readAgain();
+    } finally {
+      this.#author = undefined;
+    }
+  }
+
   #watch(): void {
     if (this.#file === undefined) return;
     this.#watcher = watchFile(this.#file, { interval: POLL_MS, persistent: false }, () => {
@@ -157,7 +173,8 @@ export class Access implements Service {
     this.#unprovenReported = false;
     this.#log.info({ file, users: read.rules.users.size }, 'other access rules are in force');
     this.onChanged?.('rules');
-    this.onUsersChanged?.(changes);
+    const author = this.#author;
+    this.onUsersChanged?.(author ? changes.map((change) => ({ ...change, ...author })) : changes);
   }
 
   /** Decides about a client; to be called only if there are rules. */

@@ -9,7 +9,7 @@ import type { Visitor } from './login.ts';
 
 export interface UsersParts {
   readonly cell: string;
-  readonly access: Pick<Access, 'file' | 'mayWriteConfig'>;
+  readonly access: Pick<Access, 'file' | 'mayWriteConfig' | 'changeFile'>;
   readonly log: Logger;
 }
 
@@ -27,6 +27,11 @@ interface Change {
   readonly name: string;
   readonly password: string;
   readonly rights: unknown;
+}
+
+interface Author {
+  readonly by: string;
+  readonly address: string;
 }
 
 const LONGEST_BODY = 4096;
@@ -54,7 +59,8 @@ export function createUsers(parts: UsersParts) {
     if (typeof name !== 'string' || typeof password !== 'string') {
       return textAnswer(400, 'Send {"action": "…", "name": "…", "password": "…"}.');
     }
-    return mutex(() => change(file, { action, name, password, rights }, visitor, parts));
+    const by = { by: user, address: visitor.address };
+    return mutex(() => change(file, { action, name, password, rights }, by, parts));
   };
 }
 
@@ -65,15 +71,15 @@ function listOf({ list }: UsersFile): { readonly users: readonly ListedUser[] } 
 async function change(
   file: string,
   asked: Change,
-  { user: by, address }: Visitor,
-  { cell, log }: UsersParts,
+  { by, address }: Author,
+  { cell, log, access }: UsersParts,
 ): Promise<Answer> {
   const users = await UsersFile.open(file);
   if (typeof users === 'string') return textAnswer(409, users);
   const refused = await apply(users, asked, by, cell);
   if (refused !== undefined) return textAnswer(409, refused);
   try {
-    await users.save(file);
+    await access.changeFile({ by, address }, () => users.save(file));
   } catch (error) {
     log.error({ err: error, by }, 'the access file can not be changed from the page');
     return textAnswer(409, `${reasonOf(error)} Use cellgate user on the gateway.`);
@@ -87,7 +93,7 @@ async function change(
 async function apply(
   users: UsersFile,
   { action, name, password, rights }: Change,
-  by: string | undefined,
+  by: string,
   cell: string,
 ): Promise<string | undefined> {
   if (password.length > LONGEST_PASSWORD) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { Access } from '../../../src/access/access.ts';
+import type { AuditRecord } from '../../../src/audit/audit-line.ts';
 import { createUsers } from '../../../src/http/users.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -26,6 +27,8 @@ async function setUp(text = FILE) {
   const access = new Access({ file, log, now: () => 0 });
   await access.start();
   await access.stop();
+  const changes: AuditRecord[] = [];
+  access.onUsersChanged = (more) => changes.push(...more);
   const answer = createUsers({ cell: 'cell', access, log: { ...log, info } as Logger });
   const ask = async (user: string | undefined, sent?: object | string) => {
     const bytes = Buffer.from(typeof sent === 'string' ? sent : JSON.stringify(sent ?? ''));
@@ -46,10 +49,28 @@ async function setUp(text = FILE) {
     });
     return 'rights' in admission;
   };
-  return { ask, admitted, file, logged, text: () => readFileSync(file, 'utf8') };
+  return { ask, admitted, file, logged, changes, text: () => readFileSync(file, 'utf8') };
 }
 
 describe('the users of the page', () => {
+  test('are in the audit log with who has changed them, and their rights are in force at once', async () => {
+    const { ask, changes } = await setUp();
+    const by = { by: 'chief', address: '192.0.2.7' };
+    const deputy = {
+      action: 'add',
+      name: 'deputy',
+      password: 'deputy-pass',
+      rights: 'administrator',
+    };
+    expect((await ask('chief', deputy)).status).toBe(200);
+    expect((await ask('deputy', { action: 'remove', name: 'chief' })).status).toBe(200);
+    expect(changes).toEqual([
+      { what: 'user-added', subject: 'deputy', ...by },
+      { what: 'user-removed', subject: 'chief', ...by, by: 'deputy' },
+    ]);
+    expect((await ask('chief')).status).toBe(403);
+  });
+
   test('are listed with their rights, and without a secret', async () => {
     const { ask } = await setUp();
     const { status, text } = await ask('chief');
