@@ -22,6 +22,7 @@ import { createOutputs } from './outputs/outputs.ts';
 import { createPins } from './outputs/pins.ts';
 import { createAdminRequests } from './runtime/admin-requests.ts';
 import { createAdminSocket } from './runtime/admin-socket.ts';
+import { ConfigEditor } from './runtime/config-editor.ts';
 import { EventLoopDelay } from './runtime/event-loop-delay.ts';
 import type { ConfigSource, Gateway } from './runtime/gateway.ts';
 import { Health } from './runtime/health.ts';
@@ -184,6 +185,7 @@ export async function startGateway(
   const health = new Health({ ...parts, progress, services });
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, services, audit, text: source.text, load: source.load });
+  const editor = new ConfigEditor({ source, reload });
   const answer = createAdminRequests({
     ...{ ...parts, health, uplinks: uplinks.purgeable, reload },
   });
@@ -197,6 +199,7 @@ export async function startGateway(
       config: config.http,
       access,
       audit,
+      editor,
       log,
       clock,
       tail,
@@ -260,6 +263,7 @@ export async function startGateway(
     urls: [...broker.urls, ...(page?.url ? [page.url] : [])],
     reload: () => reload.run(),
     async stop() {
+      editor.stop();
       await services.stop();
       log.info('gateway has stopped');
     },

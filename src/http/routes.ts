@@ -7,12 +7,14 @@ import type { Broker } from '../broker/broker.ts';
 import type { Archive } from '../history/archive/archive.ts';
 import type { History } from '../history/history.ts';
 import type { Series } from '../history/hour-history.ts';
+import type { ConfigEditor } from '../runtime/config-editor.ts';
 import type { Health } from '../runtime/health.ts';
 import type { Progress } from '../runtime/progress.ts';
 import type { Store } from '../store/store.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
 import { type CellParts, cellFor } from './cell.ts';
 import { clientList, disconnect } from './clients.ts';
+import { CONFIG_ROUTES, type ConfigRequest } from './config.ts';
 import type { Visitor } from './login.ts';
 import { isLong, longChart, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
@@ -24,7 +26,8 @@ export interface RoutesParts extends CellParts {
   readonly archive: Pick<Archive, 'read' | 'isKept'>;
   readonly access: Access;
   readonly log: Logger;
-  readonly audit: Pick<AuditLog, 'note'>;
+  readonly audit: Pick<AuditLog, 'note' | 'last' | 'findings'>;
+  readonly editor: ConfigEditor;
   readonly tail: LogTail;
   readonly store: Store;
   readonly broker: Broker;
@@ -56,6 +59,7 @@ const CLIENTS = '$SYS/cellgate/clients';
 const TOPICS_AT_ONCE = 50;
 const MOST_FILTERS = 200;
 
+const NO_CONFIG = 'This user needs config: write in the access file to see and change the config.';
 const LOG_IN = 'Log in as a user of the gateway.';
 const CHALLENGE = { 'www-authenticate': 'Basic realm="cellgate", charset="UTF-8"' };
 
@@ -73,6 +77,7 @@ export function createRoutes(parts: RoutesParts) {
     ['/api/disconnect', visitors((request, visitor) => disconnect(parts, request, visitor))],
     ['/api/clear', visitors((request, visitor) => clearRetained(parts, request, visitor))],
     ['/api/users', visitors(createUsers(parts))],
+    ...Object.entries(CONFIG_ROUTES).map(([path, route]) => [path, editors(parts, route)] as const),
     ['/api/log', readers(LOG, (request) => logLines(parts, request))],
   ]);
   return async (request: PageRequest): Promise<Answer | undefined> =>
@@ -96,6 +101,18 @@ function readers(
       ? route(request)
       : textAnswer(403, `This user may not read ${filter}.`);
   return visitors(checked, challenge);
+}
+
+/** Admits the visitors who may read and change the config. */
+function editors(
+  parts: RoutesParts,
+  route: (parts: RoutesParts, request: ConfigRequest) => Promise<Answer>,
+): Route {
+  return visitors((request, visitor) => {
+    const { user, address } = visitor;
+    if (user === undefined || !parts.access.mayWriteConfig(user)) return textAnswer(403, NO_CONFIG);
+    return route(parts, { ...request, author: { by: user, address } });
+  });
 }
 
 function alive({ progress }: RoutesParts): Answer {

@@ -31,7 +31,6 @@ export interface GatewayEvents {
 
 /** Return codes of CONNACK: bad user name or password, not authorised. */
 const NOT_AUTHORISED = [4, 5];
-const JSON_BODY = { 'content-type': 'application/json' };
 /** The first reason code of an error in a SUBACK. */
 const FIRST_ERROR = 0x80;
 const RECONNECT_MS = 1000;
@@ -210,6 +209,11 @@ export class Gateway {
       | undefined;
   }
 
+  /** A request over HTTP as the user of this page, with a body if it changes something. */
+  send(path: string, query: string[][], body?: string): Promise<Response> {
+    return this.#fetch(path, query, body === undefined ? 'GET' : 'POST', body);
+  }
+
   async #request(path: string, query: string[][]): Promise<unknown> {
     const response = await this.#fetch(path, query, 'GET');
     return response.ok ? response.json() : undefined;
@@ -221,8 +225,10 @@ export class Gateway {
     method: string,
     content?: unknown,
   ): Promise<Response> {
-    const body = content === undefined ? {} : { body: JSON.stringify(content), headers: JSON_BODY };
-    const response = await fetch(`${path}?${new URLSearchParams(query)}`, { method, ...body });
+    const response = await fetch(`${path}?${new URLSearchParams(query)}`, {
+      method,
+      ...bodyOf(content),
+    });
     const date = Date.parse(response.headers.get('date') ?? '');
     // The header has whole seconds.
     if (!Number.isNaN(date) && Math.abs(date - this.now()) > 1500) this.#ahead = date - Date.now();
@@ -260,4 +266,10 @@ export function refusedOf(
 export function randomId(): string {
   const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
   return random.toString(36).padStart(7, '0');
+}
+
+/** What is sent: a text as it is, anything else as JSON. */
+function bodyOf(content: unknown): RequestInit {
+  if (content === undefined || typeof content === 'string') return { body: content ?? null };
+  return { body: JSON.stringify(content), headers: { 'content-type': 'application/json' } };
 }

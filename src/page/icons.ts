@@ -10,6 +10,7 @@ const PATHS: Readonly<Record<Tab | 'alarm' | 'trouble' | 'more' | 'well', string
   clients: 'M4 5h16v10H4zM9 19h6M12 15v4',
   topics: 'M5 4v14h5M5 9h5M10 6h9v6h-9zM10 15h9v6h-9z',
   system: 'M4 6c0-4 16-4 16 0v12c0 4-16 4-16 0zM4 6c0 4 16 4 16 0M4 12c0 4 16 4 16 0',
+  config: 'M6 3h9l4 4v14H6zM9 10h7M9 14h7M9 18h4',
   alarm: 'M12 4L22 20H2zM12 10v4M12 16.8v.4',
   trouble: 'M5 5h14v14H5zM12 8.5v4.5M12 15.8v.4',
   more: 'M5 12h.01M12 12h.01M19 12h.01',

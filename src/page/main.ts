@@ -67,6 +67,10 @@ const topics = createLazySection(async () => {
   const { Topics } = await import('./topics/topics.ts');
   return new Topics(gateway, confirm);
 });
+const config = createLazySection(async () => {
+  const { createConfigSection } = await import('./config/config.ts');
+  return createConfigSection(gateway, confirm);
+});
 const shares = createShares();
 const store = createStore();
 const log = createLazySection(async () => {
@@ -96,6 +100,7 @@ const sections = createSections({
     { node: notes.store },
     { node: log.node, title: 'log' },
   ],
+  config: [{ node: config.node }],
 });
 const view = element('div', { class: 'page' }, lostBox, ...sections.nodes);
 main.append(view);
@@ -110,6 +115,7 @@ function showLazy(): void {
   topics.show(isLive && shownTab === 'topics');
   log.show(isLive && shownTab === 'system');
   users.show(isLive && shownTab === 'clients' && gateway.isAdministrator);
+  config.show(isLive && shownTab === 'config');
 }
 
 /** Shows the section that the address names. */
@@ -254,6 +260,7 @@ setInterval(() => {
   clients.poll();
   topics.poll();
   users.poll();
+  config.poll();
 }, POLL_MS);
 setInterval(() => {
   if (state !== 'live') return;

@@ -8,6 +8,7 @@ export const TABS = [
   'clients',
   'topics',
   'system',
+  'config',
 ] as const;
 export type Tab = (typeof TABS)[number];
 

@@ -228,4 +228,5 @@ export const GERMAN: Readonly<Record<TextKey, string>> = {
   overview: 'Übersicht',
   plant: 'Werk',
   system: 'Speicher und Protokoll',
+  config: 'Konfiguration',
 };

@@ -224,6 +224,7 @@ export const ENGLISH = {
   overview: 'Overview',
   plant: 'Plant',
   system: 'Store and log',
+  config: 'Config',
 };
 
 export type TextKey = keyof typeof ENGLISH;

@@ -224,4 +224,5 @@ export const CHINESE: Readonly<Record<TextKey, string>> = {
   overview: '概览',
   plant: '工厂',
   system: '存储与日志',
+  config: '配置',
 };

@@ -33,7 +33,12 @@ export function chooseLanguage(chosen: string): void {
 
 /** A text in the language of the page; `{name}` is filled in. */
 export function translate(key: TextKey, values: Readonly<Record<string, string>> = {}): string {
-  return texts[key].replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+  return filled(texts[key], values);
+}
+
+/** A text with its places filled in. */
+export function filled(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 }
 
 /** The word for so many things, without their number. */

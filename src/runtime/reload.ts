@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type AuditRecord, LOCAL_ADMINISTRATOR, sha256 } from '../audit/audit-line.ts';
+import { type AuditRecord, GATEWAY, LOCAL_ADMINISTRATOR, sha256 } from '../audit/audit-line.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Reconfigurable } from '../base/lifecycle.ts';
 import { setLevel } from '../base/log.ts';
@@ -16,6 +16,10 @@ export interface ReloadReport {
   readonly changes: readonly string[];
   /** Why nothing was changed. */
   readonly reason?: string;
+  /** Of the config, if they are the reason. */
+  readonly problems?: readonly Problem[];
+  /** Whether parts had the config and have the former one again. */
+  readonly isTakenBack?: boolean;
 }
 
 /** A config, or the problems of its file; in both cases with warnings. */
@@ -33,6 +37,16 @@ export interface Loaded {
 export interface Author {
   readonly by: string;
   readonly address?: string | undefined;
+}
+
+/** A text that is tried in place of that of the file. */
+export interface Trial {
+  readonly author: Author;
+  readonly text: string;
+  /** Called for a right text before anything is changed; rejects with the reason if nothing may be. */
+  prepare(): Promise<void>;
+  /** Called when all parts have the config: resolves with the reason to take it back, undefined when the file has it. */
+  decide(changes: readonly string[]): Promise<string | undefined>;
 }
 
 export interface ReloadParts {
@@ -67,26 +81,48 @@ export class Reload {
     return this.#inOrder(() => this.#reload(author));
   }
 
-  async #reload(author: Author): Promise<ReloadReport> {
-    const { log, load } = this.#parts;
-    const loaded = await load({ before: this.#text });
+  /** Applies a text and keeps it if the trial decides so. Reloads that are asked for meanwhile begin after it. */
+  try(trial: Trial): Promise<ReloadReport> {
+    return this.#inOrder(() => this.#reload(trial.author, trial));
+  }
+
+  /** What a text would change, and why it could not be applied without a restart. */
+  compare(next: Config): { readonly changes: readonly string[]; readonly obstacle?: string } {
+    const obstacle = needsRestart(this.#config, next);
+    const changes = differences(this.#config, next);
+    return { changes, ...(obstacle === undefined ? {} : { obstacle: needed(obstacle) }) };
+  }
+
+  async #reload(author: Author, trial?: Trial): Promise<ReloadReport> {
+    const { log, load, services } = this.#parts;
+    const loaded = await load({ before: this.#text, text: trial?.text });
     const { config: next, problems, warnings } = loaded;
     for (const warning of warnings) log.warn(formatProblem(warning));
-    if (!next) return this.#refuse(problems.map((one) => formatProblem(one, false)).join('\n'));
+    if (!next) {
+      const reason = problems.map((one) => formatProblem(one, false)).join('\n');
+      return { ...this.#refuse(reason), problems };
+    }
     const changes = differences(this.#config, next);
     const obstacle = needsRestart(this.#config, next);
-    if (obstacle !== undefined) {
-      return this.#refuse(
-        `${obstacle}, which needs a restart: systemctl restart cellgate`,
-        changes,
-      );
+    if (obstacle !== undefined) return this.#refuse(needed(obstacle), changes);
+    try {
+      await trial?.prepare();
+    } catch (error) {
+      return this.#refuse((error as Error).message, changes);
     }
     const failure = await this.#apply(next);
     if (failure !== undefined) {
       await this.#note(loaded, { ...author, what: 'config-taken-back', reason: failure });
-      return this.#refuse(failure, changes);
+      return { ...this.#refuse(failure, changes), isTakenBack: true };
     }
-    await this.#note(loaded, { ...author, what: 'config-applied' });
+    const reason = trial && (await this.#decide(trial, loaded, changes));
+    if (reason !== undefined) {
+      await this.#goBack(this.#all);
+      await this.#note(loaded, { by: GATEWAY, what: 'config-taken-back', reason });
+      return { ...this.#refuse(reason, changes), isTakenBack: true };
+    }
+    for (const part of services.reconfigurable) part.configApplied?.();
+    await this.#note(loaded, { ...author, what: trial ? 'config-kept' : 'config-applied' });
     this.#config = next;
     this.#text = loaded.text;
     log.info({ changes }, changes.length === 0 ? 'reload: nothing has changed' : 'reload: done');
@@ -96,16 +132,34 @@ export class Reload {
   /** Adds a change of the config to the audit log, if its text is another one. */
   async #note({ text, changed }: Loaded, record: AuditRecord): Promise<void> {
     if (text === undefined || this.#text === undefined || text === this.#text) return;
-    const inForce = record.what === 'config-applied' ? text : this.#text;
+    const inForce = record.what === 'config-taken-back' ? this.#text : text;
     await this.#parts.audit?.note({ ...record, ...changed }, sha256(inForce));
+  }
+
+  /** Without a line in the audit log nothing is kept. */
+  async #decide(
+    { author, decide }: Trial,
+    { changed }: Loaded,
+    changes: readonly string[],
+  ): Promise<string | undefined> {
+    try {
+      await this.#parts.audit?.append({ ...author, what: 'config-applied', ...changed });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return decide(changes);
+  }
+
+  get #all(): readonly Reconfigurable<Config>[] {
+    const { log, services } = this.#parts;
+    const level = async (config: Config): Promise<void> => setLevel(log, config.log.level);
+    return [{ name: 'log', applyConfig: level }, ...services.reconfigurable];
   }
 
   /** Returns the reason if a part can't apply the config; then all parts have the former one again. */
   async #apply(next: Config): Promise<string | undefined> {
     const changed: Reconfigurable<Config>[] = [];
-    const { log, services } = this.#parts;
-    const level = async (config: Config): Promise<void> => setLevel(log, config.log.level);
-    for (const part of [{ name: 'log', applyConfig: level }, ...services.reconfigurable]) {
+    for (const part of this.#all) {
       changed.push(part);
       try {
         await part.applyConfig(next);
@@ -114,7 +168,6 @@ export class Reload {
         return `${part.name}: ${(error as Error).message}`;
       }
     }
-    for (const part of services.reconfigurable) part.configApplied?.();
     return undefined;
   }
 
@@ -132,4 +185,8 @@ export class Reload {
     this.#parts.log.error({ reason }, 'reload: nothing was changed');
     return { applied: false, changes, reason };
   }
+}
+
+function needed(obstacle: string): string {
+  return `${obstacle}, which needs a restart: systemctl restart cellgate`;
 }

@@ -1,7 +1,8 @@
 import { open, stat } from 'node:fs/promises';
 import type { Position } from './source.ts';
 
-const LIMIT_BYTES = 1024 * 1024;
+/** The most bytes of a config. */
+export const LIMIT_BYTES = 1024 * 1024;
 const START: Position = { line: 1, column: 1 };
 
 /** Why a file could not be read, and where. */
@@ -11,6 +12,14 @@ export interface Unreadable extends Position {
 
 /** Reads a file of UTF-8 text, at most 1 MiB. Returns the text, or the reason and its position. */
 export async function readText(file: string): Promise<{ text: string } | Unreadable> {
+  const read = await readTextFile(file);
+  return 'text' in read ? { text: read.text } : read;
+}
+
+/** The same with the bytes of the file; its text is without a byte order mark. */
+export async function readTextFile(
+  file: string,
+): Promise<{ text: string; bytes: Buffer } | Unreadable> {
   const problem = (message: string, position = START): Unreadable => ({ ...position, message });
   let bytes: Buffer;
   try {
@@ -32,7 +41,7 @@ export async function readText(file: string): Promise<{ text: string } | Unreada
   const utf16 = [0xfffe, 0xfeff].includes(bytes.length > 1 ? bytes.readUInt16BE(0) : 0);
   if (utf16) return problem('the file is UTF-16, expected UTF-8 text: save it again as UTF-8');
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), bytes };
   } catch {
     return problem(
       'not UTF-8 from here on, expected UTF-8 text: save it again as UTF-8',
