@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '../base/replaced-file.ts';
 
 /** What is kept apart from the lines: the last one, so that a cut end is found, and the first one that is left. */
 export interface AuditEnd {
@@ -118,15 +119,6 @@ export async function shortenFile(data: string, name: string, size: number): Pro
   const handle = await open(join(auditFolder(data), name), 'r+');
   try {
     await handle.truncate(size);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();

@@ -8,17 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../../src/access/passwords.ts';
 import { hasBrowser, startBrowser } from '../../support/browser.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { OVERFLOWING } from '../../support/page-visit.ts';
 
 const POLL = { timeout: 20_000 };
-/** Run in the page: what makes it scroll sideways. */
-const OVERFLOWING = `(() => {
-  const width = document.documentElement.clientWidth;
-  return [document.documentElement, ...document.querySelectorAll('body *')]
-    .filter((one) => !one.closest('.hidden, .skip, dialog:not([open])'))
-    .filter((one) => one.getBoundingClientRect().right > width + 1)
-    .map((one) => one.tagName + '.' + one.className);
-})()`;
-
 describe.skipIf(!hasBrowser)('the config in Chromium', { timeout: 60_000 }, () => {
   let browser: Browser;
   let gateway: TestGateway;
