@@ -205,6 +205,7 @@ function options(files, coverageAnalysis) {
     concurrency: jobs,
     // A busy machine is slow without a mutant too.
     timeoutMS: 10_000,
+    dryRunTimeoutMinutes: 20,
     ignorePatterns: UNNEEDED,
     buildCommand: 'node scripts/mutation/build.mjs',
     // The build needs them before Stryker would link them.
