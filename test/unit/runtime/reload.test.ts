@@ -4,6 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import mqtt, { type MqttClient } from 'mqtt';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { askGateway } from '../../../src/runtime/admin-socket.ts';
+import type { ReloadReport } from '../../../src/runtime/reload.ts';
 import { REPOSITORY, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { run } from '../../support/run.ts';
 import { freePort } from '../../support/server-process.ts';
@@ -58,7 +60,7 @@ const route = { out: 'alarm/#', to: 'p/', priority: 'high', retain: 'clear' };
 
 /** Each kind of change, and a word of what the reload says about it. Only what it names may be disturbed. */
 const CHANGES: readonly (readonly [string, (now: Settings) => unknown, RegExp])[] = [
-  ['nothing', () => undefined, /^nothing has changed$/m],
+  ['nothing', () => undefined, /^$/],
   ['a sensor read at another pace', (c) => (c.sensors[1]!.every = '100ms'), /sensors\.door\.every/],
   ['readings that expire', (c) => (c.sensors[1]!.expires = '1m'), /sensors\.door\.expires/],
   ['a mirror', (c) => (c.sensors[1]!.mirror = { topic: 'old/door' }), /sensors\.door\.mirror: new/],
@@ -194,9 +196,10 @@ describe('a reload', () => {
     for (const [name, change, told] of CHANGES) {
       change(config);
       put();
-      const { code, stdout, stderr } = await reload(gateway);
-      expect.soft({ name, code, stderr }).toEqual({ name, code: 0, stderr: '' });
-      expect.soft(stdout, name).toMatch(told);
+      // Without the process of the verb for each of them; the other tests have it.
+      const report = (await askGateway(gateway.dataDir, { ask: 'reload' })) as ReloadReport;
+      expect.soft(report, name).toMatchObject({ applied: true });
+      expect.soft(report.changes.join('\n'), name).toMatch(told);
       expect.soft(closed, name).toBe(0);
     }
     going = false;
