@@ -21,7 +21,7 @@ import { openImage } from './database-image.ts';
 import { type DatabasePages, openPages, walFault } from './database-pages.ts';
 import { type Recovered, recover } from './load-state.ts';
 import { recordLoss } from './loss.ts';
-import { type Salvaged, salvage } from './salvage.ts';
+import { NOTHING, type Salvaged, salvage } from './salvage.ts';
 import { setAsideUnfitRows } from './unfit-rows.ts';
 
 /** Larger files are checked only after a run has found damage: on an SD card the check takes half a minute per gigabyte. */
@@ -243,19 +243,6 @@ function openIfPossible(file: string, log: Logger): DatabasePages | undefined {
     return undefined;
   }
 }
-
-const NOTHING: Salvaged = {
-  sessions: 0,
-  subscriptions: 0,
-  incoming: 0,
-  queued: 0,
-  retained: 0,
-  wills: 0,
-  refused: 0,
-  states: 0,
-  unreadable: 0,
-  lost: 0,
-};
 
 /** A free name for a damaged database. */
 function asideName(file: string): string {

@@ -53,6 +53,19 @@ export interface Salvaged {
   lost: number;
 }
 
+export const NOTHING: Readonly<Salvaged> = {
+  sessions: 0,
+  subscriptions: 0,
+  incoming: 0,
+  queued: 0,
+  retained: 0,
+  wills: 0,
+  refused: 0,
+  states: 0,
+  unreadable: 0,
+  lost: 0,
+};
+
 /** Copies a row; returns how many rows or messages were not in the copy yet. */
 type Take = (row: Row) => number;
 
@@ -72,18 +85,7 @@ export function salvage(from: DatabasePages, to: Connection): Salvaged {
 }
 
 class Salvage {
-  readonly found: Salvaged = {
-    sessions: 0,
-    subscriptions: 0,
-    incoming: 0,
-    queued: 0,
-    retained: 0,
-    wills: 0,
-    refused: 0,
-    states: 0,
-    unreadable: 0,
-    lost: 0,
-  };
+  readonly found: Salvaged = { ...NOTHING };
   readonly #from: TablePages;
   readonly #to: Connection;
   readonly #segments: SegmentTable;
