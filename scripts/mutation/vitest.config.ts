@@ -10,5 +10,6 @@ export default defineConfig({
     // The changed code is several times slower, also without a change in force; a mutant has Stryker's own limit.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 });
