@@ -1,6 +1,6 @@
 import type { FilterOutConfig } from '../config/schema/filter-out.ts';
 import type { Delay } from './delays.ts';
-import type { QualifiedSample } from './qualified-sample.ts';
+import { isUncertain, type QualifiedSample } from './qualified-sample.ts';
 
 /** With so many samples in a row left out, the next one passes as bad: a fault that lasts must not look like the last value. */
 const MOST_IN_A_ROW = 4;
@@ -39,7 +39,8 @@ export function createFilterOut(config: FilterOutConfig): Delay {
 /** Why it is left out. The reason has no measured value: gates let each new reason pass at once. */
 function reasonOf(sample: QualifiedSample, config: FilterOutConfig): string | undefined {
   const { value, quality, reason } = sample;
-  if (config.quality !== undefined && quality === config.quality) return `${quality}, ${reason}`;
+  // That the clock is not set does not change a value.
+  if (config.quality !== undefined && isUncertain(sample)) return `${quality}, ${reason}`;
   if (config.value?.some((one) => one === value)) return String(value);
   if (typeof value !== 'number') return undefined;
   if (config.above !== undefined && value > config.above) return `above ${config.above}`;

@@ -20,9 +20,9 @@ export interface FilterChain {
   readonly latest: QualifiedSample | undefined;
   /** How long before its publication the last published sample was taken, in milliseconds: a gate may have held it back. */
   readonly ageMs: number;
-  /** Gives the sum of the last `integrate` such a value that the chain publishes this one; false if no filter has a sum. */
+  /** Gives the sum of the last `integrate` such a value that the chain publishes this one; false if no filter has a sum. Throws as `rawOf`. */
   setSum(value: number): boolean;
-  /** The value before the filters that the chain publishes as this one, as far as `multiply` and `offset` change it. */
+  /** The value before the filters that the chain publishes as this one. Throws an Error if a filter is no straight line. */
   rawOf(value: number): number;
 }
 
@@ -224,8 +224,29 @@ function qualityChanged(before: QualifiedSample, after: QualifiedSample): boolea
   return after.quality === 'bad' && before.reason !== after.reason;
 }
 
-/** The number that the filter makes this value of. */
+/** The number that the filter makes this value of. Throws an Error if that is not known. */
 function undone(value: number, config: FilterConfig): number {
-  if ('multiply' in config && config.multiply !== 0) return value / config.multiply;
-  return 'offset' in config ? value - config.offset : value;
+  if ('offset' in config) return value - config.offset;
+  const [name = ''] = Object.keys(config);
+  const [start, slope] = lineOf(config) ?? [0, 1];
+  if (slope === 0 || Number.isNaN(slope))
+    throw new Error(
+      `the filter ${name} can not be calculated backwards, so the value can not be set`,
+    );
+  return (value - start) / slope;
+}
+
+/** Value at 0 and slope of a filter that is a straight line; NaN for one that is none; undefined if it keeps values. */
+function lineOf(config: FilterConfig): readonly [start: number, slope: number] | undefined {
+  if ('multiply' in config) return [0, config.multiply];
+  if ('calibrate' in config) {
+    const [[rawA, trueA], [rawB, trueB]] = config.calibrate;
+    const slope = (trueB - trueA) / (rawB - rawA);
+    return [trueA - rawA * slope, slope];
+  }
+  if ('polynomial' in config) {
+    const [start = 0, slope = 0, ...more] = config.polynomial;
+    return [start, more.some((one) => one !== 0) ? Number.NaN : slope];
+  }
+  return 'derivative' in config || 'map' in config ? [0, Number.NaN] : undefined;
 }

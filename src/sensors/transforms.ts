@@ -91,12 +91,12 @@ export function meanOf(window: readonly number[]): number {
   return window.reduce((sum, value) => sum + value / window.length, 0);
 }
 
-/** An earlier sample counts as used by a mean while it has at least this share of it. */
+/** Earlier samples count as used by a mean while they have at least this share of it. */
 const USED_SHARE = 0.01;
 
 /**
  * The newest value has the weight `alpha`, all earlier ones the rest; starts over after a bad sample. The mean is `uncertain`
- * while an `uncertain` sample has at least 1 % of it.
+ * while `uncertain` samples together have at least 1 % of it.
  */
 export function createExponentialAverage(alpha: number): Transform {
   if (!(alpha > 0 && alpha <= 1)) {
@@ -110,12 +110,13 @@ export function createExponentialAverage(alpha: number): Transform {
       unsure = undefined;
     }
     if (typeof sample.value !== 'number') return sample;
-    if (unsure !== undefined) {
-      unsure.share *= 1 - alpha;
-      if (unsure.share < USED_SHARE) unsure = undefined;
+    if (unsure !== undefined) unsure.share *= 1 - alpha;
+    const isUsed = unsure !== undefined && unsure.share >= USED_SHARE;
+    const used = unsure !== undefined && isUsed ? [unsure.sample, sample] : [sample];
+    if (isUncertain(sample)) {
+      const before = unsure?.share ?? 0;
+      unsure = { sample, share: mean === undefined ? 1 : before + alpha };
     }
-    const used = unsure === undefined ? [sample] : [unsure.sample, sample];
-    if (isUncertain(sample)) unsure = { sample, share: mean === undefined ? 1 : alpha };
     mean = mean === undefined ? sample.value : mean + alpha * (sample.value - mean);
     return combined(mean, used);
   };

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createMemoryState } from '../../../src/base/state.ts';
 import type { FilterOutConfig } from '../../../src/config/schema/filter-out.ts';
 import type { FilterConfig } from '../../../src/config/schema/filters.ts';
+import { CLOCK_NOT_SET } from '../../../src/driver-kit/reading.ts';
 import { createFilterChain } from '../../../src/sensors/filters.ts';
 import type { QualifiedSample } from '../../../src/sensors/qualified-sample.ts';
 
@@ -603,4 +604,77 @@ describe('the sum of integrate', () => {
     expect(chain.push(good(0), 0)).toEqual(good(11));
     expect(createFilterChain([{ round: 1 }], state()).setSum(1)).toBe(false);
   });
+
+  const line: FilterConfig = {
+    calibrate: [
+      [0, 1],
+      [10, 21],
+    ],
+  };
+  test.each<[FilterConfig[], number]>([
+    [[line], 11],
+    [[{ polynomial: [1, 2] }, { round: 2 }], 11],
+    [[{ offset: -1 }, line, { multiply: 2 }], 20],
+  ])('or to what becomes it through %j', (filters, published) => {
+    const { chain } = summed([{ integrate: 1000 }, ...filters], state());
+    chain.push(good(3), 0);
+    expect(chain.setSum(published)).toBe(true);
+    expect(chain.push(good(0), 0)).toEqual(good(published));
+    const plain = createFilterChain(filters, state());
+    expect(plain.push(good(plain.rawOf(published)), 0)).toEqual(good(published));
+  });
+
+  test.each<FilterConfig>([
+    { polynomial: [0, 1, 1] },
+    { multiply: 0 },
+    { derivative: 1000 },
+    { map: { 1: 'one' } },
+  ])('is refused where a filter can not be calculated backwards: %j', (filter) => {
+    const chain = createFilterChain([filter], state());
+    expect(() => chain.rawOf(5)).toThrow(/^the filter \w+ can not be calculated backwards/);
+  });
+});
+
+describe('what an average is worth', () => {
+  const unsure = (value: number): QualifiedSample => ({
+    value,
+    quality: 'uncertain',
+    reason: 'noise',
+  });
+  const weights = [0.5, 0.1, 0.02, 0.005];
+
+  test.each(weights)('many uncertain samples count together: weight %d', (weight) => {
+    const chain = createFilterChain([{ exponentialAverage: weight }], state());
+    // Their share of the mean, and the mean of 0 and 1 is that share.
+    let share = 0;
+    let now = 0;
+    chain.push(good(0), now);
+    for (let round = 0; round < 1000; round += 1) {
+      const isUnsure = round < 20 || round % 97 === 0;
+      share = share * (1 - weight) + (isUnsure ? weight : 0);
+      now += 1000;
+      const out = chain.push(isUnsure ? unsure(1) : good(0), now)!;
+      expect(out.value).toBeCloseTo(share, 9);
+      expect(out.quality).toBe(isUnsure || share >= 0.01 ? 'uncertain' : 'good');
+    }
+  });
+
+  test.each(weights)('a mean that began with an uncertain sample: weight %d', (weight) => {
+    const chain = createFilterChain([{ exponentialAverage: weight }], state());
+    chain.push(unsure(85), 0);
+    chain.push(unsure(85), 1000);
+    for (let count = 1; (1 - weight) ** count >= 0.01; count += 1) {
+      expect(chain.push(good(20), 1000 + 1000 * count)).toMatchObject({ quality: 'uncertain' });
+    }
+  });
+});
+
+test('a clock that is not set is no reason to leave a value out', () => {
+  const samples: QualifiedSample[] = Array.from({ length: 6 }, () => ({
+    value: 20,
+    quality: 'uncertain',
+    reason: CLOCK_NOT_SET,
+  }));
+  const filter: FilterConfig = { filterOut: { quality: 'uncertain', per: 1000 } };
+  expect(run([filter], samples)).toEqual(samples.map(({ reason }) => `20 uncertain: ${reason}`));
 });

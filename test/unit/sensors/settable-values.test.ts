@@ -108,3 +108,14 @@ describe('payloads', () => {
     expect(parseSetCommand(Buffer.from(text))).toHaveProperty('refused');
   });
 });
+
+test('a total behind a filter that can not be calculated backwards is not set to another value', async () => {
+  const { send, results, sensing } = await setUp({
+    filters: { total: [{ polynomial: [0, 1, 1] }] },
+  });
+  send('12');
+  expect(results).toEqual([
+    'robotcell1/boiler/total/result {"ok":false,"reason":"the filter polynomial can not be calculated backwards, so the value can not be set"}',
+  ]);
+  await sensing.stop();
+});
