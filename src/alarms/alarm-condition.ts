@@ -40,21 +40,23 @@ export function createCondition(config: AlarmConfig, now: number, isMet: boolean
   }
 }
 
-/** `above`, `below` and `outside`: once met, it lasts until the value has come back by the hysteresis. */
+/** `above`, `below` and `outside`: once met at a limit, it lasts until the value has come back from it by the hysteresis. */
 function createLimits(
   { above, below, outside, hysteresis }: AlarmConfig,
   isMet: boolean,
 ): AlarmCondition {
   const low = below ?? outside?.[0] ?? -Infinity;
   const high = above ?? outside?.[1] ?? Infinity;
-  let met = isMet;
+  // After a restart it is not known which limit it was.
+  let isHigh = isMet;
+  let isLow = isMet;
   return {
     dueAt: undefined,
     take({ value }) {
       if (typeof value !== 'number') return 'unknown';
-      const band = met ? hysteresis : 0;
-      met = value > high - band || value < low + band;
-      return met ? 'met' : 'unmet';
+      isHigh = value > high - (isHigh ? hysteresis : 0);
+      isLow = value < low + (isLow ? hysteresis : 0);
+      return isHigh || isLow ? 'met' : 'unmet';
     },
   };
 }

@@ -1,5 +1,7 @@
 import { alarmTopic, readingTopic } from '../../driver-kit/cell-topics.ts';
-import { kindOf } from '../schema/alarms.ts';
+import type { Channel } from '../../driver-kit/driver.ts';
+import { type AlarmConfig, type AlarmKind, kindOf } from '../schema/alarms.ts';
+import { filtersOf } from '../schema/channel-filters.ts';
 import type { PartialSensor } from '../schema/sensors.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
@@ -29,16 +31,17 @@ export function* alarmChecks(parts: Parts): Iterable<Finding> {
       }
       names.push(name);
       yield* wrongChannel(path, channel, element, drivers);
-      if (stale !== undefined && stale < element.every) {
+      if (stale !== undefined && stale <= element.every) {
         const message = `found ${stale / 1000} s, and the sensor is read each ${element.every / 1000} s (every), expected more than that`;
         yield { path: [...path, 'stale'], at: 'value', message };
       }
       const kind = kindOf(config);
       const only = publishedChannels(element, drivers).find((one) => one.name === (channel ?? ''));
-      if (only?.kind === 'boolean' && ['above', 'below', 'outside', 'rate'].includes(kind)) {
-        const message = 'the sensor has true and false, expected equals, stale or bad';
-        yield { path: [...path, kind], at: 'key', message };
-      }
+      const list = filtersOf(element.filters, channel ?? '');
+      // Behind a map, values may be of another kind.
+      if (only !== undefined && !list.some((one) => 'map' in one))
+        yield* wrongKind(path, kind, config, only);
+      yield* wrongHysteresis(path, kind, config);
     }
   }
   const alarms = sensors.flatMap(({ element: { name: sensor, alarms = [] } }) =>
@@ -50,6 +53,45 @@ export function* alarmChecks(parts: Parts): Iterable<Finding> {
     const message = `there is no such alarm${didYouMean(follows, alarms)}, expected alarm/NAME or alarm/SENSOR/NAME`;
     yield { path: ['outputs', index, 'follows'], at: 'value', message };
   }
+}
+
+/** Conditions that the values of the channel can never meet. */
+function* wrongKind(
+  path: Path,
+  kind: AlarmKind,
+  { equals }: AlarmConfig,
+  { kind: given, unit, range }: Channel,
+): Iterable<Finding> {
+  const isNumber = given === 'number' || unit !== '' || range !== undefined;
+  if (given === 'boolean' && ['above', 'below', 'outside', 'rate'].includes(kind)) {
+    const message = 'the sensor has true and false, expected equals, stale or bad';
+    yield { path: [...path, kind], at: 'key', message };
+  } else if (given === 'boolean' && kind === 'equals' && typeof equals !== 'boolean') {
+    const message = `found ${JSON.stringify(equals)}, and the sensor has true and false, expected one of them`;
+    yield { path: [...path, kind], at: 'value', message };
+  } else if (isNumber && kind === 'equals' && typeof equals !== 'number') {
+    const message = `found ${JSON.stringify(equals)}, and the sensor has numbers, expected a number`;
+    yield { path: [...path, kind], at: 'value', message };
+  }
+}
+
+/** A hysteresis with which the alarm would never clear, or that its kind has not. */
+function* wrongHysteresis(
+  path: Path,
+  kind: AlarmKind,
+  { hysteresis, outside, rate = 0 }: AlarmConfig,
+): Iterable<Finding> {
+  if (hysteresis === 0) return;
+  const at = { path: [...path, 'hysteresis'], at: 'value' } as const;
+  if (['equals', 'stale', 'bad'].includes(kind)) {
+    const message = `${kind} has no hysteresis, expected it with above, below, outside or rate`;
+    yield { ...at, at: 'key', message };
+  }
+  const [low, high] = outside ?? [0, rate];
+  const limit = kind === 'outside' || kind === 'rate' ? high - low : Infinity;
+  if (hysteresis < limit) return;
+  const message = `found ${hysteresis}, with which the alarm would never clear, expected less than ${limit}`;
+  yield { ...at, message };
 }
 
 function* wrongChannel(

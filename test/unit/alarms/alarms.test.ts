@@ -21,6 +21,12 @@ describe('conditions', () => {
       [11, 9.5, 9, -1, 0.5, 1],
       ['active', 'cleared', 'active', 'cleared'],
     ],
+    [
+      'outside: each limit has its own hysteresis',
+      { outside: [0, 10], hysteresis: 6 },
+      [11, 5, 4, 3, -1, 5, 6],
+      ['active', 'cleared', 'active', 'cleared'],
+    ],
     ['equals', { equals: true }, [false, true, false], ['active', 'cleared']],
     ['equals a word', { equals: 'stopped' }, ['stopped', 'running'], ['active', 'cleared']],
     ['rate', { rate: 5, per: '1s' }, [0, 5, 11, 12, 6], ['active', 'cleared', 'active']],
