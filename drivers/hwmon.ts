@@ -3,6 +3,7 @@ import {
   deviceName,
   deviceOptions,
   findDevice,
+  keepDevice,
   kernelNumber,
   z,
 } from '../src/driver-kit/driver.ts';
@@ -51,8 +52,10 @@ export default defineDriver({
       labelFile: `${input}_label`,
     };
     const folder = await findDevice(files, hwmon, { name: chip, at, label: deviceLabel });
+    const checkDevice = await keepDevice(files, folder);
     return {
       async read() {
+        await checkDevice();
         const fault = await files.read(`${folder}/${input}_fault`, folder).catch(() => '0');
         if (fault.trim() === '1') return { '': { value: null, reason: `${chip} reports a fault` } };
         const text = await files.read(`${folder}/${input}_input`, folder);

@@ -4,6 +4,7 @@ import {
   deviceOptions,
   findDevice,
   type KernelFiles,
+  keepDevice,
   kernelNumber,
   z,
 } from '../src/driver-kit/driver.ts';
@@ -92,10 +93,14 @@ export default defineDriver({
   channels: ({ channel }) => [{ name: '', unit: kindOf(channel).unit, kind: 'number' }],
   async open(files, { device, channel, at, deviceLabel }) {
     const folder = await findDevice(files, DEVICES, { name: device, at, label: deviceLabel });
+    const checkDevice = await keepDevice(files, folder);
     return {
-      read: async () => ({
-        '': { value: (await processed(files, folder, channel)) / kindOf(channel).divisor },
-      }),
+      async read() {
+        await checkDevice();
+        return {
+          '': { value: (await processed(files, folder, channel)) / kindOf(channel).divisor },
+        };
+      },
     };
   },
 });

@@ -13,6 +13,8 @@ import {
 const CONFIGURATION = 0x00;
 const SHUNT_VOLTAGE = 0x01;
 const BUS_VOLTAGE = 0x02;
+/** The highest bit of the bus voltage register is always 0. */
+const BUS_ALWAYS_ZERO = 0x80;
 /** Only for the chip's own current register, which is not read: 0 after a reset, so a value in it shows that there was none. */
 const CALIBRATION = 0x05;
 const MARK = 0x1000;
@@ -73,6 +75,8 @@ export default defineDriver({
     await chip.transfer(Uint8Array.of(CONFIGURATION, ...settings.subarray(0, 2)), 0);
     await chip.transfer(Uint8Array.of(CALIBRATION, ...settings.subarray(2)), 0);
     await tools.sleep(Math.ceil(average * ROUND_MS), signal);
+    const expected = Uint8Array.of(...settings, 0);
+    const mask = Uint8Array.of(0xff, 0xff, 0xff, 0xff, BUS_ALWAYS_ZERO);
 
     return {
       async read() {
@@ -80,7 +84,8 @@ export default defineDriver({
         const busVoltage = await register(BUS_VOLTAGE);
         const found = await register(CONFIGURATION);
         const mark = await register(CALIBRATION);
-        checkSettings(Uint8Array.of(...found, ...mark), settings);
+        const [high = 0] = busVoltage;
+        checkSettings(Uint8Array.of(...found, ...mark, high), expected, { mask });
         const beyond = raw === 0x7fff || raw === 0x8000;
         return powerSamples({
           volts: toBusVolts(uint16(busVoltage)),

@@ -75,9 +75,10 @@ export default defineDriver({
     let position = typeof kept === 'number' ? kept : 0;
     let missed = 0;
     /** Why the position may be another one; undefined once it is known. */
-    let moved =
-      kept === undefined ? undefined : 'not referenced since the start: the shaft may have moved';
-    let mark = { at: clock.monotonic(), position };
+    let moved: string | undefined;
+    if (kept !== undefined) moved = 'not referenced since the start: the shaft may have moved';
+    else if (reference) moved = 'not referenced since the start: the position is not known';
+    let mark = { at: clock.monotonic(), position, missed };
 
     const following = followEdges(inputs, ({ line, rising, lost }) => {
       levels[line] = rising;
@@ -92,19 +93,21 @@ export default defineDriver({
     const moveTo = (value: number): void => {
       const before = position;
       position = Math.round(value * perUnit);
-      mark = { at: mark.at, position: mark.position + position - before };
+      mark = { at: mark.at, position: mark.position + position - before, missed: 0 };
       missed = 0;
       moved = undefined;
     };
     const home = await openReference(reference && lineOf(reference), () => moveTo(referenceAt));
 
     const speed = (): Sample => {
-      const now = { at: clock.monotonic(), position };
+      const now = { at: clock.monotonic(), position, missed };
       const ms = now.at - mark.at;
       if (ms <= 0) return { value: 0, quality: 'uncertain', reason: 'no time has passed' };
       const value = (1000 * (position - mark.position)) / perUnit / ms;
+      const more = missed - mark.missed;
       mark = now;
-      return { value };
+      if (more <= 0) return { value };
+      return { value, quality: 'uncertain', reason: `${more} edges were missed` };
     };
 
     return {

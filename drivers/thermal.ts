@@ -2,6 +2,7 @@ import {
   defineDriver,
   deviceOptions,
   findDevice,
+  keepDevice,
   kernelNumber,
   z,
 } from '../src/driver-kit/driver.ts';
@@ -28,8 +29,10 @@ export default defineDriver({
   channels: () => [{ name: '', unit: '°C', range: [-40, 125] }],
   async open(files, { zone, at }) {
     const folder = await findDevice(files, ZONES, { name: zone, at });
+    const checkDevice = await keepDevice(files, folder);
     return {
       async read() {
+        await checkDevice();
         const text = await files.read(`${folder}/temp`, folder);
         return { '': { value: kernelNumber(text, zone) / 1000 } };
       },

@@ -41,6 +41,7 @@ export {
   deviceName,
   deviceOptions,
   findDevice,
+  keepDevice,
   kernelNumber,
 } from './kernel-device.ts';
 export { inputPins, type OutputChip, pinChannels, pinSensor, registerPins } from './pins.ts';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { KernelFiles } from '../buses/kernel-files.ts';
+import { SettingsLostError } from './chip-state.ts';
 
 /** A class of the kernel's devices, each a folder with a file that has its name. */
 export interface DeviceClass {
@@ -81,6 +82,20 @@ export async function findDevice(
     label === undefined ? '' : ` ${label}`,
   ];
   throw new Error(`no ${kind.called} ${wanted.join('')}, there is ${there.join(', ') || 'none'}`);
+}
+
+/**
+ * Rejects if the folder of a device that was found has become that of another one: the kernel gives the numbers of its
+ * classes again.
+ */
+export async function keepDevice(files: KernelFiles, folder: string): Promise<() => Promise<void>> {
+  const place = (): Promise<string> => files.realPath(folder).catch(() => folder);
+  const found = await place();
+  return async () => {
+    const now = await place();
+    if (now === found || now === folder) return;
+    throw new SettingsLostError(`another device has taken its number: ${placeOf(now)}`);
+  };
 }
 
 async function devices(files: KernelFiles, kind: DeviceClass): Promise<Found[]> {

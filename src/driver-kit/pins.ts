@@ -1,5 +1,6 @@
 import type { I2cDevice } from '../buses/i2c-device.ts';
 import { uint16le } from './bytes.ts';
+import { followEdges } from './edges.ts';
 import type { Channel, Samples, Sensor, Tools } from './sensor.ts';
 
 /** A chip with input pins, ready to be read. */
@@ -17,24 +18,61 @@ export interface PinParts {
   levels(): Promise<number>;
 }
 
-/** The pins of an expander as a sensor with a channel for each; with an interrupt, a change is published immediately. */
+/** A chip that was reset has no interrupts any more: it is looked at this often, whatever `every` says. */
+const LOOK_MS = 1000;
+
+/**
+ * The pins of an expander as a sensor with a channel for each. With an interrupt, a change is published immediately, and
+ * each second it is checked that the chip still has its settings.
+ */
 export async function pinSensor(parts: PinParts): Promise<Sensor> {
   const { names, pins, activeLow, tools } = parts;
-  const read = async (): Promise<Samples> => {
-    const levels = await parts.levels();
-    return Object.fromEntries(
+  const samplesOf = (levels: number): Samples =>
+    Object.fromEntries(
       pins.map((pin) => [
         names[pin] ?? '',
         { value: ((levels >> pin) & 1) === (activeLow ? 0 : 1) },
       ]),
     );
-  };
+  const read = async (): Promise<Samples> => samplesOf(await parts.levels());
   if (parts.interrupt === undefined) return { read };
   const interrupt = await tools.line(parts.interrupt).input({ activeLow: true, bias: 'pull-up' });
   return {
     read,
     async *changes(signal) {
-      for await (const edge of interrupt.edges(signal)) if (edge.rising) yield await read();
+      let isDue = false;
+      let wake = (): void => undefined;
+      const following = followEdges(interrupt, ({ rising }) => {
+        isDue ||= rising;
+        if (rising) wake();
+      });
+      const end = (): void => wake();
+      signal.addEventListener('abort', end);
+      try {
+        let levels: number | undefined;
+        while (!signal.aborted) {
+          if (!isDue) {
+            await new Promise<void>((resolve) => {
+              const cancel = tools.clock.after(LOOK_MS, resolve);
+              wake = () => {
+                cancel();
+                resolve();
+              };
+            });
+          }
+          if (signal.aborted) return;
+          following.check();
+          const before = levels;
+          const isTold = isDue;
+          isDue = false;
+          levels = await parts.levels();
+          // A change whose interrupt is lost is seen by the look.
+          if (isTold || (before !== undefined && before !== levels)) yield samplesOf(levels);
+        }
+      } finally {
+        signal.removeEventListener('abort', end);
+        await following.stop();
+      }
     },
     close: () => interrupt.close(),
   };

@@ -135,6 +135,22 @@ describe.each(Object.entries(CASES))('%s', (driverName, one) => {
     expect(places).toEqual([`${one.folder}/${one.entries[0]}`]);
   });
 
+  test('a number that the kernel has given to another device is not read on', async () => {
+    const folder = `${one.folder}/${one.entries[0]}`;
+    let path: string = onBus[0];
+    const files = {
+      ...twins(one, 'lm75', onBus),
+      realPath: async (asked: string) => (asked === folder ? path : onBus[1]),
+    };
+    const options = { ...one.options('lm75'), at: 'i2c-1/0x48' };
+    const sensor = await openSensor(driver, files, options);
+    expect((await sensor.read(never))['']?.value).toBe(20);
+    path = `${I2C}/1-0050/x/${one.entries[0]}`;
+    await expect(sensor.read(never)).rejects.toThrow(
+      'another device has taken its number: i2c-1/0x50',
+    );
+  });
+
   test('an empty file is no value', async () => {
     const files = twins({ ...one, value: [one.value[0], '\n'] }, 'lm75', onBus);
     await expect(read(files, 'lm75', { at: 'i2c-1/0x48' })).rejects.toThrow('is no number: ""');

@@ -61,3 +61,17 @@ test('an INA219 or another chip is not taken for one, and a bus error is the rea
   const gone = playback([{ write: 'fe', error: 'no answer from 0x40 on i2c-1' }]);
   await expect(openSensor(ina226, gone, { shunt: 1 })).rejects.toThrow('no answer from 0x40');
 });
+
+test('a bus voltage whose highest bit is set comes from no INA226', async () => {
+  const chip = playback([
+    { write: 'fe', read: '5449' },
+    { write: '004527', read: '' },
+    { write: '051000', read: '' },
+    { write: '01', read: '1f40' },
+    { write: '02', read: 'a570' },
+    { write: '00', read: '4527' },
+    { write: '05', read: '1000' },
+  ]);
+  const sensor = await openSensor(ina226, chip, { shunt: 0.1 });
+  await expect(sensor.read(never)).rejects.toThrow('the chip has lost its settings');
+});

@@ -101,7 +101,7 @@ describe('after a restart', () => {
     for (const one of [0, 1]) lines.set(one, true);
     await settle();
     await clock.advance(1000);
-    expect((await first.read(never)).position).toEqual({ value: 1 });
+    expect((await first.read(never)).position).toMatchObject({ value: 1 });
     await first.close?.();
     expect([home.taken, lines.watching]).toEqual([undefined, 0]);
     const again = playbackLines([true, true]);
@@ -156,5 +156,37 @@ test('the position is set, from then on without the missed edges, and this is no
   const { position, speed } = await sensor.read(never);
   expect(position).toEqual({ value: 100 });
   expect(speed?.value).toBeLessThan(5);
+  await sensor.close?.();
+});
+
+test('with a reference line the position is not known until the first reference', async () => {
+  const home = playbackLine(false);
+  const { tools, clock } = createHastyTools();
+  const own = { ...tools, line: () => home };
+  const options = { reference: 'GPIO5', referenceAt: 10 };
+  const sensor = await openSensor(quadratureEncoder, playbackLines([false, false]), options, own);
+  await clock.advance(1000);
+  expect((await sensor.read(never)).position).toEqual({
+    value: 0,
+    quality: 'uncertain',
+    reason: 'not referenced since the start: the position is not known',
+  });
+  home.set(true);
+  await settle();
+  expect((await sensor.read(never)).position).toEqual({ value: 10 });
+  await sensor.close?.();
+});
+
+test('missed edges make the speed of their time uncertain, and no later one', async () => {
+  const { lines, clock, sensor } = await setUp();
+  lines.set(0, true, 5n, 2);
+  await settle();
+  await clock.advance(1000);
+  expect((await sensor.read(never)).speed).toMatchObject({
+    quality: 'uncertain',
+    reason: '2 edges were missed',
+  });
+  await clock.advance(1000);
+  expect((await sensor.read(never)).speed).toEqual({ value: 0 });
   await sensor.close?.();
 });
