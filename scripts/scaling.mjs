@@ -7,15 +7,22 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mosquittoVersion } from './bench/brokers.mjs';
+import { configCases } from './scaling/configs.mjs';
 import { connectCases } from './scaling/connects.mjs';
 import { Target } from './scaling/gateway.mjs';
 import { memoryCases } from './scaling/memory.mjs';
+import { plantCases } from './scaling/plant.mjs';
 import { queueCases } from './scaling/queues.mjs';
+import { retainedCases } from './scaling/retained.mjs';
+import { subscriptionCases } from './scaling/subscriptions.mjs';
 import { tableOf, withTable } from './scaling/table.mjs';
 import { turnCases } from './scaling/turns.mjs';
 import { build, cliOf, ROOT } from './set-up.mjs';
 
-const CASES = { ...queueCases, ...memoryCases, ...turnCases, ...connectCases };
+const CASES = {
+  ...{ ...turnCases, ...configCases, ...connectCases, ...subscriptionCases },
+  ...{ ...queueCases, ...memoryCases, ...retainedCases, ...plantCases },
+};
 
 const { values: options } = parseArgs({
   options: {
@@ -92,7 +99,11 @@ process.exit(failed ? 1 : 0);
 async function measured(one, kind, size) {
   let target;
   try {
-    target = await Target.start(kind, { before, config: one.config?.(size) ?? {} });
+    target = await Target.start(kind, {
+      before,
+      config: one.config?.(size, kind) ?? {},
+      turns: one.turns,
+    });
     return await one.run(target, size);
   } catch (error) {
     if (kind === 'cellgate') failed = true;

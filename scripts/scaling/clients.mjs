@@ -95,15 +95,17 @@ export class Client {
     return performance.now() - began;
   }
 
-  /** Publishes `count` messages, `topicOf(n)` each; resolves when all are acknowledged, or written with QoS 0. */
-  async publish({ count, topicOf, payload = Buffer.alloc(100, 120), qos = 1, retain = false }) {
+  /** Publishes `count` messages, `topicOf(n)` and `payloadOf(n)` each; resolves when all are acknowledged, or written with QoS 0. */
+  async publish({ count, topicOf, payload, payloadOf, qos = 1, retain = false }) {
+    const body = payload ?? Buffer.alloc(100, 120);
     const window = 1000;
     let [sent, acked] = [0, 0];
     await new Promise((resolve) => {
       const more = () => {
         const parts = [];
         while (sent < count && (qos === 0 || sent - acked < window) && parts.length < 200) {
-          parts.push(publishPacket(topicOf(sent), payload, qos, (sent % 65_535) + 1, retain));
+          const bytes = payloadOf?.(sent) ?? body;
+          parts.push(publishPacket(topicOf(sent), bytes, qos, (sent % 65_535) + 1, retain));
           sent++;
         }
         if (parts.length > 0 && !this.socket.write(Buffer.concat(parts)) && qos === 0) {

@@ -32,6 +32,7 @@ export const connectCases = {
     small: [10, 20],
     unit: 'ms',
     figure: 'processor time for one',
+    bound: '`connections`: 1,000',
     mosquitto: true,
     async run(target, size) {
       const present = await sessions(target, size, { filters: ['p/#'] });
@@ -47,6 +48,7 @@ export const connectCases = {
     small: [60, 80],
     unit: 'ms',
     figure: 'processor time for one',
+    bound: '`sessions`: 10,000',
     config: (size) => ({ broker: { limits: { connectionsPerAddress: 1000, sessions: size } } }),
     async run(target, size) {
       for (let n = 0; n < size; n += AT_ONCE) {
@@ -64,6 +66,7 @@ export const connectCases = {
     small: [100, 200],
     unit: 'KB',
     figure: 'memory for each',
+    bound: '`connections`: 1,000',
     mosquitto: true,
     async run(target, size) {
       // Buffers and code come with the first ones.
@@ -85,6 +88,7 @@ export const connectCases = {
     small: [10, 20],
     unit: 'ms',
     figure: 'processor time in a second',
+    bound: '`connections`: 1,000',
     mosquitto: true,
     async run(target, size) {
       const present = await sessions(target, size, { filters: ['p/#'] });

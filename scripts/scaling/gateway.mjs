@@ -11,6 +11,8 @@ import { cliOf, ROOT } from '../set-up.mjs';
 
 const LIMITS = {
   ...{ connections: 3000, connectionsPerAddress: 3000 },
+  ...{ subscriptions: 200_000, subscriptionsPerClient: 100_000, subscriptionBytes: '64MiB' },
+  ...{ subscriptionBytesPerClient: '64MiB', retainedMessagesPerClient: 100_000 },
   queue: { messages: 5_000_000, bytes: '4GiB' },
 };
 
@@ -38,7 +40,10 @@ export function costOf(pid) {
 
 /** A running gateway of a checkout, or Mosquitto. */
 export class Target {
-  /** `config` is added to a small config; `--before` has the checkout of the kind `before`. */
+  /**
+   * `config` is added to a small config; `--before` has the checkout of the kind `before`; `turns` measures the turns of
+   * the event loop, which takes some processor time.
+   */
   static async start(kind, { config = {}, ...options } = {}) {
     const target = await Target.prepared(kind, options);
     target.configure(config);
@@ -47,11 +52,14 @@ export class Target {
   }
 
   /** The same, before it is configured and started; `preload` are modules that its processes load first. */
-  static async prepared(kind, { before, env = {}, preload = [] } = {}) {
+  static async prepared(kind, { before, env = {}, preload = [], turns = false } = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'cellgate-scaling-'));
-    const port = await freePort();
+    const [port, httpPort] = [await freePort(), await freePort()];
     const checkout = kind === 'before' ? before : ROOT;
-    return new Target(kind, { checkout, folder, port, env: { ...env }, preload });
+    return new Target(kind, {
+      ...{ checkout, folder, port, httpPort, preload },
+      ...{ env: { ...env }, hasTurns: turns },
+    });
   }
 
   kill = () => this.child.kill('SIGKILL');
@@ -67,7 +75,7 @@ export class Target {
   }
 
   /** Writes the config file. */
-  configure({ broker, ...config }) {
+  configure({ broker, http, ...config }) {
     const listeners = [{ host: '127.0.0.1', port: this.port }];
     writeFileSync(
       this.file,
@@ -79,6 +87,7 @@ export class Target {
             broker: { listeners, limits: LIMITS, ...broker },
             sensors: [],
             log: { level: 'warn' },
+            ...(http && { http: { port: this.httpPort, ...http } }),
             ...config,
           }),
     );
@@ -88,9 +97,10 @@ export class Target {
     const probe = pathToFileURL(join(ROOT, 'test/support/turn-probe.js'));
     this.turnSocket = join(this.folder, 'turns');
     rmSync(this.turnSocket, { force: true });
+    const modules = [...(this.hasTurns ? [probe] : []), ...this.preload];
     const env = {
       ...{ ...process.env, ...this.env, TURN_PROBE: this.turnSocket },
-      NODE_OPTIONS: [probe, ...this.preload].map((url) => `--import=${url}`).join(' '),
+      NODE_OPTIONS: modules.map((url) => `--import=${url}`).join(' '),
     };
     const words = [cliOf(this.checkout), 'run', '--config', this.file];
     const stdio = ['ignore', this.output, this.output];
@@ -99,6 +109,7 @@ export class Target {
       this.kind === 'mosquitto'
         ? spawn('mosquitto', ['-c', this.file], { stdio })
         : spawn(process.execPath, words, { stdio, env });
+    process.off('exit', this.kill);
     process.once('exit', this.kill);
     for (;;) {
       if (this.child.exitCode !== null) throw new Error(`ended with ${this.child.exitCode}`);

@@ -12,6 +12,7 @@ export const memoryCases = {
     small: [100, 200],
     unit: 'MB',
     figure: 'memory, more than before',
+    bound: '20 MB',
     mosquitto: true,
     async run(target, size) {
       const readers = await sessions(target, SESSIONS, { filters: ['+/+'] });
@@ -35,6 +36,7 @@ export const memoryCases = {
     small: [100, 200],
     unit: 'MB',
     figure: 'memory',
+    bound: '`retainedBytes`: 256MiB',
     mosquitto: true,
     async run(target, size) {
       const publisher = await Client.open(target, 'publisher');

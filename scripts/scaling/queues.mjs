@@ -44,6 +44,8 @@ async function stalledExport(target) {
   return most;
 }
 
+const BOUND = '`queue.bytes` of an uplink: 256MiB';
+
 export const queueCases = {
   'queue-list': {
     title: '`queue list`, sessions with 100 messages each',
@@ -52,6 +54,7 @@ export const queueCases = {
     small: [20, 40],
     unit: 'ms',
     figure: 'processor time',
+    bound: '`sessions`: 10,000',
     async run(target, size) {
       await withQueues(target, size);
       const { cpuMs, code } = await target.verb('queue', 'list');
@@ -66,6 +69,7 @@ export const queueCases = {
     small: [1000, 2000],
     unit: 'ms',
     figure: 'time to the answer',
+    bound: BOUND,
     config: () => uplinkConfig,
     async run(target, size) {
       await fill(target, size);
@@ -83,6 +87,8 @@ export const queueCases = {
     small: [1000, 2000],
     unit: 'ms',
     figure: 'processor time',
+    bound: BOUND,
+    turns: true,
     config: () => uplinkConfig,
     async run(target, size) {
       await fill(target, size);
@@ -98,6 +104,7 @@ export const queueCases = {
     small: [1000, 2000],
     unit: 'MB',
     figure: 'most memory',
+    bound: BOUND,
     config: () => uplinkConfig,
     async run(target, size) {
       await fill(target, size);

@@ -20,19 +20,19 @@ function growthOf(sizes, figures) {
   return (Math.log(last / first) / Math.log(sizes.at(-1) / sizes[0])).toFixed(2);
 }
 
-function linesOf({ title, figure, unit, sizes, results }) {
+function linesOf({ title, figure, unit, bound, sizes, results }) {
   return Object.entries(results).map(([kind, figures]) => {
     const costs = figures.map((one) => shown(one, unit)).join(' / ');
     const counts = sizes.map((size) => size.toLocaleString('en')).join(' / ');
-    return `| ${title} | ${figure} | ${KINDS[kind]} | ${counts} | ${costs} | ${growthOf(sizes, figures)} |`;
+    return `| ${title} | ${figure} | ${KINDS[kind]} | ${counts} | ${costs} | ${growthOf(sizes, figures)} | ${kind === 'mosquitto' ? '' : bound} |`;
   });
 }
 
 /** The table with a line for each case and kind. */
 export function tableOf(rows) {
   return [
-    '| what | cost | of | sizes | at these sizes | growth |',
-    '| --- | --- | --- | --- | --- | --- |',
+    '| what | cost | of | sizes | at these sizes | growth | bound |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
     ...rows.flatMap(linesOf),
   ].join('\n');
 }

@@ -11,6 +11,8 @@ const sensor = (n, every) => ({
 });
 const sensorsOf = (size, every = '60s') => Array.from({ length: size }, (_, n) => sensor(n, every));
 
+const SENSORS = '5,000 sensors';
+
 export const turnCases = {
   'reload-turn': {
     title: 'longest turn during a reload that changes one sensor, sensors',
@@ -19,6 +21,8 @@ export const turnCases = {
     small: [10, 20],
     unit: 'ms',
     figure: 'processor time',
+    bound: SENSORS,
+    turns: true,
     config: (size) => ({ sensors: sensorsOf(size) }),
     async run(target, size) {
       await pause(3000);
@@ -36,6 +40,30 @@ export const turnCases = {
       return longest;
     },
   },
+  'scrape-turn': {
+    title: 'longest turn while all metrics are read, sensors',
+    takes: '1 min',
+    sizes: [10, 1000, 5000],
+    small: [10, 20],
+    unit: 'ms',
+    figure: 'processor time',
+    bound: SENSORS,
+    turns: true,
+    config: (size) => ({ sensors: sensorsOf(size), http: {} }),
+    async run(target) {
+      await pause(3000);
+      const url = `http://127.0.0.1:${target.httpPort}/metrics`;
+      let longest = Number.POSITIVE_INFINITY;
+      for (let n = 1; n <= 3; n++) {
+        await target.turns();
+        const answer = await fetch(url);
+        if (answer.status !== 200) throw new Error(`${url} answers ${answer.status}`);
+        await answer.arrayBuffer();
+        longest = Math.min(longest, (await target.turns()).longest);
+      }
+      return longest;
+    },
+  },
   start: {
     title: 'start until it listens, sensors',
     takes: '20 s',
@@ -43,6 +71,7 @@ export const turnCases = {
     small: [10, 20],
     unit: 'ms',
     figure: 'time',
+    bound: SENSORS,
     config: (size) => ({ sensors: sensorsOf(size) }),
     run: (target) => target.startMs,
   },
@@ -53,12 +82,32 @@ export const turnCases = {
     small: [100, 200],
     unit: 'ms',
     figure: 'time',
+    bound: '`absentQueueBytes`: 2GiB',
     async run(target, size) {
       const options = { clean: false, filters: ['m/+'], qos: 1 };
       const absent = await sessions(target, WAITING, options);
       for (const { socket } of absent) socket.destroy();
       const publisher = await Client.open(target, 'publisher');
       await publisher.publish({ count: size, topicOf: (n) => `m/${n % 500}` });
+      await target.end();
+      await target.run();
+      return target.startMs;
+    },
+  },
+  'start-sessions': {
+    title: 'start with absent sessions of five subscriptions each, sessions',
+    takes: '1 min',
+    sizes: [100, 1000, 10_000],
+    small: [100, 200],
+    unit: 'ms',
+    figure: 'time',
+    bound: '`sessions`: 10,000',
+    async run(target, size) {
+      for (let n = 0; n < size; n += WAITING) {
+        const filters = Array.from({ length: 5 }, (_, i) => `s/${n % 50}/${i}/+`);
+        const some = await sessions(target, WAITING, { clean: false, filters }, `s${n}-`);
+        for (const client of some) await client.close();
+      }
       await target.end();
       await target.run();
       return target.startMs;
@@ -71,6 +120,7 @@ export const turnCases = {
     small: [10, 20],
     unit: 'ms',
     figure: 'processor time in a second',
+    bound: SENSORS,
     config: (size) => ({ sensors: sensorsOf(size, '1s') }),
     async run(target) {
       await pause(5000);
@@ -86,6 +136,7 @@ export const turnCases = {
     small: [10, 20],
     unit: 'ms',
     figure: 'processor time',
+    bound: '1,000 routes of an uplink',
     async run(target, size) {
       const routes = Array.from({ length: size }, (_, n) => ({ out: `line/${n}/#`, to: 'plant/' }));
       target.configure({ uplinks: [{ name: 'plant', url: 'mqtt://127.0.0.1:1', routes }] });
