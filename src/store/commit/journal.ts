@@ -143,7 +143,7 @@ export class Journal {
 
   /**
    * Writes a durable entry unless it is discarded first; in both cases the `pendingAck` of its message is done.
-   * With `mayWait` it first waits 3 to 6 ms for the acknowledgement of its subscriber. Without, it is in the same
+   * With `mayWait` it first waits some milliseconds for the acknowledgement of its subscriber. Without, it is in the same
    * commit as the operations that are added in the same turn of the event loop.
    */
   enqueue(entry: QueueEntry, mayWait: boolean): void {

@@ -43,6 +43,7 @@ describe('a durable entry', () => {
     expect(numbers(stages.takeDue())).toEqual([1, 2]);
     vi.advanceTimersByTime(3);
     expect(numbers(stages.takeDue())).toEqual([3]);
+    vi.advanceTimersByTime(200);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -54,6 +55,24 @@ describe('a durable entry', () => {
     vi.advanceTimersByTime(10);
     expect(onDue).not.toHaveBeenCalled();
     expect(stages.takeDue()).toEqual([]);
+  });
+
+  test('of a stream that is acknowledged in time waits for 40 to 80 ms', () => {
+    const { stages, onDue, entry, discard } = setUp();
+    const stream = (ms: number, acknowledgedMs: number): void => {
+      for (let n = 0; n < ms; n += 5) {
+        const one = entry();
+        stages.add(one, true);
+        setTimeout(() => discard(one), acknowledgedMs);
+        vi.advanceTimersByTime(5);
+      }
+    };
+    stream(1200, 2);
+    expect(onDue).not.toHaveBeenCalled();
+    stream(1200, 39);
+    expect(onDue).not.toHaveBeenCalled();
+    stream(100, 1000);
+    expect(onDue).toHaveBeenCalled();
   });
 
   test('is due in order when its client goes, before any that comes later', () => {

@@ -1,0 +1,62 @@
+/** Half of the longest time that an entry waits for the acknowledgement of its subscriber before it is written. */
+const SHORT_MS = 3;
+/** The same in a stream whose subscribers acknowledge within that time: then nothing of it is written. */
+const LONG_MS = 40;
+/** A stream has so many entries in each window, for so many windows; a faster one fills the pages of its commits. */
+const WINDOW_MS = 100;
+const LEAST = 5;
+const MOST = 128;
+const STEADY = 10;
+/** With more than this part of the entries not acknowledged, a long wait saves no commit. */
+const UNACKNOWLEDGED = 1 / 8;
+/** Windows before the next long wait, where one was of no use; doubled each time, up to the second value. */
+const PAUSE = [16, 512] as const;
+
+/**
+ * Decides how long entries wait for an acknowledgement. Each commit of a few entries writes whole pages; entries of a
+ * subscriber that acknowledges in time need no commit. A plant is often 10 to 40 ms away. A single message never waits
+ * long: its publisher may wait for the acknowledgement before it sends the next one.
+ */
+export class AckWait {
+  #inWindow = 0;
+  /** Windows of the stream; below zero, how many are left of a pause. */
+  #steady = 0;
+  #pause: number = PAUSE[0];
+  #window: NodeJS.Timeout | undefined;
+
+  /** An entry begins to wait. */
+  arrived(): void {
+    this.#inWindow++;
+    this.#window ??= setTimeout(this.#nextWindow, WINDOW_MS).unref();
+  }
+
+  /** Half of the longest wait, in milliseconds. */
+  get ms(): number {
+    return this.#steady >= STEADY ? LONG_MS : SHORT_MS;
+  }
+
+  /** Entries have waited for `ms`, and some of them are not acknowledged. */
+  waited(entries: number, unacknowledged: number): void {
+    if (this.#steady < STEADY || entries === 0) return;
+    if (unacknowledged <= entries * UNACKNOWLEDGED) {
+      this.#pause = PAUSE[0];
+      return;
+    }
+    this.#steady = -this.#pause;
+    this.#pause = Math.min(this.#pause * 2, PAUSE[1]);
+  }
+
+  stop(): void {
+    clearTimeout(this.#window);
+    this.#window = undefined;
+  }
+
+  readonly #nextWindow = (): void => {
+    const isStream = this.#inWindow >= LEAST && this.#inWindow <= MOST;
+    if (isStream || this.#steady < 0) this.#steady++;
+    else this.#steady = 0;
+    const isIdle = this.#inWindow === 0;
+    this.#inWindow = 0;
+    this.#window = isIdle ? undefined : setTimeout(this.#nextWindow, WINDOW_MS).unref();
+  };
+}

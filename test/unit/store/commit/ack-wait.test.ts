@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { AckWait } from '../../../../src/store/commit/ack-wait.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** So many windows of 100 ms with so many entries each. */
+function stream(wait: AckWait, windows: number, entries: number): void {
+  for (let n = 0; n < windows; n++) {
+    for (let i = 0; i < entries; i++) wait.arrived();
+    vi.advanceTimersByTime(100);
+  }
+}
+
+test('a stream waits long after a second, a few messages and a very fast stream do not', () => {
+  for (const [entries, ms] of [
+    [4, 3],
+    [5, 40],
+    [128, 40],
+    [129, 3],
+  ] as const) {
+    const wait = new AckWait();
+    stream(wait, 9, entries);
+    expect(wait.ms).toBe(3);
+    stream(wait, 1, entries);
+    expect(wait.ms, `${entries} entries`).toBe(ms);
+  }
+});
+
+test('a message after the end of a stream waits shortly', () => {
+  const wait = new AckWait();
+  stream(wait, 20, 50);
+  stream(wait, 1, 1);
+  expect(wait.ms).toBe(3);
+});
+
+test('after a pause of the stream there is no timer', () => {
+  const wait = new AckWait();
+  stream(wait, 20, 50);
+  vi.advanceTimersByTime(100);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(wait.ms).toBe(3);
+  wait.arrived();
+  wait.stop();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('where the long wait was of no use, it is tried again later and later', () => {
+  const wait = new AckWait();
+  const windowsUntilLong = (): number => {
+    for (let n = 1; ; n++) {
+      stream(wait, 1, 50);
+      if (wait.ms === 40) return n;
+    }
+  };
+  expect(windowsUntilLong()).toBe(10);
+  wait.waited(80, 10);
+  expect(wait.ms).toBe(40);
+  const pauses = Array.from({ length: 7 }, () => {
+    wait.waited(80, 11);
+    expect(wait.ms).toBe(3);
+    // Those of a short wait say nothing.
+    wait.waited(80, 80);
+    return windowsUntilLong() - 10;
+  });
+  expect(pauses).toEqual([16, 32, 64, 128, 256, 512, 512]);
+  wait.waited(80, 0);
+  wait.waited(80, 80);
+  expect(windowsUntilLong() - 10).toBe(16);
+});
