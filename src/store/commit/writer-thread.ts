@@ -18,11 +18,13 @@ const { file } = workerData as { file: string };
 const port = parentPort!;
 
 /**
- * A smaller commit comes from a slow, steady stream: deflating it takes time and saves written pages. Larger ones, for
- * example all readings of a second, are deflated at so many bytes a second.
+ * A smaller commit comes from a slow, steady stream: deflating it takes time and saves written pages. Of larger ones, for
+ * example all readings of a second, or what came while the disk was slow, so many bytes a second are deflated.
  */
 const STEADY_BYTES = 64 * 1024;
 const DEFLATED_BYTES_PER_S = 512 * 1024;
+/** The most that is saved up of that. */
+const DEFLATED_BYTES = 2 * 1024 * 1024;
 
 type SegmentNumbers = [
   session: number,
@@ -84,28 +86,28 @@ function prepare(db: Connection): Prepared {
 function write(to: Prepared, parts: readonly Batch[]): void {
   const bytes = parts.reduce((sum, part) => sum + part.bytes.length, 0);
   to.edits.discardEdits();
-  const steady = bytes <= STEADY_BYTES || mayDeflate(bytes);
-  for (const part of parts) writePart(to, part, steady);
+  const isSteady = bytes <= STEADY_BYTES;
+  for (const part of parts) writePart(to, part, isSteady);
   to.edits.flushEdits();
   to.recent.flush();
 }
 
 /** Bytes of large commits that may be deflated, as of `deflateAt`. */
-let deflateBytes = DEFLATED_BYTES_PER_S;
+let deflateBytes = DEFLATED_BYTES;
 let deflateAt = 0;
 
-/** Whether a large commit may be deflated; takes its bytes from the share of this second. */
+/** Whether a segment of a large commit may be deflated; takes its bytes from the share of this second. */
 function mayDeflate(bytes: number): boolean {
   const now = performance.now();
   const gained = ((now - deflateAt) * DEFLATED_BYTES_PER_S) / 1000;
-  deflateBytes = Math.min(DEFLATED_BYTES_PER_S, deflateBytes + gained);
+  deflateBytes = Math.min(DEFLATED_BYTES, deflateBytes + gained);
   deflateAt = now;
   if (bytes > deflateBytes) return false;
   deflateBytes -= bytes;
   return true;
 }
 
-function writePart(to: Prepared, batch: Batch, steady: boolean): void {
+function writePart(to: Prepared, batch: Batch, isSteady: boolean): void {
   const { bytes, segments, shared, deletes } = batch;
   const part = (offset: number, length: number): Buffer =>
     Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
@@ -119,7 +121,8 @@ function writePart(to: Prepared, batch: Batch, steady: boolean): void {
       i + SEGMENT,
     ) as unknown as SegmentNumbers;
     const body = part(offset, length);
-    to.segments.insert(session, first, { span, count, bytes: total, at, form, body }, steady);
+    const isDeflated = isSteady || mayDeflate(length);
+    to.segments.insert(session, first, { span, count, bytes: total, at, form, body }, isDeflated);
   }
   for (let i = 0; i < deletes.length; i += RANGE) {
     to.edits.drop(deletes[i]!, deletes[i + 1]!, deletes[i + 2]!);

@@ -204,7 +204,7 @@ export function encodeSegment(entries: readonly SegmentEntry[], first: number): 
 /** The segment with a deflated blob if that is much smaller, as with readings, which resemble each other. */
 export function deflated(segment: StoredSegment): StoredSegment {
   const { form, body } = segment;
-  if (form & DEFLATED || body.length < SMALL_BYTES) return segment;
+  if (form & DEFLATED || body.length < SMALL_BYTES || body.length > INFLATED_BYTES) return segment;
   const small = deflateRawSync(body, { level: 1 });
   if (small.length > body.length * 0.75) return segment;
   return { ...segment, form: form | DEFLATED, body: small };

@@ -284,3 +284,18 @@ test.each([
 ])('%s: the disk may mend it: %s', (code, ofDisk) => {
   expect(new WriteError(code, '', undefined).isTransient).toBe(ofDisk);
 });
+
+test('of a large commit the first 2 MiB are deflated', async () => {
+  const { writer, rows } = open();
+  const owner = new FakeOwner(1);
+  const large = message('12345678'.repeat(1024));
+  const entries = Array.from({ length: 400 }, (_, n) => owner.entry(message(`${n}${large.body}`)));
+  await writer.write(pack([], entries));
+  const [deflated, whole] = [rows(FORMS('form = 2')), rows(FORMS('form = 0'))].flat(2) as number[];
+  expect(deflated).toBeGreaterThan(1.9 * 2 ** 20);
+  expect(deflated).toBeLessThan(2.6 * 2 ** 20);
+  expect(whole).toBeGreaterThan(0.5 * 2 ** 20);
+});
+
+/** The sizes of the entries of segments. */
+const FORMS = (condition: string): string => `SELECT sum(bytes) FROM segment WHERE ${condition}`;

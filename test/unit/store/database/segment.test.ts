@@ -72,6 +72,19 @@ test('readings of a kind are deflated, what would not be smaller is not', () => 
   expect(deflated(single)).toBe(single);
 });
 
+test('a segment that would be too large to be read is not deflated', () => {
+  for (const [length, form] of [
+    [1024 * 1024 - 10, DEFLATED],
+    [1024 * 1024 + 1, 0],
+  ] as const) {
+    const body = bodyOf('x'.repeat(length - 3));
+    const entry = { seq: 1, flags: 1, at: 5, shared: 0, length, body };
+    const large = deflated(encodeSegment([entry], 1));
+    expect(large.form).toBe(form);
+    expect(decodeSegment(large, 1).entries[0]!.body).toHaveLength(length);
+  }
+});
+
 test('whatever a disk gives back is decoded without an error, each entry with a body that makes sense', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(7), (body, form) => {
