@@ -1,3 +1,4 @@
+import { birthFilter } from '../mqtt/sparkplug-topics.ts';
 import { covers, matches } from '../mqtt/topics.ts';
 
 /** What a rule lets a client do with the topics that its filter matches. */
@@ -47,9 +48,13 @@ export class Rights {
     return may;
   }
 
-  /** Whether a rule covers everything that the filter can match: messages are not checked again. */
+  /**
+   * Whether a rule covers everything that the filter can match: messages are not checked again. The certificates of
+   * Sparkplug need the rule for the births that they show.
+   */
   maySubscribe(filter: string): boolean {
-    return this.#read.some((rule) => covers(rule, filter));
+    const read = birthFilter(filter) ?? filter;
+    return this.#read.some((rule) => covers(rule, read));
   }
 }
 

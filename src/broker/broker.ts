@@ -92,7 +92,7 @@ export class Broker implements Service {
     const slow = (clientId: string): void => onceLog.info(clientId, SLOW_READER, 'slow reader');
     const plane = new DataPlane({
       ...{ store, limits, drops, memory, traffic, faults },
-      ...{ refused, reached, slow, now },
+      ...{ refused, reached, slow, now, wall: () => clock.wall() },
       turnBudget: this.#turnBudget,
       disconnect: ({ clientId }, reason, reasonCode) =>
         void this.#connections.disconnectClient(clientId, reason, reasonCode),

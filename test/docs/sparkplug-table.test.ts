@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { REPOSITORY } from '../support/gateway.ts';
 
-const FOLDERS = ['test/unit/uplink/sparkplug', 'test/unit/uplink', 'test/scenarios/uplink'];
+const FOLDERS = [
+  ...['test/unit/uplink/sparkplug', 'test/unit/uplink', 'test/scenarios/uplink'],
+  ...['test/unit/broker/messages', 'test/scenarios/interop'],
+];
 const tests = FOLDERS.flatMap((folder) =>
   readdirSync(join(REPOSITORY, folder))
     .filter((name) => name.endsWith('.test.ts'))

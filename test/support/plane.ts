@@ -72,6 +72,7 @@ export class TestPlane extends FakeHandler {
       slow: () => undefined,
       sessionEnded: () => undefined,
       now: () => 0,
+      wall: () => Date.UTC(2026, 0, 2),
     });
     const { subscriptions } = this.plane;
     this.#parts = connectionParts(

@@ -63,6 +63,8 @@ export interface DataPlaneParts {
   slow(clientId: string): void;
   /** Milliseconds that never jump and continue over restarts. */
   now(): number;
+  /** Milliseconds since the Unix epoch. */
+  wall(): number;
 }
 
 /** Routes every message from its publisher to sessions, retained messages and the store, and acknowledges it. */
@@ -86,7 +88,7 @@ export class DataPlane {
     this.router = router;
     const { retained } = this;
     this.flow = new FlowControl(parts);
-    this.#delivery = new Delivery({ ...parts, retained, flow: this.flow });
+    this.#delivery = new Delivery({ ...parts, router, retained, flow: this.flow });
     const shared = {
       ...{ ...parts, router, retained },
       setAside: (message: Message, to: string, error: unknown) =>
@@ -230,7 +232,8 @@ export class DataPlane {
   }
 
   /** A message that its client may not publish is dropped and counted; MQTT 3.1.1 still acknowledges it [MQTT-3.3.5-2]. */
-  #authorise({ session, access }: Client, { topic, reserved }: Route): boolean {
+  #authorise({ session, access }: Client, { topic, special }: Route): boolean {
+    const reserved = special === 'reserved';
     if (!reserved && (!access || access.rights.mayPublish(topic))) return true;
     this.#parts.drops.count(session!.clientId, reserved ? 'reserved-topic' : 'not-authorised');
     return false;
@@ -277,8 +280,8 @@ export class DataPlane {
 }
 
 /** Why a client may not publish on the topic. */
-function refusalOf({ reserved }: Route): string {
-  return reserved ? 'a topic of the gateway itself' : NOT_ALLOWED.reason;
+function refusalOf({ special }: Route): string {
+  return special === 'reserved' ? 'a topic of the gateway itself' : NOT_ALLOWED.reason;
 }
 
 /** MQTT 5: the reason code of an acknowledgement. */

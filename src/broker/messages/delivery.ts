@@ -6,13 +6,18 @@ import type { FlowControl } from './flow-control.ts';
 import { Publication, type Subscriber } from './publication.ts';
 import { type RetainedMessages, type RetainParts, retain } from './retained.ts';
 import { type Receiver, type Route, receiversOf } from './route.ts';
+import type { Router } from './router.ts';
 import { type SetAsideParts, setAside } from './set-aside.ts';
+import { certificateOf, stampDeath } from './sparkplug.ts';
 
 export interface DeliveryParts extends RetainParts, SetAsideParts {
   readonly store: Store;
+  readonly router: Pick<Router, 'route'>;
   readonly retained: RetainedMessages;
   readonly flow: FlowControl;
   readonly faults: Faults;
+  /** Milliseconds since the Unix epoch. */
+  wall(): number;
 }
 
 /** Gives each publication to the retained messages and to its subscribers; a failure at one of them does not reach the others. */
@@ -25,6 +30,7 @@ export class Delivery {
 
   /** `client` is the publisher, which may be held up; the gateway's own messages never wait. */
   deliver(publication: Publication, route: Route, client?: Client): void {
+    if (route.special !== null) this.#special(publication, route, client);
     if (publication.retain) this.#retain(publication);
     if (route.grants !== null) return this.#deliverGranted(publication, route, client);
     const { subscribers, qos } = route;
@@ -64,6 +70,24 @@ export class Delivery {
     if (client) this.#holdFor(subscriber, client);
   }
 
+  /** What a broker that is Sparkplug aware does [Sparkplug 3.0, section 10.1.4]. */
+  #special(publication: Publication, { special }: Route, client?: Client): void {
+    try {
+      if (special === 'death') stampDeath(publication, this.#parts.wall());
+      else if (special === 'birth') this.#certify(publication, client);
+    } catch (error) {
+      const { pendingAck } = publication;
+      setAside(this.#parts, publication.keep(), 'the certificates', error, pendingAck);
+    }
+  }
+
+  #certify(birth: Publication, client?: Client): void {
+    const certificate = certificateOf(birth, client?.session?.clientId ?? birth.publisher);
+    const route = this.#parts.router.route(certificate.topic);
+    if (client && birth.held) this.deliverAfterCommit(certificate, route, client);
+    else this.deliver(certificate, route, client);
+  }
+
   #retain(publication: Publication): void {
     try {
       retain(this.#parts.retained, publication, this.#parts);
@@ -88,6 +112,7 @@ export class Delivery {
    * get it then. If it were sent earlier, a crash could make the publisher repeat it, and they would receive it twice.
    */
   deliverAfterCommit(publication: Publication, route: Route, client: Client): void {
+    if (route.special !== null) this.#special(publication, route, client);
     if (publication.retain) this.#retain(publication);
     const { topic, qos, retain: retained, requester } = publication;
     const { faults } = this.#parts;

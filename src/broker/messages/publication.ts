@@ -66,6 +66,20 @@ export class Publication {
     return this.#message;
   }
 
+  /** Exchanges the payload: subscribers get this one. */
+  replacePayload(payload: Uint8Array): void {
+    const { source, topicStart, topicEnd, propertiesStart, payloadStart } = this;
+    const topic = source.subarray(topicStart, topicEnd);
+    const properties = source.subarray(propertiesStart, payloadStart);
+    this.source = Buffer.concat([topic, properties, payload]);
+    this.topicStart = 0;
+    this.topicEnd = topic.length;
+    this.propertiesStart = topic.length;
+    this.payloadStart = topic.length + properties.length;
+    this.end = this.source.length;
+    this.#message = null;
+  }
+
   /** 32 bits of topic and payload, never 0: distinguishes another message from a repetition of the same one. */
   get digest(): number {
     const { source, topicStart, topicEnd, payloadStart, end } = this;

@@ -4,7 +4,7 @@ import { createMessage, type Message } from '../../queue/message.ts';
 import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { Publication } from './publication.ts';
-import { isReserved } from './reserved-topics.ts';
+import { isKept } from './reserved-topics.ts';
 import { type Retained, RetainedNode, RetainedWalk } from './retained-walk.ts';
 import { filterPath, topicPath } from './tree-levels.ts';
 
@@ -185,7 +185,7 @@ export function retain(
   }
   // Another Message, because the publisher's pendingAck must not live as long as the retained message.
   retained.set(topic, qos, kept.copy(), publisher);
-  if (!isReserved(topic)) store.journal.retain(topic, pendingAck);
+  if (isKept(topic)) store.journal.retain(topic, pendingAck);
 }
 
 const NO_SHARE = { count: 0, bytes: 0 };

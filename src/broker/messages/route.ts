@@ -1,4 +1,5 @@
 import type { Qos, SubscriptionOptions } from '../../mqtt/codec.ts';
+import { certificateKind } from '../../mqtt/sparkplug-topics.ts';
 import type { Grant, Publication, Subscriber } from './publication.ts';
 import { isReserved } from './reserved-topics.ts';
 
@@ -20,11 +21,14 @@ export interface SubscriberList {
   readonly grants: readonly (GrantPair | undefined)[] | null;
 }
 
+/** A topic of the gateway itself; one of a birth or a death of Sparkplug. */
+export type SpecialTopic = 'reserved' | 'birth' | 'death';
+
 /** The subscribers of a topic. */
 export interface Route extends SubscriberList {
   readonly topic: string;
-  /** Whether the topic belongs to the gateway. */
-  readonly reserved: boolean;
+  /** What the broker does with its messages besides delivering them; null for nothing. */
+  readonly special: SpecialTopic | null;
 }
 
 /** What a subscriber gets of other clients' messages, and of those that it has published; undefined for nothing [MQTT-3.8.3-3]. */
@@ -53,8 +57,11 @@ export function addSubscriptions(
 }
 
 export function routeOf(topic: string, list: SubscriberList): Route {
-  const { subscribers, qos, persistent, grants } = list;
-  return { topic, subscribers, qos, persistent, reserved: isReserved(topic), grants };
+  const { subscribers, qos, grants } = list;
+  const special = isReserved(topic) ? 'reserved' : (certificateKind(topic) ?? null);
+  // The certificate of a birth is kept on disk, also without a persistent subscriber.
+  const persistent = list.persistent || special === 'birth';
+  return { topic, subscribers, qos, persistent, special, grants };
 }
 
 export function listOf(found: Found): SubscriberList {

@@ -1,4 +1,11 @@
-import { FIXED_32, FIXED_64, LENGTH, MessageWriter, readFields, VARINT } from './protobuf.ts';
+import {
+  FIXED_32,
+  FIXED_64,
+  LENGTH,
+  MessageWriter,
+  readFields,
+  VARINT,
+} from '../../base/protobuf.ts';
 
 /** Data types by their number [Sparkplug 3.0, section 6.4.16]; sets of data, files and templates are not used here. */
 export const DATA_TYPES = {

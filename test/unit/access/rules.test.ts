@@ -37,6 +37,22 @@ test.each([
   expect(rights(rule).maySubscribe(filter)).toBe(may);
 });
 
+test.each([
+  ['spBv1.0/#', '$sparkplug/certificates/#', true],
+  ['spBv1.0/#', '$sparkplug/#', true],
+  ['#', '$sparkplug/#', true],
+  ['spBv1.0/g/#', '$sparkplug/certificates/spBv1.0/g/NBIRTH/+', true],
+  ['spBv1.0/g/NBIRTH/n', '$sparkplug/certificates/spBv1.0/g/NBIRTH/n', true],
+  ['spBv1.0/g/#', '$sparkplug/certificates/spBv1.0/+/NBIRTH/n', false],
+  ['spBv1.0/g/#', '$sparkplug/certificates/#', false],
+  ['spBv1.0/g/#', '$sparkplug/#', false],
+  ['spBv1.0/g/#', '$sparkplug/+/+/h/NBIRTH/n', false],
+  ['$sparkplug/#', '$sparkplug/certificates/spBv1.0/g/NBIRTH/n', false],
+  ['$sparkplug/#', '$sparkplug/#', false],
+])('the rule %s lets read the certificates %s: %s', (rule, filter, may) => {
+  expect(rights(rule).maySubscribe(filter)).toBe(may);
+});
+
 test('what a client may read is said by as few filters as possible', () => {
   const rules: Rule[] = [
     { topic: 'a/#', allow: 'read' },

@@ -182,3 +182,14 @@ test('retained messages on topics of the gateway are not on disk', async () => {
   expect(plane.plane.retained.count).toBe(2);
   expect(disk.recover().retained.map(({ topic }) => topic)).toEqual(['cell/status']);
 });
+
+test('the PUBACK of a birth of Sparkplug waits until its certificate is on disk', async () => {
+  const { disk, plane } = setUp();
+  const { connection, transport } = plane.open('node', true);
+  connection.data(packets.publish('spBv1.0/g/NDATA/n', 'm', { qos: 1, id: 1 }));
+  expect(await types(transport)).toEqual(['connack', 'puback']);
+  connection.data(packets.publish('spBv1.0/g/NBIRTH/n', 'm', { qos: 1, id: 2 }));
+  expect(await types(transport)).toEqual([]);
+  await land(disk);
+  expect(await types(transport)).toEqual(['puback']);
+});

@@ -12,6 +12,8 @@ export interface Field {
   readonly bits: bigint;
   /** The bytes of LENGTH and the fixed kinds; empty for VARINT. */
   readonly bytes: Buffer;
+  /** Where the next field begins. */
+  readonly end: number;
 }
 
 /** Writes the fields of one message, in the order of the calls. */
@@ -97,7 +99,7 @@ export function* readFields(bytes: Buffer): Generator<Field> {
     if (wire === VARINT) {
       const { value, end } = readVarint(bytes, at);
       at = end;
-      yield { number, wire, bits: value, bytes: bytes.subarray(at, at) };
+      yield { number, wire, bits: value, bytes: bytes.subarray(at, at), end: at };
       continue;
     }
     let length = wire === FIXED_64 ? 8 : 4;
@@ -112,7 +114,7 @@ export function* readFields(bytes: Buffer): Generator<Field> {
       throw new Error('not Protocol Buffers: a field without its end');
     const content = bytes.subarray(at, at + length);
     at += length;
-    yield { number, wire, bits: bitsOf(content, wire), bytes: content };
+    yield { number, wire, bits: bitsOf(content, wire), bytes: content, end: at };
   }
 }
 
