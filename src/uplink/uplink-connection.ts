@@ -1,5 +1,4 @@
 import type { IPublishPacket } from 'mqtt';
-import { nextBackoff } from '../base/backoff.ts';
 import { resolvedOrAborted } from '../base/resolved-or-aborted.ts';
 import { maskUrls } from '../base/secrets.ts';
 import { type Blame, blameOf } from './failures.ts';
@@ -13,6 +12,7 @@ import type { PlantClientEvents } from './plant-client-events.ts';
 import { PlantProbes } from './plant-probes.ts';
 import { PlantSubscriptions } from './plant-subscriptions.ts';
 import type { PlantProtocol } from './protocol-choice.ts';
+import { ReconnectPauses } from './reconnect-pauses.ts';
 import type { EdgeEvents } from './sparkplug/edge-node.ts';
 import { SpokenProtocol } from './spoken-protocol.ts';
 import { type ConnectionStatus, StateTracker } from './state-tracker.ts';
@@ -144,7 +144,7 @@ export class UplinkConnection {
     const { config, random, clock, edge } = this.#parts;
     const { signal } = this.#stop;
     const open = await this.#parts.load();
-    let waitMs = 0;
+    const pauses = new ReconnectPauses({ longestMs: config.reconnectMax, random, clock });
     for (let place = 0; !signal.aborted; ) {
       const url = config.urls[place % config.urls.length] ?? '';
       if (edge) await resolvedOrAborted(edge.prepare(), signal);
@@ -163,9 +163,8 @@ export class UplinkConnection {
         this.#returning = false;
         continue;
       }
-      waitMs = ((flowed || left) && upMs >= STABLE_MS) || isMessage ? 0 : waitMs;
-      if (!isMessage) waitMs = nextBackoff(waitMs, config.reconnectMax, random);
-      const pauseMs = waitMs || MESSAGE_PAUSE_MS * (1 + random() / 2);
+      if (((flowed || left) && upMs >= STABLE_MS) || isMessage) pauses.restart();
+      const pauseMs = isMessage ? MESSAGE_PAUSE_MS * (1 + random() / 2) : pauses.next();
       await clock.sleep(pauseMs, signal).catch(() => undefined);
     }
   }

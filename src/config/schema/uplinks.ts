@@ -139,7 +139,9 @@ export const uplinkSchema = z
         .describe('Most messages sent that the plant has not acknowledged yet.'),
       reconnectMax: duration('1s', '1h')
         .prefault('60s')
-        .describe('Longest pause between two attempts to connect; the shortest is 1s.'),
+        .describe(
+          'Longest pause between two attempts to connect; the shortest is 1s. A pause is at most half of the time since the connection was lost, or 3s.',
+        ),
       probe: z
         .union([z.literal('off'), duration('1s', '1d')], {
           error: 'off, or a duration of 1s to 1d, written like 30s or 5m',
