@@ -32,6 +32,7 @@ import { type PublishedForm, propertiesOf } from './runtime/own-messages.ts';
 import { PowerFail } from './runtime/power-fail.ts';
 import { createProgress } from './runtime/progress.ts';
 import { Reload } from './runtime/reload.ts';
+import { SupportBundle } from './runtime/support-bundle.ts';
 import { createSystemd } from './runtime/systemd.ts';
 import { askTimedatectl } from './runtime/time-sync.ts';
 import { createWallClock } from './runtime/wall-clock.ts';
@@ -186,8 +187,9 @@ export async function startGateway(
   const history = new History({ ...parts, config: config.sensors, state, clock, wallClock });
   const reload = new Reload({ config, log, services, audit, text: source.text, load: source.load });
   const editor = new ConfigEditor({ source, reload });
+  const support = new SupportBundle({ config: source.file });
   const answer = createAdminRequests({
-    ...{ ...parts, health, uplinks: uplinks.purgeable, reload },
+    ...{ ...parts, health, uplinks: uplinks.purgeable, reload, tail },
   });
   // Loaded only where the config asks for it: without the page the gateway takes less memory.
   const http = config.http && (await import('./http/http.ts'));
@@ -200,6 +202,7 @@ export async function startGateway(
       access,
       audit,
       editor,
+      support,
       log,
       clock,
       tail,
@@ -264,6 +267,7 @@ export async function startGateway(
     reload: () => reload.run(),
     async stop() {
       editor.stop();
+      support.stop();
       await services.stop();
       log.info('gateway has stopped');
     },

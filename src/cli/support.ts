@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { version } from '../base/version.ts';
-import { withoutSecrets } from '../config/yaml/without-secrets.ts';
+import {
+  secretsIn,
+  valuesIn,
+  withoutKeys,
+  withoutSecrets,
+  withoutValues,
+} from '../config/yaml/without-secrets.ts';
+import { readSecret } from '../uplink/secret.ts';
+import { ask } from './ask.ts';
 import { type ConfigOption, configFile } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import type { Parts } from './verb.ts';
@@ -14,6 +22,8 @@ export type SupportOptions = ConfigOption;
 
 /** The folder in the bundle. */
 const NAME = 'cellgate-support';
+/** Without the key `data`. */
+const DATA_FOLDER = '/var/lib/cellgate';
 /** The log may be long: the end of it says what is wrong now. */
 const LOG_LINES = '5000';
 const LOG_BYTES = 16 * 1024 * 1024;
@@ -41,10 +51,11 @@ export async function support(
   try {
     const bundle = path.join(folder, NAME);
     await mkdir(bundle);
+    const secrets = await secretsOf(options, io);
     for (const [name, part] of Object.entries(partsOf(options, io, parts))) {
       if (io.stderr.isTTY) io.stderr.write(`${name}\n`);
       const text = await part().catch((error: unknown) => `not available: ${messageOf(error)}\n`);
-      await writeFile(path.join(bundle, name), text);
+      await writeFile(path.join(bundle, name), withoutValues(withoutKeys(text), secrets));
     }
     await execute('tar', ['-czf', target, '-C', folder, NAME], { timeout: COMMAND_MS });
     await chmod(target, PRIVATE);
@@ -58,6 +69,22 @@ export async function support(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** All secrets that the config has or names: a text of another part may have one. */
+async function secretsOf(options: ConfigOption, io: Io): Promise<readonly string[]> {
+  const file = path.resolve(io.cwd, configFile(options, io.env));
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const { values, places } = secretsIn(text);
+  const read = (place: string): string => {
+    try {
+      return readSecret(place, io.env);
+    } catch {
+      // One that can't be read here is in none of the parts.
+      return '';
+    }
+  };
+  return [...values, ...places.map(read)];
 }
 
 function messageOf(error: unknown): string {
@@ -98,6 +125,9 @@ function partsOf(
         const { queue } = await import('./queue.ts');
         return queue('list', options, own, drivers);
       }),
+    // Where no journal can be read: in a container, or for a user without the right.
+    'recent-log.txt': () =>
+      outputOf(io, async (own) => recentLog(await dataFolder(options, io), own)),
     'log.txt': async () => {
       const args = [
         '--unit',
@@ -112,6 +142,20 @@ function partsOf(
       return (await execute('journalctl', args, limits)).stdout;
     },
   };
+}
+
+/** Also of a config with mistakes, which a running gateway may have got since. */
+async function dataFolder(options: ConfigOption, io: Io): Promise<string> {
+  const file = path.resolve(io.cwd, configFile(options, io.env));
+  const { data } = valuesIn(await readFile(file, 'utf8'));
+  return typeof data === 'string' ? path.resolve(io.cwd, data) : DATA_FOLDER;
+}
+
+/** The last lines that the running gateway has in memory. */
+async function recentLog(folder: string, io: Io): Promise<number> {
+  const lines = (await ask(folder, { ask: 'log' }, io)) as readonly string[] | undefined;
+  io.stdout.write(lines ? lines.map((line) => `${line}\n`).join('') : 'no gateway runs\n');
+  return lines ? EXIT.ok : EXIT.notRunning;
 }
 
 /** What a verb writes, and its exit code. */

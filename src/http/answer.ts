@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
@@ -5,7 +6,8 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 export interface Answer {
   readonly status: number;
   readonly type: string;
-  readonly body: string | Buffer;
+  /** A stream is sent as it is: its length is in the headers. */
+  readonly body: string | Buffer | Readable;
   readonly headers?: Readonly<Record<string, string>>;
   /** The compressed body, if it is cached. */
   compressed?(encoding: Encoding): Promise<Buffer>;

@@ -1,5 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Logger } from 'pino';
 import type { Access } from '../access/access.ts';
 import { type Answer, compress, textAnswer } from './answer.ts';
@@ -39,7 +41,9 @@ export function createRequests(parts: RequestsParts) {
     });
     // A body that no route has read is discarded.
     request.resume();
-    const { bytes, encoding } = await bodyOf(found, request);
+    const { body } = found;
+    if (body instanceof Readable) return stream(found, body, response, parts.log);
+    const { bytes, encoding } = await bodyOf({ ...found, body }, request);
     response.writeHead(found.status, {
       ...SECURITY_HEADERS,
       ...found.headers,
@@ -49,6 +53,21 @@ export function createRequests(parts: RequestsParts) {
     });
     response.end(request.method === 'HEAD' ? undefined : bytes);
   };
+}
+
+/** Sends a stream; a client that has gone ends it. */
+async function stream(
+  { status, headers, type }: Answer,
+  body: Readable,
+  response: ServerResponse,
+  log: Logger,
+): Promise<void> {
+  response.writeHead(status, { ...SECURITY_HEADERS, ...headers, 'content-type': type });
+  try {
+    await pipeline(body, response);
+  } catch (error) {
+    if (body.errored) log.error({ err: error }, 'a file could not be sent to the page');
+  }
 }
 
 async function answer(request: IncomingMessage, parts: RequestsParts): Promise<Answer> {
@@ -84,7 +103,7 @@ async function answer(request: IncomingMessage, parts: RequestsParts): Promise<A
 
 /** The body, compressed if the client accepts that and it saves bytes. */
 async function bodyOf(
-  { body, compressed }: Answer,
+  { body, compressed }: Answer & { readonly body: string | Buffer },
   request: IncomingMessage,
 ): Promise<{ bytes: Buffer; encoding: Readonly<Record<string, string>> }> {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;

@@ -19,9 +19,10 @@ import type { Visitor } from './login.ts';
 import { isLong, longChart, longSeries } from './long-history.ts';
 import type { Metrics } from './metrics.ts';
 import { clearRetained } from './retained.ts';
+import { type SupportParts, supportBundle } from './support.ts';
 import { createUsers } from './users.ts';
 
-export interface RoutesParts extends CellParts {
+export interface RoutesParts extends CellParts, Pick<SupportParts, 'support'> {
   readonly history: Pick<History, 'hour' | 'day'>;
   readonly archive: Pick<Archive, 'read' | 'isKept'>;
   readonly access: Access;
@@ -78,6 +79,7 @@ export function createRoutes(parts: RoutesParts) {
     ['/api/clear', visitors((request, visitor) => clearRetained(parts, request, visitor))],
     ['/api/users', visitors(createUsers(parts))],
     ...Object.entries(CONFIG_ROUTES).map(([path, route]) => [path, editors(parts, route)] as const),
+    ['/api/support', editors(parts, supportBundle)],
     ['/api/log', readers(LOG, (request) => logLines(parts, request))],
   ]);
   return async (request: PageRequest): Promise<Answer | undefined> =>

@@ -1,6 +1,7 @@
 import { element, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
 import type { LiveSection } from './lazy-section.ts';
+import { createSupportButton, type SupportButton } from './support-button.ts';
 import { number, translate } from './translations.ts';
 
 /** Lines that are kept; those of one level or with one word are searched among them. */
@@ -23,6 +24,7 @@ export class Log implements LiveSection {
     this.#list,
   );
   readonly #tools = element('div', { class: 'tools' });
+  readonly #support: SupportButton;
   readonly #status = element('p', { class: 'age', role: 'status' });
   #levels: readonly string[] | undefined;
   #words: readonly string[] = [];
@@ -46,7 +48,8 @@ export class Log implements LiveSection {
       this.#filter();
     });
     this.#tools.append(search, level, this.#status);
-    this.node = element('div', {}, this.#tools, this.#box);
+    this.#support = createSupportButton(gateway);
+    this.node = element('div', {}, this.#tools, this.#box, this.#support.node);
   }
 
   /** Starts over: a gateway that has restarted numbers its lines from 1. */
@@ -62,6 +65,7 @@ export class Log implements LiveSection {
   render(): void {}
 
   poll(): void {
+    this.#support.poll();
     void this.#read();
   }
 

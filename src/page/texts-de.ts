@@ -20,6 +20,13 @@ export const GERMAN: Readonly<Record<TextKey, string>> = {
   errors: 'Fehler',
   findLine: 'Im Protokoll suchen',
   lineCount: '{found} von {all} Zeilen',
+  supportBundle: 'Support-Paket',
+  supportWhy:
+    'Eine Datei für alle, die helfen: Versionen, Zustand, Protokoll und die Konfiguration ohne Geheimnisse.',
+  supportNeeds: 'Nur für Benutzer mit config: write, oder mit cellgate support auf dem Gateway.',
+  supportCollecting: 'Das Gateway sammelt es. Das dauert einige Sekunden …',
+  supportTaken:
+    '{name} wurde gespeichert, {size}. Darin stehen Namen von Topics, Benutzern und Rechnern: vor dem Senden hineinsehen.',
   find: 'Suche: ein Name, oder schlecht',
   good: 'gut',
   uncertain: 'unsicher',

@@ -18,6 +18,12 @@ export const ENGLISH = {
   errors: 'errors',
   findLine: 'Search in the log',
   lineCount: '{found} of {all} lines',
+  supportBundle: 'Support bundle',
+  supportWhy: 'A file for those who help: versions, state, log, and the config without secrets.',
+  supportNeeds: 'Only a user with config: write may take it, or cellgate support on the gateway.',
+  supportCollecting: 'The gateway collects it. This takes some seconds…',
+  supportTaken:
+    '{name} was saved, {size}. It has names of topics, users and hosts: look into it before you send it.',
   find: 'Search: a name, or bad',
   good: 'good',
   uncertain: 'uncertain',

@@ -1,4 +1,5 @@
 import type { Alarms } from '../alarms/alarms.ts';
+import type { LogTail } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
 import { didYouMean } from '../config/yaml/suggestion.ts';
 import type { Outputs } from '../outputs/outputs.ts';
@@ -22,6 +23,7 @@ export interface AdminRequestsParts {
   readonly alarms: Pick<Alarms, 'list' | 'command'>;
   readonly outputs: Pick<Outputs, 'set' | 'status'>;
   readonly sensors: Pick<Sensors, 'set' | 'status'>;
+  readonly tail: Pick<LogTail, 'after'>;
   readonly simulation: Pick<Simulation, 'command'> | undefined;
 }
 
@@ -51,6 +53,8 @@ export function createAdminRequests(parts: AdminRequestsParts): AdminAnswer {
         return health.status();
       case 'reload':
         return reload.run();
+      case 'log':
+        return parts.tail.after(0).map(({ line }) => line);
       case 'acknowledge':
         // JSON has no undefined.
         return (await store.acknowledgeLoss()) ?? null;

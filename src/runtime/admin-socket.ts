@@ -10,6 +10,8 @@ import type { Service } from '../base/lifecycle.ts';
 export type AdminRequest =
   | { readonly ask: 'status' }
   | { readonly ask: 'reload' }
+  /** The last lines of the log. */
+  | { readonly ask: 'log' }
   | { readonly ask: 'acknowledge' }
   | { readonly ask: 'purge'; readonly uplink: string }
   /** Deletes what is queued for a client with a stored session. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +140,32 @@ describe.skipIf(!hasBrowser)('the config in Chromium', { timeout: 60_000 }, () =
       expect(await page.evaluate(OVERFLOWING)).toEqual([]);
       await close();
     }
+  });
+
+  test('the support bundle is downloaded by a user with the right, and by no other', async () => {
+    const guest = await visit('guest');
+    await guest.page.evaluate("location.hash = 'system'");
+    await guest.page.getByText('Only a user with config: write may take it').waitFor();
+    expect(await button(guest.page, 'Support bundle').isDisabled()).toBe(true);
+    await guest.close();
+
+    const { page, wrong, close } = await visit('chief', { viewport: { width: 360, height: 740 } });
+    await page.evaluate("location.hash = 'system'");
+    await page.getByText('A file for those who help').waitFor();
+    const begun = page.waitForEvent('download');
+    await button(page, 'Support bundle').press('Enter');
+    const download = await begun;
+    expect(download.suggestedFilename()).toBe('cellgate-support.tar.gz');
+    const bundle = join(folder, 'bundle.tar.gz');
+    await download.saveAs(bundle);
+    await page.getByText('cellgate-support.tar.gz was saved').waitFor();
+    const text = execFileSync('tar', ['-xzOf', bundle], { encoding: 'utf8' });
+    expect(text).toContain('gateway of robotcell1 is up');
+    expect(text).not.toContain('scrypt$');
+    expect(await page.evaluate(OVERFLOWING)).toEqual([]);
+    expect(await problems(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await close();
   });
 
   test('a phone shows it without scrolling sideways, in the dark, and the keyboard reaches all', async () => {

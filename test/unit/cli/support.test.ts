@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { support } from '../../../src/cli/support.ts';
 import type { Parts } from '../../../src/cli/verb.ts';
-import { withoutSecrets } from '../../../src/config/yaml/without-secrets.ts';
+import {
+  secretsIn,
+  withoutSecrets,
+  withoutValues,
+} from '../../../src/config/yaml/without-secrets.ts';
 import { drivers } from '../../../src/driver-table.ts';
 import { fakeIo } from '../../support/fake-io.ts';
 
@@ -28,8 +32,29 @@ test.each([
   ['unknown key', `apiToken: ${SECRET}`],
   ['list', `passwords: [${SECRET}, 7]`],
   ['map', `secrets: { a: { b: ${SECRET} } }`],
+  ['url with a slash and an @', `uplinks: [{ name: p, url: 'mqtt://u:a/b@${SECRET}@p.example' }]`],
+  ['query of a url', `uplinks: [{ name: p, url: 'wss://p.example/mqtt?a=1&sig=${SECRET}' }]`],
+  ['key under an unknown name', `apiKey: ${SECRET}`],
+  ['key in the text', `tls: { key: "-----BEGIN PRIVATE KEY-----\\n${SECRET}" }`],
+  [
+    'stored password',
+    `users: [{ name: a, hash: 'scrypt$14$8$1$${SECRET.replaceAll('-', '/')}$x' }]`,
+  ],
 ])('the config in the bundle has no secret of a %s', (_where, text) => {
-  expect(withoutSecrets(text.replace('\\n', '\n'))).not.toContain(SECRET);
+  const shown = withoutSecrets(text.replace('\\ncell', '\ncell'));
+  expect(shown).not.toContain(SECRET);
+  expect(shown).not.toContain(SECRET.replaceAll('-', '/'));
+});
+
+test('a text of another part loses what the config names as secret, also in JSON and inside another secret', () => {
+  const { values, places } = secretsIn(
+    'uplinks:\n  - { password: env:PLANT }\n  - { password: "quo\\"ted" }\n  - { token: [abcd, abcdef, x] }\n',
+  );
+  expect(places).toEqual(['env:PLANT']);
+  expect(values).toEqual(['quo"ted', 'abcd', 'abcdef', 'x']);
+  expect(withoutValues(`${JSON.stringify('quo"ted')} abcdef abcd x`, values)).toBe(
+    '"(removed)" (removed) (removed) x',
+  );
 });
 
 test('what is no secret stays', () => {
