@@ -7,6 +7,7 @@ import { chmodSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { asciiOnly, leanPackages } from './lean-bundle.mjs';
 import { filesBelow, unlessBuilt } from './stamped.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -37,6 +38,7 @@ async function bundle(folder, sourcemap) {
     input: Object.fromEntries(input),
     platform: 'node',
     external: EXTERNAL,
+    plugins: [leanPackages, asciiOnly],
     onLog: (level, { message }) => {
       if (level === 'warn') throw new Error(message);
     },
@@ -59,7 +61,9 @@ if (folder) {
   await bundle(folder, false);
 } else {
   const sources = ['src', 'drivers'].flatMap((name) => filesBelow(join(root, name)));
-  const others = ['package-lock.json', 'scripts/build-program.mjs'].map((name) => join(root, name));
+  const others = ['package-lock.json', 'scripts/build-program.mjs', 'scripts/lean-bundle.mjs'].map(
+    (name) => join(root, name),
+  );
   const target = join(root, 'dist/program');
   await unlessBuilt(join(target, '.built'), [...sources, ...others], () => bundle(target, true));
 }
