@@ -9,19 +9,24 @@ const MOST = 128;
 const STEADY = 10;
 /** With more than this part of the entries not acknowledged, a long wait saves no commit. */
 const UNACKNOWLEDGED = 1 / 8;
+/** With less than this part of the entries of before, their publishers wait for the acknowledgement themselves. */
+const SLOWED = 3 / 4;
 /** Windows before the next long wait, where one was of no use; doubled each time, up to the second value. */
 const PAUSE = [16, 512] as const;
 
 /**
  * Decides how long entries wait for an acknowledgement. Each commit of a few entries writes whole pages; entries of a
  * subscriber that acknowledges in time need no commit. A plant is often 10 to 40 ms away. A single message never waits
- * long: its publisher may wait for the acknowledgement before it sends the next one.
+ * long, and a stream that becomes slower by it does not: their publishers wait for each acknowledgement.
  */
 export class AckWait {
   #inWindow = 0;
   /** Windows of the stream; below zero, how many are left of a pause. */
   #steady = 0;
   #pause: number = PAUSE[0];
+  /** Entries of the stream in its windows with a short wait, and in as many with a long one. */
+  #withShort = 0;
+  #withLong = 0;
   #window: NodeJS.Timeout | undefined;
 
   /** An entry begins to wait. */
@@ -38,12 +43,20 @@ export class AckWait {
   /** Entries have waited for `ms`, and some of them are not acknowledged. */
   waited(entries: number, unacknowledged: number): void {
     if (this.#steady < STEADY || entries === 0) return;
-    if (unacknowledged <= entries * UNACKNOWLEDGED) {
-      this.#pause = PAUSE[0];
-      return;
-    }
+    if (unacknowledged > entries * UNACKNOWLEDGED) this.#waitShort();
+    else if (this.#steady >= 2 * STEADY) this.#pause = PAUSE[0];
+  }
+
+  #waitShort(): void {
     this.#steady = -this.#pause;
     this.#pause = Math.min(this.#pause * 2, PAUSE[1]);
+  }
+
+  /** Counts a window of a stream; whether the long wait has made it slower. */
+  #isSlowed(): boolean {
+    if (this.#steady <= STEADY) this.#withShort += this.#inWindow;
+    else if (this.#steady <= 2 * STEADY) this.#withLong += this.#inWindow;
+    return this.#steady === 2 * STEADY && this.#withLong < SLOWED * this.#withShort;
   }
 
   stop(): void {
@@ -55,6 +68,8 @@ export class AckWait {
     const isStream = this.#inWindow >= LEAST && this.#inWindow <= MOST;
     if (isStream || this.#steady < 0) this.#steady++;
     else this.#steady = 0;
+    if (this.#steady <= 0) this.#withShort = this.#withLong = 0;
+    else if (this.#isSlowed()) this.#waitShort();
     const isIdle = this.#inWindow === 0;
     this.#inWindow = 0;
     this.#window = isIdle ? undefined : setTimeout(this.#nextWindow, WINDOW_MS).unref();

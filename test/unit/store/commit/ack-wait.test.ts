@@ -64,7 +64,33 @@ test('where the long wait was of no use, it is tried again later and later', () 
     return windowsUntilLong() - 10;
   });
   expect(pauses).toEqual([16, 32, 64, 128, 256, 512, 512]);
+  stream(wait, 10, 50);
   wait.waited(80, 0);
   wait.waited(80, 80);
   expect(windowsUntilLong() - 10).toBe(16);
+});
+
+test('a stream whose publishers wait for each acknowledgement becomes slower, and waits shortly again', () => {
+  const wait = new AckWait();
+  stream(wait, 10, 15);
+  expect(wait.ms).toBe(40);
+  stream(wait, 9, 11);
+  expect(wait.ms).toBe(40);
+  stream(wait, 1, 11);
+  expect(wait.ms).toBe(3);
+  // The pause, and its own second.
+  stream(wait, 25, 15);
+  expect(wait.ms).toBe(3);
+  stream(wait, 1, 15);
+  expect(wait.ms).toBe(40);
+  stream(wait, 9, 11);
+  wait.waited(10, 0);
+  stream(wait, 1, 11);
+  // Twice as long.
+  stream(wait, 41, 15);
+  expect(wait.ms).toBe(3);
+  stream(wait, 1, 15);
+  expect(wait.ms).toBe(40);
+  stream(wait, 100, 12);
+  expect(wait.ms).toBe(40);
 });
