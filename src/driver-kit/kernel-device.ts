@@ -127,7 +127,7 @@ function placeOf(path: string): string {
 
 function isAt(path: string, at: string): boolean {
   if (path === at || path.startsWith(`${at.replace(/\/$/, '')}/`)) return true;
-  return placeOf(path) === at || path.split('/').includes(at);
+  return placeOf(path).toLowerCase() === at.toLowerCase() || path.split('/').includes(at);
 }
 
 /** The number in a file of the kernel; throws if it is none. `what` names it in the error. */

@@ -122,7 +122,21 @@ function beyondRange(options: SignalOptions, { range, ranges }: FullScale): stri
     const found = `found ${range} V, which the input reaches at ${(range * divider).toFixed(1)} of 10 V`;
     return `${found}, expected ${fitting(10 / divider)}`;
   }
-  return undefined;
+  return beyondAtRoom(options, range);
+}
+
+/** 25 °C for a Pt1000, by IEC 60751. */
+const PT1000_ROOM_OHMS = 1097.3;
+
+/** Why a thermistor or Pt1000 can not be measured at 25 °C; undefined if it can. */
+function beyondAtRoom(options: SignalOptions, range: number): string | undefined {
+  const { signal, supply, pullUp, pullDown, r25 } = options;
+  const ohms = signal === 'pt1000' ? PT1000_ROOM_OHMS : signal === 'ntc' ? r25 : undefined;
+  const other = pullDown ?? pullUp;
+  if (ohms === undefined || supply === undefined || other === undefined) return undefined;
+  const volts = (supply * (pullDown === undefined ? ohms : other)) / (ohms + other);
+  if (volts < range) return undefined;
+  return `found ${range} V, and the input has ${volts.toFixed(2)} V at 25 °C, expected more than that`;
 }
 
 /** The problems of options that are valid by themselves: the key, and the sentence. */
@@ -140,6 +154,9 @@ export function* signalProblems(
     if (options[one] === undefined || options[other] === undefined) continue;
     yield [one, `found beside ${other}, expected one of the two`];
   }
+  const [low, high] = options.scale ?? [0, 1];
+  if (low === high)
+    yield ['scale', `found [${low}, ${high}], with which every value is ${low}, expected two ends`];
   const message = beyondRange(options, scale);
   if (message !== undefined) yield ['range', message];
 }

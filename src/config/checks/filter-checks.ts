@@ -6,7 +6,7 @@ import type { Finding, Path } from '../yaml/problem.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
 import type { Parts } from './parts.ts';
 
-/** Filters that make no sense for a channel, channels that do not exist, and a heartbeat that no read can keep. */
+/** Filters that make no sense for a channel, channels that do not exist, and a heartbeat or a timeout that no read can keep. */
 export function* filterChecks({ sensors, drivers }: Parts): Iterable<Finding> {
   for (const { index, element } of sensors) {
     const driver = drivers.get(element.driver);
@@ -26,6 +26,7 @@ export function* filterChecks({ sensors, drivers }: Parts): Iterable<Finding> {
       const own = channels.filter(({ name }) => filtersOf(element.filters, name) === list);
       yield* senseless(at, list, own);
       yield* shortHeartbeats(at, list, element.every);
+      yield* shortTimeouts(at, list, element.every);
     }
   }
 }
@@ -149,5 +150,20 @@ function* shortHeartbeats(
     if (!('heartbeat' in filter) || filter.heartbeat >= every) continue;
     const message = `found ${filter.heartbeat / 1000} s, and the sensor is read each ${every / 1000} s (every), expected at least that`;
     yield { path: [...path, place, 'heartbeat'], at: 'value', message };
+  }
+}
+
+/** A timeout that ends between two samples makes each of them bad and good again. */
+function* shortTimeouts(
+  path: Path,
+  list: readonly FilterConfig[],
+  every: number,
+): Iterable<Finding> {
+  let pause = every;
+  for (const [place, filter] of list.entries()) {
+    if ('throttleAverage' in filter) pause += filter.throttleAverage;
+    if (!('timeout' in filter) || filter.timeout > pause) continue;
+    const message = `found ${filter.timeout / 1000} s, and a sample comes each ${pause / 1000} s, expected more than that`;
+    yield { path: [...path, place, 'timeout'], at: 'value', message };
   }
 }

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
+import { filterLists } from '../schema/channel-filters.ts';
 import { inAscii, lookAlikes } from '../yaml/look-alikes.ts';
 import type { Finding, Path } from '../yaml/problem.ts';
-import type { Parts } from './parts.ts';
+import { type Parts, publishedChannels } from './parts.ts';
 
 /** Warnings about values that are valid and rarely meant: wildcards of file names, characters that only look right. */
 export function* likelyMistakes(parts: Parts): Iterable<Finding> {
@@ -15,6 +16,7 @@ export function* likelyMistakes(parts: Parts): Iterable<Finding> {
       yield* likelySlip([list, index, 'name'], element.name);
     }
   }
+  yield* keptUnits(parts);
   for (const { index, element } of uplinks) {
     for (const [place, route] of element.routes.entries()) {
       const path = ['uplinks', index, 'routes', place];
@@ -28,6 +30,26 @@ export function* likelyMistakes(parts: Parts): Iterable<Finding> {
         const message = `topics would begin with an empty level, expected ${route.to.replace(/^\/+/, '')}`;
         yield warning([...path, 'to'], message);
       }
+    }
+  }
+}
+
+/** Filters whose result has another unit than the value, which is published with that of the channel. */
+const NEW_UNITS = { integrate: 'h', derivative: '/min' } as const;
+
+/** A sum of value times time, or a change in a time, without a unit behind it. */
+function* keptUnits({ sensors, drivers }: Parts): Iterable<Finding> {
+  for (const { index, element } of sensors) {
+    for (const { path, channel, list } of filterLists(element.filters)) {
+      const place = list.findLastIndex((one) => 'integrate' in one || 'derivative' in one);
+      if (place < 0 || list.slice(place).some((one) => 'unit' in one || 'map' in one)) continue;
+      const own = publishedChannels(element, drivers).find(
+        ({ name, unit }) => unit !== '' && (channel === undefined || channel === name),
+      );
+      if (!own) continue;
+      const name = 'integrate' in list[place]! ? 'integrate' : 'derivative';
+      const message = `its result would be published in ${own.unit}, expected a filter behind it such as unit: ${own.unit}${NEW_UNITS[name]}`;
+      yield warning(['sensors', index, 'filters', ...path, place, name], message);
     }
   }
 }

@@ -45,6 +45,10 @@ const mapSchema = z
   .refine((map) => Object.keys(map).some((key) => key !== 'per'), {
     error: 'value, above, below, outside, rate or quality',
     params: expectation,
+  })
+  .refine(({ above = Infinity, below = -Infinity }) => above >= below, {
+    error: 'above to be at least below, as all values are left out otherwise',
+    params: expectation,
   });
 
 /** The schema of `filterOut`: a value, or a map of what is left out. */
