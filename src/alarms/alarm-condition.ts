@@ -61,19 +61,29 @@ function createLimits(
   };
 }
 
-/** The change between two samples that are not bad, over the time between them. */
+/**
+ * The change between two samples that are not bad, over the time between them. A sample that is there once more, because
+ * a filter has not let another one pass, is none: the change would be that of one moment.
+ */
 function createRate({ rate = 0, per, hysteresis }: AlarmConfig, isMet: boolean): AlarmCondition {
   let met = isMet;
   let before: { readonly value: number; readonly now: number } | undefined;
+  let latest: WatchedSample | undefined;
+  let verdict: Verdict = 'unknown';
+  const compare = ({ value }: WatchedSample, now: number): Verdict => {
+    const from = before;
+    before = typeof value === 'number' ? { value, now } : undefined;
+    if (typeof value !== 'number' || from === undefined || now <= from.now) return 'unknown';
+    const speed = (Math.abs(value - from.value) / (now - from.now)) * per;
+    met = speed > rate - (met ? hysteresis : 0);
+    return met ? 'met' : 'unmet';
+  };
   return {
     dueAt: undefined,
-    take({ value }, now) {
-      const from = before;
-      before = typeof value === 'number' ? { value, now } : undefined;
-      if (typeof value !== 'number' || from === undefined || now <= from.now) return 'unknown';
-      const speed = (Math.abs(value - from.value) / (now - from.now)) * per;
-      met = speed > rate - (met ? hysteresis : 0);
-      return met ? 'met' : 'unmet';
+    take(sample, now) {
+      if (sample !== latest) verdict = compare(sample, now);
+      latest = sample;
+      return verdict;
     },
   };
 }

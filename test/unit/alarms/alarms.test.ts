@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { createMemoryState } from '../../../src/base/state.ts';
+import type { FilterConfig } from '../../../src/config/schema/filters.ts';
+import { createFilterChain } from '../../../src/sensors/filters.ts';
 import { runAlarms } from '../../support/alarm-run.ts';
 import { settle } from '../../support/manual-clock.ts';
 
@@ -290,3 +293,22 @@ test('a reload keeps alarms that are the same, and deletes those that are not th
   expect(again.published).toEqual([{ topic: 'robotcell1/alarm/boiler/hot', deleted: true }]);
   expect(run.clock.sleeping).toBe(0);
 });
+
+test.each<FilterConfig>([{ throttleAverage: 60_000 }, { debounce: 60_000 }])(
+  'rate is that of the values behind the filters: %j',
+  async (filter) => {
+    const run = await runAlarms([{ name: 'fast', rate: 1, per: '1s' }]);
+    const chain = createFilterChain([filter], createMemoryState().of('sensor'));
+    // 10 more after each two minutes, and behind the filter a minute between two values at least.
+    for (let second = 0; second < 600; second += 1) {
+      chain.push({ value: 10 * Math.floor(second / 120), quality: 'good' }, second * 1000);
+      if (chain.latest) run.list.observe('boiler', '', chain.latest, second * 1000);
+      await run.clock.advance(1000);
+    }
+    expect(run.states()).toEqual(['normal, acknowledged']);
+    run.list.observe('boiler', '', { value: 1000, quality: 'good' }, 601_000);
+    await run.clock.advance(1000);
+    expect(run.states().at(-1)).toContain('active');
+    await run.list.stop();
+  },
+);
