@@ -18,7 +18,7 @@ import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { Certificates } from './certificates.ts';
 import { readDirectly } from './direct-read.ts';
 import { isAllowedOrigin } from './origin.ts';
-import { peerOf } from './peer.ts';
+import { encryptedBytesOf, peerOf } from './peer.ts';
 import { readInto } from './read-buffer.ts';
 import {
   type Accept,
@@ -229,6 +229,9 @@ function carryTcp(
     copies: socket instanceof TLSSocket,
     get pending() {
       return socket.writableLength;
+    },
+    get encryptedBytes() {
+      return encryptedBytesOf(socket);
     },
     write: (bytes) => void socket.write(bytes),
     onceTaken: (callback) => void socket.write(NOTHING, callback),

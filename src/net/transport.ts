@@ -23,6 +23,8 @@ export interface Transport {
   readonly pending: number;
   /** Bytes that have come of a frame whose end has not; undefined where bytes need no frames. */
   readonly unfinishedBytes?: number;
+  /** Bytes that have come below TLS, also those of a record whose end has not; undefined without TLS. */
+  readonly encryptedBytes?: number | undefined;
   /** True where a written buffer is still read after `pending` is 0. */
   readonly copies: boolean;
   write(bytes: Buffer): void;

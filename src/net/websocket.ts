@@ -5,7 +5,7 @@ import { TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { TurnQuota } from '../base/turn-quota.ts';
 import { packetLimit } from '../mqtt/packet-limit.ts';
-import { type Admits, peerOf } from './peer.ts';
+import { type Admits, encryptedBytesOf, peerOf } from './peer.ts';
 import {
   type Accept,
   DISCARDED_BYTES,
@@ -57,12 +57,28 @@ export function createWebSocketUpgradeHandler(parts: WebSocketUpgradeParts): Upg
     },
   });
   const ends = new TurnQuota(ENDS_PER_TURN);
-  webSockets.on('wsClientError', (_error, socket) => socket.destroy());
+  webSockets.on('wsClientError', ({ message }, socket, { headers }) => {
+    const offered = headers['sec-websocket-protocol'];
+    refuse(socket, offered?.trim() === '' ? MISSING_SUB_PROTOCOL : `${message}\n`);
+  });
   return (request, socket, head) => {
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       carry(webSocket, request, parts, ends);
     });
   };
+}
+
+/** Answers a request that is no upgrade of version 13, and closes. */
+function refuse(socket: Duplex, text: string): void {
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'Connection: close',
+    'Content-Type: text/plain',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    'Sec-WebSocket-Version: 13',
+  ];
+  socket.once('finish', () => socket.destroy());
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
 }
 
 function carry(
@@ -86,6 +102,9 @@ function carry(
     },
     get unfinishedBytes() {
       return socket.bytesRead - framed;
+    },
+    get encryptedBytes() {
+      return encryptedBytesOf(socket);
     },
     write(bytes) {
       if (webSocket.readyState === webSocket.OPEN) webSocket.send(bytes, { binary: true });

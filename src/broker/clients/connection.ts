@@ -116,10 +116,11 @@ export class Connection implements Client, TransportEvents {
     return this.#pause.isPaused ? 0 : this.#packets.keptBytes;
   }
 
-  /** Called a few times a second: bytes of an unfinished frame are a sign of life that `data` does not see. */
-  countFramedBytes(): void {
-    const bytes = this.#transport.unfinishedBytes ?? 0;
-    this.life.countFramed(bytes, this.#connected, this.#packets.hasUnfinished);
+  /** Called a few times a second: bytes of an unfinished frame or record are a sign of life that `data` does not see. */
+  countUnseenBytes(): void {
+    const { unfinishedBytes = 0, encryptedBytes = 0 } = this.#transport;
+    this.life.countFramed(unfinishedBytes, this.#connected, this.#packets.hasUnfinished);
+    this.life.countEncrypted(encryptedBytes, this.#connected);
   }
 
   /** CONNECT has come and is not answered, and nothing more of the client is needed for that. */

@@ -294,7 +294,7 @@ export class Connections implements Iterable<Connection> {
     let ends = 0;
     for (const connection of this) {
       connection.sendBuffer.measure();
-      connection.countFramedBytes();
+      connection.countUnseenBytes();
       if (ends >= ENDS_PER_SWEEP) continue;
       const error = overdueError(connection);
       if (!error) continue;

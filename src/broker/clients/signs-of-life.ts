@@ -11,6 +11,8 @@ export class SignsOfLife {
   #beganAt: number;
   /** Bytes of an unfinished frame, when they were last counted. */
   #framedBytes = 0;
+  /** Bytes below TLS, when they were last counted. */
+  #encryptedBytes = 0;
 
   constructor(now: () => number, connectTimeoutMs: number) {
     this.#now = now;
@@ -50,6 +52,12 @@ export class SignsOfLife {
     if (this.#framedBytes === 0 && !unfinishedPacket) this.#beganAt = this.#now();
     if (connected && bytes > this.#framedBytes) this.#activeAt = this.#now();
     this.#framedBytes = bytes;
+  }
+
+  /** Counts the bytes that have come below TLS, which come as a chunk only when their record ends: up to 16 KiB. */
+  countEncrypted(bytes: number, connected: boolean): void {
+    if (connected && bytes > this.#encryptedBytes) this.#activeAt = this.#now();
+    this.#encryptedBytes = bytes;
   }
 
   /** Whether one packet or frame has been on its way for longer than that. */

@@ -205,6 +205,45 @@ test.each([
   },
 );
 
+interface Request {
+  readonly protocol?: string;
+  readonly key?: string;
+  readonly version?: string;
+}
+
+test.each<[string, Request, RegExp]>([
+  ['an empty sub-protocol', { protocol: '' }, /^the sub-protocol mqtt is missing: send the header/],
+  ['a sub-protocol that is no name', { protocol: 'mqtt,,' }, /Sec-WebSocket-Protocol/],
+  ['no key', { key: '' }, /Sec-WebSocket-Key/],
+  ['another version', { version: '7' }, /Sec-WebSocket-Version/],
+])(
+  'an upgrade request with %s gets 400 and the reason',
+  async (_name, {
+    protocol = 'mqtt',
+    key = 'dGhlIHNhbXBsZSBub25jZQ==',
+    version = '13',
+  }, reason) => {
+    const { port, accepted } = await open('ws');
+    const socket = createConnection({ host: '127.0.0.1', port });
+    onTestFinished(() => void socket.destroy());
+    const head = [
+      'GET /mqtt HTTP/1.1',
+      'Host: gateway',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      `Sec-WebSocket-Version: ${version}`,
+      `Sec-WebSocket-Key: ${key}`,
+      `Sec-WebSocket-Protocol: ${protocol}`,
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n`);
+    // It ends, too.
+    const answer = (await socket.toArray()).join('');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer.split('\r\n\r\n')[1]).toMatch(reason);
+    expect(accepted.transports).toHaveLength(0);
+  },
+);
+
 test('of two sub-protocols the server takes mqtt, mqttv3.1 alone too', async () => {
   const { port } = await open('ws');
   for (const [offered, chosen] of [

@@ -55,6 +55,20 @@ describe('a client is silent', () => {
     expect(life.silent).toBe(true);
   });
 
+  test('not while bytes come below TLS, once it is connected', () => {
+    for (let bytes = 1; bytes <= 5; bytes++) {
+      now += 4000;
+      life.countEncrypted(bytes, true);
+      expect(life.silent).toBe(false);
+    }
+    now += 5000;
+    life.countEncrypted(5, true);
+    expect(life.silent).toBe(false);
+    now += 1;
+    life.countEncrypted(6, false);
+    expect(life.silent).toBe(true);
+  });
+
   test('although a frame has ended, and although it is not connected', () => {
     life.countFramed(10, true, false);
     now += 5001;
