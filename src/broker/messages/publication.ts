@@ -1,4 +1,5 @@
 import type { Qos } from '../../mqtt/codec.ts';
+import { MESSAGE_EXPIRY } from '../../mqtt/publish-properties.ts';
 import { NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import { Message } from '../../queue/message.ts';
 import type { PendingAck } from '../../queue/pending-ack.ts';
@@ -80,11 +81,17 @@ export class Publication {
     this.#message = null;
   }
 
-  /** 32 bits of topic and payload, never 0: distinguishes another message from a repetition of the same one. */
+  /**
+   * 32 bits of topic, payload and properties, never 0: distinguishes another message from a repetition of the same one.
+   * Without the expiry, which a client may lower when it repeats.
+   */
   get digest(): number {
     const { source, topicStart, topicEnd, payloadStart, end } = this;
-    const digest = continueDigest(DIGEST_START, source, topicStart, topicEnd);
-    return continueDigest(digest, source, payloadStart, end) || 1;
+    let digest = continueDigest(DIGEST_START, source, topicStart, topicEnd);
+    digest = continueDigest(digest, source, payloadStart, end);
+    const start = startWithoutExpiry(source, this.propertiesStart, payloadStart);
+    if (start < payloadStart) digest = continueDigest(digest, source, start, payloadStart);
+    return digest || 1;
   }
 
   /** Makes it a packet in a read buffer, whose topic is known later. */
@@ -131,6 +138,15 @@ export class Publication {
 }
 
 const EMPTY = Buffer.alloc(0);
+const EXPIRY_BYTES = 5;
+
+/** Where the properties at [start, end), whose length comes first, begin behind an expiry, which is the first of them. */
+function startWithoutExpiry(source: Buffer, start: number, end: number): number {
+  let at = start;
+  while (at < end && source[at]! >= 0x80) at++;
+  at++;
+  return at < end && source[at] === MESSAGE_EXPIRY ? at + EXPIRY_BYTES : at;
+}
 
 /** Up to this length a loop is faster than a call of `copy`. */
 const FEW_BYTES = 32;
