@@ -103,11 +103,7 @@ export class Broker implements Service {
     const handshake = new Handshake({
       failed: (connection, error) =>
         faults.caught('control', `connecting ${connectionName(connection)}`, error),
-      limits,
-      plane,
-      drops,
-      log: onceLog,
-      access: parts.access,
+      ...{ limits, plane, drops, log: onceLog, access: parts.access },
       isOverLimit: (connection) => this.#connections.isOverLimit(connection),
       connecting: (connection, isConnecting) =>
         this.#connections.setConnecting(connection, isConnecting),
@@ -127,7 +123,8 @@ export class Broker implements Service {
       log,
       accept: (transport) => this.#connections.accept(transport),
       readBuffer: this.#connections.pool.readBuffer,
-      onTrouble: (address, reason) => onceLog.info(address, reason, 'listener in trouble'),
+      onTrouble: (...trouble) => onceLog.info(...trouble, 'listener in trouble'),
+      onHandshakeFailed: (...failure) => onceLog.info(...failure, 'TLS handshake failed'),
     });
     this.#expiry = new Expiry({
       sessions: plane.sessions.byClientId,

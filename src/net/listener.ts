@@ -17,6 +17,7 @@ import { TurnQuota } from '../base/turn-quota.ts';
 import type { ListenerConfig } from '../config/schema/listeners.ts';
 import { Certificates } from './certificates.ts';
 import { readDirectly } from './direct-read.ts';
+import { handshakeFailure } from './handshake-failures.ts';
 import { isAllowedOrigin } from './origin.ts';
 import { encryptedBytesOf, peerOf } from './peer.ts';
 import { readInto } from './read-buffer.ts';
@@ -55,6 +56,8 @@ export interface ListenerParts {
   readonly log: Logger;
   /** Called when a connection could not be accepted; the listener stays open. */
   onTrouble(error: Error): void;
+  /** A TLS handshake with this address has failed. */
+  onHandshakeFailed(address: string, reason: string): void;
 }
 
 /** Connections that the kernel may hold until they are accepted; it takes no more than its `somaxconn`. */
@@ -95,6 +98,7 @@ export async function openListener(parts: ListenerParts): Promise<Listener> {
     config.protocol === 'ws'
       ? await createWebSocketServer(parts, tls, onSocket)
       : createTcpServer(parts, tls, onSocket);
+  if (tls) watchHandshakes(server as TlsServer, parts);
   server.maxConnections = limits.connections + (parts.spareSockets ?? SPARE_SOCKETS);
   await listen(server, parts).catch((error: unknown) => {
     certificates?.stop();
@@ -135,9 +139,21 @@ function createTcpServer(
     return createServer(options, (accepted) => accepts.run(() => onConnection(accepted)));
   }
   const server = createTlsServer(tls, onConnection);
-  // The server closes the socket of a failed handshake: that is the peer's fault.
-  server.on('tlsClientError', () => undefined);
   return server;
+}
+
+/** The server closes the socket of a failed handshake: that is the peer's fault. */
+function watchHandshakes(server: TlsServer, { onHandshakeFailed }: ListenerParts): void {
+  // A socket that has ended does not know its address any more, and only its private field leads to the one below it:
+  // without that field the address is unknown.
+  const addresses = new WeakMap<object, string>();
+  server.prependListener('connection', (socket: Socket) => {
+    addresses.set(socket, socket.remoteAddress ?? 'unknown');
+  });
+  server.on('tlsClientError', (error: Error, socket: TLSSocket & { _parent?: Socket }) => {
+    const address = addresses.get(socket._parent ?? socket) ?? socket.remoteAddress ?? 'unknown';
+    onHandshakeFailed(address, handshakeFailure(error));
+  });
 }
 
 async function createWebSocketServer(

@@ -19,6 +19,8 @@ export interface ListenerSetParts {
   readonly readBuffer: Buffer;
   /** Called when a connection to an address could not be accepted. */
   onTrouble(address: string, reason: string): void;
+  /** A TLS handshake with this address has failed. */
+  onHandshakeFailed(address: string, reason: string): void;
 }
 
 /** All open listeners. */

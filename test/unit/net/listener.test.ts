@@ -66,6 +66,7 @@ const parts = (listener: ListenerConfig): ListenerParts => ({
   clock: systemClock,
   log: createQuietLog().log,
   onTrouble: () => undefined,
+  onHandshakeFailed: () => undefined,
 });
 
 test.each<Protocol>(['tcp', 'ws'])('%s: a port in use is a sentence', async (protocol) => {

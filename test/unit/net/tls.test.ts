@@ -40,7 +40,7 @@ async function start(authority: Authority, clientCert: ClientCert = 'required') 
     ports: [port, tlsPort],
   });
   onTestFinished(() => gateway.dispose());
-  return { tlsPort };
+  return { tlsPort, gateway };
 }
 
 async function connect(url: string, options: IClientOptions): Promise<MqttClient> {
@@ -78,7 +78,7 @@ describe('certificates', () => {
     authority.run('client', 'hmi');
     stranger.run('client', 'hmi');
     authority.expired('late', 'clientAuth');
-    const { tlsPort } = await start(authority);
+    const { tlsPort, gateway } = await start(authority);
     const url = `mqtts://localhost:${tlsPort}`;
     const hmi = await connect(url, credentials(authority, 'hmi'));
     expect((await hmi.subscribeAsync('a/b'))[0]?.qos).toBe(0);
@@ -89,6 +89,8 @@ describe('certificates', () => {
     expect(await bytesBeforeTheEnd(tlsPort, { ca })).toBe(0);
     const old: ConnectionOptions = { ...credentials(authority, 'hmi'), maxVersion: 'TLSv1.1' };
     expect(await bytesBeforeTheEnd(tlsPort, old)).toBe(0);
+    await until('it is logged', () => gateway.stdout().includes('it has no certificate, which'));
+    expect(gateway.stdout()).toContain('"msg":"TLS handshake failed"');
   });
 
   test('a new certificate is taken up; whoever is connected stays', async () => {
