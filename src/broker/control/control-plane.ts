@@ -84,6 +84,7 @@ export class ControlPlane {
       store,
       sessionMs: (clientId) => events.sessionMs(clientId),
       publish: (will, clientId) => events.will(will, clientId),
+      watch: (topic, published) => events.watch(topic, published),
     });
     this.#kept = new KeptWills({
       publish: (will, clientId) => events.will(will, clientId),

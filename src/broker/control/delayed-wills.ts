@@ -13,6 +13,8 @@ export interface DelayedWillsParts {
   sessionMs(clientId: string): number;
   /** Publishes in this turn, so that one commit deletes the will and stores its messages. */
   publish(will: DueWill, clientId: string): void;
+  /** Calls back with every message of the topic until the returned function is called. */
+  watch(topic: string, published: () => void): () => void;
 }
 
 /** The will of one client: of one that is connected, or of one whose connection has ended. */
@@ -20,6 +22,8 @@ interface KeptWill {
   readonly will: Will;
   /** When it is published, in milliseconds of the stored clock; undefined while its client is connected. */
   due: number | undefined;
+  /** Set where a message of its topic makes it void. */
+  readonly unwatch?: () => void;
 }
 
 /** Stored instead of a time while the client is connected. */
@@ -43,7 +47,8 @@ export class DelayedWills {
 
   /**
    * Takes the wills that the last run has left. A client that was connected then has lost its connection now; after a
-   * clean stop it has at least `graceMs` milliseconds to come back.
+   * clean stop it has at least `graceMs` milliseconds to come back, and any message of the will's topic makes it void:
+   * the client may be back under another id.
    */
   start(left: readonly StoredDelayedWill[], graceMs: number): void {
     for (const { clientId, due, ...stored } of left) {
@@ -52,20 +57,29 @@ export class DelayedWills {
         expiry: stored.expiry === NO_EXPIRY ? undefined : stored.expiry,
         properties: stored.properties.length > 0 ? stored.properties : undefined,
       };
-      const kept: KeptWill = { will, due: due === CONNECTED ? undefined : due };
-      this.#wills.set(clientId, kept);
-      if (kept.due !== undefined) continue;
-      const delayMs = Math.min(stored.delay * 1000, this.#parts.sessionMs(clientId));
-      const waitMs = Math.max(graceMs, delayMs);
-      if (waitMs > 0) this.#setDue(clientId, kept, waitMs);
-      // Now: the next connection of this client must not make it void.
-      else this.#publish(clientId, will);
+      if (due === CONNECTED) this.#startLost(clientId, will, stored.delay * 1000, graceMs);
+      else this.#wills.set(clientId, { will, due });
     }
+  }
+
+  /** The client was connected until the end of the last run. */
+  #startLost(clientId: string, will: Will, willDelayMs: number, graceMs: number): void {
+    const delayMs = Math.min(willDelayMs, this.#parts.sessionMs(clientId));
+    const unwatch =
+      graceMs > 0 ? this.#parts.watch(will.topic, () => this.drop(clientId)) : undefined;
+    const kept: KeptWill = { will, due: undefined, ...(unwatch && { unwatch }) };
+    this.#wills.set(clientId, kept);
+    if (delayMs > graceMs) this.#setDue(clientId, kept, delayMs);
+    // Not on disk: a further stop in this time gives its client the time again.
+    else if (graceMs > 0) kept.due = this.#parts.store.storedClock.now() + graceMs;
+    // Now: the next connection of this client must not make it void.
+    else this.#publish(clientId, will);
   }
 
   /** The client has connected: the will of its session's last connection is void, and this one is kept. */
   connected(clientId: string, will: Will | undefined): void {
     if (will) {
+      this.#wills.get(clientId)?.unwatch?.();
       this.#wills.set(clientId, { will, due: undefined });
       this.#parts.store.journal.add([
         'putDelayedWill',
@@ -84,7 +98,10 @@ export class DelayedWills {
 
   /** The client has disconnected in order: there is no will. */
   drop(clientId: string): void {
-    if (!this.#wills.delete(clientId)) return;
+    const kept = this.#wills.get(clientId);
+    if (!kept) return;
+    this.#wills.delete(clientId);
+    kept.unwatch?.();
     this.#parts.store.journal.add(['deleteDelayedWill', clientId]);
   }
 
@@ -111,9 +128,16 @@ export class DelayedWills {
   /** Publishes the wills whose delay has passed; called several times a second. */
   sweep(): void {
     const now = this.#parts.store.storedClock.now();
-    for (const [clientId, { will, due }] of this.#wills) {
-      if (due !== undefined && due <= now) this.#publish(clientId, will);
+    let due: [string, KeptWill][] | undefined;
+    for (const each of this.#wills) {
+      if (each[1].due === undefined || each[1].due > now) continue;
+      due ??= [];
+      due.push(each);
     }
+    if (!due) return;
+    // Before the first is published: wills of one topic do not make each other void.
+    for (const [, { unwatch }] of due) unwatch?.();
+    for (const [clientId, { will }] of due) this.#publish(clientId, will);
   }
 
   #setDue(clientId: string, kept: KeptWill, delayMs: number): void {
