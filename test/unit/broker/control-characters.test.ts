@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LIMITS, type RunningBroker, startBroker } from '../../support/broker.ts';
 import * as packets from '../../support/packets.ts';
+import * as p from '../../support/packets-5.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -84,6 +85,16 @@ describe('with `controlCharacters: refuse`', () => {
       await client.closed();
     }
     expect(broker.broker.counts.subscriptions).toBe(1);
+  });
+
+  test('each of them in the response topic of MQTT 5 ends the connection, which is told', async () => {
+    const broker = await startBroker(tempFolder(), {}, {}, 'tcp', undefined, [5]);
+    for (const code of CONTROLS) {
+      const client = await broker.client5();
+      const properties: p.Properties = [['responseTopic', `answers/${char(code)}`]];
+      client.send(p.publish('request', 'x', { qos: 1, properties }));
+      await client.ended(0x81);
+    }
   });
 
   test('is told once for a client that comes again and again with it', async () => {
