@@ -1,21 +1,12 @@
 import { AUTH, CONNECT, PINGREQ, PUBACK, PUBCOMP, PUBLISH, PUBREC } from './codec.ts';
 import { firstPacketError, flaggedConnectError } from './first-packet.ts';
+import type { KeepSlots } from './keep-slots.ts';
 import { payloadBytes } from './packet-limit.ts';
 import { MalformedPacket, ProtocolError } from './protocol-error.ts';
 import { PACKET_TOO_LARGE } from './reason-codes.ts';
 
 /** Called for each packet: its first byte is at `start`, what follows the fixed header at [body, end). */
 export type OnPacket = (source: Buffer, start: number, body: number, end: number) => void;
-
-/** Places of `size` bytes in one buffer, from which packets are copied cheaply. Readers share them. */
-export interface KeepSlots {
-  readonly buffer: Buffer;
-  readonly size: number;
-  readonly hasFree: boolean;
-  /** The offset of a free slot; there is one. */
-  take(): number;
-  free(start: number): void;
-}
 
 /** Flags that a client's packet of each type must have [MQTT-2.2.2-1]; -1: a client never sends it. */
 const FLAGS = [-1, 0, -1, 0, 0, 0, 2, 0, 2, -1, 2, -1, 0, -1, 0, -1];
@@ -54,6 +45,10 @@ export class PacketReader {
   #body = 0;
   /** Place in `#kept` before which `readAhead` has taken the packets that it takes. */
   #readAhead = 0;
+  /** Bytes of the packet whose end has not come; 0 while its length is unknown. */
+  #wanted = 0;
+  /** The packet that is handed over has a buffer that is not used again. */
+  ownsPacket = false;
   #paused = false;
   #first = true;
   /** The client speaks MQTT 3.1, which does not use the flags of most packets. */
@@ -159,7 +154,10 @@ export class PacketReader {
     let at = from;
     while (!this.#paused && to - at > 1) {
       const end = this.#packetEnd(source, at, to);
-      if (end < 0 || end > to) return at;
+      if (end < 0 || end > to) {
+        this.#wanted = end < 0 ? 0 : end - at;
+        return at;
+      }
       const start = at;
       at = end;
       this.#hand(source, start, this.#body, end);
@@ -249,10 +247,14 @@ export class PacketReader {
       const length = this.#keptEnd - this.#keptStart;
       const end = length > 1 ? this.#packetEnd(this.#kept, this.#keptStart, this.#keptEnd) : -1;
       const missing = end < 0 ? 1 : end - this.#keptEnd;
+      this.#wanted = end < 0 ? 0 : end - this.#keptStart;
       const take = Math.min(missing, to - used);
       this.#append(source, used, used + take);
       used += take;
+      // Its last byte is the last that is kept, so that the buffer is left to it.
+      this.ownsPacket = !this.#inSlot && this.#limit - this.#base < 2 * (length + take);
       this.#cutKept();
+      this.ownsPacket = false;
     }
     return used;
   }
@@ -275,7 +277,13 @@ export class PacketReader {
     const isForSlot = this.#paused && length >= SLOT_BYTES && slots && length <= slots.size;
     if (isForSlot && !this.#inSlot && slots.hasFree) this.#moveTo(slots, slots.size);
     else if (this.#kept && length <= room) this.#shift(this.#kept, this.#base);
-    else this.#moveTo(undefined, Math.max(length, 2 * room));
+    else this.#moveTo(undefined, this.#roomFor(length, room));
+  }
+
+  /** Four times what has come, but not more than its packet has: a large one is moved only a few times. */
+  #roomFor(length: number, room: number): number {
+    const wanted = this.#paused ? 0 : this.#wanted;
+    return wanted < length ? Math.max(length, 2 * room) : Math.min(wanted, 4 * length);
   }
 
   /** Moves the kept bytes to a slot, or to a buffer of so many bytes. */

@@ -109,7 +109,8 @@ export function remainingLength5(
 /**
  * Writes a PUBLISH of MQTT 5 at `start` from a source where topic length and topic are at [topicStart, topicEnd), the
  * properties with their length at [propertiesStart, payloadStart), which may be empty, and the payload at
- * [payloadStart, end). `remaining` is its Remaining Length. The target may be the source.
+ * [payloadStart, end), of which only a part is written where `end` is smaller. `remaining` is its Remaining Length. The
+ * target may be the source.
  */
 export function writePublish5(
   target: Buffer,
@@ -141,8 +142,9 @@ export function writePublish5(
       end,
       packetId,
     );
-    const written = start + 1 + variableIntBytes(remaining) + remaining;
-    setExpiry(target, written - (end - block), added.expiry);
+    const topicAt = start + 1 + variableIntBytes(remaining);
+    const propertiesAt = topicAt + topicEnd - topicStart + (packetId === 0 ? 0 : 2);
+    setExpiry(target, propertiesAt + block - propertiesStart, added.expiry);
     return;
   }
   target[start] = header;

@@ -24,7 +24,7 @@ export function packetBytes(remaining: number): number {
 /**
  * Writes a PUBLISH of MQTT 3.1.1 at `start` from a source where topic length and topic are at [topicStart, topicEnd)
  * and the payload at [payloadStart, end). `remaining` is its Remaining Length, `packetId` is 0 at QoS 0.
- * The target may be the source.
+ * The target may be the source. With a smaller `end` only the beginning of the packet is written.
  */
 export function writePublish(
   target: Buffer,

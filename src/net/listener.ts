@@ -250,6 +250,12 @@ function carryTcp(
       return encryptedBytesOf(socket);
     },
     write: (bytes) => void socket.write(bytes),
+    writeBoth(first, second) {
+      socket.cork();
+      socket.write(first);
+      socket.write(second);
+      socket.uncork();
+    },
     onceTaken: (callback) => void socket.write(NOTHING, callback),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

@@ -28,6 +28,8 @@ export interface Transport {
   /** True where a written buffer is still read after `pending` is 0. */
   readonly copies: boolean;
   write(bytes: Buffer): void;
+  /** The same for two buffers, by one call of the system where the transport can. */
+  writeBoth?(first: Buffer, second: Buffer): void;
   /** Calls back when the kernel has accepted all written bytes, or never will. */
   onceTaken(callback: () => void): void;
   pause(): void;

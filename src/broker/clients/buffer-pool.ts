@@ -1,4 +1,4 @@
-import type { KeepSlots } from '../../mqtt/packet-reader.ts';
+import type { KeepSlots } from '../../mqtt/keep-slots.ts';
 
 /** Bytes of a slot: the most that one read returns, and that one connection collects before a write. */
 export const SLOT_BYTES = 64 * 1024;

@@ -132,6 +132,10 @@ export class Connection implements Client, TransportEvents {
     return this.#packets.allowsUnusedBits;
   }
 
+  get ownsPacket(): boolean {
+    return this.#packets.ownsPacket;
+  }
+
   /** DISCONNECT was received: the end of this connection publishes no will. */
   get leaving(): boolean {
     return this.#leaving;

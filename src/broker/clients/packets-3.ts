@@ -15,6 +15,7 @@ import {
   UNSUBSCRIBE,
 } from '../../mqtt/codec.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
+import { LARGE_BYTES } from '../messages/packet-buffer.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 
 /** The connection whose packets are taken, after its CONNECT. */
@@ -22,6 +23,8 @@ export interface PacketReceiver {
   readonly session: SessionInFlight | undefined;
   /** It speaks MQTT 3.1, which does not use the flags of most packets. */
   readonly allowsUnusedBits: boolean;
+  /** The packet has a buffer that is used by nothing else, also after it is taken. */
+  readonly ownsPacket: boolean;
   /** A message went to so many subscribers. */
   delivered(subscribers: number): void;
   /** DISCONNECT has come: nothing more is read. */
@@ -90,8 +93,9 @@ function publish<Receiver extends PacketReceiver>(
   const used = (header & 6) === 0 && receiver.allowsUnusedBits ? header & ~DUP : header;
   const packetId = decodePublish(used, source, body, end, publication);
   publication.dup = (header & DUP) !== 0;
+  if (end - publication.payloadStart > LARGE_BYTES) publication.makeLast(receiver.ownsPacket);
   traffic.publishReceived++;
-  traffic.publishBytesReceived += end - publication.payloadStart;
+  traffic.publishBytesReceived += publication.end - publication.payloadStart;
   handlers.messages.publish(receiver, publication, packetId);
   receiver.delivered(publication.receivers);
 }

@@ -25,6 +25,7 @@ import { decodePublish5 } from '../../mqtt/publish-5.ts';
 import type { PublishProperties } from '../../mqtt/publish-properties.ts';
 import { hexCode, isError, PACKET_TOO_LARGE, SUCCESS } from '../../mqtt/reason-codes.ts';
 import { checkControlCharacters } from '../messages/control-characters.ts';
+import { LARGE_BYTES } from '../messages/packet-buffer.ts';
 import type { Publication } from '../messages/publication.ts';
 import type { ConnectionParts } from './connection-parts.ts';
 import type { PacketReceiver } from './packets-3.ts';
@@ -124,6 +125,9 @@ function publish<Receiver extends PacketReceiver5>(
   if (responseTopic) checkControlCharacters('response topic', responseTopic, limits);
   if (!publishProperties.isStoredForm || publication.topicEnd - publication.topicStart === 2) {
     rewrite(publication, publishProperties, protocol, alias);
+    publication.makeLast(true);
+  } else if (publication.end - publication.payloadStart > LARGE_BYTES) {
+    publication.makeLast(receiver.ownsPacket);
   }
   if (expiry !== undefined) publication.expiresAt = protocol.now + expiry * 1000;
   publication.dup = (header & DUP) !== 0;

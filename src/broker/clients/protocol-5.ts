@@ -4,6 +4,7 @@ import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import { type AddedProperties, remainingLength5, writePublish5 } from '../../mqtt/publish-5.ts';
 import { packetBytes } from '../../mqtt/publish-encoder.ts';
 import { RECEIVE_MAXIMUM_EXCEEDED } from '../../mqtt/reason-codes.ts';
+import { LARGE_BYTES } from '../messages/packet-buffer.ts';
 import type { Sender5 } from '../messages/sender-5.ts';
 import type { SendBuffer } from './send-buffer.ts';
 import { IncomingAliases, OutgoingAliases } from './topic-aliases.ts';
@@ -165,11 +166,11 @@ export class Protocol5 implements Sender5 {
       topicEnd,
       propertiesStart,
       payloadStart,
-      end,
+      end - payloadStart > LARGE_BYTES ? payloadStart : end,
       packetId,
       added,
     );
-    buffer.endPublish(target);
+    buffer.endPublish(target, source, payloadStart, end);
     return true;
   }
 

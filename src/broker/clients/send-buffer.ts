@@ -1,7 +1,7 @@
 import { packetBytes, writePublish } from '../../mqtt/publish-encoder.ts';
 import type { Transport } from '../../net/transport.ts';
 import type { MemoryBudget } from '../messages/memory-budget.ts';
-import type { PacketBuffer } from '../messages/packet-buffer.ts';
+import { LARGE_BYTES, type PacketBuffer } from '../messages/packet-buffer.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { type BufferPool, SLOT_BYTES } from './buffer-pool.ts';
 import type { FlushQueue } from './flush-queue.ts';
@@ -109,55 +109,55 @@ export class SendBuffer implements PacketBuffer {
   ): void {
     const payloadBytes = end - payloadStart;
     const remaining = topicEnd - topicStart + (packetId === 0 ? 0 : 2) + payloadBytes;
-    const size = packetBytes(remaining);
-    const large = size > SLOT_BYTES;
-    const traffic = this.#traffic;
-    traffic.packetsSent++;
-    traffic.publishSent++;
-    traffic.publishBytesSent += payloadBytes;
-    if (large) this.flush();
-    const own = large ? Buffer.allocUnsafe(size) : undefined;
-    const at = large ? 0 : this.#reserve(size);
-    const target = own ?? this.#buffer!;
+    const target = this.beginPublish(packetBytes(remaining), payloadBytes);
     writePublish(
       target,
-      at,
+      this.at,
       header,
       remaining,
       source,
       topicStart,
       topicEnd,
       payloadStart,
-      end,
+      payloadBytes > LARGE_BYTES ? payloadStart : end,
       packetId,
     );
-    if (!own) return;
-    this.#count(size);
-    this.#transport.write(own);
-    this.measure();
+    if (target !== this.#buffer) this.endPublish(target, source, payloadStart, end);
   }
 
-  /** Makes room for a PUBLISH of MQTT 5 of `size` bytes, as `publish` does by itself, faster: it is to be written to the returned buffer, from `at` on. */
+  /**
+   * Makes room for a PUBLISH of `size` bytes: it is to be written to the returned buffer, from `at` on, without its
+   * payload where that has more than LARGE_BYTES.
+   */
   beginPublish(size: number, payloadBytes: number): Buffer {
     const traffic = this.#traffic;
     traffic.packetsSent++;
     traffic.publishSent++;
     traffic.publishBytesSent += payloadBytes;
-    if (size <= SLOT_BYTES) {
+    if (size <= SLOT_BYTES && payloadBytes <= LARGE_BYTES) {
       this.at = this.#reserve(size);
       return this.#buffer!;
     }
     this.flush();
     this.at = 0;
-    return Buffer.allocUnsafe(size);
+    return Buffer.allocUnsafe(payloadBytes > LARGE_BYTES ? size - payloadBytes : size);
   }
 
-  /** The PUBLISH is written to the buffer that `beginPublish` has returned. */
-  endPublish(target: Buffer): void {
-    // A large one has a buffer that is not collected.
+  /** The PUBLISH is written to the buffer that `beginPublish` has returned; its payload is at [payloadStart, end). */
+  endPublish(target: Buffer, source: Buffer, payloadStart: number, end: number): void {
+    // What is too large for a slot has a buffer that is not collected.
     if (target === this.#buffer) return;
+    const transport = this.#transport;
     this.#count(target.length);
-    this.#transport.write(target);
+    if (end - payloadStart > LARGE_BYTES) {
+      const payload = source.subarray(payloadStart, end);
+      this.#count(payload.length);
+      if (transport.writeBoth) transport.writeBoth(target, payload);
+      else {
+        transport.write(target);
+        transport.write(payload);
+      }
+    } else transport.write(target);
     this.measure();
   }
 

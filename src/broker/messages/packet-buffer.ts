@@ -1,3 +1,9 @@
+/**
+ * A payload of more bytes is not copied for each subscriber: what is sent and kept refers to the bytes of the
+ * publication, which therefore last.
+ */
+export const LARGE_BYTES: number = 48 * 1024;
+
 /** Collects the packets for one client. */
 export interface PacketBuffer {
   /** True while the client reads too slowly: messages of QoS 0 are dropped, those of QoS 1 and 2 wait. */
@@ -11,7 +17,7 @@ export interface PacketBuffer {
   write(bytes: Uint8Array): void;
   /**
    * A PUBLISH from a source where topic length and topic are at [topicStart, topicEnd) and the payload
-   * at [payloadStart, end); `packetId` is 0 at QoS 0.
+   * at [payloadStart, end); `packetId` is 0 at QoS 0. A payload of more than LARGE_BYTES must not change any more.
    */
   publish(
     header: number,

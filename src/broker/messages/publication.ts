@@ -50,6 +50,24 @@ export class Publication {
   /** The acknowledgement that waits for all that this publication puts on disk. */
   pendingAck: PendingAck | null = null;
   #message: Message | null = null;
+  /** Its bytes are used by nothing else. */
+  #isOwn = false;
+
+  /**
+   * Makes its bytes last, as those of a payload of more than LARGE_BYTES must. `isOwn`: they are used by nothing else,
+   * as those of a packet that has a buffer of its own; else they are copied, once for all subscribers.
+   */
+  makeLast(isOwn: boolean): void {
+    this.#isOwn = true;
+    if (isOwn) return;
+    const { topicStart } = this;
+    this.source = Buffer.from(this.source.subarray(topicStart, this.end));
+    this.topicStart = 0;
+    this.topicEnd -= topicStart;
+    this.propertiesStart -= topicStart;
+    this.payloadStart -= topicStart;
+    this.end -= topicStart;
+  }
 
   /** The message in its own memory, made once for all subscribers that keep it. */
   keep(): Message {
@@ -58,9 +76,7 @@ export class Publication {
     // The length of no properties is not kept.
     const hasProperties = this.payloadStart - this.propertiesStart > 1;
     const start = hasProperties ? this.propertiesStart : this.payloadStart;
-    const body = Buffer.allocUnsafe(topicLength + this.end - start);
-    copyBytes(this.source, this.topicStart, this.topicEnd, body, 0);
-    copyBytes(this.source, start, this.end, body, topicLength);
+    const body = this.#isOwn ? this.#bodyInPlace(start) : this.#bodyCopied(start);
     const payloadStart = topicLength + this.payloadStart - start;
     this.#message = new Message(body, topicLength, payloadStart, this.expiresAt);
     this.#message.pendingAck = this.pendingAck;
@@ -79,6 +95,24 @@ export class Publication {
     this.payloadStart = topic.length + properties.length;
     this.end = this.source.length;
     this.#message = null;
+  }
+
+  #bodyCopied(start: number): Buffer {
+    const topicLength = this.topicEnd - this.topicStart;
+    const body = Buffer.allocUnsafe(topicLength + this.end - start);
+    copyBytes(this.source, this.topicStart, this.topicEnd, body, 0);
+    copyBytes(this.source, start, this.end, body, topicLength);
+    return body;
+  }
+
+  /** Moves the topic to what follows it, instead of copying the payload. */
+  #bodyInPlace(start: number): Buffer {
+    const gap = start - this.topicEnd;
+    if (gap > 0) this.source.copyWithin(this.topicStart + gap, this.topicStart, this.topicEnd);
+    this.topicStart += gap;
+    this.topicEnd = start;
+    this.propertiesStart = start;
+    return this.source.subarray(this.topicStart, this.end);
   }
 
   /**
@@ -123,6 +157,7 @@ export class Publication {
     this.requester = null;
     this.pendingAck = null;
     this.#message = null;
+    this.#isOwn = false;
     return this;
   }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type KeepSlots, PacketReader } from '../../../src/mqtt/packet-reader.ts';
+import type { KeepSlots } from '../../../src/mqtt/keep-slots.ts';
+import { PacketReader } from '../../../src/mqtt/packet-reader.ts';
 import { ProtocolError } from '../../../src/mqtt/protocol-error.ts';
 import * as packets from '../../support/packets.ts';
 
@@ -414,4 +415,18 @@ test('a long packet that is not complete is not copied when reading is paused an
   frames.feed(packet, 500_000);
   expect(lengths).toEqual([CONNECT.length, packet.length]);
   expect(kept.reduce((sum, bytes) => sum + bytes, 0)).toBe(0);
+});
+
+test('a packet in many pieces has a buffer of its own length in the end', () => {
+  const owned: boolean[] = [];
+  const { frames, sources } = reader(2_000_000, (each) => void owned.push(each.ownsPacket));
+  frames.feed(CONNECT);
+  const large = packets.publish('t', Buffer.alloc(1_000_000, 'x'), { qos: 1 });
+  const small = packets.publish('t', 'small');
+  const bytes = Buffer.concat([large, small, small]);
+  for (let at = 0; at < bytes.length; at += 65_536) {
+    frames.feed(Buffer.from(bytes.subarray(at, at + 65_536)));
+  }
+  expect(owned).toEqual([false, true, false, false]);
+  expect(sources[1]!.length).toBe(large.length);
 });
