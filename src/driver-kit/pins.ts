@@ -18,8 +18,8 @@ export interface PinParts {
   levels(): Promise<number>;
 }
 
-/** A chip that was reset has no interrupts any more: it is looked at this often, whatever `every` says. */
-const LOOK_MS = 1000;
+/** A chip that was reset sends no interrupts: it is checked this often, whatever `every` says. */
+const CHECK_MS = 1000;
 
 /**
  * The pins of an expander as a sensor with a channel for each. With an interrupt, a change is published immediately, and
@@ -53,7 +53,7 @@ export async function pinSensor(parts: PinParts): Promise<Sensor> {
         while (!signal.aborted) {
           if (!isDue) {
             await new Promise<void>((resolve) => {
-              const cancel = tools.clock.after(LOOK_MS, resolve);
+              const cancel = tools.clock.after(CHECK_MS, resolve);
               wake = () => {
                 cancel();
                 resolve();
@@ -63,11 +63,11 @@ export async function pinSensor(parts: PinParts): Promise<Sensor> {
           if (signal.aborted) return;
           following.check();
           const before = levels;
-          const isTold = isDue;
+          const wasDue = isDue;
           isDue = false;
           levels = await parts.levels();
-          // A change whose interrupt is lost is seen by the look.
-          if (isTold || (before !== undefined && before !== levels)) yield samplesOf(levels);
+          // The check also finds a change whose interrupt is lost.
+          if (wasDue || (before !== undefined && before !== levels)) yield samplesOf(levels);
         }
       } finally {
         signal.removeEventListener('abort', end);

@@ -107,9 +107,9 @@ export interface FullScale {
 /** What can't be measured as it is wired, and what is expected; undefined if all can. */
 function beyondRange(options: SignalOptions, { range, ranges }: FullScale): string | undefined {
   const { signal, shunt = 0, divider = 1, scale = [0, 0] } = options;
-  const fitting = (volts: number): string => {
+  const fitting = (volts: number, otherwise = 'a smaller shunt or a larger divider'): string => {
     const least = ranges.toSorted((a, b) => a - b).find((one) => one >= volts);
-    return least === undefined ? 'a smaller shunt or a larger divider' : `at least ${least}`;
+    return least === undefined ? otherwise : `at least ${least}`;
   };
   if (signal === '4-20mA' && (LOOP_MA / 1000) * shunt > range) {
     const milliamperes = (1000 * range) / shunt;
@@ -122,21 +122,24 @@ function beyondRange(options: SignalOptions, { range, ranges }: FullScale): stri
     const found = `found ${range} V, which the input reaches at ${(range * divider).toFixed(1)} of 10 V`;
     return `${found}, expected ${fitting(10 / divider)}`;
   }
-  return beyondAtRoom(options, range);
+  const room = voltsAtRoom(options);
+  if (room !== undefined && room >= range) {
+    const found = `found ${range} V, and the input has ${room.toFixed(2)} V at 25 °C`;
+    return `${found}, expected ${fitting(room, 'a lower supply')}`;
+  }
+  return undefined;
 }
 
 /** 25 °C for a Pt1000, by IEC 60751. */
 const PT1000_ROOM_OHMS = 1097.3;
 
-/** Why a thermistor or Pt1000 can not be measured at 25 °C; undefined if it can. */
-function beyondAtRoom(options: SignalOptions, range: number): string | undefined {
+/** The voltage that a thermistor or Pt1000 gives at 25 °C; undefined if that is not known. */
+function voltsAtRoom(options: SignalOptions): number | undefined {
   const { signal, supply, pullUp, pullDown, r25 } = options;
   const ohms = signal === 'pt1000' ? PT1000_ROOM_OHMS : signal === 'ntc' ? r25 : undefined;
   const other = pullDown ?? pullUp;
   if (ohms === undefined || supply === undefined || other === undefined) return undefined;
-  const volts = (supply * (pullDown === undefined ? ohms : other)) / (ohms + other);
-  if (volts < range) return undefined;
-  return `found ${range} V, and the input has ${volts.toFixed(2)} V at 25 °C, expected more than that`;
+  return (supply * (pullDown === undefined ? ohms : other)) / (ohms + other);
 }
 
 /** The problems of options that are valid by themselves: the key, and the sentence. */
