@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import type { ClientRequest } from 'node:http';
+import type { Socket } from 'node:net';
 import type { IClientOptions } from 'mqtt';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import type { PlantProtocol } from './protocol-choice.ts';
@@ -59,6 +61,19 @@ export function clientOptions(
     ...(version === 5 ? { properties: five } : {}),
     ...(secure ? { ...secure, wsOptions: secure } : {}),
   };
+}
+
+/** The same options; `found` is called with the socket of a WebSocket, which the stream of mqtt.js does not show. */
+export function withSocketOf(
+  options: IClientOptions,
+  found: (socket: Socket) => void,
+): IClientOptions {
+  // `ws` calls it with its request, which it does not end then.
+  const finishRequest = (request: ClientRequest): void => {
+    request.once('socket', found);
+    request.end();
+  };
+  return { ...options, wsOptions: { ...options.wsOptions, finishRequest } };
 }
 
 /** Gives mqtt.js packet identifiers that no uplink queue uses. */

@@ -5,7 +5,7 @@ import { maskUrls } from '../base/secrets.ts';
 import type { UplinkConfig } from '../config/schema/uplinks.ts';
 import { CONNACK_HEADER, PINGREQ } from '../mqtt/codec.ts';
 import { isError } from '../mqtt/reason-codes.ts';
-import { clientOptions, type WillForm } from './client-options.ts';
+import { clientOptions, type WillForm, withSocketOf } from './client-options.ts';
 import type { Ending } from './failures.ts';
 import type { PlantClientEvents } from './plant-client-events.ts';
 import { PlantInbox } from './plant-inbox.ts';
@@ -40,6 +40,8 @@ export class PlantClient implements PlantTransport {
   readonly url: string;
   readonly protocol: PlantProtocol;
   readonly #client: MqttClient;
+  /** That of the WebSocket. */
+  #socket: Socket | undefined;
   readonly #events: PlantClientEvents;
   readonly #inbox: PlantInbox;
   readonly #tap: PropertyTap | undefined;
@@ -60,7 +62,9 @@ export class PlantClient implements PlantTransport {
     this.protocol = protocol;
     this.#events = events;
     this.#ending = { url: this.url, reached: 'nothing' };
-    const options = clientOptions(config, protocol, will);
+    const options = withSocketOf(clientOptions(config, protocol, will), (socket) => {
+      this.#socket = socket;
+    });
     this.#client = mqtt.connect(url, { ...options, manualConnect: true });
     const client = this.#client;
     if (protocol.bridge) client.once('packetsend', connectAsBridge);
@@ -197,12 +201,12 @@ export class PlantClient implements PlantTransport {
 
   /** Bytes that came from the plant. */
   get received(): number {
-    return receivedBytes(this.#client.stream);
+    return receivedBytes(this.#socket ?? this.#client.stream);
   }
 
   /** Bytes that have moved to the plant. */
   progress(): Promise<SocketProgress> {
-    return socketProgress(this.#client.stream);
+    return socketProgress(this.#socket ?? this.#client.stream);
   }
 
   write(frame: Buffer): void {

@@ -9,14 +9,21 @@ export interface SocketProgress {
   readonly waiting: number;
 }
 
+/** libuv's counts: Node shows the bytes that the kernel has not taken yet only for whole writes. */
+interface CountingHandle {
+  readonly bytesRead?: number;
+  readonly bytesWritten?: number;
+  readonly writeQueueSize?: number;
+}
+
 /** The parts of a socket of Node that count bytes; a WebSocket's stream has none of them. */
 interface CountingSocket {
   readonly bytesRead?: number;
   readonly bytesWritten?: number;
   readonly localPort?: number;
   readonly remotePort?: number;
-  /** libuv's: Node shows the bytes that the kernel has not taken yet only for whole writes. */
-  readonly _handle?: { readonly writeQueueSize?: number } | null;
+  /** With TLS, that of the connection below is `_parent`: only there bytes move one by one. */
+  readonly _handle?: (CountingHandle & { readonly _parent?: CountingHandle }) | null;
 }
 
 /** Columns of /proc/net/tcp. */
@@ -24,14 +31,16 @@ const [LOCAL, REMOTE, QUEUES] = [1, 2, 4] as const;
 
 /** Bytes that came from the other side; 0 if the stream is not a socket. */
 export function receivedBytes(stream: Duplex): number {
-  return (stream as Duplex & CountingSocket).bytesRead ?? 0;
+  const socket = stream as Duplex & CountingSocket;
+  return socket._handle?._parent?.bytesRead ?? socket.bytesRead ?? 0;
 }
 
 /** How many of the written bytes have moved; it reads a table of the kernel. */
 export async function socketProgress(stream: Duplex): Promise<SocketProgress> {
   const socket = stream as Duplex & CountingSocket;
-  const written = socket.bytesWritten ?? 0;
-  const unsent = socket._handle?.writeQueueSize ?? socket.writableLength;
+  const below = socket._handle?._parent;
+  const written = below?.bytesWritten ?? socket.bytesWritten ?? 0;
+  const unsent = (below ?? socket._handle)?.writeQueueSize ?? socket.writableLength;
   const { localPort, remotePort } = socket;
   const queued =
     localPort === undefined || remotePort === undefined

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { queueIn, receivedBytes, socketProgress } from '../../../src/uplink/socket-progress.ts';
+import { Authority } from '../../support/certificates.ts';
 import { until } from '../../support/until.ts';
 
 /** Both ends of a connection. */
@@ -37,6 +40,40 @@ test('what the other side does not read waits; what it has read was delivered', 
   await until('all of it is confirmed', async () => (await socketProgress(near)).waiting === 0);
   expect((await socketProgress(near)).delivered).toBe(bytes);
   expect([receivedBytes(far), receivedBytes(near)]).toEqual([bytes, 0]);
+});
+
+test('with TLS the bytes of one large write move below it, not all at its end', async () => {
+  const authority = new Authority();
+  const [cert, key] = ['gateway.crt', 'gateway.key'].map((name) =>
+    readFileSync(authority.file(name)),
+  );
+  const server = createTlsServer({ cert: cert!, key: key! }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const near = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  const [far] = (await once(server, 'secureConnection')) as [TLSSocket];
+  onTestFinished(() => {
+    for (const socket of [near, far]) socket.destroy();
+    server.close();
+  });
+  far.pause();
+  const bytes = 32 * 1024 * 1024;
+  near.write(Buffer.alloc(bytes));
+  await until('a part of it has moved', async () => {
+    const { delivered, waiting } = await socketProgress(near);
+    return delivered > 64 * 1024 && waiting > 1024 * 1024;
+  });
+  const { delivered, waiting } = await socketProgress(near);
+  // With what TLS adds.
+  expect(delivered + waiting).toBeGreaterThan(bytes);
+  const before = receivedBytes(far);
+  far.resume();
+  await until('all of it is confirmed', async () => (await socketProgress(near)).waiting === 0);
+  expect((await socketProgress(near)).delivered).toBeGreaterThan(bytes);
+  await until(
+    'all of it has come',
+    async () => receivedBytes(far) > before && far.bytesRead >= bytes,
+  );
 });
 
 test('of a stream that is no socket nothing was delivered, and what it holds waits', async () => {
