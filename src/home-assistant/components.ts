@@ -18,7 +18,7 @@ import {
 
 /** One entity as Home Assistant wants it described: `p` is its platform. */
 export interface Component {
-  readonly p: 'sensor' | 'binary_sensor' | 'switch';
+  readonly p: 'sensor' | 'binary_sensor' | 'switch' | 'number';
   readonly unique_id: string;
   readonly [key: string]: unknown;
 }
@@ -28,6 +28,10 @@ export type Described = Pick<
   Config,
   'cell' | 'payload' | 'sensors' | 'outputs' | 'drivers' | 'powerFail'
 >;
+
+/** A number has limits, by default 1 and 100, and steps, which Home Assistant allows down to this one. */
+const MOST = Number.MAX_SAFE_INTEGER;
+const FINEST_STEP = 0.001;
 
 /** All entities by their ids, in the order of the config. An id and a unique id depend on the topic only. */
 export function componentsOf(config: Described): Record<string, Component> {
@@ -48,6 +52,8 @@ function* ofSensor({ cell, drivers }: Described, sensor: SensorConfig): Iterable
   const driver = drivers.get(sensor.driver);
   for (const channel of driver ? channelsOf(sensor, driver) : []) {
     yield ofChannel(cell, sensor, channel);
+    const setting = ofSetting(cell, sensor, channel);
+    if (setting) yield setting;
   }
   for (const { name } of sensor.alarms ?? []) {
     const topic = alarmTopic(cell, sensor.name, name);
@@ -62,9 +68,7 @@ function* ofSensor({ cell, drivers }: Described, sensor: SensorConfig): Iterable
 
 function ofChannel(cell: string, sensor: SensorConfig, channel: Channel): Component {
   const topic = readingTopic(cell, sensor.name, channel.name);
-  const filters = filtersOf(sensor.filters, channel.name);
-  const unit = filters.findLast((filter) => 'unit' in filter)?.unit ?? channel.unit;
-  const kind = kindOf({ ...channel, unit }, filters);
+  const { filters, unit, kind } = publishedAs(sensor, channel);
   const state = {
     ...readingState(cell, topic, sensor.payload, kind),
     ...(sensor.expires === undefined ? {} : { expire_after: Math.ceil(sensor.expires / 1000) }),
@@ -84,6 +88,28 @@ function ofChannel(cell: string, sensor: SensorConfig, channel: Channel): Compon
     ...(unit === '' ? {} : { unit_of_measurement: unit }),
     ...quantityOf({ unit, name, counts }),
   };
+}
+
+/** What a counter, a position or a sum is set with, beside the entity that shows it: only that one has statistics. */
+function ofSetting(cell: string, sensor: SensorConfig, channel: Channel): Component | undefined {
+  const { filters, unit, kind } = publishedAs(sensor, channel);
+  const isSettable = channel.settable === true || filters.some((one) => 'integrate' in one);
+  if (!isSettable || kind !== 'number') return undefined;
+  const topic = readingTopic(cell, sensor.name, channel.name);
+  return {
+    ...named('number', cell, `${topic}/set`),
+    ...readingState(cell, topic, sensor.payload, kind),
+    ...{ command_topic: `${topic}/set`, entity_category: 'config', mode: 'box' },
+    ...{ min: -MOST, max: MOST, step: FINEST_STEP },
+    ...(unit === '' ? {} : { unit_of_measurement: unit }),
+  };
+}
+
+/** What the values of a channel are behind its filters. */
+function publishedAs(sensor: SensorConfig, channel: Channel) {
+  const filters = filtersOf(sensor.filters, channel.name);
+  const unit = filters.findLast((filter) => 'unit' in filter)?.unit ?? channel.unit;
+  return { filters, unit, kind: kindOf({ ...channel, unit }, filters) };
 }
 
 /** What the values are behind the filters. */

@@ -1,6 +1,6 @@
 /**
  * What Home Assistant's documentation says about the description of a device (integrations MQTT, MQTT sensor, MQTT binary
- * sensor, MQTT switch, and the device classes of sensors), written from these pages, not from our code.
+ * sensor, MQTT switch, MQTT number, and the device classes of sensors), written from these pages, not from our code.
  */
 
 const AVAILABILITY = [
@@ -33,6 +33,13 @@ const PLATFORMS: Readonly<Record<string, { keys: string[]; required: string[] }>
   switch: {
     keys: [
       ...[...ENTITY, 'payload_on', 'payload_off', 'state_on', 'state_off'],
+      ...['optimistic', 'retain', 'command_template'],
+    ],
+    required: ['command_topic'],
+  },
+  number: {
+    keys: [
+      ...[...ENTITY, 'min', 'max', 'step', 'mode', 'unit_of_measurement', 'payload_reset'],
       ...['optimistic', 'retain', 'command_template'],
     ],
     required: ['command_topic'],
@@ -134,6 +141,15 @@ function valueProblems(id: string, component: Fields): string[] {
   }
   if (p === 'switch' && ![undefined, 'outlet', 'switch'].includes(device_class as string)) {
     problems.push(`class ${device_class}`);
+  }
+  if (p === 'number') {
+    const { min = 1, max = 100, step = 1, mode = 'auto' } = component;
+    if (!(Number(min) < Number(max))) problems.push(`min ${min}, max ${max}`);
+    if (!(Number(step) >= 0.001)) problems.push(`step ${step}`);
+    if (!['auto', 'box', 'slider'].includes(String(mode))) problems.push(`mode ${mode}`);
+    if (device_class !== undefined && !SENSOR_CLASSES[String(device_class)]) {
+      problems.push(`class ${device_class}`);
+    }
   }
   if (p === 'sensor' && state_class !== undefined && !ALL.includes(String(state_class))) {
     problems.push(`state class ${state_class}`);

@@ -23,10 +23,12 @@ function messageOf(config: Config) {
   const text = discovery.payload().toString();
   expect(discoveryProblems(discovery.topic, text)).toEqual([]);
   const { cmps, ...others } = JSON.parse(text);
-  const byTopic = new Map(
-    Object.values<Record<string, unknown>>(cmps).map((one) => [one.state_topic, one]),
-  );
-  return { discovery, others, cmps, of: (topic: string) => byTopic.get(topic)! };
+  const all = Object.values<Record<string, unknown>>(cmps);
+  const shown = all.filter(({ p }) => p !== 'number');
+  const of = (topic: string) => shown.find((one) => one.state_topic === topic)!;
+  const settings = all.filter(({ p }) => p === 'number').map((one) => one.command_topic);
+  const settingOf = (topic: string) => all.find((one) => one.command_topic === `${topic}/set`)!;
+  return { discovery, others, cmps, of, settings, settingOf };
 }
 
 const CELL = `
@@ -41,6 +43,11 @@ sensors:
   - name: host
     driver: host
     filters: { uptime: [multiply: 0.0166, unit: min] }
+  - name: volume
+    driver: simulated
+    signal: gripper
+    payload: value
+    filters: { position: [integrate: 1s] }
   - name: state
     driver: digital-input
     line: DI3
@@ -110,6 +117,19 @@ describe('the description of a cell', () => {
     expect(of('robotcell1/host/uptime')).toMatchObject(uptime);
     const total = { device_class: 'energy', state_class: 'total_increasing' };
     expect(of('robotcell1/energy/total')).toMatchObject(total);
+  });
+
+  test('has a number for each counter, position and sum, which sets it', async () => {
+    const { settings, settingOf } = messageOf(await configOf(CELL));
+    expect(settings).toEqual(['robotcell1/energy/total/set', 'robotcell1/volume/position/set']);
+    expect(settingOf('robotcell1/energy/total')).toMatchObject({
+      ...{ p: 'number', unique_id: 'cellgate_robotcell1_2f_energy_2f_total_2f_set' },
+      ...{ name: 'energy total set', state_topic: 'robotcell1/energy/total' },
+      ...{ entity_category: 'config', mode: 'box', unit_of_measurement: 'kWh', step: 0.001 },
+    });
+    expect(settingOf('robotcell1/volume/position').value_template).toBe(
+      "{{ none if value == 'null' else value }}",
+    );
   });
 
   test('takes values of both forms', async () => {
