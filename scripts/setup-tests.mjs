@@ -23,6 +23,7 @@ const PACKAGES = {
   'libmosquitto-dev': () => existsSync('/usr/include/mosquitto.h'),
   'libpaho-mqtt-dev': () => existsSync('/usr/include/MQTTClient.h'),
   'libpaho-mqttpp-dev': () => existsSync('/usr/include/mqtt/client.h'),
+  'nats-server': () => has('nats-server'),
   procps: () => has('ps'),
   lintian: () => has('lintian'),
   mmdebstrap: () => has('mmdebstrap'),
@@ -32,6 +33,10 @@ const PACKAGES = {
     Object.entries(VM_PACKAGES).map(([name, program]) => [name, () => has(program)]),
   ),
 };
+// Erlang is large, and only npm run test:clusters needs it.
+if (process.argv.includes('--clusters')) {
+  PACKAGES['rabbitmq-server'] = () => has('rabbitmq-server');
+}
 const missing = () =>
   Object.keys(PACKAGES).filter((name) => {
     return !PACKAGES[name]();
@@ -76,9 +81,10 @@ function install(become, packages) {
   // Package lists are fetched only when the ones on this machine don't do.
   if (!root(what, ...apt) && root('fetching package lists', 'apt-get', 'update'))
     root(what, ...apt);
-  if (packages.includes('mosquitto') && has('systemctl')) {
-    // The tests start their own; Debian's would take port 1883 from the gateway.
-    root('stopping the mosquitto service', 'systemctl', 'disable', '--now', 'mosquitto');
+  for (const service of ['mosquitto', 'nats-server', 'rabbitmq-server']) {
+    if (!packages.includes(service) || !has('systemctl')) continue;
+    // The tests start their own; Debian's would take its port, 1883 of the gateway for one.
+    root(`stopping the ${service} service`, 'systemctl', 'disable', '--now', service);
   }
 }
 

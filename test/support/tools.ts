@@ -35,6 +35,8 @@ export const tools = {
   mosquittoSub: { path: find('mosquitto_sub'), package: 'mosquitto-clients' },
   paho: { path: pythonWithPaho(1), package: 'python3-paho-mqtt' },
   paho2: { path: pythonWithPaho(2), package: 'paho-mqtt 2 from PyPI' },
+  natsServer: { path: find('nats-server'), package: 'nats-server' },
+  rabbitmq: { path: find('rabbitmq-server'), package: 'rabbitmq-server' },
   ps: { path: find('ps'), package: 'procps' },
 } satisfies Record<string, Tool>;
 
