@@ -53,6 +53,8 @@ export const turnCases = {
     async run(target) {
       await pause(3000);
       const url = `http://127.0.0.1:${target.httpPort}/metrics`;
+      // The page's server is up after the broker.
+      while (!(await fetch(url).catch(() => undefined))) await pause(200);
       let longest = Number.POSITIVE_INFINITY;
       for (let n = 1; n <= 3; n++) {
         await target.turns();
