@@ -27,6 +27,7 @@ import { EventLoopDelay } from './runtime/event-loop-delay.ts';
 import type { ConfigSource, Gateway } from './runtime/gateway.ts';
 import { Health } from './runtime/health.ts';
 import { HealthTopics } from './runtime/health-topics.ts';
+import { IdleMemory } from './runtime/idle-memory.ts';
 import { createOnlineTopic } from './runtime/online-topic.ts';
 import { type PublishedForm, propertiesOf } from './runtime/own-messages.ts';
 import { PowerFail } from './runtime/power-fail.ts';
@@ -258,6 +259,7 @@ export async function startGateway(
     services.add(history, (next) => history.applyConfig(next.sensors));
     services.add(page);
   }
+  services.add(new IdleMemory());
   services.add(createSystemd({ env: process.env, log, stuck: progress.stuck }));
 
   await services.start();
