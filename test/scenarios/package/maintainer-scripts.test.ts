@@ -46,10 +46,10 @@ cp "$ROOT/usr/lib/cellgate/version" "$ROOT/running"`,
   'deb-systemd-helper': '',
   'systemd-sysusers': '',
   'systemd-tmpfiles': '',
-  chown: '',
+  chown: 'echo "$*" >> "$ROOT/owners"',
   sync: '',
   setpriv:
-    'while case "$1" in --*) true;; *) false;; esac; do [ "$1" = --init-groups ] || shift; shift; done\nexec "$@"',
+    'while case "$1" in --*) true;; *) false;; esac; do [ "$1" = --init-groups ] || shift; shift; done\n[ "$1 $2" != "test -r" ] || [ ! -e "$ROOT/unreadable" ] || exit 1\nexec "$@"',
   install: 'for last; do :; done\nmkdir -p "$last"',
 };
 
@@ -189,6 +189,29 @@ describe('an upgrade', () => {
     expect(one.running()).toBe('2');
     expect(versionInPlace(one)).toBe('2');
     expect(existsSync(join(one.root, 'usr/lib/cellgate.failed'))).toBe(false);
+  });
+
+  test('that failed is tried once more with another mistake, and the gateway runs on', () => {
+    for (const [, config, wanted] of BROKEN.slice(0, 2)) {
+      one.config(config);
+      const { status, said } = upgradeTo(one, '2');
+      expect(status).toBe(1);
+      expect(said).toMatch(wanted);
+      expect([one.calls(), one.running(), versionInPlace(one)]).toEqual([[], '1', '1']);
+    }
+    one.config(GOOD);
+    expect(one.run('postinst', 'configure', '1.0.0').status).toBe(0);
+    expect([one.running(), versionInPlace(one)]).toEqual(['2', '2']);
+  });
+
+  test('leaves the owners of a config that the service can read, and gives it the others', () => {
+    const owners = join(one.root, 'owners');
+    expect(upgradeTo(one, '2').status).toBe(0);
+    expect(existsSync(owners)).toBe(false);
+    writeFileSync(join(one.root, 'unreadable'), '');
+    expect(upgradeTo(one, '3').status).toBe(0);
+    const etc = join(one.root, 'etc/cellgate');
+    expect(readFileSync(owners, 'utf8')).toBe(`:cellgate ${etc} ${etc}/config.yaml\n`);
   });
 
   test('to a version that is older than the database leaves the gateway running', () => {
