@@ -37,6 +37,7 @@ test('below TLS, bytes are counted before their record ends, over TCP and over a
           violated: () => undefined,
         };
       },
+      onHandshakeFailed: () => undefined,
       readBuffer: Buffer.alloc(65_536),
       clock: systemClock,
       log: createQuietLog().log,
