@@ -97,7 +97,7 @@ export class Broker implements Service {
       disconnect: ({ clientId }, reason, reasonCode) =>
         void this.#connections.disconnectClient(clientId, reason, reasonCode),
       ended: (clientId, reason) => onceLog.info(clientId, reason, 'session ended'),
-      sessionEnded: (clientId) => this.#control.delayedWills.sessionEnded(clientId),
+      wills: () => this.#control.delayedWills,
     });
     this.#plane = plane;
     const handshake = new Handshake({

@@ -70,7 +70,7 @@ export class TestPlane extends FakeHandler {
       refused: () => undefined,
       reached: () => undefined,
       slow: () => undefined,
-      sessionEnded: () => undefined,
+      wills: () => ({ bytes: 0, bytesOf: () => 0, sessionEnded: () => undefined }),
       now: () => 0,
       wall: () => Date.UTC(2026, 0, 2),
     });

@@ -39,10 +39,22 @@ const NO_EXPIRY = -1;
 export class DelayedWills {
   readonly #parts: DelayedWillsParts;
   readonly #wills = new Map<string, KeptWill>();
+  #bytes = 0;
   #stopped = false;
 
   constructor(parts: DelayedWillsParts) {
     this.#parts = parts;
+  }
+
+  /** Of the wills whose clients are absent. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The same of one client. */
+  bytesOf(clientId: string): number {
+    const kept = this.#wills.get(clientId);
+    return kept?.due === undefined ? 0 : willBytes(kept.will);
   }
 
   /**
@@ -58,7 +70,11 @@ export class DelayedWills {
         properties: stored.properties.length > 0 ? stored.properties : undefined,
       };
       if (due === CONNECTED) this.#startLost(clientId, will, stored.delay * 1000, graceMs);
-      else this.#wills.set(clientId, { will, due });
+      else {
+        const kept: KeptWill = { will, due: undefined };
+        this.#wills.set(clientId, kept);
+        this.#wait(kept, due);
+      }
     }
   }
 
@@ -71,7 +87,7 @@ export class DelayedWills {
     this.#wills.set(clientId, kept);
     if (delayMs > graceMs) this.#setDue(clientId, kept, delayMs);
     // Not on disk: a further stop in this time gives its client the time again.
-    else if (graceMs > 0) kept.due = this.#parts.store.storedClock.now() + graceMs;
+    else if (graceMs > 0) this.#wait(kept, this.#parts.store.storedClock.now() + graceMs);
     // Now: the next connection of this client must not make it void.
     else this.#publish(clientId, will);
   }
@@ -79,7 +95,7 @@ export class DelayedWills {
   /** The client has connected: the will of its session's last connection is void, and this one is kept. */
   connected(clientId: string, will: Will | undefined): void {
     if (will) {
-      this.#wills.get(clientId)?.unwatch?.();
+      this.#remove(clientId);
       this.#wills.set(clientId, { will, due: undefined });
       this.#parts.store.journal.add([
         'putDelayedWill',
@@ -98,11 +114,23 @@ export class DelayedWills {
 
   /** The client has disconnected in order: there is no will. */
   drop(clientId: string): void {
+    if (this.#remove(clientId)) this.#parts.store.journal.add(['deleteDelayedWill', clientId]);
+  }
+
+  /** Without the disk; whether there was one. */
+  #remove(clientId: string): boolean {
     const kept = this.#wills.get(clientId);
-    if (!kept) return;
+    if (!kept) return false;
     this.#wills.delete(clientId);
     kept.unwatch?.();
-    this.#parts.store.journal.add(['deleteDelayedWill', clientId]);
+    if (kept.due !== undefined) this.#bytes -= willBytes(kept.will);
+    return true;
+  }
+
+  /** Its client is absent, until then at the latest. */
+  #wait(kept: KeptWill, due: number): void {
+    kept.due = due;
+    this.#bytes += willBytes(kept.will);
   }
 
   /** The connection has ended, and the session ends in so many milliseconds if its client does not come back. */
@@ -141,8 +169,9 @@ export class DelayedWills {
   }
 
   #setDue(clientId: string, kept: KeptWill, delayMs: number): void {
-    kept.due = this.#parts.store.storedClock.now() + delayMs;
-    this.#parts.store.journal.add(['delayedWillDue', kept.due, clientId]);
+    const due = this.#parts.store.storedClock.now() + delayMs;
+    this.#wait(kept, due);
+    this.#parts.store.journal.add(['delayedWillDue', due, clientId]);
   }
 
   #publish(clientId: string, will: Will): void {
@@ -151,4 +180,9 @@ export class DelayedWills {
       will.expiry === undefined ? null : this.#parts.store.storedClock.now() + will.expiry * 1000;
     this.#parts.publish({ ...will, expiresAt }, clientId);
   }
+}
+
+/** Bytes in memory, without what each entry of a map takes. */
+function willBytes({ topic, payload, properties }: Will): number {
+  return Buffer.byteLength(topic) + payload.length + (properties?.length ?? 0);
 }

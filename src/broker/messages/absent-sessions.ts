@@ -3,7 +3,7 @@ import type { Session } from './session.ts';
 import { sessionsToEnd } from './session-shares.ts';
 import type { Sessions } from './sessions.ts';
 
-type AbsentKey = 'sessions' | 'absentQueueBytes' | 'unreleased';
+type AbsentKey = 'sessions' | 'absentQueueBytes' | 'queueMemory' | 'unreleased';
 
 export interface AbsentLimits {
   readonly connections: number;
@@ -11,15 +11,26 @@ export interface AbsentLimits {
   readonly sessions?: number | undefined;
   /** Bytes in the queues of all absent clients together. */
   readonly absentQueueBytes: number;
+  /** Bytes of the wills of all absent clients together: they are in memory. */
+  readonly queueMemory: number;
   /** QoS 2 messages that clients have published and not released, of all sessions together. */
   readonly unreleased: number;
   /** Whether the session of the absent client that has the most ends where there is no room. */
   readonly absentSessions: 'end-largest' | 'keep';
 }
 
+/** The wills of absent clients, which wait for their delay. */
+export interface WaitingWills {
+  readonly bytes: number;
+  bytesOf(clientId: string): number;
+  /** The session of this client has ended. */
+  sessionEnded(clientId: string): void;
+}
+
 export interface AbsentSessionsParts {
   readonly sessions: Pick<Sessions, 'byClientId' | 'endSession'>;
   readonly limits: AbsentLimits;
+  wills(): Pick<WaitingWills, 'bytes' | 'bytesOf'>;
   reached(key: AbsentKey): void;
   /** The session of an absent client has ended for this reason. */
   ended(clientId: string, reason: string): void;
@@ -121,6 +132,7 @@ export class AbsentSessions {
   /** Called several times a second: the queues of absent clients and the identifiers grow in between. */
   sweep(): void {
     const { limits } = this.#parts;
+    this.#boundWills();
     this.#bound('absentQueueBytes', limits.absentQueueBytes, 'most bytes in its queue', queueBytes);
     if (this.#bound('unreleased', limits.unreleased, 'most unreleased messages', unreleased))
       return;
@@ -129,6 +141,16 @@ export class AbsentSessions {
       if (unreleased(session) > (most ? unreleased(most) : 0)) most = session;
     }
     if (most) this.#parts.disconnect(most, MOST_UNRELEASED, QUOTA_EXCEEDED);
+  }
+
+  /** A will whose session ends is published. */
+  #boundWills(): void {
+    const { limits } = this.#parts;
+    const wills = this.#parts.wills();
+    if (wills.bytes <= limits.queueMemory) return;
+    const willBytes = ({ clientId, online }: Session): number =>
+      online ? 0 : wills.bytesOf(clientId);
+    this.#bound('queueMemory', limits.queueMemory, 'largest will', willBytes);
   }
 
   /** False where all sessions have more than the limit and no absent one can end. */

@@ -13,7 +13,7 @@ import type { Store } from '../../store/store.ts';
 import type { DropCounter } from '../stats/drop-counter.ts';
 import type { LimitKey } from '../stats/limit-troubles.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
-import { type AbsentLimits, AbsentSessions } from './absent-sessions.ts';
+import { type AbsentLimits, AbsentSessions, type WaitingWills } from './absent-sessions.ts';
 import { Answers } from './answers.ts';
 import type { Client } from './client.ts';
 import { checkControlCharacters, type TopicLimits } from './control-characters.ts';
@@ -57,8 +57,7 @@ export interface DataPlaneParts {
   refused(clientId: string, reason: string): void;
   /** Something was refused or dropped because of this limit. */
   reached(key: LimitKey): void;
-  /** The session of this client has ended. */
-  sessionEnded(clientId: string): void;
+  wills(): WaitingWills;
   /** A client reads too slowly to hold up its publishers. */
   slow(clientId: string): void;
   /** Milliseconds that never jump and continue over restarts. */
@@ -94,7 +93,10 @@ export class DataPlane {
       setAside: (message: Message, to: string, error: unknown) =>
         setAside(parts, message, to, error, null),
     };
-    const sessions = new Sessions({ ...shared, flow: this.flow });
+    const sessions = new Sessions({
+      ...{ ...shared, flow: this.flow },
+      sessionEnded: (clientId) => parts.wills().sessionEnded(clientId),
+    });
     const absent = new AbsentSessions({ ...parts, sessions });
     this.sessions = sessions;
     this.absent = absent;

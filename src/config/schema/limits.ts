@@ -105,7 +105,9 @@ export const limitsSchema = z.strictObject({
     .describe('Most bytes in the queues of all absent clients together.'),
   queueMemory: size('1MiB', '1024GiB')
     .prefault('64MiB')
-    .describe('Most memory for the queues of all clean sessions together.'),
+    .describe(
+      'Most memory for the queues of all clean sessions together, and the same for the wills of all absent clients.',
+    ),
   queueMemoryPerClient: size('64KiB', '1024GiB')
     .prefault('16MiB')
     .describe('Most memory for the queue of one clean session.'),

@@ -134,3 +134,26 @@ describe('after a clean stop', () => {
     }
   });
 });
+
+test('the bytes of wills are counted while their clients are absent', () => {
+  const { wills, published, pass } = start(10, 0, Number.POSITIVE_INFINITY, ['a', 'b', 'c']);
+  const BYTES = 'willgone'.length;
+  const counted = () => [wills.bytes, wills.bytesOf('a')];
+  expect(counted()).toEqual([3 * BYTES, BYTES]);
+  wills.connected('a', {
+    topic: 'will',
+    payload: Buffer.from('x'),
+    qos: 0,
+    retain: false,
+    delay: 5,
+  });
+  expect(counted()).toEqual([2 * BYTES, 0]);
+  wills.lost('a', 60_000);
+  expect(counted()).toEqual([2 * BYTES + 5, 5]);
+  wills.sessionEnded('b');
+  wills.connected('c', undefined);
+  expect(counted()).toEqual([5, 5]);
+  pass(10_000);
+  expect(published).toEqual(['b', 'a']);
+  expect(counted()).toEqual([0, 0]);
+});

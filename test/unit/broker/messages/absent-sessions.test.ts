@@ -10,11 +10,12 @@ let events: string[];
 let limits: { -readonly [Key in keyof AbsentLimits]: AbsentLimits[Key] };
 let absent: AbsentSessions;
 let now: number;
+let wills: Map<string, number>;
 
 beforeEach(() => {
-  [sessions, events, now] = [new Map(), [], 1_000_000];
+  [sessions, events, now, wills] = [new Map(), [], 1_000_000, new Map()];
   limits = {
-    ...{ connections: 5, sessions: 4, absentQueueBytes: 1000, unreleased: 100 },
+    ...{ connections: 5, sessions: 4, absentQueueBytes: 1000, queueMemory: 500, unreleased: 100 },
     absentSessions: 'end-largest',
   };
   absent = new AbsentSessions({
@@ -24,8 +25,13 @@ beforeEach(() => {
       endSession: (session: Session, reason: string) => {
         events.push(`end ${session.clientId} ${reason}`);
         sessions.delete(session.clientId);
+        wills.delete(session.clientId);
       },
     } as unknown as ConstructorParameters<typeof AbsentSessions>[0]['sessions'],
+    wills: () => ({
+      bytes: [...wills.values()].reduce((sum, bytes) => sum + bytes, 0),
+      bytesOf: (clientId) => wills.get(clientId) ?? 0,
+    }),
     reached: (key) => void events.push(`reached ${key}`),
     ended: (clientId, reason) => void events.push(`${clientId}: ${reason}`),
     disconnect: ({ clientId }, reason) => void events.push(`disconnect ${clientId}: ${reason}`),
@@ -199,6 +205,23 @@ describe('the queues of absent clients', () => {
     const before = events.length;
     absent.sweep();
     expect(events).toHaveLength(before);
+  });
+});
+
+describe('the wills of absent clients', () => {
+  test('are within the memory for queues together; else the session with the largest ends', () => {
+    for (const [clientId, bytes] of Object.entries({ a: 200, b: 250, c: 51, d: 900 })) {
+      add(clientId, { online: clientId === 'd' });
+      if (clientId !== 'd') wills.set(clientId, bytes);
+    }
+    absent.sweep();
+    expect(events).toEqual([
+      'reached queueMemory',
+      'end b session-cut',
+      'b: absent, with the largest will: its session has ended',
+    ]);
+    absent.sweep();
+    expect(left()).toEqual(['a', 'c', 'd']);
   });
 });
 
