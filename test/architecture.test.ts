@@ -38,7 +38,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   'unix-dgram': ['src/runtime/systemd.ts'],
   mqtt: ['src/uplink/plant-client.ts', 'src/page/gateway.ts'],
   'mqtt-packet': ['src/broker/control/control-plane.ts'],
-  uplot: ['src/page/chart.ts'],
+  uplot: ['src/page/chart.ts', 'src/page/sensor/signal-chart.ts'],
   commander: ['src/cli/program.ts'],
   'prom-client': ['src/http/metrics.ts'],
 };

@@ -6,7 +6,7 @@ import { Sequence } from '../base/sequence.ts';
 import type { KeyValueStore } from '../base/state.ts';
 import type { AlarmConfig } from '../config/schema/alarms.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
-import { alarmTopic } from '../driver-kit/cell-topics.ts';
+import { alarmTopic, readingTopic } from '../driver-kit/cell-topics.ts';
 import { Alarm, type AlarmStatus } from './alarm.ts';
 import { type AlarmCommand, parseAlarmCommand } from './alarm-command.ts';
 import type { WatchedSample } from './alarm-condition.ts';
@@ -42,6 +42,10 @@ export interface AlarmsParts {
 export interface NamedAlarmStatus extends AlarmStatus {
   readonly sensor: string;
   readonly topic: string;
+  /** The topic of the value that it watches. */
+  readonly of: string;
+  /** The values at which it becomes active: above the high one, below the low one. */
+  readonly limits?: { readonly low?: number; readonly high?: number };
 }
 
 /** All alarms of the sensors. They get every sample behind the filters, also those that are not published. */
@@ -134,7 +138,12 @@ class AlarmList implements Alarms {
   };
 
   list(): NamedAlarmStatus[] {
-    return this.#entries.map(({ sensor, topic, alarm }) => ({ sensor, topic, ...alarm.status() }));
+    const { cell } = this.#parts;
+    return this.#entries.map(({ sensor, topic, config, alarm }) => {
+      const limits = limitsOf(config);
+      const of = readingTopic(cell, sensor, config.channel ?? '');
+      return { sensor, topic, of, ...(limits && { limits }), ...alarm.status() };
+    });
   }
 
   async command(id: string, command: AlarmCommand): Promise<string | undefined> {
@@ -254,4 +263,10 @@ function isMeant(followed: string, entry: Pick<Entry, 'sensor' | 'config'>): boo
 function close({ alarm, unsubscribe }: Entry): void {
   unsubscribe();
   alarm.close();
+}
+
+function limitsOf({ above, below, outside }: AlarmConfig): NamedAlarmStatus['limits'] {
+  if (above !== undefined) return { high: above };
+  if (below !== undefined) return { low: below };
+  return outside && { low: outside[0], high: outside[1] };
 }

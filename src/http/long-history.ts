@@ -3,7 +3,13 @@ import type { Archive } from '../history/archive/archive.ts';
 import type { ArchiveSeries } from '../history/archive/archive-file.ts';
 import { CSV_HEAD, csvLines, seriesPoint } from '../history/archive/series-text.ts';
 import { POINTS, type Series } from '../history/hour-history.ts';
+import { type RecentHistory, recentSeries } from '../history/recent-series.ts';
 import { type Answer, jsonAnswer, textAnswer } from './answer.ts';
+
+export interface HistoryParts {
+  readonly archive: Pick<Archive, 'read'>;
+  readonly history: RecentHistory;
+}
 
 const DAY_MS = 86_400_000;
 const USUAL_POINTS = 1000;
@@ -22,9 +28,9 @@ export function isLong(query: URLSearchParams): boolean {
   return ['from', 'to', 'points', 'every', 'format'].some((name) => query.has(name));
 }
 
-/** The long history of topics that the visitor may read, as JSON or CSV. */
+/** The history of topics that the visitor may read, as JSON or CSV: the long one, else what is kept of every sensor. */
 export async function longSeries(
-  archive: Pick<Archive, 'read'>,
+  { archive, history }: HistoryParts,
   topics: readonly string[],
   query: URLSearchParams,
 ): Promise<Answer> {
@@ -34,7 +40,12 @@ export async function longSeries(
   if (format !== 'json' && format !== 'csv') return textAnswer(400, 'format is json or csv.');
   const found: (readonly [string, ArchiveSeries])[] = [];
   try {
-    for (const topic of topics) found.push([topic, await archive.read({ topic, ...asked })]);
+    for (const topic of topics) {
+      const range = { topic, ...asked };
+      const long = await archive.read(range);
+      const isEmpty = long.points.length === 0;
+      found.push([topic, isEmpty ? recentSeries(history, range) : long]);
+    }
   } catch (error) {
     return textAnswer(503, `The history can't be read: ${(error as Error).message}`);
   }

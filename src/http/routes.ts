@@ -155,7 +155,7 @@ async function series(
   visitor: Visitor,
 ): Promise<Answer> {
   const readable = topicsOf(query).filter((topic) => isTopic(topic) && visitor.maySubscribe(topic));
-  if (isLong(query)) return longSeries(parts.archive, readable, query);
+  if (isLong(query)) return longSeries(parts, readable, query);
   const span = query.get('span') ?? 'hour';
   const found: (readonly [string, Series])[] = [];
   for (const topic of readable) {

@@ -1,6 +1,7 @@
 import type { AlarmAction } from './alarm-row.ts';
 import { parseResult } from './command-result.ts';
 import { type Gateway, randomId } from './gateway.ts';
+import { reasonText } from './reasons.ts';
 import { translate } from './translations.ts';
 
 const ANSWER_TIMEOUT_MS = 5000;
@@ -47,7 +48,11 @@ export class AlarmActions {
   receive(topic: string, payload: string): void {
     const { id, ok, reason = '' } = parseResult(payload);
     if (id === undefined) return;
-    this.#finish(topic, id, ok ? translate('done') : translate('refused', { reason }));
+    this.#finish(
+      topic,
+      id,
+      ok ? translate('done') : translate('refused', { reason: reasonText(reason) }),
+    );
   }
 
   /** Reads the rights for these alarms that are not known yet. */

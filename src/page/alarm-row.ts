@@ -1,5 +1,6 @@
 import type { NamedAlarmStatus } from '../alarms/alarms.ts';
 import { element, setAttribute, setText } from './dom.ts';
+import { reasonText } from './reasons.ts';
 import { moment, momentInFull, number, translate } from './translations.ts';
 
 /** One alarm of a list, with its button. */
@@ -38,7 +39,7 @@ export function createAlarmRow({ sensor, name, topic }: NamedAlarmStatus): Alarm
     text: element('span', { class: 'what', lang: 'en' }),
     value: element('span', { class: 'value' }),
     state: element('span', { class: 'pill' }),
-    reason: element('p', { class: 'reason', lang: 'en' }),
+    reason: element('p', { class: 'reason' }),
     button: element('button', { type: 'button' }, translate('acknowledge')),
     result: element('p', { class: 'result', role: 'status' }),
   };
@@ -81,7 +82,7 @@ export function showAlarm(
   const at = since === undefined || !isRaised(alarm) ? undefined : Date.parse(since);
   setText(row.time, at === undefined ? '' : moment(at, now));
   setAttribute(row.time, 'title', at === undefined ? undefined : momentInFull(at));
-  setText(row.reason, reasonText(alarm));
+  setText(row.reason, whyText(alarm));
   setAttribute(row.button, 'hidden', !isRaised(alarm) || acknowledged);
   setAttribute(row.button, 'aria-disabled', action.allowed !== true || undefined);
   setText(row.result, action.result);
@@ -104,8 +105,8 @@ function stateText({
     : translate('acknowledgedBy', { name: acknowledgedBy });
 }
 
-function reasonText({ latched, reason }: NamedAlarmStatus): string {
-  if (reason !== undefined) return translate('valueLost', { reason });
+function whyText({ latched, reason }: NamedAlarmStatus): string {
+  if (reason !== undefined) return translate('valueLost', { reason: reasonText(reason) });
   return latched ? translate('latched') : '';
 }
 

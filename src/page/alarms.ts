@@ -36,6 +36,9 @@ export function createAlarms(gateway: Gateway) {
 
   return {
     ...nodes,
+    get list(): readonly NamedAlarmStatus[] {
+      return alarms;
+    },
     /** Raised and not shelved. */
     get count(): number {
       return alarms.filter((one) => isRaised(one) && one.shelvedUntil === undefined).length;

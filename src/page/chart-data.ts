@@ -7,14 +7,6 @@ const POINTS = 360;
 /** A series that has only begun is not drawn as a dot in an empty hour. */
 const LEAST_POINTS = 12;
 
-/** One point: times are in seconds since the Unix epoch. */
-export interface Point {
-  readonly time: number;
-  readonly low: number;
-  readonly high: number;
-  readonly last: number;
-}
-
 /** The points of one chart, the oldest first: the lowest, the highest and the last value of each time. */
 export class ChartData {
   #times: number[] = [];
@@ -34,13 +26,6 @@ export class ChartData {
     const highs = this.#high.filter((value) => value !== null);
     if (lows.length === 0 || highs.length === 0) return undefined;
     return { low: Math.min(...lows), high: Math.max(...highs) };
-  }
-
-  /** Undefined where there is no point, or one without a value. */
-  pointAt(index: number | null | undefined): Point | undefined {
-    const [time, high, low, last] = this.columns.map((column) => column[index ?? -1]);
-    if (typeof time !== 'number' || typeof last !== 'number') return undefined;
-    return { time, low: low ?? last, high: high ?? last, last };
   }
 
   /** Where an axis of time that ends at `end` begins. */

@@ -9,8 +9,6 @@ export interface ChartStyle {
   readonly steps: boolean;
   /** For counts: the axis begins at 0. */
   readonly fromZero?: boolean;
-  /** Gets the point under the pointer as text; an empty one when the pointer has left. */
-  readonly onPointer?: (text: string) => void;
 }
 
 /** What the drawing needs of the chart. */
@@ -19,8 +17,6 @@ export interface ChartFunctions {
   format(value: number): string;
   /** Where an axis of time that ends at `end` begins, in seconds. */
   beginOf(end: number): number;
-  /** The point with this index as text. */
-  textAt(index: number | null | undefined): string;
   /** uPlot's drawing of steps. */
   readonly stepped: uPlot.Series.PathBuilder | undefined;
 }
@@ -54,7 +50,7 @@ export function chartOptions(
     width,
     height: style.height,
     legend: { show: false },
-    ...pointerOptions(style, functions),
+    cursor: { show: false },
     padding: style.axes ? [8, 8, 0, 0] : [3, 2, 3, 2],
     scales: {
       x: { time: true, range: (_plot, _from, to) => [functions.beginOf(to), to] },
@@ -63,17 +59,6 @@ export function chartOptions(
     axes: style.axes ? axes(style, functions) : [{ show: false }, { show: false }],
     series: [{}, hidden, hidden, { stroke: line, width: 1.5, points: { show: false }, ...paths }],
     bands: [{ series: [1, 2], fill: `${line}33` }],
-  };
-}
-
-function pointerOptions(
-  { onPointer }: ChartStyle,
-  { textAt }: ChartFunctions,
-): Pick<uPlot.Options, 'cursor' | 'hooks'> {
-  if (!onPointer) return { cursor: { show: false }, hooks: {} };
-  return {
-    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-    hooks: { setCursor: [({ cursor }) => onPointer(textAt(cursor.idx))] },
   };
 }
 

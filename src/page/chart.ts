@@ -1,7 +1,7 @@
 import uPlot from 'uplot';
 import type { Series } from '../history/hour-history.ts';
 import { ChartData } from './chart-data.ts';
-import { type ChartStyle, chartOptions, clockOf } from './chart-options.ts';
+import { type ChartStyle, chartOptions } from './chart-options.ts';
 import { onColourScheme } from './colour-scheme.ts';
 import { number, translate } from './translations.ts';
 
@@ -32,13 +32,6 @@ export function createChart(style: ChartStyle): Chart {
   const functions = {
     format,
     beginOf: (end: number) => data.beginOf(end),
-    textAt(index: number | null | undefined): string {
-      const point = data.pointAt(index);
-      if (!point) return '';
-      const { time, low, high, last } = point;
-      const range = low === high ? '' : ` (${format(low)} – ${format(high)})`;
-      return `${clockOf(time)}: ${format(last)}${range}`;
-    },
     stepped: style.steps ? uPlot.paths.stepped?.({ align: 1 }) : undefined,
   };
 

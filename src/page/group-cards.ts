@@ -1,6 +1,7 @@
 import { createKeyed, element, setAttribute, setText } from './dom.ts';
 import { valueText } from './reading-text.ts';
 import type { ChannelGroup, LiveChannel, Readings } from './readings.ts';
+import { reasonText } from './reasons.ts';
 import { addressOf } from './router.ts';
 import { translate } from './translations.ts';
 
@@ -84,5 +85,5 @@ function showRow(row: Row): void {
   const { quality, reason } = channel.reading;
   setAttribute(node, 'data-quality', quality);
   setText(value, quality === 'bad' ? translate('bad') : valueText(channel));
-  setAttribute(value, 'title', reason);
+  setAttribute(value, 'title', reason && reasonText(reason));
 }

@@ -12,8 +12,9 @@ import { createLogin } from './login.ts';
 import { createOutputs } from './outputs.ts';
 import { createOverview } from './overview.ts';
 import { Readings } from './readings.ts';
-import { placeOf, type Tab } from './router.ts';
+import { type Place, placeOf } from './router.ts';
 import { createSections } from './sections.ts';
+import { sensorPlaceOf } from './sensor-address.ts';
 import { createSensors } from './sensors.ts';
 import { createShares } from './shares.ts';
 import { createStore } from './store.ts';
@@ -43,7 +44,7 @@ let listedClients: readonly SessionStatus[] = [];
 let sensorStatus: readonly SensorStatus[] = [];
 let state: State = 'connecting';
 let wasLive = false;
-let shownTab: Tab = 'overview';
+let place: Place = { tab: 'overview', part: '', encoded: '' };
 let about = { cell: '', version: '', started: 0 };
 const gateway = new Gateway({ state: onState, message: onMessage, denied: onDenied });
 
@@ -62,6 +63,14 @@ const clients = createLazySection(async () => {
 const users = createLazySection(async () => {
   const { Users } = await import('./users/users.ts');
   return new Users(gateway, confirm);
+});
+const sensorPage = createLazySection(async () => {
+  const { SensorPage } = await import('./sensor/sensor-page.ts');
+  return SensorPage.load({
+    ...{ gateway, readings },
+    place: () => sensorPlaceOf(place.encoded),
+    alarms: () => alarms.list,
+  });
 });
 const topics = createLazySection(async () => {
   const { Topics } = await import('./topics/topics.ts');
@@ -84,7 +93,7 @@ const overview = createOverview(readings, alarms.raised, notes.troubles);
 
 const sections = createSections({
   overview: [{ node: overview.node }],
-  sensors: [{ node: notes.sensors }, { node: sensors.node }],
+  sensors: [{ node: notes.sensors }, { node: sensors.node }, { node: sensorPage.node }],
   alarms: [{ node: notes.alarms }, { node: alarms.all, empty: 'noAlarms' }],
   outputs: [{ node: notes.outputs }, { node: outputs.node, empty: 'noOutputs' }],
   plant: [{ node: notes.uplinks }, { node: uplinks.node, empty: 'noUplinks' }],
@@ -111,23 +120,43 @@ showPlace();
 /** The sections that work only while they are on the screen. */
 function showLazy(): void {
   const isLive = state === 'live' && !document.hidden;
-  clients.show(isLive && shownTab === 'clients');
-  topics.show(isLive && shownTab === 'topics');
-  log.show(isLive && shownTab === 'system');
-  users.show(isLive && shownTab === 'clients' && gateway.isAdministrator);
-  config.show(isLive && shownTab === 'config');
+  clients.show(isLive && place.tab === 'clients');
+  topics.show(isLive && place.tab === 'topics');
+  log.show(isLive && place.tab === 'system');
+  users.show(isLive && place.tab === 'clients' && gateway.isAdministrator);
+  config.show(isLive && place.tab === 'config');
+  showSensorPage(isLive);
 }
 
 /** Shows the section that the address names. */
 function showPlace(): void {
-  const { tab, part } = placeOf(location.hash) ?? { tab: 'overview', part: '' };
+  const before = place;
+  place = placeOf(location.hash) ?? { tab: 'overview', part: '', encoded: '' };
+  const { tab } = place;
   sections.choose(tab);
   frame.choose(tab);
-  shownTab = tab;
+  // Another sensor, or another time: the section begins again.
+  sensorPage.show(false);
   showLazy();
   render();
-  if (tab === 'sensors' && part !== '') sensors.go(part);
-  else scrollTo(0, 0);
+  if (isGroup()) sensors.go(place.part);
+  // The next chart of the same sensors is at the same place of the screen.
+  else if (tab !== before.tab || place.part === '' || before.part === '') scrollTo(0, 0);
+}
+
+/** Whether the address names a group of sensors, and not some of them. */
+function isGroup(): boolean {
+  return place.tab === 'sensors' && place.part !== '' && sensors.hasGroup(place.part);
+}
+
+/** Either the tiles or the page of a sensor. */
+function showSensorPage(isLive: boolean): void {
+  // A group is known once the sensors are.
+  const isKnown = readings.size > 0 && place.part !== '' && !isGroup();
+  const isPage = place.tab === 'sensors' && isKnown;
+  sensors.node.hidden = isPage;
+  sensorPage.node.hidden = !isPage;
+  sensorPage.show(isLive && isPage);
 }
 
 function onState(next: State): void {
@@ -237,6 +266,8 @@ function render(): void {
   const isDenied = limited.isShown;
   overview.render({ ...facts, clients: onlineClients(), isLive, isDenied });
   sensors.render();
+  showSensorPage(isLive && !document.hidden);
+  sensorPage.render();
   clients.render();
   topics.render();
   if (about.version === '') return;
@@ -261,6 +292,7 @@ setInterval(() => {
   topics.poll();
   users.poll();
   config.poll();
+  sensorPage.poll();
 }, POLL_MS);
 setInterval(() => {
   if (state !== 'live') return;

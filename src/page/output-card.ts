@@ -1,5 +1,6 @@
 import type { OutputStatus } from '../outputs/output.ts';
 import { element, setAttribute, setText } from './dom.ts';
+import { showReason } from './reasons.ts';
 import { translate } from './translations.ts';
 
 /** One output with its switch. */
@@ -43,8 +44,10 @@ export function showOutput({ node, toggle, state, reason, status, allowed }: Out
   setText(state, translate(value === null ? 'unknown' : value ? 'on' : 'off'));
   setAttribute(toggle, 'aria-checked', String(value === true));
   setAttribute(toggle, 'aria-disabled', allowed !== true || undefined);
-  setText(reason, why ?? (allowed === false ? translate('mayNot') : ''));
-  setAttribute(reason, 'lang', why === undefined ? undefined : 'en');
+  if (why === undefined) {
+    showReason(reason, '');
+    setText(reason, allowed === false ? translate('mayNot') : '');
+  } else showReason(reason, why);
 }
 
 /** A disabled switch stays in the order of the keyboard, so that a user finds it and its reason. */

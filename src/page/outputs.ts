@@ -4,6 +4,7 @@ import type { ConfirmDialog } from './confirm-dialog.ts';
 import { createKeyed, element, setText } from './dom.ts';
 import { type Gateway, randomId } from './gateway.ts';
 import { createOutputCard, isDisabled, type OutputCard, showOutput } from './output-card.ts';
+import { reasonText } from './reasons.ts';
 import { translate } from './translations.ts';
 
 const ANSWER_TIMEOUT_MS = 3000;
@@ -48,7 +49,11 @@ export function createOutputs(gateway: Gateway, confirm: ConfirmDialog) {
       if (!card) return false;
       const { id, ok, reason } = parseResult(payload);
       if (id !== undefined) {
-        finish(card, id, ok ? translate('done') : translate('refused', { reason: reason ?? '' }));
+        finish(
+          card,
+          id,
+          ok ? translate('done') : translate('refused', { reason: reasonText(reason ?? '') }),
+        );
       }
       return true;
     },

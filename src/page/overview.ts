@@ -2,6 +2,7 @@ import { element, setAttribute, setText } from './dom.ts';
 import { createGroupCards } from './group-cards.ts';
 import { icon } from './icons.ts';
 import type { QualityCounts, Readings } from './readings.ts';
+import { showReason } from './reasons.ts';
 import { addressOf, type Tab } from './router.ts';
 import { counted, number, translate } from './translations.ts';
 import { type Facts, verdictOf } from './verdict.ts';
@@ -94,9 +95,15 @@ function part(name: 'alarms' | 'sensors', content: Element): HTMLElement {
   return element('section', { 'aria-labelledby': id, hidden: true }, title, content);
 }
 
+function troubleItem(sentence: string, hidden: boolean): HTMLLIElement {
+  const text = element('span');
+  showReason(text, sentence);
+  return element('li', { hidden }, icon('trouble'), text);
+}
+
 /** One line for each trouble; the first few, and the others on demand. */
 function createTroubles() {
-  const list = element('ul', { class: 'rows', lang: 'en' });
+  const list = element('ul', { class: 'rows' });
   const more = element('button', { type: 'button', hidden: true });
   const title = element('h2', { id: 'troubles-title' }, translate('troubles'));
   const node = element('section', { class: 'troubles', hidden: true });
@@ -108,7 +115,7 @@ function createTroubles() {
   const draw = (): void => {
     node.hidden = sentences.length === 0;
     const items = sentences.map((sentence, index) =>
-      element('li', { hidden: !isOpen && index >= TROUBLES }, icon('trouble'), sentence),
+      troubleItem(sentence, !isOpen && index >= TROUBLES),
     );
     list.replaceChildren(...items);
     more.hidden = isOpen || sentences.length <= TROUBLES;

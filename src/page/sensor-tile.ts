@@ -1,10 +1,11 @@
 import { createBand } from './band.ts';
 import { type Chart, createChart } from './chart.ts';
-import type { Subject } from './detail.ts';
 import { element, setAttribute, setText } from './dom.ts';
 import type { LiveReading } from './reading.ts';
 import { shownValue } from './reading-text.ts';
 import type { LiveChannel } from './readings.ts';
+import { showReason } from './reasons.ts';
+import { sensorAddress, USUAL } from './sensor-address.ts';
 import { span, translate } from './translations.ts';
 
 /** The end of a name that a short tile shows whole; its beginning is cut. */
@@ -15,7 +16,7 @@ const BAND_PX = 16;
 /** One channel of a sensor. */
 export interface SensorTile {
   readonly node: HTMLLIElement;
-  readonly open: HTMLButtonElement;
+  readonly open: HTMLAnchorElement;
   readonly channel: LiveChannel;
   readonly topic: string;
   readonly value: HTMLElement;
@@ -37,7 +38,8 @@ export interface SensorTile {
 export function createSensorTile(channel: LiveChannel): SensorTile {
   const { topic, name, label, reading } = channel;
   const steps = typeof reading.value === 'boolean';
-  const open = element('button', { type: 'button', class: 'open', 'aria-haspopup': 'dialog' });
+  const href = sensorAddress({ names: [name], range: USUAL });
+  const open = element('a', { class: 'open', href });
   setAttribute(open, 'aria-label', label);
   setAttribute(open, 'title', name);
   open.append(...cutName(label));
@@ -47,7 +49,7 @@ export function createSensorTile(channel: LiveChannel): SensorTile {
     value: element('span', { class: 'value' }),
     unit: element('span', { class: 'unit' }),
     quality: element('span', { class: 'quality' }),
-    reason: element('p', { class: 'reason', lang: 'en' }),
+    reason: element('p', { class: 'reason' }),
     age: element('span', { class: 'age' }),
     range: element('p', { class: 'hidden' }),
     chart: steps ? createBand(BAND_PX) : createChart({ height: CHART_PX, axes: false, steps }),
@@ -80,8 +82,7 @@ export function showReading(tile: SensorTile): void {
   setText(tile.value, value);
   setText(tile.unit, unit);
   setText(tile.quality, translate(quality));
-  setText(tile.reason, reason ?? '');
-  setAttribute(tile.reason, 'title', reason);
+  showReason(tile.reason, reason ?? '', true);
   setAttribute(tile.node, 'data-quality', quality);
 }
 
@@ -96,21 +97,6 @@ export function showRange({ chart, range: node }: SensorTile): void {
   const { range } = chart;
   setText(node, range ? translate('lastHour', range) : translate('noValues'));
   chart.node.hidden = range === undefined;
-}
-
-/** A channel for the large chart. */
-export function subjectOf(channel: LiveChannel): Subject {
-  const { topic, label } = channel;
-  return {
-    topic,
-    name: label,
-    steps: typeof channel.reading.value === 'boolean',
-    now() {
-      const { value, quality, reason } = channel.reading;
-      const shown = shownValue(channel);
-      return { text: shown.value, quality, reason, unit: shown.unit, value: drawable(value) };
-    },
-  };
 }
 
 /** The value as a chart can show it. */

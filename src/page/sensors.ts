@@ -1,9 +1,8 @@
-import { Detail } from './detail.ts';
 import { createKeyed, element, setAttribute, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
 import type { ChannelGroup, Readings } from './readings.ts';
 import { createSensorSearch } from './sensor-search.ts';
-import { type SensorTile, subjectOf } from './sensor-tile.ts';
+import type { SensorTile } from './sensor-tile.ts';
 import {
   createTileGroup,
   filterGroups,
@@ -25,8 +24,7 @@ export function createSensors(gateway: Gateway, readings: Readings) {
     createTileGroup(group, tiles.create),
   );
 
-  const detail = new Detail(gateway);
-  const tiles = createTiles(gateway, (tile) => detail.open(subjectOf(tile.channel)));
+  const tiles = createTiles(gateway);
 
   const search = createSensorSearch(() => filter());
   const matches = ({ channel }: SensorTile): boolean =>
@@ -59,24 +57,26 @@ export function createSensors(gateway: Gateway, readings: Readings) {
 
   return {
     node: element('div', {}, search.node, nothing, list),
+    /** Whether there is a group with this name, and no value with it. */
+    hasGroup(name: string): boolean {
+      const isValue = [...readings.all].some((one) => one.name === name);
+      return !isValue && readings.groups.some((group) => group.name === name);
+    },
     /** Brings a group to the screen. */
     go(name: string): void {
       groups.parts.get(name)?.node.scrollIntoView();
     },
     /** Called a few times a second: updates only what has changed and is on the screen. */
     render(): void {
-      detail.render();
       arrange();
       tiles.render();
     },
     /** Called every few seconds. */
     advance(): void {
-      detail.advance();
       tiles.advance();
     },
     /** Loads the charts again: after a time without the gateway they have gaps. */
     reload(): void {
-      void detail.reload();
       tiles.reload();
     },
   };

@@ -10,8 +10,8 @@ import {
   showReading,
 } from './sensor-tile.ts';
 
-/** All tiles of sensors: each has its chart once it is on the screen. `open` is called with a tile that is chosen. */
-export function createTiles(gateway: Gateway, open: (tile: SensorTile) => void) {
+/** All tiles of sensors: each has its chart once it is on the screen. */
+export function createTiles(gateway: Gateway) {
   const tileOf = new Map<Element, SensorTile>();
   const load = createHistoryLoader<SensorTile>(gateway, (tile, series) => {
     tile.hasHistory = true;
@@ -32,7 +32,6 @@ export function createTiles(gateway: Gateway, open: (tile: SensorTile) => void) 
       const tile = createSensorTile(channel);
       tileOf.set(tile.node, tile);
       visibility.observe(tile.node);
-      tile.open.addEventListener('click', () => open(tile));
       return Object.assign(tile, {
         end(): void {
           visibility.unobserve(tile.node);

@@ -2,6 +2,7 @@ import type { UplinkStatus } from '../uplink/uplink.ts';
 import { type Chart, createChart } from './chart.ts';
 import { createFacts, createKeyed, element, setAttribute, setText } from './dom.ts';
 import type { Gateway } from './gateway.ts';
+import { showReason } from './reasons.ts';
 import { number, span, translate } from './translations.ts';
 
 interface Card {
@@ -109,7 +110,7 @@ function showCard(card: Card, status: UplinkStatus): void {
   setAttribute(node, 'data-state', status.state);
   setText(state, `${translate(status.state)} · ${span(status.since)}`);
   setText(url, [status.url, status.protocol ?? []].flat().join(', '));
-  setText(reason, status.reason ?? '');
+  showReason(reason, status.reason ?? '');
   const dropped = Object.values(status.dropped).reduce((sum, count) => sum + count, 0);
   facts.set('waiting', number(status.queued));
   facts.set('oldest', status.oldestAge === null ? '–' : span(status.oldestAge));

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -194,57 +194,89 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await close();
   });
 
-  test('a tile opens a large chart, by click and by keyboard', async () => {
+  test('a sensor is a page with an address: its chart with others, limits, zoom, figures and CSV', async () => {
     const { page, wrong, close } = await visit();
     await lives(page);
-    const position = tile(page, 'gripper/position');
-    await position.locator('canvas').waitFor();
-    await position.click();
-    const dialog = page.getByRole('dialog', { name: 'gripper/position' });
-    await dialog.locator('canvas').waitFor();
-    const lastHour = dialog.getByText(/^Last hour: .* mm$/);
-    await expect.poll(() => lastHour.count(), POLL).toBe(1);
-    await dialog.getByText('With history: day in its config').waitFor();
-    expect(await dialog.getByRole('button', { name: 'Day' }).count()).toBe(0);
-    const before = await dialog.locator('.figure').innerText();
-    await until(
-      'its value moves',
-      async () => (await dialog.locator('.figure').innerText()) !== before,
-      20_000,
-    );
-    await dialog.getByRole('button', { name: 'Close' }).click();
-    await dialog.waitFor({ state: 'hidden' });
+    await tile(page, 'bare/j1').getByRole('link').press('Enter');
+    const card = page.locator('.sensor-card');
+    await card.getByRole('heading', { name: 'bare/j1' }).waitFor();
+    expect(new URL(page.url()).hash).toBe('#sensors/bare%2Fj1');
+    expect(await page.locator('.tile').first().isVisible()).toBe(false);
+    await card.locator('canvas').waitFor();
+    const rows = card.locator('tbody tr');
+    const highest = rows.first().locator('td').nth(3);
+    await expect.poll(() => highest.innerText(), POLL).toMatch(/^\d.* °C$/);
+    await rows.first().getByText('Alarm warm above -100 °C').waitFor();
+    const before = await card.locator('.figure').innerText();
+    await expect.poll(() => card.locator('.figure').innerText(), POLL).not.toBe(before);
 
-    const door = tile(page, 'door/closed').getByRole('button', { name: 'door/closed' });
-    await position.getByRole('button').focus();
-    await tabTo(page, door);
-    await page.keyboard.press('Enter');
-    const large = page.getByRole('dialog', { name: 'door/closed' });
-    const day = large.getByRole('button', { name: 'Day' });
-    await day.waitFor();
-    await tabTo(page, day);
-    await page.keyboard.press('Space');
-    expect(await day.getAttribute('aria-pressed')).toBe('true');
-    await large.getByText(/^Last day: (yes|no) to (yes|no)$/).waitFor();
-    await expect.poll(() => large.locator('canvas').count(), POLL).toBe(1);
-    expect(await axeProblems(page)).toEqual([]);
-    await page.keyboard.press('Escape');
-    await large.waitFor({ state: 'hidden' });
-    expect(await door.and(page.locator(':focus')).count()).toBe(1);
+    await card.getByRole('combobox').selectOption('door/closed');
+    await card.getByRole('combobox').selectOption('boiler');
+    await expect.poll(() => rows.count(), POLL).toBe(3);
+    // A bad one says why, and has no figures.
+    await rows
+      .last()
+      .getByText(/^bad: .*i2c-77/)
+      .waitFor();
+    expect(await rows.last().locator('td').nth(2).innerText()).toBe('–');
+    await expect.poll(() => rows.nth(1).locator('td').nth(2).innerText(), POLL).toMatch(/ %$/);
+
+    const box = card.getByRole('group', { name: 'Chart' });
+    const pressed = card.locator('[aria-pressed="true"]');
+    expect(await pressed.innerText()).toBe('1 h');
+    const { x, y, width } = (await box.boundingBox())!;
+    await page.mouse.move(x + width * 0.6, y + 100);
+    await card.locator('.pointer', { hasText: 'bare/j1' }).waitFor();
+    await page.mouse.down();
+    await page.mouse.move(x + width * 0.9, y + 100, { steps: 3 });
+    await page.mouse.up();
+    await expect.poll(() => page.url(), POLL).toMatch(/,boiler;\d+-\d+$/);
+    expect(await pressed.count()).toBe(0);
+    const zoomedTo = page.url();
+    await box.focus();
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(() => page.url(), POLL).not.toBe(zoomedTo);
+    await page.goBack();
+    expect(page.url()).toBe(zoomedTo);
+    await card.getByRole('button', { name: '5 min' }).click();
+    await expect.poll(() => page.url(), POLL).toMatch(/,boiler;5min$/);
+
+    await page.reload();
+    await expect.poll(() => rows.count(), POLL).toBe(3);
+    await expect.poll(() => highest.innerText(), POLL).toMatch(/ °C$/);
+    const begun = page.waitForEvent('download');
+    await card.getByRole('link', { name: 'Download CSV' }).click();
+    const csv = readFileSync(await (await begun).path(), 'utf8');
+    expect(csv).toMatch(/^topic,time,quality,low,high,mean\nrobotcell1\/bare\/j1,.*Z,good,\d/);
+    expect(csv).toContain('robotcell1/door/closed,');
+
+    await rows.last().getByRole('button', { name: 'Leave boiler out' }).click();
+    await expect.poll(() => rows.count(), POLL).toBe(2);
+    for (const [colorScheme, size] of [
+      ['light', 1280],
+      ['dark', 360],
+    ] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width: size, height: 780 });
+      expect(await axeProblems(page)).toEqual([]);
+      expect(await page.evaluate(OVERFLOWING)).toEqual([]);
+    }
+    await page.getByRole('link', { name: 'All sensors' }).click();
+    await lives(page);
+    await page.evaluate("location.hash = 'sensors/no%2Fsuch;8h'");
+    await page.getByText('There is no sensor no/such').waitFor();
     expect(wrong).toEqual([]);
     await close();
   });
 
-  test('the large chart of a sensor that is bad says that there is none', async () => {
-    const { page, close } = await visit({ locale: 'zh-CN', viewport: { width: 360, height: 640 } });
-    await tile(page, 'boiler').click();
-    const dialog = page.getByRole('dialog', { name: 'boiler' });
-    await dialog.getByText('此期间没有数值').waitFor();
-    expect(await dialog.locator('canvas').isVisible()).toBe(false);
-    const box = (await dialog.boundingBox())!;
-    expect([box.x >= 0, box.x + box.width <= 360, box.y >= 0, box.y + box.height <= 640]).toEqual(
-      Array(4).fill(true),
+  test('the page of a sensor that is bad says that there are no values', async () => {
+    const { page, close } = await visit(
+      { locale: 'zh-CN', viewport: { width: 360, height: 640 } },
+      ...([gateway, 'sensors/boiler'] as const),
     );
+    await page.getByText('此期间没有数值').waitFor();
+    await page.getByText(/^故障: i2c-77 不存在/).waitFor();
+    expect(await page.evaluate(OVERFLOWING)).toEqual([]);
     await close();
   });
 
@@ -267,11 +299,6 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.getByRole('dialog').waitFor();
     expect(await axeProblems(page)).toEqual([]);
     await page.keyboard.press('Escape');
-    await show(page, 'sensors');
-    await tile(page, 'door/closed').click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Day' }).waitFor();
-    expect(await axeProblems(page)).toEqual([]);
-    expect(await page.evaluate(OVERFLOWING)).toEqual([]);
     expect(wrong).toEqual([]);
     await close();
   });
@@ -325,6 +352,8 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await page.getByRole('combobox', { name: 'Language' }).selectOption('de');
     await page.getByRole('heading', { name: 'Sensoren', exact: true }).waitFor();
     expect(await page.locator('html').getAttribute('lang')).toBe('de');
+    await show(page, 'overview');
+    await page.getByText(/^boiler: i2c-77 gibt es nicht: /).waitFor();
     await page.setViewportSize({ width: 360, height: 740 });
     for (const tab of TABS) {
       await show(page, tab);
@@ -396,7 +425,9 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await many.dispose();
   });
 
-  test('a large cell fits the screen of a phone, a laptop and a wall; tiles have one height', async () => {
+  test('a large cell fits the screen of a phone, a laptop and a wall; tiles have one height', {
+    timeout: 180_000,
+  }, async () => {
     const large = await startGateway({
       ...{ http: {}, sensors: LARGE_CELL.sensors },
       config: { gpio: LARGE_CELL.gpio, outputs: LARGE_CELL.outputs },
@@ -425,7 +456,7 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     expect(await first.getAttribute('data-quality')).toBe('bad');
     const long = tile(page, 'doors/electrical-cabinet-with-a-very-long-name-left');
     await long.locator('canvas.band').waitFor();
-    await long.getByRole('button').focus();
+    await long.getByRole('link').focus();
     await page.keyboard.press('Shift+Tab');
     await page.keyboard.press('Tab');
     const { x, width } = (await long.boundingBox())!;

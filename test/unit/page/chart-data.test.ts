@@ -21,10 +21,6 @@ describe('the points of a chart', () => {
       [1.5, null, 4],
     ]);
     expect(data.range).toEqual({ low: 1, high: 5 });
-    expect(data.pointAt(2)).toEqual({ time: 1000, low: 3, high: 5, last: 4 });
-    expect([data.pointAt(1), data.pointAt(3), data.pointAt(null)]).toEqual(
-      Array(3).fill(undefined),
-    );
   });
 
   test('a value goes to the newest point until its time is over, then to the next', () => {
@@ -33,12 +29,13 @@ describe('the points of a chart', () => {
     data.add(995_000, 2);
     data.add(1_000_000, 9);
     data.add(1_000_000, null);
-    expect(data.pointAt(2)).toEqual({ time: 1000, low: 2, high: 9, last: 9 });
+    const pointAt = (index: number) => data.columns.map((column) => column[index]);
+    expect(pointAt(2)).toEqual([1000, 9, 2, 9]);
     data.add(1_001_000, 7);
-    expect(data.pointAt(3)).toEqual({ time: 1010, low: 7, high: 7, last: 7 });
+    expect(pointAt(3)).toEqual([1010, 7, 7, 7]);
     data.add(1_050_000, null);
     expect(data.columns[0]).toEqual([980, 990, 1000, 1010, 1050]);
-    expect(data.pointAt(4)).toBeUndefined();
+    expect(pointAt(4)).toEqual([1050, null, null, null]);
   });
 
   test('the first value of an empty chart is a point of its own moment', () => {

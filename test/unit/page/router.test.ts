@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { addressOf, placeOf, TABS } from '../../../src/page/router.ts';
 
 test.each(TABS)('the address of %s leads to it, with and without a part', (tab) => {
-  expect(placeOf(addressOf(tab))).toEqual({ tab, part: '' });
+  expect(placeOf(addressOf(tab))).toMatchObject({ tab, part: '' });
   for (const part of ['robot', 'a/b', 'Öl %', '#']) {
-    expect(placeOf(addressOf(tab, part))).toEqual({ tab, part });
+    expect(placeOf(addressOf(tab, part))).toMatchObject({ tab, part });
   }
 });
 
@@ -16,5 +16,5 @@ test.each(['', '#', '#main', '#Overview', '#overview2'])(
 );
 
 test('a part that is not encoded is no part', () => {
-  expect(placeOf('#sensors/%E0%A4%A')).toEqual({ tab: 'sensors', part: '' });
+  expect(placeOf('#sensors/%E0%A4%A')).toMatchObject({ tab: 'sensors', part: '' });
 });

@@ -4,13 +4,16 @@ import { describe, expect, test } from 'vitest';
 import { GERMAN as CONFIG_GERMAN } from '../../../src/page/config/texts-de.ts';
 import { ENGLISH as CONFIG_ENGLISH } from '../../../src/page/config/texts-en.ts';
 import { CHINESE as CONFIG_CHINESE } from '../../../src/page/config/texts-zh.ts';
+import { GERMAN as SENSOR_GERMAN } from '../../../src/page/sensor/texts-de.ts';
+import { ENGLISH as SENSOR_ENGLISH } from '../../../src/page/sensor/texts-en.ts';
+import { CHINESE as SENSOR_CHINESE } from '../../../src/page/sensor/texts-zh.ts';
 import { GERMAN } from '../../../src/page/texts-de.ts';
 import { ENGLISH } from '../../../src/page/texts-en.ts';
 import { CHINESE } from '../../../src/page/texts-zh.ts';
 import { REPOSITORY } from '../../support/gateway.ts';
 
 type Texts = Readonly<Record<string, string>>;
-/** The tables of the page, and of the section that has its texts for itself; each with the English one. */
+/** The tables of the page, and of the sections that have their texts for themselves; each with the English one. */
 const LANGUAGES: readonly (readonly [string, Texts, Texts])[] = [
   ['English', ENGLISH, ENGLISH],
   ['German', GERMAN, ENGLISH],
@@ -18,8 +21,11 @@ const LANGUAGES: readonly (readonly [string, Texts, Texts])[] = [
   ['English, Config', CONFIG_ENGLISH, CONFIG_ENGLISH],
   ['German, Config', CONFIG_GERMAN, CONFIG_ENGLISH],
   ['Chinese, Config', CONFIG_CHINESE, CONFIG_ENGLISH],
+  ['English, sensor', SENSOR_ENGLISH, SENSOR_ENGLISH],
+  ['German, sensor', SENSOR_GERMAN, SENSOR_ENGLISH],
+  ['Chinese, sensor', SENSOR_CHINESE, SENSOR_ENGLISH],
 ];
-const keys = [ENGLISH, CONFIG_ENGLISH].flatMap((texts) => Object.keys(texts));
+const keys = [ENGLISH, CONFIG_ENGLISH, SENSOR_ENGLISH].flatMap((texts) => Object.keys(texts));
 const placesOf = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
 
 describe.each(LANGUAGES)('the texts in %s', (name, texts, english) => {
@@ -47,7 +53,10 @@ describe.each(LANGUAGES)('the texts in %s', (name, texts, english) => {
 test('the page has no text outside the table: no sentence stands in its code, and every key is used', () => {
   const folder = join(REPOSITORY, 'src/page');
   const code = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !/(^|\/)texts-/.test(name))
+    .filter(
+      (name) =>
+        name.endsWith('.ts') && !/(^|\/)(texts|sentences|gateway|plant|hardware)-/.test(name),
+    )
     .map((name) => readFileSync(join(folder, name), 'utf8').replaceAll(/^\s*(\/\/|\/?\*).*$/gm, ''))
     .join('\n');
   const quoted = [...code.matchAll(/'([^'\n]*)'/g)].map(([, text = '']) => text);
