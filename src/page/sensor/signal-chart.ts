@@ -224,7 +224,7 @@ function timeAxis(): uPlot.Axis {
       return isNew && step >= 3600 ? `${time}\n${date}` : time;
     });
   };
-  return { ...common(), space: 80, size: 40, values };
+  return { ...common(), space: 80, size: 34, values };
 }
 
 function valueAxis(scale: string, at: number, signals: readonly Signal[]): uPlot.Axis {
