@@ -206,6 +206,12 @@ describe('a message', () => {
   });
 });
 
+test('holds no publisher up, however much is queued', async () => {
+  const { outbox, publish } = await open();
+  for (let n = 0; n < 1100; n++) publish('a');
+  expect([outbox.status.queued, outbox.backlogged]).toEqual([1100, undefined]);
+});
+
 describe('the status', () => {
   test('counts what waits and what is in flight, and gives the age of the oldest', async () => {
     const { publish, outbox, later, connect } = await open();
