@@ -33,10 +33,6 @@ const PACKAGES = {
     Object.entries(VM_PACKAGES).map(([name, program]) => [name, () => has(program)]),
   ),
 };
-// Erlang is large, and only npm run test:clusters needs it.
-if (process.argv.includes('--clusters')) {
-  PACKAGES['rabbitmq-server'] = () => has('rabbitmq-server');
-}
 const missing = () =>
   Object.keys(PACKAGES).filter((name) => {
     return !PACKAGES[name]();
@@ -81,7 +77,7 @@ function install(become, packages) {
   // Package lists are fetched only when the ones on this machine don't do.
   if (!root(what, ...apt) && root('fetching package lists', 'apt-get', 'update'))
     root(what, ...apt);
-  for (const service of ['mosquitto', 'nats-server', 'rabbitmq-server']) {
+  for (const service of ['mosquitto', 'nats-server']) {
     if (!packages.includes(service) || !has('systemctl')) continue;
     // The tests start their own; Debian's would take its port, 1883 of the gateway for one.
     root(`stopping the ${service} service`, 'systemctl', 'disable', '--now', service);

@@ -4,7 +4,7 @@
  */
 import mqtt from 'mqtt';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { startNats, startRabbit, type TestCluster } from '../../support/cluster.ts';
+import { startNats, type TestCluster } from '../../support/cluster.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { statusWhen } from '../../support/statuses.ts';
 import { needs, tools } from '../../support/tools.ts';
@@ -17,11 +17,7 @@ const PHASE_MS = isWhole ? 8000 : 1000;
 const TOPICS = 10;
 const BATCH_MS = 20;
 
-/** Three nodes of RabbitMQ take a minute to start: they are not in the sample. */
-const KINDS = [
-  { name: 'NATS', tool: tools.natsServer, start: startNats, isOn: true },
-  { name: 'RabbitMQ', tool: tools.rabbitmq, start: startRabbit, isOn: isWhole },
-].filter(({ isOn }) => isOn);
+const KINDS = [{ name: 'NATS', tool: tools.natsServer, start: startNats }];
 
 const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -183,30 +179,3 @@ describe.each(KINDS)('a cluster of $name', ({ tool, start }) => {
     isWhole ? 400_000 : 90_000,
   );
 });
-
-test.runIf(isWhole)(
-  'NATS refuses topics with a dot or a space: each is refused by name',
-  async (context) => {
-    needs(tools.natsServer)(context);
-    const cluster = await startNats();
-    onTestFinished(() => cluster.dispose());
-    const consumer = await Consumer.start(cluster.ports[2]!);
-    const gateway = await startCell(cluster);
-    await statusWhen(gateway.port, ({ state }) => state === 'connected', 60_000);
-    const lan = await mqtt.connectAsync(`mqtt://127.0.0.1:${gateway.port}`);
-    onTestFinished(() => lan.endAsync(true));
-    for (const topic of ['part/0', 'part/a.b', 'part/with space', 'part/1']) {
-      await lan.publishAsync(topic, '0', { qos: 1 });
-    }
-    await statusWhen(
-      gateway.port,
-      ({ queued, state }) => queued === 0 && state === 'connected',
-      120_000,
-    );
-    await waitFor(() => expect([consumer.got[0]!.size, consumer.got[1]!.size]).toEqual([1, 1]));
-    for (const topic of ['cell/part/a.b', 'cell/part/with space']) {
-      expect(gateway.stdout()).toContain(topic);
-    }
-  },
-  200_000,
-);
