@@ -55,7 +55,7 @@ export class Publication {
 
   /**
    * Makes its bytes last, as those of a payload of more than LARGE_BYTES must. `isOwn`: they are used by nothing else,
-   * as those of a packet that has a buffer of its own; else they are copied, once for all subscribers.
+   * as those of a packet that shares its buffer with no other; else they are copied, once for all subscribers.
    */
   makeLast(isOwn: boolean): void {
     this.#isOwn = true;
