@@ -135,6 +135,15 @@ export class Gateway {
     if (this.#client?.connected) this.#subscribe(added);
   }
 
+  /** Takes subscriptions back. */
+  unsubscribe(filters: readonly string[]): void {
+    for (const filter of filters) this.#filters.delete(filter);
+    if (!this.#client?.connected) return;
+    for (let first = 0; first < filters.length; first += FILTERS_AT_ONCE) {
+      this.#client.unsubscribe(filters.slice(first, first + FILTERS_AT_ONCE));
+    }
+  }
+
   #subscribe(filters: readonly string[]): void {
     for (let first = 0; first < filters.length; first += FILTERS_AT_ONCE) {
       const some = filters.slice(first, first + FILTERS_AT_ONCE);

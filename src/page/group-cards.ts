@@ -4,6 +4,7 @@ import type { ChannelGroup, LiveChannel, Readings } from './readings.ts';
 import { reasonText } from './reasons.ts';
 import { addressOf } from './router.ts';
 import { translate } from './translations.ts';
+import type { VisibleNodes } from './visible-nodes.ts';
 
 /** Channels of a card at most; the others are on the tab of the sensors. */
 const ROWS = 12;
@@ -13,12 +14,15 @@ interface Row {
   readonly value: HTMLElement;
   channel: LiveChannel;
   changes: number;
+  end(): void;
 }
 
 /** One small card for each group of sensors: its channels with their values. */
-export function createGroupCards(readings: Readings) {
+export function createGroupCards(readings: Readings, visible: VisibleNodes) {
   const list = element('ul', { class: 'groups' });
-  const cards = createKeyed<ChannelGroup, ReturnType<typeof createCard>>(list, createCard);
+  const cards = createKeyed<ChannelGroup, ReturnType<typeof createCard>>(list, (group) =>
+    createCard(group, visible),
+  );
   let shown: readonly ChannelGroup[] | undefined;
   return {
     node: list,
@@ -37,7 +41,7 @@ export function createGroupCards(readings: Readings) {
   };
 }
 
-function createCard({ name }: ChannelGroup) {
+function createCard({ name }: ChannelGroup, visible: VisibleNodes) {
   const title = name === '' ? translate('otherSensors') : name;
   const link = element('a', { href: addressOf('sensors', name), lang: 'en' }, title);
   const count = element('span', { class: 'quality' });
@@ -45,7 +49,7 @@ function createCard({ name }: ChannelGroup) {
   const more = element('a', { class: 'others', href: addressOf('sensors', name) });
   const head = element('div', { class: 'head' }, element('h3', {}, link), count);
   const node = element('li', { class: 'card group' }, head, list, more);
-  const rows = createKeyed<LiveChannel, Row>(list, (channel) => createRow(channel, name));
+  const rows = createKeyed<LiveChannel, Row>(list, (channel) => createRow(channel, name, visible));
   return {
     node,
     show({ channels, worst }: ChannelGroup): void {
@@ -65,17 +69,22 @@ function createCard({ name }: ChannelGroup) {
     render(): void {
       for (const row of rows.parts.values()) showRow(row);
     },
+    end(): void {
+      for (const row of rows.parts.values()) row.end();
+    },
   };
 }
 
-function createRow(channel: LiveChannel, group: string): Row {
+function createRow(channel: LiveChannel, group: string, visible: VisibleNodes): Row {
   const { name, label } = channel;
   // Its heading has the first level of the name.
   const text =
     label === name && name.startsWith(`${group}/`) ? name.slice(group.length + 1) : label;
   const value = element('span', { class: 'value' });
   const title = element('span', { class: 'name', lang: 'en', title: name }, text);
-  return { node: element('li', {}, title, value), value, channel, changes: -1 };
+  const node = element('li', {}, title, value);
+  visible.observe(node, channel.topic);
+  return { node, value, channel, changes: -1, end: () => visible.unobserve(node) };
 }
 
 function showRow(row: Row): void {

@@ -20,6 +20,8 @@ import { createShares } from './shares.ts';
 import { createStore } from './store.ts';
 import { locale, longSpan, translate } from './translations.ts';
 import { createUplinks } from './uplinks.ts';
+import { createVisibleNodes } from './visible-nodes.ts';
+import { VisibleTopics } from './visible-topics.ts';
 
 const SYS = '$SYS/cellgate/';
 /** Of connected clients. */
@@ -51,9 +53,11 @@ const gateway = new Gateway({ state: onState, message: onMessage, denied: onDeni
 const frame = createFrame(document.querySelector('header')!, () => void logInOrOut());
 const lostBox = element('p', { class: 'lost', role: 'alert' });
 const readings = new Readings();
+const visible = new VisibleTopics(gateway);
+const visibleNodes = createVisibleNodes(visible);
 const confirm = createConfirmDialog();
 const alarms = createAlarms(gateway);
-const sensors = createSensors(gateway, readings);
+const sensors = createSensors(gateway, readings, visibleNodes);
 const outputs = createOutputs(gateway, confirm);
 const uplinks = createUplinks(gateway);
 const clients = createLazySection(async () => {
@@ -67,7 +71,7 @@ const users = createLazySection(async () => {
 const sensorPage = createLazySection(async () => {
   const { SensorPage } = await import('./sensor/sensor-page.ts');
   return SensorPage.load({
-    ...{ gateway, readings },
+    ...{ gateway, readings, visible },
     place: () => sensorPlaceOf(place.encoded),
     alarms: () => alarms.list,
   });
@@ -89,7 +93,7 @@ const log = createLazySection(async () => {
 const login = createLogin(logIn);
 const limited = createLimitedView(gateway, receiveState);
 const { notes } = limited;
-const overview = createOverview(readings, alarms.raised, notes.troubles);
+const overview = createOverview(readings, visibleNodes, alarms.raised, notes.troubles);
 
 const sections = createSections({
   overview: [{ node: overview.node }],
@@ -114,7 +118,11 @@ const sections = createSections({
 const view = element('div', { class: 'page' }, lostBox, ...sections.nodes);
 main.append(view);
 addEventListener('hashchange', showPlace);
-document.addEventListener('visibilitychange', showLazy);
+document.addEventListener('visibilitychange', () => {
+  showLazy();
+  // No readings came meanwhile.
+  if (!document.hidden && state === 'live') sensors.reload();
+});
 showPlace();
 
 /** The sections that work only while they are on the screen. */
@@ -250,7 +258,6 @@ function receiveState(name: string, value: any): void {
 function showSensors(): void {
   if (about.cell === '') return;
   readings.show(sensorStatus, about.cell);
-  gateway.subscribe([...readings.all].map((channel) => channel.topic));
 }
 
 /** The list has a hundred sessions at most. It has changes within a second, the count of all within ten. */
@@ -262,6 +269,7 @@ function onlineClients(): number {
 /** Brings what has changed to the screen. */
 function render(): void {
   const isLive = state === 'live';
+  visible.update(document.hidden, performance.now());
   const facts = { alarms: alarms.count, troubles, uplinks: uplinks.summary() };
   const isDenied = limited.isShown;
   overview.render({ ...facts, clients: onlineClients(), isLive, isDenied });
@@ -295,7 +303,7 @@ setInterval(() => {
   sensorPage.poll();
 }, POLL_MS);
 setInterval(() => {
-  if (state !== 'live') return;
+  if (state !== 'live' || document.hidden) return;
   sensors.advance();
   uplinks.advance();
 }, POINT_MS);

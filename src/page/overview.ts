@@ -6,12 +6,18 @@ import { showReason } from './reasons.ts';
 import { addressOf, type Tab } from './router.ts';
 import { counted, number, translate } from './translations.ts';
 import { type Facts, verdictOf } from './verdict.ts';
+import type { VisibleNodes } from './visible-nodes.ts';
 
 /** Troubles that are shown at once. */
 const TROUBLES = 6;
 
 /** The first section: whether the cell is well, its numbers, what is wrong, and the values by group. */
-export function createOverview(readings: Readings, raisedAlarms: Element, deniedTroubles: Element) {
+export function createOverview(
+  readings: Readings,
+  visible: VisibleNodes,
+  raisedAlarms: Element,
+  deniedTroubles: Element,
+) {
   const verdict = element('p', { class: 'verdict', role: 'status' });
   const numbers = {
     good: createNumber('sensors', translate('good')),
@@ -26,7 +32,7 @@ export function createOverview(readings: Readings, raisedAlarms: Element, denied
   figures.append(...Object.values(numbers).map(({ node }) => node));
   const alarms = part('alarms', raisedAlarms);
   const troubles = createTroubles();
-  const groups = createGroupCards(readings);
+  const groups = createGroupCards(readings, visible);
   const sensors = part('sensors', groups.node);
   let before = '';
   return {

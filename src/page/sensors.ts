@@ -12,19 +12,20 @@ import {
 } from './tile-groups.ts';
 import { createTiles } from './tiles.ts';
 import { translate } from './translations.ts';
+import type { VisibleNodes } from './visible-nodes.ts';
 
 /** Up to so many tiles need no search. */
 const TILES_WITHOUT_SEARCH = 24;
 
 /** One tile for each channel of each sensor, by group. */
-export function createSensors(gateway: Gateway, readings: Readings) {
+export function createSensors(gateway: Gateway, readings: Readings, nodes: VisibleNodes) {
   const list = element('ul', { class: 'sections' });
   const nothing = element('p', { class: 'empty', hidden: true, role: 'status' });
   const groups = createKeyed<ChannelGroup, TileGroup>(list, (group) =>
     createTileGroup(group, tiles.create),
   );
 
-  const tiles = createTiles(gateway);
+  const tiles = createTiles(gateway, nodes);
 
   const search = createSensorSearch(() => filter());
   const matches = ({ channel }: SensorTile): boolean =>

@@ -9,12 +9,13 @@ import {
   showRange,
   showReading,
 } from './sensor-tile.ts';
+import type { VisibleNodes } from './visible-nodes.ts';
 
 /** All tiles of sensors: each has its chart once it is on the screen. */
-export function createTiles(gateway: Gateway) {
+export function createTiles(gateway: Gateway, nodes: VisibleNodes) {
   const tileOf = new Map<Element, SensorTile>();
   const load = createHistoryLoader<SensorTile>(gateway, (tile, series) => {
-    tile.hasHistory = true;
+    tile.hasHistory = tile.visible;
     tile.chart.show(series);
     showRange(tile);
   });
@@ -24,6 +25,8 @@ export function createTiles(gateway: Gateway) {
       if (!tile) continue;
       tile.visible = isIntersecting;
       if (isIntersecting && !tile.hasHistory) load(tile);
+      // Its readings do not come while it is not on the screen: the gateway has kept them.
+      else if (!isIntersecting) tile.hasHistory = false;
     }
   });
   return {
@@ -32,9 +35,11 @@ export function createTiles(gateway: Gateway) {
       const tile = createSensorTile(channel);
       tileOf.set(tile.node, tile);
       visibility.observe(tile.node);
+      nodes.observe(tile.node, tile.topic);
       return Object.assign(tile, {
         end(): void {
           visibility.unobserve(tile.node);
+          nodes.unobserve(tile.node);
           tileOf.delete(tile.node);
           tile.chart.end();
         },

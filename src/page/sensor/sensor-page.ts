@@ -8,6 +8,7 @@ import type { LiveChannel, Readings } from '../readings.ts';
 import { addressOf } from '../router.ts';
 import { boundsOf, MOST_SIGNALS, type SensorPlace, sensorAddress } from '../sensor-address.ts';
 import { momentInFull, number } from '../translations.ts';
+import type { VisibleTopics } from '../visible-topics.ts';
 import { createRangeChoice, type MovedRange, RANGE_KEYS } from './range-choice.ts';
 import { loadSensorTexts, type SensorTexts } from './sensor-texts.ts';
 import { createSignalChart, type Signal, type SignalChart } from './signal-chart.ts';
@@ -18,6 +19,7 @@ import { createSignalList, formatOf, type ListedSignal } from './signal-list.ts'
 export interface SensorPageParts {
   readonly gateway: Gateway;
   readonly readings: Readings;
+  readonly visible: VisibleTopics;
   /** Which sensors and which time the address names. */
   place(): SensorPlace;
   alarms(): readonly NamedAlarmStatus[];
@@ -48,6 +50,8 @@ export class SensorPage implements LiveSection {
   #series: Readonly<Record<string, HistorySeries>> = {};
   #readAt = 0;
   #reading: object | undefined;
+  /** Topics of the sensors on the page. */
+  #shown: readonly string[] = [];
 
   static async load(parts: SensorPageParts): Promise<SensorPage> {
     return new SensorPage(parts, await loadSensorTexts());
@@ -91,6 +95,15 @@ export class SensorPage implements LiveSection {
 
   close(): void {
     this.#reading = undefined;
+    this.#show([]);
+  }
+
+  #show(topics: readonly string[]): void {
+    if (topics.length === this.#shown.length && topics.every((one, n) => one === this.#shown[n]))
+      return;
+    for (const topic of topics) this.#parts.visible.show(topic);
+    for (const topic of this.#shown) this.#parts.visible.hide(topic);
+    this.#shown = topics;
   }
 
   poll(): void {
@@ -104,7 +117,9 @@ export class SensorPage implements LiveSection {
   }
 
   render(): void {
-    const [first] = this.#channels;
+    const channels = this.#channels;
+    const [first] = channels;
+    this.#show(channels.map(({ topic }) => topic));
     this.#card.hidden = first === undefined;
     if (!first) {
       // The status of the sensors comes a moment after the connection.

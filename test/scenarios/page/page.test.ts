@@ -5,6 +5,7 @@ import mqtt, { type MqttClient } from 'mqtt';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hashPassword } from '../../../src/access/passwords.ts';
+import type { SessionStatus } from '../../../src/broker/stats/status.ts';
 import { TABS } from '../../../src/page/router.ts';
 import { hasBrowser, startBrowser } from '../../support/browser.ts';
 
@@ -420,6 +421,23 @@ describe.skipIf(!hasBrowser)('the page in Chromium', { timeout: 60_000 }, () => 
     await expect.poll(() => page.title(), POLL).toBe('(1) robotcell1 – cellgate');
     await find.fill('');
     await until('all are back', async () => (await page.locator('.tile:visible').count()) === 41);
+
+    // What is not on the screen is not sent.
+    const watch = await mqtt.connectAsync(`mqtt://127.0.0.1:${many.port}`);
+    const subscriptions = new Map<string, number>();
+    watch.on('message', (_topic, payload) => {
+      for (const one of JSON.parse(payload.toString()) as SessionStatus[]) {
+        subscriptions.set(one.clientId.slice(0, 5), one.subscriptions);
+      }
+    });
+    await watch.subscribeAsync('$SYS/cellgate/clients');
+    await show(page, 'system');
+    const ofPage = (): number | undefined => subscriptions.get('page-');
+    await expect.poll(ofPage, POLL).toBe(2);
+    await show(page, 'sensors');
+    await find.fill('ZONE7');
+    await expect.poll(ofPage, POLL).toBe(3);
+    await watch.endAsync();
     expect(wrong).toEqual([]);
     await close();
     await many.dispose();
