@@ -23,6 +23,10 @@ const PICTURES = [
     ...{ name: 'page-phone', tab: 'overview', width: 360, height: 780 },
     ...{ colorScheme: 'light', deviceScaleFactor: 2 },
   },
+  {
+    ...{ name: 'page-sensor', tab: 'sensors/robot%2Fj1,robot%2Fj2,door%2Fclosed;5min' },
+    ...{ width: 1280, height: 860, colorScheme: 'light' },
+  },
   { name: 'page-uplink', tab: 'plant', width: 1280, height: 860, colorScheme: 'light' },
 ];
 
@@ -37,6 +41,10 @@ config.http.port = httpPort;
 // On the picture everything is the cell's own, and one sensor is missing.
 config.sensors = config.sensors.filter(({ driver }) => driver !== 'host');
 config.sensors.splice(2, 0, { name: 'coolant', driver: 'tmp102', bus: 'i2c-1', address: 0x48 });
+// A chart with a limit.
+const [robot] = config.sensors;
+robot.history = { keep: '90d' };
+robot.alarms = [{ name: 'warm', channel: 'j1', above: 32, text: 'Joint 1 is too warm' }];
 config.uplinks = [
   {
     name: 'plant',
@@ -55,7 +63,7 @@ try {
   const gateway = join(ROOT, 'dist/program/cli.js');
   let plant = start('/usr/sbin/mosquitto', '-c', join(folder, 'mosquitto.conf'));
   start(process.execPath, gateway, 'run', '--config', join(folder, 'config.yaml'));
-  await delay(4000);
+  await answers();
   const clients = await Promise.all(['plc-line4', 'hmi-panel'].map(connect));
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -75,6 +83,13 @@ try {
   for (const child of running) child.kill();
   await Promise.all([...running].map((child) => once(child, 'exit')));
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Resolves once the gateway has started, however busy the machine is. */
+async function answers() {
+  while (!(await fetch(`http://127.0.0.1:${httpPort}/healthz`).catch(() => undefined))) {
+    await delay(200);
+  }
 }
 
 function start(command, ...args) {
