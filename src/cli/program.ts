@@ -38,8 +38,11 @@ export async function runCommandLine(
   try {
     await program.parseAsync(words, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    // What the system refuses is no defect of the program: a stack would hide the sentence.
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    io.stderr.write(`cellgate: ${error.message}\n`);
+    return EXIT.trouble;
   }
   return code;
 }

@@ -26,10 +26,9 @@ export async function user(
     return EXIT.trouble;
   };
   const config = path.resolve(io.cwd, configFile(options, io.env));
-  const file = await accessFile(config);
-  if (file === undefined) {
-    return fail(`${config} names no access file: set broker.access, for example to access.yaml`);
-  }
+  const named = await accessFile(config);
+  if ('reason' in named) return fail(named.reason);
+  const { file } = named;
   const users = await UsersFile.open(file);
   if (typeof users === 'string') return fail(users);
   if (action === 'list') {
@@ -65,14 +64,22 @@ export async function user(
 }
 
 /** The access file that a config names, even if the rest of the config is not valid yet. */
-async function accessFile(config: string): Promise<string | undefined> {
+async function accessFile(
+  config: string,
+): Promise<{ readonly file: string } | { readonly reason: string }> {
   const read = await readText(config);
-  if (!('text' in read)) throw new Error(`${config}: ${read.message}`);
-  const source = parseSource(read.text);
-  if ('problems' in source) throw new Error(`${config}: ${source.problems[0]?.message}`);
+  const source = 'text' in read ? parseSource(read.text) : { problems: [read] };
+  if ('problems' in source) {
+    const [problem] = source.problems;
+    return { reason: `${config}:${problem?.line}:${problem?.column}: ${problem?.message}` };
+  }
   const { broker } = (source.value ?? {}) as { broker?: { access?: unknown } | null };
   const file = broker?.access;
-  return typeof file === 'string' ? path.resolve(path.dirname(config), file) : undefined;
+  return typeof file === 'string'
+    ? { file: path.resolve(path.dirname(config), file) }
+    : {
+        reason: `${config} names no access file: set broker.access, for example to access.yaml`,
+      };
 }
 
 /** The terminal, or one line from standard input. */

@@ -34,7 +34,10 @@ export async function readTextFile(
       await handle.close();
     }
   } catch (error) {
-    return problem(`${describeFileError(error)}, expected a YAML file`);
+    const { code } = error as NodeJS.ErrnoException;
+    const isRefused = code === 'EACCES' || code === 'EPERM';
+    const expected = isRefused ? 'a file that this user can read: try sudo' : 'a YAML file';
+    return problem(`${describeFileError(error)}, expected ${expected}`);
   }
   if (bytes.length > LIMIT_BYTES)
     return problem('the file is larger than 1 MiB, expected a config');

@@ -91,3 +91,17 @@ test.each([
   const { code, err } = await run('add', 'hmi', password);
   expect([code, err]).toEqual([1, `${reason}\n`]);
 });
+
+test.each([
+  ['is missing', undefined, /config\.yaml:1:1: no such file, expected a YAML file\n$/],
+  ['is no YAML', 'broker: { access: access.yaml\n', /config\.yaml:\d+:\d+: .*a \{ opened here/],
+  ['names no access file', 'cell: a\n', /config\.yaml names no access file: set broker\.access/],
+])('a config that %s is one sentence', async (_what, text, sentence) => {
+  const folder = tempFolder();
+  if (text !== undefined) writeFileSync(join(folder, 'config.yaml'), text);
+  const io = fakeIo({}, folder);
+  const source = { password: () => Promise.reject(new Error('asked too early')) };
+  expect(await user('add', 'hmi', { config: 'config.yaml' }, io, source)).toBe(1);
+  expect(io.err()).toMatch(sentence);
+  expect(io.err().match(/\n/g)).toHaveLength(1);
+});

@@ -50,7 +50,9 @@ describe('a file that can not be read', () => {
     writeFileSync(path.join(folder, 'config.yaml'), 'cell: a\n');
     chmodSync(path.join(folder, 'config.yaml'), 0o000);
     const [found] = (await loadConfig('config.yaml', fakeDrivers, folder)).problems;
-    expect(found?.message).toBe('not allowed to read the file, expected a YAML file');
+    expect(found?.message).toBe(
+      'not allowed to read the file, expected a file that this user can read: try sudo',
+    );
   });
 
   it('is too large', async () => {
