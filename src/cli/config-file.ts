@@ -9,11 +9,12 @@ export interface ConfigOption {
   readonly config?: string | undefined;
 }
 
-const USUAL = '/etc/cellgate/config.yaml';
+/** The config of the service. */
+export const SERVICE_CONFIG = '/etc/cellgate/config.yaml';
 
 /** `--config`, else `$CELLGATE_CONFIG`, else /etc/cellgate/config.yaml. */
 export function configFile(options: ConfigOption, env: Io['env']): string {
-  return options.config ?? (env.CELLGATE_CONFIG || USUAL);
+  return options.config ?? (env.CELLGATE_CONFIG || SERVICE_CONFIG);
 }
 
 /** Writes one line a problem. */

@@ -37,10 +37,8 @@ export function wrongCell(cell: string): string | undefined {
 /** Why the address can't be the one of this machine on the network; undefined if it can. */
 export function wrongAddress(address: string): string | undefined {
   const isEvery = address === '0.0.0.0' || address === '::';
-  if (isEvery || isLoopback(address)) {
-    return 'the address or the name by which others reach this machine, such as 192.168.1.20';
-  }
-  return hostSchema.safeParse(address).error?.issues[0]?.message;
+  if (!isEvery && !isLoopback(address) && hostSchema.safeParse(address).success) return undefined;
+  return 'the address or the name by which others reach this machine, such as 192.168.1.20';
 }
 
 /** Why the plant can't be used; undefined if it can. */

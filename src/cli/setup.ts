@@ -3,7 +3,7 @@ import path from 'node:path';
 import { SHORTEST_PASSWORD } from '../access/users-file.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { check } from './check.ts';
-import { type ConfigOption, configFile } from './config-file.ts';
+import { type ConfigOption, configFile, SERVICE_CONFIG } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import type { Questions } from './questions.ts';
 import {
@@ -72,7 +72,7 @@ export async function setup(
     const plantPassword =
       answers.plant?.username === undefined
         ? undefined
-        : await askTwice(questions, 'Password at the plant', 1);
+        : await askTwice(questions, 'Password at the plant', 1, asker);
     questions.close();
     const files = { [file]: configText(answers), ...secretFile(folder, plantPassword) };
     const undo = await written(files, folder, isExample ? file : undefined);
@@ -82,7 +82,7 @@ export async function setup(
         (await check({ config: file }, io, drivers));
       if (code === EXIT.ok) {
         io.stdout.write(`wrote ${file}\n`);
-        io.stdout.write(nextSteps(answers, first?.name ?? 'USER', file));
+        io.stdout.write(nextSteps(answers, first?.name ?? 'USER', file, options.config));
         return code;
       }
     } catch (error) {
@@ -199,13 +199,14 @@ async function askTwice(
   questions: Questions,
   question: string,
   shortest: number,
-  asker?: Asker,
+  asker: Asker,
 ): Promise<string> {
   for (;;) {
     const password = await questions.askSecret(question);
-    if (password.length < shortest) asker?.say(`  expected at least ${shortest} characters`);
-    else if ((await questions.askSecret('Again')) === password) return password;
-    else asker?.say('  the two are not the same');
+    if (password.length < shortest) {
+      asker.say(`  expected ${shortest === 1 ? 'a password' : `at least ${shortest} characters`}`);
+    } else if ((await questions.askSecret('Again')) === password) return password;
+    else asker.say('  the two are not the same');
   }
 }
 
@@ -225,7 +226,18 @@ function lanAddresses(): readonly string[] {
     .map((one) => one?.address ?? '');
 }
 
-function nextSteps({ address, page, cell }: Answers, name: string, file: string): string {
+/** What to do now; `config` is the file of `--config`, which the service does not read and each command needs. */
+function nextSteps(
+  { address, page, cell }: Answers,
+  name: string,
+  file: string,
+  config: string | undefined,
+): string {
+  const isService = config === undefined || file === SERVICE_CONFIG;
+  const start = isService ? 'sudo systemctl restart cellgate' : `cellgate run --config ${file}`;
+  const apply = isService
+    ? 'sudo cellgate check && sudo cellgate reload'
+    : `cellgate check --config ${file} && cellgate reload --config ${file}`;
   const host = address.includes(':') ? `[${address}]` : address;
   const ca = path.join(path.dirname(file), 'tls/ca.crt');
   const open = page
@@ -233,9 +245,9 @@ function nextSteps({ address, page, cell }: Answers, name: string, file: string)
     : `open http://127.0.0.1:${PAGE_PORT}/ on this machine and log in as ${name}.`;
   return `
 Next:
-  1. start it with this config: sudo systemctl restart cellgate
+  1. start it with this config: ${start}
   2. ${open}
   3. clients on the network: mosquitto_sub -h ${address} -p ${BROKER_PORT} --cafile ${ca} -u ${name} -P PASSWORD -t '${cell}/#' -v
-  4. name your sensors in ${file}, then: sudo cellgate check && sudo cellgate reload
+  4. name your sensors in ${file}, then: ${apply}
 `;
 }

@@ -97,7 +97,7 @@ export const VERBS: readonly Verb[] = [
   verb<ConfigOption>({
     name: 'setup',
     summary:
-      'asks for cell, address, first user, page and plant on a terminal, then writes config, access file and certificates; overwrites nothing',
+      'asks for cell, address, page, plant and first user on a terminal, then writes config, access file and certificates; overwrites nothing',
     options: [CONFIG],
     async run({ options, io, parts }) {
       const { setup } = await import('./setup.ts');

@@ -61,6 +61,9 @@ test('writes a config that check finds in order, the user and the certificates',
   expect({ code, err }).toEqual({ code: 0, err: '' });
   expect(out).toContain('config.yaml: fine, 1 sensor, 2 listeners');
   expect(out).toContain('open https://192.0.2.20:8080/ and log in as operator');
+  // The service reads /etc/cellgate/config.yaml only.
+  expect(out).toContain(`start it with this config: cellgate run --config ${folder}/config.yaml\n`);
+  expect(out).toContain(`cellgate reload --config ${folder}/config.yaml\n`);
   expect(read('config.yaml')).toContain('cell: hall7\n');
   expect(read('access.yaml')).toContain('name: operator');
   expect(read('access.yaml')).not.toContain(PASSWORD);
@@ -74,17 +77,17 @@ test('writes a config that check finds in order, the user and the certificates',
 });
 
 test('with a plant writes its route and its password into a file of its own', async () => {
-  const { code, read, folder } = await setUp({
+  const { code, read, folder, err } = await setUp({
     ...ANSWERS,
     'Page on the network': 'no',
     'Broker of the plant': 'mqtts://plant.example:8883',
     'Topics at the plant': 'plant/line4/',
     'User name at the plant': '',
     'File with the certificate': 'none',
-    'Password at the plant': 'of the plant',
+    'Password at the plant': ['', 'of the plant'],
     Again: [PASSWORD, 'of the plant'],
   });
-  expect(code).toBe(0);
+  expect({ code, err }).toEqual({ code: 0, err: '  expected a password\n' });
   expect(read('config.yaml')).toContain('username: hall7\n    password: file:plant.password\n');
   expect(read('config.yaml')).toContain('{ host: 127.0.0.1, port: 8080 }');
   expect(read('config.yaml')).toContain("{ out: '#', to: plant/line4/ }");
@@ -106,7 +109,7 @@ test('asks again for what can not be used, and says why', async () => {
   expect(err.match(/.*\n/g)).toEqual([
     '  found "hall/7", expected one level of a topic such as robotcell1: no / + or #, no $ at the start\n',
     expect.stringContaining('found "127.0.0.1", expected the address or the name'),
-    expect.stringContaining('found "192.168.1.256", expected an IP address'),
+    expect.stringContaining('found "192.168.1.256", expected the address or the name'),
     '  found "maybe", expected yes or no\n',
     expect.stringContaining('found "plant.example", expected an address such as mqtts://'),
     '  expected at least 8 characters\n',
