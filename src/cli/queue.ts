@@ -30,10 +30,24 @@ export function queue(
 ): Promise<number> {
   return withData(options, io, drivers, async (folder) => {
     if (action === 'purge') return purge(folder, options, io);
-    if (action === 'list') list(folder, options.session, io);
-    else await writePaced(lines(exportQueue(folder, options.session)), io.stdout);
+    const { session } = options;
+    if (session !== undefined && !isThere(folder, session)) return unknown(session, io);
+    if (action === 'list') list(folder, session, io);
+    else await writePaced(lines(exportQueue(folder, session)), io.stdout);
     return EXIT.ok;
   });
+}
+
+/** Whether it has a queue, or is the refused messages of an uplink, which may be none. */
+function isThere(folder: string, session: string): boolean {
+  const [, uplink] = /^refused\/(.+)$/.exec(session) ?? [];
+  if (listQueues(folder, session).length > 0) return true;
+  return uplink !== undefined && listQueues(folder, `uplink/${uplink}`).length > 0;
+}
+
+function unknown(session: string, io: Io): number {
+  io.stderr.write(`cellgate: there is no queue of ${session} (see queue list)\n`);
+  return EXIT.trouble;
 }
 
 function* lines(messages: Iterable<QueuedMessage>): Iterable<string> {
@@ -56,10 +70,7 @@ async function purge(folder: string, options: QueueOption, io: Io): Promise<numb
     return EXIT.usage;
   }
   const [found] = listQueues(folder, session);
-  if (!found) {
-    io.stderr.write(`cellgate: there is no queue of ${session} (see queue list)\n`);
-    return EXIT.trouble;
-  }
+  if (!found) return unknown(session, io);
   if (!options.yes && !(await agrees(`Delete ${found.messages} messages for ${session}?`, io))) {
     io.stderr.write('cellgate: nothing was deleted; --yes deletes without asking\n');
     return EXIT.trouble;

@@ -22,7 +22,10 @@ const queueAction = (name: QueueAction, summary: string): Verb =>
     summary,
     options: [
       CONFIG,
-      ['--session <name>', 'only this session; uplink/NAME for an uplink'],
+      [
+        '--session <name>',
+        'only this session; uplink/NAME for an uplink, refused/NAME for what its plant has refused',
+      ],
       ...(name === 'purge' ? ([['--yes', 'deletes without asking']] as const) : []),
     ],
     async run({ options, io, parts }) {

@@ -15,14 +15,14 @@ import { waitFor } from '../../support/wait-for.ts';
 const MESSAGES = 3000;
 
 /** A config, and a database with a queue of `away`. */
-function made(): string {
+function made(messages = MESSAGES): string {
   const folder = tempFolder();
   const db = openConnection(databaseFile(folder));
   migrate(db);
   db.exec(`INSERT INTO session (key, client_id, seen, sent) VALUES (1, 'away', 0, 0)`);
   const table = new SegmentTable(db);
   const body = Buffer.concat([Buffer.from('\0\x01t'), Buffer.alloc(200, 120)]);
-  for (let seq = 1; seq <= MESSAGES; seq++) {
+  for (let seq = 1; seq <= messages; seq++) {
     const entry = { seq, flags: 1, at: 0, shared: 0, length: body.length, body };
     table.insert(1, seq, encodeSegment([entry], seq), false);
   }
@@ -72,4 +72,19 @@ test('an export ends when its reader has closed its end', async () => {
   waiting.shift()!(new Error('EPIPE'));
   expect(await done).toBe(0);
   expect(lines()).toBeLessThan(MESSAGES);
+});
+
+test('a queue that does not exist is no empty queue', async () => {
+  const config = made(2);
+  for (const action of ['list', 'export', 'purge'] as const) {
+    const io = fakeIo();
+    expect(await queue(action, { config, session: 'awya', yes: true }, io, drivers)).toBe(1);
+    expect([io.out(), io.err()]).toEqual([
+      '',
+      'cellgate: there is no queue of awya (see queue list)\n',
+    ]);
+  }
+  const io = fakeIo();
+  expect(await queue('list', { config, session: 'away' }, io, drivers)).toBe(0);
+  expect(io.out()).toMatch(/^away: 2 messages/);
 });
