@@ -23,7 +23,8 @@ export async function auditResults(data: string): Promise<readonly CheckResult[]
     results.push({ found, remedy: REMEDY });
   }
   if (results.length === 0 && lines.length > 0) {
-    results.push({ found: `${lines.length} changes, none was changed or removed` });
+    const count = lines.length === 1 ? '1 change' : `${lines.length} changes`;
+    results.push({ found: `${count}, none was changed or removed` });
   }
   return results;
 }

@@ -12,7 +12,7 @@ export function backup(file: string, options: ConfigOption, io: Io, drivers: Dri
         io.stderr.write(`\r${Math.floor(done * 100)} %${done === 1 ? '\n' : ''}`);
     });
     io.stdout.write(
-      `${file} has the sessions, queues, retained messages and the state of sensors; back up config, access file and certificates separately\n`,
+      `${file} has the sessions, queues, retained messages and the state of sensors; back up config, access file, certificates and history.db separately\n`,
     );
     return EXIT.ok;
   });

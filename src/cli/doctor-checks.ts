@@ -192,7 +192,10 @@ async function certificate(file: string, now: number): Promise<CheckResult> {
 }
 
 /** Whether this user may open the devices that the config names. */
-async function devices({ config, files }: CheckContext): Promise<readonly CheckResult[]> {
+async function devices({ config, files, status }: CheckContext): Promise<readonly CheckResult[]> {
+  if (config.simulate || status?.simulated !== undefined) {
+    return [{ found: 'none is opened: all hardware is simulated' }];
+  }
   const names = new Set<string>();
   for (const { bus } of config.sensors) if (bus !== undefined) names.add(bus.split('/')[0]!);
   const usesLines =

@@ -119,3 +119,10 @@ test('a data folder that every user can look into is told, with what to do', asy
   chmodSync(folder, 0o750);
   expect((await run({}, `cell: a\ndata: ${folder}\n`)).lines.join('\n')).not.toMatch(/every user/);
 });
+
+test('a cell that is simulated needs no devices', async () => {
+  const sensor = 'sensors: [{ name: t, driver: tmp102, bus: i2c-77, address: 0x48 }]\n';
+  const { lines } = await run({}, `${config}simulate: true\n${sensor}`);
+  expect(lines).toContain('ok    devices: none is opened: all hardware is simulated');
+  expect(lines.join('\n')).not.toContain('i2c-77');
+});
