@@ -6,6 +6,7 @@ import { Sequence } from '../base/sequence.ts';
 import type { KeyValueStore } from '../base/state.ts';
 import type { AlarmConfig } from '../config/schema/alarms.ts';
 import type { SensorConfig } from '../config/schema/sensors.ts';
+import { didYouMean } from '../config/yaml/suggestion.ts';
 import { alarmTopic, readingTopic } from '../driver-kit/cell-topics.ts';
 import { Alarm, type AlarmStatus } from './alarm.ts';
 import { type AlarmCommand, parseAlarmCommand } from './alarm-command.ts';
@@ -148,7 +149,8 @@ class AlarmList implements Alarms {
 
   async command(id: string, command: AlarmCommand): Promise<string | undefined> {
     const entry = this.#entries.find((one) => idOf(one) === id);
-    if (!entry) throw new Error(`there is no alarm "${id}"`);
+    if (!entry)
+      throw new Error(`there is no alarm "${id}"${didYouMean(id, this.#entries.map(idOf))}`);
     return entry.alarm.command(this.#eventOf(command));
   }
 

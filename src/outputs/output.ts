@@ -206,7 +206,7 @@ export class Output {
   #refusal({ value, given, forMs }: Command): string | undefined {
     if (this.#closed) return 'the gateway stops';
     const { maxAge, safe, follows } = this.#config;
-    if (follows !== undefined) return `it follows ${follows}`;
+    if (follows !== undefined) return `it follows ${follows} and takes no commands`;
     const age = given === undefined ? 0 : this.#parts.clock.wall() - given;
     if (age > maxAge) {
       return `too late: given ${(age / 1000).toFixed(1)} s ago, at most ${maxAge / 1000} s`;

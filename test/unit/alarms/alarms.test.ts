@@ -181,7 +181,7 @@ describe('commands', () => {
   test('an alarm that does not exist', async () => {
     const run = await runAlarms([hot]);
     await expect(run.list.command('boiler/hto', { do: 'unshelve' })).rejects.toThrow(
-      'there is no alarm "boiler/hto"',
+      'there is no alarm "boiler/hto" (did you mean boiler/hot?)',
     );
   });
 });

@@ -400,7 +400,7 @@ describe('an output that follows an alarm', () => {
     await alarm(true);
     expect(news()).toEqual(['cell/lamp true good']);
     await send('off');
-    expect(news()).toEqual([refused('it follows alarm/hot')]);
+    expect(news()).toEqual([refused('it follows alarm/hot and takes no commands')]);
     await alarm(false);
     expect(news()).toEqual(['cell/lamp false good']);
     await outputs.stop();
