@@ -34,6 +34,8 @@ export function toBusVolts(raw: number): number {
   return (raw >> 3) * 0.004;
 }
 
+const OHMS = 'a resistance in ohms such as 0.1, at most 1000';
+
 export default defineDriver({
   name: 'ina219',
   summary: 'Texas Instruments INA219 voltage, current and power monitor, up to 26 V',
@@ -42,9 +44,9 @@ export default defineDriver({
   addresses: Array.from({ length: 16 }, (_, index) => 0x40 + index),
   options: z.strictObject({
     shunt: z
-      .number()
-      .positive()
-      .max(1000)
+      .number({ error: OHMS })
+      .positive({ error: OHMS })
+      .max(1000, { error: OHMS })
       .describe('Resistance of the shunt in ohms, e.g. 0.1 for the R100 of most modules.'),
   }),
   channels: () => [

@@ -40,6 +40,8 @@ export function toBusVolts(raw: number): number {
   return (raw & 0x7fff) * 0.00125;
 }
 
+const OHMS = 'a resistance in ohms such as 0.002, at most 1000';
+
 export default defineDriver({
   name: 'ina226',
   summary: 'Texas Instruments INA226 voltage, current and power monitor, up to 36 V',
@@ -48,9 +50,9 @@ export default defineDriver({
   addresses: Array.from({ length: 16 }, (_, index) => 0x40 + index),
   options: z.strictObject({
     shunt: z
-      .number()
-      .positive()
-      .max(1000)
+      .number({ error: OHMS })
+      .positive({ error: OHMS })
+      .max(1000, { error: OHMS })
       .describe('Resistance of the shunt in ohms, e.g. 0.002 for R002.'),
     average: z
       .literal([...AVERAGES])

@@ -46,7 +46,9 @@ function parse(
  */
 export function duration(min: string, max: string) {
   const expected = `a duration of ${min} to ${max}, written like 10ms, 1s, 5m, 2h or 7d`;
-  return quantity('duration', expected, DURATION, parseDuration, meantDuration, min, max);
+  const isShort = Number(parseDuration(min)) < SHORT_MS && Number(parseDuration(max)) <= LONG_MS;
+  const meant = (input: unknown) => meantDuration(input, isShort);
+  return quantity('duration', expected, DURATION, parseDuration, meant, min, max);
 }
 
 /** A size in a config, from `min` to `max` as written there (`64KiB`): text in, bytes out. */
@@ -87,11 +89,15 @@ const DURATION_WORDS: readonly (readonly [unit: string, words: RegExp])[] = [
   ['d', /^(d|days?)$/],
 ];
 
+/** Between these, as for the debounce of a contact, a number alone is often one of milliseconds. */
+const SHORT_MS = 10;
+const LONG_MS = 3_600_000;
+
 /** The probable meanings of a slip such as `5`, `10 ms` or `2min`; a number alone may be either of two. */
-function meantDuration(input: unknown): readonly string[] {
+function meantDuration(input: unknown, isShort: boolean): readonly string[] {
   const [, number, word = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(input)) ?? [];
   if (number === undefined) return [];
-  if (word === '' && Number(number) >= 100) return [`${number}ms`, `${number}s`];
+  if (word === '' && (isShort || Number(number) >= 100)) return [`${number}ms`, `${number}s`];
   const unit = DURATION_WORDS.find(([, words]) => words.test(word.toLowerCase()))?.[0];
   return unit === undefined ? [] : [`${number}${unit}`];
 }

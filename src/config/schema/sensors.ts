@@ -6,6 +6,7 @@ import { duration } from '../../driver-kit/units.ts';
 import { alternatives, didYouMean } from '../yaml/suggestion.ts';
 import { type AlarmConfig, alarmSchema } from './alarms.ts';
 import { type ChannelFilters, channelFiltersSchema } from './channel-filters.ts';
+import { ownDriver } from './driver-words.ts';
 import { mapSuchAs, text } from './values.ts';
 
 /** One sensor, its defaults filled in: milliseconds, `bus` as `i2c-1`, `options` as the driver's own schema gives them. */
@@ -269,7 +270,10 @@ export function sensorSchema(drivers: Drivers) {
       if (code !== 'invalid_union')
         return 'a map such as { name: door, driver: digital-input, line: DI0 }';
       const given = String((input as { driver?: unknown }).driver ?? '');
-      return `a driver: ${alternatives(names)}${didYouMean(given, names)}`;
+      const meant = ownDriver(given, names);
+      const advice = meant === undefined ? didYouMean(given, names) : ` (did you mean ${meant}?)`;
+      const none = given === '' ? '' : '; for another chip: docs/write-a-driver.md';
+      return `a driver: ${alternatives(names)}${advice || none}`;
     },
   });
 }

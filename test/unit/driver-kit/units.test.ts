@@ -39,6 +39,17 @@ describe('durations', () => {
     expect(error?.issues[0]?.message).toMatch(new RegExp(`\\(did you mean ${meant}\\?\\)$`));
   });
 
+  it.each([
+    ['0ms', '10s', 5, '5ms or 5s'],
+    ['0ms', '10s', 20, '20ms'],
+    ['1ms', '1h', 20, '20ms or 20s'],
+    ['0ms', '1d', 5, '5s'],
+    ['10ms', '1d', 1000, '1000ms or 1000s'],
+  ])('of %s to %s: %d alone may be %s', (min, max, input, meant) => {
+    const { error } = duration(min, max).safeParse(input);
+    expect(error?.issues[0]?.message).toMatch(new RegExp(`\\(did you mean ${meant}\\?\\)$`));
+  });
+
   it('make no suggestion that they would refuse', () => {
     expect(duration('1s', '7d').safeParse('9 d').error?.issues[0]?.message).not.toContain('mean');
   });
