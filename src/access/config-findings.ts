@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Config } from '../config/schema/schema.ts';
 import { byPosition, type Problem } from '../config/yaml/problem.ts';
 import { parseSource } from '../config/yaml/source.ts';
@@ -23,6 +24,21 @@ export async function accessFindings(
   }
   const warnings = unprovenRuleWarnings(access.unproven, listeners);
   return { problems: [], warnings: [...warnings].sort(byPosition) };
+}
+
+/** The problems of the access file that the text of a config names, also where the rest of it is wrong. Does not throw. */
+export async function accessProblems(
+  file: string,
+  text: string,
+  cwd: string,
+): Promise<readonly Problem[]> {
+  const source = parseSource(text);
+  if ('problems' in source) return [];
+  const { broker } = (source.value ?? {}) as { broker?: { access?: unknown } | null };
+  if (typeof broker?.access !== 'string') return [];
+  const folder = path.dirname(path.resolve(cwd, file));
+  const access = await readAccess(path.resolve(folder, broker.access));
+  return 'problems' in access ? inConfig(access.problems, file, text) : [];
 }
 
 /** The problem of an access file that can't be read at the line of the config that names it. */

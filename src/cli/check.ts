@@ -1,4 +1,4 @@
-import { accessFindings } from '../access/config-findings.ts';
+import { accessFindings, accessProblems } from '../access/config-findings.ts';
 import { loadWithChanges } from '../config/load-changes.ts';
 import { byPosition } from '../config/yaml/problem.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
@@ -22,7 +22,10 @@ export async function check(options: CheckOption, io: Io, drivers: Drivers): Pro
   const loaded = await loadWithChanges(file, drivers, io.cwd);
   const { config, problems, warnings, text = '' } = loaded;
   printProblems([...warnings, ...problems].sort(byPosition), io.stdout, io);
-  if (!config) return EXIT.trouble;
+  if (!config) {
+    printProblems(await accessProblems(file, text, io.cwd), io.stdout, io);
+    return EXIT.trouble;
+  }
   const access = await accessFindings(config, file, text);
   printProblems([...access.problems, ...access.warnings], io.stdout, io);
   if (access.problems.length > 0) return EXIT.trouble;
