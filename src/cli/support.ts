@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -47,25 +47,45 @@ export async function support(
     io.stderr.write(`cellgate: ${file} is there already: name a new file\n`);
     return EXIT.usage;
   }
+  const fail = (error: unknown): number => {
+    io.stderr.write(`cellgate: can't write ${file}: ${messageOf(error)}\n`);
+    return EXIT.trouble;
+  };
+  try {
+    // Before the work: a folder that refuses the file is known at once, and no other user can read the file meanwhile.
+    await writeFile(target, '', { flag: 'wx', mode: PRIVATE });
+  } catch (error) {
+    return fail(error);
+  }
+  try {
+    await pack(target, partsOf(options, io, parts), await secretsOf(options, io), io);
+  } catch (error) {
+    await rm(target, { force: true });
+    return fail(error);
+  }
+  io.stdout.write(
+    `${file} has versions, state, log and the config without secrets; names of topics, users and hosts are in it: look into it before you send it\n`,
+  );
+  return EXIT.ok;
+}
+
+/** Collects the parts in a temporary folder and packs them, without the secrets. */
+async function pack(
+  target: string,
+  parts: ReturnType<typeof partsOf>,
+  secrets: readonly string[],
+  io: Io,
+): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'cellgate-support-'));
   try {
     const bundle = path.join(folder, NAME);
     await mkdir(bundle);
-    const secrets = await secretsOf(options, io);
-    for (const [name, part] of Object.entries(partsOf(options, io, parts))) {
+    for (const [name, part] of Object.entries(parts)) {
       if (io.stderr.isTTY) io.stderr.write(`${name}\n`);
       const text = await part().catch((error: unknown) => `not available: ${messageOf(error)}\n`);
       await writeFile(path.join(bundle, name), withoutValues(withoutKeys(text), secrets));
     }
     await execute('tar', ['-czf', target, '-C', folder, NAME], { timeout: COMMAND_MS });
-    await chmod(target, PRIVATE);
-    io.stdout.write(
-      `${file} has versions, state, log and the config without secrets; names of topics, users and hosts are in it: look into it before you send it\n`,
-    );
-    return EXIT.ok;
-  } catch (error) {
-    io.stderr.write(`cellgate: can't write ${file}: ${messageOf(error)}\n`);
-    return EXIT.trouble;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

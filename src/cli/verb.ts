@@ -38,4 +38,7 @@ export function verb<Options>(
 }
 
 /** The option of every verb with a config. */
-export const CONFIG = ['-c, --config <file>', 'the config file (YAML)'] as const;
+export const CONFIG = [
+  '-c, --config <file>',
+  'the config file (YAML), else $CELLGATE_CONFIG, else /etc/cellgate/config.yaml',
+] as const;

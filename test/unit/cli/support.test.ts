@@ -102,3 +102,10 @@ test('a config that is no YAML is left out, without its text', async () => {
   expect(text).toContain('not available: the config is no YAML');
   expect(text).not.toContain(SECRET);
 });
+
+test('a bundle that can not be written is one sentence, before anything is collected', async () => {
+  const bundle = join(folderWith('cell: a\n'), 'no-such-folder', 'bundle.tar.gz');
+  const io = fakeIo();
+  expect(await support(bundle, { config: 'none.yaml' }, io, parts)).toBe(1);
+  expect(io.err()).toMatch(/^cellgate: can't write .*bundle\.tar\.gz: ENOENT: .*\n$/);
+});
