@@ -1,12 +1,15 @@
 import type { TurnBudget } from '../../base/turn-budget.ts';
 import type { SubscribePacket, UnsubscribePacket } from '../../mqtt/codec.ts';
-import type { ConnectPacket } from '../../mqtt/connect.ts';
+import type { ConnectPacket, Version } from '../../mqtt/connect.ts';
 import type { AuthPacket } from '../../mqtt/packets-5.ts';
 import type { PublishProperties } from '../../mqtt/publish-properties.ts';
 import type { TopicLimits } from '../messages/control-characters.ts';
 import type { Publication } from '../messages/publication.ts';
 import type { Protocol5Limits, Protocol5Parts } from './protocol-5.ts';
 import type { SendBufferParts } from './send-buffer.ts';
+
+/** The versions of a listener that says nothing else. */
+export const VERSIONS: readonly Version[] = [3, 4, 5];
 
 /** CONNECT of MQTT 3.1.1 holds at most five fields of 64 KiB. */
 export const CONNECT_LIMIT: number = 5 * 65_537 + 16;

@@ -18,7 +18,7 @@ import type { Client, PauseReason } from '../messages/client.ts';
 import type { Session } from '../messages/session.ts';
 import type { TrafficCounters } from '../stats/traffic-counters.ts';
 import { AckQueue } from './ack-queue.ts';
-import { CONNECT_LIMIT, type ConnectionParts } from './connection-parts.ts';
+import { CONNECT_LIMIT, type ConnectionParts, VERSIONS } from './connection-parts.ts';
 import { takePacket } from './packets-3.ts';
 import { takePacket5 } from './packets-5.ts';
 import { Protocol5 } from './protocol-5.ts';
@@ -26,9 +26,6 @@ import { ReadPause } from './read-pause.ts';
 import { ReadShare } from './read-share.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SignsOfLife } from './signs-of-life.ts';
-
-/** Of a listener that says nothing else. */
-const VERSIONS: readonly Version[] = [3, 4, 5];
 
 /** What a transport knows before the CONNECT. */
 type Peer = Pick<Transport, 'anonymous' | 'trustClientIds' | 'certificate' | 'proven'>;

@@ -193,6 +193,11 @@ export const HARDWARE: Readonly<Record<string, string>> = {
   '… pulses came too fast to be sampled; they are counted':
     '{1} Impulse kamen zu schnell zum Abtasten; sie sind gezählt',
   '… edges were missed since the start': '{1} Flanken wurden seit dem Start verpasst',
+  '… edges were missed': '{1} Flanken wurden verpasst',
+  'not referenced since the start: the position is not known':
+    'seit dem Start nicht referenziert: die Position ist nicht bekannt',
+  'another device has taken its number: …': 'ein anderes Gerät hat seine Nummer: {1}',
+  'it follows … and takes no commands': 'er folgt {1} und nimmt keine Befehle an',
   'not referenced since the start: the shaft may have moved':
     'seit dem Start nicht referenziert: die Welle kann sich bewegt haben',
 };

@@ -166,5 +166,9 @@ export const HARDWARE: Readonly<Record<string, string>> = {
   'waiting for two pulses': '等待两个脉冲',
   '… pulses came too fast to be sampled; they are counted': '{1} 个脉冲过快无法采样；已计数',
   '… edges were missed since the start': '启动以来漏掉 {1} 个边沿',
+  '… edges were missed': '漏掉 {1} 个边沿',
+  'not referenced since the start: the position is not known': '启动以来未校准原点：位置未知',
+  'another device has taken its number: …': '另一个设备占用了它的编号：{1}',
+  'it follows … and takes no commands': '它跟随 {1}，不接受命令',
   'not referenced since the start: the shaft may have moved': '启动以来未校准原点：轴可能已移动',
 };

@@ -16,7 +16,7 @@ outputs:
   - { name: stacklight/red, driver: digital-output, line: DO0, controller: { topic: plc/alive, within: 5s } }
 sensors:
   - { name: boiler, driver: tmp102, bus: i2c-1, alarms: [{ name: hot, above: 70 }] }
-  - { name: motor, driver: motor, filters: { power: [integrate: 1h] } }
+  - { name: motor, driver: motor, filters: { power: [integrate: 1h, unit: Wh] } }
 `;
 
 /** The warnings about one in route of this cell, without their place. */
