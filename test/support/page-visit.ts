@@ -11,8 +11,6 @@ export const OVERFLOWING = `(() => {
     .map((one) => one.tagName + '.' + one.className);
 })()`;
 
-const CLOSED_WHILE_BUSY = 'WebSocket is already in CLOSING or CLOSED state.';
-
 /** An open page of the gateway. */
 export interface Visit {
   readonly page: Page;
@@ -43,9 +41,7 @@ export async function openTab(context: BrowserContext, httpPort: number, tab: st
   const wrong: string[] = [];
   const home = `127.0.0.1:${httpPort}`;
   page.on('console', (message) => {
-    if (!['error', 'warning'].includes(message.type())) return;
-    // The gateway closes the connection of a browser that a busy machine has held up; the page connects again.
-    if (message.text() !== CLOSED_WHILE_BUSY) wrong.push(message.text());
+    if (['error', 'warning'].includes(message.type())) wrong.push(message.text());
   });
   page.on('pageerror', (error) => wrong.push(String(error)));
   page.on('request', (request) => {
