@@ -1,8 +1,7 @@
-import { loadConfig } from '../config/load.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { askGateway } from '../runtime/admin-socket.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
-import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { type ConfigOption, dataFolder } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import { alarmText, duration, printable, raisedAlarms } from './status-view.ts';
 
@@ -12,20 +11,17 @@ export interface StatusOption extends ConfigOption {
 
 /** The state of the running gateway: 0 healthy, 1 with troubles, 3 when it does not run. */
 export async function status(options: StatusOption, io: Io, drivers: Drivers): Promise<number> {
-  const { config, problems } = await loadConfig(configFile(options, io.env), drivers, io.cwd);
-  if (!config) {
-    printProblems(problems, io.stderr, io);
-    return EXIT.trouble;
-  }
+  const folder = await dataFolder(options, io, drivers);
+  if (folder === undefined) return EXIT.trouble;
   let answer: unknown;
   try {
-    answer = await askGateway(config.data, { ask: 'status' });
+    answer = await askGateway(folder, { ask: 'status' });
   } catch (error) {
     io.stderr.write(`cellgate: ${(error as Error).message}\n`);
     return EXIT.trouble;
   }
   if (answer === undefined) {
-    io.stderr.write(`cellgate: no gateway runs on ${config.data}\n`);
+    io.stderr.write(`cellgate: no gateway runs on ${folder}\n`);
     return EXIT.notRunning;
   }
   const state = answer as GatewayStatus;

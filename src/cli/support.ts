@@ -7,14 +7,13 @@ import { promisify } from 'node:util';
 import { version } from '../base/version.ts';
 import {
   secretsIn,
-  valuesIn,
   withoutKeys,
   withoutSecrets,
   withoutValues,
 } from '../config/yaml/without-secrets.ts';
 import { readSecret } from '../uplink/secret.ts';
 import { ask } from './ask.ts';
-import { type ConfigOption, configFile } from './config-file.ts';
+import { type ConfigOption, configFile, namedFolder } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import type { Parts } from './verb.ts';
 
@@ -22,8 +21,6 @@ export type SupportOptions = ConfigOption;
 
 /** The folder in the bundle. */
 const NAME = 'cellgate-support';
-/** Without the key `data`. */
-const DATA_FOLDER = '/var/lib/cellgate';
 /** The log may be long: the end of it says what is wrong now. */
 const LOG_LINES = '5000';
 const LOG_BYTES = 16 * 1024 * 1024;
@@ -147,7 +144,7 @@ function partsOf(
       }),
     // Where no journal can be read: in a container, or for a user without the right.
     'recent-log.txt': () =>
-      outputOf(io, async (own) => recentLog(await dataFolder(options, io), own)),
+      outputOf(io, async (own) => recentLog(await namedFolder(options, io), own)),
     'log.txt': async () => {
       const args = [
         '--unit',
@@ -162,13 +159,6 @@ function partsOf(
       return (await execute('journalctl', args, limits)).stdout;
     },
   };
-}
-
-/** Also of a config with mistakes, which a running gateway may have got since. */
-async function dataFolder(options: ConfigOption, io: Io): Promise<string> {
-  const file = path.resolve(io.cwd, configFile(options, io.env));
-  const { data } = valuesIn(await readFile(file, 'utf8'));
-  return typeof data === 'string' ? path.resolve(io.cwd, data) : DATA_FOLDER;
 }
 
 /** The last lines that the running gateway has in memory. */

@@ -1,9 +1,8 @@
 import type { Clock } from '../base/clock.ts';
-import { loadConfig } from '../config/load.ts';
 import type { Drivers } from '../driver-kit/driver.ts';
 import { askGateway } from '../runtime/admin-socket.ts';
 import type { GatewayStatus } from '../runtime/health.ts';
-import { type ConfigOption, configFile, printProblems } from './config-file.ts';
+import { type ConfigOption, dataFolder } from './config-file.ts';
 import { EXIT, type Io } from './io.ts';
 import { statusLines } from './status-view.ts';
 
@@ -24,12 +23,8 @@ export async function watch(options: ConfigOption, io: Io, parts: WatchParts): P
     io.stderr.write('cellgate: watch needs a terminal; "cellgate status" prints once\n');
     return EXIT.usage;
   }
-  const file = configFile(options, io.env);
-  const { config, problems } = await loadConfig(file, parts.drivers, io.cwd);
-  if (!config) {
-    printProblems(problems, io.stderr, io);
-    return EXIT.trouble;
-  }
+  const folder = await dataFolder(options, io, parts.drivers);
+  if (folder === undefined) return EXIT.trouble;
   const end = new AbortController();
   const stop = (): void => end.abort();
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -37,7 +32,7 @@ export async function watch(options: ConfigOption, io: Io, parts: WatchParts): P
   io.stdout.write(ENTER);
   try {
     while (!end.signal.aborted) {
-      io.stdout.write(frame(await stateLines(config.data, parts.clock), io));
+      io.stdout.write(frame(await stateLines(folder, parts.clock), io));
       await parts.clock.sleep(EVERY_MS, end.signal).catch(() => undefined);
     }
   } finally {

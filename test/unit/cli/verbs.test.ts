@@ -1,3 +1,4 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
 import mqtt from 'mqtt';
 import { afterEach, expect, test } from 'vitest';
 import { REPOSITORY, startGateway } from '../../support/gateway.ts';
@@ -76,4 +77,32 @@ test('status and queue tell what waits, purge forgets it', async () => {
   const stopped = await cellgate('queue', 'purge', '--yes', '--session', 'away');
   expect(stopped).toMatchObject({ code: 0, stdout: '1 messages deleted\n' });
   expect((await cellgate('queue', 'list')).stdout).toMatch(/^uplink\/plant: 1 messages/m);
+}, 180_000);
+
+test('commands reach the running gateway while its config has mistakes, and say so', async () => {
+  const gateway = await startGateway();
+  ends.push(() => gateway.dispose());
+  const cellgate = (...words: string[]) => {
+    const program = `${REPOSITORY}/dist/program/cli.js`;
+    return run(process.execPath, [program, ...words, '--config', gateway.configFile]);
+  };
+  appendFileSync(gateway.configFile, 'senosrs: []\n');
+  const said =
+    /did you mean sensors.* has mistakes; the gateway that runs on .* has an earlier config\n$/s;
+  const json = await cellgate('status', '--json');
+  expect(JSON.parse(json.stdout)).toMatchObject({ cell: 'robotcell1' });
+  expect(json.stderr).toMatch(said);
+  const list = await cellgate('queue', 'list');
+  expect(list.code).toBe(0);
+  expect(list.stderr).toMatch(said);
+  expect((await cellgate('set', 'lamp', 'on')).stderr).toMatch(/lamp: /);
+
+  await gateway.stop();
+  for (const words of [['status'], ['queue', 'list']]) {
+    const stopped = await cellgate(...words);
+    expect(stopped).toMatchObject({ code: 1, stdout: '' });
+    expect(stopped.stderr).not.toMatch(/has mistakes/);
+  }
+  writeFileSync(gateway.configFile, 'a: [');
+  expect((await cellgate('status')).code).toBe(1);
 }, 180_000);
