@@ -47,6 +47,16 @@ export interface Opening {
 /** The shortest time for which a will waits after a clean stop, in milliseconds. */
 const GRACE_MS = 60_000;
 
+interface Delayed {
+  readonly sent: Sent;
+  readonly due: number;
+  /**
+   * Its delay in seconds where it waits for the time after a clean stop: that is not on disk. Another stop gives the time
+   * again, a crash ends it.
+   */
+  readonly undated?: number;
+}
+
 /** What a topic retains; undefined is nothing. */
 interface Kept {
   now: Sent | undefined;
@@ -64,7 +74,7 @@ export class Reference {
   /** Wills that a clean stop has left to the next start. */
   readonly #left = new Map<string, Sent>();
   /** Wills of MQTT 5 that wait for their delay. */
-  readonly #delayed = new Map<string, { readonly sent: Sent; readonly due: number }>();
+  readonly #delayed = new Map<string, Delayed>();
   #now = 0;
 
   constructor(window: number) {
@@ -258,12 +268,22 @@ export class Reference {
 
   /** A clean stop: everything is on disk; no will is published before its client had time to come back. */
   stop(): void {
+    for (const [clientId, will] of this.#delayed) {
+      if (will.undated === undefined) continue;
+      this.#delayed.set(clientId, { ...will, due: this.#now + GRACE_MS });
+    }
     for (const session of [...this.sessions.values()]) {
       const { will, clientId, expiry } = session;
       if (will?.five) {
-        const wait = Math.max(GRACE_MS, expiry > 0 ? will.delay * 1000 : 0);
+        const delay = expiry > 0 ? will.delay : 0;
+        const isLonger = delay * 1000 > GRACE_MS;
+        const due = this.#now + (isLonger ? delay * 1000 : GRACE_MS);
         this.leave(session, true);
-        this.#delayed.set(clientId, { sent: will.sent, due: this.#now + wait });
+        this.#delayed.set(clientId, {
+          sent: will.sent,
+          due,
+          ...(isLonger ? {} : { undated: delay }),
+        });
         continue;
       }
       if (will) this.#left.set(clientId, will.sent);
@@ -277,6 +297,12 @@ export class Reference {
   crash(): void {
     const wills: Sent[] = [...this.#left.values()];
     this.#left.clear();
+    for (const [clientId, { sent, undated }] of [...this.#delayed]) {
+      if (undated === undefined) continue;
+      this.#delayed.delete(clientId);
+      if (undated === 0) wills.push(sent);
+      else this.#delayed.set(clientId, { sent, due: this.#now + undated * 1000 });
+    }
     for (const session of [...this.sessions.values()]) {
       const { will, clientId, expiry } = session;
       this.leave(session, true);
