@@ -280,9 +280,12 @@ export class PacketReader {
     else this.#moveTo(undefined, this.#roomFor(length, room));
   }
 
-  /** Four times what has come, but not more than its packet has: a large one is moved only a few times. */
+  /**
+   * At first what has come. Then four times that, but not more than its packet has: a large one is moved only a few times,
+   * and a client that sends nothing more has no more memory.
+   */
   #roomFor(length: number, room: number): number {
-    const wanted = this.#paused ? 0 : this.#wanted;
+    const wanted = this.#paused || room === 0 ? 0 : this.#wanted;
     return wanted < length ? Math.max(length, 2 * room) : Math.min(wanted, 4 * length);
   }
 

@@ -59,7 +59,7 @@ interface Opened {
 }
 
 /** CONNECT packets that are processed in one turn of the event loop: a crowd takes turns with those that are connected. */
-const CONNECTS_PER_TURN = 8;
+const CONNECTS_PER_TURN = 4;
 
 /** A connection between CONNECT and CONNACK: checks access, opens the session and answers. */
 export class Handshake {

@@ -162,14 +162,14 @@ test('a crowd of CONNECT packets takes turns with everything else, in its order'
     return new Connection(new FakeTransport(), connectionParts(handlers));
   });
   for (const connection of connections) connection.data(packets.connect());
-  expect(calls).toHaveLength(8);
+  expect(calls).toHaveLength(4);
   // One that has gone meanwhile is passed over.
   connections[10]!.lost();
   const turn = () => new Promise((resolve) => setImmediate(resolve));
-  await turn();
-  expect(calls).toHaveLength(16);
-  await turn();
-  expect(calls).toHaveLength(19);
+  for (const calledBy of [8, 12, 16, 19]) {
+    await turn();
+    expect(calls).toHaveLength(calledBy);
+  }
   await turn();
   connections[0]!.lost();
   const handlers = { ...new FakeHandler().handlers, handshake };
