@@ -21,6 +21,15 @@ async function received(client, count) {
   }
 }
 
+/** Of cases that cost processor time for each of many. */
+const EACH = {
+  ...sizes,
+  unit: 'µs',
+  figure: 'processor time for one',
+  bound: BOUND,
+  mosquitto: true,
+};
+
 export const retainedCases = {
   'retained-all': {
     title: 'a subscription to all retained messages of 100 B, messages',
@@ -45,11 +54,7 @@ export const retainedCases = {
   'retained-one': {
     title: 'a subscription to one of the retained messages, messages',
     takes: '30 s',
-    ...sizes,
-    unit: 'µs',
-    figure: 'processor time for one',
-    bound: BOUND,
-    mosquitto: true,
+    ...EACH,
     async run(target, size) {
       const publisher = await withRetained(target, size);
       await pause(1500);
@@ -69,11 +74,7 @@ export const retainedCases = {
   'retained-overwritten': {
     title: 'a retained message that is overwritten at QoS 1, messages',
     takes: '30 s',
-    ...sizes,
-    unit: 'µs',
-    figure: 'processor time for one',
-    bound: BOUND,
-    mosquitto: true,
+    ...EACH,
     async run(target, size) {
       const publisher = await withRetained(target, size);
       const topicOf = (n) => `r/${(n * STEP) % size}/v`;

@@ -34,15 +34,20 @@ const close = (clients) => {
 const sizes = { sizes: [1000, 10_000, 100_000], small: [100, 200] };
 const BOUND = '`subscriptions`: 100,000';
 
+/** Of cases that cost processor time for each of many. */
+const EACH = {
+  ...sizes,
+  unit: 'µs',
+  figure: 'processor time for one',
+  bound: BOUND,
+  mosquitto: true,
+};
+
 export const subscriptionCases = {
   subscribe: {
     title: 'one more subscription, subscriptions that are there',
     takes: '20 s',
-    ...sizes,
-    unit: 'µs',
-    figure: 'processor time for one',
-    bound: BOUND,
-    mosquitto: true,
+    ...EACH,
     async run(target, size) {
       const readers = await withSubscriptions(target, size);
       const client = await Client.open(target, 'another');
@@ -77,11 +82,7 @@ export const subscriptionCases = {
   'publish-subscriptions': {
     title: 'a message for one of many subscriptions, subscriptions',
     takes: '20 s',
-    ...sizes,
-    unit: 'µs',
-    figure: 'processor time for one',
-    bound: BOUND,
-    mosquitto: true,
+    ...EACH,
     async run(target, size) {
       const readers = await withSubscriptions(target, size);
       const each = size / READERS;

@@ -87,7 +87,7 @@ describe('with `controlCharacters: refuse`', () => {
     expect(broker.broker.counts.subscriptions).toBe(1);
   });
 
-  test('each of them in the response topic of MQTT 5 ends the connection, which is told', async () => {
+  test('each of them in the response topic of MQTT 5 ends the connection, and the log names it', async () => {
     const broker = await startBroker(tempFolder(), {}, {}, 'tcp', undefined, [5]);
     for (const code of CONTROLS) {
       const client = await broker.client5();
