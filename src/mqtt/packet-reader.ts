@@ -280,10 +280,7 @@ export class PacketReader {
     else this.#moveTo(undefined, this.#roomFor(length, room));
   }
 
-  /**
-   * At first what has come. Then four times that, but not more than its packet has: a large one is moved only a few times,
-   * and a client that sends nothing more has no more memory.
-   */
+  /** At first what has come, then four times that, up to the packet: it is moved seldom, and no room waits in vain. */
   #roomFor(length: number, room: number): number {
     const wanted = this.#paused || room === 0 ? 0 : this.#wanted;
     return wanted < length ? Math.max(length, 2 * room) : Math.min(wanted, 4 * length);

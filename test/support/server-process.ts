@@ -112,15 +112,24 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
 }
 
 /**
- * A loopback port that is free. It lies below the range that the kernel gives to outgoing
- * connections, so that it stays free while a server restarts.
+ * A loopback port that is free, and is given to no other test while this process runs. It lies below the range
+ * that the kernel gives to outgoing connections, so that it stays free while a server restarts.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
-    if (await canListen(port)) return port;
+    if ((await reserve(port)) && (await canListen(port))) return port;
   }
   throw new Error('no free port between 10000 and 30000');
+}
+
+/** An abstract socket with the port in its name: the kernel gives the name to one process, and back at its end. */
+function reserve(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const reservation = createServer().unref();
+    reservation.once('error', () => resolve(false));
+    reservation.listen(`\0cellgate-test-port-${port}`, () => resolve(true));
+  });
 }
 
 function canListen(port: number): Promise<boolean> {
