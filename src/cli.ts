@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import * as nodeModule from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { processIo } from './cli/io.ts';
 
@@ -6,6 +7,9 @@ import { processIo } from './cli/io.ts';
 // Set before the imports below, which make most of that garbage.
 if (process.argv[2] === 'run') setFlagsFromString('--semi-space-growth-factor=1');
 const growUnderLoad = (): void => setFlagsFromString('--semi-space-growth-factor=2');
+
+/** Writes what V8 has compiled to the folder of NODE_COMPILE_CACHE: the next start reads it. Node has it from 22.10 on. */
+const keepCompiled = (nodeModule as { flushCompileCache?: () => void }).flushCompileCache;
 
 // On a machine with much memory V8 lets the heap grow to four times what is in use before it collects: here twice.
 setFlagsFromString('--heap-growing-percent=100');
@@ -31,7 +35,9 @@ process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   start: async (...parts) => {
     const { startGateway } = await import('./main.ts');
     try {
-      return await startGateway(...parts);
+      const gateway = await startGateway(...parts);
+      keepCompiled?.();
+      return gateway;
     } finally {
       growUnderLoad();
     }

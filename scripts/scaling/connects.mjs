@@ -9,19 +9,15 @@ const IDLE_SECONDS = 20;
 
 /** Connects, subscribes five filters and disconnects, so many times: milliseconds of processor time for each. */
 async function connectCost(target, options, prefix) {
-  const come = async (count, from) => {
-    for (let n = 0; n < count; n += AT_ONCE) {
-      const clients = await sessions(target, AT_ONCE, options, `${prefix}${from + n}-`);
+  const costMs = await target.warmMs(async (run) => {
+    for (let n = run * CONNECTS; n < (run + 1) * CONNECTS; n += AT_ONCE) {
+      const clients = await sessions(target, AT_ONCE, options, `${prefix}${n}-`);
       for (const client of clients) client.socket.end(Buffer.from([0xe0, 0]));
       await Promise.all(clients.map((client) => client.closed));
     }
-  };
-  // The first ones compile the code.
-  await come(CONNECTS, 0);
-  const before = target.cost().cpuMs;
-  await come(CONNECTS, CONNECTS);
-  await pause(200);
-  return (target.cost().cpuMs - before) / CONNECTS;
+    await pause(200);
+  });
+  return costMs / CONNECTS;
 }
 
 export const connectCases = {

@@ -129,6 +129,25 @@ export class Target {
     return costOf(this.child.pid);
   }
 
+  /** Processor time in milliseconds of the second of two runs of `work(0)` and `work(1)`: the first one compiles the code. */
+  async warmMs(work) {
+    await work(0);
+    const before = this.cost().cpuMs;
+    await work(1);
+    return this.cost().cpuMs - before;
+  }
+
+  /** The least of the longest turns of three runs of `work(n)`, in milliseconds: the first run compiles the code. */
+  async longestTurn(work) {
+    let longest = Number.POSITIVE_INFINITY;
+    for (let n = 1; n <= 3; n++) {
+      await this.turns();
+      await work(n);
+      longest = Math.min(longest, (await this.turns()).longest);
+    }
+    return longest;
+  }
+
   /** The longest turn of the event loop since the last call, and all of them together, in milliseconds of processor time. */
   async turns() {
     if (!existsSync(this.turnSocket)) return { longest: 0, ran: 0 };

@@ -51,12 +51,11 @@ export const subscriptionCases = {
     async run(target, size) {
       const readers = await withSubscriptions(target, size);
       const client = await Client.open(target, 'another');
-      await subscribeAll(client, SUBSCRIBED, (n) => `first/${n}/+`);
-      const before = target.cost().cpuMs;
-      await subscribeAll(client, SUBSCRIBED, (n) => `more/${n}/+`);
-      const each = ((target.cost().cpuMs - before) / SUBSCRIBED) * 1000;
+      const costMs = await target.warmMs((run) =>
+        subscribeAll(client, SUBSCRIBED, (n) => `more${run}/${n}/+`),
+      );
       close([client, ...readers]);
-      return each;
+      return (costMs / SUBSCRIBED) * 1000;
     },
   },
   'subscription-memory': {
@@ -88,12 +87,11 @@ export const subscriptionCases = {
       const each = size / READERS;
       const publisher = await Client.open(target, 'publisher');
       const topicOf = (n) => `s/${n % READERS}/${(n * STEP) % each}/x`;
-      await publisher.publish({ count: PUBLISHED, topicOf, qos: 0 });
-      const before = target.cost().cpuMs;
-      await publisher.publish({ count: PUBLISHED, topicOf, qos: 0 });
-      const cost = ((target.cost().cpuMs - before) / PUBLISHED) * 1000;
+      const costMs = await target.warmMs(() =>
+        publisher.publish({ count: PUBLISHED, topicOf, qos: 0 }),
+      );
       close([publisher, ...readers]);
-      return cost;
+      return (costMs / PUBLISHED) * 1000;
     },
   },
   'publish-sessions': {
@@ -118,14 +116,11 @@ export const subscriptionCases = {
             qos: 0,
           });
         }
+        await pause(200);
       };
-      await send();
-      const before = target.cost().cpuMs;
-      await send();
-      await pause(200);
-      const cost = ((target.cost().cpuMs - before) / DELIVERED) * 1000;
+      const costMs = await target.warmMs(send);
       close([publisher, ...readers]);
-      return cost;
+      return (costMs / DELIVERED) * 1000;
     },
   },
 };

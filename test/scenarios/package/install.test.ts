@@ -124,6 +124,15 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
     expect(must('systemctl show -p NotifyAccess cellgate')).toContain('main');
   });
 
+  test('keeps what V8 has compiled for the next start, which also comes up where that is damaged', () => {
+    const kept = must('find /var/cache/cellgate -type f -user cellgate').trim().split('\n');
+    expect(kept.length).toBeGreaterThan(20);
+    for (const file of kept) writeFileSync(join(machine.root, file), 'damaged');
+    must('systemctl restart cellgate');
+    expect(isActive()).toBe(true);
+    expect(sub('robotcell1/status')).toBe('online');
+  });
+
   test('every native module loads in it', () => {
     for (const name of ['better-sqlite3', 'epoll', 'i2c-bus', 'ioctl', 'unix-dgram']) {
       must(`cd /usr/lib/cellgate && bin/node -e 'require("${name}")'`);
