@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Latency } from '../../../../src/base/latency.ts';
 import { AckQueue } from '../../../../src/broker/clients/ack-queue.ts';
 import { SendBuffer } from '../../../../src/broker/clients/send-buffer.ts';
-import { PUBACK_HEADER, UNSUBACK_HEADER } from '../../../../src/mqtt/codec.ts';
+import { PUBACK_HEADER, PUBREC_HEADER, UNSUBACK_HEADER } from '../../../../src/mqtt/codec.ts';
 import { sendBufferParts } from '../../../support/connection-parts.ts';
 import { FakeTransport } from '../../../support/fake-transport.ts';
 
@@ -49,6 +49,28 @@ describe('the order of acknowledgements', () => {
     expect(sent()).toBe('');
     first.done();
     expect(sent()).toBe('40020001b002000240020003');
+  });
+
+  test('a refusal with a text of MQTT 5 waits in its turn too, and each last answer frees its place', () => {
+    const { acks, sent } = setUp();
+    const freed: string[] = [];
+    acks.window = {
+      acknowledged: () => void freed.push('one'),
+      explained: (reason, encode) => encode({ reasonString: reason }),
+    };
+    const first = acks.ackWhenStored(PUBACK_HEADER, 1, 0x10);
+    acks.acknowledge(PUBACK_HEADER, 2, 0x97, 'full');
+    acks.acknowledge(PUBREC_HEADER, 3);
+    acks.acknowledge(PUBREC_HEADER, 4, 0x97);
+    expect([sent(), freed]).toEqual(['', []]);
+    first.done();
+    const refused = `400b00029707${'1f0004'}${Buffer.from('full').toString('hex')}`;
+    expect(sent()).toBe(`4003000110${refused}50020003${'5003000497'}`);
+    // PUBREC without an error is not the last answer to its PUBLISH.
+    expect(freed).toHaveLength(3);
+    acks.acknowledge(PUBACK_HEADER, 5, 0x97, 'full');
+    expect(sent()).toBe(`400b00059707${'1f0004'}${Buffer.from('full').toString('hex')}`);
+    expect(freed).toHaveLength(4);
   });
 
   test('a function is called in its turn', () => {

@@ -193,3 +193,18 @@ test('the PUBACK of a birth of Sparkplug waits until its certificate is on disk'
   await land(disk);
   expect(await types(transport)).toEqual(['puback']);
 });
+
+test('a retained message that has expired is deleted on disk too', async () => {
+  const { disk, plane } = setUp();
+  const { connection } = plane.open('p', true);
+  connection.data(packets.publish('t', 'm', { retain: true, qos: 1, id: 1 }));
+  await land(disk);
+  expect([...disk.retained.keys()]).toEqual(['t']);
+  plane.plane.deleteRetained('t');
+  plane.plane.deleteRetained('another');
+  // Nobody waits for it: the journal takes its time.
+  await pass(1000);
+  await land(disk);
+  expect(plane.plane.retained.count).toBe(0);
+  expect(disk.retained.size).toBe(0);
+});

@@ -75,3 +75,17 @@ test('whoever holds one sees that it was replaced or deleted', () => {
   expect([a?.current, b?.current, c?.current]).toEqual([false, false, true]);
   expect(tree.get('a')?.current).toBe(true);
 });
+
+test('topics that have expired are found some at a time, and again from the beginning after the last', () => {
+  const tree = new RetainedMessages();
+  const expiries = { a: 10, b: 30, c: 20 };
+  for (const [topic, at] of Object.entries(expiries)) {
+    tree.set(topic, 0, createMessage(topic, Buffer.from('x'), undefined, at));
+  }
+  expect(tree.expired(20, 2)).toEqual(['a']);
+  expect(tree.expired(20, 2)).toEqual([]);
+  expect(tree.expired(21, 2)).toEqual(['a']);
+  expect(tree.expired(21, 2)).toEqual(['c']);
+  tree.delete('a');
+  expect(tree.expired(40, 5)).toEqual(['b', 'c']);
+});

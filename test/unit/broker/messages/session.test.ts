@@ -345,6 +345,26 @@ describe('acknowledgement', () => {
     },
   );
 
+  test('a message that the client refuses in PUBREC is done, and the next one goes', async () => {
+    const { session, deliver } = setUp({ limits: { inflight: 2 } });
+    const link = new FakeLink();
+    session.connect(link);
+    deliver('a', 2);
+    deliver('b', 1);
+    deliver('c', 2);
+    expect(await link.words()).toEqual(['a#1', 'b#2']);
+    session.refused(1);
+    expect(await link.words()).toEqual(['c#3']);
+    session.refused(1);
+    expect(session.inflight).toBe(2);
+    expect(() => session.refused(2)).toThrow('PUBREC for a QoS 1 message');
+    session.received(3);
+    await link.words();
+    session.refused(3);
+    session.acknowledged(2);
+    expect(session.inflight).toBe(0);
+  });
+
   test('an answer to something that was never sent changes nothing', async () => {
     const { session } = setUp();
     const link = new FakeLink();
