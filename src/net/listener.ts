@@ -260,6 +260,8 @@ function carryTcp(
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end() {
+      // The peer's end follows the gateway's own: a second one would cost an error and a timer.
+      if (socket.writableEnded) return;
       socket.end();
       // Received bytes are discarded, so that the end of the stream is detected.
       socket.resume();

@@ -273,3 +273,17 @@ test('bytes handed to a WebSocket with nothing pending are not read again', asyn
     for (let i = 0; i < size / 2; i++) expect((await client.next()).type).toBe('pingresp');
   }
 });
+
+test('a connection that both sides end has one time limit for its end', async () => {
+  const { port, accepted } = await open('tcp');
+  const client = createConnection({ port, host: '127.0.0.1', allowHalfOpen: true });
+  await waitFor(() => expect(accepted.transports).toHaveLength(1));
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  accepted.transports[0]!.end();
+  expect(timers()).toBe(before + 1);
+  accepted.transports[0]!.end();
+  expect(timers()).toBe(before + 1);
+  client.end();
+  await waitFor(() => expect(accepted.heard).toContain('lost'));
+});
