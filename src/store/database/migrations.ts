@@ -87,8 +87,13 @@ const MIGRATIONS: readonly (string | ((db: Connection) => void))[] = [
 /** The version of the schema that this program writes. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
-/** Brings an older or empty database to this version, each step in its own transaction. */
+/** Brings an older database to this version, each step in its own transaction; an empty one in a single commit. */
 export function migrate(db: Connection): void {
+  if (versionOf(db) === 0) db.transaction(() => takeSteps(db))();
+  else takeSteps(db);
+}
+
+function takeSteps(db: Connection): void {
   for (let step = versionOf(db); step < SCHEMA_VERSION; step++) {
     db.transaction(() => {
       const migration = MIGRATIONS[step]!;

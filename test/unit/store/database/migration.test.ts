@@ -120,3 +120,16 @@ test('from a damaged database of version 4 the identifiers of unfinished message
   from.close();
   to.close();
 });
+
+test('a new database has all of its tables after one commit', () => {
+  const file = databaseFile(tempFolder());
+  const db = openConnection(file);
+  migrate(db);
+  const log = readFileSync(`${file}-wal`);
+  const page = log.readUInt32BE(8);
+  // The last frame of a commit has the size of the database after it [sqlite.org/fileformat2.html, section 4.1].
+  let commits = 0;
+  for (let at = 32; at < log.length; at += 24 + page) if (log.readUInt32BE(at + 4) > 0) commits++;
+  expect(commits).toBe(1);
+  db.close();
+});
