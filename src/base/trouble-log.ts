@@ -11,10 +11,15 @@ export interface TroubleEvent extends Trouble {
   readonly error?: unknown;
 }
 
+/** An event with its place among all. */
+interface Gathered extends TroubleEvent {
+  readonly order: number;
+}
+
 interface Group {
   readonly level: Level;
   readonly cause: string;
-  readonly events: Map<string, TroubleEvent>;
+  readonly events: Map<string, Gathered>;
   /** When the first and the last of them came. */
   readonly firstAt: number;
   lastAt: number;
@@ -41,6 +46,7 @@ export class TroubleLog implements Service {
   /** When the cause was logged last. */
   readonly #logged = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
+  #order = 0;
 
   /** `now` gives milliseconds on a monotonic clock. */
   constructor(log: Logger, now: () => number) {
@@ -68,7 +74,10 @@ export class TroubleLog implements Service {
   }
 
   #flush(): void {
-    for (const [key, group] of this.#groups) this.#write(key, group);
+    const latest = ({ events }: Group): number =>
+      Math.max(...[...events.values()].map(({ order }) => order));
+    const groups = [...this.#groups].sort(([, one], [, other]) => latest(one) - latest(other));
+    for (const [key, group] of groups) this.#write(key, group);
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -83,7 +92,8 @@ export class TroubleLog implements Service {
       this.#groups.set(key, group);
     }
     group.lastAt = now;
-    group.events.set(`${event.kind} ${event.name}`, event);
+    this.#order += 1;
+    group.events.set(`${event.kind} ${event.name}`, { ...event, order: this.#order });
     this.#timer ??= setTimeout(() => this.#writeDue(), CHECK_MS);
     this.#timer.unref();
   }
@@ -95,12 +105,21 @@ export class TroubleLog implements Service {
       const last = this.#logged.get(key) ?? Number.NEGATIVE_INFINITY;
       const isComplete =
         now - group.lastAt >= GATHER_MS || now - group.firstAt >= LONGEST_GATHER_MS;
-      const mayRepeat = group.level === 'info' || now - last >= REPEAT_MS;
-      if (isComplete && mayRepeat) this.#write(key, group);
+      const mayBeWritten =
+        group.level === 'info' ? !this.#endsUnwritten(group) : now - last >= REPEAT_MS;
+      if (isComplete && mayBeWritten) this.#write(key, group);
     }
     if (this.#groups.size === 0) return;
     this.#timer = setTimeout(() => this.#writeDue(), CHECK_MS);
     this.#timer.unref();
+  }
+
+  /** Whether what ends here has begun in a line that is yet to be written: that line comes first. */
+  #endsUnwritten({ events }: Group): boolean {
+    const begun = [...this.#groups.values()].filter(({ level }) => level === 'warn');
+    return [...events].some(([name, { order }]) =>
+      begun.some((group) => (group.events.get(name)?.order ?? order) < order),
+    );
   }
 
   #write(key: string, { level, cause, events }: Group): void {

@@ -46,11 +46,42 @@ test('the end is one line with a count too', () => {
   expect(lines).toEqual(['2 sensors: read again']);
 });
 
+test('what ends before its line is written has its line first', () => {
+  const { troubleLog, lines, event } = createLog();
+  const again = 'sensor b: read again';
+  troubleLog.began(event('a'));
+  vi.advanceTimersByTime(3000);
+  // The cause was logged less than ten seconds ago.
+  troubleLog.began(event('b'));
+  vi.advanceTimersByTime(1000);
+  troubleLog.ended(event('b', 'read again'));
+  vi.advanceTimersByTime(60_000);
+  expect(lines).toEqual([
+    'sensor a: i2c-1 does not exist',
+    'sensor b: i2c-1 does not exist',
+    again,
+  ]);
+  // What begins again after its end does not hold the end back.
+  troubleLog.began(event('b'));
+  vi.advanceTimersByTime(3000);
+  troubleLog.ended(event('b', 'read again'));
+  vi.advanceTimersByTime(500);
+  troubleLog.began(event('b'));
+  vi.advanceTimersByTime(60_000);
+  expect(lines.slice(3)).toEqual([
+    'sensor b: i2c-1 does not exist',
+    again,
+    'sensor b: i2c-1 does not exist',
+  ]);
+});
+
 test('a stop logs what has been gathered', async () => {
   const { troubleLog, lines, event } = createLog();
   troubleLog.began(event('a'));
+  troubleLog.ended(event('b', 'read again'));
+  troubleLog.ended(event('a', 'read again'));
   await troubleLog.stop();
-  expect(lines).toEqual(['sensor a: i2c-1 does not exist']);
+  expect(lines).toEqual(['sensor a: i2c-1 does not exist', '2 sensors: read again']);
   vi.advanceTimersByTime(60_000);
-  expect(lines).toHaveLength(1);
+  expect(lines).toHaveLength(2);
 });
