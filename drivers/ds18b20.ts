@@ -101,8 +101,8 @@ export default defineDriver({
   channels: () => [{ name: '', unit: '°C', range: [-55, 125] }],
   async open(files, { id, resolution }) {
     const chosen = id ?? (await onlyOne(files));
-    await checkResolution(files, chosen, resolution);
     const bus = await busOf(files, chosen);
+    await checkResolution(files, chosen, resolution, bus);
     const family = chosen.slice(0, 2);
     return {
       shared: bus,
@@ -127,11 +127,19 @@ async function onlyOne(files: KernelFiles): Promise<string> {
   throw new Error(`there are ${here.length} thermometers, say which by id: ${here.join(', ')}`);
 }
 
-/** With more bits than the config says, each read would take longer than its time. Older kernels do not show them. */
-async function checkResolution(files: KernelFiles, id: string, resolution: number): Promise<void> {
+/**
+ * With more bits than the config says, each read would take longer than its time. The kernel asks the thermometer for
+ * them, and waits for the bus; older kernels do not show them.
+ */
+async function checkResolution(
+  files: KernelFiles,
+  id: string,
+  resolution: number,
+  bus: string,
+): Promise<void> {
   if (id.startsWith(DS18S20)) return;
   const file = `${DEVICES}/${id}/resolution`;
-  const bits = Number(await files.read(file).catch(() => ''));
+  const bits = Number(await files.read(file, bus).catch(() => ''));
   if (!(bits >= 9 && bits <= 12) || bits <= resolution) return;
   throw new Error(`${id} has ${bits} bits, not ${resolution}: echo ${resolution} > ${file}`);
 }

@@ -96,21 +96,31 @@ test('without a bus or a thermometer it says so', async () => {
   expect(ds18b20.options.safeParse({ id: '29-1' }).success).toBe(false);
 });
 
-test('thermometers of one bus share it, and their files are read at its place', async () => {
+test('thermometers of one bus share it, and all files that the kernel asks them for are read at its place', async () => {
   const id = '28-0316a2795abf';
   const link = [`/sys/bus/w1/devices/${id}`, `/sys/devices/w1_bus_master2/${id}`] as const;
-  const files = playbackFiles(new Map([[path(id), text(21_500)]]), undefined, new Map([link]));
-  const places: (string | undefined)[] = [];
+  const resolution = `/sys/bus/w1/devices/${id}/resolution`;
+  const contents = new Map([
+    [path(id), text(21_500)],
+    [resolution, '12'],
+  ]);
+  const files = playbackFiles(contents, undefined, new Map([link]));
+  const places: [file: string, place: string | undefined][] = [];
   const watched = {
     ...files,
     read: (file: string, place?: string) => {
-      if (file === path(id)) places.push(place);
+      places.push([file, place]);
       return files.read(file);
     },
   };
   const sensor = await openSensor(ds18b20, watched, {});
   await sensor.read(never);
-  expect([sensor.shared, ...places]).toEqual(['w1_bus_master2', 'w1_bus_master2']);
+  const bus = 'w1_bus_master2';
+  expect(sensor.shared).toBe(bus);
+  expect(places).toEqual([
+    [resolution, bus],
+    [path(id), bus],
+  ]);
 });
 
 test('more bits than the config says would take longer than a read may', async () => {
