@@ -9,6 +9,7 @@ import {
   chipSocket,
 } from '../../support/chip-cases.ts';
 import { createHastyTools, never } from '../../support/open-sensor.ts';
+import { POSSIBLE_VALUES } from '../../support/possible-values.ts';
 
 // What every driver of a chip on I2C must do when the chip is dead, was reset or was used by another program.
 
@@ -191,6 +192,35 @@ test.each(durations)('%s takes as long to read as it declares', async (_name, dr
   expect(tookMs).toBeLessThanOrEqual(declaredMs);
   // Not much less either: who takes the smallest interval that works must not wait for nothing.
   expect(declaredMs).toBeLessThanOrEqual(1.5 * tookMs + 20);
+});
+
+test('every driver on I2C has a value that looks like a fault and is none', () => {
+  const missing = onI2c.map(({ name }) => name).filter((name) => !POSSIBLE_VALUES[name]);
+  expect(missing, 'add them to POSSIBLE_VALUES in test/support/possible-values.ts').toEqual([]);
+});
+
+const possible = onI2c.flatMap((driver) =>
+  (POSSIBLE_VALUES[driver.name] ?? []).map((one) => [driver.name, one.what, driver, one] as const),
+);
+
+test.each(possible)('%s: %s is good', async (_name, _what, driver, one) => {
+  const chip = chipSocket(one.create());
+  await clock.advance(SETTLED_MS);
+  const options = driver.options.parse(one.options ?? {});
+  const sensor = await driver.open(chip, options, tools, never);
+  // A value of the first moments may be doubted, but it is a value.
+  for (const [name, { value }] of Object.entries(await sensor.read(never)))
+    if (name !== one.without) expect(value, name).not.toBeNull();
+  await clock.advance(SETTLED_MS);
+  const samples = await sensor.read(never);
+  for (const [name, { value, quality = 'good' }] of Object.entries(samples)) {
+    if (name === one.without) continue;
+    expect({ name, value, quality }).toMatchObject({ value: expect.anything(), quality: 'good' });
+    const wanted = one.values[name];
+    if (typeof wanted === 'number') expect(value, name).toBeCloseTo(wanted, 6);
+    else if (wanted !== undefined) expect(value, name).toBe(wanted);
+  }
+  expect(Object.keys(samples)).toEqual(expect.arrayContaining(Object.keys(one.values)));
 });
 
 async function transfersOfARead(driver: Driver, one: ChipCase): Promise<number> {
