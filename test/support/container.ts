@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +13,12 @@ export interface Container {
   readonly root: string;
   /** Runs a line of shell inside as root; output is of both streams. */
   sh(line: string): { status: number; output: string };
+  /** A line of shell for this machine that runs a command inside as root, in the terminal that it is called in. */
+  line(command: string): string;
   /** Runs a program of this machine in the container's network. */
   besides(program: string, ...args: string[]): { status: number; output: string };
+  /** Starts such a program; the function ends it, and gives the lines that it has written. */
+  watch(program: string, ...args: string[]): () => Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -53,7 +58,23 @@ export async function startContainer(): Promise<Container> {
   const container: Container = {
     root,
     sh: (line) => enter(['--all'], [...clean, 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', line]),
+    line: (command) => ['nsenter', '--target', first(), '--all', ...clean, command].join(' '),
     besides: (program, ...args) => enter(['--net'], [program, ...args]),
+    watch(program, ...args) {
+      const child = spawn('nsenter', ['--target', first(), '--net', program, ...args], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      let output = '';
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        output += chunk;
+      });
+      const closed = once(child, 'close');
+      return async () => {
+        child.kill('SIGTERM');
+        await closed;
+        return output.trim().split('\n');
+      };
+    },
     async stop() {
       nspawn.kill('SIGKILL');
       await ended;

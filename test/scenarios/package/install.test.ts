@@ -12,9 +12,12 @@ import {
 } from '../../support/container.ts';
 import { REPOSITORY } from '../../support/gateway.ts';
 import { buildPackage } from '../../support/package.ts';
+import { inTerminal } from '../../support/terminal.ts';
 import { tools } from '../../support/tools.ts';
 
 const MINUTES = 60_000;
+/** Of the container, as others on its network see it. */
+const LAN_ADDRESS = '192.168.7.20';
 const arch = MACHINE ?? 'amd64';
 const missing: readonly string[] = missingFor(arch);
 const why =
@@ -88,6 +91,28 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
   const installed = (): string =>
     must(`dpkg-query -W -f='\${Version} \${db:Status-Status}' cellgate`);
 
+  /** How long the gateway, which is started once more by `step`, reads nothing; and its readings since `step` began before that. */
+  async function pauseWhile(step: () => unknown) {
+    const end = machine.watch(mosquittoSub.path!, '-R', '-t', 'hall7/beat/memory');
+    sub('hall7/beat/memory', '-R');
+    const started = Date.now();
+    step();
+    const tookMs = Date.now() - started;
+    sub('hall7/beat/memory', '-R');
+    const readings = (await end()).map(
+      (line) => JSON.parse(line) as { boot: number; time: string },
+    );
+    const [{ boot } = { boot: 0 }] = readings;
+    const old = readings.filter((reading) => reading.boot === boot);
+    const first = readings.find((reading) => reading.boot !== boot);
+    const times = old.map(({ time }) => Date.parse(time));
+    return {
+      tookMs,
+      pauseMs: Date.parse(first?.time ?? '') - Math.max(...times),
+      before: times.filter((time) => time > started).length,
+    };
+  }
+
   test('is installed as the first page says, and reads', { timeout: 5 * MINUTES }, () => {
     bring(machine, deb, `cellgate_1.0.0_${arch}.deb`);
     const page = readFileSync(join(REPOSITORY, 'docs/install.md'), 'utf8');
@@ -140,9 +165,16 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
     must(`cd /usr/lib/cellgate && bin/node -e 'new (require("better-sqlite3"))(":memory:")'`);
   });
 
-  test('an upgrade keeps config, retained messages and queues', { timeout: 5 * MINUTES }, () => {
+  test('an upgrade keeps config, retained messages and queues, and readings stop for a restart', {
+    timeout: 5 * MINUTES,
+  }, async () => {
     must("sed -i 's/^cell: robotcell1$/cell: hall7/' /etc/cellgate/config.yaml");
+    must(
+      "sed -i 's/^sensors:/sensors:\\n  - { name: beat, driver: host, every: 250ms }/' /etc/cellgate/config.yaml",
+    );
+    must('chown cellgate:adm /etc/cellgate/config.yaml && chmod 640 /etc/cellgate/config.yaml');
     must('systemctl restart cellgate');
+    const restart = await pauseWhile(() => must('systemctl restart cellgate'));
     const subscribe = ['-i', 'absent', '-c', '-q', '1', '-t', 'order'];
     machine.besides(mosquittoSub.path!, ...subscribe, '-E');
     machine.besides(mosquittoPub.path!, '-t', 'order', '-q', '1', '-m', 'waits', '-r');
@@ -155,9 +187,16 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
     // The version from before runs until the new one is configured.
     expect(isActive()).toBe(true);
     expect(sub('order')).toBe('waits');
-    must('dpkg --configure cellgate');
+    const upgrade = await pauseWhile(() => must('dpkg --configure cellgate'));
+    console.log(
+      `readings stop for ${upgrade.pauseMs} ms while dpkg configures for ${upgrade.tookMs} ms; for ${restart.pauseMs} ms in a restart`,
+    );
+    // Nothing of the upgrade but stop and start is in the pause, which is as long as a restart at the same load.
+    expect(upgrade.pauseMs).toBeLessThan(Math.max(3000, 3 * restart.pauseMs));
+    expect(upgrade.before).toBeGreaterThan(0);
     expect(installed()).toBe('2.0.0 installed');
     expect(isActive()).toBe(true);
+    expect(must('stat -c "%U:%G %a" /etc/cellgate/config.yaml')).toBe('cellgate:adm 640\n');
     expect(sub('hall7/status')).toBe('online');
     expect(sub('order')).toBe('waits');
     expect(readdirSync(join(machine.root, 'var/lib/cellgate'))).not.toContain('before-upgrade');
@@ -255,5 +294,46 @@ describe.skipIf(reason !== undefined)('on a machine with systemd', () => {
     );
     expect(found).toBe('');
     expect(must('systemctl --failed --no-legend')).toBe('');
+  });
+
+  test('from a fresh package, setup leads to a page on the LAN, a user and a plant within two minutes', {
+    timeout: 5 * MINUTES,
+  }, async () => {
+    const endOfPlant = machine.watch(tools.mosquitto.path!, '-p', '1999');
+    machine.besides('ip', 'address', 'add', `${LAN_ADDRESS}/32`, 'dev', 'lo');
+    const started = Date.now();
+    must('apt-get install -y /root/fifth.deb');
+    const { code, shown } = await inTerminal(machine.line('cellgate setup'), [
+      ['Name of the cell', 'hall7'],
+      ['Address of this machine', LAN_ADDRESS],
+      ['Page on the network', 'yes'],
+      ['Broker of the plant', 'mqtt://127.0.0.1:1999'],
+      ['Topics at the plant', 'plant/'],
+      ['User name at the plant', 'none'],
+      ['First user', 'operator'],
+      ['Password of operator', 'a good password'],
+      ['Again', 'a good password'],
+    ]);
+    expect(code, shown).toBe(0);
+    must('systemctl restart cellgate');
+    const statusOf = (path: string, auth = ''): string =>
+      machine
+        .besides(
+          process.execPath,
+          '-e',
+          `
+      const ca = require('fs').readFileSync('${join(machine.root, 'etc/cellgate/tls/ca.crt')}');
+      const options = { host: '${LAN_ADDRESS}', port: 8080, path: '${path}', ca, auth: '${auth}' };
+      require('https').get(options, (answer) => console.log(answer.resume().statusCode));`,
+        )
+        .output.trim();
+    expect(statusOf('/')).toBe('200');
+    expect(statusOf('/metrics')).toBe('401');
+    expect(statusOf('/metrics', 'operator:a good password')).toBe('200');
+    expect(sub('plant/hall7/host/memory', '-p', '1999')).toContain('"quality":"good"');
+    const tookMs = Date.now() - started;
+    console.log(`from the package to the page and the plant: ${tookMs} ms`);
+    expect(tookMs).toBeLessThan(2 * MINUTES);
+    await endOfPlant();
   });
 });

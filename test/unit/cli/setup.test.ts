@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
@@ -11,7 +9,7 @@ import { fakeIo } from '../../support/fake-io.ts';
 import { REPOSITORY } from '../../support/gateway.ts';
 import { freePort, startServer } from '../../support/server-process.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
-import { until } from '../../support/until.ts';
+import { inTerminal, SCRIPT } from '../../support/terminal.ts';
 
 const PASSWORD = 'a good password';
 
@@ -161,39 +159,13 @@ test('where something fails the config is not written, and another run can be ma
   expect(existsSync(join(folder, 'config.yaml'))).toBe(false);
 });
 
-/** Runs setup in a terminal; resolves with what it showed. */
-async function inTerminal(
-  config: string,
-  answers: readonly (readonly [question: string, answer: string])[],
-) {
-  const cli = `'${process.execPath}' '${join(REPOSITORY, 'dist/program/cli.js')}' setup --config '${config}'`;
-  const child: ChildProcess = spawn('script', ['-qefc', cli, '/dev/null'], { stdio: 'pipe' });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let shown = '';
-  child.stdout?.on('data', (chunk) => {
-    shown += chunk;
-  });
-  const ended = once(child, 'close');
-  let from = 0;
-  for (const [question, answer] of answers) {
-    await until(
-      `it asks "${question}": ${shown.slice(-200)}`,
-      () => shown.indexOf(question, from) >= 0,
-      40_000,
-    );
-    from = shown.indexOf(question, from) + question.length;
-    child.stdin?.write(`${answer}\r`);
-  }
-  const [code] = (await ended) as [number | null];
-  return { code, shown };
-}
-
-test.skipIf(!existsSync('/usr/bin/script'))(
+test.skipIf(!existsSync(SCRIPT))(
   'driven by a terminal it ends with a gateway, its page over TLS and its user',
   async () => {
     const folder = tempFolder();
     const config = join(folder, 'config.yaml');
-    const { code, shown } = await inTerminal(config, [
+    const cli = `'${process.execPath}' '${join(REPOSITORY, 'dist/program/cli.js')}'`;
+    const { code, shown } = await inTerminal(`${cli} setup --config '${config}'`, [
       ['Name of the cell', 'hall7'],
       ['Address of this machine', 'localhost.lan'],
       ['Page on the network', ''],
