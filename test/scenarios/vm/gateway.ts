@@ -46,13 +46,21 @@ const PATIENCE_MS = 240_000;
 const LOG = '/tmp/gateway.log';
 const CONFIG = '/tmp/gateway.yaml';
 
-/** Starts the gateway with sensors, outputs and so on in YAML; the rest of the config is as it must be to be reached. */
-export async function startGateway(machine: Machine, yaml: string): Promise<Gateway> {
+/**
+ * Starts the gateway with sensors, outputs and so on in YAML; the rest of the config is as it must be to be reached.
+ * `broker` has more keys of the broker, such as `access: FILE`.
+ */
+export async function startGateway(
+  machine: Machine,
+  yaml: string,
+  broker: readonly string[] = [],
+): Promise<Gateway> {
   const { shell, port } = machine;
+  const listeners = 'listeners: [ { host: 0.0.0.0, port: 1883, anonymous: true } ]';
   const head = [
     'cell: cell',
     'data: /tmp/data',
-    'broker: { listeners: [ { host: 0.0.0.0, port: 1883, anonymous: true } ] }',
+    `broker: { ${[listeners, ...broker].join(', ')} }`,
   ];
   await shell('rm -rf /tmp/data; mkdir -p /tmp/data');
   await put(machine, CONFIG, [...head, yaml, ''].join('\n'));

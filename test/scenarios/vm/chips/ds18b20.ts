@@ -5,6 +5,10 @@ export interface Ds18b20 extends OneWireSlave {
   celsius: number;
   /** Whether its checksums are wrong, as on a line with noise. */
   noisy: boolean;
+  /** Whether it sends nothing but zeros, as one whose data line is held low; the checksum of nine of them is right. */
+  heldLow: boolean;
+  /** Whether it is not on the bus. */
+  absent: boolean;
   /** Its name under /sys/bus/w1/devices. */
   readonly id: string;
 }
@@ -21,9 +25,9 @@ const READ_SCRATCHPAD = 0xbe;
 const WRITE_SCRATCHPAD = 0x4e;
 const READ_POWER = 0xb4;
 
-/** DS18B20 with a supply of its own: 85 °C until it has measured, which takes 750 ms with 12 bits. */
-export function ds18b20(celsius = 20): Ds18b20 {
-  const serial = [0xbf, 0x5a, 0x79, 0xa2, 0x16, 0x03];
+/** DS18B20 with a supply of its own: 85 °C until it has measured, which takes 750 ms with 12 bits. Those of a bus have different numbers. */
+export function ds18b20(celsius = 20, number = 0xbf): Ds18b20 {
+  const serial = [number, 0x5a, 0x79, 0xa2, 0x16, 0x03];
   const rom = bitsOf(withCrc([FAMILY, ...serial]));
   let raw = 85 * 16;
   let settings = [0x4b, 0x46, 0x7f];
@@ -57,7 +61,7 @@ export function ds18b20(celsius = 20): Ds18b20 {
         if (measuredAt > 0 && now() >= measuredAt) raw = Math.round(chip.celsius * 16);
         const bytes = withCrc([raw & 0xff, (raw >> 8) & 0xff, ...settings, 0xff, 0x0c, 0x10]);
         if (chip.noisy) bytes[8] = (bytes[8] ?? 0) ^ 0x04;
-        send(bitsOf(bytes));
+        send(bitsOf(chip.heldLow ? bytes.map(() => 0) : bytes));
       } else if (command === WRITE_SCRATCHPAD) {
         take(3, (bytes) => {
           settings = [...bytes];
@@ -82,11 +86,17 @@ export function ds18b20(celsius = 20): Ds18b20 {
   const chip: Ds18b20 = {
     celsius,
     noisy: false,
+    heldLow: false,
+    absent: false,
     id: `28-${[...serial]
       .reverse()
       .map((byte) => byte.toString(16).padStart(2, '0'))
       .join('')}`,
     reset() {
+      if (chip.absent) {
+        step = undefined;
+        return;
+      }
       take(1, ([command]) => {
         if (command === SEARCH_ROM) search();
         else if (command === READ_ROM) send(rom);

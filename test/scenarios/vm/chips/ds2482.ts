@@ -2,8 +2,9 @@ import type { Chip } from './chip.ts';
 
 /** What hangs on a 1-Wire bus. */
 export interface OneWireSlave {
-  /** Answers a reset pulse with its presence. */
+  /** Answers a reset pulse with its presence, unless it is absent. */
   reset(): void;
+  readonly absent?: boolean;
   /** One time slot: what the master sends, 1 also where it listens; gives 0 where the slave pulls the line low. */
   slot(bit: number): number;
 }
@@ -42,7 +43,7 @@ export function ds2482(...slaves: readonly OneWireSlave[]): Chip {
       WIRE_RESET,
       () => {
         for (const slave of slaves) slave.reset();
-        status = LINE_HIGH | (slaves.length > 0 ? PRESENCE : 0);
+        status = LINE_HIGH | (slaves.some(({ absent }) => !absent) ? PRESENCE : 0);
       },
     ],
     [
