@@ -123,6 +123,11 @@ export function createEdgeNode({
     giveUp: (sentence: string) => void log.push(`given up: ${sentence}`),
   } as unknown as PlantConnection;
   let entries = 0;
+  const encode = (topic: string, payload: Buffer, at: number) => {
+    const message = createMessage(topic, payload);
+    const entry = new QueueEntry(null, message, ++entries, 1, false, at);
+    return edge.encode(entry, entries, message.body, message.payloadStart);
+  };
   return {
     ...{ edge, clock, current, messages, commands, refused, log, acknowledged, subscribed, state },
     /** Connects; resolves when the node has begun. */
@@ -144,11 +149,17 @@ export function createEdgeNode({
     },
     /** Sends a reading as it would come from a queue; returns what became of it. */
     send(topic: string, payload: Buffer, at = clock.monotonic()) {
-      const message = createMessage(topic, payload);
-      const entry = new QueueEntry(null, message, ++entries, 1, false, at);
-      const outgoing = edge.encode(entry, entries, message.body, message.payloadStart);
+      const outgoing = encode(topic, payload, at);
       if (outgoing.kind === 'publish') transport?.write(outgoing.frame);
       return outgoing;
+    },
+    /** Sends readings of one turn of the event loop. */
+    sendTogether(readings: readonly (readonly [topic: string, payload: Buffer])[]) {
+      const frames = readings.map(([topic, payload]) => {
+        const outgoing = encode(topic, payload, clock.monotonic());
+        return outgoing.kind === 'publish' ? outgoing.frame : Buffer.alloc(0);
+      });
+      transport?.write(Buffer.concat(frames));
     },
     /** STATE of the primary host. */
     async host(online: boolean, timestamp: unknown = clock.wall(), name = 'scada1') {

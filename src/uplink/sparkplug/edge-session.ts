@@ -6,6 +6,7 @@ import type { Outgoing } from '../plant-form.ts';
 import type { PlantTransport } from '../plant-transport.ts';
 import type { Sender } from '../sender.ts';
 import type { Births } from './births.ts';
+import { DataBatch } from './data-batch.ts';
 import type { HostCommands } from './host-commands.ts';
 import { HostState } from './host-state.ts';
 import { MessageFrames, stateTopic, topicOfType } from './message-frames.ts';
@@ -46,6 +47,7 @@ export class EdgeSession {
   leftForHost = false;
   readonly #parts: EdgeSessionParts;
   readonly #frames: MessageFrames;
+  readonly #batch: DataBatch;
   readonly #host = new HostState();
   /** Functions that cancel timers. */
   readonly #timers = new Set<() => void>();
@@ -68,6 +70,7 @@ export class EdgeSession {
       ...{ config: config.sparkplug, bdSeq, wall: () => clock.wall() },
       isMqtt5: plant.protocol.version === 5,
     });
+    this.#batch = new DataBatch(this.#frames, plant.maximumPacketSize);
   }
 
   /** Subscribes, and sends the births if the host is online. */
@@ -187,7 +190,7 @@ export class EdgeSession {
     this.#timers.clear();
   }
 
-  /** The packet of a reading; before it the births that hosts need to understand it. */
+  /** Takes a reading, which is written at the end of the turn; before it the births that hosts need to understand it. */
   encode(
     metric: NodeMetric,
     entry: QueueEntry,
@@ -200,20 +203,21 @@ export class EdgeSession {
     const reading = readPlantReading(body.subarray(start));
     const isDead = births.states.isDead(device);
     // That a dead device has no value is known by its death.
-    if (!reading || (isDead && reading.value === null)) return nothing(body);
-    const frames: Buffer[] = [];
-    if (isDead && births.states.revive(device)) frames.push(births.ofDevice(this.#frames, device));
+    if (!reading || (isDead && reading.value === null)) return published(body, body.length);
+    if (isDead && births.states.revive(device)) {
+      this.#batch.addBirths(() => [births.ofDevice(this.#frames, device)]);
+    }
     // Again if the present value has another type than this older one: then the type is text.
     while (adoptType(metric, reading)) {
       this.#bornAt = storedNow();
       this.#lastBirthMs = clock.monotonic();
-      frames.push(...births.all(this.#frames));
+      this.#batch.addBirths(() => births.all(this.#frames));
     }
     const historical = entry.at < this.#bornAt;
     const time = reading.time ?? Math.max(0, Math.round(clock.wall() - (storedNow() - entry.at)));
-    frames.push(this.#frames.data(device, [dataMetric(metric, reading, time, historical)]));
+    this.#batch.add(device, dataMetric(metric, reading, time, historical));
     this.#sent.push(packetId);
-    return { ...published(Buffer.concat(frames), body, start), isProven: true };
+    return { ...published(body, start), isProven: true };
   }
 
   /** The plant has taken all that was sent before the last ping. */
@@ -251,7 +255,7 @@ export class EdgeSession {
         return plant.congested;
       },
       write: (frame) => {
-        plant.write(frame);
+        plant.write(Buffer.concat([...this.#batch.takeAll(), frame]));
         this.#ping();
       },
       giveUp: (sentence) => plant.giveUp(sentence),
@@ -268,7 +272,7 @@ export class EdgeSession {
       );
       return;
     }
-    plant.write(Buffer.concat(frames));
+    plant.write(Buffer.concat([...this.#batch.takeNumbered(), ...frames]));
   }
 
   #later(ms: number, run: () => void): void {
@@ -301,15 +305,11 @@ function toSubscription(filter: string): PlantSubscription {
   return { filter, qos: 1, noLocal: true, keepRetain: false };
 }
 
-/** A message that hosts need not know: it leaves the queue without a packet. */
-function nothing(body: Buffer): Outgoing {
-  return published(Buffer.alloc(0), body, body.length);
-}
-
-function published(frame: Buffer, body: Buffer, start: number): Outgoing & { kind: 'publish' } {
+/** Without a packet: that of a reading is written at the end of the turn. */
+function published(body: Buffer, start: number): Outgoing & { kind: 'publish' } {
   return {
     kind: 'publish',
-    frame,
+    frame: Buffer.alloc(0),
     packet: {
       ...{ qos: 0, retain: false, dup: false, packetId: 0, topic: Buffer.alloc(0) },
       ...{ body, start, properties: undefined },

@@ -66,12 +66,12 @@ export class MessageFrames {
     return this.#frame('DDEATH', device, []);
   }
 
-  /** Values of a device, or of the node itself for ''. */
-  data(device: string, metrics: readonly Metric[]): Buffer {
+  /** Values of a device, or of the node itself for ''; the metrics are encoded. */
+  data(device: string, metrics: readonly Uint8Array[]): Buffer {
     return this.#frame(device === '' ? 'NDATA' : 'DDATA', device, metrics);
   }
 
-  #frame(type: MessageType, device: string, metrics: readonly Metric[]): Buffer {
+  #frame(type: MessageType, device: string, metrics: readonly (Metric | Uint8Array)[]): Buffer {
     const { config, isMqtt5, wall } = this.#parts;
     const frame = encodePublish({
       ...{ qos: 0, retain: false, dup: false, packetId: 0 },

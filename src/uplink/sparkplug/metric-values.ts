@@ -33,7 +33,7 @@ export function dataMetric(
   { value, quality, reason }: PlantReading,
   timestamp: number,
   historical: boolean,
-): Metric {
+): Metric & { readonly alias: number } {
   const { alias, type, wasGood } = metric;
   const isGood = quality === 'good';
   metric.wasGood = isGood;

@@ -62,6 +62,11 @@ export interface Payload {
   readonly metrics: readonly Metric[];
 }
 
+/** A payload whose metrics may be bytes of `encodeMetric`. */
+type EncodablePayload = Omit<Payload, 'metrics'> & {
+  readonly metrics: readonly (Metric | Uint8Array)[];
+};
+
 /** A metric as it was received: its type may be missing, and then its value is unsigned. */
 export type ReceivedMetric = Omit<Metric, 'type' | 'omitType'> & { readonly type?: DataType };
 
@@ -88,16 +93,19 @@ const TYPE_NAMES = new Map<number, DataType>(
   Object.entries(DATA_TYPES).map(([name, number]) => [number, name as DataType]),
 );
 
-/** The bytes of a payload. Throws if a value is not one of its type. */
-export function encodePayload({ timestamp, seq, metrics }: Payload): Buffer {
+/** The bytes of a payload; metrics may be encoded already. Throws if a value is not one of its type. */
+export function encodePayload({ timestamp, seq, metrics }: EncodablePayload): Buffer {
   const writer = new MessageWriter();
   if (timestamp !== undefined) writer.varint(1, timestamp);
-  for (const metric of metrics) writer.bytes(2, encodeMetric(metric));
+  for (const metric of metrics) {
+    writer.bytes(2, metric instanceof Uint8Array ? metric : encodeMetric(metric));
+  }
   if (seq !== undefined) writer.varint(3, seq);
   return writer.written;
 }
 
-function encodeMetric(metric: Metric): Buffer {
+/** The bytes of a metric in a payload. Throws if the value is not one of its type. */
+export function encodeMetric(metric: Metric): Buffer {
   const { name, alias, timestamp, type, omitType, historical, value, properties } = metric;
   const writer = new MessageWriter();
   if (name !== undefined) writer.string(1, name);

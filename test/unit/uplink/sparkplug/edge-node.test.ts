@@ -189,6 +189,81 @@ describe('data', () => {
   });
 });
 
+describe('the data of one turn', () => {
+  const metrics = ['robot/j1', 'robot/j2', 'press/force', 'ambient', 'humidity'].map((path) =>
+    metric(path),
+  );
+  const valuesOf = ({ payload }: { payload: { metrics: readonly { value: unknown }[] } }) =>
+    payload.metrics.map(({ value }) => value);
+
+  test('are one message for each device, with the metrics in the order of their readings', async () => {
+    const node = createEdgeNode({ metrics });
+    await node.connect();
+    node.messages.length = 0;
+    const topics = ['robot/j1', 'ambient', 'press/force', 'robot/j2', 'humidity'];
+    node.sendTogether(topics.map((topic, n) => [`cell/${topic}`, reading(n)]));
+    expect(node.messages.map(valuesOf)).toEqual([[0, 3], [1, 4], [2]]);
+    const seqs = node.messages.map(({ payload }) => payload.seq);
+    expect([node.take(), seqs]).toEqual([
+      ['DDATA robot', 'NDATA', 'DDATA press'],
+      [3, 4, 5],
+    ]);
+    expect(node.pings).toBe(1);
+  });
+
+  test('have each metric once: later values of it are in later messages', async () => {
+    const node = createEdgeNode({ metrics });
+    await node.connect();
+    node.messages.length = 0;
+    node.sendTogether([
+      ['cell/robot/j1', reading(1)],
+      ['cell/robot/j2', reading(2)],
+      ['cell/robot/j1', reading(3)],
+      ['cell/robot/j1', reading(4)],
+      ['cell/robot/j2', reading(5)],
+    ]);
+    expect(node.messages.map(valuesOf)).toEqual([[1, 2], [3], [4, 5]]);
+  });
+
+  test('stay before the births of a device that lives again, and of another type', async () => {
+    const node = createEdgeNode({ metrics });
+    await node.connect();
+    node.take();
+    node.sendTogether([
+      ['cell/robot/j1', reading(1)],
+      ['cell/robot/j2', reading('text')],
+      ['cell/robot/j1', reading(2)],
+    ]);
+    const seqs = node.messages.map(({ payload }) => payload.seq);
+    expect(seqs).toEqual([3, 0, 1, 2, 3]);
+    expect(node.take()).toEqual([
+      'DDATA robot',
+      'NBIRTH',
+      'DBIRTH robot',
+      'DBIRTH press',
+      'DDATA robot',
+    ]);
+  });
+
+  test('are several messages where one would get too large', async () => {
+    const many = Array.from({ length: 400 }, (_, n) => metric(`robot/m${n}`));
+    const node = createEdgeNode({ metrics: many });
+    await node.connect();
+    node.messages.length = 0;
+    const text = 'x'.repeat(300);
+    node.sendTogether(
+      many.map(({ topic }) => [topic, reading(1, { quality: 'bad', reason: text })]),
+    );
+    const counts = node.messages.map(({ payload }) => payload.metrics.length);
+    expect(counts.length).toBeGreaterThan(3);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(400);
+    const sizes = node.messages.map(({ payload: { metrics: sent } }) =>
+      sent.reduce((sum, { properties }) => sum + JSON.stringify(properties).length, 0),
+    );
+    expect(Math.max(...sizes)).toBeLessThan(60_000);
+  });
+});
+
 describe('what proves that the plant has them', () => {
   test('a ping behind each batch, one at a time; its answer acknowledges what was sent before it', async () => {
     const node = createEdgeNode();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   decodePayload,
+  encodeMetric,
   encodePayload,
   type Payload,
 } from '../../../../src/uplink/sparkplug/payload.ts';
@@ -82,6 +83,18 @@ const CASES: Readonly<Record<string, { payload: Payload; hex: string }>> = {
     },
     hex: '08fbdccd89ad3312190a0178100418bb8da989ad33200a2801690000000000000840188001',
   },
+  'the values of one turn': {
+    payload: {
+      timestamp: T,
+      seq: 9,
+      metrics: [
+        { name: 'j1', alias: 3, timestamp: T - 2, type: 'Double', value: 21.5 },
+        { name: 'j2', alias: 4, timestamp: T - 1, type: 'Double', value: null },
+        { name: 'on', alias: 5, timestamp: T, type: 'Boolean', value: true },
+      ],
+    },
+    hex: '08fbdccd89ad3312180a026a31100318f9dccd89ad33200a69000000000080354012110a026a32100418fadccd89ad33200a380112110a026f6e100518fbdccd89ad33200b70011809',
+  },
   nothing: { payload: { metrics: [] }, hex: '' },
 };
 
@@ -89,6 +102,14 @@ describe('a payload of Sparkplug B', () => {
   test.each(Object.entries(CASES))('%s has the bytes of the published package', (_, one) => {
     expect(encodePayload(one.payload).toString('hex')).toBe(one.hex);
   });
+
+  test.each(Object.entries(CASES))(
+    '%s has the same bytes if its metrics are encoded before',
+    (_, { payload, hex }) => {
+      const metrics = payload.metrics.map(encodeMetric);
+      expect(encodePayload({ ...payload, metrics }).toString('hex')).toBe(hex);
+    },
+  );
 
   test.each(Object.entries(CASES))('%s is read as it was written', (_, { payload, hex }) => {
     const read = decodePayload(Buffer.from(hex, 'hex'));
