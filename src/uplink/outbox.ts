@@ -11,6 +11,7 @@ import type { ReportShare } from '../store/commit/queue-deletion.ts';
 import type { StoredSession } from '../store/recovery/load-state.ts';
 import type { Store } from '../store/store.ts';
 import { FlowWatch } from './flow-watch.ts';
+import { RefusedTopics } from './refused-topics.ts';
 import type { CurrentRouting } from './routing.ts';
 import { Sender } from './sender.ts';
 import type { UplinkQueue } from './uplink-queue.ts';
@@ -63,6 +64,7 @@ export class Outbox implements Subscriber {
   /** No publisher waits for an uplink: its queue on disk is for that. */
   readonly backlogged = undefined;
   readonly sender: Sender;
+  readonly refusedTopics: RefusedTopics;
   readonly #parts: OutboxParts;
   readonly #queues: UplinkQueues;
   readonly #dropped = new TopCounts(DROPS);
@@ -84,8 +86,10 @@ export class Outbox implements Subscriber {
       ready: () => this.sender.pump(),
       flowing: () => this.sender.flowing,
     });
+    this.refusedTopics = new RefusedTopics(parts.monotonic);
     this.sender = new Sender({
       ...parts,
+      refusedTopics: this.refusedTopics,
       queues: () => this.#queues.values(),
       refuse: (entry, reason) => this.#refuse(entry, reason),
       expired: (entry) => (entry.owner as UplinkQueue).dropped(entry, 'expired'),

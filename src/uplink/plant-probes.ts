@@ -5,6 +5,7 @@ import { SHORTEST_TIMEOUT_MS } from './line-check.ts';
 import type { PlantConnection } from './plant-client.ts';
 import { Probe, type ProbeParts, publishProbe } from './probe.ts';
 import { RoundTrips } from './round-trips.ts';
+import { changedTopic } from './topic-changes.ts';
 
 export interface PlantProbesParts
   extends Pick<ProbeParts, 'everyMs' | 'slackMs' | 'isBehind' | 'foreign'> {
@@ -14,6 +15,8 @@ export interface PlantProbesParts
   proven(plant: PlantConnection): void;
   /** The probe has come back, with this retain flag. */
   returned(plant: PlantConnection, topic: string, retain: boolean): void;
+  /** A message has come back under another topic. */
+  changed(): void;
 }
 
 const LONGEST_TIMEOUT_MS = 30_000;
@@ -24,6 +27,7 @@ export class PlantProbes {
   /** How long the plant may take to bring one back, in milliseconds. */
   readonly timeoutMs: number;
   readonly #parts: PlantProbesParts;
+  readonly #changedTopic: string;
   readonly #roundTrips = new RoundTrips();
   #plant: PlantConnection | undefined;
   #probe: Probe | undefined;
@@ -32,6 +36,7 @@ export class PlantProbes {
     const { status, keepalive } = parts.config;
     this.#parts = parts;
     this.topic = `${status}/probe`;
+    this.#changedTopic = changedTopic(this.topic);
     this.timeoutMs = Math.max(SHORTEST_TIMEOUT_MS, Math.min(keepalive, LONGEST_TIMEOUT_MS));
   }
 
@@ -76,12 +81,14 @@ export class PlantProbes {
 
   /** A message was received; returns false if it is none of these. */
   take(topic: string, packet: IPublishPacket): boolean {
-    if (topic === this.topic) {
+    const own = topic.startsWith(this.topic) ? this.topic : this.#changedTopic;
+    if (topic === own) {
       const isBack = this.#probe?.returned(packet.payload.toString()) ?? false;
+      if (isBack && own !== this.topic) this.#parts.changed();
       if (isBack && this.#plant) this.#parts.returned(this.#plant, topic, packet.retain);
       return true;
     }
-    if (!topic.startsWith(`${this.topic}/`)) return false;
+    if (!topic.startsWith(`${own}/`)) return false;
     this.#roundTrips.returned(packet.payload.toString());
     return true;
   }

@@ -1,6 +1,7 @@
 import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Blame } from './failures.ts';
 import { PlantRefusals } from './plant-refusals.ts';
+import { shownTopic } from './topic-list.ts';
 
 /** A message in flight at the end of so many connections is sent alone from then on. */
 const SUSPICIOUS = 2;
@@ -194,9 +195,7 @@ function largest(entries: readonly QueueEntry[]): QueueEntry {
   );
 }
 
-/** The message with its topic at the plant, without control characters and not longer than a line. */
+/** The message with its topic at the plant. */
 function named(entry: QueueEntry, remoteOf: (topic: string) => string): string {
-  const topic = remoteOf(topicOf(entry));
-  const text = JSON.stringify(topic.slice(0, 100)).slice(1, -1);
-  return `message on ${text}${topic.length > 100 ? '…' : ''} (${entry.message.body.length} bytes)`;
+  return `message on ${shownTopic(remoteOf(topicOf(entry)))} (${entry.message.body.length} bytes)`;
 }

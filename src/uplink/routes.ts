@@ -21,6 +21,8 @@ export interface RoutesParts {
   readonly own: readonly string[];
   /** Whether messages of the local topic can be sent; all by default. */
   takes?(topic: string): boolean;
+  /** Called with a topic at the plant; often, but not for each message. */
+  found?(remote: string): void;
 }
 
 /** The most topics in the cache; it is emptied when it is full. */
@@ -56,6 +58,7 @@ export class Routes {
     if (!route) return undefined;
     const remote = `${route.to}${topic}`;
     if (this.#parts.in.some((each) => matches(each.in, remote))) return undefined;
+    this.#parts.found?.(remote);
     return { route, remote: Buffer.from(remote) };
   }
 

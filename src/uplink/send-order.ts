@@ -1,9 +1,10 @@
 import { shortTopic } from '../base/faults.ts';
-import type { QueueEntry } from '../queue/queue-entry.ts';
+import { type QueueEntry, topicOf } from '../queue/queue-entry.ts';
 import type { Blame } from './failures.ts';
 import type { PlantTransport } from './plant-transport.ts';
 import { PoisonMessageDetector } from './poison-message.ts';
 import { QueueScheduler } from './queue-scheduler.ts';
+import type { RefusedTopics } from './refused-topics.ts';
 import type { CurrentRouting } from './routing.ts';
 import type { UplinkQueue } from './uplink-queue.ts';
 
@@ -12,6 +13,7 @@ export interface SendOrderParts {
   /** Milliseconds that never jump. */
   monotonic(): number;
   queues(): Iterable<UplinkQueue>;
+  readonly refusedTopics: RefusedTopics;
   /** The plant will never accept the message. */
   refuse(entry: QueueEntry, reason: string): void;
   /** Counts a fault of this program, which was sending `what`; gives the reason for a refusal. */
@@ -61,6 +63,12 @@ export class SendOrder {
     return this.#poison.messageProblem(this.#remoteOf);
   }
 
+  /** The plant does not take the message, with the reason. */
+  refuse(entry: QueueEntry, reason: string): void {
+    this.#parts.refusedTopics.refused(this.#remoteOf(topicOf(entry)));
+    this.#parts.refuse(entry, reason);
+  }
+
   /** Whether the last connection seems to have ended because of a message. */
   get endedByMessage(): boolean {
     return this.#poison.explained;
@@ -102,13 +110,15 @@ export class SendOrder {
       isUrgent(entry) && this.#poison.handling(entry).kind === 'send';
     this.#again = [...again.filter(goesFirst), ...again.filter((entry) => !goesFirst(entry))];
     if (!convicted) return undefined;
-    this.#parts.refuse(convicted.entry, convicted.reason);
+    this.refuse(convicted.entry, convicted.reason);
     return this.#poison.described(convicted, this.#remoteOf);
   }
 
   /** The plant has taken the message, or it is refused. */
   answered(entry: QueueEntry, taken: boolean): void {
+    const { refusedTopics } = this.#parts;
     this.#poison.answered(entry, taken);
+    if (taken && !refusedTopics.isEmpty) refusedTopics.taken(this.#remoteOf(topicOf(entry)));
   }
 
   /** The plant does not take the message for the moment. */
@@ -139,7 +149,7 @@ export class SendOrder {
       const how = first && this.#poison.handling(first);
       if (first && how?.kind === 'refuse') {
         this.#again.shift();
-        this.#parts.refuse(first, how.reason);
+        this.refuse(first, how.reason);
         continue;
       }
       const alone = how?.kind === 'alone';
@@ -150,7 +160,7 @@ export class SendOrder {
       if (entry) {
         const handling = this.#poison.handling(entry);
         if (handling.kind === 'send') return entry;
-        if (handling.kind === 'refuse') this.#parts.refuse(entry, handling.reason);
+        if (handling.kind === 'refuse') this.refuse(entry, handling.reason);
         else this.#again.push(entry);
         continue;
       }

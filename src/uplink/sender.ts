@@ -16,16 +16,16 @@ import {
 } from './outgoing.ts';
 import type { OpenMessage } from './plant-sessions.ts';
 import type { PlantTransport } from './plant-transport.ts';
-import { SendOrder } from './send-order.ts';
+import { SendOrder, type SendOrderParts } from './send-order.ts';
 import type { UplinkQueue } from './uplink-queue.ts';
 
-export interface SenderParts extends OutgoingSource {
+export interface SenderParts
+  extends OutgoingSource,
+    Pick<SendOrderParts, 'refusedTopics' | 'monotonic'> {
   /** Its journal exists after the start of the store. */
   readonly store: {
     readonly journal: Pick<Journal, 'add' | 'discard' | 'flushSoon' | 'markSent'>;
   };
-  /** Milliseconds that never jump. */
-  monotonic(): number;
   /** Called for each message as it is sent: its local topic, its payload at [start, end of body), and whether it was sent before. */
   onSent?(topic: string, body: Buffer, start: number, again: boolean): void;
   queues(): Iterable<UplinkQueue>;
@@ -313,7 +313,7 @@ export class Sender {
     }
     this.#removeInFlight(packetId, entry);
     this.#order.answered(entry, false);
-    this.#parts.refuse(entry, `${permanent ?? `refused ${TRIES} times`} (${hex})`);
+    this.#order.refuse(entry, `${permanent ?? `refused ${TRIES} times`} (${hex})`);
     this.pump();
   }
 }

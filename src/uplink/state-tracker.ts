@@ -20,7 +20,16 @@ export interface ConnectionStatus {
 }
 
 /** The subject of a problem that is separate from the state. */
-export type Problem = 'routes' | 'probe' | 'status' | 'first' | 'twin' | 'takeover' | 'flow';
+export type Problem =
+  | 'routes'
+  | 'probe'
+  | 'status'
+  | 'first'
+  | 'twin'
+  | 'takeover'
+  | 'flow'
+  | 'changedTopics'
+  | 'refusedTopics';
 
 export interface StateTrackerParts {
   readonly log: ThrottledLog;

@@ -7,6 +7,7 @@ import type { PlantSessions } from './plant-sessions.ts';
 import type { Sender } from './sender.ts';
 import type { EdgeNode } from './sparkplug/edge-node.ts';
 import type { ThrottledLog } from './throttled-log.ts';
+import type { TopicChanges } from './topic-changes.ts';
 
 export interface UplinkConnectionParts {
   readonly config: UplinkConfig;
@@ -18,6 +19,8 @@ export interface UplinkConnectionParts {
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   /** What the gateway knows about its sessions at the plant's addresses; not used before `start`. */
   readonly sessions: PlantSessions;
+  /** The topics that the plant changes. */
+  readonly topics: TopicChanges;
   /** Loads mqtt.js; called by `start`, so that a gateway without an uplink does not load it. */
   load(): Promise<OpenPlant>;
   /** A message from the plant, on any topic but the probe's. */

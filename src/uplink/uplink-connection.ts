@@ -3,17 +3,16 @@ import { resolvedOrAborted } from '../base/resolved-or-aborted.ts';
 import { maskUrls } from '../base/secrets.ts';
 import { type Blame, blameOf } from './failures.ts';
 import { untilFirstWorks } from './first-address.ts';
-import type { FlowWatch } from './flow-watch.ts';
 import { CHECK_MS, LineCheck } from './line-check.ts';
 import { nextPlace } from './next-address.ts';
 import { OtherGateways } from './other-gateways.ts';
+import type { Outbox } from './outbox.ts';
 import type { OpenPlant, PlantConnection } from './plant-client.ts';
 import type { PlantClientEvents } from './plant-client-events.ts';
 import { PlantProbes } from './plant-probes.ts';
 import { PlantSubscriptions } from './plant-subscriptions.ts';
 import type { PlantProtocol } from './protocol-choice.ts';
 import { ReconnectPauses } from './reconnect-pauses.ts';
-import type { EdgeEvents } from './sparkplug/edge-node.ts';
 import { SpokenProtocol } from './spoken-protocol.ts';
 import { type ConnectionStatus, StateTracker } from './state-tracker.ts';
 import { StatusMessage } from './status-message.ts';
@@ -69,6 +68,7 @@ export class UplinkConnection {
       proven: (plant) => this.#proven(plant),
       returned: (...probe) => this.#spoken.returned(...probe),
       foreign: () => this.#others.seen(),
+      changed: () => parts.topics.seen(),
     });
     this.#subscriptions = new PlantSubscriptions({
       config,
@@ -104,9 +104,10 @@ export class UplinkConnection {
     return this.#check?.undeliveredMs ?? 0;
   }
 
-  /** Reports what is wrong with the flow of the messages while there is a connection. */
-  reportFlow(problem: FlowWatch['problem']): void {
+  /** Reports what is wrong with the flow of the messages while there is a connection, and what the plant refuses. */
+  reportFlow({ problem, refusedTopics }: Pick<Outbox, 'problem' | 'refusedTopics'>): void {
     this.#tracker.report('flow', problem?.sentence ?? false, problem?.kind);
+    this.#tracker.report('refusedTopics', refusedTopics.sentence ?? false);
   }
 
   /** The protocol of this connection, or of the next attempt. */
@@ -248,7 +249,12 @@ export class UplinkConnection {
     this.#tracker.means = this.#spoken.means;
     if (edge) {
       this.#tracker.to('proving', `${plant.url}: connected, waiting for the births to arrive`);
-      return edge.up(plant, this.#edgeEvents(plant));
+      return edge.up(plant, {
+        proven: () => this.#proven(plant),
+        waiting: (sentence) => this.#tracker.to('proving', sentence),
+        report: (sentence) => this.#tracker.report('routes', sentence),
+        failed: (error) => this.#failed(plant, error),
+      });
     }
     this.#tracker.to('proving', `${plant.url}: connected, waiting for the probe to come back`);
     void this.#statusMessage.online(plant);
@@ -269,19 +275,13 @@ export class UplinkConnection {
     else this.#proven(plant);
   }
 
-  #edgeEvents(plant: PlantConnection): EdgeEvents {
-    return {
-      proven: () => this.#proven(plant),
-      waiting: (sentence) => this.#tracker.to('proving', sentence),
-      report: (sentence) => this.#tracker.report('routes', sentence),
-      failed: (error) => this.#failed(plant, error),
-    };
-  }
-
   #proven(plant: PlantConnection): void {
     this.#flowed = true;
     this.#parts.sessions.answered(plant.url);
     this.#tracker.to('connected', null);
+    const { edge, topics } = this.#parts;
+    const report = (sentence: string | false) => this.#tracker.report('changedTopics', sentence);
+    if (!edge) topics.proven(plant, this.#probes, report);
   }
 
   /** Repeats the subscriptions that the plant has refused: rights there may change during the connection. */

@@ -23,6 +23,7 @@ import type { EdgeNode } from './sparkplug/edge-node.ts';
 import type { MetricDefinition } from './sparkplug/metrics.ts';
 import { ANSWER_MS, type ConnectionStatus } from './state-tracker.ts';
 import { type SentenceLog, ThrottledLog } from './throttled-log.ts';
+import { TopicChanges } from './topic-changes.ts';
 import { UplinkConnection } from './uplink-connection.ts';
 import { createUplinkEdge } from './uplink-edge.ts';
 
@@ -67,6 +68,7 @@ export class Uplink {
   #edge: EdgeNode | undefined;
   #routing: CurrentRouting;
   #connection: UplinkConnection;
+  #topics: TopicChanges;
   /** Functions that detach the outbox, by the filter of its route. */
   readonly #attached = new Map<string, () => void>();
   /** See `PlantSessions`: a reload of the config is no new run. */
@@ -82,6 +84,7 @@ export class Uplink {
     this.#log = parts.log.child({ uplink: config.name });
     this.#drops = new DropCounter(this.#log);
     this.#echo = this.#createEchoGuard();
+    this.#topics = new TopicChanges(config);
     this.#edge = this.#createEdge();
     this.#routing = this.#createRouting();
     this.#outbox = new Outbox({
@@ -97,7 +100,7 @@ export class Uplink {
       now: () => store.storedClock.now(),
       monotonic: () => clock.monotonic(),
       undeliveredMs: () => this.#connection.undeliveredMs,
-      flowSampled: () => this.#connection.reportFlow(this.#outbox.problem),
+      flowSampled: () => this.#connection.reportFlow(this.#outbox),
       onSent: (topic, body, start, again) => this.#sent(topic, body.subarray(start), again),
       ...(correct ? { correct } : {}),
     });
@@ -120,6 +123,7 @@ export class Uplink {
       routes: new Routes({
         ...{ ...this.#config, own: [statusTopic(this.#parts.cell)] },
         ...(edge ? { takes: (topic: string) => edge.takes(topic) } : {}),
+        found: (remote) => this.#topics.note(remote),
       }),
       form: edge,
       get properties() {
@@ -166,6 +170,7 @@ export class Uplink {
         setNow: (key, value) => store.state.setNow(owner, key, value),
         fresh: this.#freshSessions,
       }),
+      topics: this.#topics,
       load: async () => (await import('./plant-client.ts')).openPlant,
       receive: (topic, packet) => this.#receiver.receive(topic, packet),
       newSession: () => this.#echo?.newSession(),
@@ -210,8 +215,12 @@ export class Uplink {
     this.#config = config;
     if (reconnects) {
       this.#echo = this.#createEchoGuard();
+      this.#topics = new TopicChanges(config);
       this.#edge = this.#createEdge();
-    } else this.#edge?.applyConfig();
+    } else {
+      this.#topics.restart(config);
+      this.#edge?.applyConfig();
+    }
     this.#routing = this.#createRouting();
     this.#outbox.reconfigure();
     this.#attach();

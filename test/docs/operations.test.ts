@@ -65,7 +65,7 @@ const NOT_TOLD = [
   'more lines)',
   '; the connection was lost at ',
   'moves to the refused messages: ',
-  'topic.length > 100',
+  'message on ${shownTopic',
 ];
 
 const WHOLE = [
@@ -109,6 +109,8 @@ const PARTLY = [
   'src/uplink/plant-subscriptions.ts',
   'src/uplink/flow-watch.ts',
   'src/uplink/poison-message.ts',
+  'src/uplink/refused-topics.ts',
+  'src/uplink/topic-changes.ts',
   'src/uplink/state-tracker.ts',
   'src/uplink/other-gateways.ts',
   'src/uplink/stored-queues.ts',

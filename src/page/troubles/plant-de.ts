@@ -96,6 +96,10 @@ export const PLANT: Readonly<Record<string, string>> = {
     'verdächtig ist {1}: die Verbindung endete {2}, während die Nachricht unterwegs war; sie wird allein gesendet, nach den dringenden, und abgelehnt, wenn die Verbindung wieder endet',
   'the plant does not take the … for the moment: it is sent again, alone':
     'das Werk nimmt {1} im Moment nicht an: sie wird noch einmal allein gesendet',
+  'the plant refuses messages on …: they are kept, see cellgate queue list':
+    'das Werk lehnt Nachrichten auf {1} ab: sie werden aufbewahrt, siehe cellgate queue list',
+  '… changes topics, "." to "/" and "*" to "+": …':
+    '{1} ändert Topics, „.“ in „/“ und „*“ in „+“: {2}',
   'the plant ends the connection at messages with QoS 2: they are sent with QoS 1; set qos: 1 on its routes':
     'das Werk beendet die Verbindung bei Nachrichten mit QoS 2: sie werden mit QoS 1 gesendet; qos: 1 bei den Routen setzen',
   '… breaks the protocol: its SUBACK has … codes for … filters':

@@ -5,6 +5,7 @@ import type { PendingAck } from '../../../src/queue/pending-ack.ts';
 import { type QueueEntry, WRITTEN } from '../../../src/queue/queue-entry.ts';
 import { type OpenMessage, PlantSessions } from '../../../src/uplink/plant-sessions.ts';
 import type { PlantTransport } from '../../../src/uplink/plant-transport.ts';
+import { RefusedTopics } from '../../../src/uplink/refused-topics.ts';
 import { Routes } from '../../../src/uplink/routes.ts';
 import type { CurrentRouting } from '../../../src/uplink/routing.ts';
 import { Sender, type SenderParts } from '../../../src/uplink/sender.ts';
@@ -92,6 +93,7 @@ let now: number;
 let journal: string[];
 let pending: PendingAck[];
 let refused: string[];
+let refusedTopics: RefusedTopics;
 
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, n) => `${from + n}`);
@@ -111,6 +113,7 @@ function create({ inflight = 10, qos = 2, hasUrgent = false }: Setting = {}): vo
   [queue, urgent] = [own, ownUrgent];
   transport = new FakeTransport();
   [now, journal, pending, refused] = [1000, [], [], []];
+  refusedTopics = new RefusedTopics(() => now);
   const out = [{ out: '#', to: 'p/', qos, retain: 'keep', priority: 'normal' }] as const;
   const routing = {
     config: { inflight, live: 0, out },
@@ -131,6 +134,7 @@ function create({ inflight = 10, qos = 2, hasUrgent = false }: Setting = {}): vo
         flushSoon: () => void journal.push('flush'),
       },
     },
+    refusedTopics,
     monotonic: () => now,
     now: () => now,
     fault: (_what, error) => String(error),
@@ -415,6 +419,7 @@ describe('a refusal', () => {
     await connect();
     refuse();
     expect(refused).toEqual(['1: not authorised (0x87)']);
+    expect(refusedTopics.sentence).toContain('refuses messages on p/t:');
     expect([sender.inFlight, transport.endings]).toEqual([1, []]);
   });
 
@@ -463,6 +468,7 @@ describe('a refusal', () => {
         '1: the plant ended the connection each time that it was sent, the last time alone',
       ]);
       expect(sender.messageProblem).toBeUndefined();
+      expect(refusedTopics.sentence).toContain('refuses messages on p/t:');
       await works();
       // It is on the same topic: alone again.
       expect(transport.taken()).toEqual(['2!']);

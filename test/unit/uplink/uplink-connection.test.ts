@@ -16,6 +16,7 @@ import {
 import type { Sender } from '../../../src/uplink/sender.ts';
 import type { EdgeEvents, EdgeNode } from '../../../src/uplink/sparkplug/edge-node.ts';
 import type { ThrottledLog } from '../../../src/uplink/throttled-log.ts';
+import { TopicChanges } from '../../../src/uplink/topic-changes.ts';
 import { UplinkConnection } from '../../../src/uplink/uplink-connection.ts';
 import { createManualClock, type ManualClock, settle } from '../../support/manual-clock.ts';
 
@@ -169,6 +170,7 @@ async function start(over: Partial<UplinkConfig> = {}, edge?: EdgeNode): Promise
       },
     } as unknown as Sender,
     sessions,
+    topics: new TopicChanges(config),
     load: async () => (_config, url, events, protocol) => {
       const opened = new FakePlant(url, events, protocol);
       plants.push(opened);
