@@ -30,6 +30,16 @@ test('a topic is sent by the narrowest route, never back to where it came from, 
   expect(routes.in('other')).toBeUndefined();
 });
 
+test('a topic at the plant is reported once, also if many messages have it', () => {
+  const found: string[] = [];
+  const routes = new Routes({
+    ...{ out: [out('a/#', 'plant/')], in: [], own: [] },
+    found: (remote) => void found.push(remote),
+  });
+  for (const topic of ['a/x.y', 'a/x.y', 'b', 'a/z', 'a/x.y']) routes.out(topic);
+  expect(found).toEqual(['plant/a/x.y', 'plant/a/z']);
+});
+
 test('a topic of as many levels as fit has its route, in both directions', () => {
   const routes = new Routes({
     out: [out('+/#', 'plant/'), out(`+/${'+/'.repeat(200)}#`, 'deep/')],

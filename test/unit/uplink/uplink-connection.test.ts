@@ -100,11 +100,11 @@ class FakePlant implements PlantConnection {
   }
 
   /** The latest probe comes back. */
-  async returnProbe(retain = false): Promise<void> {
-    const probe = this.published.findLast(([topic]) => topic === 'cell/status/probe');
+  async returnProbe(retain = false, changed?: string): Promise<void> {
+    const probe = this.published.findLast(([topic]) => topic.endsWith('/probe'));
     const payload = Buffer.from(probe?.[1] ?? '');
     const packet = { payload, retain } as unknown as IPublishPacket;
-    await this.events.message('cell/status/probe', packet);
+    await this.events.message(changed ?? probe?.[0] ?? '', packet);
   }
 }
 
@@ -216,6 +216,18 @@ describe('a connection', () => {
     expect(plant().published).toHaveLength(2);
     await advance(1);
     expect(plant().published).toHaveLength(3);
+  });
+
+  test('is `connected` when the probe has come back under another topic, and names it', async () => {
+    await start({ status: 'line4.2/status' });
+    await plant().accept();
+    await plant().returnProbe(false, 'line4/2/status/probe');
+    await settle();
+    expect(connection.status).toMatchObject({
+      state: 'connected',
+      reason:
+        'mqtt://first changes topics, "." to "/" and "*" to "+": line4.2/status becomes line4/2/status',
+    });
   });
 
   test('is `connected` without a probe when the plant has granted the routes', async () => {
