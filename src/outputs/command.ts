@@ -20,6 +20,8 @@ export interface ReceivedCommand {
   readonly isDeletion?: true;
   /** In milliseconds of `storedNow`; null or undefined if it does not expire. */
   readonly expiresAt?: number | null | undefined;
+  /** Who has published it, for the log; absent for the gateway itself. */
+  readonly sender?: string;
   /** Publishes its result to its sender, too; absent if its sender does not ask for that. */
   answer?(payload: Uint8Array): void;
 }

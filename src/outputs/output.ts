@@ -9,6 +9,7 @@ import type { Quality } from '../driver-kit/reading.ts';
 import type { Command } from './command.ts';
 import { DrivenLine, type DrivenLineParts, onOrOff } from './driven-line.ts';
 import { createRecentResults, type Result } from './recent-results.ts';
+import { type Level, SwitchLog } from './switch-log.ts';
 
 export interface OutputParts extends Omit<DrivenLineParts, 'onLost'> {
   readonly clock: Clock;
@@ -22,6 +23,8 @@ export interface OutputParts extends Omit<DrivenLineParts, 'onLost'> {
 export interface CommandContext {
   /** Whether the time in which it is worth something has passed. */
   isExpired(): boolean;
+  /** Who has sent it, for the log. */
+  readonly sender?: string | undefined;
   /** Publishes the result to the sender of the command, too. */
   answer?: ((payload: Uint8Array) => void) | undefined;
 }
@@ -51,6 +54,7 @@ export class Output {
   readonly #line: DrivenLine;
   readonly #recent = createRecentResults();
   readonly #inOrder = createMutex();
+  readonly #switches: SwitchLog;
   readonly #holds = new Set<string>();
   /** Cancels the delayed action of the last command. */
   #pulse = new AbortController();
@@ -66,6 +70,7 @@ export class Output {
     this.#config = config;
     this.#parts = parts;
     this.#toRestore = parts.last?.value;
+    this.#switches = new SwitchLog(parts.log, config.name, parts.clock.monotonic);
     this.#line = new DrivenLine(config, { ...parts, onLost: () => this.#pulse.abort() });
   }
 
@@ -84,11 +89,11 @@ export class Output {
     });
   }
 
-  async #resultOf(command: Command | Refused, { isExpired }: CommandContext): Promise<Result> {
+  async #resultOf(command: Command | Refused, context: CommandContext): Promise<Result> {
     if ('refused' in command) return resultOf(command, command.refused);
     const before = this.#recent.find(command.id);
     if (before !== undefined) return before;
-    const reason = isExpired() ? EXPIRED : await this.#carryOut(command);
+    const reason = context.isExpired() ? EXPIRED : await this.#carryOut(command, context);
     const result = resultOf(command, reason);
     this.#recent.keep(result);
     return result;
@@ -127,6 +132,7 @@ export class Output {
   check(): Promise<void> {
     return this.#inOrder(async () => {
       if (this.#closed) return;
+      this.#switches.flush();
       await this.#line.check();
       await this.#driveFollowed();
       await this.#restore();
@@ -139,6 +145,7 @@ export class Output {
       this.#closed = true;
       await this.#goSafe('the gateway stops');
       await this.#line.close();
+      this.#switches.close();
     });
   }
 
@@ -163,9 +170,9 @@ export class Output {
     const value = this.#toRestore;
     if (value === undefined || !this.#line.isOpen || this.#holds.size > 0) return;
     this.#toRestore = undefined;
-    const { name, safe, longest } = this.#config;
+    const { safe, longest } = this.#config;
     if (value === safe) return;
-    this.#parts.log.info(`output ${name}: goes ${onOrOff(value)}, as before the restart`);
+    this.#switches.changed('info', `goes ${onOrOff(value)}, as before the restart`);
     await this.#line.drive(value);
     if (longest !== undefined) this.#driveAfter(longest, safe, 'it was so for too long');
   }
@@ -174,33 +181,42 @@ export class Output {
     const value = this.#followed;
     if (value === undefined || this.#closed || !this.#line.isOpen) return;
     const isAllowed = value === this.#config.safe || this.#holds.size === 0;
-    if (isAllowed && this.#line.wanted !== value) await this.#line.drive(value);
+    if (!isAllowed || this.#line.wanted === value) return;
+    const { follows } = this.#config;
+    this.#switches.changed('info', `goes ${onOrOff(value)}, as it follows ${follows}`);
+    await this.#line.drive(value);
   }
 
-  async #goSafe(reason: string): Promise<void> {
-    const { name, safe } = this.#config;
+  async #goSafe(reason: string, level: Level = 'warn'): Promise<void> {
+    const { safe } = this.#config;
     this.#pulse.abort();
-    if (this.#line.wanted !== safe) {
-      this.#parts.log.warn(`output ${name}: goes ${onOrOff(safe)}, ${reason}`);
-    }
+    if (this.#line.wanted !== safe)
+      this.#switches.changed(level, `goes ${onOrOff(safe)}, ${reason}`);
     if (this.#line.isOpen) await this.#line.drive(safe);
   }
 
-  async #carryOut(command: Command): Promise<string | undefined> {
+  async #carryOut(command: Command, { sender }: CommandContext): Promise<string | undefined> {
     const refusal = this.#refusal(command);
     if (refusal !== undefined) return refusal;
     const { safe, longest } = this.#config;
     const { value, forMs } = command;
     this.#pulse.abort();
     this.#pulse = new AbortController();
+    const before = this.#line.wanted;
     const reason = await this.#line.drive(value);
     if (!this.#line.isOpen) return reason;
+    if (value !== before || forMs !== undefined) this.#logCommand(command, sender);
     this.#keep(value);
-    if (forMs !== undefined) this.#driveAfter(forMs, !value, 'its time is over');
+    if (forMs !== undefined) this.#driveAfter(forMs, !value, 'its time is over', 'info');
     if (longest !== undefined && value !== safe) {
       this.#driveAfter(longest, safe, 'it was so for too long');
     }
     return reason;
+  }
+
+  #logCommand({ value, forMs }: Command, sender = 'the gateway'): void {
+    const time = forMs === undefined ? '' : ` for ${forMs / 1000} s`;
+    this.#switches.changed('info', `switched ${onOrOff(value)}${time} by ${sender}`);
   }
 
   #refusal({ value, given, forMs }: Command): string | undefined {
@@ -217,14 +233,17 @@ export class Output {
   }
 
   /** Drives the line after a delay, unless another command or a safe state comes first. */
-  #driveAfter(ms: number, value: boolean, reason: string): void {
+  #driveAfter(ms: number, value: boolean, reason: string, level: Level = 'warn'): void {
     const { signal } = this.#pulse;
     const due = async (): Promise<void> => {
       if (signal.aborted) return;
       this.#pulse.abort();
       this.#keep(value);
-      if (value === this.#config.safe) await this.#goSafe(reason);
-      else if (this.#holds.size === 0) await this.#line.drive(value);
+      if (value === this.#config.safe) await this.#goSafe(reason, level);
+      else if (this.#holds.size === 0) {
+        this.#switches.changed('info', `goes ${onOrOff(value)}, ${reason}`);
+        await this.#line.drive(value);
+      }
     };
     this.#parts.clock.sleep(ms, signal).then(
       () => this.#inOrder(due),

@@ -58,8 +58,8 @@ export interface Outputs extends Service {
   uplinkChanged(connected: boolean): void;
   /** To be called when the supply fails, and when it is back: between these calls all outputs are held safe. Resolves when that is done. */
   supplyChanged(fails: boolean): Promise<void>;
-  /** A command to an output; resolves with the reason if it is refused. Undefined if there is no such output. */
-  set(name: string, payload: Uint8Array): Promise<string | undefined> | undefined;
+  /** A command of `sender` to an output; resolves with the reason if it is refused. Undefined if there is no such output. */
+  set(name: string, payload: Uint8Array, sender: string): Promise<string | undefined> | undefined;
   status(): OutputStatus[];
 }
 
@@ -139,9 +139,9 @@ export function createOutputs(parts: OutputsParts): Outputs {
     },
     failures: () => entries.flatMap(({ output }) => output.failure() ?? []),
     status: () => entries.map(({ output }) => output.status()),
-    set(name, payload) {
+    set(name, payload, sender) {
       const entry = entries.find(({ config }) => config.name === name);
-      return entry && resultOf(entry.output, payload);
+      return entry && resultOf(entry.output, payload, sender);
     },
     async supplyChanged(fails) {
       await Promise.all(entries.map(({ output }) => output.hold(SUPPLY_FAILS, fails)));
@@ -192,10 +192,11 @@ function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: Out
   }
   const { storedNow } = parts;
   const receive = async (command: ReceivedCommand): Promise<void> => {
-    const { payload, expiresAt, answer } = command;
+    const { payload, expiresAt, sender, answer } = command;
     if (command.isDeletion) return;
     await output.command(parseCommand(payload), {
       isExpired: () => typeof expiresAt === 'number' && expiresAt <= storedNow(),
+      sender,
       answer,
     });
   };
@@ -203,10 +204,15 @@ function listen({ config, topic, output, unsubscribes }: OutputEntry, parts: Out
 }
 
 /** Carries a command out as if it had come by its topic. */
-async function resultOf(output: Output, payload: Uint8Array): Promise<string | undefined> {
+async function resultOf(
+  output: Output,
+  payload: Uint8Array,
+  sender: string,
+): Promise<string | undefined> {
   let reason: string | undefined;
   await output.command(parseCommand(payload), {
     isExpired: () => false,
+    sender,
     answer: (result) => {
       reason = (JSON.parse(Buffer.from(result).toString()) as { reason?: string }).reason;
     },

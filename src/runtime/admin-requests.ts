@@ -1,4 +1,5 @@
 import type { Alarms } from '../alarms/alarms.ts';
+import { shortTopic } from '../base/faults.ts';
 import type { LogTail } from '../base/log.ts';
 import type { Broker } from '../broker/broker.ts';
 import { didYouMean } from '../config/yaml/suggestion.ts';
@@ -89,7 +90,7 @@ async function set(
   { cell, outputs, sensors }: AdminRequestsParts,
   { name, value, by }: { readonly name: string; readonly value: string; readonly by: string },
 ): Promise<string | undefined> {
-  const ofOutput = outputs.set(name, Buffer.from(value));
+  const ofOutput = outputs.set(name, Buffer.from(value), `${shortTopic(by)} on the command line`);
   if (ofOutput) return ofOutput;
   const values = sensors
     .status()

@@ -40,6 +40,7 @@ export class Receiver {
     this.#requester = {
       session: { clientId: `uplink ${parts.uplink}` },
       access: { rights: { maySubscribe } },
+      uplink: parts.uplink,
     };
   }
 

@@ -27,6 +27,9 @@ export function createUplinkEdge(parts: UplinkEdgeParts): EdgeNode | undefined {
   const { name, sparkplug, urls } = config();
   if (!sparkplug) return undefined;
   const owner = `$uplink/${name}`;
+  // Sparkplug has no answers.
+  const access = { rights: { maySubscribe: () => false } };
+  const host = { session: undefined, access, uplink: name };
   return new EdgeNode({
     ...parts,
     config: { sparkplug, urls },
@@ -36,6 +39,6 @@ export function createUplinkEdge(parts: UplinkEdgeParts): EdgeNode | undefined {
     state: () => store.state.of(owner),
     keep: (key, value) => store.state.setDurably(owner, key, value),
     storedNow: () => store.storedClock.now(),
-    publish: (message) => broker.publishLocal(message),
+    publish: (message) => broker.publishLocal({ ...message, requester: host }),
   });
 }

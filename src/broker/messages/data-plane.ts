@@ -120,7 +120,7 @@ export class DataPlane {
     const route = this.#route(publication);
     const { session } = client;
     if (session!.bridge) publication.from = session!;
-    if (client.protocol5) publication.requester = client;
+    publication.requester = client;
     if (publication.retain) publication.publisher = client.session!.clientId;
     switch (publication.qos) {
       case 0:

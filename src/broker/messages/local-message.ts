@@ -13,7 +13,7 @@ export interface LocalMessage {
   readonly expiresAt?: number | null | undefined;
   /** It came from a plant: no uplink sends it to a plant again. */
   readonly inbound?: boolean;
-  /** Who has published it and may get an answer. */
+  /** Who has published it and may get an answer; absent for the gateway itself. */
   readonly requester?: Requester | undefined;
 }
 
@@ -21,6 +21,8 @@ export interface LocalMessage {
 export interface ReceivedMessage extends LocalMessage {
   /** An empty message with the retain flag, which deletes the retained message of its topic and says nothing else. */
   readonly isDeletion?: true;
+  /** Who has published it, for the log; absent for the gateway itself. */
+  readonly sender?: string;
   /** MQTT 5: publishes the answer that it asks for; absent where it asks for none. */
   answer?(payload: Uint8Array): void;
 }

@@ -2,6 +2,7 @@ import { matches } from '../../mqtt/topics.ts';
 import { type Answers, requestOf } from './answers.ts';
 import type { ReceivedMessage } from './local-message.ts';
 import type { Publication, Subscriber } from './publication.ts';
+import { senderOf, willSender } from './requester.ts';
 import type { Router } from './router.ts';
 
 export interface LocalSubscriptionsParts {
@@ -25,11 +26,13 @@ export class LocalSubscriptions {
       const { source, topic, payloadStart, end, expiresAt } = publication;
       const payload = new Uint8Array(source.subarray(payloadStart, end));
       const answer = this.#answerOf(publication);
+      const sender = nameOfSender(publication);
       const isDeletion = publication.retain && payload.length === 0;
       receive({
         ...{ topic, payload, qos, retain: false, expiresAt },
         ...(isDeletion ? { isDeletion } : {}),
         ...(answer ? { answer } : {}),
+        ...(sender === undefined ? {} : { sender }),
       });
     });
     this.#filters.push(filter);
@@ -77,4 +80,10 @@ export class LocalSubscriptions {
     router.subscribe(filter, subscriber, 2);
     return () => router.unsubscribe(filter, subscriber);
   }
+}
+
+/** Without a requester, only a will has a client as its publisher. */
+function nameOfSender({ requester, publisher }: Publication): string | undefined {
+  if (requester) return senderOf(requester);
+  return publisher === '' ? undefined : willSender(publisher);
 }

@@ -41,7 +41,7 @@ export class Publication {
   grant: Grant | null = null;
   /** The number of the group of a shared subscription that gives it to a member; 0 for none. */
   share = 0;
-  /** Who has published it, and may ask for an answer; null before MQTT 5. */
+  /** Who has published it, and may ask for an answer with MQTT 5; null for a will and the gateway itself. */
   requester: Requester | null = null;
   /** It came from a plant's broker. */
   inbound = false;

@@ -25,7 +25,7 @@ async function setUp(
   parts: Partial<OutputsParts> = {},
 ) {
   const clock = createManualClock();
-  const { log } = createQuietLog();
+  const { log, lines } = createQuietLog();
   const line = playbackLine();
   const lock = playbackLine();
   prepare?.(line);
@@ -61,12 +61,12 @@ async function setUp(
   });
   stop = () => outputs.stop();
   await outputs.start();
-  const send = async (text: string, topic = 'cell/lamp/set'): Promise<void> => {
-    receivers.get(topic)?.({ payload: Buffer.from(text) });
+  const send = async (text: string, topic = 'cell/lamp/set', sender?: string): Promise<void> => {
+    receivers.get(topic)?.({ payload: Buffer.from(text), ...(sender && { sender }) });
     await settle();
   };
   const news = (): string[] => published.splice(0);
-  return { outputs, line, lock, clock, send, news, receivers };
+  return { outputs, line, lock, clock, send, news, receivers, lines };
 }
 
 const ok = 'cell/lamp/result {"ok":true}';
@@ -124,6 +124,65 @@ describe('commands', () => {
     await send(pulse);
     expect(news()).toEqual(['cell/lamp/result {"id":"7","ok":true}']);
     expect(line.written).toEqual([false, true, false]);
+  });
+});
+
+describe('the log says by whom or why the output has changed', () => {
+  const TOPIC = 'cell/lamp/set';
+
+  test('a command that changes it, a pulse and its end, the command line, a safe state', async () => {
+    const { outputs, clock, send, lines } = await setUp();
+    await send('on', TOPIC, 'user "anna", client "page-1"');
+    await send('on', TOPIC, 'client "plc"');
+    await send('{"value":false,"id":"7"}', TOPIC, 'client "plc"');
+    await send('{"value":false,"id":"8","fro":"2s"}', TOPIC, 'client "plc"');
+    await send('{"value":true,"for":"2s"}', TOPIC, 'uplink plant');
+    await clock.advance(2000);
+    await outputs.set('lamp', Buffer.from('on'), '"root" on the command line');
+    await send('off');
+    await send('on');
+    outputs.uplinkChanged(false);
+    await outputs.stop();
+    expect(lines).toEqual([
+      'output lamp: switched on by user "anna", client "page-1"',
+      'output lamp: switched off by client "plc"',
+      'output lamp: switched on for 2 s by uplink plant',
+      'output lamp: goes off, its time is over',
+      'output lamp: switched on by "root" on the command line',
+      'output lamp: switched off by the gateway',
+      'output lamp: switched on by the gateway',
+      'output lamp: goes off, the gateway stops',
+    ]);
+  });
+
+  test('an alarm that it follows', async () => {
+    let apply: (isActive: boolean) => void = () => undefined;
+    const { lines } = await setUp({ follows: 'alarm/oven/hot' }, undefined, {
+      follow(_alarm, to) {
+        apply = to;
+        return () => undefined;
+      },
+    });
+    apply(true);
+    await settle();
+    apply(false);
+    await settle();
+    expect(lines).toEqual([
+      'output lamp: goes on, as it follows alarm/oven/hot',
+      'output lamp: goes off, as it follows alarm/oven/hot',
+    ]);
+  });
+
+  test('three hundred commands have few lines, and the last of them is there soon', async () => {
+    const { clock, send, lines } = await setUp();
+    for (let n = 1; n <= 300; n++) await send(n % 2 ? 'on' : 'off', TOPIC, `client "${n}"`);
+    expect(lines).toHaveLength(20);
+    for (let second = 0; second < 11; second++) {
+      await clock.advance(1000);
+      await settle();
+    }
+    expect(lines).toHaveLength(21);
+    expect(lines.at(-1)).toContain('switched off by client "300"; 279 changes before it');
   });
 });
 
