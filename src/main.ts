@@ -76,7 +76,10 @@ export async function startGateway(
 
   const deferredMs = config.store.readingsWithin;
   const faults = new Faults(log, clock.monotonic);
-  const store = new Store({ folder: data, deferredMs, log, faults, onFatal: endProcess });
+  const alsoWritten = (): number => archive.bytesWritten;
+  const store = new Store({
+    ...{ folder: data, deferredMs, log, faults, alsoWritten, onFatal: endProcess },
+  });
   const audit = new AuditLog({
     ...{ folder: data, log, now: clock.wall, config: sha256(source.text) },
   });

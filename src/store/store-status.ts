@@ -6,7 +6,9 @@ export interface StoreStatus {
   readonly commits: number;
   /** Queue entries that were written; entries that were acknowledged before the write are not counted. */
   readonly messages: number;
+  /** By the store and the long history, since the start. */
   readonly bytesWritten: number;
+  /** By the store alone. */
   readonly bytesPerMessage: number | null;
   readonly lastCommitMs: number;
   /** Percentiles of the durations of commits since the start, in milliseconds. */
@@ -23,8 +25,10 @@ export interface StoreStatus {
 
 interface StoreStatusParts {
   readonly journal: Pick<Journal, 'commitTimes' | 'counts'>;
-  /** Since the start. */
+  /** By the store, since the start. */
   readonly bytesWritten: number;
+  /** By the long history, since the start. */
+  readonly alsoWritten: number;
   readonly disk: Disk;
   readonly freeBytes: number | null;
   /** How long the store is open. */
@@ -36,14 +40,15 @@ interface StoreStatusParts {
 
 /** Counts since the start, and the state of the disk. */
 export function storeStatus(parts: StoreStatusParts): StoreStatus {
-  const { bytesWritten, freeBytes, failedReads, lostMessages } = parts;
+  const { freeBytes, failedReads, lostMessages } = parts;
+  const bytesWritten = parts.bytesWritten + parts.alsoWritten;
   const { commitTimes } = parts.journal;
   const { commits, entries, lastMs } = parts.journal.counts;
   return {
     commits,
     messages: entries,
     bytesWritten,
-    bytesPerMessage: entries > 0 ? Math.round(bytesWritten / entries) : null,
+    bytesPerMessage: entries > 0 ? Math.round(parts.bytesWritten / entries) : null,
     lastCommitMs: Math.round(lastMs * 10) / 10,
     commitMs: { p50: commitTimes.quantile(0.5), p99: commitTimes.quantile(0.99) },
     freeBytes,

@@ -39,6 +39,8 @@ export interface StoreParts {
   readonly clock?: Clock;
   /** The root of /sys. */
   readonly diskRoot?: string;
+  /** Bytes that others write to the same disk. */
+  alsoWritten?(): number;
   /** The writer has failed permanently: the gateway must be restarted. */
   onFatal(error: Error): void;
 }
@@ -272,6 +274,7 @@ export class Store implements Service {
     return storeStatus({
       journal: this.journal,
       bytesWritten: await this.#writer.bytesWritten(),
+      alsoWritten: this.#parts.alsoWritten?.() ?? 0,
       disk: diskOf(folder, diskRoot),
       freeBytes: freeBytes(folder),
       runningMs: clock.monotonic() - this.#startedAt,

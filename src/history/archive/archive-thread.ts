@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { bytesWrittenByThread } from '../../base/thread-writes.ts';
 import { ArchiveFile, type ArchiveSeries, type Minute, type Range } from './archive-file.ts';
 
 // The thread of the long histories: neither a slow card nor a long chart holds up the gateway.
@@ -18,6 +19,8 @@ export type ArchiveReply =
       readonly kind: 'done';
       /** Where a damaged file was set aside. */
       readonly aside?: string | undefined;
+      /** Bytes that the thread has written since it began. */
+      readonly written: number;
     }
   | { readonly kind: 'series'; readonly series: ArchiveSeries }
   | { readonly kind: 'failed'; readonly message: string };
@@ -45,9 +48,9 @@ function answer(request: ArchiveRequest): ArchiveReply {
     case 'close':
       open?.close();
       open = undefined;
-      return { kind: 'done' };
+      return { kind: 'done', written: bytesWrittenByThread() };
   }
-  const reply = { kind: 'done', aside } as const;
+  const reply = { kind: 'done', aside, written: bytesWrittenByThread() } as const;
   aside = undefined;
   return reply;
 }

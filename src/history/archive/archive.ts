@@ -55,6 +55,9 @@ export class Archive implements Service {
   #writing: Promise<void> | undefined;
   #failure: string | undefined;
   #dropped = 0;
+  /** Of the present thread, and of the threads before it. */
+  #written = 0;
+  #writtenBefore = 0;
 
   constructor(parts: ArchiveParts, start: (file: string) => ArchiveThread = startThread) {
     this.#parts = parts;
@@ -163,10 +166,16 @@ export class Archive implements Service {
       }
       if (this.#failure !== undefined) log.info('the long history is written again');
       if (reply.aside) log.error(`the file of the long history was damaged; it is ${reply.aside}`);
+      this.#written = reply.written;
       this.#failure = undefined;
       this.#dropped = 0;
       if (this.#waiting[0] === next) this.#waiting.shift();
     }
+  }
+
+  /** Bytes that were written since the start. */
+  get bytesWritten(): number {
+    return this.#writtenBefore + this.#written;
   }
 
   /** A thread that has ended is started again. */
@@ -179,6 +188,8 @@ export class Archive implements Service {
     const ask = (request: ArchiveRequest): Promise<ArchiveReply> =>
       thread.ask(request).catch((error: unknown) => {
         this.#thread = undefined;
+        this.#writtenBefore = this.bytesWritten;
+        this.#written = 0;
         throw error;
       });
     return { ask, end: thread.end };

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
+import { bytesWrittenByThread } from '../../base/thread-writes.ts';
 import { openConnection } from '../database/database.ts';
 import { DeadLetters } from '../database/dead-letters.ts';
 import { giveBack } from '../database/free-space.ts';
@@ -158,15 +158,6 @@ type Loaded = Extract<Reply, { kind: 'loaded' }>;
 /** A load ends after so many bytes even below its limit, because large messages must not make one answer large. */
 const LOAD_BYTES = 1024 * 1024;
 
-/** Bytes that this thread has written: with write(2), or the pages of them where the kernel counts these. */
-function bytesWritten(): number {
-  const io = readFileSync('/proc/thread-self/io', 'utf8');
-  const counts = ['wchar', 'write_bytes'].map((name) =>
-    Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(io)?.[1] ?? 0),
-  );
-  return Math.max(...counts);
-}
-
 function buffersOf(reply: Reply): ArrayBuffer[] {
   if (reply.kind === 'failed' && reply.batch) return transferable(reply.batch);
   if (reply.kind === 'written') return reply.bytes.map(({ buffer }) => buffer);
@@ -224,7 +215,7 @@ async function close(): Promise<Reply> {
 }
 
 function handle(request: Exclude<Request, { kind: 'close' | 'prepare' | 'forget' }>): Reply {
-  if (request.kind === 'count') return { kind: 'counted', bytes: bytesWritten() };
+  if (request.kind === 'count') return { kind: 'counted', bytes: bytesWrittenByThread() };
   switch (request.kind) {
     case 'write': {
       const began = performance.now();

@@ -58,7 +58,7 @@ async function pass(minutes: number): Promise<void> {
   }
 }
 
-const done = { kind: 'done' } as const;
+const done = { kind: 'done', written: 1000 } as const;
 
 test('each minute of the sensors that ask for it is written once, and the present one at the end', async () => {
   const { archive, asked } = start(() => done);
@@ -124,5 +124,24 @@ test('a config with more or fewer sensors is applied', async () => {
   await archive.applyConfig({ sensors: [], store: { history: { bytes: 1 } } });
   await pass(2);
   expect(asked).toEqual([]);
+  await archive.stop();
+});
+
+test('counts what its threads have written', async () => {
+  let written = 0;
+  const { archive } = start(() => {
+    written += 500;
+    if (written === 1500) return new Error('the thread of the long history has ended');
+    return { kind: 'done', written };
+  });
+  await archive.start();
+  expect(archive.bytesWritten).toBe(0);
+  await pass(3);
+  const first = archive.bytesWritten;
+  expect(first).toBe(1000);
+  written = 0;
+  await pass(1);
+  // Another thread counts from its own start.
+  expect(archive.bytesWritten).toBe(first + written);
   await archive.stop();
 });
