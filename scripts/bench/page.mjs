@@ -1,6 +1,7 @@
 /**
- * `npm run bench:page`: what 200 sensors at 10 Hz and five open pages cost. Needs Chromium (`npm run setup-tests`).
- * Prints the gateway's CPU time and memory without and with pages, and how smoothly a page is drawn.
+ * `npm run bench:page -- [--cell large|many] [--minutes 10] [--rounds 1]`: what five open pages cost. Needs Chromium
+ * (`npm run setup-tests`). `large` is a cell of 60 values at 10 Hz, `many` 200 sensors at 10 Hz. Prints the first load,
+ * the gateway's CPU time and memory without and with pages, how smoothly a page is drawn, and whether its memory grows.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,16 +9,46 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { stringify } from 'yaml';
 import { build, ROOT } from '../set-up.mjs';
 
-const [SENSORS, PAGES, SECONDS, ROUNDS] = [200, 5, 15, 2];
+const { values: options } = parseArgs({
+  options: {
+    cell: { type: 'string', default: 'large' },
+    minutes: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '1' },
+  },
+});
+const [PAGES, SECONDS] = [5, 15];
+const MINUTES = Number(options.minutes);
+const ROUNDS = Number(options.rounds);
+/** Memory is read so often, after a collection of garbage. */
+const MEMORY_EVERY_MS = 30_000;
 /** However busy the machine is. */
 const PATIENCE_MS = 120_000;
 const [PORT, HTTP_PORT] = [28_183, 28_180];
 /** Ticks of /proc/PID/stat a second. */
 const TICKS = 100;
+const FAST = { driver: 'simulated', every: '100ms', timeout: '100ms' };
+/** The sensors of a cell, and how many values they have. */
+const CELLS = {
+  large: {
+    values: 60,
+    sensors: Array.from({ length: 10 }, (_, number) => ({
+      ...{ name: `robot${number}`, signal: 'joint-temperature', seed: number, ...FAST },
+    })),
+  },
+  many: {
+    values: 200,
+    sensors: Array.from({ length: 200 }, (_, number) => ({
+      ...{ name: `sensor${number}`, signal: 'door', ...FAST },
+    })),
+  },
+};
+const cell = CELLS[options.cell];
+if (!cell) throw new Error(`--cell is one of ${Object.keys(CELLS).join(', ')}`);
 
 /** Counts the frames of five seconds, in the page. */
 const FRAMES = `new Promise((resolve) => {
@@ -39,13 +70,7 @@ const config = {
   broker: { listeners: [{ host: '127.0.0.1', port: PORT }] },
   http: { port: HTTP_PORT },
   log: { level: 'warn' },
-  sensors: Array.from({ length: SENSORS }, (_, number) => ({
-    name: `sensor${number}`,
-    driver: 'simulated',
-    signal: 'door',
-    every: '100ms',
-    timeout: '100ms',
-  })),
+  sensors: cell.sensors,
 };
 writeFileSync(join(folder, 'config.yaml'), stringify(config));
 build();
@@ -58,6 +83,7 @@ try {
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
+  await firstLoad(browser);
   for (let round = 0; round < ROUNDS; round++) {
     await delay(5000);
     await measure('no page');
@@ -65,7 +91,8 @@ try {
     for (let number = 0; number < PAGES; number++) pages.push(await open(browser));
     await delay(5000);
     await measure(`${PAGES} pages`);
-    console.log(`frames a second: ${(await pages[0].evaluate(FRAMES)).toFixed(1)}`);
+    console.log(`frames a second: ${(await pages[0].evaluate(FRAMES)).toFixed(1)} (aim: 30)`);
+    if (round === ROUNDS - 1) await memoryOf(pages[0]);
     for (const page of pages) await page.context().close();
   }
   await browser.close();
@@ -91,9 +118,60 @@ async function open(browser) {
   await page.goto(`http://127.0.0.1:${HTTP_PORT}/#sensors`);
   await page
     .locator('.tile')
-    .nth(SENSORS - 1)
+    .nth(cell.values - 1)
     .waitFor({ state: 'attached' });
   return page;
+}
+
+/** The bytes and the time of a first visit, until the values are there. */
+async function firstLoad(browser) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const session = await context.newCDPSession(page);
+  await session.send('Network.enable');
+  let bytes = 0;
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => {
+    bytes += encodedDataLength;
+  });
+  const from = performance.now();
+  await page.goto(`http://127.0.0.1:${HTTP_PORT}/`);
+  await page.locator('.group .value', { hasText: /\d/ }).first().waitFor();
+  const ms = Math.round(performance.now() - from);
+  console.log(`first load: ${(bytes / 1024).toFixed(0)} KiB (aim: 200), ${ms} ms (aim: 1000)`);
+  await context.close();
+}
+
+/** Prints the memory of a page over the minutes, and by how much it grows in one, by least squares. */
+async function memoryOf(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('HeapProfiler.enable');
+  await session.send('Performance.enable');
+  const read = async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    const { metrics } = await session.send('Performance.getMetrics');
+    const of = (name) => metrics.find((one) => one.name === name).value;
+    return { heap: of('JSHeapUsedSize') / 1e6, nodes: of('Nodes') };
+  };
+  const points = [];
+  const from = performance.now();
+  while (performance.now() - from <= MINUTES * 60_000) {
+    points.push({ minute: (performance.now() - from) / 60_000, ...(await read()) });
+    await delay(MEMORY_EVERY_MS);
+  }
+  const half = points.slice(Math.floor(points.length / 2));
+  const [first, last] = [points[0], points.at(-1)];
+  console.log(
+    `memory of a page: ${first.heap.toFixed(1)} MB at first, ${last.heap.toFixed(1)} MB after ${last.minute.toFixed(1)} min, ` +
+      `${(1000 * slope(half)).toFixed(0)} kB a minute in the second half; nodes ${first.nodes} and ${last.nodes}`,
+  );
+}
+
+function slope(points) {
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(points.map(({ minute }) => minute)), mean(points.map(({ heap }) => heap))];
+  const up = points.reduce((sum, { minute, heap }) => sum + (minute - x) * (heap - y), 0);
+  return up / points.reduce((sum, { minute }) => sum + (minute - x) ** 2, 0);
 }
 
 async function measure(what) {
