@@ -10,6 +10,8 @@ import type { VisibleNodes } from './visible-nodes.ts';
 
 /** Troubles that are shown at once. */
 const TROUBLES = 6;
+/** A number with more characters is smaller on a phone. */
+const LONG = 5;
 
 /** The first section: whether the cell is well, its numbers, what is wrong, and the values by group. */
 export function createOverview(
@@ -89,7 +91,9 @@ function createNumber(tab: Tab, name: string) {
   return {
     node,
     show(count: number, state: string): void {
-      setText(value, number(count));
+      const text = number(count);
+      setText(value, text);
+      value.classList.toggle('long', text.length > LONG);
       setAttribute(node, 'data-state', state);
     },
   };

@@ -1,5 +1,6 @@
 import { createBand } from './band.ts';
 import { type Chart, createChart } from './chart.ts';
+import { cutName } from './cut-name.ts';
 import { element, setAttribute, setText } from './dom.ts';
 import type { LiveReading } from './reading.ts';
 import { shownValue } from './reading-text.ts';
@@ -8,8 +9,6 @@ import { showReason } from './reasons.ts';
 import { sensorAddress, USUAL } from './sensor-address.ts';
 import { span, translate } from './translations.ts';
 
-/** The end of a name that a short tile shows whole; its beginning is cut. */
-const TAIL = 14;
 const CHART_PX = 44;
 const BAND_PX = 16;
 
@@ -65,13 +64,6 @@ export function createSensorTile(channel: LiveChannel): SensorTile {
     element('p', { class: 'foot' }, parts.quality, parts.age),
   );
   return { ...parts, node, channel, shown: -1, visible: false, hasHistory: false };
-}
-
-/** A name in two parts: where there is little room, the first one is cut. */
-function cutName(name: string): HTMLElement[] {
-  const at = Math.max(0, name.length - TAIL);
-  const parts = at === 0 ? [name] : [name.slice(0, at), name.slice(at)];
-  return parts.map((part) => element('span', {}, part));
 }
 
 export function showReading(tile: SensorTile): void {

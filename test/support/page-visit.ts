@@ -11,6 +11,39 @@ export const OVERFLOWING = `(() => {
     .map((one) => one.tagName + '.' + one.className);
 })()`;
 
+/** Run in the page: the elements with a text of which a part can't be seen, and that do not say so by an ellipsis. */
+export const CUT = `(() => {
+  const isCut = (one) => {
+    if (one.closest('.hidden, .skip, [hidden], dialog:not([open])')) return false;
+    if (one.scrollWidth <= one.clientWidth + 1 || one.clientWidth === 0) return false;
+    const { overflowX, textOverflow, display, clipPath } = getComputedStyle(one);
+    // What is only for screen readers.
+    if (clipPath !== 'none') return false;
+    if (display === 'inline' || ['auto', 'scroll'].includes(overflowX)) return false;
+    return textOverflow !== 'ellipsis';
+  };
+  const hasText = (one) => [...one.childNodes].some(({ nodeType, data }) => nodeType === 3 && data.trim() !== '');
+  return [...document.querySelectorAll('body *')]
+    .filter((one) => hasText(one) && isCut(one))
+    .map((one) => one.tagName + '.' + one.className + ' ' + one.textContent.slice(0, 80));
+})()`;
+
+/**
+ * Run in the page: the buttons and links that are replaced by an ellipsis, as they do not fit into the line of an element
+ * that cuts its content.
+ */
+export const VANISHED = `(() =>
+  [...document.querySelectorAll('button, a')]
+    .filter((one) => !one.closest('.hidden, .skip, [hidden], dialog:not([open])') && one.offsetParent !== null)
+    .filter((one) => {
+      const box = one.closest('td, th, li, p, h3');
+      if (!box || getComputedStyle(box).textOverflow !== 'ellipsis') return false;
+      const { right, paddingRight } = { ...box.getBoundingClientRect().toJSON(), paddingRight: parseFloat(getComputedStyle(box).paddingRight) };
+      return one.getBoundingClientRect().right > right - paddingRight + 0.5;
+    })
+    .map((one) => one.tagName + '.' + one.className + ' ' + one.textContent.slice(0, 80))
+)()`;
+
 /** An open page of the gateway. */
 export interface Visit {
   readonly page: Page;

@@ -1,5 +1,6 @@
 import type { SessionSort } from '../../broker/stats/session-list.ts';
 import type { SessionStatus } from '../../broker/stats/status.ts';
+import { cutName } from '../cut-name.ts';
 import { createKeyed, element, setAttribute, setText } from '../dom.ts';
 import { number, translate } from '../translations.ts';
 import { type ClientQuery, COLUMNS } from './client-query.ts';
@@ -79,8 +80,13 @@ function createRow(session: SessionStatus, events: ClientTableEvents): Row {
     setAttribute(cells[sort], 'data-label', translate(title));
   }
   const state = element('span', { class: 'hidden' });
-  const name = element('button', { type: 'button', class: 'link', lang: 'en' }, clientId);
+  const name = element(
+    'button',
+    { type: 'button', class: 'link', lang: 'en' },
+    ...cutName(clientId),
+  );
   setAttribute(name, 'title', clientId);
+  setAttribute(name, 'aria-label', clientId);
   name.addEventListener('click', () => events.open(clientId));
   const note = element('span', { class: 'note' });
   cells.clientId.append(state, name, note);
