@@ -1,14 +1,9 @@
 import type { AuditedChange, AuditLine } from '../../audit/audit-line.ts';
 import { element, setText } from '../dom.ts';
 import { moment, momentInFull } from '../translations.ts';
+import type { AuditLines } from './config-requests.ts';
 import type { ConfigTexts } from './config-texts.ts';
 import type { ConfigTextKey } from './texts-en.ts';
-
-/** The newest lines of the audit log, and where it is not as the gateway has written it. */
-export interface AuditLines {
-  readonly lines: readonly AuditLine[];
-  readonly findings: readonly string[];
-}
 
 const WHAT: Readonly<Record<AuditedChange, ConfigTextKey>> = {
   'config-applied': 'configApplied',

@@ -1,7 +1,6 @@
 import { element, setText } from '../dom.ts';
 import { number } from '../translations.ts';
-import type { Checked } from './config-requests.ts';
-import type { LineFinding } from './config-text.ts';
+import type { Checked, LineFinding } from './config-requests.ts';
 import type { ConfigTexts } from './config-texts.ts';
 import { lineDifference } from './line-difference.ts';
 

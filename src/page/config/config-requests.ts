@@ -1,6 +1,29 @@
-import type { Gateway } from '../gateway.ts';
-import type { AuditLines } from './audit-list.ts';
-import type { LineFinding } from './config-text.ts';
+import type { AuditLine } from '../../audit/audit-line.ts';
+
+/** What the requests need of the connection to the gateway. */
+export interface ConfigGateway {
+  /** As the user of the page; with a body it is a POST. */
+  send(path: string, query: string[][], body?: string): Promise<Response>;
+  /** Another connection of the same user to the broker. */
+  openClient(name: string): {
+    on(event: 'connect' | 'error' | 'close', receive: () => void): unknown;
+    end(force: boolean): unknown;
+  };
+}
+
+/** A problem or a warning of a line. */
+export interface LineFinding {
+  readonly line: number;
+  readonly column: number;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The newest lines of the audit log, and where it is not as the gateway has written it. */
+export interface AuditLines {
+  readonly lines: readonly AuditLine[];
+  readonly findings: readonly string[];
+}
 
 /** The text of the config file, and the hash of the file. */
 export interface ConfigFile {
@@ -38,7 +61,7 @@ const CONNECT_MS = 8000;
 const NO_CONNECTION = 'the page could not make a new connection to the broker';
 
 /** The file; `denied` if this user may not see it. Rejects with the reason if it can't be read. */
-export async function readConfig(gateway: Gateway): Promise<ConfigFile | 'denied'> {
+export async function readConfig(gateway: ConfigGateway): Promise<ConfigFile | 'denied'> {
   const response = await gateway.send('api/config', []);
   if (response.status === 403 || response.status === 401) return 'denied';
   if (!response.ok) throw new Error((await response.text()).trim());
@@ -46,7 +69,7 @@ export async function readConfig(gateway: Gateway): Promise<ConfigFile | 'denied
 }
 
 /** Rejects with the reason if the text can't be checked. */
-export async function checkConfig(gateway: Gateway, text: string): Promise<Checked> {
+export async function checkConfig(gateway: ConfigGateway, text: string): Promise<Checked> {
   const response = await gateway.send('api/config/check', [], text);
   if (!response.ok) throw new Error((await response.text()).trim());
   return (await response.json()) as Checked;
@@ -57,7 +80,7 @@ export async function checkConfig(gateway: Gateway, text: string): Promise<Check
  * called while it is in force on trial.
  */
 export async function applyConfig(
-  gateway: Gateway,
+  gateway: ConfigGateway,
   text: string,
   base: string,
   tried: () => void,
@@ -83,7 +106,10 @@ export async function applyConfig(
   }
 }
 
-export async function readAudit(gateway: Gateway, count: number): Promise<AuditLines | undefined> {
+export async function readAudit(
+  gateway: ConfigGateway,
+  count: number,
+): Promise<AuditLines | undefined> {
   const response = await gateway.send('api/audit', [['last', String(count)]]);
   return response.ok ? ((await response.json()) as AuditLines) : undefined;
 }
@@ -96,7 +122,7 @@ async function outcomeOf(response: Response): Promise<Outcome> {
 }
 
 /** Whether this user can still connect to the broker. */
-async function canConnect(gateway: Gateway): Promise<boolean> {
+async function canConnect(gateway: ConfigGateway): Promise<boolean> {
   const client = gateway.openClient('config');
   try {
     return await new Promise<boolean>((resolve) => {

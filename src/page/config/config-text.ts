@@ -1,14 +1,6 @@
 import { element, setText } from '../dom.ts';
 import type { ConfigTexts } from './config-texts.ts';
 
-/** A problem or a warning of a line. */
-export interface LineFinding {
-  readonly line: number;
-  readonly column: number;
-  readonly path: string;
-  readonly message: string;
-}
-
 /** The text of the config in an editor with the numbers of its lines; those with findings have a mark. */
 export function createConfigText(texts: ConfigTexts, edited: () => void) {
   const numbers = element('pre', { class: 'line-numbers', 'aria-hidden': 'true' });
