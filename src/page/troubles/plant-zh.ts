@@ -86,8 +86,7 @@ export const PLANT: Readonly<Record<string, string>> = {
     '工厂暂时不接受 {1}：将单独重新发送',
   'the plant refuses messages on …: they are kept, see cellgate queue list':
     '工厂拒绝主题 {1} 的消息：这些消息已保留，参见 cellgate queue list',
-  '… changes topics, "." to "/" and "*" to "+": …':
-    '{1} 更改主题，“.” 变为 “/”，“*” 变为 “+”：{2}',
+  '… changes topics, "." to "/" and "*" to "+": …': '{1} 更改主题，“.” 变为 “/”，“*” 变为 “+”：{2}',
   'the plant ends the connection at messages with QoS 2: they are sent with QoS 1; set qos: 1 on its routes':
     '工厂在收到 QoS 2 的消息时结束连接：改用 QoS 1 发送；请在其路由上设置 qos: 1',
   '… breaks the protocol: its SUBACK has … codes for … filters':
