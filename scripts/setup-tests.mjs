@@ -1,6 +1,6 @@
 /**
- * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, Paho, ps, a browser, QEMU;
- * and what builds the Debian package and installs it on a fresh Debian.
+ * Makes sure that the programs which tests from outside use are there: Mosquitto, its clients, NATS, RabbitMQ, Paho, ps, a
+ * browser, QEMU; and what builds the Debian package and installs it on a fresh Debian.
  * Installs Debian packages where the user may; else says loudly what is missing, and those tests are skipped.
  */
 import { spawnSync } from 'node:child_process';
@@ -24,6 +24,7 @@ const PACKAGES = {
   'libpaho-mqtt-dev': () => existsSync('/usr/include/MQTTClient.h'),
   'libpaho-mqttpp-dev': () => existsSync('/usr/include/mqtt/client.h'),
   'nats-server': () => has('nats-server'),
+  'rabbitmq-server': () => has('rabbitmq-server'),
   procps: () => has('ps'),
   lintian: () => has('lintian'),
   mmdebstrap: () => has('mmdebstrap'),
@@ -77,7 +78,7 @@ function install(become, packages) {
   // Package lists are fetched only when the ones on this machine don't do.
   if (!root(what, ...apt) && root('fetching package lists', 'apt-get', 'update'))
     root(what, ...apt);
-  for (const service of ['mosquitto', 'nats-server']) {
+  for (const service of ['mosquitto', 'nats-server', 'rabbitmq-server']) {
     if (!packages.includes(service) || !has('systemctl')) continue;
     // The tests start their own; Debian's would take its port, 1883 of the gateway for one.
     root(`stopping the ${service} service`, 'systemctl', 'disable', '--now', service);

@@ -31,6 +31,8 @@ export interface ServerCommand {
   /** Removed in the end. */
   readonly folder: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** How long it may take until the ports accept; 30 s by default. */
+  readonly readyMs?: number;
 }
 
 /** Starts a server and resolves once its ports accept connections; fails with what it wrote when it can't. */
@@ -57,7 +59,7 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
       stderr += chunk;
     });
     await once(child, 'spawn');
-    const deadline = Date.now() + READY_MS;
+    const deadline = Date.now() + (server.readyMs ?? READY_MS);
     for (const port of server.ports) {
       while (!(await accepts(port))) {
         const name = [server.command, ...server.args].join(' ');

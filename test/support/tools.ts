@@ -36,6 +36,7 @@ export const tools = {
   paho: { path: pythonWithPaho(1), package: 'python3-paho-mqtt' },
   paho2: { path: pythonWithPaho(2), package: 'paho-mqtt 2 from PyPI' },
   natsServer: { path: find('nats-server'), package: 'nats-server' },
+  rabbitmq: { path: find('rabbitmq-server'), package: 'rabbitmq-server' },
   ps: { path: find('ps'), package: 'procps' },
 } satisfies Record<string, Tool>;
 
