@@ -90,6 +90,10 @@ test('a change is applied, kept and audited; the same base is refused afterwards
     refused: 'busy',
     reason: 'a change by anna is tried at this moment: try again',
   });
+  // A link or a picture of another page sends GET, with the cookie of a login: it decides nothing.
+  for (const action of ['keep', 'take-back']) {
+    expect((await ask(`/api/config/${action}?trial=${json.trial}`)).status).toBe(405);
+  }
   expect((await ask(`/api/config/keep?trial=${json.trial}`, '')).json).toEqual({ kept: true });
   expect(onDisk()).toBe(next);
   const late = await ask(`/api/config/apply?base=${hash}`, withLimit(7), 'eva');

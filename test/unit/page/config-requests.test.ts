@@ -1,10 +1,12 @@
 import { EventEmitter } from 'node:events';
-import { expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import {
   applyConfig,
   type ConfigGateway,
   readConfig,
 } from '../../../src/page/config/config-requests.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 const json = (value: unknown, status = 200): Response => Response.json(value, { status });
 const TRIED = { trial: 't1', trialMs: 20_000 };
@@ -53,8 +55,13 @@ test.each(['error', 'close'])(
       },
       event,
     );
-    const outcome = await applyConfig(gateway, 'text', 'hash', () => undefined);
-    expect(outcome).toEqual({ isTakenBack: true, reason: 'because' });
+    vi.useFakeTimers();
+    const outcome = applyConfig(gateway, 'text', 'hash', () => undefined);
+    // At once, and not when the time for an answer is over.
+    await vi.advanceTimersByTimeAsync(100);
+    vi.useRealTimers();
+    expect(asked).toHaveLength(2);
+    expect(await outcome).toEqual({ isTakenBack: true, reason: 'because' });
     expect(asked[1]).toMatch(/^POST api\/config\/take-back trial=t1&reason=the\+page\+could/);
     expect(ended).toEqual([true]);
   },
@@ -62,21 +69,17 @@ test.each(['error', 'close'])(
 
 test('one with which a new connection has no answer is taken back', async () => {
   vi.useFakeTimers();
-  try {
-    const { gateway, asked } = gatewayOf(
-      {
-        'api/config/apply': () => json(TRIED),
-        'api/config/take-back': () => json({ isTakenBack: true }),
-      },
-      '',
-    );
-    const outcome = applyConfig(gateway, 'text', 'hash', () => undefined);
-    await vi.advanceTimersByTimeAsync(10_000);
-    expect(await outcome).toEqual({ isTakenBack: true });
-    expect(asked).toHaveLength(2);
-  } finally {
-    vi.useRealTimers();
-  }
+  const { gateway, asked } = gatewayOf(
+    {
+      'api/config/apply': () => json(TRIED),
+      'api/config/take-back': () => json({ isTakenBack: true }),
+    },
+    '',
+  );
+  const outcome = applyConfig(gateway, 'text', 'hash', () => undefined);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(await outcome).toEqual({ isTakenBack: true });
+  expect(asked).toHaveLength(2);
 });
 
 test('one that is refused is not tried; the reason is shown', async () => {

@@ -104,3 +104,13 @@ describe('a sentence', () => {
     expect(performance.now() - begin).toBeLessThan(5000);
   });
 });
+
+test('a sentence that is too long stays as it is: it is not searched for its parts', () => {
+  const translate = createSentences({
+    ...GERMAN_SENTENCES,
+    forms: { 'no … is there': '{1} fehlt' },
+  });
+  const sentence = (length: number): string => `no ${'x'.repeat(length - 12)} is there`;
+  expect(translate(sentence(600))).toBe(`${'x'.repeat(588)} fehlt`);
+  expect(translate(sentence(601))).toBe(sentence(601));
+});
