@@ -259,7 +259,18 @@ function connectTo(clientId: string, protocolVersion: 4 | 5): MqttClient {
     queueQoSZero: false,
     // The page's security policy forbids a worker made from text.
     timerVariant: 'native',
+    createWebsocket: openSocket,
   });
+}
+
+/** The browser reports an error for each packet that is sent while its connection is closing, and sends none of them. */
+function openSocket(url: string, protocols: string[]): WebSocket {
+  const socket = new WebSocket(url, protocols);
+  const send = socket.send.bind(socket);
+  socket.send = (data) => {
+    if (socket.readyState === WebSocket.OPEN) send(data);
+  };
+  return socket;
 }
 
 /** The filters that a SUBACK refuses. With one of them refused, mqtt.js reports an error for all. */
