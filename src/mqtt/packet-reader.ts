@@ -85,6 +85,12 @@ export class PacketReader {
     return this.#keptEnd - this.#keptStart;
   }
 
+  /** Bytes that are kept of a packet whose end has not come; 0 where whole packets wait in front of it. */
+  get unfinishedBytes(): number {
+    const end = this.#kept ? this.#endOfKept(this.#kept, this.#keptStart) : 0;
+    return end < 0 || end > this.#keptEnd ? this.keptBytes : 0;
+  }
+
   /** Keeps what is fed until `resume`, and the packets after the current one. */
   pause(): void {
     this.#paused = true;
@@ -145,8 +151,7 @@ export class PacketReader {
       if (!this.#paused) at = this.#complete(source, from, to);
       if (this.#paused || this.#kept) return this.#keep(source, at, to);
     }
-    at = this.#cut(source, at, to);
-    this.#keep(source, at, to);
+    this.#keep(source, this.#cut(source, at, to), to);
   }
 
   /** Takes whole packets from `at` on; gives the place where the first incomplete one begins. */
@@ -158,9 +163,8 @@ export class PacketReader {
         this.#wanted = end < 0 ? 0 : end - at;
         return at;
       }
-      const start = at;
+      this.#hand(source, at, this.#body, end);
       at = end;
-      this.#hand(source, start, this.#body, end);
     }
     return at;
   }
@@ -249,7 +253,7 @@ export class PacketReader {
       const missing = end < 0 ? 1 : end - this.#keptEnd;
       this.#wanted = end < 0 ? 0 : end - this.#keptStart;
       const take = Math.min(missing, to - used);
-      this.#append(source, used, used + take);
+      this.#keep(source, used, used + take);
       used += take;
       // Its last byte is the last that is kept, so that the buffer is left to it.
       this.ownsPacket = !this.#inSlot && this.#limit - this.#base < 2 * (length + take);
@@ -260,10 +264,7 @@ export class PacketReader {
   }
 
   #keep(source: Buffer, from: number, to: number): void {
-    if (from < to) this.#append(source, from, to);
-  }
-
-  #append(source: Buffer, from: number, to: number): void {
+    if (from === to) return;
     const length = this.#keptEnd - this.#keptStart + to - from;
     if (!this.#kept || this.#keptEnd + to - from > this.#limit) this.#makeRoom(length);
     source.copy(this.#kept!, this.#keptEnd, from, to);

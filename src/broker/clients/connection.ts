@@ -110,7 +110,7 @@ export class Connection implements Client, TransportEvents {
 
   /** Bytes of memory that its unfinished packet uses. */
   get unfinishedBytes(): number {
-    return this.#pause.isPaused ? 0 : this.#packets.keptBytes;
+    return this.#pause.isHeld ? 0 : this.#packets.unfinishedBytes;
   }
 
   /** Called a few times a second: bytes of an unfinished frame or record are a sign of life that `data` does not see. */

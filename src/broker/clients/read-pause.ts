@@ -38,6 +38,11 @@ export class ReadPause {
     return this.#reasons.size > 0;
   }
 
+  /** Whether it is paused for longer than until its next turn: that a packet has no end is not the client's doing then. */
+  get isHeld(): boolean {
+    return this.#reasons.size > (this.#reasons.has('turn') ? 1 : 0);
+  }
+
   /** Whether there is another reason than an unanswered CONNECT. */
   get isPausedAfterConnect(): boolean {
     return this.#reasons.size > (this.#reasons.has('connect') ? 1 : 0);

@@ -324,6 +324,23 @@ test('a packet that cannot be right is refused in its turn, also when it was rea
   expect(() => frames.resume()).toThrow('packet type 0');
 });
 
+test('bytes of a packet without its end are told from whole packets that wait', () => {
+  const { frames } = reader();
+  const large = packets.publish('t', 'x'.repeat(1000));
+  frames.feed(CONNECT);
+  expect(frames.unfinishedBytes).toBe(0);
+  frames.feed(large.subarray(0, 1));
+  expect(frames.unfinishedBytes).toBe(1);
+  frames.feed(large.subarray(1, 600));
+  frames.pause();
+  expect(frames.unfinishedBytes).toBe(600);
+  frames.feed(large.subarray(600));
+  frames.feed(large.subarray(0, 500));
+  expect([frames.keptBytes, frames.unfinishedBytes]).toEqual([large.length + 500, 0]);
+  frames.resume();
+  expect(frames.unfinishedBytes).toBe(500);
+});
+
 test('what was kept can be forgotten', () => {
   const { frames, got } = reader(1024, (self) => self.pause());
   frames.feed(Buffer.concat([CONNECT, packets.pingreq]));

@@ -195,3 +195,13 @@ test('losing the transport while it is not read ends the connection', async () =
   await settle();
   expect(handler.heard.at(-1)).toBe('closed: connection lost');
 });
+
+test('an unfinished packet is the doing of its client, also while it waits for its turn, not while it is held up', () => {
+  const { connection } = connected();
+  connection.data(publishes(1).subarray(0, 8));
+  expect(connection.unfinishedBytes).toBe(8);
+  connection.pauseReading('turn');
+  expect(connection.unfinishedBytes).toBe(8);
+  connection.pauseReading('subscribers');
+  expect(connection.unfinishedBytes).toBe(0);
+});
