@@ -10,14 +10,19 @@ const STATUS_DELAY_MS = 5000;
 
 const setsOf = (topics: number): Set<number>[] => Array.from({ length: topics }, () => new Set());
 
+/** A message that came first after a later one of its topic. */
+export interface LateMessage {
+  readonly topic: number;
+  readonly number: number;
+  readonly after: number;
+}
+
 /** A durable consumer at one node: a session that the cluster keeps. The payload of a message is its number on its topic. */
 export class DurableConsumer {
   readonly got: Set<number>[];
-  /** Messages that came after a later one of their topic, and were not there before. */
-  readonly outOfOrder: string[] = [];
+  readonly late: LateMessage[] = [];
   repeated = 0;
   readonly #last: number[];
-  #client: mqtt.MqttClient | undefined;
 
   /** The topics are `<prefix>/0` and so on. */
   constructor(topics: number) {
@@ -47,32 +52,21 @@ export class DurableConsumer {
       const [granted] = await client!.subscribeAsync(`${prefix}/#`, { qos: 1 });
       expect(granted?.qos).toBe(1);
     });
-    consumer.#client = client;
     return consumer;
   }
 
-  /** Leaves; its session keeps what comes meanwhile. */
-  async leave(): Promise<void> {
-    await this.#client?.endAsync();
-  }
-
-  /** Comes back, and gets what its session has kept. */
-  comeBack(): void {
-    this.#client?.reconnect();
-  }
-
-  #take(topic: string, payload: string): void {
-    const [place, number] = [Number(topic.split('/').at(-1)), Number(payload)];
-    const got = this.got[place];
+  #take(name: string, payload: string): void {
+    const [topic, number] = [Number(name.split('/').at(-1)), Number(payload)];
+    const got = this.got[topic];
     if (!got) return;
     if (got.has(number)) {
       this.repeated++;
       return;
     }
     got.add(number);
-    const last = this.#last[place]!;
-    if (number < last) this.outOfOrder.push(`${topic} ${number} after ${last}`);
-    else this.#last[place] = number;
+    const after = this.#last[topic]!;
+    if (number < after) this.late.push({ topic, number, after });
+    else this.#last[topic] = number;
   }
 
   /** How many of these are missing. */
@@ -117,6 +111,11 @@ export class RatedPublisher {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** How many were published on each topic until now. */
+  get sent(): readonly number[] {
+    return [...this.#sent];
   }
 
   get count(): number {
