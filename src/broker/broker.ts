@@ -96,6 +96,7 @@ export class Broker implements Service {
       turnBudget: this.#turnBudget,
       disconnect: ({ clientId }, reason, reasonCode) =>
         void this.#connections.disconnectClient(clientId, reason, reasonCode),
+      tooManyUnfinished: (bytes) => this.#connections.tooManyUnfinished(bytes),
       ended: (clientId, reason) => onceLog.info(clientId, reason, 'session ended'),
       wills: () => this.#control.delayedWills,
     });

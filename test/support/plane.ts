@@ -66,6 +66,7 @@ export class TestPlane extends FakeHandler {
       traffic,
       turnBudget,
       disconnect: () => undefined,
+      tooManyUnfinished: () => false,
       ended: () => undefined,
       refused: () => undefined,
       reached: () => undefined,

@@ -41,8 +41,8 @@ export interface ConnectionHandlers<Connection> {
   /** The connection has ended, whatever the cause; called once. */
   readonly connections: {
     closed(connection: Connection, reason: string): void;
-    /** Unfinished packets need too much memory; returns whether another connection was closed for that. */
-    tooManyUnfinished(connection: Connection): boolean;
+    /** Unfinished packets need too much memory; returns whether one with more than `bytes` was closed for that. */
+    tooManyUnfinished(bytes: number): boolean;
   };
 }
 

@@ -82,7 +82,7 @@ export class Connection implements Client, TransportEvents {
       (bytes) => {
         // Bytes kept while reading is paused are not an incomplete packet.
         const tooMany = bytes > 0 && !this.#pause.isPaused && memory.hasTooManyUnfinished;
-        if (tooMany && !handlers.connections.tooManyUnfinished(this)) {
+        if (tooMany && !handlers.connections.tooManyUnfinished(this.unfinishedBytes)) {
           const reason = 'all clients together have too many packets unfinished';
           throw new ProtocolError(reason, QUOTA_EXCEEDED);
         }

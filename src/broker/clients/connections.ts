@@ -277,13 +277,13 @@ export class Connections implements Iterable<Connection> {
     this.#lost.run(end);
   }
 
-  /** Closes the connection whose unfinished packet uses the most memory, unless that is the given one. */
-  tooManyUnfinished(connection: Connection): boolean {
-    let largest = connection;
+  /** Closes the connection whose unfinished packet uses the most memory; false where none uses more than `bytes`. */
+  tooManyUnfinished(bytes: number): boolean {
+    let [largest, most]: [Connection | undefined, number] = [undefined, bytes];
     for (const each of this) {
-      if (each.unfinishedBytes > largest.unfinishedBytes) largest = each;
+      if (each.unfinishedBytes > most) [largest, most] = [each, each.unfinishedBytes];
     }
-    if (largest === connection) return false;
+    if (!largest) return false;
     const reason = 'all clients together have too many packets unfinished';
     largest.fail(new ProtocolError(reason, QUOTA_EXCEEDED));
     return true;

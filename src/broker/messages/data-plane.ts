@@ -50,6 +50,8 @@ export interface DataPlaneParts {
   readonly turnBudget: TurnBudget;
   /** Ends the connection of a session's client. */
   disconnect(session: Session, reason: string, reasonCode: number): void;
+  /** Unfinished packets need too much memory; returns whether a connection with more than `bytes` was closed for that. */
+  tooManyUnfinished(bytes: number): boolean;
   /** The session of an absent client has ended for this reason. */
   ended(clientId: string, reason: string): void;
   readonly faults: Faults;

@@ -46,6 +46,8 @@ export interface SubscriptionsParts extends SubscriptionRefusalsParts {
   readonly memory: MemoryBudget;
   /** Moves a message that can't be delivered to the refused messages. */
   setAside(message: Message, to: string, error: unknown): void;
+  /** Unfinished packets need too much memory; returns whether a connection with more than `bytes` was closed for that. */
+  tooManyUnfinished(bytes: number): boolean;
   /** A subscription is refused. */
   refused(clientId: string, reason: string): void;
 }
@@ -163,7 +165,9 @@ export class Subscriptions {
     memory.unfinished += bytes;
     this.#working.set(client, (this.#working.get(client) ?? 0) + 1);
     client.pauseReading('subscriptions');
-    if (memory.hasTooManyUnfinished) client.violated(TOO_MANY_UNFINISHED, QUOTA_EXCEEDED);
+    if (memory.hasTooManyUnfinished && !this.#parts.tooManyUnfinished(bytes)) {
+      client.violated(TOO_MANY_UNFINISHED, QUOTA_EXCEEDED);
+    }
   }
 
   #resume(client: Client, bytes: number): void {

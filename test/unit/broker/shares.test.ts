@@ -376,6 +376,25 @@ test('unread and unfinished bytes are documented limits, and reaching one names 
   );
 });
 
+test('a long SUBSCRIBE does not end for the unfinished packet of another client, which is cut off', async () => {
+  const { broker, client, records } = await start({
+    packet: 8 * 1024 * 1024,
+    unfinishedMemory: 1024 * 1024,
+  });
+  const claim = Buffer.from([0x30, 0x80, 0x80, 0x80, 0x02]);
+  const large = await client({ clientId: 'large' });
+  large.send(claim, Buffer.alloc(1_200_000, 0x41));
+  await waitFor(() => expect(broker.traffic.bytesReceived).toBeGreaterThan(1_200_000));
+  const many = await client({ clientId: 'many' });
+  const filters = Array.from({ length: 900 }, (_, n) => [`a/${n}/+`, 0] as const);
+  many.send(packets.subscribe(1, filters));
+  expect((await many.next('suback')).type).toBe('suback');
+  await large.gone();
+  expect(
+    records.flatMap(({ msg, client }) => (msg === 'connection closed' ? [client] : [])),
+  ).toEqual(['large']);
+});
+
 test('the memory of queues of clean sessions is a documented limit, and reaching it names who has most', async () => {
   const { broker, client } = await start({
     inflight: 1,

@@ -32,7 +32,10 @@ test('what is kept and added is the new text, what is kept and removed the old o
       const lines = lineDifference(`x\ny\n${before}\ny\nx`, `x\ny\n${after}\ny\nx`);
       const without = (kind: string) => lines.filter((one) => one.kind !== kind);
       const textOf = (kept: typeof lines): string => kept.map((one) => one.text).join('\n');
-      if (before === after) return expect(lines).toEqual([]);
+      if (before === after) {
+        expect(lines).toEqual([]);
+        return;
+      }
       expect(`x\ny\n${before}\ny\nx`).toContain(textOf(without('added')));
       expect(`x\ny\n${after}\ny\nx`).toContain(textOf(without('removed')));
       const counts = { added: 0, removed: 0 };
