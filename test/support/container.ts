@@ -7,6 +7,13 @@ import { run } from '../../scripts/package/run.mjs';
 import { debianRoot, whyNoDebian } from './debian.ts';
 import { until } from './until.ts';
 
+/** A program that runs until it is ended. */
+export interface Watched {
+  /** The whole lines that it has written. */
+  lines(): string[];
+  end(): Promise<void>;
+}
+
 /** A fresh Debian with a systemd of its own and no network but loopback, as a new machine would be. */
 export interface Container {
   /** Its files, seen from outside. */
@@ -17,8 +24,8 @@ export interface Container {
   line(command: string): string;
   /** Runs a program of this machine in the container's network. */
   besides(program: string, ...args: string[]): { status: number; output: string };
-  /** Starts such a program; the function ends it, and gives the lines that it has written. */
-  watch(program: string, ...args: string[]): () => Promise<string[]>;
+  /** Starts such a program. */
+  watch(program: string, ...args: string[]): Watched;
   stop(): Promise<void>;
 }
 
@@ -69,10 +76,12 @@ export async function startContainer(): Promise<Container> {
         output += chunk;
       });
       const closed = once(child, 'close');
-      return async () => {
-        child.kill('SIGTERM');
-        await closed;
-        return output.trim().split('\n');
+      return {
+        lines: () => output.split('\n').slice(0, -1),
+        async end() {
+          child.kill('SIGTERM');
+          await closed;
+        },
       };
     },
     async stop() {
