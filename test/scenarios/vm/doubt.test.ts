@@ -108,14 +108,14 @@ test.each([
   ['polled/a0', polled],
   ['wired/a0', wired],
 ] as const)(
-  'an expander that resets alone is doubted and set up anew (%s)',
+  'an expander that resets alone is bad until it is set up again (%s)',
   async (topic, chip) => {
     // The contact is open, and the pull-up makes that false.
     const { seq } = await latest(topic, isGood(false));
     expect(chip.pullUps).toBe(1);
-    const told = gateway.next(topic, isBad(/lost its settings/));
+    const isReported = gateway.next(topic, isBad(/lost its settings/));
     chip.reset();
-    await told;
+    await isReported;
     await latest(topic, isGood(false));
     expect(chip.pullUps).toBe(1);
     // Without its pull-up the pin reads as if the contact were closed.

@@ -324,7 +324,7 @@ test('a packet that cannot be right is refused in its turn, also when it was rea
   expect(() => frames.resume()).toThrow('packet type 0');
 });
 
-test('bytes of a packet without its end are told from whole packets that wait', () => {
+test('bytes of a packet without its end are counted, those of whole packets that wait are not', () => {
   const { frames } = reader();
   const large = packets.publish('t', 'x'.repeat(1000));
   frames.feed(CONNECT);

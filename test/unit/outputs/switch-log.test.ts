@@ -41,7 +41,7 @@ test('an hour of ten changes a second has six lines a minute; the last change is
   expect(lines.at(-1)).toBe(last);
 });
 
-test('what waits for a line has it at the end', () => {
+test('the last change is in the log when the output is closed', () => {
   const { switches, lines } = setUp();
   for (let change = 1; change <= 23; change++) switches.changed('info', `change ${change}`);
   expect(lines).toHaveLength(20);
