@@ -156,22 +156,16 @@ async function memoryOf(page) {
   const points = [];
   const from = performance.now();
   while (performance.now() - from <= MINUTES * 60_000) {
-    points.push({ minute: (performance.now() - from) / 60_000, ...(await read()) });
+    const { heap, nodes } = await read();
+    points.push({ x: (performance.now() - from) / 60_000, y: heap, nodes });
     await delay(MEMORY_EVERY_MS);
   }
   const half = points.slice(Math.floor(points.length / 2));
   const [first, last] = [points[0], points.at(-1)];
   console.log(
-    `memory of a page: ${first.heap.toFixed(1)} MB at first, ${last.heap.toFixed(1)} MB after ${last.minute.toFixed(1)} min, ` +
+    `memory of a page: ${first.y.toFixed(1)} MB at first, ${last.y.toFixed(1)} MB after ${last.x.toFixed(1)} min, ` +
       `${(1000 * slope(half)).toFixed(0)} kB a minute in the second half; nodes ${first.nodes} and ${last.nodes}`,
   );
-}
-
-function slope(points) {
-  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [x, y] = [mean(points.map(({ minute }) => minute)), mean(points.map(({ heap }) => heap))];
-  const up = points.reduce((sum, { minute, heap }) => sum + (minute - x) * (heap - y), 0);
-  return up / points.reduce((sum, { minute }) => sum + (minute - x) ** 2, 0);
 }
 
 async function measure(what) {

@@ -2,6 +2,7 @@
  * `npm run bench:wear -- [--case NAME …] [--seconds 60] [--checkout FOLDER …]`: what the gateway writes to its disk.
  * Bytes are counted three times: by the kernel (`write_bytes` of /proc/PID/io, whole pages), and by file: the frames of
  * the write-ahead log by its index in shared memory, the database by the bytes of the writer's thread beyond these.
+ * Where it lasts half an hour or longer, also by how much the resident memory grows after a third of the time.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,13 +22,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
-import { parser as packetParser } from 'mqtt-packet';
 import { build, cliOf, ROOT } from '../set-up.mjs';
+import { slope } from './slope.mjs';
 
 const YEAR_S = 365.25 * 86_400;
 const WARM_UP_S = 10;
 /** Of the write-ahead log, between two looks: it must not begin again twice in this time. */
 const LOOK_MS = 20;
+const MEMORY_EVERY_MS = 5000;
+/** Shorter than this, memory still grows to its size. */
+const MEMORY_FROM_S = 1800;
 /** [sqlite.org/walformat.html: the WAL-index header, then the checkpoint information] */
 const MAX_FRAME_AT = 16;
 const FRAME_HEAD = 24;
@@ -84,7 +88,7 @@ const uplinks = (port) => [
   {
     name: 'plant',
     url: `mqtt://127.0.0.1:${port}`,
-    retry: '1s',
+    reconnectMax: '1s',
     routes: [{ out: '#', to: 'p/' }],
   },
 ];
@@ -112,7 +116,7 @@ ${Object.entries(CASES)
 
 async function measure(checkout, { config, line, load, readings = 0 }) {
   const folder = mkdtempSync(join(tmpdir(), 'cellgate-wear-'));
-  const plant = line && (await openPlant(line));
+  const plant = line && (await openPlant(line, folder));
   const gateway = await startGateway(checkout, folder, config?.({ plantPort: plant?.port }) ?? {});
   const stop = load && (await load(new Load(gateway.port)));
   try {
@@ -121,10 +125,16 @@ async function measure(checkout, { config, line, load, readings = 0 }) {
     const writer = writerOf(gateway.pid);
     const before = { ...counted(gateway.pid, writer), log: log.bytes, sent: stop?.sent() ?? 0 };
     const began = performance.now();
-    await wait(Number(options.seconds) * 1000);
+    const memory = [];
+    while (performance.now() - began < Number(options.seconds) * 1000) {
+      memory.push({ x: (performance.now() - began) / 3_600_000, y: residentMb(gateway.pid) });
+      await wait(Math.min(MEMORY_EVERY_MS, Number(options.seconds) * 1000));
+    }
     const seconds = (performance.now() - began) / 1000;
     const after = { ...counted(gateway.pid, writer), log: log.bytes, sent: stop?.sent() ?? 0 };
     log.close();
+    if (plant && seconds > 60 && plant.connections() < 2)
+      throw new Error('the gateway did not come back to the plant: this measures a dead line');
     const rate = (key) => (after[key] - before[key]) / seconds;
     const messages = rate('sent') + readings;
     const [kernel, ofLog, all] = [rate('kernel'), rate('log'), rate('written')];
@@ -136,6 +146,8 @@ async function measure(checkout, { config, line, load, readings = 0 }) {
       messages > 0 ? Math.round(kernel / messages) : '–',
       (log.commits / seconds).toFixed(1),
       rate('cpuMs').toFixed(1),
+      memory.at(-1).y.toFixed(0),
+      seconds < MEMORY_FROM_S ? '–' : slope(memory.slice(Math.ceil(memory.length / 3))).toFixed(1),
     ];
   } finally {
     await stop?.end();
@@ -189,43 +201,51 @@ function accepts(port) {
   });
 }
 
-/** A plant that acknowledges everything, on a line that is up and down in turn. */
-async function openPlant({ upMs, downMs }) {
-  const sockets = new Set();
+/** Mosquitto as the plant, behind a line that is up and down in turn. */
+async function openPlant({ upMs, downMs }, folder) {
+  const port = await freePort();
+  const file = join(folder, 'mosquitto.conf');
+  writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
+  const broker = spawn('mosquitto', ['-c', file], { stdio: 'ignore' });
+  broker.on('error', (error) => console.error(`mosquitto did not start: ${error.message}`));
+  while (!(await accepts(port))) await wait(50);
+  const lines = new Set();
   let isUp = true;
-  const server = net.createServer((socket) => {
-    socket.on('error', () => undefined);
-    if (!isUp) return socket.destroy();
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    const answers = { connect: [0x20, 2, 0, 0], pingreq: [0xd0, 0] };
-    const packets = packetParser();
-    packets.on('packet', ({ cmd, qos, messageId, subscriptions }) => {
-      const id = [(messageId ?? 0) >> 8, (messageId ?? 0) & 255];
-      if (answers[cmd]) socket.write(Buffer.from(answers[cmd]));
-      if (cmd === 'subscribe')
-        socket.write(
-          Buffer.from([0x90, 2 + subscriptions.length, ...id, ...subscriptions.map(() => 1)]),
-        );
-      if (cmd === 'publish' && qos === 1) socket.write(Buffer.from([0x40, 2, ...id]));
-    });
-    socket.on('data', (chunk) => packets.parse(chunk));
+  let connections = 0;
+  const server = net.createServer((near) => {
+    if (!isUp) return near.destroy();
+    connections++;
+    const far = net.connect(port, '127.0.0.1');
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ]) {
+      lines.add(one.setNoDelay(true));
+      one.pipe(other);
+      one.on('error', () => undefined);
+      one.on('close', () => lines.delete(one) && other.destroy());
+    }
   });
+  const cut = () => {
+    for (const socket of lines) socket.destroy();
+  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   let timer;
   const turn = () => {
     isUp = !isUp;
-    if (!isUp) for (const socket of sockets) socket.destroy();
+    if (!isUp) cut();
     timer = setTimeout(turn, isUp ? upMs : downMs);
   };
   timer = setTimeout(turn, upMs);
   return {
     port: server.address().port,
+    connections: () => connections,
     close() {
       clearTimeout(timer);
-      for (const socket of sockets) socket.destroy();
+      cut();
       server.close();
+      broker.kill();
     },
   };
 }
@@ -295,6 +315,12 @@ function ioOf(path) {
   return readFileSync(`/proc/${path}/io`, 'utf8');
 }
 
+function residentMb(pid) {
+  return (
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1] * 1024) / 1e6
+  );
+}
+
 function counted(pid, writer) {
   const stat = readFileSync(`/proc/${pid}/task/${writer}/stat`, 'utf8').split(') ')[1].split(' ');
   return {
@@ -352,7 +378,7 @@ if (unknown) {
 build();
 const checkouts = [ROOT, ...(options.checkout ?? []).map((folder) => resolve(folder))];
 console.log(
-  '| case | of | kernel KB/s | log KB/s | database KB/s | TB a year | B a message | commits/s | ms of the thread a s |\n|---|---|---|---|---|---|---|---|---|',
+  '| case | of | kernel KB/s | log KB/s | database KB/s | TB a year | B a message | commits/s | ms of the thread a s | MB resident | MB an hour |\n|---|---|---|---|---|---|---|---|---|---|---|',
 );
 for (const name of names) {
   for (const checkout of checkouts) {

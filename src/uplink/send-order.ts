@@ -24,6 +24,11 @@ export interface SendOrderParts {
 
 /** More messages are sent when at most this part of the window is in flight, because one write of many costs less. */
 const REFILL = 0.75;
+/**
+ * A smaller window is filled again at once: an answer without a packet of ours makes TCP hold its acknowledgement back
+ * for 40 ms, and the plant then holds back all others (Nagle's algorithm). Mosquitto takes 20 at once by default.
+ */
+const SMALL_WINDOW = 64;
 /** So long messages wait for the acknowledgement of the status message, if the last connection ended with some in flight. */
 const CAUTION_MS = 5000;
 /** A suspected message is sent after the urgent ones, but it does not wait longer than this for a moment without any. */
@@ -193,7 +198,8 @@ export class SendOrder {
   /** Part of the window stays free for urgent messages. */
   #mayFill(window: number, used: number): boolean {
     const usual = Math.max(1, window - Math.max(1, Math.floor(window / 10)));
-    this.#refilling = used < usual && (this.#refilling || used <= usual * REFILL);
+    const isEnoughFree = window < SMALL_WINDOW || used <= usual * REFILL;
+    this.#refilling = used < usual && (this.#refilling || isEnoughFree);
     return this.#refilling;
   }
 }

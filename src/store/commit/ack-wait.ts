@@ -7,7 +7,10 @@ const WINDOW_MS = 100;
 const LEAST = 5;
 const MOST = 128;
 const STEADY = 10;
-/** With more than this part of the entries not acknowledged, a long wait saves no commit. */
+/**
+ * With more than this part of the entries of a second not acknowledged, a long wait saves no commit. A second, because
+ * those behind the readings that many sensors give at once may be late.
+ */
 const UNACKNOWLEDGED = 1 / 8;
 /** With less than this part of the entries of before, their publishers wait for the acknowledgement themselves. */
 const SLOWED = 3 / 4;
@@ -24,9 +27,11 @@ export class AckWait {
   /** Windows of the stream; below zero, how many are left of a pause. */
   #steady = 0;
   #pause: number = PAUSE[0];
-  /** Entries of the stream in its windows with a short wait, and in as many with a long one. */
-  #withShort = 0;
-  #withLong = 0;
+  /** Entries of the stream in this second, and in the second before. */
+  #inSecond = 0;
+  #secondBefore = 0;
+  /** Entries of this second that have waited long and were not acknowledged. */
+  #late = 0;
   #window: NodeJS.Timeout | undefined;
 
   /** An entry begins to wait. */
@@ -40,11 +45,11 @@ export class AckWait {
     return this.#steady >= STEADY ? LONG_MS : SHORT_MS;
   }
 
-  /** Entries have waited for `ms`, and some of them are not acknowledged. */
-  waited(entries: number, unacknowledged: number): void {
-    if (this.#steady < STEADY || entries === 0) return;
-    if (unacknowledged > entries * UNACKNOWLEDGED) this.#waitShort();
-    else if (this.#steady >= 2 * STEADY) this.#pause = PAUSE[0];
+  /** Entries have waited for `ms`, and so many of them are not acknowledged. */
+  waited(unacknowledged: number): void {
+    if (this.#steady < STEADY) return;
+    this.#late += unacknowledged;
+    if (this.#late > this.#secondBefore * UNACKNOWLEDGED) this.#waitShort();
   }
 
   #waitShort(): void {
@@ -52,11 +57,16 @@ export class AckWait {
     this.#pause = Math.min(this.#pause * 2, PAUSE[1]);
   }
 
-  /** Counts a window of a stream; whether the long wait has made it slower. */
-  #isSlowed(): boolean {
-    if (this.#steady <= STEADY) this.#withShort += this.#inWindow;
-    else if (this.#steady <= 2 * STEADY) this.#withLong += this.#inWindow;
-    return this.#steady === 2 * STEADY && this.#withLong < SLOWED * this.#withShort;
+  /** Counts a window of a stream. The first second has a short wait, all others a long one. */
+  #countWindow(): void {
+    this.#inSecond += this.#inWindow;
+    if (this.#steady % STEADY > 0) return;
+    const isSlowed = this.#inSecond < SLOWED * this.#secondBefore;
+    const isFirstLong = this.#steady === 2 * STEADY;
+    this.#secondBefore = this.#inSecond;
+    this.#inSecond = this.#late = 0;
+    if (isFirstLong && isSlowed) this.#waitShort();
+    else if (this.#steady > STEADY) this.#pause = PAUSE[0];
   }
 
   stop(): void {
@@ -68,8 +78,8 @@ export class AckWait {
     const isStream = this.#inWindow >= LEAST && this.#inWindow <= MOST;
     if (isStream || this.#steady < 0) this.#steady++;
     else this.#steady = 0;
-    if (this.#steady <= 0) this.#withShort = this.#withLong = 0;
-    else if (this.#isSlowed()) this.#waitShort();
+    if (this.#steady <= 0) this.#inSecond = this.#late = 0;
+    else this.#countWindow();
     const isIdle = this.#inWindow === 0;
     this.#inWindow = 0;
     this.#window = isIdle ? undefined : setTimeout(this.#nextWindow, WINDOW_MS).unref();

@@ -1,9 +1,9 @@
 import { type QueueEntry, type QueueOwner, WRITTEN } from '../../queue/queue-entry.ts';
 import { AckWait } from './ack-wait.ts';
 
-/** With so many deferred entries, or so many bytes of them, they are written early. */
-const DEFERRED_ENTRIES = 1000;
-const DEFERRED_BYTES = 256 * 1024;
+/** With so many deferred entries, or so many bytes of them, they are written early: more than many sensors give at once. */
+const DEFERRED_ENTRIES = 8000;
+const DEFERRED_BYTES = 1024 * 1024;
 /** Bytes of messages waiting for the disk above which publishers are paused, and below which they are resumed. */
 const WAITING_HIGH = 32 * 1024 * 1024;
 const WAITING_LOW = 8 * 1024 * 1024;
@@ -156,7 +156,7 @@ export class EntryStages {
     this.#generation = undefined;
     const before = this.#due.length;
     for (const entry of this.#aged) if (!entry.gone) this.#due.push(entry);
-    this.#ackWait.waited(this.#aged.length, this.#due.length - before);
+    this.#ackWait.waited(this.#due.length - before);
     this.#aged = this.#fresh;
     this.#fresh = [];
     if (this.#aged.length > 0) {

@@ -172,21 +172,38 @@ describe('the window', () => {
   });
 
   test('is filled again when a quarter of it is free', async () => {
-    queue.push(30);
+    create({ inflight: 100 });
+    queue.push(200);
     await connect();
-    transport.taken();
-    for (const id of [1, 2]) sender.acknowledged(id, 0);
+    expect(transport.taken()).toEqual(numbers(1, 90));
+    for (let id = 1; id <= 22; id++) sender.acknowledged(id, 0);
     await settle();
     expect(transport.taken()).toEqual([]);
-    sender.acknowledged(3, 0);
+    sender.acknowledged(23, 0);
     await settle();
-    expect(transport.taken()).toEqual(numbers(10, 12));
-    expect(journal.filter((each) => each.startsWith('discard'))).toEqual([
-      'discard 1',
-      'discard 2',
-      'discard 3',
-    ]);
-    expect(sender.sent).toBe(3);
+    expect(transport.taken()).toEqual(numbers(91, 113));
+    expect(journal.filter((each) => each.startsWith('discard'))).toEqual(
+      numbers(1, 23).map((seq) => `discard ${seq}`),
+    );
+    expect(sender.sent).toBe(23);
+  });
+
+  test.each([
+    ['the config’s', 63, 65_535, 57],
+    ['the plant’s', 100, 20, 18],
+  ])('is filled again at once where it is small: %s', async (_whose, inflight, maximum, first) => {
+    create({ inflight });
+    queue.push(200);
+    transport = new FakeTransport();
+    transport.receiveMaximum = maximum;
+    await sender.connect(transport, true);
+    await settle();
+    expect(transport.taken()).toEqual(numbers(1, first));
+    for (const id of [1, 2]) {
+      sender.acknowledged(id, 0);
+      await settle();
+      expect(transport.taken()).toEqual([`${first + id}`]);
+    }
   });
 
   test('has room for one large message, and for 1 MiB on a fast line', async () => {

@@ -54,20 +54,40 @@ test('where the long wait was of no use, it is tried again later and later', () 
     }
   };
   expect(windowsUntilLong()).toBe(10);
-  wait.waited(80, 10);
-  expect(wait.ms).toBe(40);
   const pauses = Array.from({ length: 7 }, () => {
-    wait.waited(80, 11);
+    // An eighth of the 500 of a second.
+    wait.waited(62);
+    expect(wait.ms).toBe(40);
+    wait.waited(1);
     expect(wait.ms).toBe(3);
     // Those of a short wait say nothing.
-    wait.waited(80, 80);
+    wait.waited(80);
     return windowsUntilLong() - 10;
   });
   expect(pauses).toEqual([16, 32, 64, 128, 256, 512, 512]);
   stream(wait, 10, 50);
-  wait.waited(80, 0);
-  wait.waited(80, 80);
+  wait.waited(63);
   expect(windowsUntilLong() - 10).toBe(16);
+});
+
+test('a few late ones in each second, as behind readings of many sensors, do not end the long wait', () => {
+  const wait = new AckWait();
+  stream(wait, 10, 50);
+  for (let second = 0; second < 60; second++) {
+    wait.waited(62);
+    stream(wait, 10, 50);
+    expect(wait.ms).toBe(40);
+  }
+});
+
+test('of a stream that has become slower, an eighth of what it is now may be late', () => {
+  const wait = new AckWait();
+  stream(wait, 30, 50);
+  stream(wait, 10, 8);
+  wait.waited(10);
+  expect(wait.ms).toBe(40);
+  wait.waited(1);
+  expect(wait.ms).toBe(3);
 });
 
 test('a stream whose publishers wait for each acknowledgement becomes slower, and waits shortly again', () => {
@@ -84,7 +104,6 @@ test('a stream whose publishers wait for each acknowledgement becomes slower, an
   stream(wait, 1, 15);
   expect(wait.ms).toBe(40);
   stream(wait, 9, 11);
-  wait.waited(10, 0);
   stream(wait, 1, 11);
   // Twice as long.
   stream(wait, 41, 15);

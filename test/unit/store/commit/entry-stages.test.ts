@@ -104,12 +104,12 @@ describe('a deferred entry', () => {
     expect(stages.makeDeferredDue()).toBe(false);
   });
 
-  test('calls for an early commit as the thousandth, or with 256 KiB', () => {
+  test('calls for an early commit as the eight thousandth, or with 1 MiB', () => {
     const { stages, owner, entry } = setUp();
-    for (let n = 1; n < 1000; n++) expect(stages.addDeferred(entry())).toBe(false);
+    for (let n = 1; n < 8000; n++) expect(stages.addDeferred(entry())).toBe(false);
     expect(stages.addDeferred(entry())).toBe(true);
     stages.makeDeferredDue();
-    const half = message('x'.repeat(128 * 1024 - 3));
+    const half = message('x'.repeat(512 * 1024 - 3));
     expect(stages.addDeferred(owner.entry(half))).toBe(false);
     expect(stages.addDeferred(owner.entry(half))).toBe(true);
   });
