@@ -27,8 +27,8 @@ export interface UplinkQueueParts {
 /** The stored queue of the last run. */
 export type StoredUplinkQueue = Pick<StoredSession, 'sent' | 'queue'>;
 
-/** With more messages than this, the plant's acknowledgement can't arrive before the commit. */
-const SHORT = 200;
+/** With more messages than this, the plant's acknowledgement can't arrive before the commit. Many sensors give 1,000 at once. */
+const SHORT = 2000;
 
 /** One queue of an uplink on disk, first in, first out, within its bounds. */
 export class UplinkQueue implements BoundedQueueOwner {

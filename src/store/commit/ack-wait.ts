@@ -11,9 +11,11 @@ const STEADY = 10;
  * With more than this part of the entries of a second not acknowledged, a long wait saves no commit. A second, because
  * those behind the readings that many sensors give at once may be late.
  */
-const UNACKNOWLEDGED = 1 / 8;
+const UNACKNOWLEDGED = 1 / 4;
 /** With less than this part of the entries of before, their publishers wait for the acknowledgement themselves. */
 const SLOWED = 3 / 4;
+/** Windows for which what is known of a stream holds while its subscriber is away. */
+const KEPT = 600;
 /** Windows before the next long wait, where one was of no use; doubled each time, up to the second value. */
 const PAUSE = [16, 512] as const;
 
@@ -32,12 +34,27 @@ export class AckWait {
   #secondBefore = 0;
   /** Entries of this second that have waited long and were not acknowledged. */
   #late = 0;
+  /** Entries of this window whose subscriber is away, and windows that had more of these than others. */
+  #absent = 0;
+  #absentWindows = 0;
   #window: NodeJS.Timeout | undefined;
 
   /** An entry begins to wait. */
   arrived(): void {
     this.#inWindow++;
     this.#window ??= setTimeout(this.#nextWindow, WINDOW_MS).unref();
+  }
+
+  /** An entry does not wait, as its subscriber is away. What is known of the stream holds for a minute. */
+  passed(): void {
+    if (this.#steady < STEADY) return;
+    this.#absent++;
+    this.#window ??= setTimeout(this.#nextWindow, WINDOW_MS).unref();
+  }
+
+  /** A stream has become no slower by a long wait: its publishers do not wait for each acknowledgement. */
+  get isProven(): boolean {
+    return this.#steady >= 2 * STEADY;
   }
 
   /** Half of the longest wait, in milliseconds. */
@@ -75,6 +92,18 @@ export class AckWait {
   }
 
   readonly #nextWindow = (): void => {
+    const isAway = this.#absent > this.#inWindow && this.#absentWindows < KEPT;
+    this.#absent = 0;
+    this.#absentWindows = isAway ? this.#absentWindows + 1 : 0;
+    if (isAway) {
+      // The second after it says nothing: what is new waits behind all that has been queued.
+      this.#steady -= this.#steady % STEADY;
+      this.#inSecond = 0;
+      this.#late = -this.#secondBefore;
+      this.#inWindow = 0;
+      this.#window = setTimeout(this.#nextWindow, WINDOW_MS).unref();
+      return;
+    }
     const isStream = this.#inWindow >= LEAST && this.#inWindow <= MOST;
     if (isStream || this.#steady < 0) this.#steady++;
     else this.#steady = 0;

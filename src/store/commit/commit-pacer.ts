@@ -32,6 +32,7 @@ const UNPACED = [16, 512] as const;
  */
 export class CommitPacer {
   readonly #now: () => number;
+  readonly #isStream: () => boolean;
   #credit: number = BURST;
   #creditAt: number;
   #waiting = 0;
@@ -49,9 +50,10 @@ export class CommitPacer {
   #unpaced = 0;
   #next: number = UNPACED[0];
 
-  /** `now` returns milliseconds on a monotonic clock. */
-  constructor(now: () => number) {
+  /** `now` returns milliseconds on a monotonic clock; `isStream` whether it is known that no client waits. */
+  constructor(now: () => number, isStream: () => boolean) {
     this.#now = now;
+    this.#isStream = isStream;
     this.#creditAt = now();
   }
 
@@ -67,7 +69,7 @@ export class CommitPacer {
   }
 
   get #pacingMs(): number {
-    return this.#steady >= STEADY ? STEADY_PACING_MS : PACING_MS;
+    return this.#steady >= STEADY || this.#isStream() ? STEADY_PACING_MS : PACING_MS;
   }
 
   /** Milliseconds for which the next commit should still wait. */

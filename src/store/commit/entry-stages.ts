@@ -13,7 +13,7 @@ const SWEEP = 1024;
 /**
  * The queue entries that are not on disk yet. A durable entry is due for the next commit, or first waits one generation
  * (3 to 6 ms, up to 80 in a stream) for the acknowledgement of its subscriber, which saves the write. A deferred entry
- * waits until `makeDeferredDue`. An entry that is discarded before it is due is never written.
+ * waits for two halves of the journal's `deferredMs`. An entry that is discarded before it is due is never written.
  */
 export class EntryStages {
   /** Entries of the latest generation, and of the generation before. */
@@ -21,7 +21,9 @@ export class EntryStages {
   #aged: QueueEntry[] = [];
   /** Entries for the next commit. */
   #due: QueueEntry[] = [];
+  /** Deferred entries of this half of the time that they may wait, and of halves before. */
   #deferred: QueueEntry[] = [];
+  #deferredAged: QueueEntry[] = [];
   #deferredBytes = 0;
   /** Entries discarded since discarded ones were last removed from the due entries. */
   #discarded = 0;
@@ -61,8 +63,14 @@ export class EntryStages {
       this.#generation ??= setTimeout(this.#nextGeneration, this.#ackWait.ms);
       return false;
     }
+    if (mayWait) this.#ackWait.passed();
     this.#due.push(entry);
     return true;
+  }
+
+  /** A stream of entries flows whose publishers do not wait for each acknowledgement. */
+  get isStream(): boolean {
+    return this.#ackWait.isProven;
   }
 
   /** Adds a deferred entry; returns whether there are so many that they should be written early. */
@@ -70,13 +78,40 @@ export class EntryStages {
     this.#deferred.push(entry);
     this.#waitingBytes += entry.message.body.length;
     this.#deferredBytes += entry.message.body.length;
-    return this.#deferred.length >= DEFERRED_ENTRIES || this.#deferredBytes >= DEFERRED_BYTES;
+    const count = this.#deferred.length + this.#deferredAged.length;
+    return count >= DEFERRED_ENTRIES || this.#deferredBytes >= DEFERRED_BYTES;
+  }
+
+  get hasDeferred(): boolean {
+    return this.#deferred.length + this.#deferredAged.length > 0;
+  }
+
+  /**
+   * Half of the time that deferred entries may wait is over. Those that have waited for a half before are due; those of
+   * an absent subscriber at the end of a whole time, all together. Returns whether any are due.
+   */
+  ageDeferred(isWhole: boolean): boolean {
+    const before = this.#due.length;
+    const waiting: QueueEntry[] = [];
+    const sort = (entry: QueueEntry, isAged: boolean): void => {
+      if (entry.gone) return;
+      const isDue = entry.owner?.online ? isAged : isWhole;
+      (isDue ? this.#due : waiting).push(entry);
+    };
+    for (const entry of this.#deferredAged) sort(entry, true);
+    for (const entry of this.#deferred) sort(entry, false);
+    this.#deferredAged = waiting;
+    this.#deferred = [];
+    this.#deferredBytes = waiting.reduce((sum, { message }) => sum + message.body.length, 0);
+    return this.#due.length > before;
   }
 
   /** Makes the deferred entries due; returns whether there are any that are not discarded. */
   makeDeferredDue(): boolean {
     const before = this.#due.length;
+    for (const entry of this.#deferredAged) if (!entry.gone) this.#due.push(entry);
     for (const entry of this.#deferred) if (!entry.gone) this.#due.push(entry);
+    this.#deferredAged = [];
     this.#deferred = [];
     this.#deferredBytes = 0;
     return this.#due.length > before;

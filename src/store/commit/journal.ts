@@ -7,6 +7,7 @@ import { AcknowledgedRuns } from './acknowledged-runs.ts';
 import type { CommitParts, Operation } from './batch.ts';
 import { CommitPacer } from './commit-pacer.ts';
 import { CommitSteps } from './commit-steps.ts';
+import { DeferredHalves } from './deferred-halves.ts';
 import { EntryStages } from './entry-stages.ts';
 import { IsolatingWriter } from './isolating-writer.ts';
 import { RetainedChanges, type RetainedValue } from './retained-changes.ts';
@@ -67,7 +68,7 @@ export class Journal {
   readonly #runs = new AcknowledgedRuns();
 
   /** When the next commit begins, and whether one is in flight. */
-  readonly #pacer = new CommitPacer(now);
+  readonly #pacer = new CommitPacer(now, () => this.#entries.isStream);
   readonly #writer: RetryingWriter;
   readonly #steps: CommitSteps;
   readonly #commits: IsolatingWriter;
@@ -79,7 +80,7 @@ export class Journal {
   #stopped = false;
   #pacerTimer: NodeJS.Timeout | undefined;
   #laterTimer: NodeJS.Timeout | undefined;
-  #deferredTimer: NodeJS.Timeout | undefined;
+  readonly #deferred = new DeferredHalves((isWhole) => this.#halfOver(isWhole));
 
   constructor(parts: JournalParts) {
     this.#parts = parts;
@@ -155,7 +156,7 @@ export class Journal {
 
   /** Writes an entry for which no acknowledgement waits: within `deferredMs`, and not at all when it is discarded first. */
   enqueueDeferred(entry: QueueEntry): void {
-    if (!this.#entries.addDeferred(entry)) this.#requestDeferred();
+    if (!this.#entries.addDeferred(entry)) this.#deferred.start(this.deferredMs);
     else if (this.#entries.makeDeferredDue()) this.#requestCommit();
   }
 
@@ -191,7 +192,7 @@ export class Journal {
       return;
     }
     this.#retained.addDeferred(topic);
-    this.#requestDeferred();
+    this.#deferred.start(this.deferredMs);
   }
 
   /** Resolves when all changes that were added before are on disk, deferred changes too. */
@@ -217,17 +218,16 @@ export class Journal {
     this.#writer.stop();
     this.#entries.stop();
     clearTimeout(this.#laterTimer);
-    clearTimeout(this.#deferredTimer);
+    this.#deferred.stop();
     clearTimeout(this.#pacerTimer);
     return done;
   }
 
-  #requestDeferred(): void {
-    this.#deferredTimer ??= setTimeout(() => {
-      this.#deferredTimer = undefined;
-      const entriesDue = this.#entries.makeDeferredDue();
-      if (this.#retained.makeDeferredDue() || entriesDue) this.#requestCommit();
-    }, this.deferredMs);
+  /** Half of `deferredMs` is over; returns whether deferred changes still wait. */
+  #halfOver(isWhole: boolean): boolean {
+    const entriesDue = this.#entries.ageDeferred(isWhole);
+    if ((isWhole && this.#retained.makeDeferredDue()) || entriesDue) this.#requestCommit();
+    return this.#entries.hasDeferred || this.#retained.hasDeferred;
   }
 
   #requestCommitLater(): void {

@@ -35,6 +35,10 @@ export class RetainedChanges {
     this.#deferred.add(topic);
   }
 
+  get hasDeferred(): boolean {
+    return this.#deferred.size > 0;
+  }
+
   /** Moves the topics that may wait to the next commit; false if there are none. */
   makeDeferredDue(): boolean {
     if (this.#deferred.size === 0) return false;

@@ -55,8 +55,8 @@ test('where the long wait was of no use, it is tried again later and later', () 
   };
   expect(windowsUntilLong()).toBe(10);
   const pauses = Array.from({ length: 7 }, () => {
-    // An eighth of the 500 of a second.
-    wait.waited(62);
+    // A quarter of the 500 of a second.
+    wait.waited(125);
     expect(wait.ms).toBe(40);
     wait.waited(1);
     expect(wait.ms).toBe(3);
@@ -66,7 +66,7 @@ test('where the long wait was of no use, it is tried again later and later', () 
   });
   expect(pauses).toEqual([16, 32, 64, 128, 256, 512, 512]);
   stream(wait, 10, 50);
-  wait.waited(63);
+  wait.waited(126);
   expect(windowsUntilLong() - 10).toBe(16);
 });
 
@@ -74,17 +74,17 @@ test('a few late ones in each second, as behind readings of many sensors, do not
   const wait = new AckWait();
   stream(wait, 10, 50);
   for (let second = 0; second < 60; second++) {
-    wait.waited(62);
+    wait.waited(125);
     stream(wait, 10, 50);
     expect(wait.ms).toBe(40);
   }
 });
 
-test('of a stream that has become slower, an eighth of what it is now may be late', () => {
+test('of a stream that has become slower, a quarter of what it is now may be late', () => {
   const wait = new AckWait();
   stream(wait, 30, 50);
   stream(wait, 10, 8);
-  wait.waited(10);
+  wait.waited(20);
   expect(wait.ms).toBe(40);
   wait.waited(1);
   expect(wait.ms).toBe(3);
@@ -112,4 +112,55 @@ test('a stream whose publishers wait for each acknowledgement becomes slower, an
   expect(wait.ms).toBe(40);
   stream(wait, 100, 12);
   expect(wait.ms).toBe(40);
+});
+
+/** So many windows of 100 ms with so many entries each, whose subscriber is away. */
+function away(wait: AckWait, windows: number, entries: number): void {
+  for (let n = 0; n < windows; n++) {
+    for (let i = 0; i < entries; i++) wait.passed();
+    vi.advanceTimersByTime(100);
+  }
+}
+
+test('what is known of a stream holds for a minute while its subscriber is away', () => {
+  const wait = new AckWait();
+  stream(wait, 19, 50);
+  expect(wait.isProven).toBe(false);
+  stream(wait, 6, 50);
+  expect(wait.isProven).toBe(true);
+  away(wait, 600, 50);
+  expect([wait.isProven, wait.ms]).toEqual([true, 40]);
+  stream(wait, 1, 50);
+  away(wait, 601, 50);
+  expect([wait.isProven, wait.ms]).toEqual([false, 3]);
+  vi.advanceTimersByTime(100);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('late entries of the second after a subscriber was away do not end the long wait, later ones do', () => {
+  const wait = new AckWait();
+  stream(wait, 25, 50);
+  away(wait, 5, 50);
+  wait.waited(500);
+  stream(wait, 10, 50);
+  expect(wait.ms).toBe(40);
+  wait.waited(126);
+  expect(wait.ms).toBe(3);
+});
+
+test('entries of a subscriber that is away make no stream', () => {
+  const wait = new AckWait();
+  away(wait, 30, 50);
+  expect([wait.ms, vi.getTimerCount()]).toEqual([3, 0]);
+});
+
+test('a stream with some entries of a subscriber that is away is counted as before', () => {
+  const wait = new AckWait();
+  const both = (entries: number): void => {
+    for (let i = 0; i < 5; i++) wait.passed();
+    stream(wait, 1, entries);
+  };
+  for (let n = 0; n < 10; n++) both(15);
+  for (let n = 0; n < 10; n++) both(11);
+  expect(wait.ms).toBe(3);
 });

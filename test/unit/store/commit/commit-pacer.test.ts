@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { CommitPacer } from '../../../../src/store/commit/commit-pacer.ts';
 
-function setUp() {
+function setUp(isStream = false) {
   let now = 1000;
-  const pace = new CommitPacer(() => now);
+  const pace = new CommitPacer(
+    () => now,
+    () => isStream,
+  );
   return {
     pace,
     pass: (ms: number) => {
@@ -47,6 +50,22 @@ test('a stream of single messages shares a commit each 40 ms', () => {
     pass(1);
   }
   expect(commits).toBeLessThan(4000 / 40 + 10);
+});
+
+test('a stream whose publishers are known not to wait shares a commit each 100 ms from its beginning', () => {
+  const all = setUp(true);
+  const { pace, pass, arrive } = all;
+  spend(all);
+  let commits = 0;
+  for (let ms = 0; ms < 1000; ms += 2) {
+    if (arrive() === 0) {
+      commits++;
+      pace.began();
+    }
+    pass(2);
+  }
+  expect(commits).toBeGreaterThan(8);
+  expect(commits).toBeLessThan(1000 / 100 + 2);
 });
 
 test('what fills its pages does not wait', () => {

@@ -104,6 +104,30 @@ describe('a deferred entry', () => {
     expect(stages.makeDeferredDue()).toBe(false);
   });
 
+  test('is due after it has waited for a half of the time: one that has just come may still be acknowledged', () => {
+    const { stages, entry, discard } = setUp();
+    const acknowledged = entry();
+    for (const each of [entry(), acknowledged]) stages.addDeferred(each);
+    expect(stages.ageDeferred(false)).toBe(false);
+    stages.addDeferred(entry());
+    discard(acknowledged);
+    expect(stages.ageDeferred(true)).toBe(true);
+    expect(numbers(stages.takeDue())).toEqual([2]);
+    expect([stages.ageDeferred(false), stages.hasDeferred]).toEqual([true, false]);
+    expect(numbers(stages.takeDue())).toEqual([3]);
+  });
+
+  test('of an absent subscriber is due at the end of a whole time, all together and in their order', () => {
+    const { stages, owner, entry } = setUp();
+    owner.online = false;
+    stages.addDeferred(entry());
+    expect(stages.ageDeferred(false)).toBe(false);
+    stages.addDeferred(entry());
+    expect(stages.ageDeferred(true)).toBe(true);
+    expect(numbers(stages.takeDue())).toEqual([1, 2]);
+    expect(stages.hasDeferred).toBe(false);
+  });
+
   test('calls for an early commit as the eight thousandth, or with 1 MiB', () => {
     const { stages, owner, entry } = setUp();
     for (let n = 1; n < 8000; n++) expect(stages.addDeferred(entry())).toBe(false);
