@@ -34,7 +34,8 @@ export const retainedCases = {
   'retained-all': {
     title: 'a subscription to all retained messages of 100 B, messages',
     takes: '30 s',
-    ...sizes,
+    // All of them must be taken, and the gateway's own messages count as well.
+    ...{ ...sizes, sizes: [1000, 10_000, 99_900] },
     unit: 'ms',
     figure: 'processor time',
     bound: BOUND,

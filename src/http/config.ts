@@ -74,7 +74,7 @@ function posted(
   return async (parts, request) => {
     if (request.method !== 'POST') return onlyPost();
     const bytes = await request.body(LIMIT_BYTES);
-    if (!bytes) return textAnswer(413, 'A config has at most 1 MiB.');
+    if (!bytes) return textAnswer(413, 'A config has at most 4 MiB.');
     let text: string;
     try {
       text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
