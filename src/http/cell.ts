@@ -1,5 +1,6 @@
 import type { Alarms } from '../alarms/alarms.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { OutputStatus } from '../outputs/output.ts';
 import type { Outputs } from '../outputs/outputs.ts';
 import type { Health } from '../runtime/health.ts';
 import type { Sensors } from '../sensors/sensors.ts';
@@ -49,7 +50,7 @@ async function visibleCell(parts: CellParts, visitor: Visitor): Promise<VisibleC
   const alarms = may(`${SYS}alarms`) ? all.alarms : all.alarms.filter(({ topic }) => may(topic));
   const outputs = may(`${SYS}outputs`)
     ? all.outputs
-    : all.outputs.filter(({ topic }) => may(topic));
+    : all.outputs.filter(({ topic }) => may(topic)).map(withoutNames);
   const uplinks = all.uplinks.filter(({ name }) => may(`${SYS}uplink/${name}`));
   const whole = {
     ...(may(`${SYS}troubles`) && { troubles: health.troubles }),
@@ -73,6 +74,11 @@ async function visibleCell(parts: CellParts, visitor: Visitor): Promise<VisibleC
       ...(names.length < all.uplinks.length ? (['uplinks'] as const) : []),
     ],
   };
+}
+
+/** Who has switched an output is for those who may read the gateway's state: users and clients are named. */
+function withoutNames({ changed: _, ...status }: OutputStatus): OutputStatus {
+  return status;
 }
 
 function allOf({ sensors, alarms, outputs, uplinks }: CellParts) {

@@ -42,6 +42,8 @@ export interface OutputStatus {
   readonly quality: Quality;
   readonly reason?: string;
   readonly safe: boolean;
+  /** When it was switched last since the start, as ISO 8601, and by whom or why: `switched on by user "anna"`. */
+  readonly changed?: { readonly at: string; readonly what: string };
 }
 
 /**
@@ -55,6 +57,7 @@ export class Output {
   readonly #recent = createRecentResults();
   readonly #inOrder = createMutex();
   readonly #switches: SwitchLog;
+  #lastChange: OutputStatus['changed'];
   readonly #holds = new Set<string>();
   /** Cancels the delayed action of the last command. */
   #pulse = new AbortController();
@@ -157,7 +160,13 @@ export class Output {
 
   status(): OutputStatus {
     const { name, safe } = this.#config;
-    return { name, topic: this.#parts.topic, safe, ...this.#line.latest };
+    const changed = this.#lastChange && { changed: this.#lastChange };
+    return { name, topic: this.#parts.topic, safe, ...this.#line.latest, ...changed };
+  }
+
+  #changed(level: Level, what: string): void {
+    this.#lastChange = { at: new Date(this.#parts.clock.wall()).toISOString(), what };
+    this.#switches.changed(level, what);
   }
 
   /** The value for the next start. A state that only holds for a while is not kept. */
@@ -172,7 +181,7 @@ export class Output {
     this.#toRestore = undefined;
     const { safe, longest } = this.#config;
     if (value === safe) return;
-    this.#switches.changed('info', `goes ${onOrOff(value)}, as before the restart`);
+    this.#changed('info', `goes ${onOrOff(value)}, as before the restart`);
     await this.#line.drive(value);
     if (longest !== undefined) this.#driveAfter(longest, safe, 'it was so for too long');
   }
@@ -183,15 +192,14 @@ export class Output {
     const isAllowed = value === this.#config.safe || this.#holds.size === 0;
     if (!isAllowed || this.#line.wanted === value) return;
     const { follows } = this.#config;
-    this.#switches.changed('info', `goes ${onOrOff(value)}, as it follows ${follows}`);
+    this.#changed('info', `goes ${onOrOff(value)}, as it follows ${follows}`);
     await this.#line.drive(value);
   }
 
   async #goSafe(reason: string, level: Level = 'warn'): Promise<void> {
     const { safe } = this.#config;
     this.#pulse.abort();
-    if (this.#line.wanted !== safe)
-      this.#switches.changed(level, `goes ${onOrOff(safe)}, ${reason}`);
+    if (this.#line.wanted !== safe) this.#changed(level, `goes ${onOrOff(safe)}, ${reason}`);
     if (this.#line.isOpen) await this.#line.drive(safe);
   }
 
@@ -216,7 +224,7 @@ export class Output {
 
   #logCommand({ value, forMs }: Command, sender = 'the gateway'): void {
     const time = forMs === undefined ? '' : ` for ${forMs / 1000} s`;
-    this.#switches.changed('info', `switched ${onOrOff(value)}${time} by ${sender}`);
+    this.#changed('info', `switched ${onOrOff(value)}${time} by ${sender}`);
   }
 
   #refusal({ value, given, forMs }: Command): string | undefined {
@@ -241,7 +249,7 @@ export class Output {
       this.#keep(value);
       if (value === this.#config.safe) await this.#goSafe(reason, level);
       else if (this.#holds.size === 0) {
-        this.#switches.changed('info', `goes ${onOrOff(value)}, ${reason}`);
+        this.#changed('info', `goes ${onOrOff(value)}, ${reason}`);
         await this.#line.drive(value);
       }
     };

@@ -93,7 +93,13 @@ const log = createLazySection(async () => {
 const login = createLogin(logIn);
 const limited = createLimitedView(gateway, receiveState);
 const { notes } = limited;
-const overview = createOverview(readings, visibleNodes, alarms.raised, notes.troubles);
+const overview = createOverview(
+  readings,
+  visibleNodes,
+  alarms.raised,
+  outputs.latest,
+  notes.troubles,
+);
 
 const sections = createSections({
   overview: [{ node: overview.node }],

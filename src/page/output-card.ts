@@ -1,7 +1,13 @@
 import type { OutputStatus } from '../outputs/output.ts';
 import { element, setAttribute, setText } from './dom.ts';
 import { showReason } from './reasons.ts';
-import { translate } from './translations.ts';
+import { moment, momentInFull, translate } from './translations.ts';
+
+/** When an output was switched last, and by whom or why. */
+export interface ChangeLine {
+  readonly time: HTMLElement;
+  readonly what: HTMLElement;
+}
 
 /** One output with its switch. */
 export interface OutputCard {
@@ -9,6 +15,7 @@ export interface OutputCard {
   readonly toggle: HTMLButtonElement;
   readonly state: HTMLElement;
   readonly reason: HTMLElement;
+  readonly changed: ChangeLine;
   readonly result: HTMLElement;
   status: OutputStatus;
   /** Whether this user may switch it; undefined while that is not known. */
@@ -27,27 +34,61 @@ export function createOutputCard(status: OutputStatus): OutputCard {
   });
   const state = element('span', { class: 'state' });
   const reason = element('p', { class: 'reason', lang: 'en' });
+  const changed = createChange();
   const result = element('p', { class: 'result', role: 'status' });
   const node = element(
     'li',
     { class: 'card output', 'data-output': status.name },
     element('div', { class: 'head' }, name, element('span', { class: 'control' }, state, toggle)),
     reason,
+    element('p', { class: 'changed' }, changed.time, changed.what),
     result,
   );
-  return { node, toggle, state, reason, result, status, allowed: undefined, pending: undefined };
+  return {
+    node,
+    toggle,
+    state,
+    reason,
+    changed,
+    result,
+    status,
+    allowed: undefined,
+    pending: undefined,
+  };
 }
 
-export function showOutput({ node, toggle, state, reason, status, allowed }: OutputCard): void {
+export function createChange(): ChangeLine {
+  return { time: element('time', { class: 'when' }), what: element('span') };
+}
+
+/** `now` is the time of the gateway. */
+export function showChange(
+  { time, what }: ChangeLine,
+  changed: OutputStatus['changed'],
+  now: number,
+): void {
+  const at = changed && Date.parse(changed.at);
+  setText(time, at === undefined ? '' : moment(at, now));
+  setAttribute(time, 'title', at === undefined ? undefined : momentInFull(at));
+  showReason(what, changed?.what ?? '');
+}
+
+export function showOutput(card: OutputCard, now: number): void {
+  const { node, toggle, state, reason, changed, status, allowed } = card;
   const { value, quality, reason: why } = status;
   setAttribute(node, 'data-quality', quality);
-  setText(state, translate(value === null ? 'unknown' : value ? 'on' : 'off'));
+  setText(state, stateText(value));
+  showChange(changed, status.changed, now);
   setAttribute(toggle, 'aria-checked', String(value === true));
   setAttribute(toggle, 'aria-disabled', allowed !== true || undefined);
   if (why === undefined) {
     showReason(reason, '');
     setText(reason, allowed === false ? translate('mayNot') : '');
   } else showReason(reason, why);
+}
+
+export function stateText(value: OutputStatus['value']): string {
+  return translate(value === null ? 'unknown' : value ? 'on' : 'off');
 }
 
 /** A disabled switch stays in the order of the keyboard, so that a user finds it and its reason. */

@@ -3,15 +3,29 @@ import { parseResult } from './command-result.ts';
 import type { ConfirmDialog } from './confirm-dialog.ts';
 import { createKeyed, element, setText } from './dom.ts';
 import { type Gateway, randomId } from './gateway.ts';
-import { createOutputCard, isDisabled, type OutputCard, showOutput } from './output-card.ts';
+import {
+  createChange,
+  createOutputCard,
+  isDisabled,
+  type OutputCard,
+  showChange,
+  showOutput,
+  stateText,
+} from './output-card.ts';
 import { reasonText } from './reasons.ts';
+import { addressOf } from './router.ts';
 import { translate } from './translations.ts';
 
 const ANSWER_TIMEOUT_MS = 3000;
+/** How long the answer to a command is shown. */
+const RESULT_MS = 10_000;
+/** Outputs in the list of those that were switched last. */
+const LATEST = 3;
 
 /** One card for each output, with a switch that asks for confirmation and shows the result. */
 export function createOutputs(gateway: Gateway, confirm: ConfirmDialog) {
   const list = element('ul', { class: 'cards' });
+  const latest = element('ul', { class: 'rows' });
   const cards = createKeyed<OutputStatus, OutputCard>(list, (status) => {
     const card = createOutputCard(status);
     card.toggle.addEventListener('click', () => void toggle(card, gateway, confirm));
@@ -25,21 +39,24 @@ export function createOutputs(gateway: Gateway, confirm: ConfirmDialog) {
     const rights = await gateway.rights(topics).catch(() => ({}) as Record<string, boolean>);
     for (const card of unknown) {
       card.allowed = rights[`${card.status.topic}/set`] === true;
-      showOutput(card);
+      showOutput(card, gateway.now());
     }
   };
 
   return {
     node: list,
+    /** Those that were switched last, for the overview. */
+    latest,
     show(outputs: readonly OutputStatus[]): void {
       cards.show(
         outputs,
         ({ name }) => name,
         (card, status) => {
           card.status = status;
-          showOutput(card);
+          showOutput(card, gateway.now());
         },
       );
+      latest.replaceChildren(...latestOf(outputs, gateway.now()));
       gateway.subscribe(outputs.map(({ topic }) => `${topic}/result`));
       void readRights();
     },
@@ -65,6 +82,19 @@ export function createOutputs(gateway: Gateway, confirm: ConfirmDialog) {
   };
 }
 
+function latestOf(outputs: readonly OutputStatus[], now: number): HTMLElement[] {
+  const timeOf = ({ changed }: OutputStatus): string => changed?.at ?? '';
+  const switched = outputs.filter(({ changed }) => changed !== undefined);
+  switched.sort((one, other) => timeOf(other).localeCompare(timeOf(one)));
+  return switched.slice(0, LATEST).map(({ name, value, changed }) => {
+    const line = createChange();
+    showChange(line, changed, now);
+    const link = element('a', { href: addressOf('outputs'), lang: 'en' }, name);
+    const state = element('b', {}, stateText(value));
+    return element('li', { class: 'switched' }, line.time, link, state, line.what);
+  });
+}
+
 /** Switches an output after a confirmation. */
 async function toggle(card: OutputCard, gateway: Gateway, confirm: ConfirmDialog): Promise<void> {
   const { name, topic, value } = card.status;
@@ -86,4 +116,7 @@ function finish(card: OutputCard, id: string, text: string): void {
   if (card.pending !== id) return;
   card.pending = undefined;
   setText(card.result, text);
+  setTimeout(() => {
+    if (card.pending === undefined && card.result.textContent === text) setText(card.result, '');
+  }, RESULT_MS);
 }

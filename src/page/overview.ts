@@ -18,6 +18,7 @@ export function createOverview(
   readings: Readings,
   visible: VisibleNodes,
   raisedAlarms: Element,
+  switchedLast: Element,
   deniedTroubles: Element,
 ) {
   const verdict = element('p', { class: 'verdict', role: 'status' });
@@ -33,6 +34,7 @@ export function createOverview(
   const figures = element('ul', { class: 'numbers' });
   figures.append(...Object.values(numbers).map(({ node }) => node));
   const alarms = part('alarms', raisedAlarms);
+  const switched = part('outputs', switchedLast, 'switchedLast');
   const troubles = createTroubles();
   const groups = createGroupCards(readings, visible);
   const sensors = part('sensors', groups.node);
@@ -46,11 +48,13 @@ export function createOverview(
       figures,
       alarms,
       troubles.node,
+      switched,
       sensors,
     ),
     /** Called a few times a second. */
     render(facts: Facts): void {
       groups.render();
+      switched.hidden = switchedLast.childElementCount === 0;
       const { counts } = readings;
       const key = JSON.stringify([facts, counts]);
       if (key === before) return;
@@ -99,9 +103,13 @@ function createNumber(tab: Tab, name: string) {
   };
 }
 
-function part(name: 'alarms' | 'sensors', content: Element): HTMLElement {
+function part(
+  name: 'alarms' | 'outputs' | 'sensors',
+  content: Element,
+  text: 'switchedLast' | typeof name = name,
+): HTMLElement {
   const id = `overview-${name}`;
-  const title = element('h2', { id }, translate(name));
+  const title = element('h2', { id }, translate(text));
   return element('section', { 'aria-labelledby': id, hidden: true }, title, content);
 }
 

@@ -42,6 +42,7 @@ export const GERMAN: Readonly<Record<TextKey, string>> = {
   on: 'ein',
   off: 'aus',
   unknown: 'unbekannt',
+  switchedLast: 'Zuletzt geschaltet',
   switchOn: 'Einschalten',
   switchOff: 'Ausschalten',
   askOn: '{name} einschalten?',

@@ -39,6 +39,7 @@ export const ENGLISH = {
   on: 'on',
   off: 'off',
   unknown: 'unknown',
+  switchedLast: 'Switched last',
   switchOn: 'Switch on',
   switchOff: 'Switch off',
   askOn: 'Switch {name} on?',

@@ -40,6 +40,7 @@ export const CHINESE: Readonly<Record<TextKey, string>> = {
   on: '开',
   off: '关',
   unknown: '未知',
+  switchedLast: '最近切换',
   switchOn: '打开',
   switchOff: '关闭',
   askOn: '打开 {name}？',

@@ -28,7 +28,9 @@ export async function readTextFile(
     if (!found.isFile()) return problem('this is not a regular file, expected a YAML file');
     const handle = await open(file);
     try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(found.size, LIMIT_BYTES) + 1));
+      const { buffer, bytesRead } = await handle.read(
+        Buffer.alloc(Math.min(found.size, LIMIT_BYTES) + 1),
+      );
       bytes = buffer.subarray(0, bytesRead);
     } finally {
       await handle.close();

@@ -200,4 +200,15 @@ export const HARDWARE: Readonly<Record<string, string>> = {
   'it follows … and takes no commands': 'er folgt {1} und nimmt keine Befehle an',
   'not referenced since the start: the shaft may have moved':
     'seit dem Start nicht referenziert: die Welle kann sich bewegt haben',
+  'switched on by …': 'eingeschaltet von: {1}',
+  'switched off by …': 'ausgeschaltet von: {1}',
+  'switched on for … s by …': 'für {1} s eingeschaltet von: {2}',
+  'switched off for … s by …': 'für {1} s ausgeschaltet von: {2}',
+  'goes on, …': 'geht an: {1}',
+  'goes off, …': 'geht aus: {1}',
+  'as before the restart': 'wie vor dem Neustart',
+  'as it follows …': 'folgt {1}',
+  'the gateway': 'das Gateway',
+  'user "…", client "…"': 'Benutzer „{1}“, Client „{2}“',
+  'client "…"': 'Client „{1}“',
 };

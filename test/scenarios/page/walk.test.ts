@@ -151,6 +151,14 @@ describe.skipIf(!hasBrowser)(
       await plc.publishAsync('robotcell1/lamp/set', 'off', { qos: 1 });
       await plc.endAsync();
       await isOn(false);
+      const card = page.locator('[data-output="lamp"]');
+      await card.getByText('switched off by user "anna", client "plc-4"').waitFor();
+      await card.getByText('Done.').waitFor({ state: 'detached', timeout: 30_000 });
+      await show('overview');
+      const latest = page.getByRole('region', { name: 'Switched last' }).getByRole('listitem');
+      expect(await latest.allInnerTexts()).toEqual([
+        expect.stringMatching(/^\d.*lamp.*off.*switched off by user "anna", client "plc-4"$/s),
+      ]);
       await show('system');
       const lines = page.locator('.lines li', { hasText: 'output lamp' });
       await expect

@@ -3,6 +3,7 @@ import { Rights } from '../../../src/access/rules.ts';
 import { type CellParts, cellFor, type VisibleCell } from '../../../src/http/cell.ts';
 
 const channel = (topic: string) => ({ topic: `cell/${topic}`, quality: 'good' });
+const CHANGED = { at: '2026-01-01T00:00:00.000Z', what: 'switched on by user "anna"' };
 const parts = {
   ...{ cell: 'cell', version: '1', health: { started: 7, troubles: ['the disk is full'] } },
   sensors: {
@@ -12,7 +13,7 @@ const parts = {
     ],
   },
   alarms: { list: () => [{ topic: 'cell/alarm/a/hot' }, { topic: 'cell/alarm/b/hot' }] },
-  outputs: { status: () => [{ topic: 'cell/lamp' }, { topic: 'cell/fan' }] },
+  outputs: { status: () => [{ topic: 'cell/lamp', changed: CHANGED }, { topic: 'cell/fan' }] },
   broker: { shares: [{ filter: 'secret/#' }] },
   store: { status: async () => ({ commits: 1 }) },
   uplinks: () => [{ name: 'plant', status: { state: 'down' } }],
@@ -51,6 +52,11 @@ test('a user sees of the state what belongs to readable topics, and how much is 
     hidden: { sensors: 1, alarms: 1, outputs: 1 },
     denied: ['troubles', 'store', 'shares', 'uplinks'],
   });
+});
+
+test('who has switched an output is shown to those who may read the state of the gateway', async () => {
+  const { state } = await seenWith('$SYS/cellgate/outputs');
+  expect(state.outputs).toEqual([{ topic: 'cell/lamp', changed: CHANGED }, { topic: 'cell/fan' }]);
 });
 
 test('a right under $SYS shows that part as a whole', async () => {

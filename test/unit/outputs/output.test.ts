@@ -90,6 +90,21 @@ async function setUp(keys: Readonly<Record<string, unknown>> = {}) {
   return { output, written, command, pass };
 }
 
+test('the status has when and by whom or why the output was switched last', async () => {
+  const { output, command, pass } = await setUp({ longest: '2s' });
+  expect(output.status()).not.toHaveProperty('changed');
+  await command(true);
+  const { at, what } = output.status().changed!;
+  expect([what, new Date(at).toISOString()]).toEqual(['switched on by the gateway', at]);
+  // It changes nothing.
+  await command(true);
+  expect(output.status().changed).toEqual({ at, what });
+  await pass(2000);
+  const last = output.status().changed!;
+  expect(last.what).toBe('goes off, it was so for too long');
+  expect(Date.parse(last.at) - Date.parse(at)).toBe(2000);
+});
+
 describe.each([
   ['off', false],
   ['on', true],

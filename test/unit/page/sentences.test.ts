@@ -17,14 +17,25 @@ const documented = table
   .map(([, form = '']) => form);
 /** Ends of several sentences. */
 const ENDS = ['QoS 1 and 2 messages are not acknowledged until it does', '… has the most: …'];
+/** What an output says of its last change, and parts of it: see docs/outputs.md. */
+const SWITCHED = [
+  ...[
+    'switched on by …',
+    'switched off by …',
+    'switched on for … s by …',
+    'switched off for … s by …',
+  ],
+  ...['goes on, …', 'goes off, …', 'as before the restart', 'as it follows …'],
+  ...['the gateway', 'user "…", client "…"', 'client "…"'],
+];
 
 describe.each([
   ['German', GERMAN_SENTENCES],
   ['Chinese', CHINESE_SENTENCES],
 ])('the sentences of troubles in %s', (_language, texts) => {
-  test('are there for each that docs/operations.md lists, and for no other', () => {
+  test('are there for each that docs/operations.md lists, and for what outputs say', () => {
     expect(documented.length).toBeGreaterThan(200);
-    expect(Object.keys(texts.forms).sort()).toEqual([...documented, ...ENDS].sort());
+    expect(Object.keys(texts.forms).sort()).toEqual([...documented, ...ENDS, ...SWITCHED].sort());
   });
 
   test('have each part of the English one, and differ from it', () => {
@@ -57,6 +68,11 @@ describe.each([
 describe('a sentence', () => {
   const translate = createSentences(GERMAN_SENTENCES);
   test.each([
+    [
+      'switched on for 2 s by user "anna", client "page-1"',
+      'für 2 s eingeschaltet von: Benutzer „anna“, Client „page-1“',
+    ],
+    ['goes off, interlocked: DI3 is not on', 'geht aus: verriegelt: DI3 ist nicht on'],
     ['boiler: no answer from 0x48 on i2c-1', 'boiler: keine Antwort von 0x48 on i2c-1'],
     ['12 sensors: no answer from 0x48', '12 Sensoren: keine Antwort von 0x48'],
     [
