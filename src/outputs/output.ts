@@ -181,7 +181,7 @@ export class Output {
     this.#toRestore = undefined;
     const { safe, longest } = this.#config;
     if (value === safe) return;
-    this.#changed('info', `goes ${onOrOff(value)}, as before the restart`);
+    this.#changed('info', `switched ${onOrOff(value)}, as before the restart`);
     await this.#line.drive(value);
     if (longest !== undefined) this.#driveAfter(longest, safe, 'it was so for too long');
   }
@@ -192,14 +192,14 @@ export class Output {
     const isAllowed = value === this.#config.safe || this.#holds.size === 0;
     if (!isAllowed || this.#line.wanted === value) return;
     const { follows } = this.#config;
-    this.#changed('info', `goes ${onOrOff(value)}, as it follows ${follows}`);
+    this.#changed('info', `switched ${onOrOff(value)}, as it follows ${follows}`);
     await this.#line.drive(value);
   }
 
   async #goSafe(reason: string, level: Level = 'warn'): Promise<void> {
     const { safe } = this.#config;
     this.#pulse.abort();
-    if (this.#line.wanted !== safe) this.#changed(level, `goes ${onOrOff(safe)}, ${reason}`);
+    if (this.#line.wanted !== safe) this.#changed(level, `switched ${onOrOff(safe)}, ${reason}`);
     if (this.#line.isOpen) await this.#line.drive(safe);
   }
 
@@ -249,7 +249,7 @@ export class Output {
       this.#keep(value);
       if (value === this.#config.safe) await this.#goSafe(reason, level);
       else if (this.#holds.size === 0) {
-        this.#changed('info', `goes ${onOrOff(value)}, ${reason}`);
+        this.#changed('info', `switched ${onOrOff(value)}, ${reason}`);
         await this.#line.drive(value);
       }
     };

@@ -101,7 +101,7 @@ test('the status has when and by whom or why the output was switched last', asyn
   expect(output.status().changed).toEqual({ at, what });
   await pass(2000);
   const last = output.status().changed!;
-  expect(last.what).toBe('goes off, it was so for too long');
+  expect(last.what).toBe('switched off, it was so for too long');
   expect(Date.parse(last.at) - Date.parse(at)).toBe(2000);
 });
 

@@ -147,11 +147,11 @@ describe('the log says by whom or why the output has changed', () => {
       'output lamp: switched on by user "anna", client "page-1"',
       'output lamp: switched off by client "plc"',
       'output lamp: switched on for 2 s by uplink plant',
-      'output lamp: goes off, its time is over',
+      'output lamp: switched off, its time is over',
       'output lamp: switched on by "root" on the command line',
       'output lamp: switched off by the gateway',
       'output lamp: switched on by the gateway',
-      'output lamp: goes off, the gateway stops',
+      'output lamp: switched off, the gateway stops',
     ]);
   });
 
@@ -168,8 +168,8 @@ describe('the log says by whom or why the output has changed', () => {
     apply(false);
     await settle();
     expect(lines).toEqual([
-      'output lamp: goes on, as it follows alarm/oven/hot',
-      'output lamp: goes off, as it follows alarm/oven/hot',
+      'output lamp: switched on, as it follows alarm/oven/hot',
+      'output lamp: switched off, as it follows alarm/oven/hot',
     ]);
   });
 

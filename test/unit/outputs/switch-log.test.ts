@@ -12,10 +12,10 @@ function setUp() {
 test('a change has a line with its level', () => {
   const { switches, records } = setUp();
   switches.changed('info', 'switched on by client "hmi"');
-  switches.changed('warn', 'goes off, the supply has failed');
+  switches.changed('warn', 'switched off, the supply has failed');
   expect(records.map(({ level, msg }) => [level, msg])).toEqual([
     [30, 'output lamp: switched on by client "hmi"'],
-    [40, 'output lamp: goes off, the supply has failed'],
+    [40, 'output lamp: switched off, the supply has failed'],
   ]);
 });
 

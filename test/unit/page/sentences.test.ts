@@ -25,7 +25,7 @@ const SWITCHED = [
     'switched on for … s by …',
     'switched off for … s by …',
   ],
-  ...['goes on, …', 'goes off, …', 'as before the restart', 'as it follows …'],
+  ...['switched on, …', 'switched off, …', 'as before the restart', 'as it follows …'],
   ...['the gateway', 'user "…", client "…"', 'client "…"'],
 ];
 
@@ -72,7 +72,7 @@ describe('a sentence', () => {
       'switched on for 2 s by user "anna", client "page-1"',
       'für 2 s eingeschaltet von: Benutzer „anna“, Client „page-1“',
     ],
-    ['goes off, interlocked: DI3 is not on', 'geht aus: verriegelt: DI3 ist nicht on'],
+    ['switched off, interlocked: DI3 is not on', 'geht aus: verriegelt: DI3 ist nicht on'],
     ['boiler: no answer from 0x48 on i2c-1', 'boiler: keine Antwort von 0x48 on i2c-1'],
     ['12 sensors: no answer from 0x48', '12 Sensoren: keine Antwort von 0x48'],
     [
