@@ -65,6 +65,7 @@ try {
   start(process.execPath, gateway, 'run', '--config', join(folder, 'config.yaml'));
   await answers();
   const clients = await Promise.all(['plc-line4', 'hmi-panel'].map(connect));
+  await clients[1].publishAsync('robotcell1/stacklight/green/set', 'on', { qos: 1 });
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
@@ -114,8 +115,7 @@ async function take(browser, { name, tab, width, height, ...options }) {
   const page = await context.newPage();
   await page.goto(`http://127.0.0.1:${httpPort}/#${tab}`);
   await page.locator('body[data-state="live"]').waitFor();
-  await delay(3000);
-  await delay(1000);
+  await delay(4000);
   const path = join(ROOT, 'docs/images', `${name}.png`);
   await page.screenshot({ path });
   console.log(path);

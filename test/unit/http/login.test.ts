@@ -176,6 +176,23 @@ describe('a login at the page', () => {
   });
 });
 
+test('without users the page offers no login, and a try names what is missing', async () => {
+  const open = await startGateway({ http: {} });
+  ends.push(() => open.dispose());
+  const url = `http://127.0.0.1:${open.httpPort}`;
+  const present = await fetch(`${url}/api/login`);
+  expect(await present.json()).toMatchObject({ user: null, hasUsers: false });
+  const headers = { origin: url, 'content-type': 'application/json' };
+  const body = JSON.stringify({ user: 'anna', password: 'right' });
+  const refused = await fetch(`${url}/api/login`, { method: 'POST', headers, body });
+  expect(refused.status).toBe(409);
+  expect(await refused.text()).toContain('broker.access');
+});
+
+test('with users the page offers a login', async () => {
+  expect(await (await get('/api/login')).json()).toMatchObject({ user: null, hasUsers: true });
+});
+
 describe('a cookie', () => {
   test('is refused from another origin, and without one where something may change', async () => {
     const cookie = await cookieFor('anna');
