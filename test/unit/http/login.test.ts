@@ -248,6 +248,12 @@ describe('the end of a login', () => {
     expect(clients[2]!.connected).toBe(true);
     expect((await post('/api/logout')).status).toBe(200);
     expect((await get('/api/logout')).status).toBe(405);
+    // The second one had no login.
+    const lines = gateway
+      .stdout()
+      .split('\n')
+      .filter((line) => line.includes('has logged out'));
+    expect(lines).toEqual([expect.stringContaining('"user":"anna"')]);
   });
 
   test.each([
