@@ -57,6 +57,8 @@ const logIn = (user: string, password = 'right', headers = {}) =>
     JSON.stringify({ user, password }),
   );
 
+const logOuts = (): number => gateway.stdout().split('has logged out at the page').length - 1;
+
 /** Logs in; resolves with the cookie as a browser sends it. */
 async function cookieFor(user: string): Promise<string> {
   const response = await logIn(user);
@@ -239,6 +241,7 @@ describe('the end of a login', () => {
     const [cookie, other] = [await cookieFor('anna'), await cookieFor('anna')];
     const clients = [await connected(cookie), await connected(cookie), await connected(other)];
     const closed = Promise.all(clients.slice(0, 2).map(closing));
+    const before = logOuts();
     const out = await post('/api/logout', { ...own(), cookie });
     expect(out.status).toBe(200);
     expect(out.headers.getSetCookie()[0]).toMatch(/^cellgate-\d+=; Path=\/; Max-Age=0;/);
@@ -249,11 +252,7 @@ describe('the end of a login', () => {
     expect((await post('/api/logout')).status).toBe(200);
     expect((await get('/api/logout')).status).toBe(405);
     // The second one had no login.
-    const lines = gateway
-      .stdout()
-      .split('\n')
-      .filter((line) => line.includes('has logged out'));
-    expect(lines).toEqual([expect.stringContaining('"user":"anna"')]);
+    expect(logOuts() - before).toBe(1);
   });
 
   test.each([
