@@ -129,6 +129,42 @@ describe.skipIf(!hasBrowser)('the config in Chromium', { timeout: 60_000 }, () =
     await close();
   });
 
+  test('edits stay while another tab is shown, are checked by themselves, and are applied only as they were shown', async () => {
+    const { page, wrong, close } = await visit('chief');
+    const before = onDisk();
+    await expect.poll(() => editor(page).inputValue(), POLL).toBe(before);
+    await button(page, 'Show changes').click();
+    await page.getByText('The text is that of the file.').waitFor();
+
+    const edited = before.replace('inflight: 5', 'inflight: 6');
+    await editor(page).fill(edited);
+    // Without a click on Check.
+    await page.getByText('No problems found.').waitFor();
+    await button(page, 'Show changes').click();
+    const difference = page.locator('.difference [data-kind="added"]', { hasText: 'inflight: 6' });
+    await difference.waitFor();
+    expect(await button(page, 'Apply').isDisabled()).toBe(false);
+    await editor(page).fill(edited.replace('inflight: 6', 'inflight: 7'));
+    expect(await button(page, 'Apply').isDisabled()).toBe(true);
+    expect(await difference.isVisible()).toBe(false);
+
+    const edit = await editor(page).inputValue();
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await editor(page).waitFor({ state: 'hidden' });
+    const read = page.waitForResponse((response) => response.url().endsWith('/api/audit?last=20'));
+    await page.getByRole('link', { name: 'Config' }).click();
+    await read;
+    expect(await editor(page).inputValue()).toBe(edit);
+    await button(page, 'Read again').click();
+    await button(page, 'Cancel').click();
+    expect(await editor(page).inputValue()).toBe(edit);
+    await button(page, 'Read again').click();
+    await button(page, 'Discard edits').click();
+    await expect.poll(() => editor(page).inputValue(), POLL).toBe(before);
+    expect([onDisk(), wrong]).toEqual([before, []]);
+    await close();
+  });
+
   test('a user without the right is shown which one is missing, in each language', async () => {
     for (const locale of ['en', 'de', 'zh-CN']) {
       const { page, close } = await visit('guest', {
