@@ -136,7 +136,7 @@ describe.skipIf(!hasBrowser)('the config in Chromium', { timeout: 60_000 }, () =
     await button(page, 'Show changes').click();
     await page.getByText('The text is that of the file.').waitFor();
 
-    const edited = before.replace('inflight: 5', 'inflight: 6');
+    const edited = before.replace(/inflight: \d+/, 'inflight: 6');
     await editor(page).fill(edited);
     // Without a click on Check.
     await page.getByText('No problems found.').waitFor();
@@ -148,6 +148,34 @@ describe.skipIf(!hasBrowser)('the config in Chromium', { timeout: 60_000 }, () =
     expect(await button(page, 'Apply').isDisabled()).toBe(true);
     expect(await difference.isVisible()).toBe(false);
 
+    // The answer about an older text comes after that about this one.
+    const wrongText = edited.replace('inflight: 6', 'infligt: 6');
+    let release = (): void => undefined;
+    const late = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route('**/api/config/check*', async (route) => {
+      if (route.request().postData() === wrongText) await late;
+      await route.continue();
+    });
+    await editor(page).fill(wrongText);
+    const asked = page.waitForRequest('**/api/config/check*');
+    await button(page, 'Show changes').click();
+    await asked;
+    await editor(page).fill(edited);
+    await page.getByText('No problems found.').waitFor();
+    const answered = page.waitForResponse('**/api/config/check*');
+    release();
+    await answered;
+    await page.unroute('**/api/config/check*');
+    expect(await status(page).innerText()).toBe('No problems found.');
+    await editor(page).fill(wrongText);
+    await button(page, 'Show changes').click();
+    await page.getByText('Problems: 1.').waitFor();
+    expect(await button(page, 'Apply').isDisabled()).toBe(true);
+    expect(await page.locator('.difference').isVisible()).toBe(false);
+
+    await editor(page).fill(edited);
     const edit = await editor(page).inputValue();
     await page.getByRole('link', { name: 'Overview' }).click();
     await editor(page).waitFor({ state: 'hidden' });
