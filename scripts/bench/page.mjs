@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { stringify } from 'yaml';
 import { build, ROOT } from '../set-up.mjs';
+import { slope } from './slope.mjs';
 
 const { values: options } = parseArgs({
   options: {
