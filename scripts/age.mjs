@@ -18,8 +18,16 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     // dist has been built already.
     built: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+if (values.help) {
+  console.log(`npm run age -- [--days 365] [--seed 1]
+
+  --days  days that the gateway lives, about ten seconds each on two idle cores
+  --seed  of what happens on them`);
+  process.exit(0);
+}
 const days = Number(values.days);
 const DAY_MS = 86_400_000;
 /** Sessions, and what waits for them, are kept for seven days: until then all that grows should. */

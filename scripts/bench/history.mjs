@@ -90,7 +90,7 @@ async function fill(file, days) {
     ['week', 7 * DAY_MS],
     ['month', 30 * DAY_MS],
     ['quarter', 90 * DAY_MS],
-  ]) {
+  ].filter(([, spanMs]) => spanMs <= days * DAY_MS)) {
     const times = [0, 1, 2, 3, 4].map((n) =>
       chart(archive, topics[(n * 11) % topics.length], to - spanMs, to),
     );

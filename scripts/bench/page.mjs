@@ -93,7 +93,7 @@ try {
     await delay(5000);
     await measure(`${PAGES} pages`);
     console.log(`frames a second: ${(await pages[0].evaluate(FRAMES)).toFixed(1)} (aim: 30)`);
-    if (round === ROUNDS - 1) await memoryOf(pages[0]);
+    if (round === ROUNDS - 1 && MINUTES > 0) await memoryOf(pages[0]);
     for (const page of pages) await page.context().close();
   }
   await browser.close();

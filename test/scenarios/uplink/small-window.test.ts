@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 const MESSAGES = 4000;
-/** An uplink that waited for TCP's late acknowledgements had 400 messages a second, a tenth of the other one. */
+/** An uplink that waits for TCP's late acknowledgements sends 400 messages a second, a tenth of the other one. */
 const SLOWER = 4;
 
 test('an uplink with MQTT 5 is not much slower than one with MQTT 3.1.1 and its larger window', async () => {

@@ -6,8 +6,17 @@ afterEach(() => void vi.useRealTimers());
 
 /** So many windows of 100 ms with so many entries each. */
 function stream(wait: AckWait, windows: number, entries: number): void {
+  inWindows(windows, entries, () => wait.arrived());
+}
+
+/** The same with entries whose subscriber is away. */
+function away(wait: AckWait, windows: number, entries: number): void {
+  inWindows(windows, entries, () => wait.passed());
+}
+
+function inWindows(windows: number, entries: number, add: () => void): void {
   for (let n = 0; n < windows; n++) {
-    for (let i = 0; i < entries; i++) wait.arrived();
+    for (let i = 0; i < entries; i++) add();
     vi.advanceTimersByTime(100);
   }
 }
@@ -113,14 +122,6 @@ test('a stream whose publishers wait for each acknowledgement becomes slower, an
   stream(wait, 100, 12);
   expect(wait.ms).toBe(40);
 });
-
-/** So many windows of 100 ms with so many entries each, whose subscriber is away. */
-function away(wait: AckWait, windows: number, entries: number): void {
-  for (let n = 0; n < windows; n++) {
-    for (let i = 0; i < entries; i++) wait.passed();
-    vi.advanceTimersByTime(100);
-  }
-}
 
 test('what is known of a stream holds for a minute while its subscriber is away', () => {
   const wait = new AckWait();
