@@ -207,8 +207,15 @@ async function openPlant({ upMs, downMs }, folder) {
   const file = join(folder, 'mosquitto.conf');
   writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\n`);
   const broker = spawn('mosquitto', ['-c', file], { stdio: 'ignore' });
-  broker.on('error', (error) => console.error(`mosquitto did not start: ${error.message}`));
-  while (!(await accepts(port))) await wait(50);
+  let failure;
+  broker.on('error', ({ message }) => {
+    failure = message;
+  });
+  while (!(await accepts(port))) {
+    if (failure ?? broker.exitCode)
+      throw new Error(`mosquitto, the plant, did not start: ${failure ?? broker.exitCode}`);
+    await wait(50);
+  }
   const lines = new Set();
   let isUp = true;
   let connections = 0;
