@@ -1,16 +1,18 @@
 /**
  * `npm run age -- [--days 365] [--seed 1]`: a gateway that lives day by day on one data folder, a few seconds for each. Its
- * wall clock goes on by a day each time. Clients come that never come back, the config changes with a reload or a
- * restart, the plant fails, and the gateway is stopped or killed. Prints what has grown, and ends with 1 where that is
- * more than it may.
+ * wall clock goes on by a day each time. The folder comes from an older version. Clients come that never come back, the
+ * config changes with a reload or a restart, the plant fails, the disk is full, and the gateway is stopped or killed.
+ * Prints what has grown, and ends with 1 where that is more than it may.
  */
-import { closeSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import Database from 'better-sqlite3';
 import { configOf, liveDay, randomOf } from './age/day.mjs';
+import { SmallDisk } from './age/small-disk.mjs';
 import { pause, Target } from './scaling/gateway.mjs';
-import { build } from './set-up.mjs';
+import { build, ROOT } from './set-up.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -25,13 +27,20 @@ if (values.help) {
   console.log(`npm run age -- [--days 365] [--seed 1]
 
   --days  days that the gateway lives, about ten seconds each on two idle cores
-  --seed  of what happens on them`);
+  --seed  of what happens on them
+
+The data folder is on a small disk in memory that is full on some days. Only root may
+mount it; another user gets a life without these days.`);
   process.exit(0);
 }
 const days = Number(values.days);
 const DAY_MS = 86_400_000;
 /** Sessions, and what waits for them, are kept for seven days: until then all that grows should. */
 const YOUNG_DAYS = 8;
+/** How long the gateway does nothing before its file is compared with what is in it: it looks for free space each minute. */
+const IDLE_MS = 150_000;
+/** What the file may have more than what is in it: a part of it, and so many bytes besides. */
+const FILE_SLACK = { part: 0.2, plus: 1e6 };
 /** What old age may have more than youth: a part of it, and so much besides. */
 const SLACK = {
   rss: { unit: 'MB', part: 0.1, plus: 5 },
@@ -48,14 +57,23 @@ const random = randomOf(Number(values.seed));
 const plant = await Target.start('cellgate', { config: { cell: 'plant' } });
 const preload = [pathToFileURL(join(import.meta.dirname, 'age/shifted-date.mjs'))];
 const gateway = await Target.prepared('cellgate', { preload });
+const data = join(gateway.folder, 'data');
+const disk = SmallDisk.mount(data);
+if (!disk) console.log('the disk is never full: only root may mount one for it');
+// Without a handler, the disk would stay mounted and the gateways would stay.
+process.once('SIGINT', () => process.exit(130));
+process.once('exit', () => disk?.unmount());
+writeOlderData();
 const table = [];
 let failed = false;
 try {
   for (let day = 1; day <= days; day++) table.push(await live(day));
+  if (days > YOUNG_DAYS && !(await isCompact())) failed = true;
 } catch (error) {
   failed = true;
   console.error(`day ${table.length + 1}: ${error.message}`);
 } finally {
+  disk?.unmount();
   await gateway.dispose();
   await plant.dispose();
 }
@@ -69,10 +87,10 @@ async function live(day) {
   gateway.output = openSync(log, 'w');
   await gateway.run();
   closeSync(gateway.output);
-  await liveDay({ gateway, day, random, stopPlant, reload });
+  const whatHappened = await liveDay({ gateway, day, random, stopPlant, reload, disk });
   const { out } = await gateway.verb('status', '--json');
   const { pid } = gateway.child;
-  const size = (name) => sizeOf(join(gateway.folder, 'data', name)) / 1e6;
+  const size = (name) => sizeOf(join(data, name)) / 1e6;
   const figures = {
     rss: gateway.cost().rss / 1e6,
     handles: readdirSync(`/proc/${pid}/fd`).length,
@@ -89,8 +107,37 @@ async function live(day) {
     throw new Error(`the stop ended with ${exitCode}: ${readFileSync(log, 'utf8').slice(-500)}`);
   }
   const texts = Object.entries(figures).map(([name, value]) => textOf(name, value));
-  console.log(`day ${day}  ${texts.join('  ')}  ${isKilled ? 'killed' : 'stopped'}`);
+  const end = isKilled ? 'killed' : 'stopped';
+  console.log(`day ${day}  ${texts.join('  ')}  ${[...whatHappened, end].join(', ')}`);
   return figures;
+}
+
+/** The folder begins as that of an older version, which one by the seed. */
+function writeOlderData() {
+  const versions = [3, 4];
+  const version = versions[Number(values.seed) % versions.length];
+  const db = new Database(join(data, 'cellgate.db'));
+  db.exec(readFileSync(join(ROOT, `test/fixtures/database-${version}.sql`), 'utf8'));
+  db.close();
+  console.log(`the data folder is one of version ${version}`);
+}
+
+/** Whether the file takes hardly more than its content, after the gateway did nothing for some minutes. */
+async function isCompact() {
+  await gateway.run();
+  await pause(IDLE_MS);
+  await gateway.end();
+  const file = join(data, 'cellgate.db');
+  const copy = join(gateway.folder, 'compact.db');
+  const db = new Database(file, { readonly: true });
+  db.exec(`VACUUM INTO '${copy}'`);
+  db.close();
+  const [bytes, held] = [sizeOf(file), sizeOf(copy)];
+  rmSync(copy);
+  const isSmall = bytes <= held * (1 + FILE_SLACK.part) + FILE_SLACK.plus;
+  const words = `file ${(bytes / 1e6).toFixed(1)} MB, in it ${(held / 1e6).toFixed(1)} MB`;
+  console.log(`${words}: ${isSmall ? 'compact' : 'TOO LARGE'}`);
+  return isSmall;
 }
 
 async function stopPlant() {

@@ -1,9 +1,11 @@
-/** What happens to a gateway on one day: clients, topics, an outage of the plant, a reload. Random, by a seed. */
+/** What happens to a gateway on one day: clients, topics, an outage of the plant, a full disk, a reload. Random, by a seed. */
 import { Client, sessions } from '../scaling/clients.mjs';
 import { pause } from '../scaling/gateway.mjs';
 
 const MESSAGES = 2000;
 const OUTAGE_MESSAGES = 5000;
+const FULL_DISK_MESSAGES = 500;
+const FULL_DISK_MS = 1000;
 /** Clients that come with a new id each day and never again. */
 const VISITORS = 20;
 const FILTERS = ['line/+/value', 'line/+/state/#', 'news/#'];
@@ -40,8 +42,12 @@ export function configOf(plantUrl, random) {
   };
 }
 
-/** Lives one day; `restartPlant` ends the plant and gives a function that starts it again. */
-export async function liveDay({ gateway, day, random, stopPlant, reload }) {
+/**
+ * Lives one day, and gives what happened beside the clients. `stopPlant` ends the plant and gives a function that starts
+ * it again; `disk` is absent where the disk can't be filled.
+ */
+export async function liveDay({ gateway, day, random, stopPlant, reload, disk }) {
+  const happened = [];
   const regulars = await sessions(gateway, 5, { clean: false, filters: FILTERS, qos: 1 }, 'hmi');
   const visitors = await sessions(
     gateway,
@@ -69,11 +75,25 @@ export async function liveDay({ gateway, day, random, stopPlant, reload }) {
     const startPlant = await stopPlant();
     await publish(OUTAGE_MESSAGES, false);
     await startPlant();
+    happened.push('outage');
   }
-  if (random() < 0.4) await reload();
+  if (random() < 0.1 && disk) {
+    disk.fill();
+    // Acknowledged only once there is space again.
+    const published = publish(FULL_DISK_MESSAGES, false);
+    await pause(FULL_DISK_MS);
+    disk.free();
+    await published;
+    happened.push('disk full');
+  }
+  if (random() < 0.4) {
+    await reload();
+    happened.push('reload');
+  }
   await pause(500);
   for (const client of [...regulars, publisher]) {
     if (random() < 0.5) await client.close();
     else client.socket.destroy();
   }
+  return happened;
 }
