@@ -21,8 +21,7 @@ export function removeOrphans(db: Connection): number {
   );
   if (sharingSessions.length === 0) return removed;
   const isThere = createSearch(bodyIds(db));
-  const isLost = (shared: number): boolean => !isThere(shared);
-  for (const session of sharingSessions) removed += edits.dropBodiless(session, isLost);
+  for (const session of sharingSessions) removed += edits.dropBodiless(session, isThere);
   return removed;
 }
 

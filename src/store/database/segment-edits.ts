@@ -5,6 +5,7 @@ import {
   deflated,
   encodeSegment,
   HAS_RELEASED,
+  isWhole,
   NAMES_SHARED,
   type SegmentEntry,
 } from './segment.ts';
@@ -19,6 +20,11 @@ import type { Connection } from './sqlite.ts';
 
 /** Segments in one read. */
 const STEP = 64;
+/** Segments that are read as one. */
+const JOINED = 256;
+
+/** The last of some segments, how many of them are deflated, and the bytes of all in hexadecimal. */
+type JoinedSegments = [last: bigint | null, deflated: bigint, hex: string];
 
 /** The decoded entries of one segment that is being changed. */
 interface Edit {
@@ -40,6 +46,7 @@ export class SegmentEdits {
   readonly #containing;
   readonly #touched;
   readonly #withForm;
+  readonly #joined;
   readonly #deleteOne;
   readonly #deleteWhole;
   readonly #deleteSession;
@@ -63,6 +70,14 @@ export class SegmentEdits {
       `SELECT ${SEGMENT_COLUMNS} FROM segment WHERE id > ? AND id < ? AND form & ?
        ORDER BY id LIMIT ${STEP}`,
     ).raw();
+    // A value for each of many small segments takes longer than its check, so they are read as one.
+    this.#joined = sql(
+      `SELECT max(id), sum(form & ${DEFLATED} <> 0), group_concat(hex(body), '')
+       FROM (SELECT id, form, body FROM segment WHERE id > ? AND id < ? AND form & ${NAMES_SHARED}
+             ORDER BY id LIMIT ${JOINED})`,
+    )
+      .raw()
+      .safeIntegers();
     this.#deleteOne = sql('DELETE FROM segment WHERE id = ?');
     this.#deleteWhole = sql('DELETE FROM segment WHERE id BETWEEN ? AND ? AND first + span <= ?');
     this.#deleteSession = sql('DELETE FROM segment WHERE id >= ? AND id < ?');
@@ -115,13 +130,31 @@ export class SegmentEdits {
     this.#deleteSession.run(segmentId(session, 0), segmentId(session + 1, 0));
   }
 
-  /** Deletes the entries with a shared body for which `isLost` is true, without changing the bodies; returns their number. */
-  dropBodiless(session: number, isLost: (shared: number) => boolean): number {
+  /** Deletes the entries whose shared body is not there, without changing the bodies; returns their number. */
+  dropBodiless(session: number, isThere: (shared: number) => boolean): number {
     this.flushEdits();
+    const end = segmentId(session + 1, 0);
     let dropped = 0;
-    for (const edit of this.#each(session, NAMES_SHARED)) {
+    for (let after = segmentId(session, 0) - 1n; ; ) {
+      const [last, deflated, hex] = this.#joined.get(after, end) as JoinedSegments;
+      if (last === null) return dropped;
+      if (deflated > 0n || !isWhole(Buffer.from(hex, 'hex'), isThere)) {
+        dropped += this.#dropBodilessIn(session, after, last, isThere);
+      }
+      after = last;
+    }
+  }
+
+  #dropBodilessIn(
+    session: number,
+    after: bigint,
+    last: bigint,
+    isThere: (shared: number) => boolean,
+  ): number {
+    let dropped = 0;
+    for (const edit of this.#each(session, NAMES_SHARED, after, last + 1n)) {
       const { length } = edit.entries;
-      edit.entries = edit.entries.filter(({ shared }) => shared === 0 || !isLost(shared));
+      edit.entries = edit.entries.filter(({ shared }) => shared === 0 || isThere(shared));
       if (edit.entries.length === length) continue;
       dropped += length - edit.entries.length;
       this.#write(edit);
@@ -169,10 +202,17 @@ export class SegmentEdits {
     this.#edit = undefined;
   }
 
-  /** The segments of a queue that have a bit of `form`; each may be written before the next is taken. */
-  *#each(session: number, form: number): Iterable<Edit> {
-    const end = segmentId(session + 1, 0);
-    for (let at = segmentId(session, 0) - 1n; ; ) {
+  /**
+   * The segments of a queue that have a bit of `form`, those between two rowids where these are given; each may be written
+   * before the next is taken.
+   */
+  *#each(
+    session: number,
+    form: number,
+    after: bigint = segmentId(session, 0) - 1n,
+    end: bigint = segmentId(session + 1, 0),
+  ): Iterable<Edit> {
+    for (let at = after; ; ) {
       const rows = this.#withForm.all(at, end, form) as SegmentRow[];
       for (const row of rows) yield editOf(session, row);
       if (rows.length < STEP) return;

@@ -174,6 +174,13 @@ export function decodeSegment(
   return { entries, sound: reader.sound && entries.length > 0 };
 }
 
+/** Whether these are entries, of one segment or of several one after the other, and each shared body is there. */
+export function isWhole(bytes: Uint8Array, isThere: (shared: number) => boolean): boolean {
+  const reader = new SegmentReader(bytes, 0, bytes.length, 0, 0);
+  while (reader.next()) if (reader.shared > 0 && !isThere(reader.shared)) return false;
+  return reader.sound;
+}
+
 /** A segment of at least one entry, in the order of their numbers; `first` is the row's number. */
 export function encodeSegment(entries: readonly SegmentEntry[], first: number): StoredSegment {
   const ofBodies = entries.reduce((sum, { length }) => sum + length, 0);

@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { referenceDatabase } from '../../../../src/store/database/migrations.ts';
-import { encodeSegment, type SegmentEntry } from '../../../../src/store/database/segment.ts';
+import {
+  encodeSegment,
+  HAS_EXTRAS,
+  type SegmentEntry,
+} from '../../../../src/store/database/segment.ts';
 import { SegmentEdits } from '../../../../src/store/database/segment-edits.ts';
 import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
 import type { Connection } from '../../../../src/store/database/sqlite.ts';
@@ -147,10 +151,42 @@ test('a change to another segment writes the one before', () => {
 
 test('dropBodiless deletes only entries whose shared body is lost', () => {
   insert(1, 1, [7, 0, 8]);
-  expect(edits.dropBodiless(1, (shared) => shared === 8)).toBe(1);
+  expect(edits.dropBodiless(1, (shared) => shared !== 8)).toBe(1);
   expect(numbers(1)).toEqual([1, 2]);
   expect(refs()).toEqual([
     [7, 1],
     [8, 1],
   ]);
+});
+
+test('dropBodiless finds each lost body in more segments than are read as one', () => {
+  for (let n = 0; n < 600; n++) insert(1, 1 + 2 * n, [2 * n + 1, 2 * n + 2]);
+  insert(2, 1, [7, 8]);
+  const lost = [1, 512, 513, 700, 1200];
+  expect(edits.dropBodiless(1, (shared) => !lost.includes(shared))).toBe(5);
+  expect(numbers(1)).toHaveLength(1195);
+  expect(numbers(1).filter((seq) => lost.includes(seq))).toEqual([]);
+  expect(numbers(2)).toEqual([1, 2]);
+});
+
+test('dropBodiless finds a lost body in a deflated segment', () => {
+  insert(1, 1, [3]);
+  const long = { flags: 2 | HAS_EXTRAS, at: 1000, extras: Buffer.alloc(600, 1) };
+  const entry = (seq: number, shared: number) => ({
+    ...{ ...long, seq, shared },
+    ...{ length: 4, body: Buffer.alloc(0) },
+  });
+  table.insert(1, 4, encodeSegment([entry(4, 6), entry(5, 7)], 4), true);
+  expect(db.prepare('SELECT form FROM segment WHERE first = 4').pluck().get()).toBe(3);
+  for (const shared of [6, 7]) table.hold(shared, 1, Buffer.from('\0\x01tx'));
+  expect(edits.dropBodiless(1, (shared) => shared !== 7)).toBe(1);
+  expect(numbers(1)).toEqual([1, 4]);
+});
+
+test('dropBodiless finds a lost body behind a damaged segment', () => {
+  insert(1, 1, [3]);
+  insert(1, 2, [4, 5]);
+  db.prepare('UPDATE segment SET body = ? WHERE first = 1').run(Buffer.from([255, 255]));
+  expect(edits.dropBodiless(1, (shared) => shared !== 5)).toBe(1);
+  expect(numbers(1)).toEqual([2]);
 });
