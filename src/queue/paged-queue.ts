@@ -53,7 +53,7 @@ export class PagedQueue {
   #gap: Gap | undefined;
   #loading = false;
   /** Numbers of recently discarded entries: their rows may still be on disk. */
-  readonly #discarded = new Set<number>();
+  #discarded: Set<number> | undefined;
   readonly #load: LoadEntries;
   readonly #loaded: () => void;
 
@@ -137,7 +137,7 @@ export class PagedQueue {
     if (found === undefined || (found !== 'stored' && found.seq !== seq)) return undefined;
     if (found === 'stored') {
       const gap = this.#gap!;
-      if (seq < gap.next || this.#discarded.has(seq)) return undefined;
+      if (seq < gap.next || this.#discarded?.has(seq)) return undefined;
       gap.count--;
       gap.bytes -= size;
       this.#skipRow(seq);
@@ -149,8 +149,9 @@ export class PagedQueue {
 
   /** The row of this entry may still be on disk for a while. */
   #skipRow(seq: number): void {
+    this.#discarded ??= new Set();
     this.#discarded.add(seq);
-    setTimeout(() => this.#discarded.delete(seq), DELETED_MS).unref();
+    setTimeout(() => this.#discarded?.delete(seq), DELETED_MS).unref();
   }
 
   /** Removes the entry that `peek` returned. */
@@ -258,7 +259,7 @@ export class PagedQueue {
       // Read from an earlier gap, whose entries have left the queue meanwhile.
       if (entry.seq < gap.next) continue;
       last = entry.seq;
-      if (this.#discarded.has(entry.seq)) continue;
+      if (this.#discarded?.has(entry.seq)) continue;
       this.#head.push(entry);
       gap.count--;
       gap.bytes -= entry.size;

@@ -52,7 +52,7 @@ export class Deliveries {
   /** How many of them the client takes now. */
   #places = 0;
   /** Those whose PUBREL was all that was sent again: their end gives no place for a message. */
-  readonly #released = new Set<QueueEntry>();
+  #released: Set<QueueEntry> | undefined;
 
   /** `lastSeq` is the last sequence number in use. */
   constructor(owner: DeliveriesOwner, parts: DeliveriesParts, lastSeq: number) {
@@ -158,7 +158,7 @@ export class Deliveries {
     for (const slot of this.#window.values()) if (slot instanceof QueueEntry) resumed.push(slot);
     resumed.sort((a, b) => a.seq - b.seq);
     this.#resuming = [];
-    this.#released.clear();
+    this.#released = new Set();
     const most = link.protocol5?.receiveMaximum ?? resumed.length;
     let sent = 0;
     for (const entry of resumed) {
@@ -169,7 +169,7 @@ export class Deliveries {
       }
     }
     this.#places = most - sent;
-    if (this.#resuming.length === 0) this.#released.clear();
+    if (this.#resuming.length === 0) this.#released = undefined;
   }
 
   /** The client takes one more message: sends the next of those that are still to be sent again. */
@@ -180,7 +180,7 @@ export class Deliveries {
       const isInFlight = this.#window.get(packetIdOf(entry.seq)) === entry;
       if (isInFlight && this.#sendAgain(link, entry)) this.#places--;
     }
-    if (this.#resuming.length === 0) this.#released.clear();
+    if (this.#resuming.length === 0) this.#released = undefined;
   }
 
   /** False where the message can't be sent or is larger than the client takes: it is not in flight any more. */
@@ -279,7 +279,7 @@ export class Deliveries {
   #done(packetId: number, slot: Slot): void {
     this.#window.delete(packetId);
     this.acknowledgements++;
-    if (this.#resuming.length > 0 && !this.#released.has(slot as QueueEntry)) this.#places++;
+    if (this.#resuming.length > 0 && !this.#released?.has(slot as QueueEntry)) this.#places++;
     if (!(slot instanceof QueueEntry) || !slot.owner) return;
     const { journal, delivered, now } = this.#parts;
     journal.discard(slot);

@@ -1,6 +1,9 @@
 /** Places of a new ring, and of the longest one: there are 65,535 identifiers. */
 const FEWEST_PLACES = 16;
 const MOST_PLACES = 65_536;
+/** One place without a value, for all maps that have had none: most clients never need more. Not written. */
+const NO_VALUES: undefined[] = new Array(1).fill(undefined);
+const NO_IDS = new Uint16Array(1);
 
 /**
  * Values by packet identifier. Identifiers follow each other, so a ring of twice as many places as values has nearly
@@ -9,10 +12,10 @@ const MOST_PLACES = 65_536;
  */
 export class PacketIdMap<Value> {
   size = 0;
-  #values: (Value | undefined)[] = new Array(FEWEST_PLACES).fill(undefined);
-  #ids = new Uint16Array(FEWEST_PLACES);
-  #mask = FEWEST_PLACES - 1;
-  readonly #aside = new Map<number, Value>();
+  #values: (Value | undefined)[] = NO_VALUES;
+  #ids = NO_IDS;
+  #mask = 0;
+  #aside: Map<number, Value> | undefined;
 
   has(packetId: number): boolean {
     return this.get(packetId) !== undefined;
@@ -21,7 +24,7 @@ export class PacketIdMap<Value> {
   get(packetId: number): Value | undefined {
     const place = packetId & this.#mask;
     if (this.#ids[place] === packetId) return this.#values[place];
-    return this.#aside.size > 0 ? this.#aside.get(packetId) : undefined;
+    return this.#aside?.get(packetId);
   }
 
   /** Adds a value, or replaces the one that has this identifier. */
@@ -29,12 +32,15 @@ export class PacketIdMap<Value> {
     const place = packetId & this.#mask;
     const before = this.#values[place];
     if (before !== undefined && this.#ids[place] === packetId) this.#values[place] = value;
-    else if (this.#aside.size > 0 && this.#aside.has(packetId)) this.#aside.set(packetId, value);
-    else if (2 * this.size > this.#mask && this.#mask + 1 < MOST_PLACES) {
+    else if (this.#aside?.has(packetId)) this.#aside.set(packetId, value);
+    else if (2 * this.size >= this.#mask && this.#mask + 1 < MOST_PLACES) {
       this.#grow();
       this.set(packetId, value);
     } else {
-      if (before !== undefined) this.#aside.set(this.#ids[place]!, before);
+      if (before !== undefined) {
+        this.#aside ??= new Map();
+        this.#aside.set(this.#ids[place]!, before);
+      }
       this.#values[place] = value;
       this.#ids[place] = packetId;
       this.size++;
@@ -46,7 +52,7 @@ export class PacketIdMap<Value> {
     const place = packetId & this.#mask;
     if (this.#ids[place] === packetId && this.#values[place] !== undefined) {
       this.#values[place] = undefined;
-    } else if (!this.#aside.delete(packetId)) return false;
+    } else if (!this.#aside?.delete(packetId)) return false;
     this.size--;
     return true;
   }
@@ -54,18 +60,18 @@ export class PacketIdMap<Value> {
   /** All values, in no order. */
   *values(): Iterable<Value> {
     for (const value of this.#values) if (value !== undefined) yield value;
-    yield* this.#aside.values();
+    if (this.#aside) yield* this.#aside.values();
   }
 
   #grow(): void {
     const values = this.#values;
     const ids = this.#ids;
-    const aside = [...this.#aside];
-    const places = 2 * values.length;
+    const aside = this.#aside ?? [];
+    const places = Math.max(FEWEST_PLACES, 2 * values.length);
     this.#values = new Array(places).fill(undefined);
     this.#ids = new Uint16Array(places);
     this.#mask = places - 1;
-    this.#aside.clear();
+    this.#aside = undefined;
     this.size = 0;
     for (const [packetId, value] of aside) this.set(packetId, value);
     values.forEach((value, place) => {

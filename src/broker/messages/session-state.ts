@@ -2,6 +2,9 @@ import { PacketIdMap } from './packet-id-map.ts';
 import type { DropReason, SessionParts } from './session-parts.ts';
 import { SubscriptionList } from './subscription-list.ts';
 
+/** Of all sessions that have dropped nothing. Not written. */
+const NO_DROPS = new Map<DropReason, number>();
+
 /** What is known of a session besides its messages. */
 export abstract class SessionState {
   readonly clientId: string;
@@ -45,7 +48,7 @@ export abstract class SessionState {
   readonly #unsureUpTo: number = 0;
   readonly deletes = { first: 0, last: 0 };
   /** Messages dropped since the gateway started, by reason. */
-  readonly drops = new Map<DropReason, number>();
+  drops: Map<DropReason, number> = NO_DROPS;
 
   constructor({ context, clientId, key, persistent, stored, expiryMs }: SessionParts) {
     this.clientId = clientId;
@@ -86,6 +89,11 @@ export abstract class SessionState {
   /** Whether its client has been disconnected for too long, at this time and with this limit of the config. */
   isExpired(now: number, limitMs: number): boolean {
     return !this.online && !this.opening && now - this.awaySince > Math.min(limitMs, this.expiryMs);
+  }
+
+  protected countDrops(reason: DropReason, count: number): void {
+    if (this.drops === NO_DROPS) this.drops = new Map();
+    this.drops.set(reason, (this.drops.get(reason) ?? 0) + count);
   }
 
   /** Puts a session that ends with its connection on disk under this number, with what is queued from now on. */

@@ -18,15 +18,14 @@ const TIGHT_MESSAGES = 16;
 /** One client's state [MQTT 3.1.1, section 4.1]: subscriptions, messages in flight, queued messages. */
 export class Session extends SessionState implements Subscriber, BoundedQueueOwner, FlowReader {
   readonly queue: BoundedQueue;
-  /** The retained messages that wait for the client already. */
-  readonly copies: WaitingCopies;
+  #copies: WaitingCopies | undefined;
   readonly flow: ReaderFlow;
   #link: Link | undefined;
   readonly deliveries: Deliveries;
   #pumping = false;
   /** Bytes of entries that are not on disk. */
   #inMemory = 0;
-  readonly retainedFeed: RetainedFeed;
+  #retainedFeed: RetainedFeed | undefined;
   readonly #context: SessionContext;
 
   constructor(parts: SessionParts) {
@@ -34,15 +33,17 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
     const { context, persistent, stored } = parts;
     const { limits, load, now } = context;
     this.#context = context;
-    this.retainedFeed = new RetainedFeed(context, (message, error) =>
-      context.setAside(message, this.label, error),
-    );
     const lastSeq = stored ? Math.max(stored.sent, stored.queue.last) : 0;
     this.deliveries = new Deliveries(this, context, lastSeq);
     const memoryBytes = persistent ? Number.POSITIVE_INFINITY : limits.queueMemoryPerClient;
     this.flow = new ReaderFlow(limits, memoryBytes / 2);
     this.queue = new BoundedQueue({ owner: this, limits, memoryBytes, load, now }, stored?.queue);
-    this.copies = new WaitingCopies({ queue: this.queue, deliveries: this.deliveries });
+  }
+
+  /** The retained messages that wait for the client already. */
+  get copies(): WaitingCopies {
+    this.#copies ??= new WaitingCopies({ queue: this.queue, deliveries: this.deliveries });
+    return this.#copies;
   }
 
   get link(): Link | undefined {
@@ -72,8 +73,9 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
     this.#link = undefined;
     this.opening = false;
     this.#context.flow.leave(this);
-    this.retainedFeed.clear();
-    this.copies.clear();
+    this.#retainedFeed?.clear();
+    this.#retainedFeed = undefined;
+    this.#copies?.clear();
     this.awaySince = this.#context.now();
     if (this.persistent) {
       this.#context.journal.flushSoon(this);
@@ -146,8 +148,16 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
 
   /** Sends retained messages at QoS 0 as fast as the client reads, once for each filter [MQTT-3.8.4-4]. */
   feed(subscribed: Subscribed): void {
-    this.retainedFeed.add(subscribed);
+    this.#retainedFeed ??= new RetainedFeed(this.#context, (message, error) =>
+      this.#context.setAside(message, this.label, error),
+    );
+    this.#retainedFeed.add(subscribed);
     this.#pump();
+  }
+
+  /** The client has unsubscribed: retained messages that were not sent yet are not sent any more. */
+  endFeed(filter: string): void {
+    this.#retainedFeed?.remove(filter);
   }
 
   /** Adds a message to the queue; `held` until it is on disk. `repeated`: a member of its group may have been sent it. */
@@ -234,7 +244,7 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
   }
 
   drop(reason: DropReason, count = 1): void {
-    this.drops.set(reason, (this.drops.get(reason) ?? 0) + count);
+    this.countDrops(reason, count);
     this.#context.dropped(this, reason, count);
   }
 
@@ -251,12 +261,11 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
     if (!link || this.#pumping) return;
     this.#pumping = true;
     this.deliveries.sendQueued(link, this.queue, this.mostInFlight, this.#left);
-    if (!this.retainedFeed.isEmpty) this.retainedFeed.pump(link, this.#continueFeed);
+    this.#retainedFeed?.pump(link, () => this.#pump());
+    if (this.#retainedFeed?.isEmpty) this.#retainedFeed = undefined;
     if (this.flow.held.size > 0) this.#releasePublishers();
     this.#pumping = false;
   }
-
-  readonly #continueFeed = (): void => this.#pump();
 
   /** The socket takes bytes again. */
   drained(): void {

@@ -238,7 +238,7 @@ export class Subscriptions {
     const { store, router, sessions } = this.#parts;
     if (isShared(filter)) sessions.shares.leave(filter, session);
     else router.unsubscribe(filter, session);
-    session.retainedFeed.remove(filter);
+    session.endFeed(filter);
     if (session.persistent) store.journal.add(['unsubscribe', session.key, filter]);
     return true;
   }
