@@ -15,16 +15,21 @@ function freePort() {
   });
 }
 
+/** CONNECT of MQTT 3.1.1 with a clean session, without a client id. */
+const CONNECT = Buffer.from([0x10, 12, 0, 4, ...Buffer.from('MQTT'), 4, 2, 0, 0, 0, 0]);
+
+/** Waits for the first CONNACK. */
 async function accepts(port, child) {
-  for (let i = 0; i < 1500; i++) {
+  for (let i = 0; i < 3000; i++) {
     if (child.exitCode !== null) throw new Error(`the broker ended with ${child.exitCode}`);
     const up = await new Promise((resolve) => {
-      const socket = net.connect(port, '127.0.0.1');
-      socket.on('connect', () => resolve(true) || socket.destroy());
+      const socket = net.connect(port, '127.0.0.1', () => socket.write(CONNECT));
+      socket.on('data', () => resolve(true) || socket.destroy());
       socket.on('error', () => resolve(false));
+      socket.on('close', () => resolve(false));
     });
     if (up) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
   throw new Error('the broker did not come up');
 }
@@ -45,7 +50,10 @@ function limitsOf(checkout) {
   const queue = schema.includes('"tcpKeepalive"')
     ? { queue: { messages, bytes } }
     : { queuedMessages: messages, queuedBytes: bytes };
-  return { inflight: 1000, connections: 2000, connectionsPerAddress: 2000, ...queue };
+  const retained = schema.includes('"retainedMessagesPerClient"')
+    ? { retainedMessagesPerClient: 100_000 }
+    : {};
+  return { inflight: 1000, connections: 2000, connectionsPerAddress: 2000, ...queue, ...retained };
 }
 
 /** Beside plain MQTT only the listener that the workload uses: an idle one costs memory. */
@@ -169,7 +177,10 @@ export class Broker {
     Object.assign(this, { kind, child, folder, ports, startMs });
   }
 
-  /** CPU milliseconds, resident bytes and bytes handed to write(2) for files, as far as the kernel reports them. */
+  /**
+   * CPU milliseconds; resident bytes, and those of them that belong to no file; bytes written to files; how often it has
+   * asked the kernel to read or write. As far as the kernel reports them.
+   */
   cost() {
     const stat = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
     const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
@@ -177,7 +188,9 @@ export class Broker {
     return {
       cpuMs: (Number(stat[11]) + Number(stat[12])) * 10,
       rss: Number(/VmRSS:\s+(\d+)/.exec(status)[1]) * 1024,
+      anonymous: Number(/RssAnon:\s+(\d+)/.exec(status)[1]) * 1024,
       written: Number(/^write_bytes: (\d+)/m.exec(io)[1]),
+      calls: Number(/^syscr: (\d+)/m.exec(io)[1]) + Number(/^syscw: (\d+)/m.exec(io)[1]),
     };
   }
 

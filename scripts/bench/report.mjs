@@ -26,7 +26,8 @@ export function header({ repeats, mosquitto, stolen }) {
 const percent = (share) => `${(share * 100).toFixed(0)} %`;
 
 const FORMATS = {
-  perSecond: (value) => `${(value / 1000).toFixed(1)}k/s`,
+  perSecond: (value) =>
+    value < 1000 ? `${value.toFixed(0)}/s` : `${(value / 1000).toFixed(1)}k/s`,
   ms: (value) => `${value.toFixed(0)} ms`,
   p99: (value) => `p99 ${value.toFixed(2)} ms`,
   rss: (value) => `${(value / 2 ** 20).toFixed(0)} MiB`,
@@ -56,8 +57,8 @@ function ratio(results, { of, theirs = 'mosquitto' }, against = theirs) {
 export function markdown(results, workloads, against) {
   const kinds = [...new Set(Object.values(results).flatMap((result) => Object.keys(result)))];
   const lines = [
-    `| workload | ${kinds.join(' | ')} | ratio | CPU µs a message | memory |`,
-    `|---|${kinds.map(() => '---').join('|')}|---|---|---|`,
+    `| workload | ${kinds.join(' | ')} | ratio | CPU µs a message | reads and writes a message | memory |`,
+    `|---|${kinds.map(() => '---').join('|')}|---|---|---|---|`,
   ];
   for (const [name, result] of Object.entries(results)) {
     const { of } = workloads[name];
@@ -70,10 +71,26 @@ export function markdown(results, workloads, against) {
     lines.push(
       `| ${name} | ${kinds.map((kind) => (result[kind] ? cell(result[kind], of) : '–')).join(' | ')} | ` +
         `${both === undefined ? '–' : `${both.toFixed(2)}×`} | ${extra('cpuMicros', (value) => value.toFixed(1))} | ` +
+        `${extra('calls', (value) => value.toFixed(2))} | ` +
         `${extra('rss', FORMATS.rss)} |`,
     );
   }
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...additions(results, workloads)].join('\n')}\n`;
+}
+
+/** What some workloads measure beside that by which they are compared, a line each. */
+function additions(results, workloads) {
+  const lines = Object.entries(results).flatMap(([name, result]) =>
+    Object.entries(workloads[name].also ?? {}).flatMap(([key, words]) => {
+      const format = key === 'moreThanEmpty' ? FORMATS.ms : FORMATS.rss;
+      const medians = Object.entries(result)
+        .map(([kind, runs]) => [kind, pick(runs, key)])
+        .filter(([, values]) => values.length > 0)
+        .map(([kind, values]) => `${kind} ${format(median(values))}`);
+      return medians.length > 0 ? [`- ${name}, ${words}: ${medians.join(', ')}`] : [];
+    }),
+  );
+  return lines.length > 0 ? ['', ...lines] : [];
 }
 
 /** How many times better than Mosquitto, a bar a workload, on a logarithmic axis. */

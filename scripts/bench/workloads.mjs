@@ -1,7 +1,8 @@
 /**
  * What is measured. Each workload drives one running broker and gives figures by name:
  * `perSecond` (messages delivered), `ms`, `p50`, `p99`, `p999` (milliseconds), `cpuMicros` (the broker's, a message),
- * `bytesPerMessage` (written to disk), `rss` (bytes), `lost`, and `dropped` where QoS 0 promises nothing.
+ * `calls` (reads and writes of the broker, a message), `bytesPerMessage` (written to disk), `rss` and `anonymous`
+ * (bytes), `lost`, and `dropped` where QoS 0 promises nothing.
  */
 import { Broker } from './brokers.mjs';
 import { Generator } from './generator.mjs';
@@ -75,8 +76,10 @@ async function stream(broker, options) {
     return {
       perSecond: received / seconds,
       cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / received,
+      calls: (after.calls - before.calls) / received,
       bytesPerMessage: (after.written - before.written) / received,
       rss: after.rss,
+      anonymous: after.anonymous,
       ...(qos === 0 ? { dropped: missing, lost: 0 } : { lost: missing }),
       generatorShare:
         (cpuMs + Math.max(...reports.map((report, i) => report.cpuMs - earlier[i].cpuMs))) /
@@ -129,6 +132,7 @@ async function latency(broker, { ms, warmMs, qos, rate }) {
       p999: percentile(times, 0.999),
       max: times.at(-1),
       cpuMicros: ((after.cpuMs - before.cpuMs) * 1000) / (sent - warm.sent),
+      calls: (after.calls - before.calls) / (sent - warm.sent),
       lost: sent - report.received,
     };
   } finally {
@@ -229,30 +233,33 @@ function queueMemory(broker, { messages, ms }) {
     const { lost } = await drain(sent);
     const afterDrain = broker.cost().rss;
     await wait(ms);
-    return { rss, afterDrain, later: broker.cost().rss, lost };
+    const { rss: later, anonymous } = broker.cost();
+    return { rss, afterDrain, later, anonymous, lost };
   });
 }
 
 /** What the broker takes while nobody is there. */
 async function alone(broker, { ms }) {
-  await wait(ms);
+  await wait(ms / 2);
   const before = broker.cost();
-  await wait(ms);
-  const after = broker.cost();
-  return { rss: after.rss, coreShare: (after.cpuMs - before.cpuMs) / ms, lost: 0 };
+  await wait(ms / 2);
+  const { cpuMs, rss, anonymous } = broker.cost();
+  return { rss, anonymous, coreShare: (cpuMs - before.cpuMs) / (ms / 2), lost: 0 };
 }
 
-async function idle(broker, { connections }) {
+/** What the broker takes for clients that do nothing. */
+async function idle(broker, { connections, ms }) {
   const generator = new Generator();
+  await wait(ms);
   const before = broker.cost().rss;
   try {
     await generator.connect({
       target: targetOf(broker),
       subscribe: subscribers({ count: connections, qos: 0 }),
     });
-    await wait(1000);
-    const { rss } = broker.cost();
-    return { rss, perConnection: (rss - before) / connections, lost: 0 };
+    await wait(ms);
+    const { rss, anonymous } = broker.cost();
+    return { rss, anonymous, more: rss - before, lost: 0 };
   } finally {
     generator.stop();
   }
@@ -278,14 +285,22 @@ async function besideStoring(broker, measure) {
   }
 }
 
-/** A start on data that holds many queued messages, against a start on none. */
-async function startStored(broker, { messages, kind }) {
-  const session = { clientId: 'away', clean: false, filter: 'bench/#', qos: 1 };
-  await once(broker, { subscribe: [{ ...session, subscribe: true }] });
-  const sources = new Generator();
-  await sources.connect({ target: targetOf(broker), publish: publishers({ qos: 1 }) });
-  await sources.go({ messages: messages / PAIRS });
-  sources.stop();
+/** A start on data that holds many messages, queued for one client or retained, against a start on none. */
+async function startStored(broker, { messages, kind, isRetained = false }) {
+  if (isRetained) {
+    const sources = new Generator();
+    const [one] = publishers({ count: 1, qos: 1, retain: true });
+    await sources.connect({ target: targetOf(broker), publish: [{ ...one, topics: true }] });
+    await sources.go({ messages });
+    sources.stop();
+  } else {
+    const session = { clientId: 'away', clean: false, filter: 'bench/#', qos: 1 };
+    await once(broker, { subscribe: [{ ...session, subscribe: true }] });
+    const sources = new Generator();
+    await sources.connect({ target: targetOf(broker), publish: publishers({ qos: 1 }) });
+    await sources.go({ messages: messages / PAIRS });
+    sources.stop();
+  }
   const empty = broker.startMs;
   await broker.stop({ keepData: true });
   const again = await Broker.start(kind, broker);
@@ -391,6 +406,29 @@ function sharedWorkloads({ ms, warmMs }) {
       of: 'perSecond',
       run: (b) => stream(b, { ms, warmMs, qos, subscribe: { filter: '$share/group/bench/#' } }),
     };
+  }
+  return cells;
+}
+
+/** Large messages from one client to one, and to ten. */
+function largePayloads({ ms, warmMs }) {
+  const cells = {};
+  for (const [name, payload, window] of [
+    ['64KiB', 64 * 1024, 20],
+    ['1MiB', 1024 * 1024, 4],
+  ]) {
+    for (const count of [1, PAIRS]) {
+      cells[`payload-${name}-1to${count}`] = {
+        better: 'higher',
+        of: 'perSecond',
+        run: (b) =>
+          stream(b, {
+            ...{ ms, warmMs, qos: 1, copies: count },
+            subscribe: { count, filter: 'bench/0' },
+            publish: { count: 1, payload, window },
+          }),
+      };
+    }
   }
   return cells;
 }
@@ -527,7 +565,10 @@ async function outrun(broker, { ms, warmMs, frozen }) {
   }
 }
 
-/** Name → what it measures, how it compares (`higher` or `lower` is better, `theirs` where not with Mosquitto as it is) and its run. */
+/**
+ * Name → what it measures, how it compares (`higher` or `lower` is better, `theirs` where not with Mosquitto as it is),
+ * what is told with it (`also`), and its run.
+ */
 export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, clients }) => ({
   'qos0-10to10': {
     better: 'higher',
@@ -623,19 +664,43 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
     of: 'p99',
     run: (b) => latency(b, { ms: slowMs, warmMs, qos: 1, rate: 20_000 }),
   },
-  idle: { better: 'lower', of: 'rss', run: (b) => alone(b, { ms: 2 * slowMs }) },
+  idle: {
+    better: 'lower',
+    of: 'rss',
+    also: { anonymous: 'of that anonymous' },
+    run: (b) => alone(b, { ms: lateMs }),
+  },
   'memory-100k': {
     better: 'lower',
     of: 'rss',
     only: ['cellgate'],
+    also: { later: 'a minute after the drain', anonymous: 'of that anonymous' },
     run: (b) => queueMemory(b, { messages, ms: lateMs }),
   },
-  'idle-1000': { better: 'lower', of: 'rss', run: (b) => idle(b, { connections: clients }) },
+  'idle-1000': {
+    better: 'lower',
+    of: 'rss',
+    also: { more: 'more than without them' },
+    run: (b) => idle(b, { connections: clients, ms: lateMs }),
+  },
+  'start-new': {
+    better: 'lower',
+    of: 'ms',
+    run: async ({ startMs }) => ({ ms: startMs, lost: 0 }),
+  },
+  'start-100k-retained': {
+    better: 'lower',
+    of: 'ms',
+    also: { moreThanEmpty: 'more than with none' },
+    theirs: 'mosquitto-stored',
+    run: (b, kind) => startStored(b, { messages, kind, isRetained: true }),
+  },
   'start-100k': {
     better: 'lower',
     of: 'ms',
     // Without persistence Mosquitto has nothing stored to start with.
     theirs: 'mosquitto-stored',
+    also: { moreThanEmpty: 'more than with none' },
     run: (b, kind) => startStored(b, { messages, kind }),
   },
   'payload-64B': {
@@ -653,6 +718,7 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
     of: 'perSecond',
     run: (b) => stream(b, { ms, warmMs, qos: 1, publish: { payload: 65_536, window: 20 } }),
   },
+  ...largePayloads({ ms, warmMs }),
   'tls-qos1-10to10': {
     better: 'higher',
     of: 'perSecond',
