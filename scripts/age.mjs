@@ -37,10 +37,10 @@ const days = Number(values.days);
 const DAY_MS = 86_400_000;
 /** Sessions, and what waits for them, are kept for seven days: until then all that grows should. */
 const YOUNG_DAYS = 8;
-/** How long the gateway does nothing before its file is compared with what is in it: it looks for free space each minute. */
-const IDLE_MS = 150_000;
-/** What the file may have more than what is in it: a part of it, and so many bytes besides. */
-const FILE_SLACK = { part: 0.2, plus: 1e6 };
+/** How long the gateway does nothing before its file is compared with what is in it. */
+const IDLE_MS = 20_000;
+/** What the file may have more than what is in it: a part of it, and at least so many bytes, which stay free. */
+const FILE_SLACK = { part: 0.2, least: 8 * 1024 * 1024 };
 /** What old age may have more than youth: a part of it, and so much besides. */
 const SLACK = {
   rss: { unit: 'MB', part: 0.1, plus: 5 },
@@ -134,7 +134,7 @@ async function isCompact() {
   db.close();
   const [bytes, held] = [sizeOf(file), sizeOf(copy)];
   rmSync(copy);
-  const isSmall = bytes <= held * (1 + FILE_SLACK.part) + FILE_SLACK.plus;
+  const isSmall = bytes <= held + Math.max(held * FILE_SLACK.part, FILE_SLACK.least);
   const words = `file ${(bytes / 1e6).toFixed(1)} MB, in it ${(held / 1e6).toFixed(1)} MB`;
   console.log(`${words}: ${isSmall ? 'compact' : 'TOO LARGE'}`);
   return isSmall;

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { bytesWrittenByThread } from '../../base/thread-writes.ts';
 import { openConnection } from '../database/database.ts';
 import { DeadLetters } from '../database/dead-letters.ts';
-import { giveBack } from '../database/free-space.ts';
+import { FreeSpace } from '../database/free-space.ts';
 import { migrate } from '../database/migrations.ts';
 import { RecentValues } from '../database/recent-values.ts';
 import { SegmentEdits } from '../database/segment-edits.ts';
@@ -170,6 +170,7 @@ let outcomeUnknown = false;
 
 /** Parts of the next commit, until it has succeeded. */
 let parts: Batch[] = [];
+const freeSpace = new FreeSpace();
 
 /** Whether a commit is on disk already, when it is tried again; one without segments may be written twice. */
 function isWritten(to: Prepared, commit: readonly Batch[]): boolean {
@@ -239,7 +240,7 @@ function handle(request: Exclude<Request, { kind: 'close' | 'prepare' | 'forget'
       writable().db.pragma('wal_checkpoint(TRUNCATE)');
       return { kind: 'checkpointed' };
     case 'giveBack':
-      return { kind: 'givenBack', bytes: giveBack(writable().db) };
+      return { kind: 'givenBack', bytes: freeSpace.giveBack(writable().db) };
     case 'load':
       prepared ??= open();
       return load(prepared, request.session, request.seq, request.limit);

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { openConnection } from '../../../../src/store/database/database.ts';
-import { giveBack } from '../../../../src/store/database/free-space.ts';
+import { FreeSpace, giveBack } from '../../../../src/store/database/free-space.ts';
 import { migrate } from '../../../../src/store/database/migrations.ts';
 import { openReadOnly } from '../../../../src/store/database/sqlite.ts';
 import { REPOSITORY } from '../../../support/gateway.ts';
@@ -49,6 +49,84 @@ test.each([
   const before = size();
   expect(giveBack(db, LIMITS)).toBe(0);
   expect(size()).toBe(before);
+});
+
+describe('as far as the disk is fast enough', () => {
+  const HOUR_MS = 3_600_000;
+
+  /** A file with 12 MiB free, whose disk takes so many bytes in a millisecond. */
+  function setUpSpace(bytesPerMs: number, kept = 50) {
+    const { db, size, rows } = setUp(kept, 3100);
+    const clock = { now: 0, measured: 0 };
+    const space = new FreeSpace(
+      () => clock.now,
+      () => {
+        clock.measured++;
+        return bytesPerMs;
+      },
+    );
+    const refill = (): void => {
+      db.exec('INSERT INTO message (refs, body) SELECT 2, zeroblob(12000000)');
+      db.exec('DELETE FROM message WHERE refs = 2');
+    };
+    return { db, size, rows, clock, refill, giveBack: () => space.giveBack(db) };
+  }
+
+  test('free space goes back, and again not before a day has passed', () => {
+    const { size, rows, clock, refill, giveBack } = setUpSpace(10_000);
+    const held = rows();
+    expect(giveBack()).toBeGreaterThan(10_000 * KiB);
+    expect(size()).toBeLessThan(350);
+    expect(rows()).toEqual(held);
+    refill();
+    clock.now = 24 * HOUR_MS - 1;
+    expect(giveBack()).toBe(0);
+    clock.now = 24 * HOUR_MS;
+    expect(giveBack()).toBeGreaterThan(10_000 * KiB);
+    expect(clock.measured).toBe(1);
+  });
+
+  test('a file whose copy would take longer than two seconds keeps its size; the disk is measured once', () => {
+    // 2,000 messages are 8 MB. They are written twice, which takes this disk 2,700 ms, and the other one 1,600 ms.
+    const slow = setUpSpace(6000, 2000);
+    const before = slow.size();
+    expect(slow.giveBack()).toBe(0);
+    slow.clock.now = HOUR_MS;
+    expect(slow.giveBack()).toBe(0);
+    expect([slow.size(), slow.clock.measured]).toEqual([before, 1]);
+    expect(setUpSpace(10_000, 2000).giveBack()).toBeGreaterThan(10_000 * KiB);
+  });
+
+  test('what is less than a fifth of what the file holds stays, and the disk is not measured', () => {
+    const { db, clock, giveBack } = setUpSpace(1_000_000, 16_000);
+    expect(giveBack()).toBe(0);
+    expect(clock.measured).toBe(0);
+    db.exec('DELETE FROM message WHERE id > 14000');
+    expect(giveBack()).toBeGreaterThan(20_000 * KiB);
+  });
+
+  test('after an error it tries again in an hour', () => {
+    const { db } = setUp(50, 3100);
+    const clock = { now: 0, measured: 0 };
+    const space = new FreeSpace(
+      () => clock.now,
+      () => {
+        clock.measured++;
+        throw new Error('ENOSPC: no space left on device');
+      },
+    );
+    expect(() => space.giveBack(db)).toThrow('ENOSPC');
+    clock.now = HOUR_MS - 1;
+    expect(space.giveBack(db)).toBe(0);
+    clock.now = HOUR_MS;
+    expect(() => space.giveBack(db)).toThrow('ENOSPC');
+  });
+
+  test('the speed of the disk is measured beside the file, which leaves nothing', () => {
+    const { file, db } = setUp(50, 3100);
+    expect(new FreeSpace().giveBack(db)).toBeGreaterThan(10_000 * KiB);
+    expect(readdirSync(dirname(file)).filter((name) => name.includes('speed'))).toEqual([]);
+  });
 });
 
 test('while another process reads, the rows are moved, and a later checkpoint shortens the file', () => {
