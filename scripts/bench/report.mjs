@@ -75,7 +75,8 @@ export function markdown(results, workloads, against) {
         `${extra('rss', FORMATS.rss)} |`,
     );
   }
-  return `${[...lines, ...additions(results, workloads)].join('\n')}\n`;
+  const more = [...additions(results, workloads), ...aimsOf(results, workloads)];
+  return `${[...lines, ...more].join('\n')}\n`;
 }
 
 /** What some workloads measure beside that by which they are compared, a line each. */
@@ -91,6 +92,30 @@ function additions(results, workloads) {
     }),
   );
   return lines.length > 0 ? ['', ...lines] : [];
+}
+
+/** Each aim, and whether it is reached, a line each. */
+function aimsOf(results, workloads) {
+  const lines = Object.entries(results).flatMap(([name, result]) => {
+    const { aims = [], theirs = 'mosquitto' } = workloads[name];
+    return aims.flatMap(({ of, least, most, isRatio }) => {
+      const ours = pick(result.cellgate, of);
+      const compared = isRatio ? pick(result[theirs] ?? [], of) : [1];
+      if (ours.length === 0 || compared.length === 0) return [];
+      const value = median(ours) / median(compared);
+      const isReached = least === undefined ? value <= most : value >= least;
+      const text = (figure) => (isRatio ? `${figure.toFixed(2)}×` : textOf(of, figure));
+      const bound = least === undefined ? `at most ${text(most)}` : `at least ${text(least)}`;
+      return [`| ${name} | ${of} | ${text(value)} | ${bound} | ${isReached ? 'yes' : '**no**'} |`];
+    });
+  });
+  if (lines.length === 0) return [];
+  return ['', '| workload | figure | is | aim | reached |', '|---|---|---|---|---|', ...lines];
+}
+
+function textOf(key, value) {
+  if (['rss', 'anonymous', 'later', 'more'].includes(key)) return `${(value / 1e6).toFixed(1)} MB`;
+  return key === 'moreThanEmpty' ? FORMATS.ms(value) : FORMATS[key](value);
 }
 
 /** How many times better than Mosquitto, a bar a workload, on a logarithmic axis. */

@@ -8,6 +8,14 @@ import { Broker } from './brokers.mjs';
 import { Generator } from './generator.mjs';
 
 const PAIRS = 10;
+const MB = 1e6;
+const IS_OLDER_NODE = Number(process.versions.node.split('.')[0]) < 24;
+
+/** What a figure should be: so many times Mosquitto's, or the value itself. */
+const timesAtLeast = (of, least) => ({ of, least, isRatio: true });
+const timesAtMost = (of, most) => ({ of, most, isRatio: true });
+const atLeast = (of, least) => ({ of, least });
+const atMost = (of, most) => ({ of, most });
 const range = (count) => Array.from({ length: count }, (_, i) => i);
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -357,6 +365,7 @@ function flowWorkloads({ ms, outrunMs, warmMs }) {
       better: 'higher',
       of: 'share',
       defaults: true,
+      aims: [atLeast('share', 0.9)],
       only: ['cellgate'],
       run: (b) => beside(b, { ms: 2 * ms, warmMs, qos, rate: 5000 }),
     };
@@ -376,10 +385,13 @@ function flowWorkloads({ ms, outrunMs, warmMs }) {
         for (const [shape, [sources, sinks]] of Object.entries(FLOW_SHAPES)) {
           const filter = sources < sinks ? { filter: 'bench/0' } : {};
           const name = `flow-qos${qos}-w${window}-${clean ? 'clean' : 'persistent'}-${shape}`;
+          const isAimed = shape === '10to10' && window >= 100;
+          const times = clean || qos === 2 ? 8 : 4;
           cells[name] = {
             better: 'higher',
             of: 'perSecond',
             defaults: true,
+            aims: isAimed ? [timesAtLeast('perSecond', times)] : [],
             run: (b) =>
               stream(b, {
                 ms,
@@ -404,6 +416,7 @@ function sharedWorkloads({ ms, warmMs }) {
     cells[`shared-qos${qos}-10to10`] = {
       better: 'higher',
       of: 'perSecond',
+      aims: [timesAtLeast('perSecond', 8)],
       run: (b) => stream(b, { ms, warmMs, qos, subscribe: { filter: '$share/group/bench/#' } }),
     };
   }
@@ -421,6 +434,7 @@ function largePayloads({ ms, warmMs }) {
       cells[`payload-${name}-1to${count}`] = {
         better: 'higher',
         of: 'perSecond',
+        aims: [timesAtLeast('perSecond', 1)],
         run: (b) =>
           stream(b, {
             ...{ ms, warmMs, qos: 1, copies: count },
@@ -435,23 +449,22 @@ function largePayloads({ ms, warmMs }) {
 
 /** MQTT 5 without properties, and with two user properties and a topic alias. */
 function workloadsOfMqtt5(times) {
-  const cell = (options) => ({
+  const cell = (options, least) => ({
     better: 'higher',
     of: 'perSecond',
+    aims: least ? [timesAtLeast('perSecond', least)] : [],
     run: (b) => stream(b, { ...times, version: 5, ...options }),
   });
   const publish = { properties: true };
   return {
-    'v5-qos0-10to10': cell({ qos: 0 }),
-    'v5-qos1-10to10': cell({ qos: 1 }),
-    'v5-qos2-10to10': cell({ qos: 2 }),
-    'v5-qos1-one-in-flight': cell({ qos: 1, publish: { window: 1 } }),
-    'v5-fanout-wildcard-10to10': cell({
-      qos: 0,
-      copies: PAIRS,
-      readers: 2,
-      subscribe: { filter: 'bench/#' },
-    }),
+    'v5-qos0-10to10': cell({ qos: 0 }, 8),
+    'v5-qos1-10to10': cell({ qos: 1 }, 8),
+    'v5-qos2-10to10': cell({ qos: 2 }, 8),
+    'v5-qos1-one-in-flight': cell({ qos: 1, publish: { window: 1 } }, 1),
+    'v5-fanout-wildcard-10to10': cell(
+      { qos: 0, copies: PAIRS, readers: 2, subscribe: { filter: 'bench/#' } },
+      12,
+    ),
     'v5-properties-qos0-10to10': cell({ qos: 0, publish }),
     'v5-properties-qos1-10to10': cell({ qos: 1, publish }),
   };
@@ -567,7 +580,7 @@ async function outrun(broker, { ms, warmMs, frozen }) {
 
 /**
  * Name → what it measures, how it compares (`higher` or `lower` is better, `theirs` where not with Mosquitto as it is),
- * what is told with it (`also`), and its run.
+ * what is told with it (`also`), what it should reach (`aims`), and its run.
  */
 export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, clients }) => ({
   'qos0-10to10': {
@@ -583,6 +596,7 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
   'qos1-one-in-flight': {
     better: 'higher',
     of: 'perSecond',
+    aims: [timesAtLeast('perSecond', 1.05)],
     run: (b) => stream(b, { ms, warmMs, qos: 1, publish: { window: 1 } }),
   },
   'qos2-10to10': {
@@ -642,6 +656,7 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
   'drain-100k': {
     better: 'higher',
     of: 'perSecond',
+    aims: [timesAtLeast('perSecond', 1.5)],
     run: (b) => absent(b, { messages, drain: true }),
   },
   'retained-10k': {
@@ -657,17 +672,23 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
   'latency-qos1-1k': {
     better: 'lower',
     of: 'p99',
+    aims: [timesAtMost('p99', 1.2), timesAtMost('cpuMicros', 1.4)],
     run: (b) => latency(b, { ms: slowMs, warmMs, qos: 1, rate: 1000 }),
   },
   'latency-qos1-20k': {
     better: 'lower',
     of: 'p99',
+    aims: [timesAtMost('cpuMicros', 0.45)],
     run: (b) => latency(b, { ms: slowMs, warmMs, qos: 1, rate: 20_000 }),
   },
   idle: {
     better: 'lower',
     of: 'rss',
+    only: ['cellgate'],
     also: { anonymous: 'of that anonymous' },
+    aims: IS_OLDER_NODE
+      ? [atMost('rss', 62 * MB), atMost('anonymous', 28 * MB)]
+      : [atMost('rss', 60 * MB), atMost('anonymous', 25 * MB)],
     run: (b) => alone(b, { ms: lateMs }),
   },
   'memory-100k': {
@@ -675,23 +696,28 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
     of: 'rss',
     only: ['cellgate'],
     also: { later: 'a minute after the drain', anonymous: 'of that anonymous' },
+    aims: [atMost('later', 85 * MB)],
     run: (b) => queueMemory(b, { messages, ms: lateMs }),
   },
   'idle-1000': {
     better: 'lower',
     of: 'rss',
+    only: ['cellgate'],
     also: { more: 'more than without them' },
+    aims: [atMost('more', 15 * MB)],
     run: (b) => idle(b, { connections: clients, ms: lateMs }),
   },
   'start-new': {
     better: 'lower',
     of: 'ms',
+    aims: [atMost('ms', IS_OLDER_NODE ? 500 : 350)],
     run: async ({ startMs }) => ({ ms: startMs, lost: 0 }),
   },
   'start-100k-retained': {
     better: 'lower',
     of: 'ms',
     also: { moreThanEmpty: 'more than with none' },
+    aims: [atMost('moreThanEmpty', 100)],
     theirs: 'mosquitto-stored',
     run: (b, kind) => startStored(b, { messages, kind, isRetained: true }),
   },
@@ -742,6 +768,7 @@ export const workloadsOf = ({ ms, outrunMs, slowMs, lateMs, warmMs, messages, cl
     better: 'lower',
     of: 'coreShare',
     sensors: 200,
+    aims: [atMost('coreShare', 0.05)],
     only: ['cellgate'],
     run: (b) => ownSensors(b, { ms: slowMs, warmMs }),
   },

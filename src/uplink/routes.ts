@@ -1,5 +1,6 @@
 import type { InRoute, OutRoute } from '../config/schema/uplink-routes.ts';
-import { covers, matches } from '../mqtt/topics.ts';
+import { FilterTree } from '../mqtt/filter-tree.ts';
+import { matches } from '../mqtt/topics.ts';
 
 /** How messages of a local topic are sent to the plant. */
 export interface Sending {
@@ -80,9 +81,11 @@ export class Routes {
 /** Sorts each filter before all filters that cover it; otherwise in the order of the config. */
 function narrowestFirst(routes: readonly OutRoute[]): OutRoute[] {
   const sorted: OutRoute[] = [];
+  const tree = new FilterTree<OutRoute>();
   for (const route of routes) {
-    const place = sorted.findIndex((other) => covers(other.out, route.out));
-    sorted.splice(place === -1 ? sorted.length : place, 0, route);
+    const places = tree.covering(route.out).map((other) => sorted.indexOf(other));
+    sorted.splice(Math.min(sorted.length, ...places), 0, route);
+    tree.add(route.out, route);
   }
   return sorted;
 }

@@ -1,4 +1,5 @@
 import { readingTopic } from '../../driver-kit/cell-topics.ts';
+import { FilterTree } from '../../mqtt/filter-tree.ts';
 import { covers, matches, overlaps } from '../../mqtt/topics.ts';
 import type { SparkplugConfig } from '../schema/sparkplug.ts';
 import type { InRoute, OutRoute } from '../schema/uplink-routes.ts';
@@ -32,13 +33,43 @@ export function* uplinkChecks(parts: Parts): Iterable<Finding> {
   yield* namesOfNodes(parts);
   const outs = parts.uplinks.flatMap((one) => placements(one, 'out', parts));
   const ins = parts.uplinks.flatMap((one) => placements(one, 'in', parts));
-  for (const [index, route] of outs.entries()) {
-    yield* sentTwice(route, outs.slice(0, index));
+  const [outsHere, outsAtPlant] = [new OverlappingRoutes('local'), new OverlappingRoutes('remote')];
+  for (const route of outs) {
+    yield* sentTwice(route, outsHere.of(route.local));
+    outsHere.add(route);
+    outsAtPlant.add(route);
   }
-  for (const [index, route] of ins.entries()) {
-    yield* receivedTwice(route, ins.slice(0, index));
-    yield* comesBack(route, outs);
+  const insAtPlant = new OverlappingRoutes('remote');
+  for (const route of ins) {
+    yield* receivedTwice(route, insAtPlant.of(route.remote));
+    insAtPlant.add(route);
+    const near = new Set([...outsAtPlant.of(route.remote), ...outsHere.of(route.local)]);
+    yield* comesBack(
+      route,
+      outs.filter((out) => near.has(out)),
+    );
     yield* bringsOwnTopic(route, parts);
+  }
+}
+
+/** Routes by one of their filters: a thousand of them are not compared with each other. */
+class OverlappingRoutes {
+  readonly #by: 'local' | 'remote';
+  readonly #tree = new FilterTree<{ readonly place: number; readonly route: Placement }>();
+  #count = 0;
+
+  constructor(by: 'local' | 'remote') {
+    this.#by = by;
+  }
+
+  add(route: Placement): void {
+    this.#tree.add(route[this.#by], { place: this.#count++, route });
+  }
+
+  /** Those that overlap the filter, in the order in which they were added. */
+  of(filter: string): Placement[] {
+    const found = this.#tree.overlapping(filter).sort((a, b) => a.place - b.place);
+    return found.map(({ route }) => route);
   }
 }
 
@@ -127,10 +158,10 @@ function filters(
   return { local: localFilter(route), remote: route.in };
 }
 
+/** `before` are those that overlap it here. */
 function* sentTwice(route: Placement, before: readonly Placement[]): Iterable<Finding> {
+  const { path } = route;
   for (const other of before) {
-    if (!overlaps(route.local, other.local)) continue;
-    const { path } = route;
     if (route.index === other.index) {
       if (route.local === other.local) {
         const message = `the route in line ${other.line} takes ${route.local} already, expected each message to have one route`;
@@ -146,15 +177,16 @@ function* sentTwice(route: Placement, before: readonly Placement[]): Iterable<Fi
   }
 }
 
+/** `before` are those that overlap it at the plant. */
 function* receivedTwice(route: Placement, before: readonly Placement[]): Iterable<Finding> {
   for (const other of before) {
-    const same = route.index === other.index || sameBroker(route, other);
-    if (!same || !overlaps(route.remote, other.remote)) continue;
+    if (route.index !== other.index && !sameBroker(route, other)) continue;
     const message = `brings messages that ${other.remote} in line ${other.line} brings already, expected each message to come in once`;
     yield { path: route.path, at: 'value', message };
   }
 }
 
+/** `outs` are those that overlap it here or at the plant. */
 function* comesBack(route: Placement, outs: readonly Placement[]): Iterable<Finding> {
   for (const out of outs) {
     const { path } = route;
