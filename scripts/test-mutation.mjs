@@ -48,6 +48,8 @@ const UNNEEDED = ['.git', 'dist', 'docs/images', 'coverage'];
 const SURVIVED = ['Survived', 'NoCoverage'];
 /** What it calls one that was noticed: by a failed test, by the time, by an error outside of a test. */
 const KILLED = ['Killed', 'Timeout', 'RuntimeError'];
+/** Percent of a folder. */
+const LEAST_KILLED = 80;
 /** A test that fails without a mutant ends a run. On a busy machine that may be chance, so it is run again. */
 const DRY_RUNS = 3;
 /** How long Stryker may take to end after its time is over. */
@@ -226,7 +228,7 @@ function options(files, coverageAnalysis) {
   };
 }
 
-/** A table by folder. */
+/** A table by folder; ends with 1 where fewer than `LEAST_KILLED` percent of a folder are killed. */
 function report() {
   const rows = [...tried].map(([folder, results]) => {
     const count = (...statuses) => results.filter(({ status }) => statuses.includes(status)).length;
@@ -245,4 +247,9 @@ function report() {
     };
   });
   console.table(rows);
+  const low = rows.filter(({ mutants, killed }) => 100 * killed < LEAST_KILLED * mutants);
+  if (low.length === 0) return;
+  const names = low.map(({ folder }) => folder).join(', ');
+  console.error(`fewer than ${LEAST_KILLED} % are killed in ${names}`);
+  process.exitCode = 1;
 }

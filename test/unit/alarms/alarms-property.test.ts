@@ -5,7 +5,22 @@ import { runAlarms } from '../../support/alarm-run.ts';
 /** A value, a bad sample, an acknowledgement, a restart, a jump of the wall clock; a second after each. */
 type Step = number | 'bad' | 'acknowledge' | 'restart' | 'jump';
 
-const LIMIT = 70;
+interface Kind {
+  /** As in the config. */
+  readonly condition: Readonly<Record<string, unknown>>;
+  readonly high?: number;
+  readonly low?: number;
+  readonly equal?: number;
+  readonly isOfQuality?: true;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  above: { condition: { above: 70 }, high: 70 },
+  below: { condition: { below: 69 }, low: 69 },
+  outside: { condition: { outside: [67, 72] }, low: 67, high: 72 },
+  equals: { condition: { equals: 70 }, equal: 70 },
+  bad: { condition: { bad: true }, isOfQuality: true },
+};
 
 /** What the standard says, one second after the other. */
 class Reference {
@@ -16,18 +31,32 @@ class Reference {
     readonly delay: number;
     readonly hysteresis: number;
     readonly latching: boolean;
+    readonly kind: Kind;
   };
-  #isAbove = false;
+  #isHigh = false;
+  #isLow = false;
+  #holds = false;
   #since: number | undefined;
   #isKnown = false;
 
-  constructor(config: { delay: number; hysteresis: number; latching: boolean }) {
+  constructor(config: { delay: number; hysteresis: number; latching: boolean; kind: Kind }) {
     this.#config = config;
   }
 
+  /** Whether the condition holds for this sample. */
+  #judge(value: number | 'bad'): boolean {
+    const { hysteresis, kind } = this.#config;
+    if (kind.isOfQuality || value === 'bad') return value === 'bad';
+    if (kind.equal !== undefined) return value === kind.equal;
+    const { high = Infinity, low = -Infinity } = kind;
+    this.#isHigh = value > (this.#isHigh ? high - hysteresis : high);
+    this.#isLow = value < (this.#isLow ? low + hysteresis : low);
+    return this.#isHigh || this.#isLow;
+  }
+
   run(step: Step, second: number): void {
-    const { hysteresis, latching, delay } = this.#config;
-    if (step === 'bad') this.#isKnown = false;
+    const { latching, delay, kind } = this.#config;
+    if (step === 'bad' && !kind.isOfQuality) this.#isKnown = false;
     if (step === 'acknowledge') {
       if (!this.acknowledged && !this.isMet) this.active = false;
       this.acknowledged = true;
@@ -35,19 +64,22 @@ class Reference {
     if (step === 'restart') {
       this.#isKnown = false;
       this.#since = undefined;
-      this.#isAbove = this.isMet;
+      this.#holds = this.isMet;
+      // Which limit it was is not kept.
+      this.#isHigh = this.isMet;
+      this.#isLow = this.isMet;
     }
-    if (typeof step === 'number') {
+    if (typeof step === 'number' || (step === 'bad' && kind.isOfQuality)) {
       this.#isKnown = true;
-      this.#isAbove = step > (this.#isAbove ? LIMIT - hysteresis : LIMIT);
-      if (!this.#isAbove) {
+      this.#holds = this.#judge(step);
+      if (!this.#holds) {
         this.#since = undefined;
         if (this.isMet) this.active = latching && !this.acknowledged;
         this.isMet = false;
       } else this.#since ??= second;
     }
     // By the end of this second, the delay may be over.
-    const since = this.#isKnown && this.#isAbove ? this.#since : undefined;
+    const since = this.#isKnown && this.#holds ? this.#since : undefined;
     if (since === undefined || this.isMet || second + 1 - since < delay) return;
     Object.assign(this, { isMet: true, active: true, acknowledged: false });
   }
@@ -72,12 +104,15 @@ const configs = fc.record({
   delay: fc.constantFrom(0, 1, 2, 3),
   hysteresis: fc.constantFrom(0, 2, 4),
   latching: fc.boolean(),
+  kind: fc.constantFrom(...Object.values(KINDS)),
 });
 
-test('an alarm does what the reference says, for any values, quality, commands, restarts and clock jumps', async () => {
+test('an alarm of each kind does what the reference says, for any values, quality, commands, restarts and clock jumps', async () => {
   await fc.assert(
     fc.asyncProperty(configs, steps, async (config, all) => {
-      const alarms = [{ name: 'hot', above: LIMIT, ...config, delay: `${config.delay * 1000}ms` }];
+      const { hysteresis, latching, kind } = config;
+      const delay = `${config.delay * 1000}ms`;
+      const alarms = [{ name: 'hot', ...kind.condition, hysteresis, latching, delay }];
       const reference = new Reference(config);
       let run = await runAlarms(alarms);
       const { clock } = run;
@@ -108,6 +143,6 @@ test('an alarm does what the reference says, for any values, quality, commands, 
       await clock.advance(10_000);
       expect(clock.sleeping).toBe(0);
     }),
-    { numRuns: 100 },
+    { numRuns: 250 },
   );
 });
