@@ -23,6 +23,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
 import { build, cliOf, ROOT } from '../set-up.mjs';
+import { median } from './report.mjs';
 import { slope } from './slope.mjs';
 
 const YEAR_S = 365.25 * 86_400;
@@ -136,6 +137,7 @@ async function measure(checkout, { config, line, load, readings = 0 }) {
     if (plant && seconds > 60 && plant.connections() < 2)
       throw new Error('the gateway did not come back to the plant: this measures a dead line');
     const rate = (key) => (after[key] - before[key]) / seconds;
+    if (seconds >= MEMORY_FROM_S) console.log(`resident MB, by tenth: ${tenthsOf(memory)}`);
     const messages = rate('sent') + readings;
     const [kernel, ofLog, all] = [rate('kernel'), rate('log'), rate('written')];
     return [
@@ -156,6 +158,16 @@ async function measure(checkout, { config, line, load, readings = 0 }) {
     plant?.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The median of each tenth of the time: whether a slope is growth or the sawtooth of garbage collection. */
+function tenthsOf(points) {
+  const tenth = Math.ceil(points.length / 10);
+  const medians = [];
+  for (let at = 0; at < points.length; at += tenth) {
+    medians.push(median(points.slice(at, at + tenth).map(({ y }) => y)).toFixed(0));
+  }
+  return medians.join(' ');
 }
 
 function kib(bytes) {

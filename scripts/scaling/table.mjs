@@ -11,13 +11,16 @@ function shown(figure, unit) {
 }
 
 /**
- * The growth from the first size to the last as a power of the size: 0 is constant, 1 linear, 2 quadratic. A fixed cost
- * makes it smaller.
+ * The growth as a power of the size, where it is steepest between two sizes: 0 is constant, 1 linear, 2 quadratic. A fixed
+ * cost makes it smaller.
  */
 function growthOf(sizes, figures) {
-  const [first, last] = [figures[0], figures.at(-1)];
-  if (typeof first !== 'number' || typeof last !== 'number' || first <= 0 || last <= 0) return '–';
-  return (Math.log(last / first) / Math.log(sizes.at(-1) / sizes[0])).toFixed(2);
+  const steps = figures.slice(1).flatMap((figure, n) => {
+    const before = figures[n];
+    if (!(figure > 0 && before > 0)) return [];
+    return Math.log(figure / before) / Math.log(sizes[n + 1] / sizes[n]);
+  });
+  return steps.length === 0 ? '–' : Math.max(...steps).toFixed(2);
 }
 
 function linesOf({ title, figure, unit, bound, sizes, results }) {

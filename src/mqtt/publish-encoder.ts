@@ -58,6 +58,9 @@ export function writePublish(
   }
 }
 
+/** Up to this length a loop is faster than a call of `copy`. */
+const FEW_BYTES = 32;
+
 /** Copies [start, end) of the source to `at` of the target, which may be the source. */
 export function copyBytes(
   source: Buffer,
@@ -67,7 +70,9 @@ export function copyBytes(
   at: number,
 ): void {
   if (source === target) target.copyWithin(at, start, end);
-  else if (start === 0 && end === source.length) target.set(source, at);
+  else if (end - start <= FEW_BYTES) {
+    for (let from = start, to = at; from < end; from++, to++) target[to] = source[from]!;
+  } else if (start === 0 && end === source.length) target.set(source, at);
   else source.copy(target, at, start, end);
 }
 

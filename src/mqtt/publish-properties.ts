@@ -3,6 +3,7 @@ import { PUBLISH } from './codec.ts';
 import { Fields } from './fields.ts';
 import { checkRepetition, checkValue, definitionOf, WILL } from './properties.ts';
 import { MalformedPacket, ProtocolError } from './protocol-error.ts';
+import { copyBytes } from './publish-encoder.ts';
 import { PAYLOAD_FORMAT_INVALID } from './reason-codes.ts';
 import { variableIntBytes, writeVariableInt } from './variable-int.ts';
 
@@ -106,12 +107,14 @@ export class PublishProperties {
     let to = writeVariableInt(target, offset, length);
     const expiryAt = this.#expiryAt;
     if (expiryAt !== NONE) {
-      to += this.#source.copy(target, to, expiryAt, expiryAt + LONG_BYTES);
+      copyBytes(this.#source, expiryAt, expiryAt + LONG_BYTES, target, to);
+      to += LONG_BYTES;
     }
     let from = this.#start;
     while (from < this.#end) {
       const next = this.#nextLeftOut(from);
-      to += this.#source.copy(target, to, from, next);
+      copyBytes(this.#source, from, next, target, to);
+      to += next - from;
       from = next + (next === this.#aliasAt ? ALIAS_BYTES : LONG_BYTES);
     }
     return to;
@@ -120,9 +123,9 @@ export class PublishProperties {
   /** The place of the next property that is not written in its order; the end if there is none. */
   #nextLeftOut(from: number): number {
     let next = this.#end;
-    for (const at of [this.#aliasAt, this.#expiryAt, this.#delayAt]) {
-      if (at >= from && at < next) next = at;
-    }
+    if (this.#aliasAt >= from) next = Math.min(next, this.#aliasAt);
+    if (this.#expiryAt >= from) next = Math.min(next, this.#expiryAt);
+    if (this.#delayAt >= from) next = Math.min(next, this.#delayAt);
     return next;
   }
 

@@ -1,11 +1,11 @@
 import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt';
 import {
   decodePayload,
-  encodePayload,
   type Metric,
   type ReceivedMetric,
   type ReceivedPayload,
 } from '../../src/uplink/sparkplug/payload.ts';
+import { differencesFromPackage, encodeWithPackage } from './sparkplug-package.ts';
 
 /** A message of an edge node as the host received it. */
 export interface HostMessage {
@@ -87,6 +87,9 @@ export class SparkplugHost {
     let payload: ReceivedPayload;
     try {
       payload = decodePayload(bytes);
+      for (const other of differencesFromPackage(bytes, payload)) {
+        this.violations.push(`${type}: ${other}`);
+      }
     } catch (error) {
       this.violations.push(`${type}: ${error}`);
       return;
@@ -151,6 +154,10 @@ export class SparkplugHost {
     if (metric?.name !== 'bdSeq' || others.length > 0) wrong('not bdSeq alone');
     const bdSeq = Number(metric?.value);
     this.deaths.push(bdSeq);
+    // The host may have been away at the birth, but not in the years before.
+    if (this.births.length > 0 && bdSeq !== this.births.at(-1)) {
+      wrong(`the death of ${bdSeq} after the birth of ${this.births.at(-1)}`);
+    }
     if (bdSeq === this.#session) this.#forget();
   }
 
@@ -202,7 +209,7 @@ export class SparkplugHost {
     const { group, node } = this.#ids;
     const topic =
       device === '' ? `spBv1.0/${group}/NCMD/${node}` : `spBv1.0/${group}/DCMD/${node}/${device}`;
-    const payload = encodePayload({ timestamp: Date.now(), metrics });
+    const payload = encodeWithPackage({ timestamp: Date.now(), metrics });
     await this.client.publishAsync(topic, payload, { qos: 0 });
   }
 

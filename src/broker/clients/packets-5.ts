@@ -22,6 +22,7 @@ import {
 } from '../../mqtt/packets-5.ts';
 import { ProtocolError } from '../../mqtt/protocol-error.ts';
 import { decodePublish5 } from '../../mqtt/publish-5.ts';
+import { copyBytes } from '../../mqtt/publish-encoder.ts';
 import type { PublishProperties } from '../../mqtt/publish-properties.ts';
 import { hexCode, isError, PACKET_TOO_LARGE, SUCCESS } from '../../mqtt/reason-codes.ts';
 import { checkControlCharacters } from '../messages/control-characters.ts';
@@ -125,7 +126,6 @@ function publish<Receiver extends PacketReceiver5>(
   if (responseTopic) checkControlCharacters('response topic', responseTopic, limits);
   if (!publishProperties.isStoredForm || publication.topicEnd - publication.topicStart === 2) {
     rewrite(publication, publishProperties, protocol, alias);
-    publication.makeLast(true);
   } else if (publication.end - publication.payloadStart > LARGE_BYTES) {
     publication.makeLast(receiver.ownsPacket);
   }
@@ -136,6 +136,9 @@ function publish<Receiver extends PacketReceiver5>(
   handlers.messages.publish(receiver, publication, packetId);
   receiver.delivered(publication.receivers);
 }
+
+/** Where publications are rewritten: until the next one, as in the buffer in which they have come. */
+const rewritten = Buffer.allocUnsafeSlow(LARGE_BYTES);
 
 /** Copies the publication to another buffer, with the topic of its alias and with properties in their stored form. */
 function rewrite(
@@ -153,12 +156,15 @@ function rewrite(
       ? source.subarray(topicStart, topicEnd)
       : aliases.resolve(alias, source, topicStart, topicEnd);
   const { length } = topic;
-  const target = Buffer.allocUnsafe(length + properties.storedBytes + end - payloadStart);
-  target.set(topic, 0);
+  const bytes = length + properties.storedBytes + end - payloadStart;
+  const isLarge = bytes > LARGE_BYTES;
+  const target = isLarge ? Buffer.allocUnsafeSlow(bytes) : rewritten;
+  copyBytes(topic, 0, length, target, 0);
   const payloadAt = properties.writeStored(target, length);
-  source.copy(target, payloadAt, payloadStart, end);
-  publication.at(target, 0, length, payloadAt, target.length, qos, retain);
+  copyBytes(source, payloadStart, end, target, payloadAt);
+  publication.at(target, 0, length, payloadAt, bytes, qos, retain);
   publication.propertiesStart = length;
+  if (isLarge) publication.makeLast(true);
 }
 
 function disconnect<Receiver extends PacketReceiver5>(

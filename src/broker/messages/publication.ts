@@ -1,4 +1,5 @@
 import type { Qos } from '../../mqtt/codec.ts';
+import { copyBytes } from '../../mqtt/publish-encoder.ts';
 import { MESSAGE_EXPIRY } from '../../mqtt/publish-properties.ts';
 import { NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import { Message } from '../../queue/message.ts';
@@ -181,17 +182,6 @@ function startWithoutExpiry(source: Buffer, start: number, end: number): number 
   while (at < end && source[at]! >= 0x80) at++;
   at++;
   return at < end && source[at] === MESSAGE_EXPIRY ? at + EXPIRY_BYTES : at;
-}
-
-/** Up to this length a loop is faster than a call of `copy`. */
-const FEW_BYTES = 32;
-
-function copyBytes(from: Buffer, start: number, end: number, to: Buffer, offset: number): void {
-  if (end - start > FEW_BYTES) {
-    from.copy(to, offset, start, end);
-    return;
-  }
-  for (let at = start, place = offset; at < end; at++, place++) to[place] = from[at]!;
 }
 
 /** What the subscriptions of one subscriber that match a message ask for, besides their QoS. */

@@ -200,6 +200,35 @@ describe.each(['tcp', 'ws'] as const)('over %s', (transport) => {
     }
   });
 
+  test('T28 messages with one alias that are kept stay apart: queued, retained, small and large', async () => {
+    const broker = await start(transport);
+    const absent = await broker.client5({ clientId: 'absent', ...KEPT });
+    await absent.subscribe([['line/#', 1]]);
+    absent.destroy();
+    const publisher = await broker.client5({ clientId: 'p' });
+    const payloads = ['first', 'x'.repeat(50_000), 'second', 'y'.repeat(60_000), 'third'];
+    const messages = payloads.map((payload, n) =>
+      p.publish(n === 0 ? 'line/1' : '', payload, {
+        ...{ qos: 1, id: n + 1, retain: n === 4 },
+        properties: [
+          ['userProperty', ['n', `${n}`]],
+          ['topicAlias', 7],
+        ],
+      }),
+    );
+    publisher.send(...messages);
+    for (let n = 0; n < payloads.length; n++) await publisher.take('puback');
+    const back = await broker.client5({ clientId: 'absent', ...KEPT });
+    for (const [n, payload] of payloads.entries()) {
+      const message = await back.message();
+      expect(message).toMatchObject({ topic: 'line/1', payload });
+      expect(message.properties).toContainEqual(['userProperty', ['n', `${n}`]]);
+    }
+    const later = await broker.client5({ clientId: 'later' });
+    await later.subscribe([['line/#', 0]]);
+    expect(await later.message()).toMatchObject({ topic: 'line/1', payload: 'third' });
+  });
+
   test.each([
     ['0', 'a', 0, 0x94],
     ['above the maximum', 'a', 101, 0x94],
