@@ -34,13 +34,11 @@ process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   // Only `run` needs the other parts of the gateway.
   start: async (...parts) => {
     const { startGateway } = await import('./main.ts');
-    try {
-      const gateway = await startGateway(...parts);
-      keepCompiled?.();
-      return gateway;
-    } finally {
-      growUnderLoad();
-    }
+    // What is stored is loaded next, and may be much: with the smallest young generation that takes half as long again.
+    growUnderLoad();
+    const gateway = await startGateway(...parts);
+    keepCompiled?.();
+    return gateway;
   },
   openBuses: (log, use = 'auto') => createBuses({ log, gpio: { use } }),
 });

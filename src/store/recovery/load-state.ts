@@ -125,15 +125,23 @@ export function recover(db: Connection): Recovered {
   };
 }
 
+const NO_PROPERTIES = Buffer.alloc(0);
+
 /** The rows, except those of topics that have a later value in a batch, and these values. */
 function retained(db: Connection): StoredRetained[] {
   const recent = recentValues(db);
-  const rows = db
-    .prepare(
-      `SELECT topic, qos, payload, publisher, properties, expires FROM retained WHERE ${fitting('retained')}`,
-    )
-    .all() as unknown as StoredRetained[];
-  const values = rows.filter(({ topic }) => recent.get(topic)?.payload === undefined);
+  // Most have no properties: an empty buffer for each of 100,000 takes a tenth of the start.
+  const select = db.prepare(
+    `SELECT topic, qos, payload, publisher, nullif(properties, x'') AS properties, expires FROM retained
+     WHERE ${fitting('retained')}`,
+  );
+  type Row = Omit<StoredRetained, 'properties'> & { properties: Buffer | null };
+  const values: StoredRetained[] = [];
+  for (const row of select.iterate() as IterableIterator<Row>) {
+    if (recent.get(row.topic)?.payload !== undefined) continue;
+    row.properties ??= NO_PROPERTIES;
+    values.push(row as StoredRetained);
+  }
   for (const value of recent.values()) if (value.payload !== undefined) values.push(value);
   return values;
 }
