@@ -23,7 +23,7 @@ const SPEED_BYTES = MiB;
 const EVERY_MS = 86_400_000;
 const AGAIN_MS = 3_600_000;
 
-/** Bytes that the disk of this folder takes in a millisecond. Throws the system's error. */
+/** Bytes a millisecond that the disk of this file writes. Throws the system's error. */
 function writeSpeed(file: string): number {
   const path = `${file}.speed`;
   const handle = openSync(path, 'w', 0o600);
@@ -46,7 +46,7 @@ export class FreeSpace {
   #bytesPerMs: number | undefined;
   #notBefore = Number.NEGATIVE_INFINITY;
 
-  /** `now` in milliseconds of the monotonic clock; `measure` gives the bytes that the disk takes in a millisecond. */
+  /** `now` in milliseconds of the monotonic clock; `measure` gives the bytes a millisecond that the disk of a file writes. */
   constructor(now: () => number = () => performance.now(), measure = writeSpeed) {
     this.#now = now;
     this.#measure = measure;
