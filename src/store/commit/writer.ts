@@ -102,10 +102,13 @@ function unpack(
   return entries;
 }
 
+/** Bytes are not in the heap of the thread: in a larger one, garbage would only wait for longer. */
+const HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 256 };
+
 export function startWriter(file: string): Writer {
   const thread = startRequestThread<Request, Reply>({
     script: threadScript('writer-thread'),
-    options: { workerData: { file } },
+    options: { workerData: { file }, resourceLimits: HEAP },
     keepsProcess: true,
     ended: 'the writer thread has ended',
   });
