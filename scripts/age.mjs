@@ -7,14 +7,13 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import Database from 'better-sqlite3';
 import { configOf, liveDay, randomOf } from './age/day.mjs';
 import { SmallDisk } from './age/small-disk.mjs';
 import { pause, Target } from './scaling/gateway.mjs';
-import { build, ROOT } from './set-up.mjs';
+import { argumentsOf, build, ROOT } from './set-up.mjs';
 
-const { values } = parseArgs({
+const { values } = argumentsOf({
   options: {
     days: { type: 'string', default: '365' },
     seed: { type: 'string', default: '1' },

@@ -4,12 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { addCheckout, Broker, kinds, mosquittoVersion } from './bench/brokers.mjs';
 import { header, markdown, picture } from './bench/report.mjs';
 import { watchSteal } from './bench/steal.mjs';
 import { FULL, QUICK, workloadsOf } from './bench/workloads.mjs';
-import { build, ROOT } from './set-up.mjs';
+import { argumentsOf, build, ROOT } from './set-up.mjs';
 
 const { values: options, positionals } = argumentsOf({
   // More names of workloads.
@@ -25,15 +24,6 @@ const { values: options, positionals } = argumentsOf({
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
-
-function argumentsOf(expected) {
-  try {
-    return parseArgs(expected);
-  } catch (error) {
-    console.error(`${error.message} See npm run bench -- --help.`);
-    process.exit(2);
-  }
-}
 
 const workloads = workloadsOf(options.quick ? QUICK : FULL);
 

@@ -4,8 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { ROOT } from './set-up.mjs';
+import { argumentsOf, fail, ROOT } from './set-up.mjs';
 
 const SUITES = {
   model: {
@@ -28,17 +27,17 @@ const SUITES = {
 
 const [name, ...args] = process.argv.slice(2);
 const suite = SUITES[name];
-if (!suite) throw new Error(`usage: long-test.mjs ${Object.keys(SUITES).join('|')} [--option N]`);
+if (!suite) fail(`usage: long-test.mjs ${Object.keys(SUITES).join('|')} [--option N]`, 2);
 const options = Object.fromEntries(
   Object.keys(suite.options).map((option) => [option, { type: 'string' }]),
 );
-const { values } = parseArgs({ args, options });
+const { values } = argumentsOf({ args, options });
 const env = { ...process.env };
 for (const [option, variable] of Object.entries(suite.options)) {
   const value =
     values[option] ?? (option === 'seed' ? String(Math.floor(Math.random() * 2 ** 31)) : undefined);
   if (value === undefined) continue;
-  if (!Number.isFinite(Number(value))) throw new Error(`--${option} is a number, not ${value}`);
+  if (!Number.isFinite(Number(value))) fail(`--${option} is a number, not ${value}`, 2);
   env[variable] = value;
 }
 const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');

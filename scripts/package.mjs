@@ -14,12 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { writeControl } from './package/control.mjs';
 import { run } from './package/run.mjs';
 import { MACHINE, missingFor, TARGETS } from './package/target.mjs';
 import { layOut, settle } from './package/tree.mjs';
-import { build, checkNode, fail, installDependencies, ROOT } from './set-up.mjs';
+import { argumentsOf, build, checkNode, fail, installDependencies, ROOT } from './set-up.mjs';
 
 const USAGE = `npm run package -- [--arch ${Object.keys(TARGETS).join('|')}]`;
 const { arch } = readOptions();
@@ -68,7 +67,7 @@ function report(how) {
 
 function readOptions() {
   try {
-    const { values } = parseArgs({ options: { arch: { type: 'string', default: MACHINE } } });
+    const { values } = argumentsOf({ options: { arch: { type: 'string', default: MACHINE } } });
     if (values.arch in TARGETS) return values;
     throw new Error(`there is no package for ${values.arch}`);
   } catch (error) {

@@ -5,7 +5,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { mosquittoVersion } from './bench/brokers.mjs';
 import { configCases } from './scaling/configs.mjs';
 import { connectCases } from './scaling/connects.mjs';
@@ -17,14 +16,14 @@ import { retainedCases } from './scaling/retained.mjs';
 import { subscriptionCases } from './scaling/subscriptions.mjs';
 import { tableOf, withTable } from './scaling/table.mjs';
 import { turnCases } from './scaling/turns.mjs';
-import { build, cliOf, ROOT } from './set-up.mjs';
+import { argumentsOf, build, cliOf, ROOT } from './set-up.mjs';
 
 const CASES = {
   ...{ ...turnCases, ...configCases, ...connectCases, ...subscriptionCases },
   ...{ ...queueCases, ...memoryCases, ...retainedCases, ...plantCases },
 };
 
-const { values: options } = parseArgs({
+const { values: options } = argumentsOf({
   options: {
     case: { type: 'string', multiple: true },
     before: { type: 'string' },

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 /** The root of the repository. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -68,6 +69,15 @@ export function build() {
   writeFileSync(BUILD_STAMP, key);
 }
 
+/** The arguments, as `parseArgs` reads them; ends with a sentence on one that it does not know. */
+export function argumentsOf(expected) {
+  try {
+    return parseArgs(expected);
+  } catch (error) {
+    fail(`${error.message}${expected.options.help ? '\n--help lists what there is.' : ''}`, 2);
+  }
+}
+
 /** The built program of a checkout, also of one before this. */
 export function cliOf(checkout) {
   const { bin } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
@@ -91,9 +101,9 @@ export function step(what, command, args) {
 }
 
 /** Says why it can't go on, and ends with 1. */
-export function fail(sentence) {
+export function fail(sentence, code = 1) {
   console.error(sentence);
-  process.exit(1);
+  process.exit(code);
 }
 
 /** Every file that the build reads, with its size and time: cheap to list, changes with any edit. */

@@ -8,11 +8,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
-import { build, ROOT } from './set-up.mjs';
+import { argumentsOf, build, ROOT } from './set-up.mjs';
 
-const { values } = parseArgs({
+const { values } = argumentsOf({
   options: {
     minutes: { type: 'string', default: '10' },
     rate: { type: 'string', default: '1000' },

@@ -19,8 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { checkNode, fail, installDependencies, ROOT } from './set-up.mjs';
+import { argumentsOf, checkNode, fail, installDependencies, ROOT } from './set-up.mjs';
 
 /** Folder of src → the tests that run against its mutants: its unit tests and what else is quick. */
 const TESTS = {
@@ -55,7 +54,7 @@ const DRY_RUNS = 3;
 /** How long Stryker may take to end after its time is over. */
 const END_MS = 10_000;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = argumentsOf({
   allowPositionals: true,
   options: {
     minutes: { type: 'string', default: '30' },

@@ -9,8 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { build, ROOT } from '../set-up.mjs';
+import { argumentsOf, build, ROOT } from '../set-up.mjs';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -22,7 +21,7 @@ const POINTS = 600;
 const KILLS = 20;
 const AIMS = { chartMs: 300, bytesADay: 100_000 * 86_400 };
 
-const { values: options } = parseArgs({
+const { values: options } = argumentsOf({
   options: {
     days: { type: 'string', default: '90' },
     values: { type: 'string', default: '60' },

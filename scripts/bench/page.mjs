@@ -9,13 +9,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
 import { stringify } from 'yaml';
-import { build, ROOT } from '../set-up.mjs';
+import { argumentsOf, build, ROOT } from '../set-up.mjs';
 import { slope } from './slope.mjs';
 
-const { values: options } = parseArgs({
+const { values: options } = argumentsOf({
   options: {
     cell: { type: 'string', default: 'large' },
     minutes: { type: 'string', default: '10' },

@@ -20,9 +20,8 @@ import {
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import mqtt from 'mqtt';
-import { build, cliOf, ROOT } from '../set-up.mjs';
+import { argumentsOf, build, cliOf, ROOT } from '../set-up.mjs';
 import { median } from './report.mjs';
 import { slope } from './slope.mjs';
 
@@ -94,7 +93,7 @@ const uplinks = (port) => [
   },
 ];
 
-const { values: options } = parseArgs({
+const { values: options } = argumentsOf({
   options: {
     case: { type: 'string', multiple: true },
     seconds: { type: 'string', default: '60' },
