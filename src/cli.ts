@@ -3,10 +3,10 @@ import * as nodeModule from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { processIo } from './cli/io.ts';
 
-// The garbage of the start would let the young generation grow to 16 MB for good: it may grow under load only.
+// Until the first collection when idle, the young generation would have the size that loading the program gives it.
 // Set before the imports below, which make most of that garbage.
 if (process.argv[2] === 'run') setFlagsFromString('--semi-space-growth-factor=1');
-const growUnderLoad = (): void => setFlagsFromString('--semi-space-growth-factor=2');
+const growAsUsual = (): void => setFlagsFromString('--semi-space-growth-factor=2');
 
 /** Writes what V8 has compiled to the folder of NODE_COMPILE_CACHE: the next start reads it. Node has it from 22.10 on. */
 const keepCompiled = (nodeModule as { flushCompileCache?: () => void }).flushCompileCache;
@@ -35,7 +35,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), processIo, {
   start: async (...parts) => {
     const { startGateway } = await import('./main.ts');
     // What is stored is loaded next, and may be much: with the smallest young generation that takes half as long again.
-    growUnderLoad();
+    growAsUsual();
     const gateway = await startGateway(...parts);
     keepCompiled?.();
     return gateway;
