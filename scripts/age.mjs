@@ -59,7 +59,7 @@ const gateway = await Target.prepared('cellgate', { preload });
 const data = join(gateway.folder, 'data');
 const disk = SmallDisk.mount(data);
 if (!disk) console.log('the disk is never full: only root may mount one for it');
-// Without a handler, the disk would stay mounted and the gateways would stay.
+// Without this, the disk would stay mounted and the gateways would continue.
 process.once('SIGINT', () => process.exit(130));
 process.once('exit', () => disk?.unmount());
 writeOlderData();
@@ -121,7 +121,7 @@ function writeOlderData() {
   console.log(`the data folder is one of version ${version}`);
 }
 
-/** Whether the file takes hardly more than its content, after the gateway did nothing for some minutes. */
+/** Whether the file takes hardly more than its content, after a time in which the gateway had nothing to do. */
 async function isCompact() {
   await gateway.run();
   await pause(IDLE_MS);

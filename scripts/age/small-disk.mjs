@@ -6,6 +6,18 @@ import { join } from 'node:path';
 const SIZE_MB = 256;
 const BLOCK = Buffer.alloc(4096);
 
+/** Writes to this file until its disk is full to the last block. */
+export function fillDisk(path) {
+  const file = openSync(path, 'w');
+  try {
+    for (;;) writeSync(file, BLOCK);
+  } catch (error) {
+    if (error.code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
 export class SmallDisk {
   /** Mounted at the folder, which is made; undefined where this user may not mount one. */
   static mount(folder) {
@@ -19,16 +31,8 @@ export class SmallDisk {
     this.ballast = join(folder, 'ballast');
   }
 
-  /** To the last block. */
   fill() {
-    const file = openSync(this.ballast, 'w');
-    try {
-      for (;;) writeSync(file, BLOCK);
-    } catch (error) {
-      if (error.code !== 'ENOSPC') throw error;
-    } finally {
-      closeSync(file);
-    }
+    fillDisk(this.ballast);
   }
 
   free() {

@@ -1,3 +1,4 @@
+import { FilterTree } from '../mqtt/filter-tree.ts';
 import { birthFilter } from '../mqtt/sparkplug-topics.ts';
 import { covers, matches } from '../mqtt/topics.ts';
 
@@ -35,7 +36,9 @@ export class Rights {
   /** The filters of the rules that allow reading, without those that another one covers. */
   get readable(): readonly string[] {
     const all = [...new Set(this.#read)];
-    return all.filter((one) => !all.some((other) => other !== one && covers(other, one)));
+    const tree = new FilterTree<string>();
+    for (const filter of all) tree.add(filter, filter);
+    return all.filter((one) => tree.covering(one).every((other) => other === one));
   }
 
   mayPublish(topic: string): boolean {

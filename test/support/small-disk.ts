@@ -1,15 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fillDisk } from '../../scripts/age/small-disk.mjs';
 import { compiler, compileSlowSync } from './slow-sync.ts';
 
 /** A file system of its own that can be filled up and turned read-only. */
@@ -52,17 +45,7 @@ export function mountSmallDisk(megabytes: number): SmallDisk {
   };
   return {
     folder,
-    fill() {
-      const handle = openSync(ballast, 'w');
-      const block = Buffer.alloc(4096);
-      try {
-        for (;;) writeSync(handle, block);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      } finally {
-        closeSync(handle);
-      }
-    },
+    fill: () => fillDisk(ballast),
     free: () => rmSync(ballast),
     readOnly: () => remount('ro'),
     writable: () => remount('rw'),

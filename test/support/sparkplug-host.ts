@@ -154,9 +154,10 @@ export class SparkplugHost {
     if (metric?.name !== 'bdSeq' || others.length > 0) wrong('not bdSeq alone');
     const bdSeq = Number(metric?.value);
     this.deaths.push(bdSeq);
-    // The host may have been away at the birth, but not in the years before.
-    if (this.births.length > 0 && bdSeq !== this.births.at(-1)) {
-      wrong(`the death of ${bdSeq} after the birth of ${this.births.at(-1)}`);
+    // The host may have missed one birth while it was away.
+    const last = this.births.at(-1);
+    if (last !== undefined && ![last, (last + 1) % 256].includes(bdSeq)) {
+      wrong(`the death of ${bdSeq} after the birth of ${last}`);
     }
     if (bdSeq === this.#session) this.#forget();
   }

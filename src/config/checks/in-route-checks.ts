@@ -1,5 +1,6 @@
 import { alarmTopic, readingTopic } from '../../driver-kit/cell-topics.ts';
-import { matches, overlaps } from '../../mqtt/topics.ts';
+import { FilterTree } from '../../mqtt/filter-tree.ts';
+import { overlaps } from '../../mqtt/topics.ts';
 import { filtersOf } from '../schema/channel-filters.ts';
 import type { InRoute } from '../schema/uplink-routes.ts';
 import type { Finding } from '../yaml/problem.ts';
@@ -18,13 +19,14 @@ interface Target {
  */
 export function* inRouteWarnings(parts: Parts, readable: readonly string[]): Iterable<Finding> {
   const targets = [...targetsOf(parts)];
-  const known = readable.filter((rule) => isSpecific(rule, parts.cell));
+  const received = new FilterTree<string>();
+  for (const { topic } of targets) received.add(topic, topic);
+  for (const rule of readable) if (isSpecific(rule, parts.cell)) received.add(rule, rule);
   for (const { index, element } of parts.uplinks) {
     for (const [place, route] of element.routes.entries()) {
       if (!('in' in route)) continue;
       const local = localFilter(route);
-      if (targets.some(({ topic }) => matches(local, topic))) continue;
-      if (known.some((rule) => overlaps(rule, local))) continue;
+      if (received.overlapping(local).length > 0) continue;
       const message = `warning: brings ${local}, on which no output, counter, alarm or controller of this gateway receives; ${remedy(route, targets[0], parts)}`;
       yield { path: ['uplinks', index, 'routes', place, 'in'], at: 'value', message };
     }

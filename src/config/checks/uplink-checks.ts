@@ -40,6 +40,7 @@ export function* uplinkChecks(parts: Parts): Iterable<Finding> {
     outsAtPlant.add(route);
   }
   const insAtPlant = new OverlappingRoutes('remote');
+  const readings = ins.length > 0 ? readingTopics(parts) : new FilterTree<Reading>();
   for (const route of ins) {
     yield* receivedTwice(route, insAtPlant.of(route.remote));
     insAtPlant.add(route);
@@ -48,7 +49,7 @@ export function* uplinkChecks(parts: Parts): Iterable<Finding> {
       route,
       outs.filter((out) => near.has(out)),
     );
-    yield* bringsOwnTopic(route, parts);
+    yield* bringsOwnTopic(route, readings, parts);
   }
 }
 
@@ -209,24 +210,43 @@ function isNarrower(narrow: string, wide: string): boolean {
   return covers(wide, narrow) && !covers(narrow, wide);
 }
 
-function* bringsOwnTopic(route: Placement, parts: Parts): Iterable<Finding> {
-  const { cell, sensors, drivers, lineOf } = parts;
+/** A topic of readings. */
+interface Reading {
+  readonly topic: string;
+  /** The place of its sensor in the config, and its own among all topics. */
+  readonly index: number;
+  readonly place: number;
+}
+
+function readingTopics({ cell, sensors, drivers }: Parts): FilterTree<Reading> {
+  const tree = new FilterTree<Reading>();
+  let place = 0;
+  for (const { index, element } of sensors) {
+    for (const channel of publishedChannels(element, drivers)) {
+      const topic = readingTopic(cell, element.name, channel.name);
+      tree.add(topic, { topic, index, place: place++ });
+    }
+  }
+  return tree;
+}
+
+function* bringsOwnTopic(
+  route: Placement,
+  readings: FilterTree<Reading>,
+  { cell, lineOf }: Parts,
+): Iterable<Finding> {
   const { path } = route;
   if (matches(route.local, `${cell}/status`)) {
     const message = `brings ${cell}/status, on which the gateway says that it is online, expected other topics here${route.instead}`;
     yield { path, at: 'value', message };
     return;
   }
-  for (const { index, element } of sensors) {
-    for (const channel of publishedChannels(element, drivers)) {
-      const topic = readingTopic(cell, element.name, channel.name);
-      if (!matches(route.local, topic)) continue;
-      const line = lineOf(['sensors', index, 'name']);
-      const message = `brings ${topic}, the readings of the sensor in line ${line}, expected other topics here${route.instead}`;
-      yield { path, at: 'value', message };
-      return;
-    }
-  }
+  const found = readings.overlapping(route.local);
+  if (found.length === 0) return;
+  const { topic, index } = found.reduce((first, one) => (one.place < first.place ? one : first));
+  const line = lineOf(['sensors', index, 'name']);
+  const message = `brings ${topic}, the readings of the sensor in line ${line}, expected other topics here${route.instead}`;
+  yield { path, at: 'value', message };
 }
 
 function sameBroker(a: Placement, b: Placement): boolean {

@@ -35,7 +35,7 @@ class Reference {
   };
   #isHigh = false;
   #isLow = false;
-  #holds = false;
+  #isTrue = false;
   #since: number | undefined;
   #isKnown = false;
 
@@ -43,8 +43,8 @@ class Reference {
     this.#config = config;
   }
 
-  /** Whether the condition holds for this sample. */
-  #judge(value: number | 'bad'): boolean {
+  /** Whether the condition is true for this sample. */
+  #isTrueFor(value: number | 'bad'): boolean {
     const { hysteresis, kind } = this.#config;
     if (kind.isOfQuality || value === 'bad') return value === 'bad';
     if (kind.equal !== undefined) return value === kind.equal;
@@ -64,22 +64,22 @@ class Reference {
     if (step === 'restart') {
       this.#isKnown = false;
       this.#since = undefined;
-      this.#holds = this.isMet;
+      this.#isTrue = this.isMet;
       // Which limit it was is not kept.
       this.#isHigh = this.isMet;
       this.#isLow = this.isMet;
     }
     if (typeof step === 'number' || (step === 'bad' && kind.isOfQuality)) {
       this.#isKnown = true;
-      this.#holds = this.#judge(step);
-      if (!this.#holds) {
+      this.#isTrue = this.#isTrueFor(step);
+      if (!this.#isTrue) {
         this.#since = undefined;
         if (this.isMet) this.active = latching && !this.acknowledged;
         this.isMet = false;
       } else this.#since ??= second;
     }
     // By the end of this second, the delay may be over.
-    const since = this.#isKnown && this.#holds ? this.#since : undefined;
+    const since = this.#isKnown && this.#isTrue ? this.#since : undefined;
     if (since === undefined || this.isMet || second + 1 - since < delay) return;
     Object.assign(this, { isMet: true, active: true, acknowledged: false });
   }
