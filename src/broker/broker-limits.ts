@@ -1,7 +1,7 @@
 import type { ConnectionLimits } from './clients/connections.ts';
 import type { AbsentLimits } from './messages/absent-sessions.ts';
 import type { MemoryLimits } from './messages/memory-budget.ts';
-import type { RetainedLimits } from './messages/retained.ts';
+import type { RetainedLimits } from './messages/retain.ts';
 import type { SessionLimits } from './messages/session-parts.ts';
 import type { SubscriptionLimits } from './messages/subscription-refusals.ts';
 

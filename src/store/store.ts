@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import type { Faults } from '../base/faults.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type { StoredEntry } from '../queue/queue-entry.ts';
-import { BootNumber } from './boot-number.ts';
+import type { BootNumber } from './boot-number.ts';
 import { IdleSpace, POLL_MS } from './commit/idle-space.ts';
 import { Journal } from './commit/journal.ts';
 import type { RetainedValue } from './commit/retained-changes.ts';
@@ -17,15 +17,16 @@ import {
 } from './database/data-folder.ts';
 import { openError } from './database/database.ts';
 import { LAST_SESSION } from './database/segment-table.ts';
-import type { Connection } from './database/sqlite.ts';
 import { errorCode, isDamage, isWriteFailure } from './database/sqlite-errors.ts';
 import { DurableState } from './durable-state.ts';
+import { loadStored } from './load-stored.ts';
 import { ReadFailures } from './read-failures.ts';
-import { type Recovered, recover, type StoredRetained, setMeta } from './recovery/load-state.ts';
-import { isOfDisk, openSound, recoverUnwritable, requestCheck } from './recovery/repair.ts';
+import type { Recovered } from './recovery/load-state.ts';
+import { requestCheck } from './recovery/repair.ts';
 import { StartLosses } from './start-losses.ts';
 import { type StoreStatus, storeStatus } from './store-status.ts';
 import { createStoredClock, MARK_OWNER, type StoredClock } from './stored-clock.ts';
+import { StoredRetainedMessages } from './stored-retained.ts';
 import { diskOf } from './wear.ts';
 import { describeReplaced, describeWriteError, freeBytes } from './write-trouble.ts';
 
@@ -56,8 +57,10 @@ const EXPIRE_MS = 3_600_000;
 /** Stores retained values, sessions with their queues, wills and state in one database. */
 export class Store implements Service {
   readonly name = 'store';
-  /** The state that was stored at the start; set by `start`, like the next four fields. */
+  /** The state that was stored at the start; set by `start`, like the next five fields. */
   recovered!: Recovered;
+  /** The retained messages that were stored at the start, to be read while the gateway runs. */
+  retained!: StoredRetainedMessages;
   bootNumber!: BootNumber;
   journal!: Journal;
   /** Values that sensors keep. */
@@ -95,8 +98,13 @@ export class Store implements Service {
     prepareFolder(folder);
     checkPermissions(file);
     try {
-      const writable = this.#lock() && this.#recover(file);
-      if (!writable) this.#use(recoverUnwritable(file));
+      const now = (this.#parts.clock ?? systemClock).wall();
+      const loaded = loadStored({ file, log, now, lock: () => this.#lock() });
+      this.recovered = loaded.recovered;
+      this.bootNumber = loaded.bootNumber;
+      const onFatal = (error: Error): void => this.#parts.onFatal(error);
+      const { retained: snapshot } = loaded;
+      this.retained = new StoredRetainedMessages({ snapshot, file, log, onFatal });
       this.#writer = startWriter(file);
       this.journal = new Journal({
         writer: this.#writer,
@@ -117,7 +125,7 @@ export class Store implements Service {
       this.#expiryTimer = setInterval(() => this.#expireRefused(), EXPIRE_MS).unref();
       const space = new IdleSpace({ writer: this.#writer, journal: this.journal, log });
       this.#spaceTimer = setInterval(() => void space.poll(), POLL_MS).unref();
-      if (!writable) {
+      if (!loaded.writable) {
         const meta = { ...this.bootNumber.meta, stopped: 0 };
         for (const [key, value] of Object.entries(meta)) this.journal.add(['setMeta', key, value]);
       }
@@ -125,14 +133,8 @@ export class Store implements Service {
       this.#unlock?.();
       throw openError(error, file);
     }
-    const { sessions, retained } = this.recovered;
-    const boot = this.bootNumber.value;
-    log.info({ folder, boot, sessions: sessions.length, retained: retained.length }, 'store open');
-  }
-
-  #use(recovered: Recovered): void {
-    this.recovered = recovered;
-    this.bootNumber = new BootNumber(recovered, (this.#parts.clock ?? systemClock).wall());
+    const counts = { sessions: this.recovered.sessions.length, retained: this.retained.count };
+    log.info({ folder, boot: this.bootNumber.value, ...counts }, 'store open');
   }
 
   /** False where the disk accepts no lock file. */
@@ -146,37 +148,12 @@ export class Store implements Service {
     }
   }
 
-  /** False where the disk accepts no writes. */
-  #recover(file: string): boolean {
-    try {
-      try {
-        this.#load(openSound(file, this.#parts.log));
-      } catch (error) {
-        if (isOfDisk(error) || isWriteFailure(errorCode(error))) throw error;
-        // Nothing that is stored prevents a start: the database is set aside, and each row is tried.
-        this.#load(openSound(file, this.#parts.log, `it can't be loaded: ${String(error)}`));
-      }
-      return true;
-    } catch (error) {
-      if (!isWriteFailure(errorCode(error))) throw error;
-      return false;
-    }
-  }
-
-  #load(db: Connection): void {
-    try {
-      this.#use(recover(db));
-      setMeta(db, { ...this.bootNumber.meta, stopped: 0 });
-    } finally {
-      db.close();
-    }
-  }
-
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#clockTimer);
     clearInterval(this.#expiryTimer);
     clearInterval(this.#spaceTimer);
+    this.retained.close();
     this.#saveClock();
     this.state.stop();
     this.journal.add(['setMeta', 'stopped', 1]);
@@ -233,13 +210,6 @@ export class Store implements Service {
   async flushAndCheckpoint(): Promise<void> {
     await this.journal.flush();
     await this.#writer.checkpoint();
-  }
-
-  /** The retained messages that were stored at the start; the store keeps none of them in memory. */
-  takeRetained(): StoredRetained[] {
-    const { retained } = this.recovered;
-    this.recovered = { ...this.recovered, retained: [] };
-    return [...retained];
   }
 
   /** Sets the function from which the journal reads a retained value at the moment of its commit. */

@@ -1,8 +1,10 @@
+import type { StoredMessages } from '../../src/broker/messages/retained.ts';
 import type { StoredEntry } from '../../src/queue/queue-entry.ts';
 import type { Batch } from '../../src/store/commit/batch.ts';
 import { WriteError, type Writer } from '../../src/store/commit/writer.ts';
 import type { Recovered } from '../../src/store/recovery/load-state.ts';
 import { decodeBatch } from './fake-writer.ts';
+import { storedMessages } from './retained.ts';
 
 interface Row extends StoredEntry {
   readonly flags: number;
@@ -126,18 +128,20 @@ export class MemoryDisk implements Writer {
           },
         };
       }),
-      retained: [...this.retained].map(([topic, value]) => ({
-        topic,
-        properties: Buffer.alloc(0),
-        expires: 0,
-        ...value,
-      })),
       wills: [],
       delayedWills: [],
       states: [],
       nextSessionKey: Math.max(0, ...this.sessions.keys()) + 1,
       nextMessageId: Math.max(0, ...this.bodies.keys()) + 1,
     };
+  }
+
+  /** The retained messages as they are at this moment. */
+  storedRetained(): StoredMessages {
+    const rest = { properties: Buffer.alloc(0), expires: 0 };
+    return storedMessages(
+      [...this.retained].map(([topic, value]) => ({ topic, ...rest, ...value })),
+    );
   }
 
   #applyAll({ batch, parts }: Pending): void {

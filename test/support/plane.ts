@@ -51,7 +51,7 @@ export class TestPlane extends FakeHandler {
       recovered,
       takeSessionKey: () => sessionKey++,
       load: disk.load.bind(disk),
-      takeRetained: () => [...recovered.retained],
+      retained: disk.storedRetained(),
       readRetainedFrom(read: typeof retainedValue) {
         retainedValue = read;
       },

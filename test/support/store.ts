@@ -4,6 +4,7 @@ import { startWriter, type Writer } from '../../src/store/commit/writer.ts';
 import { databaseFile } from '../../src/store/database/data-folder.ts';
 import { openConnection } from '../../src/store/database/database.ts';
 import { migrate } from '../../src/store/database/migrations.ts';
+import type { StoredRetained } from '../../src/store/recovery/retained-snapshot.ts';
 import { Store } from '../../src/store/store.ts';
 import { createQuietLog } from './quiet-log.ts';
 
@@ -52,4 +53,11 @@ export function openWriter(folder: string): {
       db.close();
     },
   };
+}
+
+/** All retained messages that were stored at the start; until they are read, the database stays open for reading. */
+export function retainedOf({ retained }: Store): StoredRetained[] {
+  const all: StoredRetained[] = [];
+  for (let part = retained.take(100); part.length > 0; part = retained.take(100)) all.push(...part);
+  return all;
 }

@@ -23,7 +23,8 @@ import type { LocalMessage } from './local-message.ts';
 import { LocalSubscriptions } from './local-subscriptions.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Publication } from './publication.ts';
-import { type RetainedLimits, RetainedMessages, recoverRetained } from './retained.ts';
+import type { RetainedLimits } from './retain.ts';
+import { RetainedMessages, recoverRetained } from './retained.ts';
 import type { Route } from './route.ts';
 import { Router } from './router.ts';
 import type { Session } from './session.ts';
@@ -111,10 +112,14 @@ export class DataPlane {
     this.subscriptions = new Subscriptions({ ...shared, sessions, absent });
   }
 
-  /** Restores the stored state: retained messages, sessions with their subscriptions and queues. */
+  /** Restores the sessions with their subscriptions and queues, and begins with the retained messages. */
   recover(): void {
-    recoverRetained(this.retained, this.#parts.store, this.#parts.faults);
+    const { store, faults, turnBudget } = this.#parts;
+    recoverRetained(this.retained, store, faults);
     this.sessions.recover();
+    turnBudget.run(this.retained.restoring(), (error) => {
+      if (error) faults.caught('load', 'loading the retained messages', error);
+    });
   }
 
   /** A client's PUBLISH: its effects are in memory when this returns; it is acknowledged when they are on disk. */

@@ -30,6 +30,7 @@ export function* enqueueRetained(
 ): Generator<Promise<void> | undefined, void> {
   const { session, retained, subscribed, held } = parts;
   for (const { filter, qos, upTo, grant } of subscribed) {
+    if (qos > 0 && !retained.isComplete(filter)) yield retained.restored;
     const walk = qos > 0 ? retained.walk(filter, upTo) : undefined;
     while (walk && !walk.isDone) {
       yield* session.copies.find(retained);

@@ -17,7 +17,7 @@ export interface Subscribed {
 }
 
 export interface RetainedFeedParts {
-  readonly retained: Pick<RetainedMessages, 'walk'>;
+  readonly retained: Pick<RetainedMessages, 'walk' | 'isComplete' | 'restored'>;
   readonly turnBudget: TurnBudget;
   /** Milliseconds of the stored clock. */
   now(): number;
@@ -72,15 +72,20 @@ export class RetainedFeed {
    */
   pump(link: PublicationLink, resume: () => void): void {
     if (this.#scheduled) return;
+    const { turnBudget, retained } = this.#parts;
     const publication = new Publication();
+    const continued = (): void => {
+      this.#scheduled = false;
+      resume();
+    };
     while (this.#begin()) {
-      if (this.#parts.turnBudget.isOver) {
+      if (!this.#walk) {
         this.#scheduled = true;
-        this.#parts.turnBudget.later(() => {
-          this.#scheduled = false;
-          resume();
-        });
-        return;
+        return void retained.restored.then(continued);
+      }
+      if (turnBudget.isOver) {
+        this.#scheduled = true;
+        return turnBudget.later(continued);
       }
       while (this.#next < this.#found.length) {
         if (link.sendBuffer.congested) return;
@@ -94,17 +99,21 @@ export class RetainedFeed {
           this.#failed(message, error);
         }
       }
-      this.#found = this.#walk!.take(STEP);
+      this.#found = this.#walk.take(STEP);
       this.#next = 0;
     }
     this.#sent.clear();
   }
 
-  /** Begins with the next filter when one has ended; false when all have. */
+  /**
+   * Begins with the next filter when one has ended; false when all have. There is no walk while the filter's messages are
+   * still being restored.
+   */
   #begin(): boolean {
     if (this.#next < this.#found.length || (this.#walk && !this.#walk.isDone)) return true;
     this.#walk = undefined;
     for (const [filter, { qos, upTo, grant }] of this.#filters) {
+      if (!this.#parts.retained.isComplete(filter)) return true;
       this.#filters.delete(filter);
       this.#walk = this.#parts.retained.walk(filter, upTo);
       this.#qos = qos;

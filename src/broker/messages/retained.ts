@@ -1,10 +1,9 @@
 import { type Faults, shortTopic } from '../../base/faults.ts';
+import type { WorkParts } from '../../base/turn-budget.ts';
 import type { Qos } from '../../mqtt/codec.ts';
 import { createMessage, type Message } from '../../queue/message.ts';
+import type { StoredRetained } from '../../store/recovery/retained-snapshot.ts';
 import type { Store } from '../../store/store.ts';
-import type { DropCounter } from '../stats/drop-counter.ts';
-import type { Publication } from './publication.ts';
-import { isKept } from './reserved-topics.ts';
 import { type Retained, RetainedNode, RetainedWalk } from './retained-walk.ts';
 import { filterPath, topicPath } from './tree-levels.ts';
 
@@ -14,7 +13,24 @@ interface Share {
   bytes: number;
 }
 
-/** The retained message of every topic, found by filter through a tree of topic levels. */
+/** The retained messages of the last run, which are read while this one runs. */
+export interface StoredMessages {
+  readonly count: number;
+  /** The message of a topic, whether it was taken or not. */
+  find(topic: string): StoredRetained | undefined;
+  /** The next ones, at most `limit`; none when all have been taken. */
+  take(limit: number): readonly StoredRetained[];
+}
+
+/** How many stored messages are restored in one part of the work. */
+const PART = 32;
+/** The number of stored messages: they are older than all others. */
+const STORED = 0;
+
+/**
+ * The retained message of every topic, found by filter through a tree of topic levels. Stored ones are restored in parts;
+ * until then a topic finds its own on disk, and what asks for many waits.
+ */
 export class RetainedMessages {
   /** Bytes of topics and payloads together. */
   bytes = 0;
@@ -27,18 +43,33 @@ export class RetainedMessages {
   /** When messages expire, by topic. */
   readonly #expiries = new Map<string, number>();
   #expiryRound: Iterator<[string, number]> = this.#expiries.entries();
+  /** Undefined when all are restored. */
+  #stored: StoredMessages | undefined;
+  /** How many are not restored yet. */
+  #unread = 0;
+  /** Topics whose stored message was deleted before it was restored. */
+  readonly #deleted = new Set<string>();
+  #faults: Faults | undefined;
+  #onRestored = (): void => undefined;
+  /** Resolves when all stored messages are restored. */
+  readonly restored = new Promise<void>((resolve) => {
+    this.#onRestored = resolve;
+  });
 
   /** What each client has published, of those that are there. */
   get byPublisher(): ReadonlyMap<string, Readonly<Share>> {
     return this.#shares;
   }
 
+  /** Until all are restored, a topic with a new message may be counted twice. */
   get count(): number {
-    return this.#nodes.size;
+    return this.#nodes.size + this.#unread;
   }
 
   get(topic: string): Retained | undefined {
-    return this.#nodes.get(topic)?.retained;
+    const node = this.#nodes.get(topic);
+    if (node || !this.#stored) return node?.retained;
+    return this.#restoreOne(topic);
   }
 
   /** The payload of the topic's message, if it has one. */
@@ -48,10 +79,14 @@ export class RetainedMessages {
   }
 
   set(topic: string, qos: Qos, message: Message, publisher = ''): void {
+    this.#put(topic, qos, message, publisher, ++this.latest);
+  }
+
+  #put(topic: string, qos: Qos, message: Message, publisher: string, number: number): void {
     const node = this.#nodes.get(topic) ?? this.#grow(topic);
     this.#clear(node);
     this.bytes += message.body.length;
-    node.retained = { topic, message, qos, publisher, number: ++this.latest, current: true };
+    node.retained = { topic, message, qos, publisher, number, current: true };
     if (message.expiresAt !== null) this.#expiries.set(topic, message.expiresAt);
     if (publisher === '') return;
     let share = this.#shares.get(publisher);
@@ -95,6 +130,7 @@ export class RetainedMessages {
 
   /** False if there was none. */
   delete(topic: string): boolean {
+    if (this.#stored && this.get(topic)) this.#deleted.add(topic);
     const last = this.#nodes.get(topic);
     if (!last) return false;
     this.#nodes.delete(topic);
@@ -108,7 +144,52 @@ export class RetainedMessages {
 
   /** False where the filter can match none. */
   mayMatch(filter: string): boolean {
-    return /[+#]/.test(filter) ? this.count > 0 : this.#nodes.has(filter);
+    return hasWildcard(filter) ? this.count > 0 : this.get(filter) !== undefined;
+  }
+
+  /** False for a filter with a wildcard until all stored messages are restored. */
+  isComplete(filter: string): boolean {
+    return this.#stored === undefined || !hasWildcard(filter);
+  }
+
+  /** Begins with the stored messages; `restoring` does the rest. One that can't be restored stays on disk. */
+  begin(stored: StoredMessages, faults: Faults): void {
+    this.#stored = stored;
+    this.#unread = stored.count;
+    this.#faults = faults;
+  }
+
+  /** Restores the stored messages, without topics that have changed since. */
+  *restoring(): WorkParts {
+    for (;;) {
+      const rows = this.#stored!.take(PART);
+      if (rows.length === 0) break;
+      this.#unread -= rows.length;
+      for (const row of rows) {
+        if (!this.#nodes.has(row.topic) && !this.#deleted.has(row.topic)) this.#restore(row);
+      }
+      yield;
+    }
+    this.#stored = undefined;
+    this.#unread = 0;
+    this.#deleted.clear();
+    this.#onRestored();
+  }
+
+  #restoreOne(topic: string): Retained | undefined {
+    if (this.#deleted.has(topic)) return undefined;
+    const row = this.#stored!.find(topic);
+    if (row) this.#restore(row);
+    return this.#nodes.get(topic)?.retained;
+  }
+
+  #restore({ topic, qos, payload, publisher, properties, expires }: StoredRetained): void {
+    try {
+      const message = createMessage(topic, payload, properties, expires === 0 ? null : expires);
+      this.#put(topic, qos, message, publisher, STORED);
+    } catch (error) {
+      this.#faults?.caught('load', `loading the retained message of ${shortTopic(topic)}`, error);
+    }
   }
 
   /**
@@ -137,98 +218,17 @@ export class RetainedMessages {
   }
 }
 
-export interface RetainParts {
-  readonly store: Pick<Store, 'journal'>;
-  readonly limits: RetainedLimits;
-  readonly drops: DropCounter;
-  /** Something was dropped because of this limit. */
-  reached(key: keyof RetainedLimits): void;
+function hasWildcard(filter: string): boolean {
+  return /[+#]/.test(filter);
 }
 
-export interface RetainedLimits {
-  /** Of all clients together, and of one. */
-  readonly retainedMessages: number;
-  readonly retainedMessagesPerClient: number;
-  readonly retainedBytes: number;
-  readonly retainedBytesPerClient: number;
-}
-
-/**
- * Keeps the publication as its topic's retained message, in memory and on disk; an empty payload deletes the present one
- * [MQTT-3.3.1-10]. Above the limits it is dropped and counted.
- */
-export function retain(
-  retained: RetainedMessages,
-  publication: Publication,
-  { store, limits, drops, reached }: RetainParts,
-): void {
-  const { topic, qos } = publication;
-  const pendingAck = publication.pendingAck ?? undefined;
-  if (publication.payloadStart === publication.end) {
-    const existed = retained.delete(topic);
-    if (existed || pendingAck) store.journal.retain(topic, pendingAck);
-    return;
-  }
-  const kept = publication.keep();
-  const { body } = kept;
-  const before = retained.get(topic);
-  const { publisher } = publication;
-  const limit = publication.own
-    ? undefined
-    : limitReached(retained, before, publisher, body.length, limits);
-  if (limit) {
-    reached(limit);
-    drops.count(publisher, 'retained-full');
-    // The message that it would have replaced is no longer true.
-    if (retained.delete(topic)) store.journal.retain(topic, pendingAck);
-    return;
-  }
-  // Another Message, because the publisher's pendingAck must not live as long as the retained message.
-  retained.set(topic, qos, kept.copy(), publisher);
-  if (isKept(topic)) store.journal.retain(topic, pendingAck);
-}
-
-const NO_SHARE = { count: 0, bytes: 0 };
-
-/** The limit that a client's message of so many bytes does not fit in. */
-function limitReached(
-  retained: RetainedMessages,
-  before: Retained | undefined,
-  publisher: string,
-  bytes: number,
-  limits: RetainedLimits,
-): keyof RetainedLimits | undefined {
-  if (!before && retained.count >= limits.retainedMessages) return 'retainedMessages';
-  const own = retained.byPublisher.get(publisher) ?? NO_SHARE;
-  const growth = bytes - (before?.message.body.length ?? 0);
-  const isOwn = before?.publisher === publisher;
-  if (!isOwn && own.count >= limits.retainedMessagesPerClient) return 'retainedMessagesPerClient';
-  if (own.bytes + (isOwn ? growth : bytes) > limits.retainedBytesPerClient) {
-    return 'retainedBytesPerClient';
-  }
-  return retained.bytes + growth > limits.retainedBytes ? 'retainedBytes' : undefined;
-}
-
-/**
- * Takes the retained messages from the store, which reads them here when it commits them later. One that can't be taken
- * stays on disk.
- */
+/** The stored messages are restored later; the journal reads the values that it commits from here. */
 export function recoverRetained(
   retained: RetainedMessages,
-  store: Pick<Store, 'takeRetained' | 'readRetainedFrom'>,
+  store: Pick<Store, 'retained' | 'readRetainedFrom'>,
   faults: Faults,
 ): void {
-  // Each is released as soon as it is taken: not all of them are in memory twice.
-  const stored = store.takeRetained().reverse();
-  for (let row = stored.pop(); row; row = stored.pop()) {
-    const { topic, qos, payload, publisher, properties, expires } = row;
-    try {
-      const message = createMessage(topic, payload, properties, expires === 0 ? null : expires);
-      retained.set(topic, qos, message, publisher);
-    } catch (error) {
-      faults.caught('load', `loading the retained message of ${shortTopic(topic)}`, error);
-    }
-  }
+  retained.begin(store.retained, faults);
   store.readRetainedFrom((topic) => {
     const current = retained.get(topic);
     if (!current) return undefined;

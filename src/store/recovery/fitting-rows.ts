@@ -90,6 +90,8 @@ export const FITTING_ROWS: readonly FittingRows[] = [
   {
     table: 'retained',
     fits: all(
+      // They are read in this order.
+      whole('rowid', 1, COUNTED),
       topic('topic'),
       whole('qos', 0, 2),
       blob('payload'),

@@ -1,6 +1,4 @@
 import type { StoredQueue } from '../../queue/paged-queue.ts';
-import type { StoredRetained as RetainedValue } from '../database/recent-batch.ts';
-import { recentValues } from '../database/recent-values.ts';
 import { segmentId } from '../database/segment-table.ts';
 import type { Connection } from '../database/sqlite.ts';
 import { fitting } from './fitting-rows.ts';
@@ -40,9 +38,6 @@ export interface StoredSession {
   readonly queue: StoredQueue;
 }
 
-/** A retained message, whether it is in a row or in a batch. */
-export type StoredRetained = RetainedValue<Buffer>;
-
 export interface StoredWill {
   readonly clientId: string;
   readonly topic: string;
@@ -70,14 +65,13 @@ export interface StoredState {
   readonly value: string;
 }
 
-/** Everything that the gateway loads when it starts; queued messages stay on disk. */
+/** What the gateway loads before it starts; queued messages stay on disk, retained ones are read while it runs. */
 export interface Recovered {
   /** The number of the last start; undefined for a new data folder. */
   readonly lastBoot: number | undefined;
   /** Whether the first number of this folder may be too low, because the clock was not known to be right. */
   readonly bootIsProvisional: boolean;
   readonly sessions: readonly StoredSession[];
-  readonly retained: readonly StoredRetained[];
   /** Whether the last run ended by a stop, not by a crash. */
   readonly stoppedCleanly: boolean;
   /** Wills of clients that were connected when the gateway ended. */
@@ -103,7 +97,6 @@ export function recover(db: Connection): Recovered {
     bootIsProvisional: number(db, metaOf('bootIsProvisional')) === 1,
     stoppedCleanly: number(db, metaOf('stopped')) === 1,
     sessions: sessions(db),
-    retained: retained(db),
     wills: db
       .prepare(
         `SELECT client_id AS clientId, topic, qos, retain, payload FROM will WHERE ${fitting('will')}`,
@@ -123,27 +116,6 @@ export function recover(db: Connection): Recovered {
     nextSessionKey: number(db, `SELECT max(key) FROM session WHERE ${fitting('session')}`) + 1,
     nextMessageId: number(db, `SELECT max(id) FROM message WHERE ${fitting('message')}`) + 1,
   };
-}
-
-const NO_PROPERTIES = Buffer.alloc(0);
-
-/** The rows, except those of topics that have a later value in a batch, and these values. */
-function retained(db: Connection): StoredRetained[] {
-  const recent = recentValues(db);
-  // Most have no properties: an empty buffer for each of 100,000 takes a tenth of the start.
-  const select = db.prepare(
-    `SELECT topic, qos, payload, publisher, nullif(properties, x'') AS properties, expires FROM retained
-     WHERE ${fitting('retained')}`,
-  );
-  type Row = Omit<StoredRetained, 'properties'> & { properties: Buffer | null };
-  const values: StoredRetained[] = [];
-  for (const row of select.iterate() as IterableIterator<Row>) {
-    if (recent.get(row.topic)?.payload !== undefined) continue;
-    row.properties ??= NO_PROPERTIES;
-    values.push(row as StoredRetained);
-  }
-  for (const value of recent.values()) if (value.payload !== undefined) values.push(value);
-  return values;
 }
 
 /** A row, in which `retain` is a number. */

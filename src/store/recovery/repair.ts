@@ -3,6 +3,7 @@ import {
   existsSync,
   fsyncSync,
   openSync,
+  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -19,7 +20,6 @@ import type { Connection } from '../database/sqlite.ts';
 import { errorCode, isDamage, isTransient, isWriteFailure } from '../database/sqlite-errors.ts';
 import { openImage } from './database-image.ts';
 import { type DatabasePages, openPages, walFault } from './database-pages.ts';
-import { type Recovered, recover } from './load-state.ts';
 import { recordLoss } from './loss.ts';
 import { NOTHING, type Salvaged, salvage } from './salvage.ts';
 import { setAsideUnfitRows } from './unfit-rows.ts';
@@ -28,6 +28,7 @@ import { setAsideUnfitRows } from './unfit-rows.ts';
 const CHECK_BYTES = 1024 ** 3;
 const PARTS = ['', '-wal', '-shm'] as const;
 const VERSION_OFFSET = 60;
+const FAULT_CHARACTERS = 200;
 
 /** The marker file of a run that found damage: the next start checks the whole database. */
 const needsCheck = (file: string): string => `${file}.suspect`;
@@ -35,21 +36,22 @@ const needsCheck = (file: string): string => `${file}.suspect`;
 const complete = (file: string): string => `${file}.recovered`;
 const unfinished = (file: string): string => `${file}.recovering`;
 
-/** Reads the stored state on a disk that accepts no writes; a database of an older version is migrated in memory only. */
-export function recoverUnwritable(file: string): Recovered {
+/** Opens the database on a disk that accepts no writes; one of an older version is migrated in memory only. */
+export function openUnwritable(file: string): Connection {
   const db = openImage(file) ?? referenceDatabase();
   try {
     migrate(db);
-    return recover(db);
-  } finally {
+    return db;
+  } catch (error) {
     db.close();
+    throw error;
   }
 }
 
-/** Makes the next start check the whole file. */
-export function requestCheck(file: string): void {
+/** Makes the next start check the whole file; with `fault` that start recovers it, whatever its check finds. */
+export function requestCheck(file: string, fault = ''): void {
   try {
-    writeFileSync(needsCheck(file), '');
+    writeFileSync(needsCheck(file), fault);
   } catch {
     // The disk accepts no new file: the next start makes only its usual check.
   }
@@ -76,7 +78,7 @@ export function openSound(file: string, log: Logger, fault?: string): Connection
   moveFoldersAway(file);
   const version = headerVersion(file);
   if (version > SCHEMA_VERSION) throw new NewerDataError(file, version);
-  const damage = fault ?? inspect(file, log);
+  const damage = fault ?? requestedRecovery(file) ?? inspect(file, log);
   if (typeof damage !== 'string') {
     remove(needsCheck(file));
     return damage;
@@ -94,6 +96,13 @@ export function openSound(file: string, log: Logger, fault?: string): Connection
   const fields = { damage, aside: basename(aside), ...found };
   log.error(fields, `${file} was damaged and is set aside: ${recovered}`);
   return openConnection(file);
+}
+
+/** The fault for which an earlier run asked for a recovery. */
+function requestedRecovery(file: string): string | undefined {
+  const marker = needsCheck(file);
+  if (!statSync(marker, { throwIfNoEntry: false })?.isFile()) return undefined;
+  return readFileSync(marker, 'utf8').slice(0, FAULT_CHARACTERS) || undefined;
 }
 
 /** Without its log, the database takes no writes. */

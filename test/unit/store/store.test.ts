@@ -17,7 +17,7 @@ import { Store } from '../../../src/store/store.ts';
 import { FakeOwner, message } from '../../support/entries.ts';
 import { createFaults } from '../../support/faults.ts';
 import { createQuietLog } from '../../support/quiet-log.ts';
-import { startStore } from '../../support/store.ts';
+import { retainedOf, startStore } from '../../support/store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 /** Resolves when all that `hand` gives its pendingAck to is on disk. */
@@ -44,13 +44,13 @@ test('an empty folder is an empty store, and starts are counted', async () => {
       bootIsProvisional: start > 1,
       stoppedCleanly: start > 1,
       sessions: [],
-      retained: [],
       states: start > 1 ? [CLOCK_MARK] : [],
       wills: [],
       delayedWills: [],
       nextSessionKey: 1,
       nextMessageId: 1,
     });
+    expect([store.retained.count, store.retained.take(1)]).toEqual([0, []]);
     expect(lines).toEqual(['store open']);
     expect(store.troubles()).toEqual([]);
     if (lastBoot !== undefined) expect(store.bootNumber.value).toBe(lastBoot + 1);
@@ -128,10 +128,6 @@ test('all that was on disk is there after the next start', async () => {
         queue: { first: 1, last: 1, count: 1, bytes: 9, oldestAt: expect.any(Number) },
       },
     ],
-    retained: [
-      { topic: 'r/1', qos: 1, payload: Buffer.from('of r/1'), ...PLAIN },
-      { topic: 'r/deferred', qos: 1, payload: Buffer.from('of r/deferred'), ...PLAIN },
-    ],
     states: [CLOCK_MARK, { owner: 'counter', key: 'total', value: '12' }],
     wills: [
       { clientId: 'client a', topic: 'will/a', qos: 1, retain: true, payload: Buffer.from('gone') },
@@ -140,6 +136,12 @@ test('all that was on disk is there after the next start', async () => {
     nextSessionKey: 6,
     nextMessageId: 2,
   });
+  expect(
+    retainedOf(again.store).map(({ topic, qos, payload }) => [topic, qos, `${payload}`]),
+  ).toEqual([
+    ['r/1', 1, 'of r/1'],
+    ['r/deferred', 1, 'of r/deferred'],
+  ]);
   const loaded = await again.store.load(3, 1, 10);
   expect(loaded.map(({ body }) => Buffer.from(body).toString('latin1'))).toEqual([
     '\0\x01tfirst',
@@ -290,6 +292,7 @@ test('a crash after a clean stop and a start is no clean stop', async () => {
 test('after the checkpoint before a power failure the log is empty, and the database file alone has everything', async () => {
   const folder = tempFolder();
   const { store } = await startStore(folder);
+  retainedOf(store);
   const file = databaseFile(folder);
   const owner = new FakeOwner(1);
   store.readRetainedFrom(() => ({ qos: 0, payload: Buffer.from('value'), ...PLAIN }));
@@ -304,10 +307,8 @@ test('after the checkpoint before a power failure the log is empty, and the data
   cpSync(file, databaseFile(alone));
   const copy = await startStore(alone);
   expect(copy.store.recovered.sessions[0]?.queue.count).toBe(100);
-  expect(copy.store.recovered.retained.map(({ topic }) => topic)).toEqual(['deferred']);
-  // Who takes them has the only ones in memory.
-  expect(copy.store.takeRetained().map(({ topic }) => topic)).toEqual(['deferred']);
-  expect(copy.store.recovered.retained).toEqual([]);
+  expect(copy.store.retained.count).toBe(1);
+  expect(retainedOf(copy.store).map(({ topic }) => topic)).toEqual(['deferred']);
   await copy.store.stop();
   await store.stop();
 });
@@ -334,7 +335,7 @@ test('what a damaged database has cost is a trouble until it is acknowledged, al
   for (let start = 0; start < 2; start++) {
     const { store } = await startStore(folder);
     const { lostMessages } = await store.status();
-    expect(store.recovered.retained.length).toBe(200 - lostMessages);
+    expect(store.retained.count).toBe(200 - lostMessages);
     expect(lostMessages).toBeGreaterThan(0);
     expect(store.troubles()).toEqual([
       expect.stringMatching(
@@ -354,4 +355,38 @@ test('what a damaged database has cost is a trouble until it is acknowledged, al
   expect(again.store.troubles()).toEqual([]);
   expect((await again.store.status()).lostMessages).toBe(0);
   await again.store.stop();
+});
+
+test('if retained messages become unreadable after the start, the gateway ends, and the next start recovers the rest', async () => {
+  const folder = tempFolder();
+  const { store: first } = await startStore(folder);
+  // More than the cache of a connection: else they are not read again from the disk.
+  const count = 12_000;
+  for (let n = 0; n < count; n++) first.journal.retain(`topic/${n}`, undefined);
+  first.readRetainedFrom(() => ({ qos: 0, payload: Buffer.alloc(500), ...PLAIN }));
+  await first.stop();
+  const file = databaseFile(folder);
+  const db = openConnection(file);
+  const select = `SELECT min(pageno) + 20 FROM dbstat WHERE name = 'retained' AND pagetype = 'leaf'`;
+  const page = db.prepare(select).pluck().get() as number;
+  db.close();
+  const { store, fatal } = await startStore(folder);
+  expect(store.retained.count).toBe(count);
+  const handle = openSync(file, 'r+');
+  writeSync(handle, Buffer.alloc(4096, 0xff), 0, 4096, (page - 1) * 4096);
+  closeSync(handle);
+  expect(retainedOf(store).length).toBeLessThan(count);
+  expect(fatal.map(({ message }) => message)).toEqual([
+    expect.stringMatching(
+      /: its retained messages can't be read: .*; the gateway ends, its next start recovers what can be read$/,
+    ),
+  ]);
+  expect(store.retained.find('topic/1')).toBeUndefined();
+  await store.stop();
+  const { store: next } = await startStore(folder);
+  expect(next.troubles()).toEqual([expect.stringContaining('the database was found damaged at ')]);
+  const recovered = retainedOf(next).length;
+  expect(recovered).toBeGreaterThan(count - 50);
+  expect(recovered).toBe(count - (await next.status()).lostMessages);
+  await next.stop();
 });

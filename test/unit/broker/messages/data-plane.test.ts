@@ -163,12 +163,12 @@ test('retained messages of clients are bounded in bytes; one that no longer fits
   connection.data(packets.publish('b', half.subarray(100), { retain: true }));
   await vi.advanceTimersByTimeAsync(2000);
   await land(disk);
-  expect([retained().count, disk.recover().retained.length]).toEqual([2, 2]);
+  expect([retained().count, disk.retained.size]).toEqual([2, 2]);
   connection.data(packets.publish('b', Buffer.alloc(513 * 1024), { retain: true }));
   await vi.advanceTimersByTimeAsync(2000);
   await land(disk);
   expect(retained().get('b')).toBeUndefined();
-  expect(disk.recover().retained.map(({ topic }) => topic)).toEqual(['a']);
+  expect([...disk.retained.keys()]).toEqual(['a']);
   expect(retained().bytes).toBeLessThan(513 * 1024);
 });
 
@@ -180,7 +180,7 @@ test('retained messages on topics of the gateway are not on disk', async () => {
   await vi.advanceTimersByTimeAsync(2000);
   await land(disk);
   expect(plane.plane.retained.count).toBe(2);
-  expect(disk.recover().retained.map(({ topic }) => topic)).toEqual(['cell/status']);
+  expect([...disk.retained.keys()]).toEqual(['cell/status']);
 });
 
 test('the PUBACK of a birth of Sparkplug waits until its certificate is on disk', async () => {

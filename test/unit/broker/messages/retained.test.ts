@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { RetainedMessages } from '../../../../src/broker/messages/retained.ts';
 import { createMessage } from '../../../../src/queue/message.ts';
+import { createFaults } from '../../../support/faults.ts';
+import { settle } from '../../../support/manual-clock.ts';
 import { naiveMatch } from '../../../support/naive-match.ts';
-import { matching } from '../../../support/retained.ts';
+import { matching, storedMessages } from '../../../support/retained.ts';
 
 const set = (tree: RetainedMessages, topic: string, payload: string): void =>
   tree.set(topic, 0, createMessage(topic, Buffer.from(payload)));
@@ -88,4 +90,101 @@ test('topics that have expired are found some at a time, and again from the begi
   expect(tree.expired(21, 2)).toEqual(['c']);
   tree.delete('a');
   expect(tree.expired(40, 5)).toEqual(['b', 'c']);
+});
+
+describe('while stored messages are being restored', () => {
+  const payloads = new Map(Array.from({ length: 100 }, (_, n) => [`t/${n}`, `stored ${n}`]));
+  const rest = { qos: 0, publisher: 'c', properties: Buffer.alloc(0), expires: 0 } as const;
+  const rows = [...payloads].map(([topic, text]) => ({
+    ...{ topic, payload: Buffer.from(text) },
+    ...rest,
+  }));
+  const begun = () => {
+    const tree = new RetainedMessages();
+    tree.begin(storedMessages(rows), createFaults());
+    return { tree, work: tree.restoring() };
+  };
+
+  test('the end is as if all had been there before, whatever changes meanwhile', () => {
+    const step = fc.record({
+      topic: fc.oneof(
+        fc.nat({ max: 99 }).map((n) => `t/${n}`),
+        fc.constant('new'),
+      ),
+      what: fc.constantFrom('set', 'delete', 'get', 'restore'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const { tree, work } = begun();
+        const model = new Map(payloads);
+        for (const { topic, what } of steps) {
+          if (what === 'restore') work.next();
+          else if (what === 'delete') expect(tree.delete(topic)).toBe(model.delete(topic));
+          else if (what === 'set') {
+            set(tree, topic, 'new');
+            model.set(topic, 'new');
+          } else expect(tree.payloadOf(topic)?.toString()).toBe(model.get(topic));
+        }
+        while (!work.next().done);
+        expect(tree.count).toBe(model.size);
+        const found = matching(tree, '#').map(({ topic }) => [topic, `${tree.payloadOf(topic)}`]);
+        expect(found.toSorted()).toEqual([...model].toSorted());
+        const bytes = [...model].reduce(
+          (sum, [topic, payload]) => sum + 2 + topic.length + payload.length,
+          0,
+        );
+        expect(tree.bytes).toBe(bytes);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('a topic finds its own at once, a filter with a wildcard has to wait for them', async () => {
+    const { tree, work } = begun();
+    expect([
+      tree.count,
+      tree.mayMatch('t/7'),
+      tree.mayMatch('t/100'),
+      tree.mayMatch('+/x'),
+    ]).toEqual([100, true, false, true]);
+    expect([tree.isComplete('t/7'), tree.isComplete('t/+'), tree.isComplete('#')]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(matching(tree, 't/9').map(({ topic }) => topic)).toEqual(['t/9']);
+    let isRestored = false;
+    void tree.restored.then(() => {
+      isRestored = true;
+    });
+    work.next();
+    await settle();
+    expect(isRestored).toBe(false);
+    while (!work.next().done);
+    await tree.restored;
+    expect(tree.isComplete('#')).toBe(true);
+  });
+
+  test('one of them that can not be restored is a fault, and the others are there', () => {
+    const tree = new RetainedMessages();
+    const faults = createFaults();
+    // Longer than a topic of MQTT.
+    const long = { ...rows[0]!, topic: 'x'.repeat(70_000) };
+    tree.begin(storedMessages([...rows.slice(0, 40), long, ...rows.slice(40)]), faults);
+    const work = tree.restoring();
+    while (!work.next().done);
+    expect([tree.count, faults.counts.load]).toEqual([100, 1]);
+  });
+
+  test('one that was there before a subscription is found by it, although it is restored later', () => {
+    const { tree, work } = begun();
+    set(tree, 't/3', 'new');
+    const upTo = tree.latest;
+    set(tree, 't/4', 'newer');
+    while (!work.next().done);
+    const walk = tree.walk('t/+', upTo)!;
+    const found = walk.take(1000).map(({ topic }) => topic);
+    expect(found).toHaveLength(99);
+    expect(found).not.toContain('t/4');
+  });
 });

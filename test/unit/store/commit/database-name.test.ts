@@ -7,7 +7,7 @@ import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
 import { openReadOnly } from '../../../../src/store/database/sqlite.ts';
 import type { Store } from '../../../../src/store/store.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
-import { startStore } from '../../../support/store.ts';
+import { retainedOf, startStore } from '../../../support/store.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 import { until } from '../../../support/until.ts';
 
@@ -22,6 +22,7 @@ async function start() {
   const folder = tempFolder();
   const { store, lines } = await startStore(folder);
   running = store;
+  retainedOf(store);
   const owner = new FakeOwner(1);
   store.journal.add(['openSession', 1, 'client', 0, NEVER]);
   let last = 0;

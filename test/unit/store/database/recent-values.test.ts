@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { referenceDatabase } from '../../../../src/store/database/migrations.ts';
 import { RecentValues } from '../../../../src/store/database/recent-values.ts';
-import type { Connection } from '../../../../src/store/database/sqlite.ts';
-import { recover } from '../../../../src/store/recovery/load-state.ts';
+import { type Connection, openBytes } from '../../../../src/store/database/sqlite.ts';
+import { RetainedSnapshot } from '../../../../src/store/recovery/retained-snapshot.ts';
 import { createRandom } from '../../../support/random.ts';
 import { retained } from '../../../support/recent.ts';
 
@@ -31,8 +31,20 @@ const slots = (db: Connection): number =>
   db.prepare('SELECT count(*) FROM recent').pluck().get() as number;
 const rows = (db: Connection): string[] =>
   db.prepare('SELECT topic FROM retained ORDER BY topic').pluck().all() as string[];
-const stored = (db: Connection): Map<string, string> =>
-  new Map(recover(db).retained.map(({ topic, payload }) => [topic, payload.toString('latin1')]));
+/** What the next start finds, by topic. */
+function stored(db: Connection): Map<string, string> {
+  const snapshot = new RetainedSnapshot(openBytes(db.serialize()));
+  const { count } = snapshot;
+  const values = new Map<string, string>();
+  for (let part = snapshot.take(3); part.length > 0; part = snapshot.take(3)) {
+    for (const { topic, payload } of part) {
+      expect(values.has(topic)).toBe(false);
+      values.set(topic, payload.toString('latin1'));
+    }
+  }
+  expect(values.size).toBe(count);
+  return values;
+}
 
 test('a value is a row first, and the next one is in a batch', () => {
   const { db, commit } = setUp();

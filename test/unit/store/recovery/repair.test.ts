@@ -13,10 +13,11 @@ import { openConnection } from '../../../../src/store/database/database.ts';
 import { migrate, SCHEMA_VERSION } from '../../../../src/store/database/migrations.ts';
 import { encodeSegment } from '../../../../src/store/database/segment.ts';
 import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
+import type { Connection } from '../../../../src/store/database/sqlite.ts';
 import { asLoss, LOSS_KEY, LOSS_OWNER, type Loss } from '../../../../src/store/recovery/loss.ts';
 import {
   openSound,
-  recoverUnwritable,
+  openUnwritable,
   removeMarkers,
   requestCheck,
 } from '../../../../src/store/recovery/repair.ts';
@@ -227,9 +228,20 @@ describe('marks of an earlier run', () => {
   });
 });
 
+test('a run that could not read its data has it recovered at the next start, whatever the check finds', () => {
+  const file = made();
+  requestCheck(file, 'its retained messages cannot be read');
+  const { records, retained, sessions, aside } = opened(file);
+  expect(records[0]).toMatchObject({ damage: 'its retained messages cannot be read' });
+  expect([retained, sessions, aside.length]).toEqual([RETAINED, 1, 1]);
+  expect(opened(file).lines).toEqual([]);
+});
+
 test('without a disk that can be written, what is stored is read', () => {
-  const recovered = recoverUnwritable(made());
-  expect([recovered.retained.length, recovered.sessions.length]).toEqual([RETAINED, 1]);
-  const empty = recoverUnwritable(databaseFile(tempFolder()));
-  expect([empty.retained.length, empty.sessions.length]).toEqual([0, 0]);
+  const counts = (db: Connection): number[] =>
+    ['retained', 'session'].map(
+      (table) => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number,
+    );
+  expect(counts(openUnwritable(made()))).toEqual([RETAINED, 1]);
+  expect(counts(openUnwritable(databaseFile(tempFolder())))).toEqual([0, 0]);
 });
