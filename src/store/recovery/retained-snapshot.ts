@@ -68,22 +68,29 @@ export class RetainedSnapshot {
     return row && messageOf(row);
   }
 
-  /** The next messages, at most `limit` that are read from the disk; none when all have been taken, or after `close`. */
+  /** The next messages, at most `limit`; none when all have been taken, or after `close`. */
   take(limit: number): StoredRetained[] {
-    const values: StoredRetained[] = [];
-    while (this.#db.open && values.length === 0) {
-      for (let n = 0; n < limit; n++) {
-        const { value, done } = this.#untaken.next();
-        if (done) break;
-        if (value.payload !== undefined) values.push(value);
-      }
-      if (values.length > 0) break;
+    if (!this.#db.open) return [];
+    const values = this.#takeRecent(limit);
+    while (values.length === 0) {
       const rows = this.#next.all(this.#last, limit);
-      if (rows.length === 0) this.close();
+      this.#last = rows.at(-1)?.rowid ?? this.#last;
       for (const row of rows) {
         if (this.#recent.get(row.topic)?.payload === undefined) values.push(messageOf(row));
       }
-      this.#last = rows.at(-1)?.rowid ?? this.#last;
+      if (rows.length > 0) continue;
+      this.close();
+      break;
+    }
+    return values;
+  }
+
+  #takeRecent(limit: number): StoredRetained[] {
+    const values: StoredRetained[] = [];
+    while (values.length < limit) {
+      const { value, done } = this.#untaken.next();
+      if (done) break;
+      if (value.payload !== undefined) values.push(value);
     }
     return values;
   }

@@ -65,6 +65,28 @@ test('all that was stored when it began, each once, whatever is committed meanwh
   );
 });
 
+test('a topic whose latest value is in its row again does not end the values in batches', () => {
+  const { file, db } = made();
+  const large = 'x'.repeat(100_000);
+  write(db, [
+    [
+      ['a', '1'],
+      ['b', '1'],
+    ],
+    [
+      ['a', '2'],
+      ['b', '2'],
+    ],
+    [['a', large]],
+  ]);
+  for (const limit of [1, 5]) {
+    const snapshot = new RetainedSnapshot(openConnection(file));
+    const taken: string[] = [];
+    for (let n = 0; n < 4; n++) taken.push(...snapshot.take(limit).map(({ topic }) => topic));
+    expect(taken).toEqual(['b', 'a']);
+  }
+});
+
 test('a row that does not fit is left out, and a row with a number that is not exact ends nothing', () => {
   const { db } = made();
   const insert = `INSERT INTO retained (rowid, topic, qos, payload) VALUES`;
