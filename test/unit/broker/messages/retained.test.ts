@@ -159,7 +159,7 @@ describe('while stored messages are being restored', () => {
     });
     work.next();
     await settle();
-    expect(isRestored).toBe(false);
+    expect([isRestored, tree.count]).toEqual([false, 100]);
     while (!work.next().done);
     await tree.restored;
     expect(tree.isComplete('#')).toBe(true);
