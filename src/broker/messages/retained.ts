@@ -4,6 +4,7 @@ import type { Qos } from '../../mqtt/codec.ts';
 import { createMessage, type Message } from '../../queue/message.ts';
 import type { StoredRetained } from '../../store/recovery/retained-snapshot.ts';
 import type { Store } from '../../store/store.ts';
+import type { StoredRetainedMessages } from '../../store/stored-retained.ts';
 import { type Retained, RetainedNode, RetainedWalk } from './retained-walk.ts';
 import { filterPath, topicPath } from './tree-levels.ts';
 
@@ -14,13 +15,7 @@ interface Share {
 }
 
 /** The retained messages of the last run, which are read while this one runs. */
-export interface StoredMessages {
-  readonly count: number;
-  /** The message of a topic, whether it was taken or not. */
-  find(topic: string): StoredRetained | undefined;
-  /** The next ones, at most `limit`; none when all have been taken. */
-  take(limit: number): readonly StoredRetained[];
-}
+export type StoredMessages = Pick<StoredRetainedMessages, 'count' | 'find' | 'take'>;
 
 /** How many stored messages are restored in one part of the work. */
 const PART = 32;
