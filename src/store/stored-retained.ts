@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { requestCheck } from './recovery/repair.ts';
+import { isOfDisk, requestCheck } from './recovery/repair.ts';
 import type { RetainedSnapshot, StoredRetained } from './recovery/retained-snapshot.ts';
 
 export interface StoredRetainedParts {
@@ -25,9 +25,9 @@ export class StoredRetainedMessages {
     this.count = parts.snapshot.count;
   }
 
-  /** The next messages, at most `limit`; none when all have been taken. */
-  take(limit: number): StoredRetained[] {
-    return this.#read((snapshot) => snapshot.take(limit)) ?? [];
+  /** The next messages, at most `limit`, perhaps none; undefined when all have been taken. */
+  take(limit: number): StoredRetained[] | undefined {
+    return this.#read((snapshot) => snapshot.take(limit));
   }
 
   /** The message that a topic had; only until all have been taken. */
@@ -46,7 +46,7 @@ export class StoredRetainedMessages {
     } catch (error) {
       snapshot.close();
       const reason = `its retained messages can't be read: ${(error as Error).message}`;
-      requestCheck(file, reason);
+      requestCheck(file, isOfDisk(error) ? '' : reason);
       const sentence = `${file}: ${reason}; the gateway ends, its next start recovers what can be read`;
       log.fatal({ err: error }, sentence);
       onFatal(new Error(sentence, { cause: error }));

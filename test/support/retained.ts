@@ -18,6 +18,6 @@ export function storedMessages(messages: Iterable<StoredRetained>): StoredMessag
   return {
     count: byTopic.size,
     find: (topic) => byTopic.get(topic),
-    take: (limit) => untaken.splice(0, limit),
+    take: (limit) => (untaken.length > 0 ? untaken.splice(0, limit) : undefined),
   };
 }

@@ -58,6 +58,6 @@ export function openWriter(folder: string): {
 /** All retained messages that were stored at the start; until they are read, the database stays open for reading. */
 export function retainedOf({ retained }: Store): StoredRetained[] {
   const all: StoredRetained[] = [];
-  for (let part = retained.take(100); part.length > 0; part = retained.take(100)) all.push(...part);
+  for (let part = retained.take(100); part; part = retained.take(100)) all.push(...part);
   return all;
 }

@@ -42,8 +42,8 @@ export class RetainedMessages {
   #stored: StoredMessages | undefined;
   /** How many are not restored yet. */
   #unread = 0;
-  /** Topics whose stored message was deleted before it was restored. */
-  readonly #deleted = new Set<string>();
+  /** Topics whose stored message was restored before its turn or was deleted: it must not come again. */
+  readonly #handled = new Set<string>();
   #faults: Faults | undefined;
   #onRestored = (): void => undefined;
   /** Resolves when all stored messages are restored. */
@@ -56,7 +56,6 @@ export class RetainedMessages {
     return this.#shares;
   }
 
-  /** Until all are restored, a topic with a new message may be counted twice. */
   get count(): number {
     return this.#nodes.size + this.#unread;
   }
@@ -74,6 +73,8 @@ export class RetainedMessages {
   }
 
   set(topic: string, qos: Qos, message: Message, publisher = ''): void {
+    // What is stored must not replace it later.
+    if (this.#stored) this.get(topic);
     this.#put(topic, qos, message, publisher, ++this.latest);
   }
 
@@ -125,7 +126,7 @@ export class RetainedMessages {
 
   /** False if there was none. */
   delete(topic: string): boolean {
-    if (this.#stored && this.get(topic)) this.#deleted.add(topic);
+    if (this.#stored && this.get(topic)) this.#handled.add(topic);
     const last = this.#nodes.get(topic);
     if (!last) return false;
     this.#nodes.delete(topic);
@@ -158,23 +159,28 @@ export class RetainedMessages {
   *restoring(): WorkParts {
     for (;;) {
       const rows = this.#stored!.take(PART);
-      if (rows.length === 0) break;
-      this.#unread -= rows.length;
+      if (!rows) break;
       for (const row of rows) {
-        if (!this.#nodes.has(row.topic) && !this.#deleted.has(row.topic)) this.#restore(row);
+        if (this.#handled.has(row.topic)) continue;
+        this.#unread--;
+        this.#restore(row);
       }
       yield;
     }
     this.#stored = undefined;
     this.#unread = 0;
-    this.#deleted.clear();
+    this.#handled.clear();
     this.#onRestored();
   }
 
   #restoreOne(topic: string): Retained | undefined {
-    if (this.#deleted.has(topic)) return undefined;
+    if (this.#handled.has(topic)) return undefined;
     const row = this.#stored!.find(topic);
-    if (row) this.#restore(row);
+    if (row) {
+      this.#handled.add(topic);
+      this.#unread--;
+      this.#restore(row);
+    }
     return this.#nodes.get(topic)?.retained;
   }
 

@@ -91,7 +91,9 @@ export class Subscriptions {
       if (subscribed.length === 0) return;
       const parts = { session, retained, subscribed, held: false, setAside };
       if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
-      for (const each of subscribed) session.feed(each);
+      for (const each of subscribed) {
+        if (session.subscriptions.has(each.filter)) session.feed(each);
+      }
     });
     this.#run(
       client,

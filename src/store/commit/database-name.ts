@@ -21,6 +21,11 @@ export class NameLostError extends Error {
   }
 }
 
+/** The log was deleted, and can't be moved into the database yet: the batch may be written later. */
+class LogInUseError extends Error {
+  readonly code = 'SQLITE_BUSY';
+}
+
 /**
  * Watches over the name of an open database. SQLite still writes to a file that was deleted or replaced; what
  * is acknowledged then is gone with the process. A deleted database is written again under its name. Where another
@@ -85,9 +90,10 @@ export class DatabaseName {
     }
   }
 
-  /** Moves all of the log that was deleted into the database. */
+  /** Moves all of the log that was deleted into the database; not yet while another connection reads from it. */
   #saveLog(): 'reopen' {
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    const [{ busy }] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }];
+    if (busy !== 0) throw new LogInUseError('another connection reads from the deleted log');
     return 'reopen';
   }
 

@@ -102,7 +102,7 @@ export function openSound(file: string, log: Logger, fault?: string): Connection
 function requestedRecovery(file: string): string | undefined {
   const marker = needsCheck(file);
   if (!statSync(marker, { throwIfNoEntry: false })?.isFile()) return undefined;
-  return readFileSync(marker, 'utf8').slice(0, FAULT_CHARACTERS) || undefined;
+  return readFileSync(marker, 'utf8').slice(0, FAULT_CHARACTERS).trim() || undefined;
 }
 
 /** Without its log, the database takes no writes. */

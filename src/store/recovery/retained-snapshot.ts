@@ -68,19 +68,20 @@ export class RetainedSnapshot {
     return row && messageOf(row);
   }
 
-  /** The next messages, at most `limit`; none when all have been taken, or after `close`. */
-  take(limit: number): StoredRetained[] {
-    if (!this.#db.open) return [];
+  /** The next messages, at most `limit`, perhaps none; undefined when all have been taken, or after `close`. */
+  take(limit: number): StoredRetained[] | undefined {
+    if (!this.#db.open) return undefined;
     const values = this.#takeRecent(limit);
-    while (values.length === 0) {
-      const rows = this.#next.all(this.#last, limit);
-      this.#last = rows.at(-1)?.rowid ?? this.#last;
-      for (const row of rows) {
-        if (this.#recent.get(row.topic)?.payload === undefined) values.push(messageOf(row));
-      }
-      if (rows.length > 0) continue;
+    if (values.length > 0) return values;
+    const rows = this.#next.all(this.#last, limit);
+    const last = rows.at(-1);
+    if (!last) {
       this.close();
-      break;
+      return undefined;
+    }
+    this.#last = last.rowid;
+    for (const row of rows) {
+      if (this.#recent.get(row.topic)?.payload === undefined) values.push(messageOf(row));
     }
     return values;
   }

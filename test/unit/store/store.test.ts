@@ -50,7 +50,7 @@ test('an empty folder is an empty store, and starts are counted', async () => {
       nextSessionKey: 1,
       nextMessageId: 1,
     });
-    expect([store.retained.count, store.retained.take(1)]).toEqual([0, []]);
+    expect([store.retained.count, store.retained.take(1)]).toEqual([0, undefined]);
     expect(lines).toEqual(['store open']);
     expect(store.troubles()).toEqual([]);
     if (lastBoot !== undefined) expect(store.bootNumber.value).toBe(lastBoot + 1);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Rights } from '../../../../src/access/rules.ts';
 import { TurnBudget } from '../../../../src/base/turn-budget.ts';
 import { MemoryDisk } from '../../../support/memory-disk.ts';
 import * as packets from '../../../support/packets.ts';
@@ -95,6 +96,28 @@ test('a persistent session has them in its queue before its SUBACK', async () =>
   expect(queue?.size).toBe(STORED);
   await pass(() => reader.payloads().length === STORED);
 });
+
+test.each([
+  [0, true],
+  [1, true],
+  [1, false],
+] as const)(
+  'a client that loses its right meanwhile gets none, at QoS %s, clean session: %s',
+  async (qos, clean) => {
+    const { plane, open, isRestored, pass } = setUp(qos);
+    const reader = open('reader', clean);
+    reader.send(packets.subscribe(1, [['t/#', qos]]));
+    const session = plane.sessions.byClientId.get('reader')!;
+    await pass(() => session.subscriptions.size === 1);
+    const none = { maySubscribe: () => false, mayPublish: () => false, readable: () => [] };
+    plane.subscriptions.revokeSubscriptions(session, none as unknown as Rights);
+    await pass(isRestored);
+    await pass(() => reader.received().some(({ type }) => type === 'suback'));
+    for (let n = 0; n < 50; n++) await turn();
+    expect(isRestored()).toBe(true);
+    expect(reader.payloads()).toEqual([]);
+  },
+);
 
 test('one that was deleted before it was in memory is deleted on the disk', async () => {
   const { disk, plane, open, isRestored, pass } = setUp(0);

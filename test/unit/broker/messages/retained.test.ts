@@ -124,6 +124,7 @@ describe('while stored messages are being restored', () => {
             set(tree, topic, 'new');
             model.set(topic, 'new');
           } else expect(tree.payloadOf(topic)?.toString()).toBe(model.get(topic));
+          expect(tree.count).toBe(model.size);
         }
         while (!work.next().done);
         expect(tree.count).toBe(model.size);

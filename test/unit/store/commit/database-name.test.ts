@@ -18,11 +18,11 @@ afterEach(async () => {
 });
 
 /** A running store with a session, and a publisher whose messages are numbered. */
-async function start() {
+async function start({ isRead = true } = {}) {
   const folder = tempFolder();
   const { store, lines } = await startStore(folder);
   running = store;
-  retainedOf(store);
+  if (isRead) retainedOf(store);
   const owner = new FakeOwner(1);
   store.journal.add(['openSession', 1, 'client', 0, NEVER]);
   let last = 0;
@@ -141,6 +141,19 @@ test('a log that is deleted is moved into the database, and commits go on', asyn
     publish();
     return existsSync(`${file}-wal`);
   });
+  await until('all is acknowledged', () => !store.journal.waiting);
+  expect(messagesIn(file)).toEqual(expect.arrayContaining(acknowledged));
+  expect(store.troubles()).toEqual([]);
+});
+
+test('a log that is deleted while the retained messages of the last run are still read is saved after that', async () => {
+  const { file, store, acknowledged, publish } = await start({ isRead: false });
+  for (const part of ['-wal', '-shm']) rmSync(file + part);
+  await until('the log can not be saved yet', () => {
+    publish();
+    return store.troubles().length > 0;
+  });
+  retainedOf(store);
   await until('all is acknowledged', () => !store.journal.waiting);
   expect(messagesIn(file)).toEqual(expect.arrayContaining(acknowledged));
   expect(store.troubles()).toEqual([]);

@@ -36,7 +36,7 @@ function stored(db: Connection): Map<string, string> {
   const snapshot = new RetainedSnapshot(openBytes(db.serialize()));
   const { count } = snapshot;
   const values = new Map<string, string>();
-  for (let part = snapshot.take(3); part.length > 0; part = snapshot.take(3)) {
+  for (let part = snapshot.take(3); part; part = snapshot.take(3)) {
     for (const { topic, payload } of part) {
       expect(values.has(topic)).toBe(false);
       values.set(topic, payload.toString('latin1'));

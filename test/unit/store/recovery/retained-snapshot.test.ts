@@ -49,13 +49,12 @@ test('all that was stored when it began, each once, whatever is committed meanwh
       const snapshot = new RetainedSnapshot(openConnection(file));
       expect(snapshot.count).toBe(expected.size);
       const taken: [string, string][] = [];
-      for (let last = -1; taken.length > last; ) {
-        last = taken.length;
+      for (let rows = snapshot.take(limit); rows; rows = snapshot.take(limit)) {
+        for (const { topic, payload } of rows) taken.push([topic, `${payload}`]);
+        write(db, meanwhile);
         for (const topic of ['a', 'e']) {
           expect(snapshot.find(topic)?.payload.toString()).toBe(expected.get(topic));
         }
-        for (const { topic, payload } of snapshot.take(limit)) taken.push([topic, `${payload}`]);
-        write(db, meanwhile);
       }
       db.close();
       expect(taken.toSorted()).toEqual([...expected].toSorted());
@@ -82,7 +81,8 @@ test('a topic whose latest value is in its row again does not end the values in 
   for (const limit of [1, 5]) {
     const snapshot = new RetainedSnapshot(openConnection(file));
     const taken: string[] = [];
-    for (let n = 0; n < 4; n++) taken.push(...snapshot.take(limit).map(({ topic }) => topic));
+    for (let n = 0; n < 6; n++)
+      taken.push(...(snapshot.take(limit) ?? []).map(({ topic }) => topic));
     expect(taken).toEqual(['b', 'a']);
   }
 });
@@ -94,8 +94,8 @@ test('a row that does not fit is left out, and a row with a number that is not e
     `${insert} (1, 'a', 0, x'31'), (2, 'b', 7, x'31'), (${LAST}, 'c', 0, x'31'), (4, 'd', 0, x'31')`,
   );
   const snapshot = new RetainedSnapshot(db);
-  expect(snapshot.take(10).map(({ topic }) => topic)).toEqual(['a', 'd']);
-  expect(snapshot.take(10)).toEqual([]);
+  expect(snapshot.take(10)?.map(({ topic }) => topic)).toEqual(['a', 'd']);
+  expect(snapshot.take(10)).toBeUndefined();
 });
 
 test('nothing is taken after it was closed', () => {
@@ -104,5 +104,5 @@ test('nothing is taken after it was closed', () => {
   const snapshot = new RetainedSnapshot(db);
   expect(snapshot.take(1)).toHaveLength(1);
   snapshot.close();
-  expect(snapshot.take(1)).toEqual([]);
+  expect(snapshot.take(1)).toBeUndefined();
 });
