@@ -31,9 +31,8 @@ export function* enqueueRetained(
   const { session, retained, subscribed, held } = parts;
   for (const { filter, qos, upTo, grant } of subscribed) {
     if (qos > 0 && !retained.isComplete(filter)) yield retained.restored;
-    // It may have ended meanwhile, for example with the right to it.
-    if (!session.subscriptions.has(filter)) continue;
     const walk = qos > 0 ? retained.walk(filter, upTo) : undefined;
+    // The subscription may end meanwhile, for example with the right to it.
     while (walk && !walk.isDone && session.subscriptions.has(filter)) {
       yield* session.copies.find(retained);
       for (const each of walk.take(STEP)) {

@@ -99,6 +99,7 @@ test('a persistent session has them in its queue before its SUBACK', async () =>
 
 test.each([
   [0, true],
+  [0, false],
   [1, true],
   [1, false],
 ] as const)(

@@ -166,6 +166,18 @@ describe('while stored messages are being restored', () => {
     expect(tree.isComplete('#')).toBe(true);
   });
 
+  test('one that was deleted after its turn does not come again', () => {
+    const { tree, work } = begun();
+    work.next();
+    expect([tree.delete('t/0'), tree.payloadOf('t/0'), tree.delete('t/0')]).toEqual([
+      true,
+      undefined,
+      false,
+    ]);
+    while (!work.next().done);
+    expect([tree.payloadOf('t/0'), tree.count]).toEqual([undefined, 99]);
+  });
+
   test('one of them that can not be restored is a fault, and the others are there', () => {
     const tree = new RetainedMessages();
     const faults = createFaults();
