@@ -25,41 +25,39 @@ async function connects(target, count, options, prefix) {
   }
 }
 
+/** A case beside connected sessions; so many connections for each of them come before, at most `LATER`. */
+function besideSessions({ title, takes, small, before }) {
+  return {
+    ...{ title, takes, small },
+    sizes: [10, 100, 1000],
+    unit: 'ms',
+    figure: 'processor time for one',
+    bound: '`connections`: 1,000',
+    mosquitto: true,
+    async run(target, size) {
+      const present = await sessions(target, size, { filters: ['p/#'] });
+      await connects(target, Math.min(LATER, before * size), { filters: FILTERS }, 'l');
+      const cost = await connectCost(target, { filters: FILTERS }, 'c');
+      for (const { socket } of present) socket.destroy();
+      return cost;
+    },
+  };
+}
+
 export const connectCases = {
-  connect: {
+  connect: besideSessions({
     title: 'CONNECT, five subscriptions, DISCONNECT, connected sessions',
     takes: '30 s',
-    sizes: [10, 100, 1000],
     small: [10, 20],
-    unit: 'ms',
-    figure: 'processor time for one',
-    bound: '`connections`: 1,000',
-    mosquitto: true,
-    async run(target, size) {
-      const present = await sessions(target, size, { filters: ['p/#'] });
-      const cost = await connectCost(target, { filters: FILTERS }, 'c');
-      for (const { socket } of present) socket.destroy();
-      return cost;
-    },
-  },
-  'connect-later': {
+    before: 0,
+  }),
+  // V8 compiles the code again while it learns how it is used: thousands of connections until nothing changes.
+  'connect-later': besideSessions({
     title: 'the same after 10,000 more, connected sessions',
     takes: '2 min',
-    sizes: [10, 100, 1000],
     small: [1, 2],
-    unit: 'ms',
-    figure: 'processor time for one',
-    bound: '`connections`: 1,000',
-    mosquitto: true,
-    async run(target, size) {
-      const present = await sessions(target, size, { filters: ['p/#'] });
-      // V8 compiles the code again while it learns how it is used: thousands of connections until nothing changes.
-      await connects(target, Math.min(LATER, CONNECTS * size), { filters: FILTERS }, 'l');
-      const cost = await connectCost(target, { filters: FILTERS }, 'c');
-      for (const { socket } of present) socket.destroy();
-      return cost;
-    },
-  },
+    before: CONNECTS,
+  }),
   'connect-full': {
     title: 'the same as new persistent sessions at the limit of absent ones, sessions',
     takes: '1 min',

@@ -40,17 +40,20 @@ export function tableOf(rows) {
   ].join('\n');
 }
 
-/** The page with the lines that were measured in place of those with the same title. */
-export function withTable(page, rows) {
+/** The page with the lines that were measured in place of those with the same title; `titles` is the order of all lines. */
+export function withTable(page, rows, titles) {
   const [head, rest] = page.split(BEGIN);
   const [old, tail] = rest.split(END);
-  const titles = rows.map(({ title }) => `| ${title} |`);
+  const isOf = (line, title) => line.startsWith(`| ${title} |`);
   const kept = old
     .split('\n')
     .filter((line) => line.startsWith('| ') && !line.startsWith('| what |'))
     .filter((line) => !line.startsWith('| --- |'))
-    .filter((line) => !titles.some((title) => line.startsWith(title)));
+    .filter((line) => !rows.some(({ title }) => isOf(line, title)));
   const [first, second, ...lines] = tableOf(rows).split('\n');
-  const table = [first, second, ...kept, ...lines].join('\n');
+  const all = [...kept, ...lines];
+  const placeOf = (line) => titles.findIndex((title) => isOf(line, title));
+  all.sort((a, b) => placeOf(a) - placeOf(b));
+  const table = [first, second, ...all].join('\n');
   return `${head}${BEGIN}\n\n${table}\n\n${END}${tail}`;
 }

@@ -206,7 +206,10 @@ export class Store implements Service {
     await this.journal.flush();
   }
 
-  /** Resolves when all changes are in the database file, deferred changes too; then the write-ahead log is empty. */
+  /**
+   * Resolves when all changes are on disk, deferred changes too; then the write-ahead log is empty, unless retained
+   * messages of the last run are still read from it.
+   */
   async flushAndCheckpoint(): Promise<void> {
     await this.journal.flush();
     await this.#writer.checkpoint();

@@ -7,6 +7,7 @@ import {
   DATABASE_REPLACED,
   isFull,
   isReadOnly,
+  LOG_MISSING,
 } from './database/sqlite-errors.ts';
 
 /** Another file has the name of the database; `kept` is the file with what was acknowledged. */
@@ -18,8 +19,9 @@ export function describeReplaced(folder: string, kept: string): string {
 export function describeWriteError({ code, message }: WriteError, folder: string): string {
   const effect = 'QoS 1 and 2 messages are not acknowledged until it does';
   if (code === DATABASE_REPLACED) return describeReplaced(folder, message);
-  if (code === DATABASE_MISSING) {
-    return `${databaseFile(folder)} was deleted while the gateway runs: it is written again from what is still open; ${effect}`;
+  if (code === DATABASE_MISSING || code === LOG_MISSING) {
+    const part = code === LOG_MISSING ? '-wal' : '';
+    return `${databaseFile(folder)}${part} was deleted while the gateway runs: it is written again from what is still open; ${effect}`;
   }
   if (isFull(code) && hasItsShare(folder)) {
     return `the database has taken its share, half of the file system of ${folder}: purge a queue (cellgate queue list), or give it a larger one; ${effect}`;

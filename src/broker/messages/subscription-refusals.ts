@@ -44,6 +44,11 @@ const TOO_DEEP: Refused = {
   code: QUOTA_EXCEEDED,
 };
 
+/** Whether the client's present rights allow the subscription. */
+export function isAllowed({ access }: Client, filter: string): boolean {
+  return access === undefined || access.rights.maySubscribe(topicFilterOf(filter));
+}
+
 /** Decides which subscriptions a client may have. */
 export class SubscriptionRefusals {
   readonly #parts: SubscriptionRefusalsParts;
@@ -53,13 +58,13 @@ export class SubscriptionRefusals {
   }
 
   /** Why the client may not subscribe to the filter; undefined where it may. Refused are shared subscriptions without a share name or filter, filters that match what the client may not read, and too many filters. */
-  of({ session, access }: Client, filter: string): Refused | undefined {
-    const { subscriptions } = session!;
+  of(client: Client, filter: string): Refused | undefined {
+    const { subscriptions } = client.session!;
     const problem = isShared(filter) ? shareProblem(filter) : undefined;
     if (problem)
       return { reason: `the shared subscription ${problem}`, code: TOPIC_FILTER_INVALID };
     const topicFilter = topicFilterOf(filter);
-    if (access && !access.rights.maySubscribe(topicFilter)) return NOT_ALLOWED;
+    if (!isAllowed(client, filter)) return NOT_ALLOWED;
     if (subscriptions.has(filter)) return undefined;
     const { deepWildcards } = this.#parts.router;
     if (deepWildcards >= DEEP_WILDCARDS && hasDeepWildcard(filterPath(topicFilter))) {

@@ -32,6 +32,7 @@ import type { Subscribed } from './retained-feed.ts';
 import type { Session } from './session.ts';
 import { storedOptions } from './subscription-options.ts';
 import {
+  isAllowed,
   NOT_ALLOWED,
   type SubscriptionLimits,
   SubscriptionRefusals,
@@ -89,11 +90,10 @@ export class Subscriptions {
     const pendingAck = client.doWhenStored(() => {
       client.answer(encodeAnswer(client, packet.packetId, codes, reasons));
       if (subscribed.length === 0) return;
-      const parts = { session, retained, subscribed, held: false, setAside };
+      const parts = { client, retained, subscribed, held: false, setAside };
       if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
-      for (const each of subscribed) {
-        if (session.subscriptions.has(each.filter)) session.feed(each);
-      }
+      // The right may have ended meanwhile.
+      for (const each of subscribed) if (isAllowed(client, each.filter)) session.feed(each);
     });
     this.#run(
       client,
@@ -135,7 +135,7 @@ export class Subscriptions {
     subscribed.sort((a, b) => b.qos - a.qos);
     if (session.persistent) {
       // Before the SUBACK: a persistent session has these on disk together with its subscriptions.
-      yield* enqueueRetained({ session, retained, subscribed, held: true, setAside });
+      yield* enqueueRetained({ client, retained, subscribed, held: true, setAside });
       store.journal.notifyAfterCommit(pendingAck);
     }
     pendingAck.done();

@@ -1,8 +1,13 @@
 import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { prepareFolder } from '../database/data-folder.ts';
-import { type Connection, openFile } from '../database/sqlite.ts';
-import { DATABASE_MISSING, DATABASE_REPLACED, errorCode } from '../database/sqlite-errors.ts';
+import { type Connection, emptyLog, openFile } from '../database/sqlite.ts';
+import {
+  DATABASE_MISSING,
+  DATABASE_REPLACED,
+  errorCode,
+  LOG_MISSING,
+} from '../database/sqlite-errors.ts';
 import { FileIdentity } from './file-identity.ts';
 
 /** The shortest time between two checks of the files. */
@@ -22,8 +27,8 @@ export class NameLostError extends Error {
 }
 
 /** The log was deleted, and can't be moved into the database yet: the batch may be written later. */
-class LogInUseError extends Error {
-  readonly code = 'SQLITE_BUSY';
+class LogMissingError extends Error {
+  readonly code = LOG_MISSING;
 }
 
 /**
@@ -92,8 +97,7 @@ export class DatabaseName {
 
   /** Moves all of the log that was deleted into the database; not yet while another connection reads from it. */
   #saveLog(): 'reopen' {
-    const [{ busy }] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }];
-    if (busy !== 0) throw new LogInUseError('another connection reads from the deleted log');
+    if (!emptyLog(this.#db)) throw new LogMissingError('another connection reads from the log');
     return 'reopen';
   }
 

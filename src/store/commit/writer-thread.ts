@@ -7,8 +7,8 @@ import { migrate } from '../database/migrations.ts';
 import { RecentValues } from '../database/recent-values.ts';
 import { SegmentEdits } from '../database/segment-edits.ts';
 import { SegmentTable } from '../database/segment-table.ts';
-import type { Connection, Statement } from '../database/sqlite.ts';
-import { errorCode, isFull, isNameLost } from '../database/sqlite-errors.ts';
+import { type Connection, emptyLog, type Statement } from '../database/sqlite.ts';
+import { errorCode, isFaultOfChange, isFull, isNameLost } from '../database/sqlite-errors.ts';
 import { type Batch, RANGE, SEGMENT, SHARED } from './batch.ts';
 import { DatabaseName } from './database-name.ts';
 import { type Operations, prepareOperations } from './operations.ts';
@@ -37,6 +37,11 @@ type SegmentNumbers = [
   offset: number,
   length: number,
 ];
+
+/** A checkpoint has to wait: the batch may be written later. */
+class LogInUseError extends Error {
+  readonly code = 'SQLITE_BUSY';
+}
 
 interface Prepared {
   readonly db: Connection;
@@ -172,11 +177,14 @@ let outcomeUnknown = false;
 let parts: Batch[] = [];
 const freeSpace = new FreeSpace();
 
-/** Whether a commit is on disk already, when it is tried again; one without segments may be written twice. */
+/**
+ * Whether a commit is on disk already, when it is tried again; one without segments may be written twice. Throws while
+ * that can't be known.
+ */
 function isWritten(to: Prepared, commit: readonly Batch[]): boolean {
   const segments = commit.find((part) => part.segments.length > 0)?.segments;
   // The kernel marks pages as written although their fsync failed; a checkpoint writes their content again.
-  to.db.pragma('wal_checkpoint(TRUNCATE)');
+  if (!emptyLog(to.db)) throw new LogInUseError('another connection reads from the log');
   return segments !== undefined && to.segments.has(segments[0]!, segments[1]!);
 }
 
@@ -237,7 +245,7 @@ function handle(request: Exclude<Request, { kind: 'close' | 'prepare' | 'forget'
       };
     }
     case 'checkpoint':
-      writable().db.pragma('wal_checkpoint(TRUNCATE)');
+      emptyLog(writable().db);
       return { kind: 'checkpointed' };
     case 'giveBack':
       return { kind: 'givenBack', bytes: freeSpace.giveBack(writable().db) };
@@ -262,7 +270,8 @@ port.on('message', async (request: Request) => {
   } catch (error) {
     const { message } = error as Error;
     const code = errorCode(error) || 'ERROR';
-    if (request.kind === 'write' && !isFull(code) && !isNameLost(code)) outcomeUnknown = true;
+    const isUnwritten = isFull(code) || isNameLost(code) || isFaultOfChange(code);
+    if (request.kind === 'write' && !isUnwritten) outcomeUnknown = true;
     recoverConnection(code);
     reply =
       request.kind === 'write'

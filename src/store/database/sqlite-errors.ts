@@ -3,8 +3,9 @@
  * An extended code begins with its primary one: `SQLITE_IOERR_FSYNC`.
  */
 
-/** Codes of the store itself: the database was deleted, or another file has its name. */
+/** Codes of the store itself: the database or its log was deleted, or another file has its name. */
 export const DATABASE_MISSING = 'DATABASE_MISSING';
+export const LOG_MISSING = 'DATABASE_LOG_MISSING';
 export const DATABASE_REPLACED = 'DATABASE_REPLACED';
 
 /** The code of an error of SQLite or the kernel; '' if it has none. */
@@ -38,9 +39,9 @@ export function isWriteFailure(code: string): boolean {
   return /^(SQLITE_(FULL|READONLY|CANTOPEN|IOERR|PERM)|EROFS$|ENOSPC$|EDQUOT$)/.test(code);
 }
 
-/** The database has lost its name; the connection to it still works. */
+/** The database or its log has lost its name; the connection to it still works. */
 export function isNameLost(code: string): boolean {
-  return code === DATABASE_MISSING || code === DATABASE_REPLACED;
+  return code === DATABASE_MISSING || code === LOG_MISSING || code === DATABASE_REPLACED;
 }
 
 /** One change of the commit can't be written, whatever the state of the disk: its values are wrong or too large. */

@@ -26,6 +26,12 @@ export function openBytes(bytes: Buffer): Connection {
   return new Database(bytes);
 }
 
+/** Moves the write-ahead log into the database; false if another connection still reads from it. Throws SQLite's error. */
+export function emptyLog(db: Connection): boolean {
+  const [{ busy }] = db.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }];
+  return busy === 0;
+}
+
 /** SQLite's error with its extended result code, for example `SQLITE_IOERR_FSYNC`. */
 export function isSqliteError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Database.SqliteError;

@@ -13,15 +13,17 @@ const HIGHEST = 2n ** 63n - 1n;
 
 /**
  * How many numbers are missing in a salvaged table where its damaged tree had gaps. What was at the end of a queue
- * is not among them: nothing that is left has a higher number.
+ * is not among them: nothing that is left has a higher number. Of the last page of the tree, one is.
  */
 export function lostBetween(db: Connection, table: string, gaps: readonly Gap[]): number {
   const rows = db.prepare<bigint[], { queue: number; first: number; last: number }>(
     `${NUMBERED[table]} WHERE id >= coalesce((SELECT max(id) FROM ${table} WHERE id <= ?), ?)
        AND id <= coalesce((SELECT min(id) FROM ${table} WHERE id > ?), ?) ORDER BY id`,
   );
-  let lost = 0;
+  const hasRow = db.prepare<bigint[]>(`SELECT 1 FROM ${table} WHERE id > ? AND id <= ? LIMIT 1`);
+  let all = 0;
   for (const [after, last] of merged(gaps)) {
+    let lost = 0;
     // A row with the last key of a gap was there: of a queue that begins in it, at least that is lost.
     const end = {
       queue: Number(last >> BigInt(NUMBER_BITS)),
@@ -35,8 +37,12 @@ export function lostBetween(db: Connection, table: string, gaps: readonly Gap[])
       }
       before = row;
     }
+    // A tree of one page may have no row, each page of others has one.
+    const isLastPage = after !== LOWEST && last === HIGHEST;
+    if (lost === 0 && isLastPage && !hasRow.get(after, last)) lost = 1;
+    all += lost;
   }
-  return lost;
+  return all;
 }
 
 /** The gaps in order, those that adjoin as one. */

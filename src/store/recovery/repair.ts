@@ -227,8 +227,6 @@ function rebuild(file: string, aside: string, pages: DatabasePages | undefined):
   try {
     migrate(db);
     const found = pages ? salvage(pages, db) : { ...NOTHING };
-    // A damaged page may have the same topic twice.
-    found.retained = db.prepare('SELECT count(*) FROM retained').pluck().get() as number;
     if (pages?.walDamaged) found.unreadable++;
     const { unreadable, lost, ...copied } = found;
     const readable = Object.values(copied).some((count) => count > 0);

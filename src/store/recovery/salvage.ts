@@ -169,12 +169,11 @@ class Salvage {
       if (!sessions.has(session)) return 0;
       const segment = row as unknown as StoredSegment;
       const { entries, sound } = decodeSegment(segment, row.first as number);
-      if (!sound) {
-        this.found.unreadable++;
-        const { count } = segment;
-        if (isWhole(count) && count < 2 ** 20)
-          this.found.lost += Math.max(0, count - entries.length);
-      }
+      const { count } = segment;
+      // A row that is cut off between two entries is sound in itself.
+      const lost = isWhole(count) && count < 2 ** 20 ? Math.max(0, count - entries.length) : 0;
+      if (!sound || lost > 0) this.found.unreadable++;
+      this.found.lost += lost;
       return this.#insertEntries(session, entries);
     };
   }
@@ -253,17 +252,23 @@ class Salvage {
     if (isWhole(count) && count < 2 ** 20) this.found.lost += count;
   }
 
-  /** Adds what is missing in the numbers of messages, and the names that an index has and its table has not. */
+  /**
+   * Adds what is missing in the numbers of messages, and the names that an index has and its table has not. A retained
+   * message whose value is in a batch does not need its row.
+   */
   #countLost(): void {
     for (const table of [SEGMENT, DEAD_LETTER]) {
       this.found.lost += lostBetween(this.#to, table.name, this.#from.gapsOf(table));
     }
+    const recent = recentValues(this.#to);
     for (const table of [RETAINED, WILL, DELAYED_WILL]) {
       if (!this.#damaged.has(table.name)) continue;
       const { name, columns } = table;
       const has = this.#to.prepare(`SELECT 1 FROM ${name} WHERE ${columns[0]} = ?`);
       for (const { values } of this.#from.indexOf(table)) {
-        if (typeof values[0] === 'string' && has.get(values[0]) === undefined) this.found.lost++;
+        const [first] = values;
+        if (typeof first !== 'string' || has.get(first) !== undefined) continue;
+        if (table !== RETAINED || recent.get(first)?.payload === undefined) this.found.lost++;
       }
     }
   }

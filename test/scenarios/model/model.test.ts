@@ -63,6 +63,13 @@ describe('found by the model', () => {
       { do: 'mixed', client: 0, filter: '+/+', qos: 0, burst: [words('a/b', 0, true)] },
     ]));
 
+  test('a retained message comes although UNSUBSCRIBE is right behind SUBSCRIBE', () =>
+    play([
+      { do: 'connect', client: 0, clean: false, will: undefined },
+      { do: 'publish', client: 0, burst: [words('a/b', 0, true)] },
+      { do: 'mixed', client: 0, filter: '+/b', qos: 0, burst: [words('a', 0)] },
+    ]));
+
   test('a QoS 2 message survives a crash in the middle of its handshake on both sides', () =>
     play([
       { do: 'connect', client: 0, clean: false, will: undefined },

@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { WriteError } from '../../../src/store/commit/writer.ts';
 import { databaseFile } from '../../../src/store/database/data-folder.ts';
-import { DATABASE_MISSING, DATABASE_REPLACED } from '../../../src/store/database/sqlite-errors.ts';
+import {
+  DATABASE_MISSING,
+  DATABASE_REPLACED,
+  LOG_MISSING,
+} from '../../../src/store/database/sqlite-errors.ts';
 import {
   describeReplaced,
   describeWriteError,
@@ -26,6 +30,13 @@ test('a database that was deleted', () => {
   const folder = tempFolder();
   expect(describeWriteError(error(DATABASE_MISSING), folder)).toBe(
     `${databaseFile(folder)} was deleted while the gateway runs: it is written again from what is still open; ${effect}`,
+  );
+});
+
+test('a log that was deleted', () => {
+  const folder = tempFolder();
+  expect(describeWriteError(error(LOG_MISSING), folder)).toBe(
+    `${databaseFile(folder)}-wal was deleted while the gateway runs: it is written again from what is still open; ${effect}`,
   );
 });
 

@@ -22,6 +22,7 @@ function setUp(qos: 0 | 1) {
     const reader = new packets.PacketReader();
     const received: packets.Packet[] = [];
     return {
+      connection,
       send: (...bytes: Buffer[]) => connection.data(Buffer.concat(bytes)),
       received() {
         received.push(...reader.push(transport.take()));
@@ -109,9 +110,11 @@ test.each([
     const reader = open('reader', clean);
     reader.send(packets.subscribe(1, [['t/#', qos]]));
     const session = plane.sessions.byClientId.get('reader')!;
-    await pass(() => session.subscriptions.size === 1);
-    const none = { maySubscribe: () => false, mayPublish: () => false, readable: () => [] };
-    plane.subscriptions.revokeSubscriptions(session, none as unknown as Rights);
+    while (session.subscriptions.size === 0) await turn();
+    const rights = { maySubscribe: () => false } as unknown as Rights;
+    reader.connection.access = { identity: { user: 'u', proof: undefined }, rights };
+    // All before anything is on disk: the SUBACK, and what comes after it, wait.
+    await new Promise((ended) => plane.subscriptions.revokeSubscriptions(session, rights, ended));
     await pass(isRestored);
     await pass(() => reader.received().some(({ type }) => type === 'suback'));
     for (let n = 0; n < 50; n++) await turn();
@@ -119,6 +122,15 @@ test.each([
     expect(reader.payloads()).toEqual([]);
   },
 );
+
+test('a session that unsubscribes behind its SUBSCRIBE gets what was retained then', async () => {
+  const { open, isRestored, pass } = setUp(0);
+  const reader = open('reader', false);
+  await pass(isRestored);
+  reader.send(packets.subscribe(1, [['t/#', 0]]), packets.unsubscribe(2, ['t/#']));
+  await pass(() => reader.payloads().length === STORED);
+  expect(reader.received().some(({ type }) => type === 'unsuback')).toBe(true);
+});
 
 test('one that was deleted before it was in memory is deleted on the disk', async () => {
   const { disk, plane, open, isRestored, pass } = setUp(0);

@@ -2,9 +2,17 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { NEVER } from '../../../../src/mqtt/properties.ts';
+import { DatabaseName } from '../../../../src/store/commit/database-name.ts';
 import { databaseFile, lockFolder } from '../../../../src/store/database/data-folder.ts';
+import { openConnection } from '../../../../src/store/database/database.ts';
 import { SegmentTable } from '../../../../src/store/database/segment-table.ts';
 import { openReadOnly } from '../../../../src/store/database/sqlite.ts';
+import {
+  errorCode,
+  isNameLost,
+  isTransient,
+  LOG_MISSING,
+} from '../../../../src/store/database/sqlite-errors.ts';
 import type { Store } from '../../../../src/store/store.ts';
 import { FakeOwner, message } from '../../../support/entries.ts';
 import { retainedOf, startStore } from '../../../support/store.ts';
@@ -153,10 +161,39 @@ test('a log that is deleted while the retained messages of the last run are stil
     publish();
     return store.troubles().length > 0;
   });
+  expect(store.troubles()[0]).toContain(`${file}-wal was deleted while the gateway runs`);
   retainedOf(store);
   await until('all is acknowledged', () => !store.journal.waiting);
   expect(messagesIn(file)).toEqual(expect.arrayContaining(acknowledged));
   expect(store.troubles()).toEqual([]);
+});
+
+test('as long as a deleted log is still read, its connection stays open, however often a commit is tried', () => {
+  const file = databaseFile(tempFolder());
+  const db = openConnection(file);
+  db.pragma('busy_timeout = 20');
+  db.exec('CREATE TABLE t (n); INSERT INTO t VALUES (1)');
+  const reader = openReadOnly(file);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT * FROM t').all();
+  const name = new DatabaseName(file, db);
+  db.exec('INSERT INTO t VALUES (2)');
+  for (const part of ['-wal', '-shm']) rmSync(file + part);
+  for (let n = 0; n < 3; n++) {
+    let code = '';
+    try {
+      name.check(false);
+    } catch (error) {
+      code = errorCode(error);
+    }
+    expect([code, isNameLost(code), isTransient(code)]).toEqual([LOG_MISSING, true, true]);
+  }
+  reader.close();
+  expect(name.check(false)).toBe('reopen');
+  db.close();
+  const again = openConnection(file);
+  expect(again.prepare('SELECT n FROM t').pluck().all()).toEqual([1, 2]);
+  again.close();
 });
 
 test('a database that is deleted just before the stop is there after it', async () => {

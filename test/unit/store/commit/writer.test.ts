@@ -221,8 +221,9 @@ test('a batch whose failed try was on disk after all is not counted twice', asyn
   const copy = structuredClone(batch);
   // The commit is found in the write-ahead log by the connection that is opened after its error.
   await writer.write(batch);
-  exec(`CREATE TRIGGER sick BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END`);
+  exec('ALTER TABLE meta RENAME TO lost');
   await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
+  exec('ALTER TABLE lost RENAME TO meta');
   await writer.write(copy);
   expect(rows('SELECT session, first, count FROM segment')).toEqual([
     [1, 1, 2],
@@ -231,6 +232,35 @@ test('a batch whose failed try was on disk after all is not counted twice', asyn
   expect(rows('SELECT refs FROM message')).toEqual([[2]]);
   await writer.write(pack([], [], [1, 1, 2, 2, 1, 1]));
   expect(rows('SELECT * FROM message')).toEqual([]);
+});
+
+test('a batch whose failed try may be on disk is not written while that can not be known', async () => {
+  const { writer, rows, exec, file } = open();
+  const make = () => pack([], [new FakeOwner(1).entry(message('own'))]);
+  const [batch, copy] = [make(), make()];
+  const reader = openConnection(file);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM segment').get();
+  await writer.write(batch);
+  exec('ALTER TABLE meta RENAME TO lost');
+  await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
+  exec('ALTER TABLE lost RENAME TO meta');
+  await expect(writer.write(structuredClone(copy))).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
+  reader.close();
+  await writer.write(copy);
+  expect(rows('SELECT session, first, count FROM segment')).toEqual([[1, 1, 1]]);
+});
+
+test('a change that breaks a rule does not make the next ones wait for who reads', async () => {
+  const { writer, rows, exec, file } = open();
+  const reader = openConnection(file);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM segment').get();
+  exec(`CREATE TRIGGER sick BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END`);
+  await expect(writer.write(pack([['setMeta', 'k', 1]]))).rejects.toThrow('no');
+  await writer.write(pack([['openSession', 1, 'a', 0, 4_294_967_295]]));
+  reader.close();
+  expect(rows('SELECT client_id FROM session')).toEqual([['a']]);
 });
 
 test('requests are answered in order, loads see what was written before', async () => {

@@ -113,3 +113,16 @@ test('refused messages have numbers too', () => {
   for (const id of [1, 2, 6, 7]) insert.run(id, 'plant', 'r', Buffer.alloc(1));
   expect(lostBetween(db, 'dead_letter', [{ tree, after: 2n, last: 5n }])).toBe(3);
 });
+
+test('of the last page of a tree at least one is lost, where none of its rows is found', () => {
+  const rows: [number, number, number][] = [
+    [1, 1, 10],
+    [1, 11, 20],
+  ];
+  expect(lost(rows, { after: key(1, 11) })).toBe(1);
+  expect(lost(rows, { after: key(1, 1) })).toBe(0);
+});
+
+test('of a tree of one page nothing is known', () => {
+  expect(lost([], {})).toBe(0);
+});

@@ -7,7 +7,7 @@ import type { Connection } from '../../../../src/store/database/sqlite.ts';
 import { salvage } from '../../../../src/store/recovery/salvage.ts';
 import { rowOf, SALVAGE_TABLES } from '../../../../src/store/recovery/salvage-tables.ts';
 import { pagesOf } from '../../../support/pages.ts';
-import { recentRows } from '../../../support/recent.ts';
+import { recentRows, writeRecent } from '../../../support/recent.ts';
 
 /** One segment of a session, each entry with the shared body of this number; 0 for a body of its own. */
 function insert(db: Connection, session: number, bodies: readonly number[], first = 1): void {
@@ -141,6 +141,30 @@ test('a session whose row is lost keeps its queue: its name is in the index, and
     [1, 'a', 0, 2, '', NEVER],
     [2, '\0uplink/p/0/x', 0, 3, '', NEVER],
   ]);
+});
+
+test('what a row that ends between two entries has lost is counted', () => {
+  const [from, to] = [referenceDatabase(), referenceDatabase()];
+  from.exec(`INSERT INTO session VALUES (1, 'a', 0, 0, '', 60)`);
+  insert(from, 1, [0, 0, 0]);
+  insert(from, 1, [0, 0], 11);
+  const shorter = from.prepare('SELECT body FROM segment WHERE first = 11').pluck().get();
+  from.prepare('UPDATE segment SET body = ? WHERE first = 1').run(shorter);
+  expect(salvage(pagesOf(from), to)).toMatchObject({ queued: 4, unreadable: 1, lost: 1 });
+});
+
+test('a retained message whose row is lost is not lost where its value is in a batch', () => {
+  const [from, to] = [referenceDatabase(), referenceDatabase()];
+  from.exec(`INSERT INTO retained VALUES ('only in a row', 0, x'01', 'c', x'', 0)`);
+  writeRecent(from, ['in a batch']);
+  const root = from
+    .prepare(`SELECT rootpage FROM sqlite_schema WHERE name = 'retained'`)
+    .pluck()
+    .get();
+  const pages = pagesOf(from, (page, number) => {
+    if (number === root) page.fill(0xff);
+  });
+  expect(salvage(pages, to)).toMatchObject({ retained: 1, unreadable: 1, lost: 1 });
 });
 
 test('deleted rows stay deleted although the first page, and with it the list of free pages, is lost', () => {
