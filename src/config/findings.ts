@@ -15,6 +15,9 @@ type RawIssue = z.core.$ZodRawIssue;
 /** Of so many findings the value that was meant is looked for. */
 const MOST_MEANT = 100;
 
+/** A schema is used once in a start: to compile it takes longer than to do without. */
+export const PARSED_ONCE = { jitless: true } as const;
+
 /**
  * Validates a source. The messages of a schema say what was expected. Only those of custom checks are
  * whole sentences, unless they have `params: { expectation: true }`.
@@ -27,6 +30,7 @@ export function validate<Schema extends z.ZodType>(
 ): { value: z.output<Schema> | undefined; findings: readonly Finding[] } {
   const known = new Map<string, readonly string[]>();
   const result = schema.safeParse(source.value, {
+    ...PARSED_ONCE,
     reportInput: true,
     error: (issue) => {
       if (issue.code === 'unrecognized_keys') known.set(pathKey(issue.path ?? []), keysOf(issue));

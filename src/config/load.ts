@@ -13,7 +13,7 @@ import { inRouteWarnings } from './checks/in-route-checks.ts';
 import { likelyMistakes, noFolder } from './checks/likely-mistakes.ts';
 import type { Parts, ValidElement } from './checks/parts.ts';
 import { withFilledNames } from './filled-names.ts';
-import { validate } from './findings.ts';
+import { PARSED_ONCE, validate } from './findings.ts';
 import { withOutsideDrivers } from './outside-drivers.ts';
 import { homeAssistantSchema } from './schema/home-assistant.ts';
 import { type HttpConfig, httpSchema } from './schema/http.ts';
@@ -164,16 +164,19 @@ function partsOf(source: Source, drivers: Drivers, sensor: Schemas['sensor']): P
     source.value as Readonly<Record<string, unknown>>;
   const listeners = (broker as { listeners?: unknown } | null | undefined)?.listeners;
   return {
-    cell: cellSchema.safeParse(cell).data ?? 'CELL',
-    names: namesSchema.safeParse(names).data,
-    sensors: valid(sensors, (one) => sensor.safeParse(one)),
-    outputs: valid(outputs, (one) => outputSchema.safeParse(one)),
-    powerFail: powerFail === undefined ? undefined : powerFailSchema.safeParse(powerFail).data,
-    listeners: valid(listeners, (one) => listenerSchema.safeParse(one)),
-    uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one)),
-    http: http === undefined ? undefined : httpSchema.safeParse(http).data,
+    cell: cellSchema.safeParse(cell, PARSED_ONCE).data ?? 'CELL',
+    names: namesSchema.safeParse(names, PARSED_ONCE).data,
+    sensors: valid(sensors, (one) => sensor.safeParse(one, PARSED_ONCE)),
+    outputs: valid(outputs, (one) => outputSchema.safeParse(one, PARSED_ONCE)),
+    powerFail:
+      powerFail === undefined ? undefined : powerFailSchema.safeParse(powerFail, PARSED_ONCE).data,
+    listeners: valid(listeners, (one) => listenerSchema.safeParse(one, PARSED_ONCE)),
+    uplinks: valid(uplinks, (one) => uplinkSchema.safeParse(one, PARSED_ONCE)),
+    http: http === undefined ? undefined : httpSchema.safeParse(http, PARSED_ONCE).data,
     homeAssistant:
-      homeAssistant === undefined ? undefined : homeAssistantSchema.safeParse(homeAssistant).data,
+      homeAssistant === undefined
+        ? undefined
+        : homeAssistantSchema.safeParse(homeAssistant, PARSED_ONCE).data,
     hasAccess: typeof (broker as { access?: unknown } | null | undefined)?.access === 'string',
     drivers,
     lineOf: (at: Path) => source.locate(at, 'value').line,

@@ -7,6 +7,7 @@ import {
   LOSS_KEY,
   LOSS_OWNER,
   UNFIT_KEY,
+  type Unfit,
 } from './recovery/loss.ts';
 
 /** What starts have lost, or set aside, and no operator has acknowledged: a sentence each. */
@@ -26,6 +27,11 @@ export class StartLosses {
   /** Messages that are known to be lost. */
   get messages(): number {
     return asLoss(this.#state.of(LOSS_OWNER).get(LOSS_KEY))?.messages ?? 0;
+  }
+
+  /** Rows were set aside while the gateway runs: the sum with those that are not acknowledged yet. */
+  setUnfit(unfit: Unfit): void {
+    this.#state.of(LOSS_OWNER).set(UNFIT_KEY, unfit);
   }
 
   /** There are none from now on. */

@@ -103,8 +103,13 @@ export class Store implements Service {
       this.recovered = loaded.recovered;
       this.bootNumber = loaded.bootNumber;
       const onFatal = (error: Error): void => this.#parts.onFatal(error);
-      const { retained: snapshot } = loaded;
-      this.retained = new StoredRetainedMessages({ snapshot, file, log, onFatal });
+      this.retained = new StoredRetainedMessages({
+        snapshot: loaded.retained,
+        file,
+        log,
+        onUnfit: (unfit) => this.#losses?.setUnfit(unfit),
+        onFatal,
+      });
       this.#writer = startWriter(file);
       this.journal = new Journal({
         writer: this.#writer,

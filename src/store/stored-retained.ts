@@ -1,12 +1,17 @@
 import type { Logger } from 'pino';
+import { ROWS_READ_LATER } from './recovery/fitting-rows.ts';
+import type { Unfit } from './recovery/loss.ts';
 import { isOfDisk, requestCheck } from './recovery/repair.ts';
 import type { RetainedSnapshot, StoredRetained } from './recovery/retained-snapshot.ts';
+import { setAsideUnfitRows } from './recovery/unfit-rows.ts';
 
 export interface StoredRetainedParts {
   readonly snapshot: RetainedSnapshot;
   /** The database. */
   readonly file: string;
   readonly log: Logger;
+  /** Rows were set aside: the sum with those of earlier starts. */
+  onUnfit(unfit: Unfit): void;
   /** The gateway must be restarted. */
   onFatal(error: Error): void;
 }
@@ -16,7 +21,7 @@ export interface StoredRetainedParts {
  * recovers what can be read.
  */
 export class StoredRetainedMessages {
-  /** How many there were. */
+  /** How many there were, with rows that do not fit. */
   readonly count: number;
   readonly #parts: StoredRetainedParts;
 
@@ -27,7 +32,23 @@ export class StoredRetainedMessages {
 
   /** The next messages, at most `limit`, perhaps none; undefined when all have been taken. */
   take(limit: number): StoredRetained[] | undefined {
-    return this.#read((snapshot) => snapshot.take(limit));
+    const taken = this.#read((snapshot) => snapshot.take(limit));
+    if (taken === undefined) this.#end();
+    return taken;
+  }
+
+  #end(): void {
+    const { snapshot, file, log, onUnfit } = this.#parts;
+    try {
+      if (snapshot.unfit === 0) return;
+      const unfit = setAsideUnfitRows(snapshot.release(), file, log, ROWS_READ_LATER);
+      if (unfit) onUnfit(unfit);
+    } catch (error) {
+      const sentence = `${file}: retained messages that do not fit can't be set aside yet`;
+      log.error({ err: error }, sentence);
+    } finally {
+      snapshot.close();
+    }
   }
 
   /** The message that a topic had; only until all have been taken. */

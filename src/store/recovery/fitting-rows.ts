@@ -129,6 +129,11 @@ export const FITTING_ROWS: readonly FittingRows[] = [
   },
 ];
 
+/** Those that a start checks before it serves clients. */
+export const ROWS_AT_START = FITTING_ROWS.filter(({ table }) => table !== 'retained');
+/** Those of which it is known only when they have been read. */
+export const ROWS_READ_LATER = FITTING_ROWS.filter(({ table }) => table === 'retained');
+
 /** The condition for rows of this table that may be loaded. */
 export function fitting(table: string): string {
   const { fits, repairs = [] } = FITTING_ROWS.find((one) => one.table === table)!;

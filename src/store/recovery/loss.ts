@@ -46,10 +46,12 @@ function isTime(at: unknown): boolean {
   return typeof at === 'number' && !Number.isNaN(new Date(at).getTime());
 }
 
-/** Stores how many rows were set aside; it adds to what is not acknowledged yet. */
-export function recordUnfit(db: Connection, unfit: Unfit): void {
+/** Stores how many rows were set aside; it adds to what is not acknowledged yet. Returns the sum. */
+export function recordUnfit(db: Connection, unfit: Unfit): Unfit {
   const before = asUnfit(storedValue(db, UNFIT_KEY));
-  storeValue(db, UNFIT_KEY, { ...unfit, rows: unfit.rows + (before?.rows ?? 0) });
+  const sum = { ...unfit, rows: unfit.rows + (before?.rows ?? 0) };
+  storeValue(db, UNFIT_KEY, sum);
+  return sum;
 }
 
 /** The unfit rows as a sentence for the operator. */

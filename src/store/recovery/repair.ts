@@ -20,6 +20,7 @@ import type { Connection } from '../database/sqlite.ts';
 import { errorCode, isDamage, isTransient, isWriteFailure } from '../database/sqlite-errors.ts';
 import { openImage } from './database-image.ts';
 import { type DatabasePages, openPages, walFault } from './database-pages.ts';
+import { ROWS_AT_START } from './fitting-rows.ts';
 import { recordLoss } from './loss.ts';
 import { NOTHING, type Salvaged, salvage } from './salvage.ts';
 import { setAsideUnfitRows } from './unfit-rows.ts';
@@ -70,7 +71,7 @@ export function removeMarkers(file: string): void {
 /**
  * Opens the database, creating or migrating it as needed. A damaged one is renamed to
  * `cellgate.db.damaged-<time>`, and the one that is opened contains what can be read of it.
- * Rows that do not fit are set aside. With `fault` it counts as damaged. Throws if the disk accepts no writes, and for
+ * Rows that do not fit are set aside, except retained messages. With `fault` it counts as damaged. Throws if the disk accepts no writes, and for
  * data of a newer version, which stays unchanged.
  */
 export function openSound(file: string, log: Logger, fault?: string): Connection {
@@ -136,7 +137,7 @@ function inspect(file: string, log: Logger): Connection | string {
     migrate(db);
     fault = schemaFault(db) ?? contentFault(db, file, stats?.size ?? 0) ?? recentFault(db);
     if (fault === undefined) {
-      setAsideUnfitRows(db, file, log);
+      setAsideUnfitRows(db, file, log, ROWS_AT_START);
       removeUndeliverable(db, log);
       return db;
     }

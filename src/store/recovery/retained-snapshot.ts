@@ -20,8 +20,12 @@ const NO_PROPERTIES = Buffer.alloc(0);
  * runs, and stay as they were whatever it writes meanwhile. Each method throws SQLite's error.
  */
 export class RetainedSnapshot {
-  /** How many there are. */
+  /** How many there are, with rows that do not fit. */
   readonly count: number;
+  /** How many rows do not fit: 0 until all others have been taken. */
+  unfit = 0;
+  /** Rows that have not been taken. */
+  #left: number;
   readonly #db: Connection;
   /** The latest values of the topics in batches. */
   #recent: ReadonlyMap<string, Recent<Buffer>>;
@@ -31,7 +35,6 @@ export class RetainedSnapshot {
   /** The number of the last row that was taken. */
   #last = 0;
 
-  /** Closes the connection when all have been taken. */
   constructor(db: Connection) {
     this.#db = db;
     // One transaction: what the writer commits later is not in it.
@@ -45,8 +48,8 @@ export class RetainedSnapshot {
     this.#find = db.prepare<[string], Row>(
       `SELECT ${COLUMNS} FROM retained WHERE topic = ? AND ${fits}`,
     );
-    const rows = db.prepare('SELECT count(*) FROM retained').pluck().get() as number;
-    this.count = rows + this.#withoutRow();
+    this.#left = db.prepare('SELECT count(*) FROM retained').pluck().get() as number;
+    this.count = this.#left + this.#withoutRow();
   }
 
   /** How many topics have their value only in a batch. */
@@ -76,10 +79,11 @@ export class RetainedSnapshot {
     const rows = this.#next.all(this.#last, limit);
     const last = rows.at(-1);
     if (!last) {
-      this.close();
+      this.unfit = this.#left;
       return undefined;
     }
     this.#last = last.rowid;
+    this.#left -= rows.length;
     for (const row of rows) {
       if (this.#recent.get(row.topic)?.payload === undefined) values.push(messageOf(row));
     }
@@ -94,6 +98,12 @@ export class RetainedSnapshot {
       if (value.payload !== undefined) values.push(value);
     }
     return values;
+  }
+
+  /** Ends the transaction, and gives the connection: it sees what is stored now. */
+  release(): Connection {
+    this.#db.exec('COMMIT');
+    return this.#db;
   }
 
   close(): void {

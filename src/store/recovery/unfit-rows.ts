@@ -4,42 +4,50 @@ import type { Logger } from 'pino';
 import type { Connection } from '../database/sqlite.ts';
 import { errorCode, isWriteFailure } from '../database/sqlite-errors.ts';
 import { FITTING_ROWS, type FittingRows } from './fitting-rows.ts';
-import { recordUnfit } from './loss.ts';
+import { recordUnfit, type Unfit } from './loss.ts';
 
 /** Rows of one table that are kept in the file, and bytes of the file. */
 const ROWS = 10_000;
 const BYTES = 64 * 1024 * 1024;
 
 /**
- * Takes rows out of the database that can't be loaded, whatever has written them, so that all else can: they are kept
- * in a file beside it, as JSON lines. Values that are not needed to use their row are replaced. Returns how many rows
- * that were. Throws SQLite's error; where the file can't be written, all stays as it is.
+ * Takes rows out of these tables that can't be loaded, whatever has written them, so that all else can: they are kept
+ * in a file beside the database, as JSON lines. Values that are not needed to use their row are replaced. Returns what
+ * is recorded, undefined if there were none. Throws SQLite's error; where the file can't be written, all stays as it is.
  */
-export function setAsideUnfitRows(db: Connection, file: string, log: Logger): number {
-  const unfit = FITTING_ROWS.filter((table) => countOf(db, table) > 0);
-  if (unfit.length === 0) return 0;
+export function setAsideUnfitRows(
+  db: Connection,
+  file: string,
+  log: Logger,
+  of: readonly FittingRows[] = FITTING_ROWS,
+): Unfit | undefined {
+  const unfit = of.filter((table) => countOf(db, table) > 0);
+  if (unfit.length === 0) return undefined;
   const aside = `${file}.unfit-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   try {
     keep(db, unfit, aside);
   } catch (error) {
     if (!isWriteFailure(errorCode(error))) throw error;
     log.error({ err: error }, 'rows of the database that do not fit can not be set aside yet');
-    return 0;
+    return undefined;
   }
   let rows = 0;
-  db.transaction(() => {
-    for (const { table, fits, repairs = [] } of unfit) {
-      rows += db.prepare(`DELETE FROM ${table} WHERE (${fits}) IS NOT TRUE`).run().changes;
-      for (const { column, fits: right, to } of repairs) {
-        const repair = `UPDATE ${table} SET ${column} = ${to} WHERE (${right}) IS NOT TRUE`;
-        rows += db.prepare(repair).run().changes;
+  // Immediate: another connection may write meanwhile.
+  const recorded = db
+    .transaction(() => {
+      for (const { table, fits, repairs = [] } of unfit) {
+        rows += db.prepare(`DELETE FROM ${table} WHERE (${fits}) IS NOT TRUE`).run().changes;
+        for (const { column, fits: right, to } of repairs) {
+          const repair = `UPDATE ${table} SET ${column} = ${to} WHERE (${right}) IS NOT TRUE`;
+          rows += db.prepare(repair).run().changes;
+        }
       }
-    }
-    recordUnfit(db, { at: Date.now(), aside: basename(aside), rows });
-  })();
+      return recordUnfit(db, { at: Date.now(), aside: basename(aside), rows });
+    })
+    .immediate();
   const tables = unfit.map(({ table }) => table);
   log.error({ rows, tables, aside }, 'rows of the database that do not fit were set aside');
-  return rows;
+  return recorded;
 }
 
 function unfitRows({ fits, repairs = [] }: FittingRows): string {

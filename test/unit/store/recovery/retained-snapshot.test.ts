@@ -57,6 +57,8 @@ test('all that was stored when it began, each once, whatever is committed meanwh
         }
       }
       db.close();
+      expect(snapshot.unfit).toBe(0);
+      snapshot.close();
       expect(taken.toSorted()).toEqual([...expected].toSorted());
       expect(snapshot.find('a')).toBeUndefined();
     }),
@@ -95,7 +97,7 @@ test('a row that does not fit is left out, and a row with a number that is not e
   );
   const snapshot = new RetainedSnapshot(db);
   expect(snapshot.take(10)?.map(({ topic }) => topic)).toEqual(['a', 'd']);
-  expect(snapshot.take(10)).toBeUndefined();
+  expect([snapshot.unfit, snapshot.take(10), snapshot.unfit]).toEqual([0, undefined, 2]);
 });
 
 test('nothing is taken after it was closed', () => {

@@ -34,7 +34,7 @@ test('every table of this version has its condition, and what this version write
   expect(FITTING_ROWS.map(({ table }) => table).sort()).toEqual(tables);
   const file = fillDatabase(tempFolder(), createRandom(1));
   const db = openConnection(file);
-  expect(setAsideUnfitRows(db, file, createQuietLog().log)).toBe(0);
+  expect(setAsideUnfitRows(db, file, createQuietLog().log)).toBeUndefined();
   expect(asideOf(file)).toEqual([]);
   db.close();
 });
@@ -71,8 +71,8 @@ test.each([
 ])('%s is kept in a file of this user, and is a trouble', async (_what, change) => {
   const { file, db } = made(change);
   const { log } = createQuietLog();
-  expect(setAsideUnfitRows(db, file, log)).toBe(1);
-  expect(setAsideUnfitRows(db, file, log)).toBe(0);
+  expect(setAsideUnfitRows(db, file, log)?.rows).toBe(1);
+  expect(setAsideUnfitRows(db, file, log)).toBeUndefined();
   db.close();
   const [name = ''] = asideOf(file);
   const kept = join(dirname(file), name);
@@ -86,6 +86,38 @@ test.each([
   expect(await store.acknowledgeLoss()).toMatch(sentence);
   expect(store.troubles()).toEqual([]);
   await store.stop();
+});
+
+test('retained messages that do not fit are set aside when all others are in memory', async () => {
+  const { file, db } = made(
+    `${RETAINED} ('a', 1, x'00', 0), ('b/#', 1, x'00', 0), ('c', 1, x'00', 0), ('d', 9, x'00', 0);
+     INSERT INTO retained (rowid, topic, qos, payload, expires) VALUES (-5, 'e', 1, x'00', 0)`,
+  );
+  db.close();
+  const first = await startStore(dirname(file));
+  expect(first.store.retained.take(1)).toHaveLength(1);
+  await first.store.stop();
+  expect(asideOf(file)).toEqual([]);
+  const { store } = await startStore(dirname(file));
+  const topics: string[] = [];
+  for (let some = store.retained.take(1); some; some = store.retained.take(1)) {
+    topics.push(...some.map(({ topic }) => topic));
+    expect(store.troubles()).toEqual([]);
+  }
+  expect(topics).toEqual(['a', 'c']);
+  const [name = '', ...more] = asideOf(file);
+  expect(more).toEqual([]);
+  expect(
+    readFileSync(join(dirname(file), name), 'utf8')
+      .trim()
+      .split('\n'),
+  ).toHaveLength(3);
+  const trouble = [expect.stringMatching(/^3 rows of the database did not fit .* in .*\.unfit-/)];
+  expect(store.troubles()).toEqual(trouble);
+  await store.stop();
+  const again = await startStore(dirname(file));
+  expect([again.store.retained.count, again.store.troubles()]).toEqual([2, trouble]);
+  await again.store.stop();
 });
 
 test('a session with a wrong time keeps its subscriptions and its queue', async () => {
