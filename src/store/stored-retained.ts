@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { ROWS_READ_LATER } from './recovery/fitting-rows.ts';
 import type { Unfit } from './recovery/loss.ts';
@@ -40,7 +41,8 @@ export class StoredRetainedMessages {
   #end(): void {
     const { snapshot, file, log, onUnfit } = this.#parts;
     try {
-      if (snapshot.unfit === 0) return;
+      // Without its log the database takes no writes: the next start sets them aside.
+      if (snapshot.unfit === 0 || !existsSync(`${file}-wal`)) return;
       const unfit = setAsideUnfitRows(snapshot.release(), file, log, ROWS_READ_LATER);
       if (unfit) onUnfit(unfit);
     } catch (error) {

@@ -1,19 +1,17 @@
 import type { Qos } from '../../mqtt/codec.ts';
 import { IDENTIFIER_BYTES, NO_IDENTIFIERS } from '../../queue/entry-extras.ts';
 import type { Message } from '../../queue/message.ts';
-import type { Client } from './client.ts';
 import { type Grant, Publication } from './publication.ts';
 import type { RetainedMessages } from './retained.ts';
 import type { Subscribed } from './retained-feed.ts';
 import type { Retained } from './retained-walk.ts';
 import type { Session } from './session.ts';
-import { isAllowed } from './subscription-refusals.ts';
 
 /** Topic levels that are visited in one part of the work. */
 const STEP = 200;
 
 export interface RetainedDeliveryParts {
-  readonly client: Client;
+  readonly session: Session;
   readonly retained: RetainedMessages;
   /** Those with the highest QoS first: a message that several filters match is queued once. */
   readonly subscribed: readonly Subscribed[];
@@ -30,14 +28,14 @@ export interface RetainedDeliveryParts {
 export function* enqueueRetained(
   parts: RetainedDeliveryParts,
 ): Generator<Promise<void> | undefined, void> {
-  const { client, retained, subscribed, held } = parts;
-  const session = client.session!;
-  for (const { filter, qos, upTo, grant } of subscribed) {
+  const { session, retained, subscribed, held } = parts;
+  for (const { filter, qos, upTo, grant, isAllowed } of subscribed) {
     if (qos > 0 && !retained.isComplete(filter)) yield retained.restored;
     const walk = qos > 0 ? retained.walk(filter, upTo) : undefined;
-    // The right may end meanwhile.
-    while (walk && !walk.isDone && isAllowed(client, filter)) {
+    while (walk && !walk.isDone) {
       yield* session.copies.find(retained);
+      // The right may have ended meanwhile.
+      if (!isAllowed()) break;
       for (const each of walk.take(STEP)) {
         const granted = Math.min(qos, each.qos) as Qos;
         if (granted === 0 || !each.current) continue;

@@ -14,6 +14,8 @@ export interface Subscribed {
   readonly upTo: number;
   /** What is sent with them; null for nothing, as before MQTT 5. */
   readonly grant: Grant | null;
+  /** Whether the client still has the right to the filter. */
+  isAllowed(): boolean;
 }
 
 export interface RetainedFeedParts {
@@ -39,6 +41,7 @@ export class RetainedFeed {
   #walk: RetainedWalk | undefined;
   #qos: Qos = 0;
   #grant: Grant | null = null;
+  #isAllowed = (): boolean => true;
   /** What the walk has found, and how many of that were sent. */
   #found: readonly Retained[] = [];
   #next = 0;
@@ -87,6 +90,10 @@ export class RetainedFeed {
         this.#scheduled = true;
         return turnBudget.later(continued);
       }
+      if (!this.#isAllowed()) {
+        this.#endWalk();
+        continue;
+      }
       while (this.#next < this.#found.length) {
         if (link.sendBuffer.congested) return;
         const retained = this.#found[this.#next++]!;
@@ -112,12 +119,13 @@ export class RetainedFeed {
   #begin(): boolean {
     if (this.#next < this.#found.length || (this.#walk && !this.#walk.isDone)) return true;
     this.#walk = undefined;
-    for (const [filter, { qos, upTo, grant }] of this.#filters) {
+    for (const [filter, { qos, upTo, grant, isAllowed }] of this.#filters) {
       if (!this.#parts.retained.isComplete(filter)) return true;
       this.#filters.delete(filter);
       this.#walk = this.#parts.retained.walk(filter, upTo);
       this.#qos = qos;
       this.#grant = grant;
+      this.#isAllowed = isAllowed;
       if (this.#walk) return true;
     }
     return false;
@@ -134,11 +142,15 @@ export class RetainedFeed {
     return true;
   }
 
-  clear(): void {
-    this.#filters.clear();
+  #endWalk(): void {
     this.#walk = undefined;
     this.#found = [];
     this.#next = 0;
+  }
+
+  clear(): void {
+    this.#filters.clear();
+    this.#endWalk();
     this.#sent.clear();
   }
 }

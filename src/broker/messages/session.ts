@@ -148,6 +148,8 @@ export class Session extends SessionState implements Subscriber, BoundedQueueOwn
 
   /** Sends retained messages at QoS 0 as fast as the client reads, once for each filter [MQTT-3.8.4-4]. */
   feed(subscribed: Subscribed): void {
+    // Filters of a client that has unsubscribed already count for no limit: only one of them may wait.
+    if (this.#retainedFeed && !this.subscriptions.has(subscribed.filter)) return;
     this.#retainedFeed ??= new RetainedFeed(this.#context, (message, error) =>
       this.#context.setAside(message, this.label, error),
     );

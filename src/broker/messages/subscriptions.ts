@@ -90,10 +90,9 @@ export class Subscriptions {
     const pendingAck = client.doWhenStored(() => {
       client.answer(encodeAnswer(client, packet.packetId, codes, reasons));
       if (subscribed.length === 0) return;
-      const parts = { client, retained, subscribed, held: false, setAside };
+      const parts = { session, retained, subscribed, held: false, setAside };
       if (!session.persistent) this.#run(client, 0, enqueueRetained(parts));
-      // The right may have ended meanwhile.
-      for (const each of subscribed) if (isAllowed(client, each.filter)) session.feed(each);
+      for (const each of subscribed) session.feed(each);
     });
     this.#run(
       client,
@@ -122,7 +121,13 @@ export class Subscriptions {
         this.#add(session, request);
         // The present messages: later ones reach the session through the subscription.
         if (asks && retained.mayMatch(filter)) {
-          subscribed.push({ filter, qos, upTo: retained.latest, grant: retainedGrant(request) });
+          subscribed.push({
+            filter,
+            qos,
+            upTo: retained.latest,
+            grant: retainedGrant(request),
+            isAllowed: () => isAllowed(client, filter),
+          });
         }
       } else {
         refused(session.clientId, refusal.reason);
@@ -135,7 +140,7 @@ export class Subscriptions {
     subscribed.sort((a, b) => b.qos - a.qos);
     if (session.persistent) {
       // Before the SUBACK: a persistent session has these on disk together with its subscriptions.
-      yield* enqueueRetained({ client, retained, subscribed, held: true, setAside });
+      yield* enqueueRetained({ session, retained, subscribed, held: true, setAside });
       store.journal.notifyAfterCommit(pendingAck);
     }
     pendingAck.done();

@@ -211,8 +211,6 @@ test('a start that fails releases the folder', async () => {
 test('trouble of the disk is reported in words, and its end', async () => {
   const folder = tempFolder();
   const { store, lines, fatal } = await startStore(folder);
-  // While they are read, it can't be known whether a commit that failed is on disk.
-  store.retained.close();
   // Another connection that holds the write lock looks like a disk in trouble.
   const other = openConnection(databaseFile(folder));
   other.exec('BEGIN IMMEDIATE');

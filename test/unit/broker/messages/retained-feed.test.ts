@@ -52,8 +52,8 @@ function keep(topics: readonly string[], qos: Qos = 0): void {
   for (const topic of topics) retained.set(topic, qos, createMessage(topic, Buffer.from('x')));
 }
 
-const subscribe = (filter: string, qos: Qos = 0): void =>
-  feed.add({ filter, qos, upTo: retained.latest, grant: null });
+const subscribe = (filter: string, qos: Qos = 0, isAllowed = (): boolean => true): void =>
+  feed.add({ filter, qos, upTo: retained.latest, grant: null, isAllowed });
 
 const pump = (): void =>
   feed.pump({ sendBuffer: client, protocol5: undefined }, () => void resumed++);
@@ -164,6 +164,21 @@ describe('a slow subscriber', () => {
     // Its new value comes as a message of the subscription.
     expect(client.topics).not.toContain(replaced);
   });
+});
+
+test('what has no right any more gets nothing more, other filters go on', () => {
+  keep(['a/1', 'a/2', 'b/1', 'c/1']);
+  let isAllowed = true;
+  subscribe('a/+', 0, () => isAllowed);
+  subscribe('b/+', 0, () => isAllowed);
+  subscribe('c/+');
+  client.room = 1;
+  pump();
+  isAllowed = false;
+  client.room = Number.POSITIVE_INFINITY;
+  pump();
+  expect(client.topics).toEqual(['a/1', 'c/1']);
+  expect(feed.isEmpty).toBe(true);
 });
 
 test('a long answer takes several turns of the event loop, with one call for each', async () => {

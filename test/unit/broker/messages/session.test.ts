@@ -613,7 +613,8 @@ describe('retained feed', () => {
     }
     link.transport.clog(BOUND + 1);
     link.sendBuffer.measure();
-    session.feed({ filter: '#', qos: 0, upTo: retained.latest, grant: null });
+    const rest = { qos: 0, upTo: retained.latest, grant: null, isAllowed: () => true } as const;
+    session.feed({ filter: '#', ...rest });
     retained.delete('b');
     await pass();
     link.transport.clog(0);
@@ -624,5 +625,22 @@ describe('retained feed', () => {
       { topic: 'a', retain: true, qos: 0 },
       { topic: 'c', retain: true, qos: 0 },
     ]);
+  });
+
+  test('of filters that were unsubscribed already, one waits for a slow reader', async () => {
+    const { session, retained } = setUp({ persistent: false });
+    const link = new FakeLink();
+    session.connect(link);
+    for (const topic of ['a', 'b', 'c', 'd'])
+      retained.set(topic, 0, createMessage(topic, Buffer.from('x')));
+    link.transport.clog(BOUND + 1);
+    link.sendBuffer.measure();
+    const rest = { qos: 0, upTo: retained.latest, grant: null, isAllowed: () => true } as const;
+    session.subscriptions.set('d', 0);
+    for (const filter of ['a', 'b', 'c', 'd']) session.feed({ filter, ...rest });
+    link.transport.clog(0);
+    link.sendBuffer.measure();
+    session.drained();
+    expect(await link.take()).toMatchObject([{ topic: 'a' }, { topic: 'd' }]);
   });
 });

@@ -251,6 +251,19 @@ test('a batch whose failed try may be on disk is not written while that can not 
   expect(rows('SELECT session, first, count FROM segment')).toEqual([[1, 1, 1]]);
 });
 
+test('after a failed try, what is not on disk is written although another connection reads', async () => {
+  const { writer, rows, exec, file } = open();
+  const reader = openConnection(file);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM segment').get();
+  exec('ALTER TABLE meta RENAME TO lost');
+  await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
+  exec('ALTER TABLE lost RENAME TO meta');
+  await writer.write(pack([], [new FakeOwner(1).entry(message('own'))]));
+  reader.close();
+  expect(rows('SELECT session, first, count FROM segment')).toEqual([[1, 1, 1]]);
+});
+
 test('a change that breaks a rule does not make the next ones wait for who reads', async () => {
   const { writer, rows, exec, file } = open();
   const reader = openConnection(file);
