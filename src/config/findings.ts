@@ -15,7 +15,7 @@ type RawIssue = z.core.$ZodRawIssue;
 /** Of so many findings the value that was meant is looked for. */
 const MOST_MEANT = 100;
 
-/** A schema is used once in a start: to compile it takes longer than to do without. */
+/** A config is read seldom: to compile its schemas takes longer than it saves. */
 export const PARSED_ONCE = { jitless: true } as const;
 
 /**

@@ -33,9 +33,11 @@ export class StoredRetainedMessages {
 
   /** The next messages, at most `limit`, perhaps none; undefined when all have been taken. */
   take(limit: number): StoredRetained[] | undefined {
-    const taken = this.#read((snapshot) => snapshot.take(limit));
-    if (taken === undefined) this.#end();
-    return taken;
+    return this.#read((snapshot) => {
+      const taken = snapshot.take(limit);
+      if (taken === undefined) this.#end();
+      return taken;
+    });
   }
 
   #end(): void {

@@ -71,8 +71,8 @@ export function removeMarkers(file: string): void {
 /**
  * Opens the database, creating or migrating it as needed. A damaged one is renamed to
  * `cellgate.db.damaged-<time>`, and the one that is opened contains what can be read of it.
- * Rows that do not fit are set aside, except retained messages. With `fault` it counts as damaged. Throws if the disk accepts no writes, and for
- * data of a newer version, which stays unchanged.
+ * Rows that do not fit are set aside, except retained messages. With `fault` it counts as damaged. Throws if the disk
+ * accepts no writes, and for data of a newer version, which stays unchanged.
  */
 export function openSound(file: string, log: Logger, fault?: string): Connection {
   finishRecovery(file);

@@ -15,6 +15,21 @@ function open() {
   return opened;
 }
 
+/** Another connection, which reads what is stored now until it is closed. */
+function startReading(file: string) {
+  const reader = openConnection(file);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM segment').get();
+  return reader;
+}
+
+/** A commit fails, and it is not known whether it is on disk. */
+async function failOnce({ writer, exec }: Pick<ReturnType<typeof open>, 'writer' | 'exec'>) {
+  exec('ALTER TABLE meta RENAME TO lost');
+  await expect(writer.write(pack([['setMeta', 'k', 1]]))).rejects.toThrow('meta');
+  exec('ALTER TABLE lost RENAME TO meta');
+}
+
 let nextId = 1;
 const pack = (
   operations: Operation[],
@@ -221,9 +236,7 @@ test('a batch whose failed try was on disk after all is not counted twice', asyn
   const copy = structuredClone(batch);
   // The commit is found in the write-ahead log by the connection that is opened after its error.
   await writer.write(batch);
-  exec('ALTER TABLE meta RENAME TO lost');
-  await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
-  exec('ALTER TABLE lost RENAME TO meta');
+  await failOnce({ writer, exec });
   await writer.write(copy);
   expect(rows('SELECT session, first, count FROM segment')).toEqual([
     [1, 1, 2],
@@ -238,13 +251,9 @@ test('a batch whose failed try may be on disk is not written while that can not 
   const { writer, rows, exec, file } = open();
   const make = () => pack([], [new FakeOwner(1).entry(message('own'))]);
   const [batch, copy] = [make(), make()];
-  const reader = openConnection(file);
-  reader.exec('BEGIN');
-  reader.prepare('SELECT count(*) FROM segment').get();
+  const reader = startReading(file);
   await writer.write(batch);
-  exec('ALTER TABLE meta RENAME TO lost');
-  await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
-  exec('ALTER TABLE lost RENAME TO meta');
+  await failOnce({ writer, exec });
   await expect(writer.write(structuredClone(copy))).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
   reader.close();
   await writer.write(copy);
@@ -253,12 +262,8 @@ test('a batch whose failed try may be on disk is not written while that can not 
 
 test('after a failed try, what is not on disk is written although another connection reads', async () => {
   const { writer, rows, exec, file } = open();
-  const reader = openConnection(file);
-  reader.exec('BEGIN');
-  reader.prepare('SELECT count(*) FROM segment').get();
-  exec('ALTER TABLE meta RENAME TO lost');
-  await writer.write(pack([['setMeta', 'k', 1]])).catch(() => undefined);
-  exec('ALTER TABLE lost RENAME TO meta');
+  const reader = startReading(file);
+  await failOnce({ writer, exec });
   await writer.write(pack([], [new FakeOwner(1).entry(message('own'))]));
   reader.close();
   expect(rows('SELECT session, first, count FROM segment')).toEqual([[1, 1, 1]]);
@@ -266,9 +271,7 @@ test('after a failed try, what is not on disk is written although another connec
 
 test('a change that breaks a rule does not make the next ones wait for who reads', async () => {
   const { writer, rows, exec, file } = open();
-  const reader = openConnection(file);
-  reader.exec('BEGIN');
-  reader.prepare('SELECT count(*) FROM segment').get();
+  const reader = startReading(file);
   exec(`CREATE TRIGGER sick BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no'); END`);
   await expect(writer.write(pack([['setMeta', 'k', 1]]))).rejects.toThrow('no');
   await writer.write(pack([['openSession', 1, 'a', 0, 4_294_967_295]]));
